@@ -1,0 +1,130 @@
+"""Command line: ``python -m fergan book|run|where|toc``."""
+
+import argparse
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+# Reading a notebook imports jsonschema, which spends a second on a grammar for web addresses that no notebook needs;
+# it does without where the grammar is not installed.
+sys.modules.setdefault("rfc3987_syntax", None)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[int]:
+    """Hold a lock on a profile's artifacts that every job inherits.
+
+    A killed workflow can leave a job running that still writes; while it does, it holds this lock.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with open(home / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"another run is still writing to {home}; wait for it, or end it, and try again")
+        yield file.fileno()
+
+
+def _workflow(profile: str, data: str, cores: str, lock: int) -> int:
+    """Run Snakemake; its own lock is stale by now, because ours was free."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [
+        sys.executable, "-m", "snakemake", "--cores", cores, "--rerun-incomplete", "--nolock", "--keep-going",
+        "--scheduler", "greedy", "--quiet", "rules", "host", "reason",
+        "--config", f"profile={profile}", *([f"data={data}"] if data else []),
+    ]
+    return subprocess.run(command, cwd=ROOT, env=environment, pass_fds=[lock]).returncode
+
+
+def book(arguments: argparse.Namespace) -> None:
+    """Execute what is not up to date, then build and check the book."""
+    from fergan.book import BookError, build_book
+    from fergan.profiles import ProfileError, load_profile
+
+    data = str(Path(arguments.data).expanduser().resolve()) if arguments.data else ""
+    try:
+        profile = load_profile(ROOT / "profiles" / f"{arguments.profile}.yaml", data=data)
+    except ProfileError as error:
+        sys.exit(str(error))
+    with _alone(ROOT / "artifacts" / profile.name) as lock:
+        code = _workflow(profile.name, data, arguments.cores, lock)
+        if code:
+            sys.exit("the workflow stopped; what is finished is kept, and the same command goes on from there")
+        try:
+            index = build_book(profile, ROOT)
+        except BookError as error:
+            sys.exit(str(error))
+    print(f"the book: {index}")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run one notebook with parameters."""
+    import nbformat
+
+    from fergan.notebooks import NotebookError, notebook_parameters, parse_assignments, run_notebook
+
+    path = Path(arguments.notebook)
+    if not path.suffix:
+        path = ROOT / "notebooks" / f"{path}.ipynb"
+    try:
+        given = json.loads(arguments.parameters)
+        if arguments.assignments:
+            declared = notebook_parameters(nbformat.read(path, as_version=4), path.name)
+            given |= parse_assignments(arguments.assignments, declared)
+        output = Path(arguments.output or ROOT / "artifacts" / "runs" / path.name)
+        labels = dict(page=arguments.page, title=arguments.title, note=arguments.note)
+        print(run_notebook(path, output, given, **labels))
+    except (NotebookError, FileNotFoundError) as error:
+        sys.exit(str(error))
+
+
+def where(arguments: argparse.Namespace) -> None:
+    """Print the folder of a profile's built book."""
+    from fergan.book import html_folder
+
+    print(html_folder(arguments.profile, ROOT))
+
+
+def toc(arguments: argparse.Namespace) -> None:
+    """Write the table of contents of the demo."""
+    from fergan.book import write_table_of_contents
+    from fergan.profiles import load_profile
+
+    write_table_of_contents(load_profile(ROOT / "profiles" / "demo.yaml"), ROOT / "_toc.yml")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fergan", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("book", help="execute what is not up to date and build the book")
+    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
+    command.add_argument("--data", default="", help="folder of the photographs")
+    command.add_argument("--cores", default="all", help="processor cores to use")
+    command.set_defaults(function=book)
+    command = commands.add_parser("run", help="run one notebook with parameters")
+    command.add_argument("notebook", help="for example 04_emotions")
+    command.add_argument("assignments", nargs="*", help="for example experiment=1 n_folds=5")
+    command.add_argument("--parameters", default="{}", help="parameters as JSON")
+    command.add_argument("--output", default="", help="the executed copy")
+    command.add_argument("--page", default="", help="the page's label in the book")
+    command.add_argument("--title", default="", help="the page's heading")
+    command.add_argument("--note", default="", help="a notice under the heading")
+    command.set_defaults(function=run)
+    command = commands.add_parser("where", help="print the folder of the built book")
+    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
+    command.set_defaults(function=where)
+    command = commands.add_parser("toc", help="write _toc.yml")
+    command.set_defaults(function=toc)
+    arguments = parser.parse_args()
+    arguments.function(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""Photographs in any folder, described by a CSV file: the way to bring one's own data."""
+
+import csv
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fergan.datasets.base import UnreadablePhotograph
+from fergan.datasets.decoding import read_photograph
+from fergan.faces import complete_labels
+from fergan.facs import ACTION_UNITS, canonical_emotion
+from fergan.files import hash_parameters
+
+__all__ = ["ManifestPhotographs"]
+
+_KNOWN = ("path", "subject", "emotion", "smile", "view", "pose", "split", "yaw", "pitch", "roll")
+_ACTION_UNIT = re.compile(r"AU0*(\d+)", re.IGNORECASE)
+
+
+class ManifestPhotographs:
+    """A folder of photographs with a CSV file that names and labels them.
+
+    Opening reads the CSV and looks whether each file exists; no photograph is decoded.
+
+    Parameters
+    ----------
+    csv_path : str or Path
+        The CSV file (UTF-8, commas, one header line). Column ``path`` is relative to the file's folder.
+        Optional: ``subject``, ``emotion`` (synonyms are understood), ``AU01`` .. ``AU27`` (0, 1 or blank),
+        ``smile`` (0, 1 or blank; becomes AU12), ``view`` or ``pose``, ``split``, and ``yaw``, ``pitch``,
+        ``roll`` (numbers, in the owner's unit). Other columns are kept, as numbers where all values are.
+    name : str, optional
+        The dataset's name; without it, that of the folder.
+    n_faces : int, optional
+        Use this many photographs, drawn without replacement; without it, all.
+    seed : int
+        Seed of that draw.
+
+    Attributes
+    ----------
+    name, labels, problems
+        See `fergan.datasets.base.Photographs`; ``source`` is the path in the CSV.
+    fingerprint : str
+        Changes when a file is exchanged for another (name, size or time of change).
+
+    Raises
+    ------
+    FileNotFoundError
+        The CSV, or every photograph that it lists, is missing.
+    ValueError
+        The CSV is unreadable or empty, has no ``path``, lists a path twice or outside the folder, or holds an
+        unknown emotion or an Action Unit that is neither 0, 1 nor blank; the message names the file and line.
+    """
+
+    def __init__(self, csv_path: str | Path, *, name: str | None = None, n_faces: int | None = None, seed: int = 0):
+        self.csv_path = Path(csv_path)
+        self.folder = self.csv_path.parent
+        self.name = name or self.folder.resolve().name
+        self.problems: list[str] = []
+        table = self._check_paths(self._name_columns(_read_table(self.csv_path)))
+        self.labels = complete_labels(self._labels(table), where=str(self.csv_path))
+        self.labels, self.fingerprint = self._drop_missing(self.labels)
+        if n_faces is not None:
+            self._draw(n_faces, seed)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, rows: Sequence[int]) -> list[np.ndarray | UnreadablePhotograph]:
+        """Return the photographs of these rows as RGB uint8 (height, width, 3), or why one cannot be read."""
+        photographs: list[np.ndarray | UnreadablePhotograph] = []
+        for source in self.labels["source"].iloc[list(rows)]:
+            try:
+                photographs.append(read_photograph(self.folder / source))
+            except UnreadablePhotograph as problem:
+                photographs.append(problem)
+        return photographs
+
+    def _name_columns(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Give the columns this project's names, and set aside those it cannot use."""
+        names, ignored = {}, []
+        for column in table:
+            unit = _ACTION_UNIT.fullmatch(column)
+            names[column] = column.lower() if column.lower() in _KNOWN else column
+            if unit:
+                names[column] = f"AU{int(unit[1]):02d}"
+                if names[column] not in ACTION_UNITS:
+                    ignored.append(column)
+            if column == "source":  # the name under which `path` goes on
+                ignored.append(column)
+        if ignored:
+            studied = ", ".join(ACTION_UNITS)
+            self.problems.append(f"{self.csv_path}: {', '.join(ignored)} ignored; studied are {studied}")
+        table = table.drop(columns=ignored).rename(columns=names)
+        twice = table.columns[table.columns.duplicated()]
+        if len(twice):
+            raise ValueError(f"{self.csv_path}: column {twice[0]!r} occurs twice; keep one of the two")
+        if "path" not in table:
+            raise ValueError(
+                f"{self.csv_path} has no column 'path', only {', '.join(map(repr, table))}; add one with "
+                f"each photograph's path relative to {self.folder}, and separate columns by commas"
+            )
+        if "pose" in table and "view" not in table:
+            table = table.rename(columns={"pose": "view"})
+        return table
+
+    def _check_paths(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that name a path inside the folder, each once."""
+        blank = table["path"] == ""
+        self.problems += [f"{self.csv_path}, line {line}: no path, left out" for line in table.index[blank]]
+        table = table[~blank].copy()
+        if table.empty:
+            raise ValueError(f"{self.csv_path} lists no photographs; give one line to each, with its path")
+        # Files written on Windows have backslashes. Links inside the folder are the owner's choice: followed.
+        table["path"] = [os.path.normpath(path.replace("\\", "/")) for path in table["path"]]
+        for line, path in table["path"].items():
+            if os.path.isabs(path) or path.split("/")[0] == ".." or path[1:2] == ":":
+                raise ValueError(
+                    f"{self.csv_path}, line {line}: path {path!r} leads outside {self.folder}; "
+                    "move the photograph into the folder and write its path relative to it"
+                )
+        twice = table["path"].duplicated()
+        if twice.any():
+            path = table.loc[twice, "path"].iloc[0]
+            lines = table.index[table["path"] == path]
+            raise ValueError(f"{self.csv_path}: {path!r} is listed on lines {', '.join(map(str, lines))}; keep one")
+        return table
+
+    def _labels(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Turn the text of each column into labels; the table's index holds line numbers."""
+        labels = pd.DataFrame({"source": table["path"]}, index=table.index)
+        for column in table.columns.drop("path"):
+            if column in ACTION_UNITS or column == "smile":
+                labels[column] = self._binary(table[column])
+            elif column == "emotion":
+                labels[column] = self._emotions(table[column])
+            elif column in ("subject", "view", "split"):
+                labels[column] = table[column].astype("string").replace("", pd.NA)
+            else:
+                labels[column] = self._plain(table[column])
+        return self._smile_as_lip_corner_puller(labels)
+
+    def _binary(self, text: pd.Series) -> pd.Series:
+        values = pd.to_numeric(text.replace("", "nan"), errors="coerce")
+        wrong = (values.isna() & ~text.str.lower().isin(["", "nan"])) | (values.notna() & ~values.isin([0, 1]))
+        if wrong.any():
+            line = text.index[wrong][0]
+            raise ValueError(
+                f"{self.csv_path}, line {line}: {text.name} is {text[line]!r}; expected 0, 1 or blank "
+                "(turn intensities into occurrences first)"
+            )
+        return values.astype(float)
+
+    def _emotions(self, text: pd.Series) -> pd.Series:
+        words = {}
+        for word in text.unique():
+            try:
+                words[word] = canonical_emotion(word) if word else pd.NA
+            except ValueError as error:
+                line = text.index[text == word][0]
+                raise ValueError(f"{self.csv_path}, line {line}: {error}; rename it, or leave it blank") from None
+        return text.map(words).astype("string")
+
+    def _plain(self, text: pd.Series) -> pd.Series:
+        numbers = pd.to_numeric(text.replace("", "nan"), errors="coerce")
+        failed = numbers.isna() & ~text.str.lower().isin(["", "nan"])
+        if text.name in ("yaw", "pitch", "roll") and failed.any():
+            line = text.index[failed][0]
+            raise ValueError(f"{self.csv_path}, line {line}: {text.name} is {text[line]!r}; expected a number or blank")
+        # "007" is a name, not the number seven.
+        if failed.any() or numbers.isna().all() or text.str.match(r"0\d").any():
+            return text.astype("string").replace("", pd.NA)
+        return numbers
+
+    def _smile_as_lip_corner_puller(self, labels: pd.DataFrame) -> pd.DataFrame:
+        if "smile" not in labels:
+            return labels
+        if "AU12" in labels:
+            contradicts = labels["AU12"].notna() & labels["smile"].notna() & (labels["AU12"] != labels["smile"])
+            if contradicts.any():
+                line = labels.index[contradicts][0]
+                raise ValueError(
+                    f"{self.csv_path}, line {line}: AU12 is {labels['AU12'][line]:g} but smile is "
+                    f"{labels['smile'][line]:g}; a smile is AU12, so correct one or drop column 'smile'"
+                )
+            labels["AU12"] = labels["AU12"].fillna(labels["smile"])
+        else:
+            labels["AU12"] = labels["smile"]
+        return labels.drop(columns="smile")
+
+    def _drop_missing(self, labels: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+        """Return the rows whose file exists, and a hash of what each file is."""
+        states = []
+        for source in labels["source"]:
+            path = self.folder / source
+            try:
+                state = path.stat() if path.is_file() else None
+            except OSError:  # for example a name longer than the file system allows
+                state = None
+            states.append((source, state.st_size, state.st_mtime_ns) if state else None)
+        missing = np.array([state is None for state in states])
+        if missing.all():
+            example = self.folder / labels["source"].iloc[0]
+            raise FileNotFoundError(
+                f"none of the {len(labels)} photographs that {self.csv_path} lists exists, "
+                f"for example {example}; paths are relative to the CSV"
+            )
+        self.problems += [
+            f"{self.folder / source}: listed in {self.csv_path.name} but missing, left out"
+            for source in labels["source"][missing]
+        ]
+        return labels[~missing].reset_index(drop=True), hash_parameters({"files": [s for s in states if s]})
+
+    def _draw(self, n_faces: int, seed: int) -> None:
+        if n_faces < 1:
+            raise ValueError(f"n_faces is {n_faces}; expected at least 1, or none for all {len(self.labels)}")
+        if n_faces > len(self.labels):
+            self.problems.append(f"{self.csv_path}: {n_faces} faces asked for, {len(self.labels)} there")
+            return
+        rows = np.sort(np.random.default_rng(seed).permutation(len(self.labels))[:n_faces])
+        self.labels = self.labels.iloc[rows].reset_index(drop=True)
+
+
+def _read_table(csv_path: Path) -> pd.DataFrame:
+    """Return the CSV as stripped text, blank where missing; the index holds line numbers."""
+    if not csv_path.is_file():
+        raise FileNotFoundError(f"{csv_path} is missing; write a CSV with a column 'path' beside the photographs")
+    lines, rows = [], []
+    try:
+        with open(csv_path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = [column.strip() for column in next(reader, [])]
+            for row in reader:
+                if any(value.strip() for value in row):
+                    lines.append(reader.line_num)
+                    rows.append([value.strip() for value in row])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{csv_path} is not readable as CSV ({error}); save it as UTF-8 with commas") from error
+    if not any(header):
+        raise ValueError(f"{csv_path} is empty; expected a header line with a column 'path'")
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(header):
+            raise ValueError(
+                f"{csv_path}, line {line}: {len(row)} values for {len(header)} columns; "
+                "put values that contain a comma in double quotes"
+            )
+    return pd.DataFrame(rows, columns=header, index=lines, dtype=str)

@@ -1,0 +1,373 @@
+"""The emotion experiments: a multiclass Gaussian SVM on each feature set, both protocols, the same folds."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from fergan.facs import EMOTIONS, canonical_emotion
+from fergan.paper import read_table
+from fergan.protocols import (
+    AS_PUBLISHED,
+    SUBJECT_INDEPENDENT,
+    ExperimentResult,
+    auc,
+    bootstrap_interval,
+    check_features,
+    check_training_parts,
+    fold_blocks,
+    fold_numbers,
+    grouped_folds,
+    other_rows,
+    random_folds,
+    resampled_auc,
+    resampled_confusion,
+    resampled_mean,
+    score_table,
+)
+from fergan.svm import (
+    SearchResult,
+    gaussian_kernel,
+    multiclass_values,
+    run_threads,
+    search,
+    squared_distances,
+    typical_distance,
+)
+
+__all__ = [
+    "EmotionResult", "as_published", "paper_emotion_scores", "run_emotion_experiment",
+    "subject_independent",
+]
+
+
+class EmotionResult(ExperimentResult):
+    """Scores, predictions and searches of an emotion experiment.
+
+    ``predictions`` has one row per face, protocol and feature set: ``protocol, features, face, subject, fold,
+    true, predicted`` and ``value_<emotion>``, the decision value of each class.
+    """
+
+    @property
+    def emotions(self) -> list[str]:
+        """The classes, in the order of `fergan.facs.EMOTIONS`."""
+        return list(self.settings["emotions"])
+
+    def confusion(self, protocol: str, features: str) -> pd.DataFrame:
+        """Return the counts of faces, rows by true emotion and columns by predicted emotion."""
+        table = self.select(protocol, features)
+        counts = pd.crosstab(table["true"], table["predicted"])
+        return counts.reindex(index=self.emotions, columns=self.emotions, fill_value=0)
+
+    def roc(self, protocol: str, features: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return, for each emotion against all others, the false and the true positive rates."""
+        table = self.select(protocol, features)
+        true = table["true"].to_numpy()
+        return {e: self._roc(true == e, table[f"value_{e}"].to_numpy()) for e in self.emotions}
+
+
+def _fold_values(
+    K, y, C, n_classes, parts: Sequence[tuple[np.ndarray, np.ndarray]], n_threads
+) -> list[np.ndarray]:
+    """Decision values of the test faces of each (train, test) part."""
+    return run_threads(lambda part: multiclass_values(K, y, *part, C, n_classes), parts, n_threads)
+
+
+def as_published(
+    D2: np.ndarray,
+    y: np.ndarray,
+    folds: Sequence[np.ndarray],
+    *,
+    n_evaluations: int,
+    seed: int,
+    n_threads: int = 1,
+) -> tuple[np.ndarray, SearchResult]:
+    """Choose C and gamma by the cross-validated accuracy over `folds`, and return those very predictions.
+
+    The accuracy of the returned values is the maximum of the search, and therefore too good: the faces that
+    it is measured on took part in the choice.
+
+    Parameters
+    ----------
+    D2 : ndarray of shape (n_samples, n_samples), float64
+        Squared distances between the faces' features.
+    y : ndarray of shape (n_samples,), int
+        Classes from 0 upwards.
+    folds : sequence of ndarray of int
+        The faces of each fold.
+    n_evaluations, seed : int
+        See `fergan.svm.search`.
+    n_threads : int
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, n_classes), float64
+        Decision value of each face by the model that was trained without its fold.
+    result : SearchResult
+    """
+    parts = [(other_rows(len(y), [fold]), fold) for fold in folds]
+    n_classes = int(y.max()) + 1
+    tried = {}
+
+    def accuracy(C: float, gamma: float) -> float:
+        values = np.empty((len(y), n_classes))
+        found = _fold_values(gaussian_kernel(D2, gamma), y, C, n_classes, parts, n_threads)
+        for fold, of_fold in zip(folds, found, strict=True):
+            values[fold] = of_fold
+        tried[C, gamma] = values
+        return np.mean(values.argmax(axis=1) == y)
+
+    result = search(accuracy, typical_distance(D2), n_evaluations=n_evaluations, seed=seed)
+    return tried[result.C, result.gamma], result
+
+
+def subject_independent(
+    D2: np.ndarray,
+    y: np.ndarray,
+    folds: Sequence[np.ndarray],
+    *,
+    n_evaluations: int,
+    inner_folds: int = 3,
+    seed: int = 0,
+    n_threads: int = 1,
+) -> tuple[np.ndarray, list[tuple[np.ndarray, SearchResult]]]:
+    """Score each fold with C and gamma chosen without it.
+
+    The search for a block of folds (see `fergan.protocols.fold_blocks`) maximises the accuracy on the other
+    blocks, each predicted by a model trained without it and without the block that the search is for.
+
+    Parameters
+    ----------
+    D2, y, n_evaluations, seed, n_threads
+        As for `as_published`.
+    folds : sequence of ndarray of int
+        The faces of each fold; no person in two of them.
+    inner_folds : int
+        How many blocks the inner cross-validation has.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, n_classes), float64
+    results : list of (ndarray of int, SearchResult)
+        The outer folds of each block and the search that served them.
+    """
+    blocks = fold_blocks(len(folds), inner_folds)
+    rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
+    n_classes = int(y.max()) + 1
+    # (C, gamma, a, c) -> right answers on block c of the model without blocks a and c
+    hits: dict[tuple[float, float, int, int], int] = {}
+
+    def accuracy(a: int, C: float, gamma: float) -> float:
+        others = [c for c in range(len(blocks)) if c != a]
+        new = [c for c in others if (C, gamma, a, c) not in hits]
+        if new:  # the searches of all blocks begin with the same points, which need no second fit
+            parts = [
+                (other_rows(len(y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])) for c in new
+            ]
+            found = _fold_values(gaussian_kernel(D2, gamma), y, C, n_classes, parts, n_threads)
+            for c, values in zip(new, found, strict=True):
+                of_a, of_c = np.split(values.argmax(axis=1), [len(rows[a])])
+                hits[C, gamma, c, a] = int(np.sum(of_a == y[rows[a]]))
+                hits[C, gamma, a, c] = int(np.sum(of_c == y[rows[c]]))
+        return sum(hits[C, gamma, a, c] for c in others) / sum(len(rows[c]) for c in others)
+
+    distance = typical_distance(D2)
+    values = np.empty((len(y), n_classes))
+    results = []
+    for a, block in enumerate(blocks):
+        result = search(partial(accuracy, a), distance, n_evaluations=n_evaluations, seed=seed)
+        parts = [(other_rows(len(y), [folds[i]]), folds[i]) for i in block]
+        found = _fold_values(gaussian_kernel(D2, result.gamma), y, result.C, n_classes, parts, n_threads)
+        for i, of_fold in zip(block, found, strict=True):
+            values[folds[i]] = of_fold
+        results.append((block, result))
+    return values, results
+
+
+def run_emotion_experiment(
+    features: dict[str, np.ndarray],
+    emotions: np.ndarray,
+    subjects: np.ndarray,
+    *,
+    n_folds: int = 10,
+    n_evaluations: int = 30,
+    nested_evaluations: int | None = None,
+    inner_folds: int = 3,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    n_threads: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> EmotionResult:
+    """Recognise emotions from each feature set under both protocols.
+
+    Parameters
+    ----------
+    features : dict of str to ndarray of shape (n_faces, n_features), float32
+        Feature sets by name; the first is the one that the others are compared with.
+    emotions : ndarray of shape (n_faces,), str
+        Emotions of `fergan.facs.EMOTIONS` or synonyms of them; none missing.
+    subjects : ndarray of shape (n_faces,), str
+        The person of each face.
+    n_folds : int
+        Folds of either protocol.
+    n_evaluations : int
+        Points that the Bayesian search tries, as published.
+    nested_evaluations : int, optional
+        Points that each nested search tries; `n_evaluations` when left out.
+    inner_folds : int
+        Folds of the nested search.
+    n_resamples : int
+        Bootstrap resamples over people for the 95 % intervals.
+    seed : int
+        Of folds, searches and resamples.
+    n_threads : int
+        Folds fitted at the same time.
+    progress : callable, optional
+        Called with a line of text after each protocol and feature set.
+
+    Returns
+    -------
+    EmotionResult
+        Scores ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its
+        mean, label "all"; ``accuracy_difference``, the first feature set minus the one of the row, over the
+        same resamples; ``majority_accuracy`` and ``chance_accuracy`` with features "none". The decision
+        values behind an area come from n_folds models and are pooled, which assumes that these are on one
+        scale; they are votes of pairwise classifiers, so the scale is the number of classes beaten.
+
+    Raises
+    ------
+    ValueError
+        Before any fit: features that are not finite, a missing or unknown emotion, too few people, faces or
+        classes.
+    """
+    check_features(features, len(emotions))
+    subjects = np.asarray(subjects, dtype=str)
+    names, y = _classes(emotions, subjects)
+    folds = {AS_PUBLISHED: random_folds(names[y], n_folds, seed)}
+    folds[SUBJECT_INDEPENDENT] = grouped_folds(names[y], subjects, n_folds, seed)
+    for of_protocol in folds.values():
+        check_training_parts(names[y], of_protocol)
+    fold_blocks(n_folds, inner_folds)
+    common = {"seed": seed, "n_threads": n_threads}
+    nested = {"n_evaluations": nested_evaluations or n_evaluations, "inner_folds": inner_folds} | common
+    values, searches = {}, []
+    for name, X in features.items():
+        D2 = squared_distances(X)
+        found, result = as_published(D2, y, folds[AS_PUBLISHED], n_evaluations=n_evaluations, **common)
+        values[AS_PUBLISHED, name] = found
+        searches.append(_trials(AS_PUBLISHED, name, "all", result))
+        _say(progress, AS_PUBLISHED, name, found, y)
+        found, results = subject_independent(D2, y, folds[SUBJECT_INDEPENDENT], **nested)
+        values[SUBJECT_INDEPENDENT, name] = found
+        searches += [_trials(SUBJECT_INDEPENDENT, name, " ".join(map(str, block)), r) for block, r in results]
+        _say(progress, SUBJECT_INDEPENDENT, name, found, y)
+    settings = nested | dict(n_folds=n_folds, n_evaluations=n_evaluations, n_resamples=n_resamples,
+                             nested_evaluations=nested["n_evaluations"], features=list(features),
+                             emotions=names.tolist())
+    settings.pop("n_threads")  # changes nothing but the time
+    interval = partial(bootstrap_interval, groups=subjects, n_resamples=n_resamples, seed=seed)
+    predictions = [_predictions(*key, found, y, names, subjects, fold_numbers(len(y), folds[key[0]]))
+                   for key, found in values.items()]
+    return EmotionResult(_scores(values, y, names, subjects, interval), pd.concat(predictions, ignore_index=True),
+                         pd.concat(searches, ignore_index=True), settings)
+
+
+def _classes(emotions: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    missing = np.flatnonzero(pd.isna(np.asarray(emotions, dtype=object)))
+    if len(missing):
+        raise ValueError(f"{len(missing)} faces have no emotion (first: row {missing[0]}); leave these faces out")
+    if len(subjects) != len(emotions):
+        raise ValueError(f"{len(emotions)} emotions but {len(subjects)} subjects; expected one of each per face")
+    words = [canonical_emotion(word) for word in emotions]
+    names = [emotion for emotion in EMOTIONS if emotion in set(words)]
+    return np.array(names), np.array([names.index(word) for word in words])
+
+
+def _say(progress, protocol, name, values, y) -> None:
+    if progress is not None:
+        progress(f"{name}, {protocol}: accuracy {np.mean(values.argmax(axis=1) == y):.3f}")
+
+
+def _trials(protocol: str, name: str, outer_folds: str, result: SearchResult) -> pd.DataFrame:
+    table = result.trials.rename(columns={"score": "accuracy"})
+    return pd.DataFrame(dict(protocol=protocol, features=name, outer_folds=outer_folds), table.index).join(table)
+
+
+def _predictions(protocol, name, values, y, names, subjects, fold) -> pd.DataFrame:
+    columns = dict(protocol=protocol, features=name, face=np.arange(len(y)), subject=subjects, fold=fold,
+                   true=names[y], predicted=names[values.argmax(axis=1)])
+    return pd.DataFrame(columns | {f"value_{e}": values[:, k] for k, e in enumerate(names)})
+
+
+def _rates(confusion: np.ndarray) -> np.ndarray:
+    """Balanced accuracy and macro F1 of confusion matrices (..., k, k), without classes that are absent."""
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    with np.errstate(invalid="ignore"):
+        recall = right / confusion.sum(axis=-1)
+        f1 = 2 * right / (confusion.sum(axis=-1) + confusion.sum(axis=-2))
+    return np.stack([np.nanmean(recall, axis=-1), np.nanmean(f1, axis=-1)], axis=-1)
+
+
+def _scores(values: dict, y: np.ndarray, names: np.ndarray, subjects: np.ndarray, interval: Callable) -> pd.DataFrame:
+    k = len(names)
+    size = {"n_faces": len(y), "n_subjects": len(np.unique(subjects))}
+    first = next(iter(values))[1]
+    rows = []
+    for (protocol, name), of_class in values.items():
+        predicted = of_class.argmax(axis=1)
+        right = (predicted == y).astype(float)
+        areas = np.array([auc(of_class[:, c], y == c) for c in range(k)])
+        confusion = np.zeros((k, k))
+        np.add.at(confusion, (y, predicted), 1)
+
+        def resampled(counts, codes, of_class=of_class, predicted=predicted, right=right):
+            aucs = np.stack([resampled_auc(of_class[:, c], y == c, counts, codes) for c in range(k)], axis=1)
+            rates = _rates(resampled_confusion(y, predicted, k, counts, codes))
+            return np.column_stack([resampled_mean(right, counts, codes), rates, aucs.mean(axis=1), aucs])
+
+        scores = ["accuracy", "balanced_accuracy", "macro_f1", "auc", *["auc"] * k]
+        labels = ["all"] * 4 + list(names)
+        points = [right.mean(), *_rates(confusion), areas.mean(), *areas]
+        n_labels = [k] * 4 + [1] * k
+        columns = ("score", "label", "value", "low", "high", "n_labels")
+        base = dict(size, protocol=protocol, features=name)
+        for row in zip(scores, labels, points, *interval(resampled), n_labels, strict=True):
+            rows.append(base | dict(zip(columns, row, strict=True)))
+        if name != first:
+            difference = (values[protocol, first].argmax(axis=1) == y) - right
+            low, high = interval(partial(resampled_mean, difference))
+            rows.append(dict(base, score="accuracy_difference", label="all", value=difference.mean(), low=low,
+                             high=high, n_labels=k, note=f"{first} minus {name}"))
+    for protocol in (AS_PUBLISHED, SUBJECT_INDEPENDENT):
+        for score, value in (("majority_accuracy", np.bincount(y).max() / len(y)), ("chance_accuracy", 1 / k)):
+            rows.append(dict(size, protocol=protocol, features="none", score=score, label="all", value=value,
+                             n_labels=k))
+    return score_table(rows)
+
+
+def paper_emotion_scores(experiment: int) -> pd.DataFrame:
+    """Return the paper's accuracy (Fig. 6) and areas under the curve (Table II) as a table of scores.
+
+    The paper states neither intervals nor numbers of people: these are NaN and 0. Where its printed average
+    is not the mean of its column, the note says so.
+
+    Parameters
+    ----------
+    experiment : int
+        1 to 8.
+    """
+    if experiment not in range(1, 9):
+        raise ValueError(f"the paper has emotion experiments 1 to 8, not {experiment!r}")
+    accuracy = read_table("fig6_emotion_accuracy").set_index("experiment").loc[experiment]
+    areas = read_table("table2_emotion_auc").set_index("emotion")[f"exp{experiment}"].dropna()
+    n_faces = 0 if np.isnan(accuracy["n"]) else int(accuracy["n"])
+    base = dict(protocol="paper", features="discriminator", n_faces=n_faces)
+    whole = dict(base, label="all", n_labels=len(areas) - 1)
+    rows = [dict(whole, score="accuracy", value=accuracy["accuracy_percent"] / 100, note=accuracy["source"])]
+    mean = areas.drop("Average").mean()
+    note = "" if abs(mean - areas["Average"]) < 0.0015 else f"the column averages {mean:.3f}"
+    rows.append(dict(whole, score="auc", value=areas["Average"], note=note))
+    rows += [dict(base, score="auc", label=canonical_emotion(word), value=value)
+             for word, value in areas.drop("Average").items()]
+    return score_table(rows)

@@ -1,0 +1,126 @@
+"""`FaceSet`: cropped faces with one row of labels each, the form in which every later stage sees its data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fergan.facs import ACTION_UNITS, EMOTIONS
+from fergan.files import atomic_path, write_array
+
+__all__ = ["FACE_SIZE", "LABEL_COLUMNS", "FaceSet", "complete_labels"]
+
+FACE_SIZE = 64  # pixels a side, the paper's input resolution
+
+#: Columns that every face set has; a dataset may add more (yaw, gaze, intensities, sequence, frame).
+LABEL_COLUMNS = ("source", "subject", "emotion", "view", "split", *ACTION_UNITS)
+
+
+def complete_labels(labels: pd.DataFrame, where: str = "labels") -> pd.DataFrame:
+    """Bring a table of labels into the one vocabulary.
+
+    Parameters
+    ----------
+    labels : DataFrame
+        One row per face, with at least ``source``. Missing columns of `LABEL_COLUMNS` are added as missing values.
+    where : str
+        What to call the table in an error message.
+
+    Returns
+    -------
+    DataFrame
+        ``source, subject, emotion, view, split`` as strings, each Action Unit as float (0, 1 or NaN), a fresh index.
+
+    Raises
+    ------
+    ValueError
+        ``source`` is missing, an emotion is unknown, or an Action Unit is neither 0, 1 nor missing.
+    """
+    if "source" not in labels:
+        raise ValueError(f"{where}: column 'source' is missing; it names where each face came from")
+    labels = labels.reset_index(drop=True).copy()
+    for column in ("source", "subject", "emotion", "view", "split"):
+        labels[column] = labels.get(column, pd.Series(pd.NA, index=labels.index)).astype("string")
+    for unit in ACTION_UNITS:
+        labels[unit] = labels.get(unit, pd.Series(np.nan, index=labels.index)).astype(float)
+        wrong = labels[unit].notna() & ~labels[unit].isin([0.0, 1.0])
+        if wrong.any():
+            row = labels[wrong].iloc[0]
+            raise ValueError(f"{where}: {unit} of {row['source']} is {row[unit]:g}; expected 0, 1 or missing")
+    unknown = sorted(set(labels["emotion"].dropna()) - set(EMOTIONS))
+    if unknown:
+        raise ValueError(f"{where}: unknown emotion {unknown[0]!r}; expected one of {', '.join(EMOTIONS)}")
+    others = [column for column in labels if column not in LABEL_COLUMNS]
+    return labels[[*LABEL_COLUMNS, *others]]
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Crops of faces and what is known of each.
+
+    Attributes
+    ----------
+    name : str
+        The dataset's name, for example ``"rafd-frontal"``.
+    images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
+        RGB crops; memory-mapped when loaded from disk.
+    labels : DataFrame of n_faces rows
+        See `complete_labels`.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: pd.DataFrame
+
+    def __post_init__(self):
+        expected = (len(self.labels), FACE_SIZE, FACE_SIZE, 3)
+        if self.images.shape != expected or self.images.dtype != np.uint8:
+            raise ValueError(
+                f"face set {self.name!r}: images are {self.images.dtype} {self.images.shape}, expected uint8 {expected}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def emotions(self) -> list[str]:
+        """The emotions present, in the order of `fergan.facs.EMOTIONS`."""
+        present = set(self.labels["emotion"].dropna())
+        return [emotion for emotion in EMOTIONS if emotion in present]
+
+    def select(self, mask: np.ndarray | pd.Series) -> "FaceSet":
+        """Return the faces where `mask` (booleans, one per face) holds."""
+        rows = np.flatnonzero(np.asarray(mask))
+        return FaceSet(self.name, self.images[rows], self.labels.iloc[rows].reset_index(drop=True))
+
+    def subjects(self) -> np.ndarray:
+        """Return the person of each face as strings; a face without one is a person of its own."""
+        subject = self.labels["subject"]
+        alone = "face-" + pd.Series(self.labels.index.astype(str), dtype="string")
+        return subject.fillna(alone).to_numpy(dtype=str)
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``images.npy`` and ``labels.parquet`` into `folder`, each atomically, the labels last."""
+        folder = Path(folder)
+        write_array(folder / "images.npy", np.ascontiguousarray(self.images))
+        with atomic_path(folder / "labels.parquet") as temporary:
+            self.labels.to_parquet(temporary, index=False)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "FaceSet":
+        """Open a saved face set; the images stay on disk until they are read.
+
+        Raises
+        ------
+        FileNotFoundError
+            The folder holds no face set.
+        ValueError
+            Images and labels do not belong together.
+        """
+        folder = Path(folder)
+        for name in ("images.npy", "labels.parquet"):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(f"{folder / name} is missing; run notebook 01_data for this set first")
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        return cls(folder.name, images, pd.read_parquet(folder / "labels.parquet"))

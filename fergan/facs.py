@@ -1,0 +1,135 @@
+"""The one vocabulary of labels: emotions, Action Units, and which emotion shows which Action Units.
+
+An Action Unit (AU) is one visible movement of the face in the Facial Action Coding System (FACS) of Ekman, Friesen and
+Hager (2002). An *occurrence* is 0 or 1 (NaN where nobody coded it); an *intensity* runs from 0 to 1.
+"""
+
+from collections.abc import Iterable
+
+from fergan.paper import read_table
+
+__all__ = [
+    "ACTION_UNITS",
+    "AU_MEANINGS",
+    "EMOTIONS",
+    "EMOTION_MAPPINGS",
+    "action_units_of",
+    "canonical_emotion",
+    "identical_action_units",
+]
+
+EMOTIONS = ("angry", "contemptuous", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
+
+AU_MEANINGS = {
+    "AU01": "inner brow raiser",
+    "AU02": "outer brow raiser",
+    "AU04": "brow lowerer",
+    "AU05": "upper lid raiser",
+    "AU06": "cheek raiser",
+    "AU07": "lid tightener",
+    "AU09": "nose wrinkler",
+    "AU12": "lip corner puller",
+    "AU15": "lip corner depressor",
+    "AU17": "chin raiser",
+    "AU23": "lip tightener",
+    "AU24": "lip pressor",
+    "AU25": "lips part",
+    "AU27": "mouth stretch",
+}
+ACTION_UNITS = tuple(AU_MEANINGS)
+
+# Words that datasets use for the same eight classes.
+_SYNONYMS = {
+    "anger": "angry", "contempt": "contemptuous", "disgust": "disgusted", "fear": "fearful", "afraid": "fearful",
+    "happiness": "happy", "joy": "happy", "sadness": "sad", "surprise": "surprised",
+}
+
+
+def canonical_emotion(word: str) -> str:
+    """Translate a dataset's word for an emotion into this project's.
+
+    Parameters
+    ----------
+    word : str
+        For example ``"Happiness"``, ``"anger"`` or ``"sad"``; case does not matter.
+
+    Returns
+    -------
+    str
+        One of `EMOTIONS`.
+
+    Raises
+    ------
+    ValueError
+        The word is none of the eight emotions nor a known synonym.
+    """
+    emotion = str(word).strip().lower()
+    emotion = _SYNONYMS.get(emotion, emotion)
+    if emotion not in EMOTIONS:
+        raise ValueError(f"unknown emotion {word!r}; expected one of {', '.join(EMOTIONS)}")
+    return emotion
+
+
+def _paper_mapping() -> dict[str, tuple[str, ...]]:
+    table = read_table("table6_emotion_aus")
+    mapping = {
+        canonical_emotion(row.emotion): tuple(f"AU{int(number):02d}" for number in str(row.aus).split())
+        for row in table.itertuples()
+    }
+    return mapping | {"neutral": ()}
+
+
+# "paper" is Table VI. "emfacs" holds the core Action Units of the emotion prototypes of Ekman, Friesen and Hager,
+# FACS Investigator's Guide (2002), cut to the fourteen studied here (Fear's AU20 and AU26 are not among them).
+EMOTION_MAPPINGS: dict[str, dict[str, tuple[str, ...]]] = {
+    "paper": _paper_mapping(),
+    "emfacs": {
+        "angry": ("AU04", "AU05", "AU07", "AU23", "AU24"),
+        "contemptuous": ("AU12",),
+        "disgusted": ("AU09", "AU15", "AU17"),
+        "fearful": ("AU01", "AU02", "AU04", "AU05", "AU07", "AU25"),
+        "happy": ("AU06", "AU12", "AU25"),
+        "neutral": (),
+        "sad": ("AU01", "AU04", "AU15", "AU17"),
+        "surprised": ("AU01", "AU02", "AU05", "AU25", "AU27"),
+    },
+}
+
+
+def action_units_of(emotion: str, mapping: str = "paper") -> tuple[str, ...]:
+    """Return the Action Units that an emotion is said to show.
+
+    Parameters
+    ----------
+    emotion : str
+        An emotion or a synonym of one.
+    mapping : str
+        A key of `EMOTION_MAPPINGS`: ``"paper"`` (Table VI) or ``"emfacs"``.
+    """
+    if mapping not in EMOTION_MAPPINGS:
+        raise ValueError(f"unknown mapping {mapping!r}; expected one of {', '.join(EMOTION_MAPPINGS)}")
+    return EMOTION_MAPPINGS[mapping][canonical_emotion(emotion)]
+
+
+def identical_action_units(emotions: Iterable[str], mapping: str = "paper") -> list[tuple[str, ...]]:
+    """Group the Action Units that become one and the same label when derived from these emotions.
+
+    Parameters
+    ----------
+    emotions : iterable of str
+        The emotions that the relabelled dataset shows.
+    mapping : str
+        A key of `EMOTION_MAPPINGS`.
+
+    Returns
+    -------
+    list of tuple of str
+        Groups of two or more Action Units with identical labels; those that no emotion shows are left out.
+    """
+    shown_by: dict[frozenset[str], list[str]] = {}
+    emotions = [canonical_emotion(emotion) for emotion in emotions]
+    for unit in ACTION_UNITS:
+        key = frozenset(e for e in emotions if unit in action_units_of(e, mapping))
+        if key:
+            shown_by.setdefault(key, []).append(unit)
+    return [tuple(units) for units in shown_by.values() if len(units) > 1]

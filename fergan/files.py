@@ -1,0 +1,92 @@
+"""Writing files so that a killed process never leaves half of one, and describing where a result came from."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["atomic_path", "hash_array", "hash_file", "hash_parameters", "read_json", "write_array", "write_json"]
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that replaces it when the block ends without an error.
+
+    The temporary file lies in the same folder, so that the final move is one rename on one file system.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide results from colleagues
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy scalars and arrays, NaN and infinities into what JSON can hold (NaN becomes null)."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write `content` as JSON, atomically; NaN is written as null."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(_plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file, with an error that names the file."""
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not readable as JSON ({error}); delete it and run again") from error
+
+
+def write_array(path: str | Path, array: np.ndarray) -> None:
+    """Write an array as ``.npy``, atomically and without pickle."""
+    with atomic_path(path) as temporary:
+        np.save(temporary, array, allow_pickle=False)
+
+
+def hash_parameters(parameters: dict[str, Any], length: int = 10) -> str:
+    """Return a short hash of parameters that does not depend on their order."""
+    text = json.dumps(_plain(parameters), sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def hash_file(path: str | Path, new: Callable[[], Any] = hashlib.sha256) -> str:
+    """Return the hexadecimal hash of a file's content, read in blocks."""
+    digest = new()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def hash_array(array: np.ndarray) -> str:
+    """Return the hexadecimal hash of an array's shape, type and content."""
+    digest = hashlib.sha256(f"{array.shape} {array.dtype}".encode())
+    for start in range(0, len(array), 1024):  # in blocks: the array may be memory-mapped
+        digest.update(np.ascontiguousarray(array[start : start + 1024]).data)
+    return digest.hexdigest()

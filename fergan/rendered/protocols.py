@@ -1,0 +1,259 @@
+"""The seven stand-in sets: person, expression, camera and setting of each face, as a table without pixels.
+
+Each follows the published grammar of the dataset it stands in for (people, emotions, views, sizes, splits).
+Smaller versions keep people balanced and keep each person's series of emotions whole.
+"""
+
+import zlib
+
+import numpy as np
+import pandas as pd
+
+from fergan.facs import ACTION_UNITS, EMOTIONS
+from fergan.rendered.expression import draw_action_units, occurrence, onset_curve
+from fergan.rendered.scene import draw_setting
+
+FULL_SIZES = {
+    "rafd-frontal": 1608,
+    "rafd-multiview": 2680,
+    "kdef": 4900,
+    "raf-db": 15339,
+    "celeba": 30000,
+    "enhanced-ck": 8422,
+    "sfew": 1260,
+}
+STAND_INS = tuple(FULL_SIZES)
+MINIMUM_FACES = 16
+
+BASIC_EMOTIONS = tuple(e for e in EMOTIONS if e != "contemptuous")
+VIEWS = {"frontal": 0, "yaw-45": -45, "yaw+45": 45, "yaw-90": -90, "yaw+90": 90}
+
+# Faces per emotion in the official (train, test) parts, in the order of BASIC_EMOTIONS.
+RAF_DB_COUNTS = {
+    "train": (705, 717, 281, 4772, 2524, 1982, 1290),
+    "test": (162, 160, 74, 1185, 680, 478, 329),
+}
+SFEW_COUNTS = {"train": (178, 49, 78, 184, 144, 163, 95), "val": (77, 23, 46, 72, 84, 73, 56)}
+
+CELEBA_PEOPLE = 10177
+# What celebrities show in front of cameras; the table keeps the Action Units and leaves the emotion missing.
+CELEBA_EMOTIONS = {
+    "happy": 0.5, "neutral": 0.36, "surprised": 0.04, "contemptuous": 0.04, "sad": 0.03, "angry": 0.02,
+    "disgusted": 0.01,
+}  # fmt: skip
+CK_PEOPLE, CK_SEQUENCES = 210, 593
+
+
+def protocol_labels(name, n_faces=None, seed=0):
+    """Describe every face of a stand-in set: identity, expression, pose, light; no pixels yet.
+
+    Parameters
+    ----------
+    name : str
+        One of `STAND_INS`.
+    n_faces : int, optional
+        Exact number of rows, 16 up to the full size (the default).
+    seed : int
+        Another seed gives other people and other expressions in the same design.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per face: `source` (unique), `subject`, `emotion` (or missing), `view`, `gaze`, `split` (or
+        missing), `AU01`..`AU27` (occurrence 0. or 1.), `AU01_left`, `AU01_right`.. (intensity 0..1, the
+        person's own sides), `yaw`, `pitch`, `roll` (degrees; at positive yaw the nose points to the
+        image's right), the settings that :func:`render_faces` reads, and `sequence`, `frame` (missing
+        and 0 where there are no sequences).
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or an impossible number of faces.
+    """
+    n_faces = _check_request(name, n_faces)
+    rng = np.random.default_rng([int(seed), zlib.crc32(name.encode())])
+    labels, units, setting = _DESIGNS[name](n_faces, rng)
+    labels = _add_people(labels, name, seed)
+    labels = pd.concat([labels, _action_unit_columns(units)], axis=1)
+    labels = pd.concat([labels, draw_setting(labels, setting, rng)], axis=1)
+    labels.insert(0, "source", [f"{name}/{i:05d}" for i in range(n_faces)])
+    return labels
+
+
+def _check_request(name, n_faces):
+    if name not in FULL_SIZES:
+        raise ValueError(f"name: unknown stand-in {name!r}, expected one of {', '.join(STAND_INS)}")
+    full = FULL_SIZES[name]
+    if n_faces is None:
+        return full
+    if isinstance(n_faces, bool) or not isinstance(n_faces, int | np.integer):
+        raise ValueError(f"n_faces: expected a whole number or None, got {n_faces!r}")
+    if not MINIMUM_FACES <= n_faces <= full:
+        raise ValueError(f"n_faces: expected {MINIMUM_FACES} to {full} for {name!r}, got {n_faces}")
+    return int(n_faces)
+
+
+def _add_people(labels, name, seed):
+    """Add the identity's seed, another for every set: nobody appears in two sets."""
+    offset = zlib.crc32(f"{name}/{int(seed)}".encode()) % 2**30
+    people = labels.pop("person")
+    labels.insert(0, "subject", [f"{name}/person-{p:05d}" for p in people])
+    labels["identity_seed"] = people + offset * 32768  # fewer than 32768 people in any set
+    labels["scene_seed"] = np.arange(len(labels)) + offset * 32768
+    takes = labels["sequence"].fillna("").where(labels["sequence"].notna(), labels.index.astype("string"))
+    labels["background_seed"] = (
+        labels["scene_seed"].groupby(takes).transform("min")
+    )  # still within a sequence
+    return labels
+
+
+def _action_unit_columns(units):
+    columns = dict(zip(ACTION_UNITS, occurrence(units).T, strict=True))
+    for index, unit in enumerate(ACTION_UNITS):
+        columns[f"{unit}_left"], columns[f"{unit}_right"] = units[:, index, 0], units[:, index, 1]
+    return pd.DataFrame(columns)
+
+
+def _table(person, emotion, view, gaze, split=None, sequence=None, frame=0):
+    n_faces = len(person)
+    return pd.DataFrame(
+        {
+            "person": np.asarray(person, int),
+            "emotion": pd.array(emotion, dtype="string"),
+            "view": np.broadcast_to(np.asarray(view, object), n_faces),
+            "gaze": np.broadcast_to(np.asarray(gaze, object), n_faces),
+            "split": pd.array(split if split is not None else [pd.NA] * n_faces, dtype="string"),
+            "sequence": pd.array(sequence if sequence is not None else [pd.NA] * n_faces, dtype="string"),
+            "frame": np.broadcast_to(np.asarray(frame, int), n_faces),
+        }
+    )
+
+
+def _factorial(n_faces, n_people, cells, n_core):
+    """Pick n_faces (person, cell) pairs of a factorial design, people balanced to within one face.
+
+    Parameters
+    ----------
+    n_faces, n_people : int
+    cells : list of tuple
+        All cells of one person; the first `n_core` come first, the rest (repetitions) when people run out.
+        Emotions vary fastest, so that a person's series of emotions stays whole.
+    n_core : int
+
+    Returns
+    -------
+    person : ndarray of shape (n_faces,)
+    chosen : list of tuple
+    """
+    used = int(np.clip(-(-n_faces // n_core), min(4, n_people), n_people))
+    quota = np.full(used, n_faces // used)
+    quota[: n_faces % used] += 1
+    person = np.repeat(np.arange(used), quota)
+    n_emotions = len({cell[0] for cell in cells})
+    chosen = []
+    for p, count in enumerate(quota):
+        for k in range(
+            count
+        ):  # each person starts at another emotion, so that an incomplete series misses others
+            series, place = divmod(k, n_emotions)
+            chosen.append(cells[series * n_emotions + (place + p) % n_emotions])
+    return person, chosen
+
+
+def _posed(n_faces, rng, n_people, cells, n_core):
+    """Laboratory photographs: every person poses every emotion; cells are (emotion, view, gaze, session)."""
+    person, chosen = _factorial(n_faces, n_people, cells, n_core)
+    emotion, view, gaze, _ = (np.array(column, object) for column in zip(*chosen, strict=True))
+    order = np.argsort(person, kind="stable")
+    labels = _table(person[order], emotion[order], view[order], gaze[order])
+    # One pose of a face is photographed by all cameras at once: same expression in every view of a session.
+    takes = pd.Series([f"{p}/{e}/{g}/{s}" for p, (e, _, g, s) in zip(person, chosen, strict=True)])
+    codes, _ = takes.factorize()
+    take_emotions = labels["emotion"].to_numpy(object)[np.unique(codes, return_index=True)[1]]
+    units = draw_action_units(take_emotions, rng)[codes]
+    return labels, units, "studio"
+
+
+def _rafd_frontal(n_faces, rng):
+    cells = [(e, "frontal", gaze, 0) for gaze in ("frontal", "left", "right") for e in EMOTIONS]
+    return _posed(n_faces, rng, 67, cells, len(cells))
+
+
+def _rafd_multiview(n_faces, rng):
+    cells = [(e, view, "frontal", 0) for view in VIEWS for e in EMOTIONS]
+    return _posed(n_faces, rng, 67, cells, len(cells))
+
+
+def _kdef(n_faces, rng):
+    cells = [(e, view, "frontal", session) for session in "AB" for view in VIEWS for e in BASIC_EMOTIONS]
+    return _posed(n_faces, rng, 70, cells, len(cells) // 2)
+
+
+def _in_proportion(n_faces, counts):
+    """Share n_faces among cells by largest remainder; no cell stays empty while there are enough faces."""
+    counts = np.asarray(counts, float)
+    exact = counts * n_faces / counts.sum()
+    shares = np.floor(exact).astype(int)
+    shares[np.argsort(shares - exact, kind="stable")[: n_faces - shares.sum()]] += 1
+    while n_faces >= len(counts) and shares.min() == 0:
+        shares[shares.argmax()] -= 1
+        shares[shares.argmin()] += 1
+    return shares
+
+
+def _scattered(n_faces, rng, split_counts, setting, gain):
+    """Photographs of strangers: one person each, emotions as unequal as in the original."""
+    cells = [(split, emotion) for split in split_counts for emotion in BASIC_EMOTIONS]
+    shares = _in_proportion(n_faces, np.concatenate([split_counts[split] for split in split_counts]))
+    rows = np.repeat(np.arange(len(cells)), shares)[rng.permutation(n_faces)]
+    emotion = [cells[r][1] for r in rows]
+    labels = _table(np.arange(n_faces), emotion, "wild", "wild", split=[cells[r][0] for r in rows])
+    return labels, draw_action_units(emotion, rng, gain=gain, asymmetry=0.12), setting
+
+
+def _raf_db(n_faces, rng):
+    return _scattered(n_faces, rng, RAF_DB_COUNTS, "wild", gain=0.95)
+
+
+def _sfew(n_faces, rng):
+    return _scattered(n_faces, rng, SFEW_COUNTS, "film", gain=0.75)
+
+
+def _celeba(n_faces, rng):
+    n_people = max(4, round(n_faces * CELEBA_PEOPLE / FULL_SIZES["celeba"]))
+    person = rng.permutation(np.arange(n_faces) % n_people)
+    moods = list(CELEBA_EMOTIONS)
+    shown = rng.choice(moods, n_faces, p=list(CELEBA_EMOTIONS.values()))
+    labels = _table(person, [pd.NA] * n_faces, "wild", "wild")
+    return labels, draw_action_units(shown.astype(object), rng, gain=1.0, asymmetry=0.1), "wild"
+
+
+def _enhanced_ck(n_faces, rng):
+    """Video frames: each sequence runs from a neutral face to the apex of one posed emotion."""
+    mean_length = FULL_SIZES["enhanced-ck"] / CK_SEQUENCES
+    n_sequences = max(2, round(n_faces / mean_length))
+    lengths = _in_proportion(n_faces, rng.uniform(0.75, 1.25, n_sequences))
+    people = max(min(n_sequences, 4), round(n_sequences * CK_PEOPLE / CK_SEQUENCES))
+    posed = [e for e in EMOTIONS if e != "neutral"]
+    emotion = [posed[(k + k // len(posed)) % len(posed)] for k in range(n_sequences)]
+    apex = draw_action_units(emotion, rng, gain=1.2)
+    which = np.repeat(np.arange(n_sequences), lengths)
+    frame = np.concatenate([np.arange(length) for length in lengths])
+    time = frame / np.maximum(lengths[which] - 1, 1)
+    units = (apex[which] * onset_curve(time)[:, None, None]).astype(np.float32)
+    sequence = [f"enhanced-ck/sequence-{k:03d}" for k in which]
+    labels = _table(
+        which % people, np.array(emotion, object)[which], "frontal", "frontal", None, sequence, frame
+    )
+    return labels, units, "laboratory"
+
+
+_DESIGNS = {
+    "rafd-frontal": _rafd_frontal,
+    "rafd-multiview": _rafd_multiview,
+    "kdef": _kdef,
+    "raf-db": _raf_db,
+    "celeba": _celeba,
+    "enhanced-ck": _enhanced_ck,
+    "sfew": _sfew,
+}

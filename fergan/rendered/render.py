@@ -1,0 +1,129 @@
+"""Public rendering: from a table of labels, or from one expression, to images and their truth."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from fergan.facs import ACTION_UNITS
+from fergan.rendered.expression import action_unit_array, check_intensities
+from fergan.rendered.identity import sample_identity, stack_identities
+from fergan.rendered.pipeline import render_batch
+from fergan.rendered.scene import default_setting, draw_background, photograph
+
+SMALLEST, LARGEST, SIZE_STEP = 32, 256, 16
+BATCH_AT_128 = 4  # faces at once; keeps the working set near the processor's cache
+
+SETTING_COLUMNS = tuple(default_setting())
+_SEEDS = ("identity_seed", "scene_seed", "background_seed")
+_NUMBERS = tuple(name for name in SETTING_COLUMNS if name != "setting")
+_SIDES = tuple(f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "right"))
+REQUIRED_COLUMNS = (*_SEEDS, *SETTING_COLUMNS, *_SIDES)
+
+BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
+LANDMARK_COLUMNS = tuple(f"landmark_{i:02d}_{axis}" for i in range(68) for axis in "xy")
+
+
+def render_faces(labels, size=128, device="cpu"):
+    """Render the faces that rows of :func:`fergan.rendered.protocol_labels` describe.
+
+    Parameters
+    ----------
+    labels : pandas.DataFrame
+        Any rows in any order; a face does not depend on the others.
+    size : int
+        Width and height in pixels, 32 to 256 in steps of 16.
+    device : str or torch.device
+
+    Returns
+    -------
+    images : ndarray of shape (n, size, size, 3), uint8
+        RGB.
+    truth : pandas.DataFrame
+        Same index as `labels`: `box_left`, `box_top`, `box_right`, `box_bottom` (pixels, lower forehead to
+        chin, not clipped to the image), `landmark_00_x`, `landmark_00_y`.. `landmark_67_y` (iBUG, pixels).
+
+    Raises
+    ------
+    ValueError
+        For a missing column, an intensity outside 0..1 or an impossible size.
+    """
+    _check_size(size)
+    missing = [name for name in REQUIRED_COLUMNS if name not in labels]
+    if missing:
+        raise ValueError(f"labels: column {missing[0]!r} is missing; rows come from protocol_labels")
+    units = labels[list(_SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
+    check_intensities(units)
+    images = np.empty((len(labels), size, size, 3), np.uint8)
+    numbers = np.empty((len(labels), len(BOX_COLUMNS) + len(LANDMARK_COLUMNS)))
+    batch = max(1, BATCH_AT_128 * 128**2 // size**2)
+    for start in range(0, len(labels), batch):
+        rows = slice(start, start + batch)
+        settings = labels[[*_SEEDS, *SETTING_COLUMNS]].iloc[rows].to_dict("records")
+        images[rows], numbers[rows] = _render(settings, units[rows], size, device)
+    return images, pd.DataFrame(numbers, index=labels.index, columns=[*BOX_COLUMNS, *LANDMARK_COLUMNS])
+
+
+def render_expression(identity_seed, action_units, size=128, scene_seed=0, device="cpu", **setting):
+    """Render one person with chosen Action Units, for slider boards and figures.
+
+    Parameters
+    ----------
+    identity_seed : int
+        The person.
+    action_units : dict
+        Action Unit name ("AU12") to an intensity 0..1, or to a (left, right) pair of the person's own sides.
+    size : int
+        Width and height in pixels.
+    scene_seed : int
+        Background and camera noise.
+    device : str or torch.device
+    **setting
+        Any of `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm), `scale`, `glasses`, `light_azimuth`,
+        `light_elevation` (degrees), `ambient`, `key`, `setting` ("studio", "wild", ..).
+
+    Returns
+    -------
+    ndarray of shape (size, size, 3), uint8
+        RGB.
+
+    Raises
+    ------
+    ValueError
+        For an unknown Action Unit, an intensity outside 0..1, an unknown setting or an impossible size.
+    """
+    _check_size(size)
+    seeds = dict(zip(_SEEDS, (identity_seed, scene_seed, scene_seed), strict=True))
+    row = {**seeds, **default_setting(**setting)}
+    return _render([row], action_unit_array(action_units)[None], size, device)[0][0]
+
+
+def _check_size(size):
+    if not SMALLEST <= size <= LARGEST or size % SIZE_STEP:
+        raise ValueError(f"size: expected {SMALLEST} to {LARGEST} in steps of {SIZE_STEP}, got {size}")
+
+
+def _render(settings, units, size, device):
+    """Images (n, size, size, 3) uint8 and numbers (n, 4 + 136) of a batch that fits in memory."""
+    person = stack_identities([sample_identity(int(row["identity_seed"])) for row in settings], device)
+    tensors = {
+        name: torch.tensor([[row[name]] for row in settings], dtype=torch.float32, device=device)
+        for name in _NUMBERS
+    }
+    # Studio cameras stand around a person; elsewhere people turn their heads more than their shoulders.
+    posed = [[1.0 if row["setting"] in ("studio", "laboratory") else 0.5] for row in settings]
+    tensors["body_follows"] = torch.tensor(posed, device=device)
+    image, coverage, truth = render_batch(person, torch.tensor(units, device=device), tensors, size)
+    image, coverage = (t.permute(0, 2, 3, 1).cpu().numpy() for t in (image, coverage))
+    box = truth.box.cpu().numpy()
+    pictures = []
+    for i, row in enumerate(settings):
+        rng = np.random.default_rng([int(row["scene_seed"]), 2])
+        behind = draw_background(
+            row["setting"], size, np.random.default_rng([int(row["background_seed"]), 3])
+        )
+        linear = image[i] + behind * (1 - coverage[i])
+        encoded = (linear / (1 + 0.12 * linear)).clip(0, 1) ** np.float32(1 / 2.2)
+        pictures.append(photograph(encoded, row, box[i], rng))
+    return np.stack(pictures), np.concatenate(
+        [box, truth.landmarks.cpu().numpy().reshape(len(settings), -1)], 1
+    )

@@ -1,0 +1,69 @@
+"""What notebooks put on a page: numbered tables, figures with captions, and numbers that the prose cites."""
+
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+from myst_nb import glue
+
+__all__ = ["numbered_table", "paste", "with_interval"]
+
+
+def paste(**values: Any) -> None:
+    """Give figures and numbers a name by which this page's text, and others, can show them.
+
+    A figure is displayed as well, so that a notebook run by hand shows it; the published page shows it where the text
+    asks for it, with its caption.
+    """
+    for name, value in values.items():
+        if isinstance(value, np.generic):
+            value = value.item()
+        glue(name, value, display=isinstance(value, Figure))
+        if isinstance(value, Figure):
+            plt.close(value)  # or the notebook would show it a second time
+
+
+def _cell(value: Any, number: Callable[[float], str]) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    if isinstance(value, float):
+        return number(value)
+    return str(value).replace("|", "\\|")
+
+
+def numbered_table(table: pd.DataFrame, name: str, caption: str, decimals: int = 3) -> Markdown:
+    """Return a table with a number, a caption and a label that other pages can cite.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its columns become the header; the index is not shown. Missing values are shown as a dash.
+    name : str
+        The label, unique in the book.
+    caption : str
+        What it shows, n, seed and interval; MyST.
+    decimals : int
+        Of floating-point cells.
+    """
+    def number(value: float) -> str:
+        return f"{value:.{decimals}f}"
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+    align = [":--" if not pd.api.types.is_numeric_dtype(table[column]) else "--:" for column in table]
+    rows = [line([_cell(value, number) for value in row]) for row in table.itertuples(index=False, name=None)]
+    body = "\n".join([line([str(column) for column in table]), line(align), *rows])
+    return Markdown(f"```{{table}} {caption}\n:name: {name}\n:align: center\n\n{body}\n```")
+
+
+def with_interval(value: float, low: float, high: float, decimals: int = 3) -> str:
+    """Write a score with its interval, for example ``.751 [.720, .781]``; a dash where it is undefined."""
+    if pd.isna(value):
+        return "–"
+    short = [f"{number:.{decimals}f}" for number in (value, low, high)]
+    return f"{short[0]} [{short[1]}, {short[2]}]" if not pd.isna(low) else short[0]

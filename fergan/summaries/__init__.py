@@ -1,0 +1,1 @@
+"""Tables for the pages of the book, read from what the stages saved; one module per chapter."""

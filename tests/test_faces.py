@@ -1,0 +1,104 @@
+"""Face sets: crops with one row of labels each."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.faces import FACE_SIZE, LABEL_COLUMNS, FaceSet, complete_labels
+from fergan.facs import ACTION_UNITS
+
+
+@pytest.fixture
+def faces():
+    images = np.random.default_rng(0).integers(0, 256, (5, FACE_SIZE, FACE_SIZE, 3), dtype=np.uint8)
+    labels = pd.DataFrame({
+        "source": [f"{i}.png" for i in range(5)],
+        "subject": ["ann", "ann", "bob", None, None],
+        "emotion": ["sad", "happy", None, "happy", "angry"],
+        "AU12": [0, 1, np.nan, 1, 0],
+        "yaw": [0.0, 1.5, 2.0, 3.0, 4.0],
+    })  # fmt: skip
+    return FaceSet("small", images, complete_labels(labels))
+
+
+def test_missing_columns_are_missing_values_and_never_zero(faces):
+    assert list(faces.labels.columns[: len(LABEL_COLUMNS)]) == list(LABEL_COLUMNS)
+    assert faces.labels["AU01"].isna().all()
+    assert faces.labels["view"].isna().all()
+    assert faces.labels["AU12"].tolist()[:2] == [0.0, 1.0]
+    assert np.isnan(faces.labels["AU12"][2])
+    assert faces.labels["yaw"].tolist() == [0.0, 1.5, 2.0, 3.0, 4.0]
+    assert all(faces.labels[unit].dtype == float for unit in ACTION_UNITS)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("AU12", [0.0, 0.5], "table: AU12 of b is 0.5; expected 0, 1 or missing"),
+        ("emotion", ["happy", "Joy"], "table: unknown emotion 'Joy'; expected one of angry"),
+    ],
+)
+def test_wrong_labels_are_named(column, values, message):
+    with pytest.raises(ValueError, match=message):
+        complete_labels(pd.DataFrame({"source": ["a", "b"], column: values}), where="table")
+
+
+def test_labels_without_a_source_are_refused():
+    with pytest.raises(ValueError, match="table: column 'source' is missing"):
+        complete_labels(pd.DataFrame({"emotion": ["happy"]}), where="table")
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((4, 64, 64, 3), np.uint8),
+        np.zeros((5, 64, 64), np.uint8),
+        np.zeros((5, 3, 64, 64), np.uint8),
+        np.zeros((5, 64, 64, 3), np.float32),
+    ],
+    ids=["too few", "grey", "channels first", "float"],
+)
+def test_images_that_do_not_fit_the_labels_are_refused(faces, images):
+    with pytest.raises(ValueError, match=r"face set 'x': images are .*, expected uint8"):
+        FaceSet("x", images, faces.labels)
+
+
+def test_save_and_load_give_the_same_faces_mapped_from_disk(faces, tmp_path):
+    faces.save(tmp_path / "small")
+    loaded = FaceSet.load(tmp_path / "small")
+    assert loaded.name == "small"
+    assert isinstance(loaded.images, np.memmap)
+    np.testing.assert_array_equal(loaded.images, faces.images)
+    pd.testing.assert_frame_equal(loaded.labels, faces.labels)
+
+
+def test_loading_half_a_face_set_says_what_is_missing(faces, tmp_path):
+    faces.save(tmp_path)
+    (tmp_path / "labels.parquet").unlink()
+    with pytest.raises(FileNotFoundError, match="labels.parquet is missing"):
+        FaceSet.load(tmp_path)
+
+
+def test_images_and_labels_of_different_sets_are_refused(faces, tmp_path):
+    faces.save(tmp_path / "whole")
+    faces.select([True, False, False, False, True]).save(tmp_path / "part")
+    (tmp_path / "part" / "images.npy").rename(tmp_path / "whole" / "images.npy")
+    with pytest.raises(ValueError, match="images are"):
+        FaceSet.load(tmp_path / "whole")
+
+
+def test_select_takes_images_and_labels_together(faces):
+    part = faces.select(faces.labels["emotion"] == "happy")
+    assert part.labels["source"].tolist() == ["1.png", "3.png"]
+    np.testing.assert_array_equal(part.images, faces.images[[1, 3]])
+    assert part.emotions == ["happy"]
+
+
+def test_emotions_come_in_the_order_of_the_vocabulary(faces):
+    assert faces.emotions == ["angry", "happy", "sad"]
+
+
+def test_a_face_without_a_subject_is_a_person_of_its_own(faces):
+    subjects = faces.subjects()
+    assert subjects[0] == subjects[1] == "ann"
+    assert len(set(subjects)) == 4

@@ -1,0 +1,258 @@
+"""Photographs described by a CSV, and the registry of sources."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fergan.datasets import SOURCES, UnreadablePhotograph, open_photographs
+from fergan.datasets.decoding import read_photograph
+from fergan.datasets.manifest import ManifestPhotographs
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three small photographs in a folder called people, and a function that writes its labels.csv."""
+    folder = tmp_path / "people"
+    folder.mkdir()
+    for number, name in enumerate("abc"):
+        Image.new("RGB", (8, 6), (number, 100, 200)).save(folder / f"{name}.png")
+    return folder
+
+
+def open_csv(folder: Path, *lines: str, **options) -> ManifestPhotographs:
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return ManifestPhotographs(folder / "labels.csv", **options)
+
+
+def test_columns_become_labels(folder):
+    photographs = open_csv(
+        folder,
+        "path,subject,emotion,AU1,AU04,AU10,smile,pose,split,yaw,eyes,age,code",
+        "a.png,007,Happiness,1,0,1,1,left,train,0.5,open,31,007",
+        "b.png,NA,,,1,0,,straight,test,,closed,,008",
+    )
+    labels = photographs.labels
+    assert photographs.name == "people"
+    assert labels["source"].tolist() == ["a.png", "b.png"]
+    assert labels["subject"].tolist() == ["007", "NA"]
+    assert labels["emotion"][0] == "happy"
+    assert labels["emotion"].isna()[1]
+    assert labels["AU01"][0] == 1
+    assert np.isnan(labels["AU01"][1])
+    assert labels["AU04"].tolist() == [0, 1]
+    assert labels["AU12"][0] == 1
+    assert np.isnan(labels["AU12"][1])
+    assert "smile" not in labels
+    assert "AU10" not in labels
+    assert labels["view"].tolist() == ["left", "straight"]
+    assert labels["yaw"][0] == 0.5
+    assert labels["age"][0] == 31
+    assert labels["code"].tolist() == ["007", "008"]
+    assert labels["eyes"].tolist() == ["open", "closed"]
+    assert len(photographs.problems) == 1
+    assert "AU10 ignored" in photographs.problems[0]
+
+
+def test_a_smile_fills_a_blank_au12_and_may_repeat_it(folder):
+    photographs = open_csv(folder, "path,AU12,smile", "a.png,,1", "b.png,0,0", "c.png,1,")
+    assert photographs.labels["AU12"].tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["path,emotion", "a.png,happy", "b.png,hungry"], r"labels.csv, line 3: unknown emotion 'hungry'.*angry, cont"),
+        (["path,AU12", "a.png,0", "", "b.png,0.4"], r"labels.csv, line 4: AU12 is '0.4'; expected 0, 1 or blank"),
+        (["path,smile", "a.png,yes"], "line 2: smile is 'yes'; expected 0, 1 or blank"),
+        (["path,AU12,smile", "a.png,0,1"], "line 2: AU12 is 0 but smile is 1"),
+        (["path,yaw", "a.png,left"], "line 2: yaw is 'left'; expected a number"),
+        (["file,emotion", "a.png,happy"], r"no column 'path', only 'file', 'emotion'; add one"),
+        (["path;emotion", "a.png;happy"], r"no column 'path', only 'path;emotion'.*commas"),
+        (["path,AU1,AU01", "a.png,0,0"], "column 'AU01' occurs twice"),
+        (["path,note", "a.png,one,two"], "line 2: 3 values for 2 columns"),
+        (["path", "a.png", "./a.png"], r"'a.png' is listed on lines 2, 3"),
+        (["path", "../a.png"], r"line 2: path '../a.png' leads outside"),
+        (["path", "/etc/passwd"], "line 2: path '/etc/passwd' leads outside"),
+        (["path", "x/../../a.png"], "line 2: .* leads outside"),
+        (["path", 'C:\\a.png'], "line 2: .* leads outside"),
+        (["path,emotion"], "lists no photographs"),
+        ([""], "labels.csv is empty"),
+        (["path,note", 'a.png,"never closed'], "labels.csv is not readable as CSV"),
+    ],
+)  # fmt: skip
+def test_a_wrong_csv_is_refused_with_file_line_and_reason(folder, lines, message):
+    with pytest.raises(ValueError, match=message):
+        open_csv(folder, *lines)
+
+
+def test_a_csv_in_another_encoding_or_missing_is_named(folder):
+    (folder / "labels.csv").write_bytes(b"path,subject\na.png,Andr\xe9\n")
+    with pytest.raises(ValueError, match=r"labels.csv is not readable as CSV .* UTF-8"):
+        ManifestPhotographs(folder / "labels.csv")
+    with pytest.raises(FileNotFoundError, match="other.csv is missing; write a CSV"):
+        ManifestPhotographs(folder / "other.csv")
+
+
+def test_a_byte_order_mark_and_backslashes_of_windows_are_understood(folder):
+    (folder / "sub").mkdir()
+    (folder / "a.png").rename(folder / "sub" / "a.png")
+    (folder / "labels.csv").write_bytes(b"\xef\xbb\xbfpath,subject\r\nsub\\a.png,Ann\r\n")
+    photographs = ManifestPhotographs(folder / "labels.csv")
+    assert photographs.labels["source"].tolist() == ["sub/a.png"]
+    assert photographs.labels["subject"].tolist() == ["Ann"]
+
+
+def test_missing_files_are_listed_and_left_out(folder):
+    photographs = open_csv(folder, "path,subject", "a.png,ann", "gone.png,bob", ",eve", "c.png,cid")
+    assert photographs.labels["source"].tolist() == ["a.png", "c.png"]
+    assert photographs.labels["subject"].tolist() == ["ann", "cid"]
+    assert len(photographs.problems) == 2
+    assert any("gone.png: listed in labels.csv but missing" in problem for problem in photographs.problems)
+    assert any("labels.csv, line 4: no path" in problem for problem in photographs.problems)
+    with pytest.raises(FileNotFoundError, match=r"none of the 2 photographs .* exists"):
+        open_csv(folder, "path", "x.png", "y.png")
+
+
+def test_opening_decodes_nothing_and_one_bad_file_spoils_no_other(folder):
+    whole = (folder / "b.png").read_bytes()
+    (folder / "a.png").write_bytes(b"this is no image")
+    (folder / "b.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.png").touch()
+    photographs = open_csv(folder, "path", "a.png", "b.png", "c.png", "empty.png")
+    assert photographs.problems == []
+    bad, truncated, good, empty = photographs.read([0, 1, 2, 3])
+    for problem, name in ((bad, "a.png"), (truncated, "b.png"), (empty, "empty.png")):
+        assert isinstance(problem, UnreadablePhotograph)
+        assert str(folder / name) in str(problem)
+    assert "empty" in str(empty)
+    assert good.shape == (6, 8, 3)
+    assert good[0, 0].tolist() == [2, 100, 200]
+
+
+def test_a_draw_is_seeded_and_without_replacement(folder):
+    for number in range(20):
+        Image.new("RGB", (4, 4)).save(folder / f"{number}.png")
+    lines = ["path", *(f"{number}.png" for number in range(20))]
+    draws = [open_csv(folder, *lines, n_faces=8, seed=seed).labels["source"].tolist() for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    assert len(set(draws[0])) == 8
+    too_many = open_csv(folder, *lines, n_faces=21)
+    assert len(too_many) == 20
+    assert "21 faces asked for, 20 there" in too_many.problems[0]
+    with pytest.raises(ValueError, match="n_faces is 0"):
+        open_csv(folder, *lines, n_faces=0)
+
+
+def test_the_fingerprint_changes_when_a_file_does(folder):
+    first = open_csv(folder, "path", "a.png", "b.png").fingerprint
+    assert open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad").fingerprint == first
+    os.utime(folder / "a.png", ns=(0, 0))
+    assert open_csv(folder, "path", "a.png", "b.png").fingerprint != first
+
+
+# Decoding: each way of storing the same picture gives the same RGB.
+
+
+@pytest.fixture
+def picture():
+    """A red, a green, a blue and a grey quarter, 16 x 12."""
+    pixels = np.zeros((12, 16, 3), np.uint8)
+    pixels[:6, :8], pixels[:6, 8:] = (200, 0, 0), (0, 200, 0)
+    pixels[6:, :8], pixels[6:, 8:] = (0, 0, 200), (90, 90, 90)
+    return pixels
+
+
+def test_palette_cmyk_and_transparency_become_rgb(tmp_path, picture):
+    image = Image.fromarray(picture)
+    image.quantize(16).save(tmp_path / "palette.png")
+    image.convert("CMYK").save(tmp_path / "cmyk.tif")
+    image.save(tmp_path / "plain.bmp")
+    for name in ("palette.png", "cmyk.tif", "plain.bmp"):
+        decoded = read_photograph(tmp_path / name)
+        assert decoded.dtype == np.uint8
+        assert np.abs(decoded.astype(int) - picture).max() <= 2, name
+    see_through = np.dstack([picture, np.full((12, 16), 255, np.uint8)])
+    see_through[0, 0, 3] = 0
+    Image.fromarray(see_through).save(tmp_path / "alpha.png")
+    decoded = read_photograph(tmp_path / "alpha.png")
+    assert decoded[0, 0].tolist() == [255, 255, 255]
+    np.testing.assert_array_equal(decoded[1:], picture[1:])
+
+
+@pytest.mark.parametrize("name", ["grey.png", "grey.pgm"])
+def test_grey_of_eight_and_sixteen_bits_keeps_its_brightness(tmp_path, name):
+    grey = np.linspace(0, 255, 120).round().astype(np.uint8).reshape(10, 12)
+    Image.fromarray(grey).save(tmp_path / name)
+    Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / f"deep-{name}")
+    for file in (name, f"deep-{name}"):
+        decoded = read_photograph(tmp_path / file)
+        assert decoded.shape == (10, 12, 3)
+        for channel in range(3):
+            np.testing.assert_array_equal(decoded[..., channel], grey)
+
+
+def test_a_photograph_stored_on_its_side_is_turned_upright(tmp_path, picture):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    Image.fromarray(np.rot90(picture).copy()).save(tmp_path / "side.png", exif=exif)
+    np.testing.assert_array_equal(read_photograph(tmp_path / "side.png"), picture)
+
+
+def test_an_absurdly_large_image_is_refused_before_decoding(tmp_path, monkeypatch):
+    Image.new("1", (12_000, 9_000)).save(tmp_path / "large.png")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("the image was decoded"))
+    for name in ("large.png", "bomb.png"):
+        with pytest.raises(UnreadablePhotograph, match=f"{name}: .*above 100 megapixels"):
+            read_photograph(tmp_path / name)
+
+
+# The registry.
+
+
+def test_an_unknown_source_or_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"source is 'rafd'; expected one of rendered, manifest"):
+        open_photographs("faces", "rafd")
+    with pytest.raises(ValueError, match="source 'manifest' needs parameter folder"):
+        open_photographs("faces", "manifest")
+    with pytest.raises(FileNotFoundError, match=r"folder is .*nowhere, which does not exist; set"):
+        open_photographs("faces", "manifest", folder=str(tmp_path / "nowhere"))
+    assert list(SOURCES) == ["rendered", "manifest"]
+
+
+def test_a_manifest_opens_by_name(folder):
+    (folder / "mine.csv").write_text("path\na.png\nb.png\n")
+    photographs = open_photographs("mine", "manifest", folder=str(folder), csv="mine.csv", n_faces=1)
+    assert photographs.name == "mine"
+    assert len(photographs.labels) == 1
+
+
+def test_rendered_photographs_carry_labels_and_the_true_boxes():
+    photographs = open_photographs("rafd-frontal", "rendered", n_faces=16, seed=3)
+    images, truth = photographs.read_with_truth([5, 2])
+    assert images.shape == (2, 128, 128, 3)
+    assert truth["box_left"].between(0, 128).all()
+    assert (truth["box_right"] > truth["box_left"]).all()
+    # Which face covers a pixel can hang on a float's last bit: nearly equal to its own, unlike the other.
+    own, other = (np.abs(photographs.read([2])[0].astype(int) - image).mean() for image in images[::-1])
+    assert own < 0.5 < 5 < other
+    assert photographs.labels["emotion"].notna().all()
+    assert photographs.fingerprint != open_photographs("rafd-frontal", "rendered", n_faces=16).fingerprint
+    with pytest.raises(ValueError, match="no rendered stand-in for 'mine'; choose one of rafd-frontal"):
+        open_photographs("mine", "rendered")
+
+
+@pytest.mark.parametrize(("name", "n_photographs"), [("london", 204), ("genki4k", 4000), ("cmu_faces", 624)])
+def test_real_photographs_open_and_decode(name, n_photographs):
+    root = os.environ.get("FERGAN_DATA")
+    if not root or not (Path(root) / name).is_dir():
+        pytest.skip(f"needs real photographs in $FERGAN_DATA/{name}")
+    photographs = open_photographs(name, "manifest", folder=f"{root}/{name}")
+    assert len(photographs.labels) == n_photographs
+    assert photographs.problems == []
+    for image in photographs.read(range(0, n_photographs, n_photographs // 10)):
+        assert image.dtype == np.uint8
+        assert image.ndim == 3

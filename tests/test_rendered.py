@@ -1,0 +1,260 @@
+"""Rendered faces: truth follows the parameters, designs follow the published grammar. No pixel is stored."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from fergan.facs import ACTION_UNITS, EMOTIONS
+from fergan.rendered import FULL_SIZES, STAND_INS, protocol_labels, render_expression, render_faces
+from fergan.rendered.expression import (
+    EMOTION_ACTION_UNITS,
+    OCCURRENCE_THRESHOLD,
+    draw_action_units,
+    occurrence,
+    onset_curve,
+)
+from fergan.rendered.identity import sample_identity, stack_identities
+from fergan.rendered.landmarks import landmark_curves
+from fergan.rendered.protocols import RAF_DB_COUNTS
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def landmarks(unit=None, left=0.0, right=0.0, seeds=range(12)):
+    """True landmarks on the smooth head, cm: ndarray (people, 68, 2), NaN for the jaw's 17."""
+    units = torch.zeros(len(seeds), 14, 2)
+    if unit:
+        units[:, ACTION_UNITS.index(unit)] = torch.tensor([left, right])
+    places = landmark_curves(stack_identities([sample_identity(s) for s in seeds]), units).numpy()
+    return np.concatenate([np.full((len(seeds), 17, 2), np.nan), places], 1)
+
+
+def height(points, *indices):
+    return points[:, list(indices), 1].mean(1)
+
+
+def opening(points, upper, lower):
+    return height(points, *upper) - height(points, *lower)
+
+
+EYE_UPPER, EYE_LOWER = (37, 38, 43, 44), (40, 41, 46, 47)
+# Action Unit: a measure of the true landmarks that it makes larger.
+GROWS = {
+    "AU01": lambda p: height(p, 21, 22),
+    "AU02": lambda p: height(p, 17, 18, 25, 26),
+    "AU04": lambda p: -height(p, 20, 21, 22, 23),
+    "AU05": lambda p: opening(p, EYE_UPPER, EYE_LOWER),
+    "AU06": lambda p: height(p, *EYE_LOWER),
+    "AU07": lambda p: -opening(p, EYE_UPPER, EYE_LOWER),
+    "AU09": lambda p: height(p, 30, 33),
+    "AU12": lambda p: height(p, 48, 54) + (p[:, 54, 0] - p[:, 48, 0]),
+    "AU15": lambda p: -height(p, 48, 54),
+    "AU17": lambda p: height(p, 57, 66),
+    "AU23": lambda p: -(p[:, 54, 0] - p[:, 48, 0]),
+    "AU24": lambda p: -opening(p, (51,), (57,)),
+    "AU25": lambda p: opening(p, (62,), (66,)),
+    "AU27": lambda p: opening(p, (62,), (66,)),
+}
+# One landmark on each side that a one-sided movement shifts: the person's left lies on the image's right.
+SIDES = {"AU01": (22, 21), "AU02": (25, 18), "AU04": (23, 20), "AU05": (43, 38), "AU06": (46, 41),
+         "AU07": (46, 41), "AU09": (35, 31), "AU12": (54, 48), "AU15": (54, 48)}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", ACTION_UNITS)
+def test_action_unit_moves_its_landmarks_and_more_with_intensity(unit):
+    levels = [GROWS[unit](landmarks(unit, level, level)) for level in (0.0, 0.3, 0.65, 1.0)]
+    for weaker, stronger in pairwise(levels):
+        assert np.all(stronger > weaker)  # for every one of the people
+
+
+@pytest.mark.parametrize("unit", SIDES)
+def test_left_only_moves_the_persons_left(unit):
+    left, right = SIDES[unit]
+    shift = np.abs(landmarks(unit, left=1.0) - landmarks()).sum(2)
+    # The blend over the midline leaves a little movement on the other side, most at the inner brows.
+    assert np.all(shift[:, left] > 5 * shift[:, right])
+    mirrored = np.abs(landmarks(unit, right=1.0) - landmarks()).sum(2)
+    np.testing.assert_allclose(mirrored[:, right], shift[:, left], atol=1e-4)
+
+
+def test_people_differ_more_than_one_persons_expressions():
+    """Without nose and mouth opening the shape of a person outweighs what faces do."""
+    stable = [27, 28, 36, 39, 42, 45, 31, 35]  # nose root, eye corners, nose wings
+    faces = np.stack([landmarks()] + [landmarks(u, 0.7, 0.7) for u in ACTION_UNITS])[:, :, stable]
+    between = faces.mean(0).std(0).mean()
+    within = faces.std(0).mean()
+    assert between > 1.5 * within
+
+
+def test_landmarks_lie_in_the_box_and_box_in_the_image():
+    labels = protocol_labels("rafd-frontal", 16)
+    images, truth = render_faces(labels.iloc[:6], size=64)
+    assert images.shape == (6, 64, 64, 3)
+    assert images.dtype == np.uint8
+    x = truth[[f"landmark_{i:02d}_x" for i in range(68)]].to_numpy()
+    y = truth[[f"landmark_{i:02d}_y" for i in range(68)]].to_numpy()
+    margin = 2.0  # pixels: the relief stands out from the smooth head that the box encloses
+    for values, low, high in ((x, "box_left", "box_right"), (y, "box_top", "box_bottom")):
+        assert np.all(values > truth[[low]].to_numpy() - margin)
+        assert np.all(values < truth[[high]].to_numpy() + margin)
+    assert truth[["box_left", "box_top"]].to_numpy().min() > 0
+    assert np.all(x[:, 36] < x[:, 45])  # image-left eye first
+    assert np.all(y[:, 8] > y[:, 57])  # chin below the lips
+
+
+def test_yaw_turns_the_nose_to_the_images_right():
+    labels = protocol_labels("rafd-multiview", 40)
+    rows = labels[labels.subject == labels.subject[0]].groupby("view", sort=False).head(1)
+    _, truth = render_faces(rows, size=64)
+    offset = truth["landmark_30_x"] - (truth["landmark_00_x"] + truth["landmark_16_x"]) / 2
+    assert np.all(np.diff(offset.to_numpy()[np.argsort(rows.yaw.to_numpy())]) > 0)
+
+
+def test_a_face_does_not_depend_on_its_batch():
+    labels = pd.concat(
+        [protocol_labels("celeba", 16).iloc[:5], protocol_labels("rafd-multiview", 16).iloc[:2]]
+    )
+    together, truth = render_faces(labels, size=64)
+    order = [4, 6, 0, 5, 1]
+    shuffled, shuffled_truth = render_faces(labels.iloc[order], size=64)
+    alone, _ = render_faces(labels.iloc[[2]], size=64)
+    np.testing.assert_allclose(shuffled_truth.to_numpy(), truth.to_numpy()[order], atol=1e-3)
+    for a, b in ((shuffled, together[order]), (alone, together[[2]])):
+        # Rounding may pick another of two equally near surface points here and there.
+        assert np.mean(np.abs(a.astype(int) - b.astype(int)) > 2) < 0.002
+
+
+def test_rendering_again_gives_the_same_pixels():
+    labels = protocol_labels("sfew", 16).iloc[:3]
+    np.testing.assert_array_equal(render_faces(labels, size=32)[0], render_faces(labels, size=32)[0])
+
+
+@pytest.mark.parametrize("unit", ["AU04", "AU12", "AU25"])
+def test_expression_board_changes_the_face_it_should(unit):
+    rest, moved = (render_expression(5, units, size=64).astype(int) for units in ({}, {unit: 1.0}))
+    rows = np.abs(moved - rest).sum((1, 2))
+    centre = (rows * np.arange(64)).sum() / rows.sum()
+    assert (centre < 32) == (unit == "AU04")  # brows above, mouth below
+
+
+def test_expression_board_takes_sides():
+    rest = render_expression(5, {}, size=64).astype(int)
+    left = np.abs(render_expression(5, {"AU12": (1.0, 0.0)}, size=64).astype(int) - rest).sum((0, 2))
+    assert left[32:].sum() > 2 * left[:32].sum()
+
+
+def test_rafd_grammar():
+    labels = protocol_labels("rafd-frontal")
+    assert len(labels) == 67 * 8 * 3
+    counts = labels.groupby(["subject", "emotion", "gaze"]).size()
+    assert len(counts) == 67 * 8 * 3
+    assert set(labels.emotion) == set(EMOTIONS)
+    multi = protocol_labels("rafd-multiview")
+    assert len(multi.groupby(["subject", "emotion", "view"])) == 67 * 8 * 5 == len(multi)
+    assert {round(v / 45) for v in multi.yaw} == {-2, -1, 0, 1, 2}
+
+
+def test_multiview_photographs_one_expression_from_all_sides():
+    labels = protocol_labels("rafd-multiview")
+    intensity = [c for c in labels if c.endswith(("_left", "_right"))]
+    assert labels.groupby(["subject", "emotion"])[intensity].nunique().to_numpy().max() == 1
+
+
+def test_kdef_raf_db_and_sfew_grammar():
+    kdef = protocol_labels("kdef")
+    assert kdef.subject.nunique() == 70
+    assert set(kdef.groupby(["subject", "emotion", "view"]).size()) == {2}
+    assert "contemptuous" not in set(kdef.emotion)
+    raf = protocol_labels("raf-db")
+    assert raf.subject.is_unique
+    for split, counts in RAF_DB_COUNTS.items():
+        assert tuple(raf[raf.split == split].emotion.value_counts().sort_index()) == counts
+    assert set(protocol_labels("sfew").split) == {"train", "val"}
+
+
+def test_sequences_run_from_rest_to_apex():
+    labels = protocol_labels("enhanced-ck", 300)
+    intensity = [c for c in labels if c.endswith(("_left", "_right"))]
+    for _, frames in labels.groupby("sequence"):
+        total = frames.sort_values("frame")[intensity].sum(axis=1).to_numpy()
+        assert total[0] == 0
+        assert np.all(np.diff(total) >= 0)
+        assert total[-1] > 0.2
+        assert frames.subject.nunique() == frames.emotion.nunique() == 1
+        assert frames.frame.tolist() == list(range(len(frames)))
+    assert protocol_labels("enhanced-ck").subject.nunique() == 210
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+def test_exact_size_unique_sources_and_balance(name):
+    for n_faces in (16, 97, 400):
+        labels = protocol_labels(name, n_faces)
+        assert len(labels) == n_faces
+        assert labels.source.is_unique
+        assert labels.subject.nunique() >= 2
+        if not name.startswith("enhanced"):
+            assert np.ptp(labels.subject.value_counts()) <= 1
+    pd.testing.assert_frame_equal(labels, protocol_labels(name, 400))
+    assert not labels.equals(protocol_labels(name, 400, seed=1))
+    assert len(protocol_labels(name)) == FULL_SIZES[name]
+
+
+def test_stand_ins_share_no_person():
+    people = [set(protocol_labels(name).identity_seed) for name in STAND_INS]
+    assert len(set().union(*people)) == sum(map(len, people))
+
+
+def test_occurrence_follows_intensity():
+    labels = protocol_labels("celeba", 300)
+    for unit in ACTION_UNITS:
+        strongest = labels[[f"{unit}_left", f"{unit}_right"]].max(axis=1)
+        assert ((strongest >= OCCURRENCE_THRESHOLD) == (labels[unit] == 1)).all()
+    assert labels.emotion.isna().all()
+
+
+def test_emotions_draw_their_prototypes():
+    rng = np.random.default_rng(0)
+    for emotion in EMOTIONS:
+        shown = occurrence(draw_action_units([emotion] * 800, rng)).mean(0)
+        expected = np.array([EMOTION_ACTION_UNITS[emotion].get(u, (0, 0))[0] for u in ACTION_UNITS])
+        # Three standard errors of 800 draws; jitter takes a few of the weakest below the threshold.
+        np.testing.assert_allclose(shown, expected, atol=0.055)
+    smirk = draw_action_units(["contemptuous"] * 50, rng)[:, ACTION_UNITS.index("AU12")]
+    assert np.all(smirk.max(1) > 2 * smirk.min(1))
+
+
+def test_onset_curve_rises_from_zero_to_one():
+    curve = onset_curve(np.linspace(0, 1, 50))
+    assert curve[0] == 0
+    assert curve[-1] == 1
+    assert np.all(np.diff(curve) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: protocol_labels("rafd"), "name: unknown stand-in 'rafd'"),
+        (lambda: protocol_labels("kdef", 15), "n_faces: expected 16 to 4900"),
+        (lambda: protocol_labels("kdef", 4901), "n_faces: expected 16 to 4900"),
+        (lambda: protocol_labels("kdef", 20.5), "n_faces: expected a whole number"),
+        (lambda: draw_action_units(["bored"], np.random.default_rng(0)), "unknown emotion 'bored'"),
+        (lambda: render_expression(0, {"AU99": 1.0}), "unknown Action Unit 'AU99'"),
+        (lambda: render_expression(0, {"AU12": 1.5}), "AU12 has an intensity outside 0..1"),
+        (lambda: render_expression(0, {"AU12": (0.5, np.nan)}), "AU12 has an intensity outside 0..1"),
+        (lambda: render_expression(0, {}, size=100), "size: expected 32 to 256 in steps of 16"),
+        (lambda: render_expression(0, {}, tilt=3), "setting: unknown name 'tilt'"),
+        (lambda: render_faces(pd.DataFrame({"source": ["a"]})), "labels: column 'identity_seed' is missing"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
