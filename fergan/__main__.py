@@ -1,4 +1,4 @@
-"""Command line: ``python -m fergan book|run|where|toc``."""
+"""Command line: ``python -m fergan book|run|where|picture|toc``."""
 
 import argparse
 import fcntl
@@ -40,17 +40,24 @@ def _workflow(profile: str, data: str, cores: str, lock: int) -> int:
         "--scheduler", "greedy", "--quiet", "rules", "host", "reason",
         "--config", f"profile={profile}", *([f"data={data}"] if data else []),
     ]
-    return subprocess.run(command, cwd=ROOT, env=environment, pass_fds=[lock]).returncode
+    workflow = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[lock])
+    while True:
+        try:
+            return workflow.wait()
+        except KeyboardInterrupt:
+            continue  # the terminal told the workflow and its pages too: let them save their work
 
 
 def book(arguments: argparse.Namespace) -> None:
     """Execute what is not up to date, then build and check the book."""
     from fergan.book import BookError, build_book
+    from fergan.preflight import check_plan
     from fergan.profiles import ProfileError, load_profile
 
     data = str(Path(arguments.data).expanduser().resolve()) if arguments.data else ""
     try:
         profile = load_profile(ROOT / "profiles" / f"{arguments.profile}.yaml", data=data)
+        check_plan(profile)
     except ProfileError as error:
         sys.exit(str(error))
     with _alone(ROOT / "artifacts" / profile.name) as lock:
@@ -92,6 +99,15 @@ def where(arguments: argparse.Namespace) -> None:
     print(html_folder(arguments.profile, ROOT))
 
 
+def picture(arguments: argparse.Namespace) -> None:
+    """Draw the README's picture from a finished book."""
+    from fergan.overview import draw_overview
+    from fergan.profiles import load_profile
+
+    profile = load_profile(ROOT / "profiles" / f"{arguments.profile}.yaml", data=arguments.data)
+    draw_overview(profile, ROOT / "artifacts" / profile.name, ROOT / "book" / "_static" / "overview.png")
+
+
 def toc(arguments: argparse.Namespace) -> None:
     """Write the table of contents of the demo."""
     from fergan.book import write_table_of_contents
@@ -120,6 +136,10 @@ def main() -> None:
     command = commands.add_parser("where", help="print the folder of the built book")
     command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
     command.set_defaults(function=where)
+    command = commands.add_parser("picture", help="draw the README's picture from a finished book")
+    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
+    command.add_argument("--data", default="", help="folder of the photographs")
+    command.set_defaults(function=picture)
     command = commands.add_parser("toc", help="write _toc.yml")
     command.set_defaults(function=toc)
     arguments = parser.parse_args()

@@ -12,27 +12,21 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
+from fergan.au_learning import coded_auc, distinct_units, learn, unit_folds
 from fergan.facs import ACTION_UNITS, action_units_of
 from fergan.paper import read_table
 from fergan.protocols import (
-    AS_PUBLISHED,
-    SUBJECT_INDEPENDENT,
-    ExperimentResult,
-    auc,
     bootstrap_interval,
     check_features,
     fold_blocks,
     fold_numbers,
-    grouped_folds,
-    other_rows,
-    random_folds,
     resampled_auc,
     resampled_confusion,
-    score_table,
 )
-from fergan.svm import binary_values, gram, kernel_slice, run_threads
+from fergan.results import ExperimentResult, score_table
+from fergan.svm import gram
 
-__all__ = ["AUData", "AUResult", "best_f1_threshold", "paper_au_scores", "relabel", "run_au_experiment"]
+__all__ = ["AUData", "AUResult", "paper_au_scores", "relabel", "run_au_experiment"]
 
 
 @dataclass(frozen=True)
@@ -115,157 +109,10 @@ def relabel(emotions: Sequence[str], mapping: str = "paper") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(ACTION_UNITS), dtype=float)
 
 
-def best_f1_threshold(values: np.ndarray, positive: np.ndarray) -> float:
-    """Return the threshold t for which the rule ``value >= t`` has the largest F1; NaN without positives.
-
-    Of equally good thresholds the highest. Faces whose value is NaN take no part.
-    """
-    known = ~np.isnan(values)
-    values, positive = values[known], positive[known]
-    if not positive.any():
-        return float("nan")
-    descending = np.argsort(-values, kind="stable")
-    hits = np.cumsum(positive[descending])
-    f1 = 2 * hits / (np.arange(1, len(values) + 1) + positive.sum())
-    # Within a tie only the last face is a possible place for the threshold.
-    last = np.append(np.diff(values[descending]) != 0, True)
-    return float(values[descending][np.where(last, f1, -1).argmax()])
-
-
-def _values(
-    K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray, n_threads: int
-) -> np.ndarray:
-    """Decision values (n_test, n_units, n_costs); `costs` has a row of ascending costs for each unit."""
-
-    def of_unit(u: int) -> np.ndarray:
-        known = np.flatnonzero(~np.isnan(Y[:, u]))
-        if len(known) == len(Y):
-            return binary_values(K_train, Y[:, u], K_test, costs[u])
-        return binary_values(kernel_slice(K_train, known, known), Y[known, u], K_test.take(known, axis=1), costs[u])
-
-    return np.stack(run_threads(of_unit, range(Y.shape[1]), n_threads), axis=1)
-
-
-def _part_values(K, Y, train, test, costs, n_threads) -> np.ndarray:
-    return _values(kernel_slice(K, train, train), Y[train], kernel_slice(K, test, train), costs, n_threads)
-
-
-def _out_of_fold(K, Y, folds, costs, n_threads) -> np.ndarray:
-    values = np.empty((*Y.shape, costs.shape[1]))
-    for fold in folds:
-        values[fold] = _part_values(K, Y, other_rows(len(Y), [fold]), fold, costs, n_threads)
-    return values
-
-
-def _known_auc(values: np.ndarray, labels: np.ndarray) -> float:
-    known = ~np.isnan(values) & ~np.isnan(labels)
-    return auc(values[known], labels[known] == 1)
-
-
-def _choose(values: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Index of each unit's cost with the largest pooled AUC, the smallest on a tie, and all AUCs."""
-    areas = [[_known_auc(of_cost, Y[:, u]) for of_cost in values[:, u].T] for u in range(Y.shape[1])]
-    areas = np.array(areas)
-    return np.where(np.isnan(areas), -np.inf, areas).argmax(axis=1), areas
-
-
-def _at(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Values (n_faces, n_units) at the chosen cost of each unit."""
-    return np.take_along_axis(values, chosen[None, :, None], axis=2)[:, :, 0]
-
-
-def _thresholds(values: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(Y)
-    return np.array([best_f1_threshold(v[k], y[k] == 1) for v, y, k in zip(values.T, Y.T, known.T, strict=True)])
-
-
-@dataclass
-class _Decisions:
-    """Decision values and thresholds (n_faces, n_units) with the search behind them."""
-
-    values: np.ndarray
-    thresholds: np.ndarray
-    trials: list[tuple[str, np.ndarray, np.ndarray]]  # outer folds, chosen (n_units,), AUCs (n_units, n_costs)
-
-
-def _as_published(K, Y, folds, costs, n_threads) -> _Decisions:
-    every = _out_of_fold(K, Y, folds, costs, n_threads)
-    chosen, areas = _choose(every, Y)
-    values = _at(every, chosen)
-    thresholds = np.empty_like(values)
-    for fold in folds:
-        rest = other_rows(len(Y), [fold])
-        thresholds[fold] = _thresholds(values[rest], Y[rest])
-    return _Decisions(values, thresholds, [("all", chosen, areas)])
-
-
-def _subject_independent(K, Y, folds, costs, inner_folds, n_threads) -> _Decisions:
-    blocks = fold_blocks(len(folds), inner_folds)
-    rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
-    # inner[a] holds decision values of all faces outside block a, by models that saw neither block a nor
-    # their own.
-    inner = np.full((len(blocks), *Y.shape, costs.shape[1]), np.nan)
-    for a in range(len(blocks)):
-        for c in range(a):
-            train, test = other_rows(len(Y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])
-            of_a, of_c = np.split(_part_values(K, Y, train, test, costs, n_threads), [len(rows[a])])
-            inner[c][rows[a]], inner[a][rows[c]] = of_a, of_c
-    found = _Decisions(np.empty(Y.shape), np.empty(Y.shape), [])
-    for a, block in enumerate(blocks):
-        chosen, areas = _choose(inner[a], Y)
-        found.trials.append((" ".join(map(str, block)), chosen, areas))
-        found.thresholds[rows[a]] = _thresholds(_at(inner[a], chosen), Y)
-        best = np.take_along_axis(costs, chosen[:, None], axis=1)
-        for i in block:
-            train = other_rows(len(Y), [folds[i]])
-            found.values[folds[i]] = _part_values(K, Y, train, folds[i], best, n_threads)[..., 0]
-    return found
-
-
-def _across(K, Y, K_test, folds, costs, n_threads) -> _Decisions:
-    """Choose the costs over `folds` of the training set, train on all of it, decide on the test set."""
-    inner = _out_of_fold(K, Y, folds, costs, n_threads)
-    chosen, areas = _choose(inner, Y)
-    best = np.take_along_axis(costs, chosen[:, None], axis=1)
-    values = _values(K, Y, K_test, best, n_threads)[..., 0]
-    thresholds = np.broadcast_to(_thresholds(_at(inner, chosen), Y), values.shape)
-    return _Decisions(values, thresholds, [("all", chosen, areas)])
-
-
-def _strata(Y: np.ndarray, subjects: np.ndarray, n_folds: int) -> np.ndarray:
-    """Class of each face for stratification: its pattern of Action Units, rare patterns together."""
-    if not (np.nanmin(Y, axis=0, initial=1) < np.nanmax(Y, axis=0, initial=0)).any():
-        raise ValueError("no Action Unit is both present and absent among these faces; nothing can be learnt")
-    patterns = np.array(["".join("?" if np.isnan(v) else str(int(v)) for v in row) for row in Y])
-    names, counts = np.unique(patterns, return_counts=True)
-    common = {n for n, count in zip(names, counts, strict=True)
-              if count >= n_folds and len(np.unique(subjects[patterns == n])) >= 2}
-    strata = np.array([p if p in common else "rare" for p in patterns])
-    rare = strata == "rare"
-    if common and rare.sum() and (rare.sum() < n_folds or len(np.unique(subjects[rare])) < 2):
-        strata[rare] = names[counts.argmax()]
-    return strata
-
-
-def _folds(Y: np.ndarray, subjects: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
-    strata = _strata(Y, subjects, n_folds)
-    if len(np.unique(strata)) < 2:  # nothing to stratify by: any two classes that are spread evenly will do
-        strata = np.where(np.arange(len(Y)) % 2, "odd", "even")
-    return {AS_PUBLISHED: random_folds(strata, n_folds, seed),
-            SUBJECT_INDEPENDENT: grouped_folds(strata, subjects, n_folds, seed)}
-
-
 def run_au_experiment(
-    train: AUData,
-    test: AUData | None = None,
-    *,
-    n_folds: int = 10,
-    inner_folds: int = 3,
-    costs: Sequence[float] = (0.01, 0.1, 1.0, 10.0),
-    n_resamples: int = 1000,
-    seed: int = 0,
-    n_threads: int = 1,
-    progress: Callable[[str], None] | None = None,
+    train: AUData, test: AUData | None = None, *,
+    n_folds: int = 10, inner_folds: int = 3, costs: Sequence[float] = (0.01, 0.1, 1.0, 10.0), n_resamples: int = 1000,
+    seed: int = 0, n_threads: int = 1, progress: Callable[[str], None] | None = None,
 ) -> AUResult:
     """Recognise Action Units from each feature set under both protocols.
 
@@ -306,19 +153,12 @@ def run_au_experiment(
         not see them. Within one dataset the decision values of n_folds models are pooled, which assumes that
         these are on one scale.
     """
-    train.check("train")
-    if test is not None:
-        test.check("test")
-        widths = [{name: X.shape[1] for name, X in data.features.items()} for data in (train, test)]
-        if widths[0] != widths[1]:
-            raise ValueError(f"train has features of widths {widths[0]}, test of {widths[1]}; they must be the same")
-    every_Y = train.occurrence[list(ACTION_UNITS)].to_numpy(dtype=float)
-    Y, unit_of = np.unique(np.nan_to_num(every_Y, nan=-1), axis=1, return_inverse=True)
-    Y[Y == -1] = np.nan
-    subjects = np.asarray(train.subjects, dtype=str)
-    folds = _folds(every_Y, subjects, n_folds if test is None else inner_folds, seed)
+    _check(train, test)
+    every_Y = _labels(train.occurrence)
+    Y, unit_of = distinct_units(every_Y)
+    folds = unit_folds(every_Y, np.asarray(train.subjects, str), n_folds if test is None else inner_folds, seed)
     if test is None:
-        fold_blocks(n_folds, inner_folds)
+        fold_blocks(n_folds, inner_folds)  # refuses numbers that do not go together while nothing is fitted yet
     ladder = np.tile(np.sort(np.asarray(costs, dtype=float)), (Y.shape[1], 1))
     tested = train if test is None else test
     interval = partial(bootstrap_interval, groups=np.asarray(tested.subjects, str), n_resamples=n_resamples, seed=seed)
@@ -327,16 +167,9 @@ def run_au_experiment(
         K = gram(X)
         K_test = None if test is None else gram(test.features[name], X)
         for protocol, of_protocol in folds.items():
-            if test is not None:
-                found = _across(K, Y, K_test, of_protocol, ladder, n_threads)
-                numbers = np.full(len(tested.subjects), -1)
-            else:
-                numbers = fold_numbers(len(Y), of_protocol)
-                if protocol == AS_PUBLISHED:
-                    found = _as_published(K, Y, of_protocol, ladder, n_threads)
-                else:
-                    found = _subject_independent(K, Y, of_protocol, ladder, inner_folds, n_threads)
+            found = learn(K, Y, K_test, protocol, of_protocol, ladder, inner_folds, n_threads)
             values, thresholds = found.values[:, unit_of], found.thresholds[:, unit_of]
+            numbers = fold_numbers(len(Y), of_protocol) if test is None else np.full(len(test.subjects), -1)
             base = {"protocol": protocol, "features": name}
             rows += [base | row for row in _scores(values, thresholds, every_Y, tested, interval)]
             predictions.append(_predictions(base, values, thresholds, tested, numbers))
@@ -348,6 +181,19 @@ def run_au_experiment(
                     n_resamples=n_resamples, seed=seed, features=list(train.features))
     return AUResult(score_table(rows), pd.concat(predictions, ignore_index=True),
                     pd.concat(searches, ignore_index=True), settings)
+
+
+def _check(train: AUData, test: AUData | None) -> None:
+    train.check("train")
+    if test is not None:
+        test.check("test")
+        widths = [{name: X.shape[1] for name, X in data.features.items()} for data in (train, test)]
+        if widths[0] != widths[1]:
+            raise ValueError(f"train has features of widths {widths[0]}, test of {widths[1]}; they must be the same")
+
+
+def _labels(table: pd.DataFrame) -> np.ndarray:
+    return table[list(ACTION_UNITS)].to_numpy(dtype=float)
 
 
 def _notes(values: np.ndarray, Y_train: np.ndarray, Y_test: np.ndarray) -> list[str]:
@@ -394,42 +240,53 @@ def _score_rows(score: str, points: np.ndarray, resampled: Callable | None, Y, n
 
 def _scores(values, thresholds, Y_train, tested: AUData, interval: Callable) -> list[dict]:
     """Rows of all scores of one protocol and feature set."""
-    units = range(len(ACTION_UNITS))
     subjects = np.asarray(tested.subjects, str)
     rows = []
     for score, table in (("auc", tested.occurrence), ("auc_true", tested.true_occurrence)):
-        if table is None:
-            continue
-        Y = table[list(ACTION_UNITS)].to_numpy(dtype=float)
-        known = ~np.isnan(Y)
+        if table is not None:
+            Y = _labels(table)
+            points, notes = _areas(values, Y), _notes(values, Y_train, Y)
+            rows += _score_rows(score, points, partial(_resampled_area, values, Y), Y, notes, subjects, interval)
 
-        def area(u, counts, codes, Y=Y, known=known):
-            return resampled_auc(values[known[:, u], u], Y[known[:, u], u] == 1, counts, codes[known[:, u]])
-
-        points = np.array([_known_auc(values[:, u], Y[:, u]) for u in units])
-        rows += _score_rows(score, points, area, Y, _notes(values, Y_train, Y), subjects, interval)
-
-    Y = tested.occurrence[list(ACTION_UNITS)].to_numpy(dtype=float)
-    known, notes = ~np.isnan(Y), _notes(values, Y_train, Y)
-    fine = [not note for note in notes]
-    predicted = (values >= thresholds).astype(int)
-
-    def f1(u, counts, codes):
-        rows_of = known[:, u]
-        confusion = resampled_confusion(Y[rows_of, u].astype(int), predicted[rows_of, u], 2, counts, codes[rows_of])
-        wrong = confusion[:, 0, 1] + confusion[:, 1, 0]
-        with np.errstate(invalid="ignore"):
-            return 2 * confusion[:, 1, 1] / (2 * confusion[:, 1, 1] + wrong)
-
+    Y = _labels(tested.occurrence)
+    notes = _notes(values, Y_train, Y)
+    f1 = partial(_resampled_f1, values >= thresholds, Y)
     everyone = (np.ones((1, 1)), np.zeros(len(Y), dtype=int))
-    points = np.array([f1(u, *everyone)[0] if fine[u] else np.nan for u in units])
+    points = np.array([np.nan if note else f1(u, *everyone)[0] for u, note in enumerate(notes)])
     rows += _score_rows("f1", points, f1, Y, notes, subjects, interval)
-    points = np.array([average_precision_score(Y[known[:, u], u], values[known[:, u], u]) if fine[u] else np.nan
-                       for u in units])
+    points = np.array([np.nan if note else _average_precision(values[:, u], Y[:, u]) for u, note in enumerate(notes)])
     rows += _score_rows("average_precision", points, None, Y, notes, subjects, interval)
-    n_positive = np.nansum(Y, axis=0)
-    uncoded = ["" if known[:, u].any() else "not coded in test" for u in units]
-    for score, points in (("prevalence", n_positive / np.maximum(1, known.sum(axis=0))), ("n_positive", n_positive)):
+    return rows + _count_rows(Y, subjects, interval)
+
+
+def _areas(values: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    return np.array([coded_auc(of_unit, labels) for of_unit, labels in zip(values.T, Y.T, strict=True)])
+
+
+def _average_precision(values: np.ndarray, labels: np.ndarray) -> float:
+    known = ~np.isnan(labels)
+    return average_precision_score(labels[known], values[known])
+
+
+def _resampled_area(values, Y, u: int, counts, codes) -> np.ndarray:
+    known = ~np.isnan(Y[:, u])
+    return resampled_auc(values[known, u], Y[known, u] == 1, counts, codes[known])
+
+
+def _resampled_f1(predicted, Y, u: int, counts, codes) -> np.ndarray:
+    known = ~np.isnan(Y[:, u])
+    confusion = resampled_confusion(Y[known, u].astype(int), predicted[known, u].astype(int), 2, counts, codes[known])
+    wrong = confusion[:, 0, 1] + confusion[:, 1, 0]
+    with np.errstate(invalid="ignore"):
+        return 2 * confusion[:, 1, 1] / (2 * confusion[:, 1, 1] + wrong)
+
+
+def _count_rows(Y: np.ndarray, subjects: np.ndarray, interval: Callable) -> list[dict]:
+    """Rows of how often each Action Unit is present, of which there is no mean."""
+    n_coded, n_positive = (~np.isnan(Y)).sum(axis=0), np.nansum(Y, axis=0)
+    uncoded = ["" if n else "not coded in test" for n in n_coded]
+    rows = []
+    for score, points in (("prevalence", n_positive / np.maximum(1, n_coded)), ("n_positive", n_positive)):
         rows += _score_rows(score, points, None, Y, uncoded, subjects, interval)[:-1]
     return rows
 

@@ -261,8 +261,7 @@ def _account(labels: pd.DataFrame, outcomes: list[dict[str, Any]]) -> CroppingAc
 def _lost_by(lost: pd.Series, group: pd.Series) -> dict[str, dict[str, float]]:
     groups = lost.groupby(group.reset_index(drop=True).fillna("not labelled"))
     return {
-        name: {"photographs": len(part), "lost": int(part.sum()), "fraction": float(part.mean())}
-        for name, part in groups
+        name: {"photographs": len(part), "lost": int(part.sum()), "fraction": float(part.mean())} for name, part in groups
     }
 
 

@@ -10,22 +10,21 @@ from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import read_table
 from fergan.protocols import (
     AS_PUBLISHED,
-    SUBJECT_INDEPENDENT,
-    ExperimentResult,
+    PROTOCOLS,
     auc,
+    balanced_accuracy_and_f1,
     bootstrap_interval,
     check_features,
     check_training_parts,
     fold_blocks,
     fold_numbers,
-    grouped_folds,
+    folds_of_protocols,
     other_rows,
-    random_folds,
     resampled_auc,
     resampled_confusion,
     resampled_mean,
-    score_table,
 )
+from fergan.results import ExperimentResult, score_table
 from fergan.svm import (
     SearchResult,
     gaussian_kernel,
@@ -36,10 +35,7 @@ from fergan.svm import (
     typical_distance,
 )
 
-__all__ = [
-    "EmotionResult", "as_published", "paper_emotion_scores", "run_emotion_experiment",
-    "subject_independent",
-]
+__all__ = ["EmotionResult", "as_published", "paper_emotion_scores", "run_emotion_experiment", "subject_independent"]
 
 
 class EmotionResult(ExperimentResult):
@@ -67,21 +63,13 @@ class EmotionResult(ExperimentResult):
         return {e: self._roc(true == e, table[f"value_{e}"].to_numpy()) for e in self.emotions}
 
 
-def _fold_values(
-    K, y, C, n_classes, parts: Sequence[tuple[np.ndarray, np.ndarray]], n_threads
-) -> list[np.ndarray]:
+def _fold_values(K, y, C, n_classes, parts: Sequence[tuple[np.ndarray, np.ndarray]], n_threads) -> list[np.ndarray]:
     """Decision values of the test faces of each (train, test) part."""
     return run_threads(lambda part: multiclass_values(K, y, *part, C, n_classes), parts, n_threads)
 
 
 def as_published(
-    D2: np.ndarray,
-    y: np.ndarray,
-    folds: Sequence[np.ndarray],
-    *,
-    n_evaluations: int,
-    seed: int,
-    n_threads: int = 1,
+    D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, n_evaluations: int, seed: int, n_threads: int = 1
 ) -> tuple[np.ndarray, SearchResult]:
     """Choose C and gamma by the cross-validated accuracy over `folds`, and return those very predictions.
 
@@ -123,14 +111,8 @@ def as_published(
 
 
 def subject_independent(
-    D2: np.ndarray,
-    y: np.ndarray,
-    folds: Sequence[np.ndarray],
-    *,
-    n_evaluations: int,
-    inner_folds: int = 3,
-    seed: int = 0,
-    n_threads: int = 1,
+    D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *,
+    n_evaluations: int, inner_folds: int = 3, seed: int = 0, n_threads: int = 1,
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, SearchResult]]]:
     """Score each fold with C and gamma chosen without it.
 
@@ -162,9 +144,7 @@ def subject_independent(
         others = [c for c in range(len(blocks)) if c != a]
         new = [c for c in others if (C, gamma, a, c) not in hits]
         if new:  # the searches of all blocks begin with the same points, which need no second fit
-            parts = [
-                (other_rows(len(y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])) for c in new
-            ]
+            parts = [(other_rows(len(y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])) for c in new]
             found = _fold_values(gaussian_kernel(D2, gamma), y, C, n_classes, parts, n_threads)
             for c, values in zip(new, found, strict=True):
                 of_a, of_c = np.split(values.argmax(axis=1), [len(rows[a])])
@@ -186,18 +166,9 @@ def subject_independent(
 
 
 def run_emotion_experiment(
-    features: dict[str, np.ndarray],
-    emotions: np.ndarray,
-    subjects: np.ndarray,
-    *,
-    n_folds: int = 10,
-    n_evaluations: int = 30,
-    nested_evaluations: int | None = None,
-    inner_folds: int = 3,
-    n_resamples: int = 1000,
-    seed: int = 0,
-    n_threads: int = 1,
-    progress: Callable[[str], None] | None = None,
+    features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray, *,
+    n_folds: int = 10, n_evaluations: int = 30, nested_evaluations: int | None = None, inner_folds: int = 3,
+    n_resamples: int = 1000, seed: int = 0, n_threads: int = 1, progress: Callable[[str], None] | None = None,
 ) -> EmotionResult:
     """Recognise emotions from each feature set under both protocols.
 
@@ -244,28 +215,29 @@ def run_emotion_experiment(
     check_features(features, len(emotions))
     subjects = np.asarray(subjects, dtype=str)
     names, y = _classes(emotions, subjects)
-    folds = {AS_PUBLISHED: random_folds(names[y], n_folds, seed)}
-    folds[SUBJECT_INDEPENDENT] = grouped_folds(names[y], subjects, n_folds, seed)
+    folds = folds_of_protocols(names[y], subjects, n_folds, seed)
     for of_protocol in folds.values():
         check_training_parts(names[y], of_protocol)
-    fold_blocks(n_folds, inner_folds)
+    fold_blocks(n_folds, inner_folds)  # refuses numbers that do not go together while nothing is fitted yet
+    nested_evaluations = nested_evaluations or n_evaluations
     common = {"seed": seed, "n_threads": n_threads}
-    nested = {"n_evaluations": nested_evaluations or n_evaluations, "inner_folds": inner_folds} | common
     values, searches = {}, []
     for name, X in features.items():
         D2 = squared_distances(X)
-        found, result = as_published(D2, y, folds[AS_PUBLISHED], n_evaluations=n_evaluations, **common)
-        values[AS_PUBLISHED, name] = found
-        searches.append(_trials(AS_PUBLISHED, name, "all", result))
-        _say(progress, AS_PUBLISHED, name, found, y)
-        found, results = subject_independent(D2, y, folds[SUBJECT_INDEPENDENT], **nested)
-        values[SUBJECT_INDEPENDENT, name] = found
-        searches += [_trials(SUBJECT_INDEPENDENT, name, " ".join(map(str, block)), r) for block, r in results]
-        _say(progress, SUBJECT_INDEPENDENT, name, found, y)
-    settings = nested | dict(n_folds=n_folds, n_evaluations=n_evaluations, n_resamples=n_resamples,
-                             nested_evaluations=nested["n_evaluations"], features=list(features),
-                             emotions=names.tolist())
-    settings.pop("n_threads")  # changes nothing but the time
+        for protocol, of_protocol in folds.items():
+            if protocol == AS_PUBLISHED:
+                found, result = as_published(D2, y, of_protocol, n_evaluations=n_evaluations, **common)
+                results = [(["all"], result)]
+            else:
+                found, results = subject_independent(D2, y, of_protocol, n_evaluations=nested_evaluations,
+                                                     inner_folds=inner_folds, **common)
+            values[protocol, name] = found
+            searches += [_trials(protocol, name, " ".join(map(str, block)), result) for block, result in results]
+            if progress is not None:
+                progress(f"{name}, {protocol}: accuracy {np.mean(found.argmax(axis=1) == y):.3f}")
+    settings = dict(n_evaluations=n_evaluations, inner_folds=inner_folds, seed=seed, n_folds=n_folds,
+                    n_resamples=n_resamples, nested_evaluations=nested_evaluations, features=list(features),
+                    emotions=names.tolist())
     interval = partial(bootstrap_interval, groups=subjects, n_resamples=n_resamples, seed=seed)
     predictions = [_predictions(*key, found, y, names, subjects, fold_numbers(len(y), folds[key[0]]))
                    for key, found in values.items()]
@@ -284,11 +256,6 @@ def _classes(emotions: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np
     return np.array(names), np.array([names.index(word) for word in words])
 
 
-def _say(progress, protocol, name, values, y) -> None:
-    if progress is not None:
-        progress(f"{name}, {protocol}: accuracy {np.mean(values.argmax(axis=1) == y):.3f}")
-
-
 def _trials(protocol: str, name: str, outer_folds: str, result: SearchResult) -> pd.DataFrame:
     table = result.trials.rename(columns={"score": "accuracy"})
     return pd.DataFrame(dict(protocol=protocol, features=name, outer_folds=outer_folds), table.index).join(table)
@@ -300,49 +267,45 @@ def _predictions(protocol, name, values, y, names, subjects, fold) -> pd.DataFra
     return pd.DataFrame(columns | {f"value_{e}": values[:, k] for k, e in enumerate(names)})
 
 
-def _rates(confusion: np.ndarray) -> np.ndarray:
-    """Balanced accuracy and macro F1 of confusion matrices (..., k, k), without classes that are absent."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    with np.errstate(invalid="ignore"):
-        recall = right / confusion.sum(axis=-1)
-        f1 = 2 * right / (confusion.sum(axis=-1) + confusion.sum(axis=-2))
-    return np.stack([np.nanmean(recall, axis=-1), np.nanmean(f1, axis=-1)], axis=-1)
+def _class_scores(of_class: np.ndarray, y: np.ndarray, names: np.ndarray, interval: Callable) -> list[dict]:
+    """Rows of the scores of one protocol and feature set, over all emotions and of each."""
+    k = len(names)
+    predicted = of_class.argmax(axis=1)
+    right = (predicted == y).astype(float)
+    confusion = np.zeros((k, k))
+    np.add.at(confusion, (y, predicted), 1)
+    areas = np.array([auc(of_class[:, c], y == c) for c in range(k)])
+
+    def resampled(counts, codes):
+        aucs = np.stack([resampled_auc(of_class[:, c], y == c, counts, codes) for c in range(k)], axis=1)
+        rates = balanced_accuracy_and_f1(resampled_confusion(y, predicted, k, counts, codes))
+        return np.column_stack([resampled_mean(right, counts, codes), rates, aucs.mean(axis=1), aucs])
+
+    scores = ["accuracy", "balanced_accuracy", "macro_f1", "auc", *["auc"] * k]
+    points = [right.mean(), *balanced_accuracy_and_f1(confusion), areas.mean(), *areas]
+    columns = ("score", "label", "value", "low", "high", "n_labels")
+    cells = zip(scores, ["all"] * 4 + list(names), points, *interval(resampled), [k] * 4 + [1] * k, strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in cells]
 
 
 def _scores(values: dict, y: np.ndarray, names: np.ndarray, subjects: np.ndarray, interval: Callable) -> pd.DataFrame:
-    k = len(names)
     size = {"n_faces": len(y), "n_subjects": len(np.unique(subjects))}
+    whole = {"label": "all", "n_labels": len(names)}
     first = next(iter(values))[1]
     rows = []
     for (protocol, name), of_class in values.items():
-        predicted = of_class.argmax(axis=1)
-        right = (predicted == y).astype(float)
-        areas = np.array([auc(of_class[:, c], y == c) for c in range(k)])
-        confusion = np.zeros((k, k))
-        np.add.at(confusion, (y, predicted), 1)
-
-        def resampled(counts, codes, of_class=of_class, predicted=predicted, right=right):
-            aucs = np.stack([resampled_auc(of_class[:, c], y == c, counts, codes) for c in range(k)], axis=1)
-            rates = _rates(resampled_confusion(y, predicted, k, counts, codes))
-            return np.column_stack([resampled_mean(right, counts, codes), rates, aucs.mean(axis=1), aucs])
-
-        scores = ["accuracy", "balanced_accuracy", "macro_f1", "auc", *["auc"] * k]
-        labels = ["all"] * 4 + list(names)
-        points = [right.mean(), *_rates(confusion), areas.mean(), *areas]
-        n_labels = [k] * 4 + [1] * k
-        columns = ("score", "label", "value", "low", "high", "n_labels")
         base = dict(size, protocol=protocol, features=name)
-        for row in zip(scores, labels, points, *interval(resampled), n_labels, strict=True):
-            rows.append(base | dict(zip(columns, row, strict=True)))
+        rows += [base | row for row in _class_scores(of_class, y, names, interval)]
         if name != first:
-            difference = (values[protocol, first].argmax(axis=1) == y) - right
+            rights = [(values[protocol, which].argmax(axis=1) == y).astype(float) for which in (first, name)]
+            difference = rights[0] - rights[1]
             low, high = interval(partial(resampled_mean, difference))
-            rows.append(dict(base, score="accuracy_difference", label="all", value=difference.mean(), low=low,
-                             high=high, n_labels=k, note=f"{first} minus {name}"))
-    for protocol in (AS_PUBLISHED, SUBJECT_INDEPENDENT):
-        for score, value in (("majority_accuracy", np.bincount(y).max() / len(y)), ("chance_accuracy", 1 / k)):
-            rows.append(dict(size, protocol=protocol, features="none", score=score, label="all", value=value,
-                             n_labels=k))
+            rows.append(base | whole | dict(score="accuracy_difference", value=difference.mean(), low=low, high=high,
+                                            note=f"{first} minus {name}"))
+    for protocol in PROTOCOLS:
+        base = size | whole | dict(protocol=protocol, features="none")
+        rows += [dict(base, score="majority_accuracy", value=np.bincount(y).max() / len(y)),
+                 dict(base, score="chance_accuracy", value=1 / len(names))]
     return score_table(rows)
 
 

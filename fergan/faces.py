@@ -9,7 +9,7 @@ import pandas as pd
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.files import atomic_path, write_array
 
-__all__ = ["FACE_SIZE", "LABEL_COLUMNS", "FaceSet", "complete_labels"]
+__all__ = ["FACE_SIZE", "LABEL_COLUMNS", "FaceSet", "complete_labels", "subjects_of"]
 
 FACE_SIZE = 64  # pixels a side, the paper's input resolution
 
@@ -55,6 +55,12 @@ def complete_labels(labels: pd.DataFrame, where: str = "labels") -> pd.DataFrame
     return labels[[*LABEL_COLUMNS, *others]]
 
 
+def subjects_of(labels: pd.DataFrame) -> np.ndarray:
+    """Return the person of each row of labels as strings; a row without one is a person of its own."""
+    alone = "face-" + pd.Series(range(len(labels)), index=labels.index).astype("string")
+    return labels["subject"].fillna(alone).to_numpy(dtype=str)
+
+
 @dataclass(frozen=True)
 class FaceSet:
     """Crops of faces and what is known of each.
@@ -90,15 +96,13 @@ class FaceSet:
         return [emotion for emotion in EMOTIONS if emotion in present]
 
     def select(self, mask: np.ndarray | pd.Series) -> "FaceSet":
-        """Return the faces where `mask` (booleans, one per face) holds."""
-        rows = np.flatnonzero(np.asarray(mask))
+        """Return the faces where `mask` (booleans, one per face) holds; a missing value counts as False."""
+        rows = np.flatnonzero(pd.array(mask, dtype="boolean").fillna(False))
         return FaceSet(self.name, self.images[rows], self.labels.iloc[rows].reset_index(drop=True))
 
     def subjects(self) -> np.ndarray:
         """Return the person of each face as strings; a face without one is a person of its own."""
-        subject = self.labels["subject"]
-        alone = "face-" + pd.Series(self.labels.index.astype(str), dtype="string")
-        return subject.fillna(alone).to_numpy(dtype=str)
+        return subjects_of(self.labels)
 
     def save(self, folder: str | Path) -> None:
         """Write ``images.npy`` and ``labels.parquet`` into `folder`, each atomically, the labels last."""

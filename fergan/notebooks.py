@@ -281,8 +281,8 @@ def run_notebook(
         with _interrupting_the_kernel(), TemporaryDirectory(prefix="kernel-") as sockets:
             kernel = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/socket"}})
             executed = papermill.execute_notebook(
-                str(source), str(partial), parameters=given, kernel_name="python3", cwd=str(path.parent),
-                progress_bar=False, log_output=False, config=kernel,
+                str(source), str(partial), parameters=given, kernel_name="python3", language="python",
+                cwd=str(path.parent), progress_bar=False, log_output=False, config=kernel,
             )
     except papermill.PapermillExecutionError as error:
         raise NotebookError(

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 __all__ = [
     "confusion_matrix", "face_grid", "filmstrip", "heat_map", "labelled_face_rows", "loss_curves", "projection",
-    "roc_curves", "score_dots", "use_style",
+    "roc_curves", "score_dots", "show_faces", "use_style",
 ]
 
 WIDTH = 7.0  # inches, of a full-width figure
@@ -39,6 +39,11 @@ def _tile(images: np.ndarray, n_columns: int, gap: int = 2) -> np.ndarray:
         top, left = (index // n_columns) * (height + gap), (index % n_columns) * (width + gap)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def show_faces(ax: Axes, images: np.ndarray, n_columns: int) -> None:
+    """Draw images uint8 (n, h, w, 3) row by row into an axes of one's own."""
+    _show(ax, _tile(np.asarray(images), n_columns))
 
 
 def _show(ax: Axes, sheet: np.ndarray) -> None:
@@ -164,7 +169,9 @@ def confusion_matrix(counts: pd.DataFrame, title: str = "", ax: Axes | None = No
     return ax.figure
 
 
-def score_dots(table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float | None = None) -> Figure:
+def score_dots(
+    table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float | None = None, ax: Axes | None = None
+) -> Figure:
     """Draw scores with intervals as dots, one line per `y`, one colour and marker per `hue`.
 
     Parameters
@@ -177,9 +184,12 @@ def score_dots(table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float
         What the score is.
     chance : float, optional
         Where guessing would land.
+    ax : Axes, optional
+        Where to draw; a new figure otherwise.
     """
     lines, groups = list(dict.fromkeys(table[y])), list(dict.fromkeys(table[hue]))
-    figure, ax = plt.subplots(figsize=(WIDTH, 0.55 + 0.34 * len(lines) * max(1, len(groups) / 2.2)))
+    if ax is None:
+        _, ax = plt.subplots(figsize=(WIDTH, 1.1 + 0.42 * len(lines) * max(1, len(groups) / 2.5)))
     offsets = np.linspace(-0.28, 0.28, len(groups)) if len(groups) > 1 else [0.0]
     colors = sns.color_palette("colorblind", len(groups))
     for group, offset, color, marker in zip(groups, offsets, colors, "osD^vPX*" * 4, strict=False):
@@ -192,7 +202,7 @@ def score_dots(table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float
         ax.annotate("chance", (chance, -0.7), fontsize="x-small", color="0.4", ha="center", va="bottom")
     ax.set(yticks=range(len(lines)), yticklabels=lines, xlabel=xlabel, ylim=(len(lines) - 0.4, -0.7))
     ax.legend(frameon=False, ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), fontsize="small")
-    return figure
+    return ax.figure
 
 
 def heat_map(table: pd.DataFrame, label: str, low: float = 0.0, high: float = 1.0, center: float | None = None) -> Figure:

@@ -1,4 +1,4 @@
-"""Who is trained on and who is tested on, how sure a score is, and the one form in which results are kept.
+"""Who is trained on and who is tested on, and how sure a score is.
 
 Two protocols. *As published*: stratified random folds, so that a person may stand on both sides, and the
 parameters with the best cross-validation score give the score that is reported. *Subject independent*:
@@ -10,32 +10,18 @@ Intervals are percentile bootstraps over people, not faces: faces of one person 
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from scipy.stats import rankdata
-from sklearn.metrics import roc_curve
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from fergan.files import atomic_path, read_json, write_json
-
 __all__ = [
-    "PROTOCOLS", "SCORE_COLUMNS", "ExperimentResult", "auc", "bootstrap_interval", "check_features",
-    "check_training_parts", "fold_blocks", "fold_numbers", "grouped_folds", "other_rows", "random_folds",
-    "resampled_auc", "resampled_confusion", "resampled_mean", "score_table",
+    "PROTOCOLS", "auc", "balanced_accuracy_and_f1", "bootstrap_interval", "check_features", "check_training_parts",
+    "fold_blocks", "fold_numbers", "folds_of_protocols", "grouped_folds", "other_rows", "random_folds",
+    "resampled_auc", "resampled_confusion", "resampled_mean",
 ]
 
 AS_PUBLISHED, SUBJECT_INDEPENDENT = PROTOCOLS = ("as_published", "subject_independent")
-
-#: Every table of scores has these columns; `label` is an emotion, an Action Unit, or "all" (the whole set, or
-#: the mean over `n_labels` labels).
-SCORE_COLUMNS = {
-    "protocol": str, "features": str, "score": str, "label": str, "value": float, "low": float, "high":
-    float, "n_faces": int, "n_subjects": int, "n_labels": int, "note": str,
-}
 
 _MAX_RESAMPLED = 1000  # more people than this are resampled in this many random groups, to bound the memory
 _MAX_UNDEFINED = 0.1  # an interval that more than this share of the resamples leaves undefined is NaN
@@ -137,6 +123,23 @@ def grouped_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) ->
             raise ValueError(f"only one person shows class {label!s}; leave the class out or add people")
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     return [test for _, test in splitter.split(np.zeros(len(y)), y, groups)]
+
+
+def folds_of_protocols(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
+    """Return the folds of each protocol: at random as published, of whole people when subject independent.
+
+    Parameters
+    ----------
+    y, groups, n_folds, seed
+        As for `grouped_folds`, whose errors are raised too.
+
+    Returns
+    -------
+    dict of str to list of ndarray of int
+        By the names of `PROTOCOLS`, in their order.
+    """
+    return {AS_PUBLISHED: random_folds(y, n_folds, seed),
+            SUBJECT_INDEPENDENT: grouped_folds(y, groups, n_folds, seed)}
 
 
 def check_training_parts(y: np.ndarray, folds: Sequence[np.ndarray]) -> None:
@@ -266,9 +269,26 @@ def resampled_confusion(
     return np.tensordot(counts, cells, axes=1)
 
 
-def resampled_auc(
-    values: np.ndarray, positive: np.ndarray, counts: np.ndarray, codes: np.ndarray
-) -> np.ndarray:
+def balanced_accuracy_and_f1(confusion: np.ndarray) -> np.ndarray:
+    """Balanced accuracy and macro F1 of confusion matrices, without classes that are absent.
+
+    Parameters
+    ----------
+    confusion : ndarray of shape (..., n_classes, n_classes)
+        Rows by true class, as from `resampled_confusion`.
+
+    Returns
+    -------
+    ndarray of shape (..., 2)
+    """
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    with np.errstate(invalid="ignore"):
+        recall = right / confusion.sum(axis=-1)
+        f1 = 2 * right / (confusion.sum(axis=-1) + confusion.sum(axis=-2))
+    return np.stack([np.nanmean(recall, axis=-1), np.nanmean(f1, axis=-1)], axis=-1)
+
+
+def resampled_auc(values: np.ndarray, positive: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Area under the ROC curve of each resample, NaN without positives or negatives.
 
     With W[p, q] the number of pairs of a positive face of person p and a negative one of person q in which
@@ -299,69 +319,3 @@ def auc(values: np.ndarray, positive: np.ndarray) -> float:
     if n_pairs == 0:
         return float("nan")
     return float((rankdata(values)[positive].sum() - n_positive * (n_positive + 1) / 2) / n_pairs)
-
-
-def score_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Make a table of `SCORE_COLUMNS`; what a row does not say is NaN, 1 label, or an empty text."""
-    defaults = {"value": np.nan, "low": np.nan, "high": np.nan, "n_faces": 0, "n_subjects": 0, "n_labels": 1}
-    filled = [{column: row.get(column, defaults.get(column, "")) for column in SCORE_COLUMNS} for row in rows]
-    return pd.DataFrame(filled, columns=list(SCORE_COLUMNS)).astype(SCORE_COLUMNS)
-
-
-@dataclass
-class ExperimentResult:
-    """What an experiment leaves: three tables and its settings.
-
-    Attributes
-    ----------
-    scores : DataFrame
-        See `SCORE_COLUMNS`.
-    predictions : DataFrame
-        Out-of-fold predictions and decision values, one row per face (and Action Unit), protocol and feature
-        set.
-    searches : DataFrame
-        Every parameter tried, by protocol, feature set and the outer folds it was tried for.
-    settings : dict
-        The experiment's parameters.
-    """
-
-    scores: pd.DataFrame
-    predictions: pd.DataFrame
-    searches: pd.DataFrame
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def save(self, folder: str | Path) -> None:
-        """Write ``predictions.parquet``, ``searches.parquet``, then ``scores.json``, each atomically."""
-        folder = Path(folder)
-        for name in ("predictions", "searches"):
-            with atomic_path(folder / f"{name}.parquet") as temporary:
-                getattr(self, name).to_parquet(temporary, index=False)
-        write_json(
-            folder / "scores.json", {"settings": self.settings, "scores": self.scores.to_dict("records")}
-        )
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote."""
-        folder = Path(folder)
-        content = read_json(folder / "scores.json")
-        rows = [
-            {key: np.nan if value is None else value for key, value in row.items()}
-            for row in content["scores"]
-        ]
-        tables = [pd.read_parquet(folder / f"{name}.parquet") for name in ("predictions", "searches")]
-        return cls(score_table(rows), *tables, content["settings"])
-
-    def select(self, protocol: str, features: str) -> pd.DataFrame:
-        """Return the predictions of one protocol and feature set."""
-        table = self.predictions
-        chosen = table[(table["protocol"] == protocol) & (table["features"] == features)]
-        if chosen.empty:
-            raise ValueError(f"no predictions for protocol {protocol!r} and features {features!r}")
-        return chosen
-
-    @staticmethod
-    def _roc(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if len(np.unique(positive)) < 2:
-            return np.array([np.nan]), np.array([np.nan])
-        return roc_curve(positive, values)[:2]

@@ -58,7 +58,8 @@ def numbered_table(table: pd.DataFrame, name: str, caption: str, decimals: int =
     align = [":--" if not pd.api.types.is_numeric_dtype(table[column]) else "--:" for column in table]
     rows = [line([_cell(value, number) for value in row]) for row in table.itertuples(index=False, name=None)]
     body = "\n".join([line([str(column) for column in table]), line(align), *rows])
-    return Markdown(f"```{{table}} {caption}\n:name: {name}\n:align: center\n\n{body}\n```")
+    wide = ":class: wide\n" if "[" in body else ""  # cells with intervals do not wrap; the page lets the table scroll
+    return Markdown(f"```{{table}} {caption}\n:name: {name}\n{wide}\n{body}\n```")
 
 
 def with_interval(value: float, low: float, high: float, decimals: int = 3) -> str:

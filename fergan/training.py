@@ -301,7 +301,7 @@ def train(
     dtype = training_dtype(device)
     state = _State(config, device)
     history, seconds = load_state(folder, state)
-    data = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+    data = torch.from_numpy(np.array(images)).to(device)  # a copy: the faces on disk are read-only
     film_steps = set(np.linspace(0, n_steps, n_film_frames).round().astype(int).tolist())
 
     start = saved = shown = time.monotonic()

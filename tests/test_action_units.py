@@ -6,18 +6,11 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score
 from sklearn.svm import SVC
 
-from fergan.action_units import (
-    AUData,
-    AUResult,
-    _subject_independent,
-    _values,
-    best_f1_threshold,
-    paper_au_scores,
-    relabel,
-    run_au_experiment,
-)
+from fergan.action_units import AUData, AUResult, paper_au_scores, relabel, run_au_experiment
+from fergan.au_learning import best_f1_threshold, decision_values, subject_independent
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.protocols import PROTOCOLS, SCORE_COLUMNS, auc, fold_blocks, grouped_folds
+from fergan.protocols import PROTOCOLS, auc, fold_blocks, grouped_folds
+from fergan.results import SCORE_COLUMNS
 from fergan.svm import gram
 
 QUICK = {"n_folds": 4, "n_resamples": 100, "costs": (0.1, 1.0)}
@@ -210,7 +203,7 @@ def test_neither_cost_nor_threshold_nor_value_of_a_fold_depends_on_its_labels():
     rows = folds[block[0]]
     other = Y.copy()
     other[rows] = 1 - Y[rows]
-    before, after = (_subject_independent(K, labels, folds, costs, 3, 1) for labels in (Y, other))
+    before, after = (subject_independent(K, labels, folds, costs, 3, 1) for labels in (Y, other))
     assert np.array_equal(before.values[rows], after.values[rows])
     assert np.array_equal(before.thresholds[rows], after.thresholds[rows])
     assert np.array_equal(before.trials[1][2], after.trials[1][2])
@@ -223,8 +216,8 @@ def test_uncoded_faces_take_no_part_in_training():
     K, costs = gram(data.features["x"]), np.array([[1.0]])
     coded = np.arange(100)
     Y[100:] = np.nan
-    expected = _values(K[:100, :100], Y[:100], K[120:, :100], costs, 1)
-    assert np.array_equal(_values(K, Y, K[120:], costs, 1), expected)
+    expected = decision_values(K[:100, :100], Y[:100], K[120:, :100], costs, 1)
+    assert np.array_equal(decision_values(K, Y, K[120:], costs, 1), expected)
     result = run_au_experiment(
         dataclasses.replace(data, occurrence=data.occurrence.assign(AU12=Y[:, 0], AU15=np.nan)), **QUICK
     )
@@ -258,7 +251,7 @@ def test_threshold_has_the_best_f1_of_all():
     ],
 )
 def test_what_cannot_work_is_refused_before_any_fit(change, message, monkeypatch):
-    monkeypatch.setattr("fergan.action_units.binary_values", lambda *a: pytest.fail("a fit was started"))
+    monkeypatch.setattr("fergan.au_learning.binary_values", lambda *a: pytest.fail("a fit was started"))
     with pytest.raises(ValueError, match=message):
         run_au_experiment(dataclasses.replace(faces(), **change), **QUICK)
 

@@ -10,7 +10,8 @@ from fergan.emotions import (
     run_emotion_experiment,
     subject_independent,
 )
-from fergan.protocols import PROTOCOLS, SCORE_COLUMNS, auc, fold_blocks, grouped_folds
+from fergan.protocols import PROTOCOLS, auc, fold_blocks, grouped_folds
+from fergan.results import SCORE_COLUMNS
 from fergan.svm import squared_distances
 
 NAMES = np.array(["angry", "happy", "sad", "surprised"])

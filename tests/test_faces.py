@@ -75,7 +75,7 @@ def test_save_and_load_give_the_same_faces_mapped_from_disk(faces, tmp_path):
 def test_loading_half_a_face_set_says_what_is_missing(faces, tmp_path):
     faces.save(tmp_path)
     (tmp_path / "labels.parquet").unlink()
-    with pytest.raises(FileNotFoundError, match="labels.parquet is missing"):
+    with pytest.raises(FileNotFoundError, match=r"labels.parquet is missing"):
         FaceSet.load(tmp_path)
 
 

@@ -54,6 +54,7 @@ def test_the_papers_mapping_makes_the_units_of_anger_one_label():
     assert ("AU07", "AU23", "AU24") in groups
     labels = {unit: [unit in action_units_of(e) for e in EMOTIONS] for unit in ACTION_UNITS}
     for group in groups:
+        assert len(group) > 1
         assert all(labels[unit] == labels[group[0]] for unit in group)
     grouped = {unit for group in groups for unit in group}
     alone = [tuple(labels[unit]) for unit in ACTION_UNITS if unit not in grouped and any(labels[unit])]

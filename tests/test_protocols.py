@@ -7,7 +7,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fergan.protocols import (
-    ExperimentResult,
     auc,
     bootstrap_interval,
     check_features,
@@ -20,8 +19,8 @@ from fergan.protocols import (
     resampled_auc,
     resampled_confusion,
     resampled_mean,
-    score_table,
 )
+from fergan.results import ExperimentResult, score_table
 
 Y = np.repeat(["happy", "sad"], 30)
 PEOPLE = np.tile([f"p{i}" for i in range(12)], 5)

@@ -29,7 +29,8 @@ def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
     rows = []
     for label in (*ACTION_UNITS, "all"):
         row = {"AU": "mean" if label == "all" else label}
-        row["paper"] = np.nan if paper is None else row_of(paper, "paper", "discriminator", "auc", label).get("value", np.nan)
+        theirs = {} if paper is None else row_of(paper, "paper", "discriminator", "auc", label)
+        row["paper"] = theirs.get("value", np.nan)
         for protocol, words in protocol_words.items():
             row[words] = interval_of(result.scores, protocol, "discriminator", "auc", label)
         if with_truth:

@@ -7,8 +7,9 @@ import pandas as pd
 
 from fergan.action_units import AUResult
 from fergan.emotions import EmotionResult
-from fergan.protocols import SUBJECT_INDEPENDENT, ExperimentResult
+from fergan.protocols import SUBJECT_INDEPENDENT
 from fergan.report import with_interval
+from fergan.results import ExperimentResult
 from fergan.summaries.action_units import papers_units, summary_of_aus
 from fergan.summaries.emotions import papers_emotions, summary_of_emotions
 from fergan.summaries.scores import protocol_words, row_of

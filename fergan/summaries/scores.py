@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT, ExperimentResult
+from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.report import with_interval
+from fergan.results import ExperimentResult
 
 __all__ = ["interval_of", "mean_score", "protocol_words", "row_of", "score_of", "score_of_table"]
 

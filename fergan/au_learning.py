@@ -1,0 +1,319 @@
+"""Learning Action Units: decision values, costs and thresholds from a Gram matrix, and the folds they come from.
+
+Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded), and `costs` has a row of
+ascending costs for each column. The cost of a unit is the one with the largest pooled area under the curve, its
+threshold the one with the best F1. Neither is chosen on the faces that it serves, but for the costs of the published
+protocol.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fergan.protocols import AS_PUBLISHED, auc, fold_blocks, folds_of_protocols, other_rows
+from fergan.svm import binary_values, kernel_slice, run_threads
+
+__all__ = [
+    "Decisions", "across_datasets", "as_published", "best_f1_threshold", "coded_auc", "decision_values",
+    "distinct_units", "learn", "subject_independent", "unit_folds",
+]
+
+
+@dataclass
+class Decisions:
+    """Decision values and thresholds, with the search behind them.
+
+    Attributes
+    ----------
+    values, thresholds : ndarray of shape (n_faces, n_units), float64
+        An Action Unit is said to be present where its value reaches its threshold.
+    trials : list of (str, ndarray of shape (n_units,), ndarray of shape (n_units, n_costs))
+        The outer folds that a search served, the index of the cost it chose for each unit, and the areas under
+        the curve of all costs.
+    """
+
+    values: np.ndarray
+    thresholds: np.ndarray
+    trials: list[tuple[str, np.ndarray, np.ndarray]]
+
+
+def best_f1_threshold(values: np.ndarray, positive: np.ndarray) -> float:
+    """Return the threshold t for which the rule ``value >= t`` has the largest F1; NaN without positives.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_faces,)
+        Faces whose value is NaN take no part.
+    positive : ndarray of shape (n_faces,), bool
+
+    Returns
+    -------
+    float
+        One of the values; of equally good thresholds the highest.
+    """
+    known = ~np.isnan(values)
+    values, positive = values[known], positive[known]
+    if not positive.any():
+        return float("nan")
+    descending = np.argsort(-values, kind="stable")
+    hits = np.cumsum(positive[descending])
+    f1 = 2 * hits / (np.arange(1, len(values) + 1) + positive.sum())
+    # Within a tie only the last face is a possible place for the threshold.
+    last = np.append(np.diff(values[descending]) != 0, True)
+    return float(values[descending][np.where(last, f1, -1).argmax()])
+
+
+def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
+    """Area under the ROC curve over the faces with a value and a label; NaN without positives or negatives.
+
+    Parameters
+    ----------
+    values, labels : ndarray of shape (n_faces,)
+        Labels are 0, 1 or NaN.
+    """
+    known = ~np.isnan(values) & ~np.isnan(labels)
+    return auc(values[known], labels[known] == 1)
+
+
+def decision_values(
+    K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray, n_threads: int
+) -> np.ndarray:
+    """Train every Action Unit with every cost on the faces for which it is coded.
+
+    Parameters
+    ----------
+    K_train : ndarray of shape (n_train, n_train)
+        Gram matrix of the training faces.
+    Y : ndarray of shape (n_train, n_units)
+    K_test : ndarray of shape (n_test, n_train)
+    costs : ndarray of shape (n_units, n_costs)
+    n_threads : int
+
+    Returns
+    -------
+    ndarray of shape (n_test, n_units, n_costs), float64
+        NaN for a unit of which the training faces show only one class.
+    """
+
+    def of_unit(u: int) -> np.ndarray:
+        known = np.flatnonzero(~np.isnan(Y[:, u]))
+        if len(known) == len(Y):
+            return binary_values(K_train, Y[:, u], K_test, costs[u])
+        return binary_values(kernel_slice(K_train, known, known), Y[known, u], K_test.take(known, axis=1), costs[u])
+
+    return np.stack(run_threads(of_unit, range(Y.shape[1]), n_threads), axis=1)
+
+
+def _part_values(K, Y, train, test, costs, n_threads) -> np.ndarray:
+    return decision_values(kernel_slice(K, train, train), Y[train], kernel_slice(K, test, train), costs, n_threads)
+
+
+def _out_of_fold(K, Y, folds, costs, n_threads) -> np.ndarray:
+    values = np.empty((*Y.shape, costs.shape[1]))
+    for fold in folds:
+        values[fold] = _part_values(K, Y, other_rows(len(Y), [fold]), fold, costs, n_threads)
+    return values
+
+
+def _choose(values: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Index of each unit's cost with the largest pooled AUC, the smallest on a tie, and all AUCs."""
+    areas = [[coded_auc(of_cost, Y[:, u]) for of_cost in values[:, u].T] for u in range(Y.shape[1])]
+    areas = np.array(areas)
+    return np.where(np.isnan(areas), -np.inf, areas).argmax(axis=1), areas
+
+
+def _at(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Values (n_faces, n_units) at the chosen cost of each unit."""
+    return np.take_along_axis(values, chosen[None, :, None], axis=2)[:, :, 0]
+
+
+def _thresholds(values: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(Y)
+    return np.array([best_f1_threshold(v[k], y[k] == 1) for v, y, k in zip(values.T, Y.T, known.T, strict=True)])
+
+
+def as_published(
+    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int
+) -> Decisions:
+    """Choose the costs over `folds`, and return the decision values of those very folds.
+
+    Parameters
+    ----------
+    K : ndarray of shape (n_faces, n_faces)
+        Gram matrix.
+    Y : ndarray of shape (n_faces, n_units)
+    folds : sequence of ndarray of int
+        The faces of each fold.
+    costs : ndarray of shape (n_units, n_costs)
+    n_threads : int
+
+    Returns
+    -------
+    Decisions
+        The thresholds of a fold are the best ones on the other folds.
+    """
+    every = _out_of_fold(K, Y, folds, costs, n_threads)
+    chosen, areas = _choose(every, Y)
+    values = _at(every, chosen)
+    thresholds = np.empty_like(values)
+    for fold in folds:
+        rest = other_rows(len(Y), [fold])
+        thresholds[fold] = _thresholds(values[rest], Y[rest])
+    return Decisions(values, thresholds, [("all", chosen, areas)])
+
+
+def _values_without_blocks(K, Y, rows: Sequence[np.ndarray], costs, n_threads) -> np.ndarray:
+    """For each block, whose faces `rows` lists, decision values of all other faces.
+
+    They are by models that saw neither the block nor the one that the face is in: a model without blocks a and c
+    serves both of them. Shape (n_blocks, n_faces, n_units, n_costs), NaN for the faces of the block.
+    """
+    inner = np.full((len(rows), *Y.shape, costs.shape[1]), np.nan)
+    for a in range(len(rows)):
+        for c in range(a):
+            train, test = other_rows(len(Y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])
+            of_a, of_c = np.split(_part_values(K, Y, train, test, costs, n_threads), [len(rows[a])])
+            inner[c][rows[a]], inner[a][rows[c]] = of_a, of_c
+    return inner
+
+
+def subject_independent(
+    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, inner_folds: int, n_threads: int
+) -> Decisions:
+    """Score each fold with costs and thresholds chosen without it, by a search for each block of folds.
+
+    Parameters
+    ----------
+    K, Y, costs, n_threads
+        As for `as_published`.
+    folds : sequence of ndarray of int
+        The faces of each fold; no person in two of them.
+    inner_folds : int
+        Folds of the nested search; see `fergan.protocols.fold_blocks`.
+
+    Returns
+    -------
+    Decisions
+    """
+    blocks = fold_blocks(len(folds), inner_folds)
+    rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
+    inner = _values_without_blocks(K, Y, rows, costs, n_threads)
+    found = Decisions(np.empty(Y.shape), np.empty(Y.shape), [])
+    for a, block in enumerate(blocks):
+        chosen, areas = _choose(inner[a], Y)
+        found.trials.append((" ".join(map(str, block)), chosen, areas))
+        found.thresholds[rows[a]] = _thresholds(_at(inner[a], chosen), Y)
+        best = np.take_along_axis(costs, chosen[:, None], axis=1)
+        for i in block:
+            train = other_rows(len(Y), [folds[i]])
+            found.values[folds[i]] = _part_values(K, Y, train, folds[i], best, n_threads)[..., 0]
+    return found
+
+
+def across_datasets(
+    K: np.ndarray, Y: np.ndarray, K_test: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int
+) -> Decisions:
+    """Choose costs and thresholds over `folds` of the training set, train on all of it, decide on the test set.
+
+    Parameters
+    ----------
+    K, Y, folds, costs, n_threads
+        Of the training set, as for `as_published`.
+    K_test : ndarray of shape (n_test, n_faces)
+        Gram matrix of test and training faces.
+
+    Returns
+    -------
+    Decisions
+        Of the test faces.
+    """
+    inner = _out_of_fold(K, Y, folds, costs, n_threads)
+    chosen, areas = _choose(inner, Y)
+    best = np.take_along_axis(costs, chosen[:, None], axis=1)
+    values = decision_values(K, Y, K_test, best, n_threads)[..., 0]
+    thresholds = np.broadcast_to(_thresholds(_at(inner, chosen), Y), values.shape)
+    return Decisions(values, thresholds, [("all", chosen, areas)])
+
+
+def learn(
+    K: np.ndarray, Y: np.ndarray, K_test: np.ndarray | None, protocol: str, folds: Sequence[np.ndarray],
+    costs: np.ndarray, inner_folds: int, n_threads: int,
+) -> Decisions:
+    """Learn across datasets if there is a test set, otherwise within one dataset by the given protocol.
+
+    Parameters
+    ----------
+    K, Y, K_test, folds, costs, inner_folds, n_threads
+        As for `across_datasets`, `as_published` and `subject_independent`.
+    protocol : str
+        One of `fergan.protocols.PROTOCOLS`; across datasets the protocols differ in their folds alone.
+
+    Returns
+    -------
+    Decisions
+    """
+    if K_test is not None:
+        return across_datasets(K, Y, K_test, folds, costs, n_threads)
+    if protocol == AS_PUBLISHED:
+        return as_published(K, Y, folds, costs, n_threads)
+    return subject_independent(K, Y, folds, costs, inner_folds, n_threads)
+
+
+def distinct_units(Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns of labels that differ, so that Action Units with the same labels share a classifier.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_faces, n_units)
+
+    Returns
+    -------
+    columns : ndarray of shape (n_faces, n_distinct)
+    unit_of : ndarray of shape (n_units,), int
+        The column of each Action Unit.
+    """
+    columns, unit_of = np.unique(np.nan_to_num(Y, nan=-1), axis=1, return_inverse=True)
+    columns[columns == -1] = np.nan
+    return columns, unit_of
+
+
+def _strata(Y: np.ndarray, subjects: np.ndarray, n_folds: int) -> np.ndarray:
+    """Class of each face for stratification: its pattern of Action Units, rare patterns together."""
+    if not (np.nanmin(Y, axis=0, initial=1) < np.nanmax(Y, axis=0, initial=0)).any():
+        raise ValueError("no Action Unit is both present and absent among these faces; nothing can be learnt")
+    patterns = np.array(["".join("?" if np.isnan(v) else str(int(v)) for v in row) for row in Y])
+    names, counts = np.unique(patterns, return_counts=True)
+    common = {n for n, count in zip(names, counts, strict=True)
+              if count >= n_folds and len(np.unique(subjects[patterns == n])) >= 2}
+    strata = np.array([p if p in common else "rare" for p in patterns])
+    rare = strata == "rare"
+    if common and rare.sum() and (rare.sum() < n_folds or len(np.unique(subjects[rare])) < 2):
+        strata[rare] = names[counts.argmax()]
+    return strata
+
+
+def unit_folds(Y: np.ndarray, subjects: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
+    """Return the folds of each protocol, stratified by the patterns of Action Units.
+
+    Parameters
+    ----------
+    Y : ndarray of shape (n_faces, n_units)
+    subjects : ndarray of shape (n_faces,)
+        The person of each face.
+    n_folds, seed : int
+
+    Returns
+    -------
+    dict of str to list of ndarray of int
+        As from `fergan.protocols.folds_of_protocols`.
+
+    Raises
+    ------
+    ValueError
+        No Action Unit is both present and absent, or there are too few faces or people.
+    """
+    strata = _strata(Y, subjects, n_folds)
+    if len(np.unique(strata)) < 2:  # nothing to stratify by: any two classes that are spread evenly will do
+        strata = np.where(np.arange(len(Y)) % 2, "odd", "even")
+    return folds_of_protocols(strata, subjects, n_folds, seed)

@@ -1,0 +1,97 @@
+"""The one form in which results are kept: a table of scores, and the predictions and searches behind it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_curve
+
+from fergan.files import atomic_path, read_json, write_json
+
+__all__ = ["SCORE_COLUMNS", "ExperimentResult", "score_table"]
+
+#: Every table of scores has these columns; `label` is an emotion, an Action Unit, or "all" (the whole set, or
+#: the mean over `n_labels` labels).
+SCORE_COLUMNS = {
+    "protocol": str, "features": str, "score": str, "label": str, "value": float, "low": float, "high": float,
+    "n_faces": int, "n_subjects": int, "n_labels": int, "note": str,
+}
+
+
+def score_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Make a table of `SCORE_COLUMNS`.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        What a row does not say is NaN, no faces and people, 1 label, or an empty text.
+
+    Returns
+    -------
+    DataFrame
+    """
+    defaults = {"value": np.nan, "low": np.nan, "high": np.nan, "n_faces": 0, "n_subjects": 0, "n_labels": 1}
+    filled = [{column: row.get(column, defaults.get(column, "")) for column in SCORE_COLUMNS} for row in rows]
+    return pd.DataFrame(filled, columns=list(SCORE_COLUMNS)).astype(SCORE_COLUMNS)
+
+
+@dataclass
+class ExperimentResult:
+    """What an experiment leaves: three tables and its settings.
+
+    Attributes
+    ----------
+    scores : DataFrame
+        See `SCORE_COLUMNS`.
+    predictions : DataFrame
+        Out-of-fold predictions and decision values, one row per face (and Action Unit), protocol and feature
+        set.
+    searches : DataFrame
+        Every parameter tried, by protocol, feature set and the outer folds it was tried for.
+    settings : dict
+        The experiment's parameters.
+    """
+
+    scores: pd.DataFrame
+    predictions: pd.DataFrame
+    searches: pd.DataFrame
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``predictions.parquet``, ``searches.parquet``, then ``scores.json``, each atomically."""
+        folder = Path(folder)
+        for name in ("predictions", "searches"):
+            with atomic_path(folder / f"{name}.parquet") as temporary:
+                getattr(self, name).to_parquet(temporary, index=False)
+        write_json(
+            folder / "scores.json", {"settings": self.settings, "scores": self.scores.to_dict("records")}
+        )
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote."""
+        folder = Path(folder)
+        content = read_json(folder / "scores.json")
+        rows = [
+            {key: np.nan if value is None else value for key, value in row.items()}
+            for row in content["scores"]
+        ]
+        tables = [pd.read_parquet(folder / f"{name}.parquet") for name in ("predictions", "searches")]
+        return cls(score_table(rows), *tables, content["settings"])
+
+    def select(self, protocol: str, features: str) -> pd.DataFrame:
+        """Return the predictions of one protocol and feature set."""
+        table = self.predictions
+        chosen = table[(table["protocol"] == protocol) & (table["features"] == features)]
+        if chosen.empty:
+            raise ValueError(f"no predictions for protocol {protocol!r} and features {features!r}")
+        return chosen
+
+    @staticmethod
+    def _roc(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if len(np.unique(positive)) < 2:
+            return np.array([np.nan]), np.array([np.nan])
+        return roc_curve(positive, values)[:2]

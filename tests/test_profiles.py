@@ -1,0 +1,105 @@
+"""Profiles: every fault is one line that names the key, before anything runs."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fergan.pages import pages_of
+from fergan.profiles import ProfileError, load_profile
+
+PROFILES = Path(__file__).parent.parent / "profiles"
+SMALL = {
+    "description": "two sets",
+    "datasets": {"a": {"source": "rendered"}, "b": {"source": "manifest", "folder": "b"}},
+    "emotion_experiments": [{"experiment": 1, "pretrained": "a", "target": "b"}],
+}
+
+
+def load(tmp_path, content, data=None):
+    path = tmp_path / "mine.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return load_profile(path, data=str(tmp_path if data is None else data))
+
+
+@pytest.fixture
+def data(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "labels.csv").write_text("path\n")
+    return tmp_path
+
+
+def test_demo_is_the_papers_plan():
+    demo = load_profile(PROFILES / "demo.yaml")
+    assert len(demo.datasets) == 7 and demo.rendered
+    assert [e.target for e in demo.emotion_experiments][:3] == ["rafd-frontal", "rafd-frontal", "rafd-multiview"]
+    assert len(demo.emotion_experiments) == len(demo.au_experiments) == 8
+    assert demo.datasets["rafd-frontal"].n_faces == 1608 and demo.datasets["rafd-multiview"].n_faces == 2680
+    assert all(dataset.n_faces >= 1000 for dataset in demo.datasets.values())
+    assert demo.search.n_folds == 10 and demo.search.n_evaluations >= 10
+    assert len(demo.pairs) == 10
+
+
+def test_quick_makes_the_same_pages_as_the_demo():
+    quick, demo = (pages_of(load_profile(PROFILES / f"{name}.yaml")) for name in ("quick", "demo"))
+    assert [page.path for page in quick] == [page.path for page in demo]
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"dataset": {}}, "dataset is not a known key; did you mean 'datasets'?"),
+    ({"training": {"widht": 3}}, "training.widht is not a known key; did you mean 'width'?"),
+    ({"training": {"epochs": "ten"}}, "training.epochs is 'ten'; input should be a valid integer"),
+    ({"search": {"n_folds": 1}}, "search.n_folds is 1; input should be greater than or equal to 2"),
+    ({"search": {"n_folds": True}}, "search.n_folds is True; input should be a valid integer"),
+    ({"datasets": {"a": {"source": "web"}}}, "datasets.a.source is 'web'; input should be 'rendered' or 'manifest'"),
+    ({"datasets": {}}, "datasets is {}"),
+    ({"emotion_experiments": [{"experiment": 1, "pretrained": "a", "target": "c"}]},
+     "emotion_experiments.0.target is 'c', which is not among the datasets (a, b)"),
+    ({"emotion_experiments": [{"experiment": 1, "pretrained": "a", "target": "b"}] * 2}, "has number 1 twice"),
+    ({"datasets": {"a": {"source": "rendered", "relabel": "darwin"}}, "emotion_experiments": []},
+     "datasets.a.relabel is 'darwin'; expected one of paper, emfacs"),
+    ({"datasets": {"A b": {"source": "rendered"}}, "emotion_experiments": []}, "a name has only lower-case letters"),
+])
+def test_each_fault_is_one_line_naming_the_key(data, change, words):
+    with pytest.raises(ProfileError) as caught:
+        load(data, SMALL | change)
+    lines = str(caught.value).splitlines()
+    assert any("mine.yaml: " in line and words in line for line in lines), lines
+
+
+def test_missing_key_file_and_folders_are_named(data, tmp_path):
+    with pytest.raises(ProfileError, match="description is missing"):
+        load(data, {key: value for key, value in SMALL.items() if key != "description"})
+    with pytest.raises(ProfileError, match=r"b does not exist; expected a folder of photographs"):
+        load(data, SMALL, data=data / "elsewhere")
+    with pytest.raises(ProfileError, match="datasets.b needs photographs; give their folder"):
+        load(data, SMALL, data="")
+    (data / "b" / "labels.csv").unlink()
+    with pytest.raises(ProfileError, match="labels.csv does not exist; expected a table with a column 'path'"):
+        load(data, SMALL)
+    with pytest.raises(ProfileError, match=r"demon.yaml does not exist; profiles there: .*demo"):
+        load_profile(PROFILES / "demon.yaml")
+    with pytest.raises(ProfileError, match="is empty"):
+        load(data, "")
+    with pytest.raises(ProfileError, match="not readable as YAML"):
+        load(data, "a: [")
+
+
+def test_pages_are_exactly_the_profiles_sets_and_experiments(data):
+    pages = {page.path for page in pages_of(load(data, SMALL))}
+    assert pages == {
+        "01_data/summary.ipynb", "01_data/a.ipynb", "01_data/b.ipynb", "02_dcgan/summary.ipynb", "02_dcgan/a.ipynb",
+        "03_features/summary.ipynb", "03_features/a-on-b.ipynb", "04_emotions/summary.ipynb",
+        "04_emotions/experiment-1.ipynb", "06_quality/summary.ipynb", "06_quality/a.ipynb", "07_results/results.ipynb",
+    }
+
+
+def test_every_page_waits_only_for_what_another_leaves(data):
+    for profile in (load(data, SMALL), load_profile(PROFILES / "demo.yaml")):
+        pages = pages_of(profile)
+        stamps = {page.stamp for page in pages if page.stamp}
+        assert len(stamps) == len([page for page in pages if page.stamp])
+        for index, page in enumerate(pages):
+            assert set(page.inputs) <= stamps, page.path
+            assert page.stamp not in page.inputs, index
+        assert len({page.label for page in pages}) == len(pages)

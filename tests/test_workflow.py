@@ -1,0 +1,149 @@
+"""The whole way, at the smallest sizes: a book is built, and a change runs again only what depends on it."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of the project with the small book built in it."""
+    root = tmp_path_factory.mktemp("checkout")
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
+        ignore = {"ignore": shutil.ignore_patterns("__pycache__", "executed")} if (ROOT / part).is_dir() else {}
+        copy(ROOT / part, root / part, **ignore)
+    done = run(root, "-m", "fergan", "book", "--profile", "quick")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return root
+
+
+def environment(root):
+    return os.environ | {"PYTHONPATH": str(root), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def run(root, *words):
+    return subprocess.run([sys.executable, *words], cwd=root, env=environment(root), capture_output=True, text=True)
+
+
+def would_run(root):
+    """Return the jobs that Snakemake would run, as "rule page"."""
+    done = run(root, "-m", "snakemake", "-n", "--cores", "2", "--nolock", "--config", "profile=quick")
+    assert done.returncode == 0, done.stderr
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n(.*?)\n\n", done.stdout + done.stderr, flags=re.M | re.S)
+    found = set()
+    for rule, text in jobs:
+        wildcards = re.search(r"wildcards: (.*)", text)
+        name = ", ".join(re.findall(r"=([^,\s]+)", wildcards.group(1))) if wildcards else ""
+        found.add(f"{rule} {name}".strip())
+    return found - {"book"}
+
+
+class Edited:
+    """Change a file of the checkout for a moment."""
+
+    def __init__(self, path, change):
+        self.path, self.change = path, change
+
+    def __enter__(self):
+        self.before, self.stat = self.path.read_text(), self.path.stat()
+        changed = self.change(self.before)
+        assert changed != self.before
+        self.path.write_text(changed)
+
+    def __exit__(self, *_):
+        self.path.write_text(self.before)
+        os.utime(self.path, ns=(self.stat.st_atime_ns, self.stat.st_mtime_ns))
+
+
+def test_the_book_has_its_pages_and_every_stage_left_its_results(checkout):
+    html = checkout / "_build" / "quick" / "_build" / "html"
+    assert (html / "index.html").is_file()
+    assert len(list((html / "book" / "executed").rglob("*.html"))) == 54
+    home = checkout / "artifacts" / "quick"
+    assert len(list(home.glob("faces/*/faceset.json"))) == 7
+    assert len(list(home.glob("models/*/*/finished.json"))) == 7
+    assert len(list(home.glob("features/*/X.npy"))) == 10
+    assert len(list(home.glob("results/emotions/*/scores.json"))) == 8
+    assert len(list(home.glob("results/action_units/*/scores.json"))) == 8
+    assert not list(home.rglob("*.pkl"))
+
+
+def test_nothing_changed_executes_and_builds_nothing(checkout):
+    watched = [*(checkout / "artifacts").rglob("*.ipynb"), *(checkout / "_build").rglob("*.html")]
+    before = [path.stat().st_mtime_ns for path in watched]
+    assert would_run(checkout) == set()
+    assert run(checkout, "-m", "fergan", "book", "--profile", "quick").returncode == 0
+    assert [path.stat().st_mtime_ns for path in watched] == before
+
+
+def test_prose_executes_nothing(checkout):
+    with Edited(checkout / "book" / "intro.md", lambda text: text + "\nMore.\n"):
+        assert would_run(checkout) == set()
+
+
+def test_a_value_of_one_set_runs_only_what_depends_on_it(checkout):
+    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("n_faces: 140", "n_faces: 154")):
+        assert would_run(checkout) == {
+            "data kdef", "dcgan kdef", "features kdef-on-kdef", "emotions experiment-7", "quality kdef", "summary 01_data",
+            "summary 02_dcgan", "summary 03_features", "summary 04_emotions", "summary 06_quality", "results results",
+        }
+
+
+def test_a_value_of_the_search_trains_nothing(checkout):
+    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  n_evaluations: 3", "  n_evaluations: 4")):
+        jobs = would_run(checkout)
+        assert jobs == {f"emotions experiment-{n}" for n in range(1, 9)} | {"summary 04_emotions", "results results"}
+
+
+def test_a_module_runs_only_the_stages_that_import_it(checkout):
+    with Edited(checkout / "fergan" / "action_units.py", lambda text: text + "\n# more\n"):
+        assert would_run(checkout) == {f"action_units experiment-{n}" for n in range(1, 9)} | {
+            "summary 05_action_units", "results results"}
+    with Edited(checkout / "fergan" / "quality.py", lambda text: text + "\n# more\n"):
+        assert {job.split()[0] for job in would_run(checkout)} == {"quality", "summary", "results"}
+
+
+def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
+    words = ["-m", "fergan", "run", "02_dcgan", "artifacts=../artifacts/quick", "dataset=sfew", "width=8", "batch_size=32",
+             "epochs=4000", "checkpoint_seconds=2.0", "--output", str(checkout / "interrupted.ipynb")]
+    process = subprocess.Popen(
+        [sys.executable, *words], cwd=checkout, env=environment(checkout), stderr=subprocess.PIPE, text=True
+    )
+    models = checkout / "artifacts" / "quick" / "models" / "sfew"
+    until = time.monotonic() + 120
+    while not list(models.glob("*/checkpoint.safetensors")) and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1 and "KeyboardInterrupt" in errors, errors
+    assert "interrupted.failed.ipynb" in errors and (checkout / "interrupted.failed.ipynb").is_file()
+    (checkpoint,) = models.glob("*/checkpoint.safetensors")
+    assert not (checkpoint.parent / "finished.json").exists()
+
+
+def test_a_second_run_is_refused_while_one_is_writing(checkout):
+    import fcntl
+
+    with open(checkout / "artifacts" / "quick" / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(checkout, "-m", "fergan", "book", "--profile", "quick")
+    assert done.returncode == 1 and "another run is still writing" in done.stderr
+
+
+def test_a_faulty_profile_is_one_line_and_nothing_runs(checkout):
+    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  epochs: 3", "  epoch: 3")):
+        done = run(checkout, "-m", "fergan", "book", "--profile", "quick")
+    assert done.returncode == 1
+    assert "training.epoch is not a known key; did you mean 'epochs'?" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
