@@ -3,7 +3,6 @@
 import argparse
 import fcntl
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,13 +33,12 @@ def _alone(home: Path) -> Iterator[int]:
 
 def _workflow(profile: str, data: str, cores: str, lock: int) -> int:
     """Run Snakemake; its own lock is stale by now, because ours was free."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [
         sys.executable, "-m", "snakemake", "--cores", cores, "--rerun-incomplete", "--nolock", "--keep-going",
         "--scheduler", "greedy", "--quiet", "rules", "host", "reason",
         "--config", f"profile={profile}", *([f"data={data}"] if data else []),
     ]
-    workflow = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[lock])
+    workflow = subprocess.Popen(command, cwd=ROOT, pass_fds=[lock])
     while True:
         try:
             return workflow.wait()

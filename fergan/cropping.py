@@ -82,20 +82,23 @@ class CroppingAccount:
     Attributes
     ----------
     photographs, found : int
-        How many there were, and in how many a face was found.
+        How many there were, and how many gave a crop.
     unreadable : list of dict
         ``source`` and ``reason`` of each photograph that could not be read.
     no_face : list of str
-        The sources in which no face was found.
+        The sources in which no face was found, and which gave no crop.
+    nominal : list of str
+        The sources in which no face was found, and which were cropped at the median box of their view.
     lost_by_emotion, lost_by_view : dict
         Per emotion and per view (``"not labelled"`` where missing): ``photographs``, ``lost`` (unreadable or
-        no face) and their ``fraction``.
+        without a crop) and their ``fraction``.
     """
 
     photographs: int
     found: int
     unreadable: list[dict[str, str]] = field(default_factory=list)
     no_face: list[str] = field(default_factory=list)
+    nominal: list[str] = field(default_factory=list)
     lost_by_emotion: dict[str, dict[str, float]] = field(default_factory=dict)
     lost_by_view: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -109,6 +112,7 @@ def crop_faces(
     detector: Detector,
     *,
     margin: float,
+    nominal_box: bool = False,
     batch_size: int = 64,
     progress: bool = True,
     work_folder: str | Path | None = None,
@@ -123,6 +127,9 @@ def crop_faces(
         See `make_detector`.
     margin : float
         See `crop_face`.
+    nominal_box : bool
+        Where no face was found, crop the median box of the same view instead: for sets with a fixed camera, whose
+        faces are all in the same place. These faces are counted, and flagged in the labels.
     batch_size : int
         Photographs held in memory at once.
     progress : bool
@@ -135,7 +142,7 @@ def crop_faces(
     -------
     faces : FaceSet
         The crops; labels gain ``box_left, box_top, box_right, box_bottom`` (pixels of the photograph) and
-        ``detection_probability`` (0..1; NaN from Viola-Jones).
+        ``detection_probability`` (0..1; NaN from Viola-Jones), and ``detected``, False for a nominal box.
     account : CroppingAccount
         What was lost.
 
@@ -159,13 +166,40 @@ def crop_faces(
             n_found += len(crops)
             outcomes += batch
             bar.update(len(rows))
-    account = _account(photographs.labels, outcomes)
     if not n_found:
-        raise ValueError(_nothing_found(photographs.name, detector.name, account))
+        raise ValueError(_nothing_found(photographs.name, detector.name, _account(photographs.labels, outcomes)))
+    images = images[:n_found]
+    if nominal_box:
+        images = _add_nominal_crops(photographs, outcomes, images, margin)
     found = np.array([outcome["box"] is not None for outcome in outcomes])
     labels = photographs.labels.loc[found].reset_index(drop=True)
     labels[list(BOX_COLUMNS)] = np.array([o["box"] for o in outcomes if o["box"]], dtype=float)
-    return FaceSet(photographs.name, images[:n_found], labels), account
+    labels["detected"] = [not o.get("nominal", False) for o in outcomes if o["box"]]
+    return FaceSet(photographs.name, images, labels), _account(photographs.labels, outcomes)
+
+
+def _add_nominal_crops(
+    photographs: Photographs, outcomes: list[dict[str, Any]], images: np.ndarray, margin: float
+) -> np.ndarray:
+    """Give each readable photograph without a face the median box of its view; return all crops in row order.
+
+    Changes the outcomes of these photographs. A view in which no face was found at all has no box to give.
+    """
+    views = photographs.labels["view"].fillna("").tolist()
+    boxes: dict[str, list[list[float]]] = {}
+    for view, outcome in zip(views, outcomes, strict=True):
+        if outcome["box"]:
+            boxes.setdefault(view, []).append(outcome["box"][:4])
+    found = iter(images)
+    crops = []
+    for row, (view, outcome) in enumerate(zip(views, outcomes, strict=True)):
+        if outcome["box"]:
+            crops.append(next(found))
+        elif not outcome["reason"] and view in boxes:
+            box = np.median(boxes[view], axis=0)
+            crops.append(crop_face(photographs.read([row])[0], box, margin))
+            outcome |= {"box": [*box, np.nan], "nominal": True}
+    return np.stack(crops)
 
 
 def _batch_folder(
@@ -253,6 +287,7 @@ def _account(labels: pd.DataFrame, outcomes: list[dict[str, Any]]) -> CroppingAc
         found=int((~lost).sum()),
         unreadable=[{"source": source, "reason": o["reason"]} for source, o in pairs if o["reason"]],
         no_face=[source for source, o in pairs if o["box"] is None and not o["reason"]],
+        nominal=[source for source, o in pairs if o.get("nominal", False)],
         lost_by_emotion=_lost_by(lost, labels["emotion"]),
         lost_by_view=_lost_by(lost, labels["view"]),
     )

@@ -98,6 +98,7 @@ def _data_pages(profile: Profile) -> list[Page]:
             dict(
                 dataset=name, source=dataset.source, folder=profile.dataset_folder(name), csv=dataset.csv,
                 n_faces=dataset.n_faces or 0, detector=dataset.detector, margin=float(dataset.margin),
+                nominal_box=dataset.nominal_box,
             ),
             stamp=_faces(name),
         )

@@ -36,6 +36,7 @@ class DatasetProfile(_Section):
     n_faces: int | None = Field(None, ge=16, description="cut to this many photographs; null takes all")
     detector: Literal["viola-jones", "mtcnn"] = Field("mtcnn", description="face detector")
     margin: float = Field(0.1, ge=0, le=1, description="widening of the face box, fraction of its side")
+    nominal_box: bool = Field(False, description="crop undetected faces at the median box of their view (fixed cameras)")
     relabel: str = Field("", description="derive Action Units from emotions by this mapping; empty keeps coded ones")
     epochs: int | None = Field(None, ge=1, description="passes over this set in training; null takes training's")
 

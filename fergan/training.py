@@ -19,7 +19,7 @@ from fergan.checkpoints import load_state, recalibrate_batch_norm, save_state, s
 from fergan.dcgan import PRESETS, Discriminator, Generator, initialize_weights, to_float, to_uint8
 from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
 
-__all__ = ["Run", "TrainConfig", "make_config", "run_folder", "train", "training_device", "training_dtype"]
+__all__ = ["Run", "TrainConfig", "differences", "make_config", "run_folder", "train", "training_device", "training_dtype"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,13 @@ def make_config(preset: str = "radford2015", **changes: float | int) -> TrainCon
     if unknown:
         raise ValueError(f"unknown training parameter {unknown[0]!r}; expected one of {', '.join(names)}")
     return replace(TrainConfig(preset=preset, **PRESETS[preset]), **changes)
+
+
+def differences(config: TrainConfig, reference: str = "radford2015") -> dict[str, tuple[float, float]]:
+    """Return what a configuration changes against a preset: field -> (its value, the preset's value)."""
+    theirs = make_config(reference)
+    pairs = {name: (value, getattr(theirs, name)) for name, value in asdict(config).items()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and name not in ("preset", "seed")}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from fergan.dcgan import (
     Generator,
     count_parameters,
     initialize_weights,
-    preset_differences,
     to_float,
     to_uint8,
 )
@@ -61,10 +60,7 @@ def test_pixels_survive_the_way_into_the_networks_and_back():
     assert np.array_equal(to_uint8(floats), images)
 
 
-def test_presets_say_what_they_change():
-    changes = preset_differences("demo")
-    assert changes["width"] == (32, 64) and changes["learning_rate"] == (5e-4, 2e-4)
-    assert "beta1" not in changes and preset_differences("radford2015") == {}
-    assert PRESETS["radford2015"]["epochs"] == 300
-    with pytest.raises(ValueError, match="unknown preset 'dcgan'"):
-        preset_differences("dcgan")
+def test_the_default_preset_is_radfords_at_the_papers_length():
+    values = PRESETS["radford2015"]
+    assert (values["width"], values["batch_size"], values["learning_rate"], values["beta1"]) == (64, 128, 2e-4, 0.5)
+    assert values["epochs"] == 300 and values["weight_std"] == 0.02 and values["average_decay"] == 0

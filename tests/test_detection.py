@@ -229,6 +229,7 @@ def check_faces(faces, account):
         "found": 7,
         "unreadable": [{"source": "4.png", "reason": "4.png: broken"}],
         "no_face": ["1.png", "9.png"],
+        "nominal": [],
         "lost_by_emotion": {
             "happy": {"photographs": 4, "lost": 1, "fraction": 0.25},
             "sad": {"photographs": 4, "lost": 1, "fraction": 0.25},
@@ -244,6 +245,16 @@ def check_faces(faces, account):
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_what_cannot_be_read_or_found_is_listed_and_the_rest_is_cropped(batch_size):
     check_faces(*crop_faces(Numbered(), Known(), margin=0, batch_size=batch_size, progress=False))
+
+
+def test_undetected_faces_can_take_the_median_box_of_their_view():
+    faces, account = crop_faces(Numbered(), Known(), margin=0, nominal_box=True, batch_size=3, progress=False)
+    assert faces.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9]  # in the photographs' order, 4 is unreadable
+    blind = faces.labels[~faces.labels["detected"]]
+    assert blind["source"].tolist() == account.nominal == ["1.png", "9.png"]
+    assert blind["box_left"].tolist() == [5, 5]  # of 3, 5 and 7, the found faces seen from the right
+    assert blind["detection_probability"].isna().all()
+    assert account.no_face == [] and account.found == 9 and account.lost_by_view["right"]["lost"] == 0
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from fergan.checkpoints import recalibrate_batch_norm
 from fergan.dcgan import Generator
 from fergan.sampling import load_discriminator, sample
-from fergan.training import Run, make_config, run_folder, train, training_dtype
+from fergan.training import Run, differences, make_config, run_folder, train, training_dtype
 
 CONFIG = make_config("demo", width=4, latent_dim=8, batch_size=8, epochs=3)
 
@@ -149,6 +149,13 @@ def test_a_network_learns_a_constant_image(tmp_path):
     run = train(images, config, tmp_path)
     mean = sample(run, 32).mean(axis=(0, 1, 2))
     assert np.abs(mean - [200, 40, 90]).max() < 40  # an untrained generator's mean is grey, 127
+
+
+def test_a_run_lists_all_that_it_changes():
+    changes = differences(make_config("demo", batch_size=32, seed=5))
+    assert changes["width"] == (32, 64) and changes["learning_rate"] == (5e-4, 2e-4) and changes["batch_size"] == (32, 128)
+    assert not {"beta1", "beta2", "latent_dim", "weight_std", "seed"} & set(changes)
+    assert differences(make_config("radford2015")) == {}
 
 
 def test_samples_depend_on_the_seed_only(finished):

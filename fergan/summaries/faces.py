@@ -20,8 +20,9 @@ def describe_faces(faces: FaceSet, account: CroppingAccount) -> pd.DataFrame:
     people = labels["subject"].nunique()
     facts = {
         "photographs": f"{account.photographs:,}",
-        "faces found": f"{len(faces):,}",
+        "crops": f"{len(faces):,}",
         "without a face": f"{len(account.no_face):,}",
+        "cropped at the median box": f"{len(account.nominal):,}",
         "unreadable": f"{len(account.unreadable):,}",
         "people": f"{people:,}" if people else "not labelled",
         "emotions": ", ".join(faces.emotions) or "not labelled",
@@ -51,6 +52,7 @@ def faces_per_set(home: str | Path, names: Iterable[str]) -> pd.DataFrame:
             "source": made["source"],
             "faces": len(faces),
             "no face": account["photographs"] - len(faces),
+            "median box": len(account["nominal"]),
             "people": faces.labels["subject"].nunique() or None,
             "emotions": len(faces.emotions) or None,
             "AUs": int(faces.labels[list(ACTION_UNITS)].notna().any().sum()) or None,
