@@ -33,7 +33,7 @@ def use_style() -> None:
 def _tile(images: np.ndarray, n_columns: int, gap: int = 2) -> np.ndarray:
     """Lay images (n, h, w, 3) out row by row on a white sheet."""
     n, height, width, _ = images.shape
-    n_rows = -(-n // n_columns)
+    n_rows = max(1, -(-n // n_columns))  # a row for no face at all stays white
     sheet = np.full((n_rows * (height + gap) - gap, n_columns * (width + gap) - gap, 3), 255, np.uint8)
     for index, image in enumerate(images):
         top, left = (index // n_columns) * (height + gap), (index % n_columns) * (width + gap)

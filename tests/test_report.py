@@ -1,0 +1,87 @@
+"""Tables and figures for the book: what stands in them, and that they can be drawn from awkward data."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.plots import (
+    confusion_matrix,
+    face_grid,
+    filmstrip,
+    heat_map,
+    labelled_face_rows,
+    loss_curves,
+    projection,
+    roc_curves,
+    score_dots,
+)
+from fergan.report import numbered_table, paste, with_interval
+
+matplotlib.use("agg")
+FACES = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    matplotlib.pyplot.close("all")
+
+
+def test_a_table_has_number_name_caption_and_dashes_for_missing():
+    table = pd.DataFrame({"AU": ["AU01", "AU|2"], "paper": [0.5, np.nan], "n": pd.array([3, None], dtype="Int64")})
+    text = numbered_table(table, "tab-x", "What it shows.").data
+    assert text.splitlines() == [
+        "```{table} What it shows.", ":name: tab-x", "", "| AU | paper | n |", "| :-- | --: | --: |",
+        "| AU01 | 0.500 | 3 |", "| AU\\|2 | – | – |", "```",
+    ]
+
+
+def test_a_table_with_intervals_scrolls_instead_of_wrapping():
+    text = numbered_table(pd.DataFrame({"a": [with_interval(0.5, 0.25, 0.75)]}), "t", "c").data
+    assert ":class: wide" in text and "0.500 [0.250, 0.750]" in text
+
+
+def test_undefined_scores_are_dashes():
+    assert with_interval(np.nan, np.nan, np.nan) == "–"
+    assert with_interval(0.5, np.nan, np.nan, decimals=1) == "0.5"
+
+
+def test_pasted_numbers_are_plain_and_figures_closed(capsys):
+    figure = face_grid(FACES)
+    paste(n=np.int64(3), share=np.float64(0.25), grid=figure)
+    assert not matplotlib.pyplot.fignum_exists(figure.number)
+
+
+def test_faces_are_laid_out_row_by_row():
+    image = face_grid(FACES, n_columns=3).axes[0].images[0].get_array()
+    assert image.shape == (3 * 66 - 2, 3 * 66 - 2, 3)
+    np.testing.assert_array_equal(image[66:130, 66:130], FACES[4])
+    assert (image[132:, 66:] == 255).all()  # no eighth face
+
+
+def test_confusion_shades_are_shares_of_the_true_class():
+    counts = pd.DataFrame([[8, 2], [0, 0]], index=["a", "b"], columns=["a", "b"])
+    mesh = confusion_matrix(counts).axes[0].collections[0].get_array()
+    np.testing.assert_allclose(np.ma.filled(mesh, np.nan).ravel(), [0.8, 0.2, np.nan, np.nan])
+    assert confusion_matrix(counts.astype(float) * np.nan).axes  # a matrix nobody could read is drawn empty
+
+
+def test_scores_are_drawn_where_they_are():
+    table = pd.DataFrame({"features": ["hog", "hog", "pixels"], "protocol": ["a", "b", "a"], "value": [0.5, 0.4, 0.3],
+                          "low": [0.4, np.nan, 0.2], "high": [0.6, np.nan, 0.4]})
+    ax = score_dots(table, "features", "protocol", "accuracy", chance=0.125).axes[0]
+    drawn = sorted(x for line in ax.lines for x in line.get_xdata())
+    assert [x for x in drawn if x in (0.5, 0.4, 0.3)] == [0.3, 0.4, 0.5] and 0.125 in drawn
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["hog", "pixels"]
+
+
+def test_every_figure_can_be_drawn():
+    history = pd.DataFrame({"step": range(40), "loss_d": np.linspace(2, 1, 40), "loss_g": np.linspace(1, 2, 40)})
+    assert len(loss_curves(history).axes[0].lines) == 4
+    assert len(filmstrip(np.array([0, 5]), FACES[:6].reshape(2, 3, 64, 64, 3), n_faces=3).axes) == 2
+    assert len(labelled_face_rows({"a": FACES[:2], "none": FACES[:0]}, n_columns=4).axes) == 2
+    curves = {"happy": (np.array([0, 0, 1.0]), np.array([0, 1.0, 1.0]))}
+    assert roc_curves(curves, {"happy": 1.0}).axes
+    assert heat_map(pd.DataFrame({"1": {"AU01": np.nan, "AU02": 0.7}}), "area", center=0.5).axes
+    assert projection(np.random.default_rng(0).normal(size=(9, 2)), ["happy", "sad", "sad"] * 3, ("x", "y")).axes
