@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from fergan.dcgan import Discriminator, Generator, initialize_weights, to_float
-from fergan.training import _noise, _State, _train_step, make_config, training_device, training_dtype
+from fergan.runs import make_config
+from fergan.training import _noise, _State, _train_step, training_device, training_dtype
 
 
 def plain_step(networks, optimizers, images, config):

@@ -138,7 +138,7 @@ def to_float(images: np.ndarray | Tensor, device: torch.device | str = "cpu") ->
     return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-#: Training presets as data. A preset names what its source fixes; every field is one of `fergan.training.TrainConfig`.
+#: Training presets as data. A preset names what its source fixes; every field is one of `fergan.runs.TrainConfig`.
 PRESETS: dict[str, dict[str, float | int]] = {
     # Radford, Metz and Chintala (2015), section 4, at the paper's 300 epochs.
     "radford2015": dict(

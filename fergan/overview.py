@@ -11,10 +11,10 @@ from fergan.files import atomic_path
 from fergan.plots import score_dots, show_faces, use_style
 from fergan.profiles import Profile
 from fergan.provenance import read_stamp
+from fergan.runs import Run
 from fergan.sampling import sample
 from fergan.summaries.results import all_results
 from fergan.summaries.scores import protocol_words
-from fergan.training import Run
 
 __all__ = ["draw_overview"]
 

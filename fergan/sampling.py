@@ -5,7 +5,7 @@ import torch
 
 from fergan.checkpoints import load_weights
 from fergan.dcgan import Discriminator, Generator, to_uint8
-from fergan.training import Run
+from fergan.runs import Run
 
 __all__ = ["load_discriminator", "load_generator", "sample"]
 

@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 
 from fergan.checkpoints import recalibrate_batch_norm
 from fergan.dcgan import Generator
+from fergan.runs import Run, differences, make_config, run_folder
 from fergan.sampling import load_discriminator, sample
-from fergan.training import Run, differences, make_config, run_folder, train, training_dtype
+from fergan.training import train, training_dtype
 
 CONFIG = make_config("demo", width=4, latent_dim=8, batch_size=8, epochs=3)
 
@@ -70,7 +71,8 @@ def test_every_interruption_ends_bit_identical(tmp_path, finished):
 def test_killed_with_sigkill_and_rerun_ends_bit_identical(tmp_path, finished):
     script = (
         "import sys, numpy as np\n"
-        "from fergan.training import make_config, train\n"
+        "from fergan.runs import make_config\n"
+        "from fergan.training import train\n"
         "images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)\n"
         "config = make_config('demo', width=4, latent_dim=8, batch_size=8, epochs=3)\n"
         "train(images, config, sys.argv[1], checkpoint_seconds=0)\n"
