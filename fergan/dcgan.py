@@ -148,6 +148,6 @@ PRESETS: dict[str, dict[str, float | int]] = {
     # Small enough for two processor cores: a quarter of the arithmetic, smaller batches, larger steps, averaged samples.
     "demo": dict(
         width=32, latent_dim=100, batch_size=64, learning_rate=5e-4, beta1=0.5, beta2=0.999, weight_std=0.02,
-        epochs=30, average_decay=0.997,
+        epochs=30, average_decay=0.99,
     ),
 }

@@ -196,7 +196,8 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
     """Say how sure MTCNN is that each crop shows a face; the share above 0 is the rate of recognisable faces.
 
     A detector needs surroundings, which a crop lacks: its border pixels are repeated by a quarter of a side first.
-    (Mirroring them instead would make faces out of shuffled parts of faces.)
+    (Mirroring them instead would make faces out of shuffled parts of faces.) Each crop is looked at as it is and
+    turned left to right: the detector is not symmetric, and finds half of all profiles in one of the two only.
 
     Parameters
     ----------
@@ -219,16 +220,20 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
     # The first two networks pass more candidates on than usual; how sure the last one is decides.
     detector = MTCNNDetector(min_face_fraction=0.4, thresholds=(0.5, 0.5, 0.7), device=device)
     rates = np.zeros(len(images))
-    border = [FACE_SIZE // 4] * 4
-    # Profiles, and faces as blurred as coarse photographs give them, are found more often when enlarged.
-    side = 3 * FACE_SIZE
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
-        padded = [cv2.copyMakeBorder(image, *border, cv2.BORDER_REPLICATE) for image in batch]
-        enlarged = [cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR) for image in padded]
-        for number, (_, probabilities) in enumerate(detector.find_all(np.stack(enlarged))):
-            rates[start + number] = probabilities.max(initial=0.0)
+        for shown in (batch, batch[:, :, ::-1]):
+            found = detector.find_all(np.stack([_with_surroundings(image) for image in shown]))
+            best = [probabilities.max(initial=0.0) for _, probabilities in found]
+            rates[start : start + len(batch)] = np.maximum(rates[start : start + len(batch)], best)
     return np.where(rates >= threshold, rates, 0.0)
+
+
+def _with_surroundings(image: np.ndarray) -> np.ndarray:
+    """Repeat the border of a crop outwards, and enlarge it: blurred faces and profiles are then found more often."""
+    border = [FACE_SIZE // 4] * 4
+    padded = cv2.copyMakeBorder(np.ascontiguousarray(image), *border, cv2.BORDER_REPLICATE)
+    return cv2.resize(padded, (3 * FACE_SIZE, 3 * FACE_SIZE), interpolation=cv2.INTER_LINEAR)
 
 
 def _public_attributes(detector: Any) -> dict[str, Any]:
