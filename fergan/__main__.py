@@ -8,6 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,6 +37,7 @@ def _alone(home: Path) -> Iterator[int]:
 
 def _workflow(profile: str, data: str, cores: str, lock: int) -> int:
     """Run Snakemake; its own lock is stale by now, because ours was free."""
+
     command = [
         sys.executable, "-m", "snakemake", "--cores", cores, "--rerun-incomplete", "--nolock", "--keep-going",
         "--scheduler", "greedy", "--quiet", "rules", "host", "reason",

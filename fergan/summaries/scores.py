@@ -10,7 +10,7 @@ from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.report import with_interval
 from fergan.results import ExperimentResult
 
-__all__ = ["interval_of", "mean_score", "protocol_words", "row_of", "score_of", "score_of_table"]
+__all__ = ["interval_of", "mean_in_words", "mean_score", "protocol_words", "row_of", "score_of", "score_of_table"]
 
 
 #: How the pages call the protocols.
@@ -42,3 +42,9 @@ def mean_score(results: Mapping[int, ExperimentResult], protocol: str, score: st
     """Return the mean of a score of the discriminator's features over experiments; NaN without any."""
     values = [score_of(result, protocol, "discriminator", score) for result in results.values()]
     return float(np.mean(values)) if values else float("nan")
+
+
+def mean_in_words(results: Mapping[int, ExperimentResult], protocol: str, score: str) -> str:
+    """Return `mean_score` as the prose writes it; "not run" without any experiment."""
+    mean = mean_score(results, protocol, score)
+    return f"{mean:.3f}" if mean == mean else "not run"
