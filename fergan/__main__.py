@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     pass
@@ -35,12 +34,12 @@ def _alone(home: Path) -> Iterator[int]:
         yield file.fileno()
 
 
-def _workflow(profile: str, data: str, cores: str, lock: int) -> int:
-    """Run Snakemake; its own lock is stale by now, because ours was free."""
-
+def _workflow(profile: str, first: str, data: str, cores: str, lock: int) -> int:
+    """Run Snakemake, `first` before the rest; its own lock is stale by now, because ours was free."""
     command = [
         sys.executable, "-m", "snakemake", "--cores", cores, "--rerun-incomplete", "--nolock", "--keep-going",
         "--scheduler", "greedy", "--quiet", "rules", "host", "reason",
+        "--prioritize", f"artifacts/{profile}/{first}",
         "--config", f"profile={profile}", *([f"data={data}"] if data else []),
     ]
     workflow = subprocess.Popen(command, cwd=ROOT, pass_fds=[lock])
@@ -54,6 +53,7 @@ def _workflow(profile: str, data: str, cores: str, lock: int) -> int:
 def book(arguments: argparse.Namespace) -> None:
     """Execute what is not up to date, then build and check the book."""
     from fergan.book import BookError, build_book
+    from fergan.pages import longest_training
     from fergan.preflight import check_plan
     from fergan.profiles import ProfileError, load_profile
 
@@ -64,7 +64,7 @@ def book(arguments: argparse.Namespace) -> None:
     except ProfileError as error:
         sys.exit(str(error))
     with _alone(ROOT / "artifacts" / profile.name) as lock:
-        code = _workflow(profile.name, data, arguments.cores, lock)
+        code = _workflow(profile.name, longest_training(profile), data, arguments.cores, lock)
         if code:
             sys.exit("the workflow stopped; what is finished is kept, and the same command goes on from there")
         try:

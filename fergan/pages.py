@@ -10,7 +10,7 @@ from typing import Any
 
 from fergan.profiles import Profile
 
-__all__ = ["CHAPTERS", "Page", "pages_of"]
+__all__ = ["CHAPTERS", "Page", "longest_training", "pages_of"]
 
 #: Notebook -> heading of its part of the book.
 CHAPTERS = {
@@ -133,9 +133,18 @@ def _dcgan_pages(profile: Profile) -> list[Page]:
 
 
 def _pretrained(profile: Profile) -> list[str]:
-    """Return the sets that some experiment needs a network of; all of them where there is no experiment."""
-    needed = [pretrained for pretrained, _ in profile.pairs]
-    return [name for name in profile.datasets if name in needed or not needed]
+    """Return the sets that some experiment needs a network of."""
+    needed = {pretrained for pretrained, _ in profile.pairs}
+    return [name for name in profile.datasets if name in needed]
+
+
+def longest_training(profile: Profile) -> str:
+    """Return the stamp of the network that takes longest to train: begun last, it would hold up the end."""
+    def faces_seen(name: str) -> float:
+        dataset = profile.datasets[name]
+        return (dataset.n_faces or float("inf")) * (dataset.epochs or profile.training.epochs or 1)
+
+    return _model(max(_pretrained(profile), key=faces_seen))
 
 
 def _features_pages(profile: Profile) -> list[Page]:

@@ -196,6 +196,8 @@ def _all_keys() -> list[str]:
 def _faults(profile: Profile) -> list[str]:
     """Return what the schema alone cannot see, one sentence each."""
     faults = []
+    if not profile.emotion_experiments and not profile.au_experiments:
+        faults.append("emotion_experiments and au_experiments are both empty; a book needs at least one experiment")
     for kind in ("emotion_experiments", "au_experiments"):
         experiments = getattr(profile, kind)
         numbers = [experiment.experiment for experiment in experiments]

@@ -134,8 +134,7 @@ def judge_samples(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_face
     order = np.random.default_rng(seed).permutation(len(real))
     halves = order[: len(real) // 2], order[len(real) // 2 :]
     n = min(len(generated), len(halves[0]))  # equal numbers on both sides of both distances: their bias depends on n
-    hog = HOGFeatures()
-    hog_real, hog_generated = hog.transform(real), hog.transform(generated[:n])
+    hog_generated, *hog_halves = (HOGFeatures().transform(x) for x in (generated[:n], *(real[h[:n]] for h in halves)))
     some_real = real[np.sort(order[: len(generated)])]
     nearest = nearest_real(generated[:n_faces], real)[1]
 
@@ -154,10 +153,10 @@ def judge_samples(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_face
     ratio = scores["distance"]["value"] / scores["distance_real"]["value"]
     scores["distance_ratio"] = record(ratio, n_generated=len(generated), n_real=len(some_real))
     scores["frechet_hog"] = record(
-        frechet_distance(hog_generated, hog_real[halves[1]][:n]), n_generated=n, n_real=n, note="not comparable with FID"
+        frechet_distance(hog_generated, hog_halves[1]), n_generated=n, n_real=n, note="not comparable with FID"
     )
     scores["frechet_hog_floor"] = record(
-        frechet_distance(hog_real[halves[0]][:n], hog_real[halves[1]][:n]), n_real=n, note="two halves of the real faces"
+        frechet_distance(*hog_halves), n_real=n, note="two halves of the real faces"
     )
     scores["nearest_real"] = record(float(nearest.mean()), n_generated=n_faces, n_real=len(real), note="pixels in 0..1")
     return scores

@@ -18,7 +18,10 @@ FIGURE = "```{glue:figure} crops\n```"
 @pytest.fixture
 def profile(tmp_path):
     path = tmp_path / "small.yaml"
-    path.write_text(yaml.safe_dump({"description": "one set", "datasets": {"a": {"source": "rendered"}}}))
+    path.write_text(yaml.safe_dump({
+        "description": "one set", "datasets": {"a": {"source": "rendered"}},
+        "emotion_experiments": [{"experiment": 11, "pretrained": "a", "target": "a"}],
+    }))
     return load_profile(path)
 
 

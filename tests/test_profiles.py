@@ -56,6 +56,7 @@ def test_quick_makes_the_same_pages_as_the_demo():
     ({"emotion_experiments": [{"experiment": 1, "pretrained": "a", "target": "c"}]},
      "emotion_experiments.0.target is 'c', which is not among the datasets (a, b)"),
     ({"emotion_experiments": [{"experiment": 1, "pretrained": "a", "target": "b"}] * 2}, "has number 1 twice"),
+    ({"emotion_experiments": []}, "a book needs at least one experiment"),
     ({"datasets": {"a": {"source": "rendered", "relabel": "darwin"}}, "emotion_experiments": []},
      "datasets.a.relabel is 'darwin'; expected one of paper, emfacs"),
     ({"datasets": {"A b": {"source": "rendered"}}, "emotion_experiments": []}, "a name has only lower-case letters"),
