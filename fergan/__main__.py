@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-if TYPE_CHECKING:
-    pass
-
 ROOT = Path(__file__).parent.parent
 
 # Reading a notebook imports jsonschema, which spends a second on a grammar for web addresses that no notebook needs;
