@@ -39,7 +39,8 @@ def page_words(notebook):
     """What the page is called and made with, as words for the shell."""
     def words(wildcards):
         page = PAGES[notebook or wildcards.notebook, getattr(wildcards, "page", "summary")]
-        return ["--page", page.label, "--title", page.title, "--note", NOTE, "--parameters", json.dumps(page.parameters)]
+        note = ["--note", NOTE] if NOTE else []  # an empty word would be lost on the way to the shell
+        return ["--page", page.label, "--title", page.title, *note, "--parameters", json.dumps(page.parameters)]
     return words
 
 
