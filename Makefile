@@ -33,7 +33,7 @@ bench: $(READY) ## measure what is claimed to be fast
 	for file in benchmarks/*.py; do $(VENV)/bin/python $$file || exit 1; done
 
 serve: $(READY) ## show the built book at http://localhost:8000
-	$(VENV)/bin/python -m http.server --bind 127.0.0.1 --directory $$($(RUN) where --profile $(PROFILE)) 8000
+	$(VENV)/bin/python -m http.server --bind 127.0.0.1 --directory "$$($(RUN) where --profile $(PROFILE))" 8000
 
 lint: $(READY) ## check style
 	$(VENV)/bin/ruff check .

@@ -5,9 +5,11 @@
 # A page runs again when its parameters, its notebook, a module that it imports or an earlier stage's result changes.
 
 import json
+import os
 import sys
 from pathlib import Path
 
+from fergan.datasets import open_photographs
 from fergan.notebooks import imported_modules
 from fergan.pages import pages_of
 from fergan.profiles import load_profile
@@ -19,6 +21,13 @@ NOTE = (
     "The faces on this page were rendered by this project's own code: they are stand-ins, and no number here is a result on photographs."
     if PROFILE.rendered else ""
 )
+
+# Photographs are watched by names, sizes and times of change: an edited table or an exchanged picture crops anew.
+PHOTOGRAPHS = {
+    name: open_photographs(name, dataset.source, folder=PROFILE.dataset_folder(name), csv=dataset.csv).fingerprint
+    for name, dataset in PROFILE.datasets.items()
+    if dataset.source != "rendered"
+}
 
 wildcard_constraints:
     page=r"(?!summary\b)[a-z0-9-]+",
@@ -46,7 +55,11 @@ def page_words(notebook):
 
 # Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
 MEMORY = "MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=2000000000"
-RUN = f"OMP_NUM_THREADS={{threads}} {MEMORY} {sys.executable} -m fergan run {{input.code[0]}} --output {{output.page}} {{params.words:q}}"
+os.environ.setdefault("FERGAN_PYTHON", sys.executable)
+RUN = (
+    f'OMP_NUM_THREADS={{threads}} {MEMORY} "$FERGAN_PYTHON" -m fergan run {{input.code[0]}} --output {{output.page}} '
+    f"--lock {HOME}/.jobs {{params.words:q}}"
+)
 
 
 rule book:
@@ -58,7 +71,7 @@ rule book:
 rule data:
     input: code=code("01_data"), stages=stages("01_data")
     output: page=f"{HOME}/pages/01_data/{{page}}.ipynb", stamp=f"{HOME}/faces/{{page}}/faceset.json"
-    params: words=page_words("01_data")
+    params: words=page_words("01_data"), photographs=lambda wildcards: PHOTOGRAPHS.get(wildcards.page, "rendered")
     shell: RUN
 
 

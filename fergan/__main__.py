@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -17,21 +17,32 @@ sys.modules.setdefault("rfc3987_syntax", None)
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[int]:
-    """Hold a lock on a profile's artifacts that every job inherits.
-
-    A killed workflow can leave a job running that still writes; while it does, it holds this lock.
-    """
-    home.mkdir(parents=True, exist_ok=True)
-    with open(home / ".lock", "w") as file:
+def _locked(path: Path, kind: int, refusal: str) -> Iterator[None]:
+    """Hold a lock on a file, shared or exclusive, or leave with `refusal` where another process is in the way."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.exit(f"another run is still writing to {home}; wait for it, or end it, and try again")
-        yield file.fileno()
+            sys.exit(refusal)
+        yield
 
 
-def _workflow(profile: str, first: str, data: str, cores: str, lock: int) -> int:
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Be the only one who makes this profile's book.
+
+    A killed workflow can leave a page running that still writes. Each page holds a shared lock of its own, so that a
+    new workflow can see whether one is left.
+    """
+    busy = f"another run is still writing to {home}; wait for it, or end it, and try again"
+    with _locked(home / ".lock", fcntl.LOCK_EX, busy):
+        with _locked(home / ".jobs", fcntl.LOCK_EX, busy):
+            pass
+        yield
+
+
+def _workflow(profile: str, first: str, data: str, cores: str) -> int:
     """Run Snakemake, `first` before the rest; its own lock is stale by now, because ours was free."""
     command = [
         sys.executable, "-m", "snakemake", "--cores", cores, "--rerun-incomplete", "--nolock", "--keep-going",
@@ -39,7 +50,7 @@ def _workflow(profile: str, first: str, data: str, cores: str, lock: int) -> int
         "--prioritize", f"artifacts/{profile}/{first}",
         "--config", f"profile={profile}", *([f"data={data}"] if data else []),
     ]
-    workflow = subprocess.Popen(command, cwd=ROOT, pass_fds=[lock])
+    workflow = subprocess.Popen(command, cwd=ROOT)
     while True:
         try:
             return workflow.wait()
@@ -60,14 +71,16 @@ def book(arguments: argparse.Namespace) -> None:
         check_plan(profile)
     except ProfileError as error:
         sys.exit(str(error))
-    with _alone(ROOT / "artifacts" / profile.name) as lock:
-        code = _workflow(profile.name, longest_training(profile), data, arguments.cores, lock)
+    with _alone(ROOT / "artifacts" / profile.name):
+        code = _workflow(profile.name, longest_training(profile), data, arguments.cores)
         if code:
             sys.exit("the workflow stopped; what is finished is kept, and the same command goes on from there")
-        try:
-            index = build_book(profile, ROOT)
-        except BookError as error:
-            sys.exit(str(error))
+        building = "the book of another profile is being built; wait for it and try again"
+        with _locked(ROOT / "_build" / ".lock", fcntl.LOCK_EX, building):  # the pages are laid out in one place
+            try:
+                index = build_book(profile, ROOT)
+            except BookError as error:
+                sys.exit(str(error))
     print(f"the book: {index}")
 
 
@@ -87,7 +100,8 @@ def run(arguments: argparse.Namespace) -> None:
             given |= parse_assignments(arguments.assignments, declared)
         output = Path(arguments.output or ROOT / "artifacts" / "runs" / path.name)
         labels = dict(page=arguments.page, title=arguments.title, note=arguments.note)
-        print(run_notebook(path, output, given, **labels))
+        with _locked(Path(arguments.lock), fcntl.LOCK_SH, "another run is starting") if arguments.lock else nullcontext():
+            print(run_notebook(path, output, given, **labels))
     except (NotebookError, FileNotFoundError) as error:
         sys.exit(str(error))
 
@@ -129,6 +143,7 @@ def main() -> None:
     command.add_argument("assignments", nargs="*", help="for example experiment=1 n_folds=5")
     command.add_argument("--parameters", default="{}", help="parameters as JSON")
     command.add_argument("--output", default="", help="the executed copy")
+    command.add_argument("--lock", default="", help="a lock file to share with the other pages of a workflow")
     command.add_argument("--page", default="", help="the page's label in the book")
     command.add_argument("--title", default="", help="the page's heading")
     command.add_argument("--note", default="", help="a notice under the heading")

@@ -222,7 +222,8 @@ def _score_rows(score: str, points: np.ndarray, resampled: Callable | None, Y, n
         def statistic(counts, codes):
             found = np.stack([resampled(u, counts, codes) for u in fine], axis=1)
             # A resample without any face of a rare unit still has a mean over the other units.
-            mean = np.nansum(found, axis=1) / np.maximum(1, (~np.isnan(found)).sum(axis=1))
+            counted = (~np.isnan(found)).sum(axis=1)
+            mean = np.where(counted, np.nansum(found, axis=1) / np.maximum(1, counted), np.nan)
             return np.column_stack([found, mean])
 
         low[[*fine, -1]], high[[*fine, -1]] = interval(statistic)

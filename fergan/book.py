@@ -98,16 +98,21 @@ def build_book(profile: Profile, root: Path) -> Path:
     mirror_pages(profile, root / "artifacts" / profile.name / "pages", root / "book" / "executed")
     write_table_of_contents(profile, toc)
     sources = [root / "_config.yml", toc, *(p for p in (root / "book").rglob("*") if p.is_file())]
-    if done.is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
+    if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"
     done.unlink(missing_ok=True)
     command = [
         str(Path(sys.executable).with_name("jupyter-book")), "build", str(root), "--toc", str(toc), "--path-output",
         str(html.parent.parent), "-n", "-W", "--keep-going", "-q",
     ]
-    if subprocess.run(command, cwd=root).returncode:
-        raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
-    check_book(profile, root, html)
+    try:
+        if subprocess.run(command, cwd=root).returncode:
+            raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
+        check_book(profile, root, html)
+    except BookError:
+        # Sphinx would not repeat the warnings of files that have not changed since.
+        shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)
+        raise
     done.touch()
     return html / "index.html"
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from fergan.datasets.base import Photographs, UnreadablePhotograph
 from fergan.faces import FACE_SIZE, FaceSet
@@ -90,8 +90,8 @@ class CroppingAccount:
     nominal : list of str
         The sources in which no face was found, and which were cropped at the median box of their view.
     lost_by_emotion, lost_by_view : dict
-        Per emotion and per view (``"not labelled"`` where missing): ``photographs``, ``lost`` (unreadable or
-        without a crop) and their ``fraction``.
+        Per emotion and per view (``"not labelled"`` where missing): ``photographs``, ``lost`` (unreadable, or
+        no face found, cropped all the same or not) and their ``fraction``.
     """
 
     photographs: int
@@ -279,12 +279,13 @@ def _load_batch(folder: Path | None, rows: range) -> tuple[np.ndarray, list[dict
 
 
 def _account(labels: pd.DataFrame, outcomes: list[dict[str, Any]]) -> CroppingAccount:
-    lost = pd.Series([outcome["box"] is None for outcome in outcomes], dtype=bool)
+    cropped = [outcome["box"] is not None for outcome in outcomes]
+    lost = pd.Series([o["box"] is None or o.get("nominal", False) for o in outcomes], dtype=bool)
     sources = labels["source"].tolist()
     pairs = list(zip(sources, outcomes, strict=True))
     return CroppingAccount(
         photographs=len(labels),
-        found=int((~lost).sum()),
+        found=sum(cropped),
         unreadable=[{"source": source, "reason": o["reason"]} for source, o in pairs if o["reason"]],
         no_face=[source for source, o in pairs if o["box"] is None and not o["reason"]],
         nominal=[source for source, o in pairs if o.get("nominal", False)],

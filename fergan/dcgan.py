@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
-    "PRESETS",
     "Discriminator",
     "Generator",
     "count_parameters",
@@ -136,18 +135,3 @@ def to_float(images: np.ndarray | Tensor, device: torch.device | str = "cpu") ->
     """Turn images uint8 (n, h, w, 3) into float (n, 3, h, w) in -1..1, channels last in memory."""
     tensor = torch.as_tensor(np.asarray(images) if isinstance(images, np.ndarray) else images).to(device)
     return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-
-
-#: Training presets as data. A preset names what its source fixes; every field is one of `fergan.runs.TrainConfig`.
-PRESETS: dict[str, dict[str, float | int]] = {
-    # Radford, Metz and Chintala (2015), section 4, at the paper's 300 epochs.
-    "radford2015": dict(
-        width=64, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.5, beta2=0.999, weight_std=0.02,
-        epochs=300, average_decay=0.0,
-    ),
-    # Small enough for two processor cores: a quarter of the arithmetic, smaller batches, larger steps, averaged samples.
-    "demo": dict(
-        width=32, latent_dim=100, batch_size=64, learning_rate=5e-4, beta1=0.5, beta2=0.999, weight_std=0.02,
-        epochs=30, average_decay=0.99,
-    ),
-}

@@ -41,7 +41,7 @@ class DiscriminatorFeatures(_StatelessFeatures):
     width : int
         The network's width; the features are ``8 * width * 4 * 4`` numbers, 8,192 at the paper's width of 64.
     seed : int
-        Of the untrained weights.
+        Of the training run whose untrained discriminator this is.
     batch_size : int
         Faces at a time.
 
@@ -66,7 +66,7 @@ class DiscriminatorFeatures(_StatelessFeatures):
         images = _check_images(images)
         network = Discriminator(self.width)
         if self.weights is None:
-            initialize_weights(network, seed=self.seed)
+            initialize_weights(network, seed=self.seed + 1)  # as training starts its discriminator
             network.eval()
         else:
             load_weights(network, Path(self.weights))

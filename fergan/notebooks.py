@@ -8,6 +8,7 @@ the summary when the notebook's ``page_parameter`` (in its metadata, under ``fer
 import ast
 import difflib
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from fergan.files import hash_file
 from fergan.provenance import Stopwatch, provenance_record
 
 __all__ = [
-    "NotebookError", "Parameter", "available_threads", "check_parameters", "imported_modules", "notebook_parameters",
+    "NotebookError", "Parameter", "check_parameters", "imported_modules", "notebook_parameters",
     "parse_assignments", "run_notebook",
 ]
 
@@ -43,11 +44,6 @@ class Parameter:
     name: str
     default: Any
     comment: str
-
-
-def available_threads() -> int:
-    """Return how many processor threads this page may use."""
-    return int(os.environ.get("OMP_NUM_THREADS", "") or os.cpu_count() or 1)
 
 
 def _tags(cell: NotebookNode) -> list[str]:
@@ -192,10 +188,10 @@ def _prepare(notebook: NotebookNode, values: dict[str, Any], page: str, title: s
     return notebook
 
 
-def _how_made(record: dict[str, Any], notebook: Path, values: dict[str, Any]) -> NotebookNode:
+def _how_made(record: dict[str, Any], notebook: Path, values: dict[str, Any], given: dict[str, Any]) -> NotebookNode:
     """Return the last cell of a page: parameters, the command that reruns it, versions."""
     rows = "\n".join(f"| `{key}` | `{value!r}` |" for key, value in values.items())
-    words = " ".join(f"{key}={value}" for key, value in values.items() if key != "output" and value != "")
+    words = " ".join(shlex.quote(f"{key}={value}") for key, value in given.items() if key != "output")
     packages = ", ".join(f"{name} {version}" for name, version in record["packages"].items())
     text = f"""```{{admonition}} How this page was made
 :class: dropdown note
@@ -260,6 +256,7 @@ def run_notebook(
         A parameter does not fit (nothing has run then), or a cell failed: the half-executed copy is kept and named.
     """
     import papermill  # slow to import, and not needed for checks
+    from nbclient.exceptions import DeadKernelError
 
     path, output = Path(path), Path(output)
     if not path.is_file():
@@ -284,6 +281,9 @@ def run_notebook(
                 str(source), str(partial), parameters=given, kernel_name="python3", language="python",
                 cwd=str(path.parent), progress_bar=False, log_output=False, config=kernel,
             )
+    except DeadKernelError as error:
+        message = f"{path.name}: its kernel died ({error}); was memory short? what ran so far: {partial}"
+        raise NotebookError(message) from None
     except papermill.PapermillExecutionError as error:
         raise NotebookError(
             f"{path.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
@@ -293,7 +293,7 @@ def run_notebook(
         source.unlink(missing_ok=True)
     record = provenance_record(values, {"notebook": hash_file(path)}, watch.seconds)
     executed.metadata["fergan"] = record
-    executed.cells.append(_how_made(record, path, values))
+    executed.cells.append(_how_made(record, path, values, given))
     nbformat.write(executed, partial)
     os.replace(partial, output)
     return output

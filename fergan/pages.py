@@ -110,9 +110,9 @@ def _data_pages(profile: Profile) -> list[Page]:
 
 def _dcgan_pages(profile: Profile) -> list[Page]:
     training = profile.training
-    # A value left to the preset is 0 in the notebook's parameters.
+    # A value left to the preset is -1 in the notebook's parameters.
     changes = {
-        key: getattr(training, key) or type_(0)
+        key: type_(-1) if getattr(training, key) is None else type_(getattr(training, key))
         for key, type_ in dict(
             width=int, latent_dim=int, batch_size=int, learning_rate=float, beta1=float, beta2=float,
             average_decay=float,
@@ -122,7 +122,7 @@ def _dcgan_pages(profile: Profile) -> list[Page]:
     pages = [
         Page(
             "02_dcgan", name, f"A generator of {name}",
-            dict(dataset=name, preset=training.preset, epochs=dataset.epochs or training.epochs or 0, **changes, **running),
+            dict(dataset=name, preset=training.preset, epochs=dataset.epochs or training.epochs or -1, **changes, **running),
             inputs=(_faces(name),), stamp=_model(name), threads=training.threads,
         )
         for name, dataset in profile.datasets.items()
@@ -237,7 +237,7 @@ def _results_pages(profile: Profile) -> list[Page]:
         if (stamp := page.stamp)
     ]
     parameters = dict(
-        profile=profile.name, description=profile.description.strip(), rendered=profile.rendered,
+        profile=profile.name, rendered=profile.rendered,
         datasets=",".join(profile.datasets),
         emotion_experiments=",".join(str(e.experiment) for e in profile.emotion_experiments),
         au_experiments=",".join(str(e.experiment) for e in profile.au_experiments),

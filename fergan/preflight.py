@@ -37,6 +37,7 @@ def check_plan(profile: Profile) -> None:
                 labels[name] = opened.labels
     faults += _emotion_faults(profile, labels)
     faults += _au_faults(profile, labels)
+    faults += _people_faults(profile, labels)
     if faults:
         raise ProfileError("\n".join(f"profiles/{profile.name}.yaml: {fault}" for fault in faults))
 
@@ -64,6 +65,15 @@ def _au_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[st
                 where = f"Action Unit experiment {experiment.experiment}, {role} set {name}"
                 yield (f"{where}: no Action Unit is coded both present and absent; add columns such as AU12 or smile, "
                        "set relabel, or take the experiment out")
+
+
+def _people_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
+    """Say where too few people are trained on for the folds that choose or score."""
+    for experiment in profile.au_experiments:
+        needed = profile.search.n_folds if experiment.train == experiment.test else profile.search.inner_folds
+        if experiment.train in labels and (people := len(set(subjects_of(labels[experiment.train])))) < needed:
+            yield (f"Action Unit experiment {experiment.experiment}, train set {experiment.train}: {people} people for "
+                   f"{needed} folds; lower search.{'n_folds' if needed == profile.search.n_folds else 'inner_folds'}")
 
 
 def _fold_faults(where: str, make: Callable[..., object], *arguments: object) -> Iterator[str]:

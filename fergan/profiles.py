@@ -5,6 +5,7 @@ missing folder is one clear line that names the key.
 """
 
 import difflib
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fergan.facs import EMOTION_MAPPINGS
 from fergan.paper import read_table
+from fergan.runs import PRESETS
 
 __all__ = [
     "ActionUnitExperiment", "DatasetProfile", "EmotionExperiment", "Profile", "ProfileError", "load_profile",
@@ -44,7 +46,7 @@ class DatasetProfile(_Section):
 class TrainingProfile(_Section):
     """How the generators are trained; every value but these comes from the preset."""
 
-    preset: str = Field("radford2015", description="a key of fergan.dcgan.PRESETS")
+    preset: str = Field("radford2015", description="a key of fergan.runs.PRESETS")
     width: int | None = Field(None, ge=1)
     latent_dim: int | None = Field(None, ge=1)
     batch_size: int | None = Field(None, ge=2)
@@ -66,17 +68,17 @@ class SearchProfile(_Section):
     """Folds, hyperparameter search and intervals of the experiments."""
 
     baselines: list[Literal["untrained", "hog", "pixels"]] = Field(["hog", "pixels"])
-    n_folds: int = Field(10, ge=2)
+    n_folds: int = Field(10, ge=3)
     inner_folds: int = Field(3, ge=2, description="folds of the nested search")
-    n_evaluations: int = Field(30, ge=1, description="candidates of the hyperparameter search")
-    nested_evaluations: int = Field(30, ge=1, description="candidates of each nested search")
+    n_evaluations: int = Field(30, ge=3, description="candidates of the hyperparameter search")
+    nested_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
     n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
 
 
 class QualityProfile(_Section):
     """How generated faces are judged."""
 
-    n_samples: int = Field(1000, ge=100)
+    n_samples: int = Field(1000, ge=200)
 
 
 class EmotionExperiment(_Section):
@@ -196,6 +198,9 @@ def _all_keys() -> list[str]:
 def _faults(profile: Profile) -> list[str]:
     """Return what the schema alone cannot see, one sentence each."""
     faults = []
+    if profile.training.preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        faults.append(f"training.preset is {profile.training.preset!r}; expected one of {known}")
     if not profile.emotion_experiments and not profile.au_experiments:
         faults.append("emotion_experiments and au_experiments are both empty; a book needs at least one experiment")
     for kind in ("emotion_experiments", "au_experiments"):
@@ -209,14 +214,23 @@ def _faults(profile: Profile) -> list[str]:
                     known = ", ".join(profile.datasets)
                     faults.append(f"{kind}.{index}.{role} is {name!r}, which is not among the datasets ({known})")
     for name, dataset in profile.datasets.items():
-        if not name.replace("-", "").isalnum() or name != name.lower():
-            faults.append(f"datasets.{name}: a name has only lower-case letters, digits and hyphens")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or name.startswith("summary") or "-on-" in name:
+            faults.append(f"datasets.{name}: a name has only lower-case letters, digits and hyphens, no '-on-' or 'summary'")
+        if dataset.source == "rendered" and name not in _stand_ins():
+            known = ", ".join(sorted(_stand_ins()))
+            faults.append(f"datasets.{name}: no rendered stand-in has this name; there are {known}")
         if dataset.relabel and dataset.relabel not in EMOTION_MAPPINGS:
             known = ", ".join(EMOTION_MAPPINGS)
             faults.append(f"datasets.{name}.relabel is {dataset.relabel!r}; expected one of {known}")
         if dataset.source == "manifest":
             faults += _folder_faults(profile, name, dataset)
     return faults
+
+
+def _stand_ins() -> set[str]:
+    """Return the face sets of the paper, each of which has a stand-in; the renderer itself is slow to import."""
+    tables = (read_table("emotion_experiments"), read_table("table5_au_experiments"))
+    return {name for table in tables for name in table.drop(columns=["experiment", "n"], errors="ignore").stack()}
 
 
 def _folder_faults(profile: Profile, name: str, dataset: DatasetProfile) -> list[str]:

@@ -13,7 +13,10 @@ from fergan.files import read_json, write_json
 __all__ = ["Stopwatch", "provenance_record", "read_stamp", "write_stamp"]
 
 #: The packages whose version can change a number.
-_PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-image", "opencv-python-headless", "facenet-pytorch", "optuna")
+_PACKAGES = (
+    "torch", "torchvision", "numpy", "scipy", "pillow", "scikit-learn", "scikit-image", "opencv-python-headless",
+    "facenet-pytorch", "optuna",
+)
 
 
 class Stopwatch:
@@ -66,7 +69,7 @@ def write_stamp(path: str | Path, content: dict[str, Any], provenance: dict[str,
     """Finish a stage: write its provenance, then the small file that later stages wait for.
 
     The stamp holds only what later stages depend on (hashes, counts, names) and nothing that differs between two equal
-    runs, so that a stage that ran again with an equal result makes nothing after it run again.
+    runs.
     """
     path = Path(path)
     write_json(path.with_name(f"{path.stem}.provenance.json"), provenance)

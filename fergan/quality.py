@@ -9,7 +9,10 @@ from scipy.stats import binomtest
 from fergan.detection import face_rate
 from fergan.features import HOGFeatures
 
-__all__ = ["frechet_distance", "judge_samples", "mean_pairwise_distance", "mean_pairwise_interval", "nearest_real"]
+__all__ = [
+    "frechet_distance", "judge_samples", "mean_pairwise_distance", "mean_pairwise_interval", "nearest_real",
+    "structural_similarity",
+]
 
 FACE_PROBABILITY = 0.9  # how sure MTCNN must be that a sample shows a face
 
@@ -113,6 +116,29 @@ def nearest_real(generated: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, n
     return rows, np.sqrt(np.maximum(squared[np.arange(len(x)), rows], 0))
 
 
+def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Structural similarity of pairs of images: 1 for equal ones.
+
+    Parameters
+    ----------
+    generated, real : ndarray of shape (n, height, width, 3), dtype uint8
+        Pair by pair; Gaussian window of 11 pixels with standard deviation 1.5.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    References
+    ----------
+    Wang et al. (2004), by torchmetrics.
+    """
+    import torch  # with torchmetrics, for this score alone
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    pairs = (torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() for images in (generated, real))
+    return structural_similarity_index_measure(*pairs, data_range=255.0, reduction="none").numpy()
+
+
 def judge_samples(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_faces: int = 200) -> dict[str, dict[str, Any]]:
     """Judge the samples of one generator: recognisable, varied, alike, new.
 
@@ -135,8 +161,8 @@ def judge_samples(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_face
     halves = order[: len(real) // 2], order[len(real) // 2 :]
     n = min(len(generated), len(halves[0]))  # equal numbers on both sides of both distances: their bias depends on n
     hog_generated, *hog_halves = (HOGFeatures().transform(x) for x in (generated[:n], *(real[h[:n]] for h in halves)))
-    some_real = real[np.sort(order[: len(generated)])]
-    nearest = nearest_real(generated[:n_faces], real)[1]
+    some_real = real[order[: len(generated)]]
+    rows, nearest = nearest_real(generated[:n_faces], real)
 
     def record(value: float, low: float = np.nan, high: float = np.nan, note: str = "", **sizes: int) -> dict[str, Any]:
         return dict(value=value, low=low, high=high, note=note, **{"n_generated": 0, "n_real": 0, **sizes})
@@ -158,5 +184,8 @@ def judge_samples(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_face
     scores["frechet_hog_floor"] = record(
         frechet_distance(*hog_halves), n_real=n, note="two halves of the real faces"
     )
-    scores["nearest_real"] = record(float(nearest.mean()), n_generated=n_faces, n_real=len(real), note="pixels in 0..1")
+    similarity = structural_similarity(generated[:n_faces], real[rows])
+    sizes = dict(n_generated=n_faces, n_real=len(real))
+    scores["ssim_nearest"] = record(float(similarity.mean()), note="each sample with its nearest real face", **sizes)
+    scores["nearest_real"] = record(float(nearest.mean()), note="pixels in 0..1", **sizes)
     return scores

@@ -6,10 +6,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fergan.dcgan import PRESETS
 from fergan.files import hash_array, hash_parameters, read_json, write_json
 
-__all__ = ["Run", "TrainConfig", "differences", "make_config", "run_folder"]
+__all__ = ["PRESETS", "TRAINING_VERSION", "Run", "TrainConfig", "differences", "make_config", "run_folder"]
+
+
+#: Raised when a change of the code changes what a run learns, so that no old run is taken for a new one.
+TRAINING_VERSION = 1
+
+#: Training presets as data. A preset names what its source fixes; every field is one of `TrainConfig`.
+PRESETS: dict[str, dict[str, float | int]] = {
+    # Radford, Metz and Chintala (2015), section 4, at the paper's 300 epochs.
+    "radford2015": dict(
+        width=64, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.5, beta2=0.999, weight_std=0.02,
+        epochs=300, average_decay=0.0,
+    ),
+    # Small enough for two processor cores: a quarter of the arithmetic, smaller batches, larger steps, averaged samples.
+    "demo": dict(
+        width=32, latent_dim=100, batch_size=64, learning_rate=5e-4, beta1=0.5, beta2=0.999, weight_std=0.02,
+        epochs=30, average_decay=0.99,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -19,7 +36,7 @@ class TrainConfig:
     Attributes
     ----------
     preset : str
-        Where the other values come from, a key of `fergan.dcgan.PRESETS`.
+        Where the other values come from, a key of `PRESETS`.
     width : int
         Channels of the layer nearest to the image; 64 gives 8,192 features.
     latent_dim : int
@@ -136,7 +153,7 @@ def run_folder(models: str | Path, images: np.ndarray, config: TrainConfig) -> P
     ValueError
         The folder exists and holds a run with other parameters.
     """
-    identity = {"parameters": asdict(config), "images": hash_array(images)}
+    identity = {"parameters": asdict(config), "images": hash_array(images), "version": TRAINING_VERSION}
     folder = Path(models) / hash_parameters(identity)
     record = folder / "config.json"
     if record.is_file():

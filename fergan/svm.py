@@ -8,6 +8,7 @@ Features are not standardised: no statistic of a test face can then reach the tr
 Gaussian kernel is relative to the data's own distances (`typical_distance`).
 """
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,19 @@ from sklearn import config_context
 from sklearn.svm import SVC
 
 __all__ = [
-    "COST_RANGE", "GAMMA_SCALE_RANGE", "SearchResult", "binary_values", "gaussian_kernel", "gram",
-    "kernel_slice", "multiclass_values", "run_threads", "search", "squared_distances", "typical_distance",
+    "COST_RANGE",
+    "GAMMA_SCALE_RANGE",
+    "SearchResult",
+    "available_threads",
+    "binary_values",
+    "gaussian_kernel",
+    "gram",
+    "kernel_slice",
+    "multiclass_values",
+    "run_threads",
+    "search",
+    "squared_distances",
+    "typical_distance",
 ]
 
 #: Box of the Bayesian search, both log-uniform: C, and gamma times the median squared distance.
@@ -120,6 +132,11 @@ def gaussian_kernel(D2: np.ndarray, gamma: float) -> np.ndarray:
 def kernel_slice(K: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Copy the given rows and columns; twice as fast as ``K[np.ix_(rows, columns)]``."""
     return K.take(rows, axis=0).take(columns, axis=1)
+
+
+def available_threads() -> int:
+    """Return how many processor threads this process may use: what OMP_NUM_THREADS says, else all cores."""
+    return int(os.environ.get("OMP_NUM_THREADS", "") or os.cpu_count() or 1)
 
 
 def run_threads(function: Callable[..., Any], items: Iterable[Any], n_threads: int) -> list[Any]:

@@ -4,8 +4,12 @@ Everything random in a step is drawn from a generator seeded by (seed, step), so
 optimisers' moments and the step number: a run that was killed and started again continues exactly where it was.
 """
 
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -199,8 +203,11 @@ def train(
         flush()
         save_state(folder, state, history, seconds + time.monotonic() - start)
 
-    try:
+    with _interrupts_noted() as interrupted:
         while state.step < n_steps:
+            if interrupted:
+                checkpoint()
+                raise KeyboardInterrupt
             if state.step in film_steps:
                 _save_film_frame(folder, state, config, device)
             rows = torch.from_numpy(_batch_rows(len(images), config, state.step)).to(device)
@@ -216,20 +223,40 @@ def train(
                 flush()
                 progress(state.step, n_steps, dict(loss_d=history[-1][1], loss_g=history[-1][2]))
                 shown = now
-    except KeyboardInterrupt:
-        checkpoint()
-        raise
     checkpoint()
     _save_film_frame(folder, state, config, device)
     recalibrate_batch_norm(state.average, [_noise(256, config, -2 - i, device) for i in range(8)])
     weights = save_weights(folder, state)
     note = dict(
         steps=n_steps, n_faces=len(images), seconds=seconds + time.monotonic() - start, device=str(device),
-        precision=str(dtype).removeprefix("torch."), threads=n_threads, weights=weights,
+        precision=str(dtype).removeprefix("torch."), threads=n_threads, torch=metadata.version("torch"), weights=weights,
     )
     write_json(folder / "finished.json", note)
     (folder / "checkpoint.safetensors").unlink(missing_ok=True)  # the weights are saved; the moments are not needed
     return Run.load(folder)
+
+
+@contextmanager
+def _interrupts_noted() -> Iterator[list[int]]:
+    """Collect Ctrl-C in a list instead of raising it in the middle of a step; the second one raises.
+
+    Half a step must never be saved: the discriminator would have learnt and the generator not. Signals reach the main
+    thread only; in another one nothing is noted, and an interrupt there leaves the last interval checkpoint.
+    """
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(number: int, _frame: object) -> None:
+        noted.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _save_film_frame(folder: Path, state: _State, config: TrainConfig, device: torch.device) -> None:

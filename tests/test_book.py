@@ -19,8 +19,8 @@ FIGURE = "```{glue:figure} crops\n```"
 def profile(tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump({
-        "description": "one set", "datasets": {"a": {"source": "rendered"}},
-        "emotion_experiments": [{"experiment": 11, "pretrained": "a", "target": "a"}],
+        "description": "one set", "datasets": {"kdef": {"source": "rendered"}},
+        "emotion_experiments": [{"experiment": 11, "pretrained": "kdef", "target": "kdef"}],
     }))
     return load_profile(path)
 
@@ -49,7 +49,7 @@ def test_a_sound_book_passes(profile, built):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (lambda page: page.unlink(), "a.html of Faces is missing"),
+    (lambda page: page.unlink(), "kdef.html of Faces is missing"),
     (lambda page: page.write_text('<div class="rendered-faces"></div>'), "holds 0 images; its notebook has 1 figures"),
     (lambda page: page.write_text('<div class="rendered-faces"></div><img src="../../../_images/two.png"/>'), "two.png does not exist"),
     (lambda page: page.write_text(page.read_text() + "<pre>Traceback (most <b>recent</b> call last)</pre>"), "contains a traceback"),
@@ -57,7 +57,7 @@ def test_a_sound_book_passes(profile, built):
 ])
 def test_each_fault_of_a_page_is_found(profile, built, change, words):
     root, html = built
-    change(html / "book" / "executed" / "01_data" / "a.html")
+    change(html / "book" / "executed" / "01_data" / "kdef.html")
     with pytest.raises(BookError, match=words.replace("(", r"\(")):
         check_book(profile, root, html)
 
@@ -92,6 +92,6 @@ def test_mirror_holds_exactly_the_profiles_pages(tmp_path, profile):
     assert mirror_pages(profile, source, target)
     assert {str(p.relative_to(target)) for p in target.rglob("*.ipynb")} == {page.path for page in pages_of(profile)}
     assert not mirror_pages(profile, source, target)  # nothing changed: nothing copied
-    (source / "01_data" / "a.ipynb").write_text("new")
+    (source / "01_data" / "kdef.ipynb").write_text("new")
     assert mirror_pages(profile, source, target)
-    assert (target / "01_data" / "a.ipynb").read_text() == "new"
+    assert (target / "01_data" / "kdef.ipynb").read_text() == "new"

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from fergan.dcgan import (
-    PRESETS,
     Discriminator,
     Generator,
     count_parameters,
@@ -13,6 +12,7 @@ from fergan.dcgan import (
     to_float,
     to_uint8,
 )
+from fergan.runs import PRESETS
 
 
 def test_the_papers_network_has_8192_features():

@@ -40,6 +40,7 @@ def test_a_plan_that_can_work_passes(tmp_path):
     (table(n_people=1), EMOTIONS, "a single person"),
     (table(), UNITS, "no Action Unit is coded both present and absent"),
     (table(smile=1), UNITS, "no Action Unit is coded both present and absent"),
+    (table(n_people=2, smile=[0, 1] * 4), UNITS, "2 people for 3 folds; lower search.n_folds"),
     (table(emotions=("happy", "hangry")), EMOTIONS, "hangry"),
 ])
 def test_what_cannot_work_is_named(tmp_path, labels, experiments, words):

@@ -11,8 +11,8 @@ from fergan.profiles import ProfileError, load_profile
 PROFILES = Path(__file__).parent.parent / "profiles"
 SMALL = {
     "description": "two sets",
-    "datasets": {"a": {"source": "rendered"}, "b": {"source": "manifest", "folder": "b"}},
-    "emotion_experiments": [{"experiment": 1, "pretrained": "a", "target": "b"}],
+    "datasets": {"kdef": {"source": "rendered"}, "b": {"source": "manifest", "folder": "b"}},
+    "emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "b"}],
 }
 
 
@@ -49,16 +49,16 @@ def test_quick_makes_the_same_pages_as_the_demo():
     ({"dataset": {}}, "dataset is not a known key; did you mean 'datasets'?"),
     ({"training": {"widht": 3}}, "training.widht is not a known key; did you mean 'width'?"),
     ({"training": {"epochs": "ten"}}, "training.epochs is 'ten'; input should be a valid integer"),
-    ({"search": {"n_folds": 1}}, "search.n_folds is 1; input should be greater than or equal to 2"),
+    ({"search": {"n_folds": 1}}, "search.n_folds is 1; input should be greater than or equal to 3"),
     ({"search": {"n_folds": True}}, "search.n_folds is True; input should be a valid integer"),
-    ({"datasets": {"a": {"source": "web"}}}, "datasets.a.source is 'web'; input should be 'rendered' or 'manifest'"),
+    ({"datasets": {"kdef": {"source": "web"}}}, "datasets.kdef.source is 'web'; input should be 'rendered' or 'manifest'"),
     ({"datasets": {}}, "datasets is {}"),
-    ({"emotion_experiments": [{"experiment": 1, "pretrained": "a", "target": "c"}]},
-     "emotion_experiments.0.target is 'c', which is not among the datasets (a, b)"),
-    ({"emotion_experiments": [{"experiment": 1, "pretrained": "a", "target": "b"}] * 2}, "has number 1 twice"),
+    ({"emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "c"}]},
+     "emotion_experiments.0.target is 'c', which is not among the datasets (b, kdef)"),
+    ({"emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "b"}] * 2}, "has number 1 twice"),
     ({"emotion_experiments": []}, "a book needs at least one experiment"),
-    ({"datasets": {"a": {"source": "rendered", "relabel": "darwin"}}, "emotion_experiments": []},
-     "datasets.a.relabel is 'darwin'; expected one of paper, emfacs"),
+    ({"datasets": {"kdef": {"source": "rendered", "relabel": "darwin"}}, "emotion_experiments": []},
+     "datasets.kdef.relabel is 'darwin'; expected one of paper, emfacs"),
     ({"datasets": {"A b": {"source": "rendered"}}, "emotion_experiments": []}, "a name has only lower-case letters"),
 ])
 def test_each_fault_is_one_line_naming_the_key(data, change, words):
@@ -89,9 +89,9 @@ def test_missing_key_file_and_folders_are_named(data, tmp_path):
 def test_pages_are_exactly_the_profiles_sets_and_experiments(data):
     pages = {page.path for page in pages_of(load(data, SMALL))}
     assert pages == {
-        "01_data/summary.ipynb", "01_data/a.ipynb", "01_data/b.ipynb", "02_dcgan/summary.ipynb", "02_dcgan/a.ipynb",
-        "03_features/summary.ipynb", "03_features/a-on-b.ipynb", "04_emotions/summary.ipynb",
-        "04_emotions/experiment-1.ipynb", "06_quality/summary.ipynb", "06_quality/a.ipynb", "07_results/results.ipynb",
+        "01_data/summary.ipynb", "01_data/kdef.ipynb", "01_data/b.ipynb", "02_dcgan/summary.ipynb", "02_dcgan/kdef.ipynb",
+        "03_features/summary.ipynb", "03_features/kdef-on-b.ipynb", "04_emotions/summary.ipynb",
+        "04_emotions/experiment-1.ipynb", "06_quality/summary.ipynb", "06_quality/kdef.ipynb", "07_results/results.ipynb",
     }
 
 

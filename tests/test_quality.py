@@ -10,6 +10,7 @@ from fergan.quality import (
     mean_pairwise_distance,
     mean_pairwise_interval,
     nearest_real,
+    structural_similarity,
 )
 
 
@@ -86,6 +87,14 @@ def test_nearest_real_finds_the_planted_copy():
     assert nearest_real(255 - real[:1], real)[1][0] > 1
 
 
+def test_structural_similarity_is_one_for_equals_and_falls_with_noise():
+    rng = np.random.default_rng(4)
+    images = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    noisy = (images.astype(int) + rng.integers(-60, 61, images.shape)).clip(0, 255).astype(np.uint8)
+    np.testing.assert_allclose(structural_similarity(images, images), 1, atol=1e-5)
+    assert (structural_similarity(noisy, images) < 0.95).all() and structural_similarity(255 - images, images).max() < 0
+
+
 def test_judging_sees_noise_and_collapse(monkeypatch):
     def smooth(images, threshold):
         return (images.std(axis=(1, 2, 3)) < 40).astype(float)
@@ -96,6 +105,7 @@ def test_judging_sees_noise_and_collapse(monkeypatch):
     collapsed = np.repeat(real[:1], 50, axis=0)
     scores = judge_samples(collapsed, real, n_faces=50)
     assert scores["distance_ratio"]["value"] == pytest.approx(0, abs=1e-6)  # distances come from a matrix product
+    assert scores["ssim_nearest"]["value"] == pytest.approx(1)  # the collapsed face is a real one
     assert scores["faces_found"]["value"] == 1 and scores["faces_found"]["low"] > 0.9
     noise = rng.integers(0, 256, (50, 64, 64, 3), dtype=np.uint8)
     scores = judge_samples(noise, real, n_faces=50)

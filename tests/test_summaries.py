@@ -32,14 +32,15 @@ def test_the_papers_number_stands_beside_its_own_experiment_only():
     assert table.loc[1, "difference"] == pytest.approx(0.9 - 0.9857)
     assert np.isnan(table.loc[11, "paper"]) and np.isnan(table.loc[11, "difference"])
     assert table.loc[1, "people never seen"] == "0.600 [0.590, 0.610]"
-    assert papers_emotions(1, "mine") is None  # the paper's number, another set
+    assert papers_emotions(1, "enhanced-ck", "mine") is None  # the paper's number, another set
+    assert papers_emotions(1, "celeba", "rafd-frontal") is None  # and another network
 
 
 def test_the_papers_confusion_sums_to_its_class_sizes():
-    counts = paper_confusion(1, "rafd-frontal")
+    counts = paper_confusion(1, "enhanced-ck", "rafd-frontal")
     assert counts.to_numpy().sum() == 1608 and (counts.sum(axis=1) == 201).all()
     assert np.trace(counts) == 1585
-    assert paper_confusion(1, "mine").isna().all(axis=None)
+    assert paper_confusion(1, "enhanced-ck", "mine").isna().all(axis=None)
 
 
 def test_mistakes_are_the_commonest_first_and_never_right_answers():

@@ -14,9 +14,9 @@ from fergan.summaries.scores import interval_of, protocol_words, row_of, score_o
 __all__ = ["au_table", "papers_units", "summary_of_aus"]
 
 
-def papers_units(experiment: int, train: str, test: str) -> pd.DataFrame | None:
+def papers_units(experiment: int, pretrained: str, train: str, test: str) -> pd.DataFrame | None:
     table = read_table("table5_au_experiments").set_index("experiment")
-    if experiment not in table.index or tuple(table.loc[experiment, ["train", "test"]]) != (train, test):
+    if experiment not in table.index or tuple(table.loc[experiment]) != (pretrained, train, test):
         return None
     return paper_au_scores(experiment)
 
@@ -24,7 +24,7 @@ def papers_units(experiment: int, train: str, test: str) -> pd.DataFrame | None:
 def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
     """Return one row per Action Unit, and the mean: area under the curve beside the paper's, F1, prevalence."""
     settings = result.settings
-    paper = papers_units(experiment, settings.get("train", ""), settings.get("test", ""))
+    paper = papers_units(experiment, settings["pretrained"], settings["train"], settings["test"])
     with_truth = (result.scores["score"] == "auc_true").any()
     rows = []
     for label in (*ACTION_UNITS, "all"):
@@ -46,7 +46,7 @@ def summary_of_aus(results: Mapping[int, AUResult]) -> pd.DataFrame:
     rows = []
     for number, result in results.items():
         train, test = result.settings["train"], result.settings["test"]
-        paper = papers_units(number, train, test)
+        paper = papers_units(number, result.settings["pretrained"], train, test)
         theirs = np.nan if paper is None else score_of_table(paper, "paper", "auc")
         ours = {words: interval_of(result.scores, p, "discriminator", "auc") for p, words in protocol_words.items()}
         counted = row_of(result.scores, SUBJECT_INDEPENDENT, "discriminator", "auc")

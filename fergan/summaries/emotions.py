@@ -15,10 +15,10 @@ from fergan.summaries.scores import interval_of, protocol_words, score_of, score
 __all__ = ["emotion_table", "mistakes", "paper_confusion", "papers_emotions", "summary_of_emotions"]
 
 
-def papers_emotions(experiment: int, target: str) -> pd.DataFrame | None:
-    """Return the paper's scores where this book's experiment has the paper's number and target, else None."""
+def papers_emotions(experiment: int, pretrained: str, target: str) -> pd.DataFrame | None:
+    """Return the paper's scores where this book's experiment has the paper's number, network and faces, else None."""
     table = read_table("emotion_experiments").set_index("experiment")
-    if experiment not in table.index or table.loc[experiment, "target"] != target:
+    if experiment not in table.index or tuple(table.loc[experiment, ["pretrained", "target"]]) != (pretrained, target):
         return None
     return paper_emotion_scores(experiment)
 
@@ -26,7 +26,7 @@ def papers_emotions(experiment: int, target: str) -> pd.DataFrame | None:
 def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
     """Return accuracy and mean area under the curve per kind of features and protocol, the paper's first."""
     rows = []
-    paper = papers_emotions(experiment, result.settings.get("target", ""))
+    paper = papers_emotions(experiment, result.settings["pretrained"], result.settings["target"])
     if paper is not None:
         rows.append({"features": "discriminator (the paper)", "protocol": "the paper's"}
                     | {s: interval_of(paper, "paper", "discriminator", s) for s in ("accuracy", "auc")})
@@ -40,12 +40,12 @@ def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
     return table.fillna("–").rename(columns={"auc": "mean AUC"})
 
 
-def paper_confusion(experiment: int, target: str) -> pd.DataFrame:
+def paper_confusion(experiment: int, pretrained: str, target: str) -> pd.DataFrame:
     """Return the paper's confusion matrix of an experiment (Fig. 6), rows by true emotion.
 
     NaN where it is not legible, or where this book's experiment of that number is not the paper's.
     """
-    number = experiment if papers_emotions(experiment, target) is not None else 0
+    number = experiment if papers_emotions(experiment, pretrained, target) is not None else 0
     table = read_table("fig6_confusion")
     table = table[table["experiment"] == number]
     table = table.assign(true=table["true"].map(canonical_emotion), predicted=table["predicted"].map(canonical_emotion))
@@ -71,7 +71,7 @@ def summary_of_emotions(results: Mapping[int, EmotionResult]) -> pd.DataFrame:
     rows = []
     for number, result in results.items():
         target = result.settings["target"]
-        paper = papers_emotions(number, target)
+        paper = papers_emotions(number, result.settings["pretrained"], target)
         theirs = np.nan if paper is None else score_of_table(paper, "paper", "accuracy")
         ours = {words: interval_of(result.scores, p, "discriminator", "accuracy") for p, words in protocol_words.items()}
         published = score_of(result, AS_PUBLISHED, "discriminator", "accuracy")

@@ -18,7 +18,7 @@ _QUALITY_WORDS = {
     "distance": "mean pixel distance of samples", "distance_real": "mean pixel distance of real faces",
     "distance_ratio": "their ratio", "frechet_hog": "Fréchet distance, samples to real (HOG)",
     "frechet_hog_floor": "Fréchet distance, real to real (HOG)",
-    "nearest_real": "mean pixel distance to the nearest real face",
+    "ssim_nearest": "SSIM with the nearest real face", "nearest_real": "mean pixel distance to the nearest real face",
 }
 
 

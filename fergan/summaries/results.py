@@ -77,5 +77,5 @@ def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResul
 def _is_papers(number: int, result: ExperimentResult) -> bool:
     settings = result.settings
     if "target" in settings:
-        return papers_emotions(number, settings["target"]) is not None
-    return papers_units(number, settings["train"], settings["test"]) is not None
+        return papers_emotions(number, settings["pretrained"], settings["target"]) is not None
+    return papers_units(number, settings["pretrained"], settings["train"], settings["test"]) is not None
