@@ -1,5 +1,6 @@
 """What notebooks put on a page: numbered tables, figures with captions, and numbers that the prose cites."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,11 @@ from matplotlib.figure import Figure
 from myst_nb import glue
 
 __all__ = ["numbered_table", "paste", "with_interval"]
+
+
+# The first glue imports nbformat and with it jsonschema, which spends a second of every page on a grammar for web
+# addresses that no notebook needs; it does without where the grammar is not installed.
+sys.modules.setdefault("rfc3987_syntax", None)
 
 
 def paste(**values: Any) -> None:
