@@ -40,7 +40,7 @@ def would_run(root):
     """Return the jobs that Snakemake would run, as "rule page"."""
     done = run(root, "-m", "snakemake", "-n", "--cores", "2", "--nolock", "--config", "profile=quick")
     assert done.returncode == 0, done.stderr
-    jobs = re.findall(r"^(?:local)?rule (\w+):\n(.*?)\n\n", done.stdout + done.stderr, flags=re.M | re.S)
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", done.stdout + done.stderr, flags=re.M)
     found = set()
     for rule, text in jobs:
         wildcards = re.search(r"wildcards: (.*)", text)
