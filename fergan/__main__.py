@@ -131,6 +131,7 @@ def toc(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    """Read the command line and carry out its command."""
     parser = argparse.ArgumentParser(prog="python -m fergan", description=__doc__)
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("book", help="execute what is not up to date and build the book")
