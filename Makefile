@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m fergan
 
 .DEFAULT_GOAL := help
-.PHONY: help book run test bench serve lint clean
+.PHONY: help book check-data estimate run test bench serve lint clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-6s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
@@ -21,6 +21,12 @@ $(READY): requirements.txt pyproject.toml
 
 book: $(READY) ## execute what is out of date and build the book (PROFILE=demo, DATA=folder of photographs, CORES=all)
 	$(RUN) book --profile $(PROFILE) --data "$(DATA)" --cores $(CORES)
+
+check-data: $(READY) ## look whether the photographs are what they should be (PROFILE=paper, DATA=folder of photographs)
+	$(RUN) check-data --profile $(PROFILE) --data "$(DATA)"
+
+estimate: $(READY) ## say about how long the rest of the book will take (PROFILE, DATA, CORES)
+	$(RUN) estimate --profile $(PROFILE) --data "$(DATA)" --cores $(CORES)
 
 run: $(READY) ## run one notebook: make run NOTEBOOK=04_emotions ARGS="experiment=1 n_folds=5"
 	@test -n "$(NOTEBOOK)" || { echo 'say which: make run NOTEBOOK=04_emotions ARGS="experiment=1"'; exit 1; }

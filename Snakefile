@@ -17,14 +17,12 @@ from fergan.profiles import load_profile
 PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml", data=str(config.get("data", "")))
 HOME = f"artifacts/{PROFILE.name}"
 PAGES = {(page.notebook, page.name): page for page in pages_of(PROFILE)}
-NOTE = (
-    "The faces on this page were rendered by this project's own code: they are stand-ins, and no number here is a result on photographs."
-    if PROFILE.rendered else ""
-)
 
 # Photographs are watched by names, sizes and times of change: an edited table or an exchanged picture crops anew.
 PHOTOGRAPHS = {
-    name: open_photographs(name, dataset.source, folder=PROFILE.dataset_folder(name), csv=dataset.csv).fingerprint
+    name: open_photographs(
+        name, dataset.source, folder=PROFILE.dataset_folder(name), csv=dataset.csv, variant=dataset.variant
+    ).fingerprint
     for name, dataset in PROFILE.datasets.items()
     if dataset.source != "rendered"
 }
@@ -48,8 +46,8 @@ def page_words(notebook):
     """What the page is called and made with, as words for the shell."""
     def words(wildcards):
         page = PAGES[notebook or wildcards.notebook, getattr(wildcards, "page", "summary")]
-        note = ["--note", NOTE] if NOTE else []  # an empty word would be lost on the way to the shell
-        return ["--page", page.label, "--title", page.title, *note, "--parameters", json.dumps(page.parameters)]
+        notes = [word for note in page.notes for word in ("--note", *note)]
+        return ["--page", page.label, "--title", page.title, *notes, "--parameters", json.dumps(page.parameters)]
     return words
 
 
@@ -66,6 +64,13 @@ rule book:
     default_target: True
     input:
         [f"{HOME}/pages/{page.path}" for page in PAGES.values()],
+
+
+rule rendered:
+    input: code=code("00_faces")
+    output: page=f"{HOME}/pages/00_faces/{{page}}.ipynb"
+    params: words=page_words("00_faces")
+    shell: RUN
 
 
 rule data:

@@ -1,4 +1,4 @@
-"""Command line: ``python -m fergan book|run|where|picture|toc``."""
+"""Command line: ``python -m fergan book|check-data|estimate|train|run|where|picture|toc``."""
 
 import argparse
 import fcntl
@@ -8,6 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fergan.profiles import Profile
 
 ROOT = Path(__file__).parent.parent
 
@@ -58,21 +62,48 @@ def _workflow(profile: str, first: str, data: str, cores: str) -> int:
             continue  # the terminal told the workflow and its pages too: let them save their work
 
 
-def book(arguments: argparse.Namespace) -> None:
-    """Execute what is not up to date, then build and check the book."""
-    from fergan.book import BookError, build_book
-    from fergan.pages import longest_training
-    from fergan.preflight import check_plan
+def _profile(arguments: argparse.Namespace) -> "Profile":
+    """Load the profile that the command line names, or leave with what is wrong with it."""
     from fergan.profiles import ProfileError, load_profile
 
     data = str(Path(arguments.data).expanduser().resolve()) if arguments.data else ""
     try:
-        profile = load_profile(ROOT / "profiles" / f"{arguments.profile}.yaml", data=data)
-        check_plan(profile)
+        return load_profile(ROOT / "profiles" / f"{arguments.profile}.yaml", data=data)
     except ProfileError as error:
         sys.exit(str(error))
-    with _alone(ROOT / "artifacts" / profile.name):
-        code = _workflow(profile.name, longest_training(profile), data, arguments.cores)
+
+
+def _say(*lines: str) -> None:
+    """Print at once, also into a file or pipe: the workflow that follows writes past this process."""
+    for line in lines:
+        print(line, flush=True)
+
+
+def _n_cores(cores: str) -> int:
+    return int(cores) if cores.isdigit() else 0
+
+
+def book(arguments: argparse.Namespace) -> None:
+    """Execute what is not up to date, then build and check the book."""
+    from fergan.book import BookError, build_book
+    from fergan.estimates import estimate, estimate_lines, is_long
+    from fergan.pages import longest_training
+    from fergan.preflight import check_plan
+    from fergan.profiles import ProfileError
+
+    profile = _profile(arguments)
+    home = ROOT / "artifacts" / profile.name
+    try:
+        checked = check_plan(profile)
+    except ProfileError as error:
+        sys.exit(str(error))
+    _say(*profile.absences.lines(), *(f"warning: {warning}" for warning in checked.warnings))
+    with _alone(home):
+        checked.save(home / "check-data.json")
+        if is_long(profile, home, checked.n_photographs):
+            _say("probing this machine, which takes about a minute")
+            _say(*estimate_lines(estimate(profile, home, checked.n_photographs, _n_cores(arguments.cores))))
+        code = _workflow(profile.name, longest_training(profile), profile.data, arguments.cores)
         if code:
             sys.exit("the workflow stopped; what is finished is kept, and the same command goes on from there")
         building = "the book of another profile is being built; wait for it and try again"
@@ -82,6 +113,51 @@ def book(arguments: argparse.Namespace) -> None:
             except BookError as error:
                 sys.exit(str(error))
     print(f"the book: {index}")
+
+
+def check_data(arguments: argparse.Namespace) -> None:
+    """Print what the photographs of a profile are; leave with status 1 where an experiment cannot be what it claims."""
+    from fergan.preflight import check_data as check
+
+    profile = _profile(arguments)
+    checked = check(profile)
+    path = ROOT / "artifacts" / profile.name / "check-data.json"
+    checked.save(path)
+    _say(*checked.lines(), f"the same as JSON: {path}")
+    sys.exit(1 if checked.faults else 0)
+
+
+def estimate(arguments: argparse.Namespace) -> None:
+    """Print about how long each stage that is left will take."""
+    from fergan.estimates import estimate as measure
+    from fergan.estimates import estimate_lines, unfinished_pages
+    from fergan.preflight import check_plan
+    from fergan.profiles import ProfileError
+
+    profile = _profile(arguments)
+    try:
+        checked = check_plan(profile)
+    except ProfileError as error:
+        sys.exit(str(error))
+    home = ROOT / "artifacts" / profile.name
+    _say(*profile.absences.lines())
+    if unfinished_pages(profile, home):
+        _say("probing this machine, which takes about a minute")
+    _say(*estimate_lines(measure(profile, home, checked.n_photographs, _n_cores(arguments.cores))))
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train one generator of a profile, on several devices or machines; its page then shows this run."""
+    from fergan.launch import train_model
+    from fergan.profiles import ProfileError
+
+    profile = _profile(arguments)
+    home = ROOT / "artifacts" / profile.name
+    try:
+        finished = train_model(profile, arguments.model, home, devices=arguments.devices, num_nodes=arguments.num_nodes)
+    except (ProfileError, FileNotFoundError, FloatingPointError, OSError, ValueError) as error:
+        sys.exit(str(error))
+    _say(str(finished.folder))
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -99,7 +175,7 @@ def run(arguments: argparse.Namespace) -> None:
             declared = notebook_parameters(nbformat.read(path, as_version=4), path.name)
             given |= parse_assignments(arguments.assignments, declared)
         output = Path(arguments.output or ROOT / "artifacts" / "runs" / path.name)
-        labels = dict(page=arguments.page, title=arguments.title, note=arguments.note)
+        labels = dict(page=arguments.page, title=arguments.title, notes=arguments.note)
         with _locked(Path(arguments.lock), fcntl.LOCK_SH, "another run is starting") if arguments.lock else nullcontext():
             print(run_notebook(path, output, given, **labels))
     except (NotebookError, FileNotFoundError) as error:
@@ -139,6 +215,22 @@ def main() -> None:
     command.add_argument("--data", default="", help="folder of the photographs")
     command.add_argument("--cores", default="all", help="processor cores to use")
     command.set_defaults(function=book)
+    command = commands.add_parser("check-data", help="look whether the photographs are what they should be")
+    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
+    command.add_argument("--data", default="", help="folder of the photographs")
+    command.set_defaults(function=check_data)
+    command = commands.add_parser("estimate", help="say about how long the rest of the book will take")
+    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
+    command.add_argument("--data", default="", help="folder of the photographs")
+    command.add_argument("--cores", default="all", help="processor cores to use")
+    command.set_defaults(function=estimate)
+    command = commands.add_parser("train", help="train one generator outside its notebook, on several GPUs for example")
+    command.add_argument("model", help="a generator of the book, for example celeba")
+    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
+    command.add_argument("--data", default="", help="folder of the photographs")
+    command.add_argument("--devices", type=int, default=1, help="GPUs, or processes without GPUs, on each machine")
+    command.add_argument("--num-nodes", type=int, default=1, help="machines; torchrun says both itself")
+    command.set_defaults(function=train)
     command = commands.add_parser("run", help="run one notebook with parameters")
     command.add_argument("notebook", help="for example 04_emotions")
     command.add_argument("assignments", nargs="*", help="for example experiment=1 n_folds=5")
@@ -147,7 +239,9 @@ def main() -> None:
     command.add_argument("--lock", default="", help="a lock file to share with the other pages of a workflow")
     command.add_argument("--page", default="", help="the page's label in the book")
     command.add_argument("--title", default="", help="the page's heading")
-    command.add_argument("--note", default="", help="a notice under the heading")
+    command.add_argument(
+        "--note", nargs=2, action="append", default=[], metavar=("HEADING", "TEXT"), help="a notice at the top"
+    )
     command.set_defaults(function=run)
     command = commands.add_parser("where", help="print the folder of the built book")
     command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import yaml
 
+from fergan.notebooks import note_class
 from fergan.pages import CHAPTERS, Page, pages_of
 from fergan.profiles import Profile
+from fergan.summaries.datasets import write_datasets_chapter
 
 __all__ = ["BookError", "build_book", "check_book", "html_folder", "mirror_pages", "table_of_contents"]
 
-_PROSE_BEFORE = ("book/reading", "book/method")
+_PROSE_BEFORE = ("book/reading", "book/method", "book/datasets")
 _PROSE_AFTER = ("book/limits", "book/references")
 
 
@@ -97,6 +99,7 @@ def build_book(profile: Profile, root: Path) -> Path:
     done = html.parent / ".checked"
     mirror_pages(profile, root / "artifacts" / profile.name / "pages", root / "book" / "executed")
     write_table_of_contents(profile, toc)
+    write_datasets_chapter(root / "book" / "executed" / "datasets", root / "profiles")
     sources = [root / "_config.yml", toc, *(p for p in (root / "book").rglob("*") if p.is_file())]
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"
@@ -142,10 +145,10 @@ def check_book(profile: Profile, root: Path, html: Path) -> None:
     Raises
     ------
     BookError
-        A page is missing, lacks a figure it should hold, points to a missing image, contains a traceback, or was made
-        on rendered faces and does not say so.
+        A page is missing, lacks a figure it should hold, points to a missing image, contains a traceback, or does not
+        say of its faces what it should (see `fergan.pages.Page`): that they are rendered, or those of another set.
     """
-    faults = [fault for page in pages_of(profile) for fault in _page_faults(page, profile, root, html)]
+    faults = [fault for page in pages_of(profile) for fault in _page_faults(page, root, html)]
     for name in ("book/intro", *_PROSE_BEFORE, *_PROSE_AFTER):
         if not (html / f"{name}.html").is_file():
             faults.append(f"{name}.html is missing")
@@ -153,7 +156,7 @@ def check_book(profile: Profile, root: Path, html: Path) -> None:
         raise BookError("the built book has faults:\n" + "\n".join(f"- {fault}" for fault in faults))
 
 
-def _page_faults(page: Page, profile: Profile, root: Path, html: Path) -> Iterator[str]:
+def _page_faults(page: Page, root: Path, html: Path) -> Iterator[str]:
     path = html / "book" / "executed" / page.path.replace(".ipynb", ".html")
     if not path.is_file():
         yield f"{path.name} of {CHAPTERS[page.notebook]} is missing"
@@ -171,5 +174,6 @@ def _page_faults(page: Page, profile: Profile, root: Path, html: Path) -> Iterat
     for src in local:
         if not (path.parent / src).resolve().is_file():
             yield f"{path}: image {src} does not exist"
-    if profile.rendered and "rendered-faces" not in reader.classes:
-        yield f"{path}: does not say that its faces are rendered"
+    for heading, _ in page.notes:
+        if note_class(heading) not in reader.classes:
+            yield f"{path}: does not have its notice {heading!r}"

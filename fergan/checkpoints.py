@@ -4,6 +4,7 @@ Weights are safetensors, histories parquet, notes JSON: opening a run never runs
 """
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,40 +17,71 @@ from torch import Tensor, nn
 from fergan.files import atomic_path, hash_file
 
 if TYPE_CHECKING:
-    from fergan.training import _State
+    from fergan.training_state import TrainingState
 
-__all__ = ["load_state", "load_weights", "recalibrate_batch_norm", "save_state", "save_weights"]
+__all__ = [
+    "load_best", "load_state", "load_weights", "recalibrate_batch_norm", "remove_checkpoints", "save_best", "save_state",
+    "save_weights",
+]
 
 HISTORY_COLUMNS = ["step", "loss_d", "loss_g", "score_real", "score_generated"]
 _CHECKPOINT = "checkpoint.safetensors"
+_PREVIOUS = "checkpoint-previous.safetensors"
+_BEST = "best.safetensors"
 
 
-def _state_tensors(state: "_State") -> dict[str, Tensor]:
-    tensors = {}
-    for name, network in state.networks().items():
-        for key, value in network.state_dict().items():
-            tensors[f"{name}.{key}"] = value
-    for name, optimizer in state.optimizers().items():
-        for index, moments in optimizer.state_dict()["state"].items():
-            for key, value in moments.items():
-                tensors[f"{name}.{index}.{key}"] = value
-    return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+def _weights(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
+    return {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}
 
 
-def save_state(folder: Path, state: "_State", history: list[tuple], seconds: float) -> None:
+def _moments(state: "TrainingState") -> dict[str, Tensor]:
+    return {
+        f"{name}.{index}.{key}": value
+        for name, optimizer in state.optimizers().items()
+        for index, moments in optimizer.state_dict()["state"].items()
+        for key, value in moments.items()
+    }
+
+
+def _save(path: Path, tensors: dict[str, Tensor], note: dict | None = None) -> None:
+    """Write tensors atomically; where that fails, what was there stays."""
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    try:
+        with atomic_path(path) as temporary:
+            save_file(plain, temporary, metadata={"training": json.dumps(note)} if note else None)
+    except (SafetensorError, OSError) as error:
+        raise OSError(
+            f"{path} cannot be written ({error}); what was saved before is kept: "
+            "make room or correct the folder's permissions, and run again to go on from there"
+        ) from error
+
+
+def save_state(folder: Path, state: "TrainingState", history: list[tuple], seconds: float) -> None:
     """Write a checkpoint: history first, then weights and moments, each moved into place when whole.
 
-    The checkpoint is the later of the two, so that a kill between them leaves a history that is merely too long.
+    The checkpoint is the later of the two, so that a kill between them leaves a history that is merely too long. The
+    checkpoint before is kept beside it.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; the last one is kept.
     """
-    with atomic_path(folder / "history.parquet") as temporary:
-        pd.DataFrame(history, columns=HISTORY_COLUMNS).to_parquet(temporary, index=False)
-    note = json.dumps({"step": state.step, "seconds": seconds})
-    with atomic_path(folder / _CHECKPOINT) as temporary:
-        save_file(_state_tensors(state), temporary, metadata={"training": note})
+    try:
+        with atomic_path(folder / "history.parquet") as temporary:
+            pd.DataFrame(history, columns=HISTORY_COLUMNS).to_parquet(temporary, index=False)
+    except OSError as error:
+        raise OSError(f"{folder / 'history.parquet'} cannot be written ({error}); the last checkpoint is kept") from error
+    note = {"run": folder.name, "step": state.step, "seconds": seconds}
+    new = folder / "checkpoint-new.safetensors"
+    _save(new, _weights(state.networks()) | _moments(state), note)
+    if (folder / _CHECKPOINT).is_file():
+        os.replace(folder / _CHECKPOINT, folder / _PREVIOUS)
+    os.replace(new, folder / _CHECKPOINT)
 
 
-def load_state(folder: Path, state: "_State") -> tuple[list[tuple], float]:
-    """Bring `state` to the folder's checkpoint, if there is one.
+def load_state(folder: Path, state: "TrainingState") -> tuple[list[tuple], float]:
+    """Bring `state` to the folder's checkpoint, or the one before it where that is missing, if there is either.
 
     Returns
     -------
@@ -61,24 +93,47 @@ def load_state(folder: Path, state: "_State") -> tuple[list[tuple], float]:
     Raises
     ------
     ValueError
-        The checkpoint cannot be read or belongs to other networks.
+        The checkpoint cannot be read, or belongs to another run.
     """
-    path = folder / _CHECKPOINT
-    if not path.is_file():
+    path = next((folder / name for name in (_CHECKPOINT, _PREVIOUS) if (folder / name).is_file()), None)
+    if path is None:
         return [], 0.0
+    other = path.name == _CHECKPOINT and (folder / _PREVIOUS).is_file()
+    remedy = "delete it to " + (f"go on from {_PREVIOUS}" if other else "train this run again")
     try:
         with safe_open(path, framework="pt") as file:
             note = json.loads(file.metadata()["training"])
+        if note["run"] != folder.name:
+            raise ValueError(f"checkpoint {path} belongs to run {note['run']}, with other parameters or faces; {remedy}")
         tensors = load_file(path)
         for name, network in state.networks().items():
             network.load_state_dict(_part(tensors, name))
         for name, optimizer in state.optimizers().items():
             _restore_moments(optimizer, _part(tensors, name))
+        history = pd.read_parquet(folder / "history.parquet").head(note["step"])
     except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
-        raise ValueError(f"checkpoint {path} cannot be used ({error}); delete it to train this run again") from error
+        raise ValueError(f"checkpoint {path} cannot be used ({error}); {remedy}") from error
     state.step = note["step"]
-    history = pd.read_parquet(folder / "history.parquet").head(state.step)
     return list(history.itertuples(index=False, name=None)), note["seconds"]
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove what only a run that goes on needs."""
+    for name in (_CHECKPOINT, _PREVIOUS, _BEST):
+        (folder / name).unlink(missing_ok=True)
+
+
+def save_best(folder: Path, state: "TrainingState", frechet: float) -> None:
+    """Keep the weights of now as those whose samples were nearest to the faces."""
+    networks = {"average": state.average, "discriminator": state.discriminator.module}
+    _save(folder / _BEST, _weights(networks), {"run": folder.name, "step": state.step, "frechet": frechet})
+
+
+def load_best(folder: Path, state: "TrainingState") -> None:
+    """Bring the averaged generator and the discriminator to what `save_best` kept."""
+    tensors = load_file(folder / _BEST)
+    state.average.load_state_dict(_part(tensors, "average"))
+    state.discriminator.module.load_state_dict(_part(tensors, "discriminator"))
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -96,12 +151,10 @@ def _restore_moments(optimizer: torch.optim.Adam, saved: dict[str, Tensor]) -> N
         } | {"step": saved[f"{index}.step"].to(parameter.device)}
 
 
-def save_weights(folder: Path, state: "_State") -> str:
-    """Write the final networks and return the SHA-256 of the discriminator's file."""
-    for name, network in (("generator", state.average), ("discriminator", state.discriminator)):
-        weights = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-        with atomic_path(folder / f"{name}.safetensors") as temporary:
-            save_file(weights, temporary)
+def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
+    """Write final networks and return the SHA-256 of the discriminator's file."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        _save(folder / f"{name}.safetensors", network.state_dict())
     return hash_file(folder / "discriminator.safetensors")
 
 

@@ -1,27 +1,36 @@
 """From photographs to a `FaceSet`: one 64 x 64 crop per face, and an account of every face that was lost.
 
-A long run can be interrupted: given a folder to work in, it takes up the batches that were finished.
+A long run can be interrupted: given a folder to work in, it takes up the batches that were finished. What is kept of a
+photograph in memory is its box: a hundred thousand of them need no more room than a hundred, but for that.
 """
 
 import inspect
 import tempfile
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from fergan import alignment
+from fergan.alignment import crop_face, eye_angle
+from fergan.datasets import decoding
 from fergan.datasets.base import Photographs, UnreadablePhotograph
+from fergan.datasets.decoding import ReducedPhotograph
 from fergan.faces import FACE_SIZE, FaceSet
-from fergan.files import hash_file, hash_parameters, read_json, write_array, write_json
+from fergan.files import atomic_path, hash_array, hash_file, hash_parameters
+from fergan.threads import available_threads, run_threads
 
 __all__ = ["CroppingAccount", "Detector", "crop_face", "crop_faces"]
 
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "detection_probability")
+
+#: Photographs are decoded large enough for the smallest face sought to have this many times the pixels of its crop.
+OVERSAMPLING = 2
 
 
 class Detector(Protocol):
@@ -32,7 +41,8 @@ class Detector(Protocol):
     name : str
         What it is called.
     parameters : dict
-        Everything that decides which boxes it finds, as plain values.
+        Everything that decides which boxes it finds, as plain values; with ``min_face_fraction``, the smallest face it
+        looks for as a fraction of a photograph's shorter side, large photographs are decoded at reduced size.
     """
 
     name: str
@@ -41,38 +51,6 @@ class Detector(Protocol):
     def detect(self, images: Sequence[np.ndarray]) -> list[Any]:
         """Return one `fergan.detection.Detection` or None per RGB uint8 image."""
         ...
-
-
-def crop_face(image: np.ndarray, box: Sequence[float], margin: float) -> np.ndarray:
-    """Crop a square around a box and scale it to 64 x 64 pixels.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width, 3), dtype uint8
-        The RGB photograph.
-    box : sequence of four float
-        Left, top, right and bottom in pixels.
-    margin : float
-        Added on every side, as a fraction of the box's longer side.
-
-    Returns
-    -------
-    ndarray of shape (64, 64, 3), dtype uint8
-        The crop; where the square leaves the photograph, its border pixels are repeated.
-    """
-    left, top, right, bottom = box
-    if not (right > left and bottom > top):
-        raise ValueError(f"box is {tuple(box)}; expected left < right and top < bottom")
-    if margin <= -0.5:
-        raise ValueError(f"margin is {margin}, which leaves nothing; expected 0 or more of the box's side")
-    side = max(1, round(max(right - left, bottom - top) * (1 + 2 * margin)))
-    columns = round((left + right - side) / 2) + np.arange(side)
-    rows = round((top + bottom - side) / 2) + np.arange(side)
-    height, width = image.shape[:2]
-    square = image[np.ix_(np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1))]
-    # INTER_AREA averages when it reduces, but only repeats pixels when it enlarges.
-    method = cv2.INTER_AREA if side >= FACE_SIZE else cv2.INTER_LINEAR
-    return cv2.resize(square, (FACE_SIZE, FACE_SIZE), interpolation=method)
 
 
 @dataclass
@@ -107,11 +85,56 @@ class CroppingAccount:
         return asdict(self)
 
 
+class _Outcomes:
+    """What became of each of n_photographs, in arrays: a dictionary for each would need fifty times the memory.
+
+    Attributes
+    ----------
+    boxes : ndarray of shape (n_photographs, 6), dtype float64
+        Left, top, right, bottom in pixels of the photograph, probability, and the angle by which it was rotated; NaN
+        where there is no face.
+    nominal : ndarray of shape (n_photographs,), dtype bool
+        Where no face was found and the box is the median of its view.
+    reasons : dict
+        Why each unreadable photograph is so, by row.
+    """
+
+    def __init__(self, n_photographs: int):
+        self.boxes = np.full((n_photographs, 6), np.nan)
+        self.nominal = np.zeros(n_photographs, bool)
+        self.reasons: dict[int, str] = {}
+
+    @property
+    def cropped(self) -> np.ndarray:
+        """Which photographs gave a crop."""
+        return ~np.isnan(self.boxes[:, 0])
+
+    @property
+    def readable(self) -> np.ndarray:
+        """Which photographs could be read."""
+        mask = np.ones(len(self.boxes), bool)
+        mask[list(self.reasons)] = False
+        return mask
+
+
+@dataclass
+class _Batch:
+    """The crops (n_rows, 64, 64, 3), boxes (n_rows, 6) and reasons (n_rows,), blank where readable, of some rows.
+
+    Rows without a face have an empty crop.
+    """
+
+    crops: np.ndarray
+    boxes: np.ndarray
+    reasons: list[str]
+
+
 def crop_faces(
     photographs: Photographs,
     detector: Detector,
     *,
     margin: float,
+    align: bool = False,
     nominal_box: bool = False,
     batch_size: int = 64,
     progress: bool = True,
@@ -122,11 +145,15 @@ def crop_faces(
     Parameters
     ----------
     photographs : Photographs
-        See `fergan.datasets.base`.
+        See `fergan.datasets.base`. Those that can `read_reduced` (see `fergan.datasets.decoding.FilePhotographs`) decode
+        large photographs at reduced size, never so far that a crop would have to be enlarged because of it.
     detector : Detector
         See `make_detector`.
     margin : float
         See `crop_face`.
+    align : bool
+        Rotate each crop until the eyes are at one height; see `fergan.alignment.eye_angle`. Only for detectors that find
+        eyes: MTCNN.
     nominal_box : bool
         Where no face was found, crop the median box of the same view instead: for sets with a fixed camera, whose
         faces are all in the same place. These faces are counted, and flagged in the labels.
@@ -142,64 +169,134 @@ def crop_faces(
     -------
     faces : FaceSet
         The crops; labels gain ``box_left, box_top, box_right, box_bottom`` (pixels of the photograph) and
-        ``detection_probability`` (0..1; NaN from Viola-Jones), and ``detected``, False for a nominal box.
+        ``detection_probability`` (0..1; NaN from Viola-Jones), and ``detected``, False for a nominal box; with `align`
+        also ``rotated_by`` (degrees counter-clockwise; NaN for a nominal box).
     account : CroppingAccount
         What was lost.
 
     Raises
     ------
     ValueError
-        No face was found at all.
+        No face was found at all; `align` with a detector that finds no eyes; an impossible `margin` or `batch_size`.
     """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; expected 1 or more photographs")
+    if margin <= -0.5:
+        raise ValueError(f"margin is {margin}, which leaves nothing; expected 0 or more of the box's side")
+    if align and not getattr(detector, "finds_eyes", False):
+        raise ValueError(f"align needs the eyes, which {detector.name} does not find; take detector mtcnn, or align = False")
     n_photographs = len(photographs.labels)
-    folder = _batch_folder(work_folder, photographs, detector, margin, batch_size)
+    least_side = _least_side(detector, margin)
+    folder = _batch_folder(work_folder, photographs, detector, margin, align, batch_size)
     images = _preallocate(folder, n_photographs)
-    outcomes: list[dict[str, Any]] = []
-    n_found = 0
+    outcomes = _Outcomes(n_photographs)
     title = f"faces of {photographs.name}"
-    with tqdm(total=n_photographs, desc=title, unit="face", disable=not progress) as bar:
-        for start in range(0, n_photographs, batch_size):
-            rows = range(start, min(start + batch_size, n_photographs))
-            crops, batch = _load_batch(folder, rows) or _crop_batch(photographs, rows, detector, margin)
-            _save_batch(folder, rows, crops, batch)
-            images[n_found : n_found + len(crops)] = crops
-            n_found += len(crops)
-            outcomes += batch
+    with tqdm(total=n_photographs, desc=title, unit="photograph", disable=not progress) as bar:
+        for rows in _batches(range(n_photographs), batch_size):
+            batch = _load_batch(folder, rows)
+            if batch is None:
+                batch = _crop_batch(_read(photographs, rows, least_side), detector, margin, align)
+                _save_batch(folder, rows, batch)
+            images[rows.start : rows.stop] = batch.crops
+            outcomes.boxes[rows.start : rows.stop] = batch.boxes
+            outcomes.reasons |= {row: reason for row, reason in zip(rows, batch.reasons, strict=True) if reason}
             bar.update(len(rows))
-    if not n_found:
+    if not outcomes.cropped.any():
         raise ValueError(_nothing_found(photographs.name, detector.name, _account(photographs.labels, outcomes)))
-    images = images[:n_found]
     if nominal_box:
-        images = _add_nominal_crops(photographs, outcomes, images, margin)
-    found = np.array([outcome["box"] is not None for outcome in outcomes])
-    labels = photographs.labels.loc[found].reset_index(drop=True)
-    labels[list(BOX_COLUMNS)] = np.array([o["box"] for o in outcomes if o["box"]], dtype=float)
-    labels["detected"] = [not o.get("nominal", False) for o in outcomes if o["box"]]
-    return FaceSet(photographs.name, images, labels), _account(photographs.labels, outcomes)
+        _add_nominal_crops(photographs, outcomes, images, margin, batch_size, least_side)
+    images = _close_gaps(images, np.flatnonzero(outcomes.cropped), batch_size)
+    return FaceSet(photographs.name, images, _label(photographs.labels, outcomes, align)), _account(
+        photographs.labels, outcomes
+    )
+
+
+def _batches(rows: Sequence[int], batch_size: int) -> Iterator[Sequence[int]]:
+    return (rows[start : start + batch_size] for start in range(0, len(rows), batch_size))
+
+
+def _least_side(detector: Detector, margin: float) -> int | None:
+    """Return how many pixels the shorter side of a photograph has to keep, None where nothing is known of its faces."""
+    fraction = detector.parameters.get("min_face_fraction")
+    return int(np.ceil(OVERSAMPLING * FACE_SIZE / (fraction * min(1, 1 + 2 * margin)))) if fraction else None
+
+
+def _read(
+    photographs: Photographs, rows: Sequence[int], least_side: int | None
+) -> list[ReducedPhotograph | UnreadablePhotograph]:
+    if hasattr(photographs, "read_reduced"):
+        return photographs.read_reduced(rows, least_side)
+    read = photographs.read(rows)
+    return [p if isinstance(p, UnreadablePhotograph) else ReducedPhotograph(p, p.shape[1::-1]) for p in read]
+
+
+def _crop_batch(
+    read: list[ReducedPhotograph | UnreadablePhotograph], detector: Detector, margin: float, align: bool
+) -> _Batch:
+    """Find and crop the face of each photograph."""
+    detections = iter(detector.detect([p.image for p in read if isinstance(p, ReducedPhotograph)]))
+    found = [next(detections) if isinstance(p, ReducedPhotograph) else None for p in read]
+    batch = _Batch(
+        crops=np.zeros((len(read), FACE_SIZE, FACE_SIZE, 3), np.uint8),
+        boxes=np.full((len(read), 6), np.nan),
+        reasons=["" if isinstance(p, ReducedPhotograph) else str(p) for p in read],
+    )
+
+    def crop(number: int) -> None:
+        photograph, detection = read[number], found[number]
+        if detection is None:
+            return
+        angle = eye_angle(detection.eyes, detection.box) if align else 0.0
+        batch.crops[number] = crop_face(photograph.image, detection.box, margin, angle)
+        batch.boxes[number] = [*detection.box * np.tile(photograph.scale, 2), detection.probability, angle]
+
+    run_threads(crop, range(len(read)), min(available_threads(), len(read)))
+    return batch
 
 
 def _add_nominal_crops(
-    photographs: Photographs, outcomes: list[dict[str, Any]], images: np.ndarray, margin: float
-) -> np.ndarray:
-    """Give each readable photograph without a face the median box of its view; return all crops in row order.
+    photographs: Photographs,
+    outcomes: _Outcomes,
+    images: np.ndarray,
+    margin: float,
+    batch_size: int,
+    least_side: int | None,
+) -> None:
+    """Give each readable photograph without a face the median box of its view.
 
-    Changes the outcomes of these photographs. A view in which no face was found at all has no box to give.
+    Changes the outcomes and the crops of these photographs. A view in which no face was found at all has no box to give.
     """
-    views = photographs.labels["view"].fillna("").tolist()
-    boxes: dict[str, list[list[float]]] = {}
-    for view, outcome in zip(views, outcomes, strict=True):
-        if outcome["box"]:
-            boxes.setdefault(view, []).append(outcome["box"][:4])
-    found = iter(images)
-    crops = []
-    for row, (view, outcome) in enumerate(zip(views, outcomes, strict=True)):
-        if outcome["box"]:
-            crops.append(next(found))
-        elif not outcome["reason"] and view in boxes:
-            box = np.median(boxes[view], axis=0)
-            crops.append(crop_face(photographs.read([row])[0], box, margin))
-            outcome |= {"box": [*box, np.nan], "nominal": True}
-    return np.stack(crops)
+    views = photographs.labels["view"].fillna("").to_numpy(dtype=object)
+    cropped = outcomes.cropped
+    medians = pd.DataFrame(outcomes.boxes[cropped, :4]).groupby(views[cropped]).median()
+    blind = ~cropped & outcomes.readable & np.isin(views, medians.index)
+    for rows in _batches(np.flatnonzero(blind), batch_size):
+        for row, photograph in zip(rows, _read(photographs, rows.tolist(), least_side), strict=True):
+            if isinstance(photograph, UnreadablePhotograph):  # it went in the meantime
+                outcomes.reasons[int(row)] = str(photograph)
+                continue
+            box = medians.loc[views[row]].to_numpy()
+            images[row] = crop_face(photograph.image, box / np.tile(photograph.scale, 2), margin)
+            outcomes.boxes[row, :4] = box
+            outcomes.nominal[row] = True
+
+
+def _close_gaps(images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
+    """Move the images of these rows, in ascending order, to the front, in place; return them."""
+    if len(rows) < len(images):
+        for targets in _batches(range(len(rows)), batch_size):
+            images[targets.start : targets.stop] = images[rows[targets.start : targets.stop]]
+    return images[: len(rows)]
+
+
+def _label(labels: pd.DataFrame, outcomes: _Outcomes, align: bool) -> pd.DataFrame:
+    cropped = outcomes.cropped
+    labels = labels.loc[cropped].reset_index(drop=True)
+    labels[list(BOX_COLUMNS)] = outcomes.boxes[cropped, :5]
+    labels["detected"] = ~outcomes.nominal[cropped]
+    if align:
+        labels["rotated_by"] = outcomes.boxes[cropped, 5]
+    return labels
 
 
 def _batch_folder(
@@ -207,22 +304,24 @@ def _batch_folder(
     photographs: Photographs,
     detector: Detector,
     margin: float,
+    align: bool,
     batch_size: int,
 ) -> Path | None:
     """Return a folder of its own for everything that the crops depend on."""
     if work_folder is None:
         return None
     known = getattr(photographs, "fingerprint", None)
-    identity = known or pd.util.hash_pandas_object(photographs.labels).to_numpy().tolist()
+    code = (__file__, alignment.__file__, decoding.__file__, inspect.getfile(type(detector)))
     key = hash_parameters(
         {
             "name": photographs.name,
-            "photographs": identity,
-            "sources": photographs.labels["source"].tolist(),
+            "photographs": known or hash_array(pd.util.hash_pandas_object(photographs.labels).to_numpy()),
+            "sources": hash_array(pd.util.hash_pandas_object(photographs.labels["source"], index=False).to_numpy()),
             "detector": detector.parameters,
             "margin": margin,
+            "align": align,
             "batch_size": batch_size,
-            "code": [hash_file(__file__), hash_file(inspect.getfile(type(detector)))],
+            "code": [hash_file(path) for path in code],
         }
     )
     folder = Path(work_folder) / key
@@ -239,56 +338,38 @@ def _preallocate(folder: Path | None, n_photographs: int) -> np.ndarray:
         return np.memmap(file, np.uint8, mode="w+", shape=shape)
 
 
-def _crop_batch(
-    photographs: Photographs, rows: range, detector: Detector, margin: float
-) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    """Return the crops of these rows, and for every row its box and probability or why it has none."""
-    read = photographs.read(rows)
-    readable = [image for image in read if not isinstance(image, UnreadablePhotograph)]
-    detections = iter(detector.detect(readable))
-    crops, outcomes = [], []
-    for image in read:
-        if isinstance(image, UnreadablePhotograph):
-            outcomes.append({"box": None, "reason": str(image)})
-        elif (detection := next(detections)) is None:
-            outcomes.append({"box": None, "reason": None})
-        else:
-            crops.append(crop_face(image, detection.box, margin))
-            outcomes.append({"box": [*detection.box, detection.probability], "reason": None})
-    return np.stack(crops) if crops else np.empty((0, FACE_SIZE, FACE_SIZE, 3), np.uint8), outcomes
+def _batch_file(folder: Path, rows: range) -> Path:
+    return folder / f"batch-{rows.start:08d}.npz"
 
 
-def _batch_files(folder: Path, rows: range) -> tuple[Path, Path]:
-    return folder / f"chunk-{rows.start:08d}.npy", folder / f"chunk-{rows.start:08d}.json"
+def _save_batch(folder: Path | None, rows: range, batch: _Batch) -> None:
+    if folder is not None:
+        with atomic_path(_batch_file(folder, rows)) as temporary:
+            np.savez(temporary, crops=batch.crops, boxes=batch.boxes, reasons=np.array(batch.reasons, dtype=str))
 
 
-def _save_batch(folder: Path | None, rows: range, crops: np.ndarray, outcomes: list[dict[str, Any]]) -> None:
-    if folder is None or all(path.is_file() for path in _batch_files(folder, rows)):
-        return
-    crops_file, outcomes_file = _batch_files(folder, rows)
-    write_array(crops_file, crops)
-    write_json(outcomes_file, outcomes)
-
-
-def _load_batch(folder: Path | None, rows: range) -> tuple[np.ndarray, list[dict[str, Any]]] | None:
-    """Return the crops and outcomes of these rows that an earlier run finished, if it did."""
-    if folder is None or not all(path.is_file() for path in _batch_files(folder, rows)):
+def _load_batch(folder: Path | None, rows: range) -> _Batch | None:
+    """Return what an earlier run made of these rows, None where it did not come so far or the file is damaged."""
+    if folder is None or not _batch_file(folder, rows).is_file():
         return None
-    crops_file, outcomes_file = _batch_files(folder, rows)
-    return np.load(crops_file, allow_pickle=False), read_json(outcomes_file)
+    try:
+        with np.load(_batch_file(folder, rows), allow_pickle=False) as saved:
+            batch = _Batch(saved["crops"], saved["boxes"], saved["reasons"].tolist())
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    return batch if len(batch.crops) == len(batch.boxes) == len(batch.reasons) == len(rows) else None
 
 
-def _account(labels: pd.DataFrame, outcomes: list[dict[str, Any]]) -> CroppingAccount:
-    cropped = [outcome["box"] is not None for outcome in outcomes]
-    lost = pd.Series([o["box"] is None or o.get("nominal", False) for o in outcomes], dtype=bool)
-    sources = labels["source"].tolist()
-    pairs = list(zip(sources, outcomes, strict=True))
+def _account(labels: pd.DataFrame, outcomes: _Outcomes) -> CroppingAccount:
+    cropped = outcomes.cropped
+    lost = pd.Series(~cropped | outcomes.nominal)
+    sources = labels["source"].reset_index(drop=True)
     return CroppingAccount(
         photographs=len(labels),
-        found=sum(cropped),
-        unreadable=[{"source": source, "reason": o["reason"]} for source, o in pairs if o["reason"]],
-        no_face=[source for source, o in pairs if o["box"] is None and not o["reason"]],
-        nominal=[source for source, o in pairs if o.get("nominal", False)],
+        found=int(cropped.sum()),
+        unreadable=[{"source": sources[row], "reason": reason} for row, reason in sorted(outcomes.reasons.items())],
+        no_face=sources[~cropped & outcomes.readable].tolist(),
+        nominal=sources[outcomes.nominal].tolist(),
         lost_by_emotion=_lost_by(lost, labels["emotion"]),
         lost_by_view=_lost_by(lost, labels["view"]),
     )

@@ -8,9 +8,10 @@ the summary when the notebook's ``page_parameter`` (in its metadata, under ``fer
 import ast
 import difflib
 import os
+import re
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,13 @@ from fergan.files import hash_file
 from fergan.provenance import Stopwatch, provenance_record
 
 __all__ = [
-    "NotebookError", "Parameter", "check_parameters", "imported_modules", "notebook_parameters",
+    "NotebookError", "Parameter", "check_parameters", "imported_modules", "note_class", "notebook_parameters",
     "parse_assignments", "run_notebook",
 ]
 
 _PACKAGE = Path(__file__).parent
+
+Notes = Sequence[tuple[str, str]]
 
 
 class NotebookError(Exception):
@@ -168,8 +171,13 @@ def _module_files(name: str) -> Iterator[Path]:
         yield from place.glob("*.csv") if depth > 1 else ()
 
 
-def _prepare(notebook: NotebookNode, values: dict[str, Any], page: str, title: str, note: str) -> NotebookNode:
-    """Keep the cells of this page, fill in its name, and put title and note at the top."""
+def note_class(heading: str) -> str:
+    """Return the class of a notice in the built page, by which its look and the check of the book find it."""
+    return "-".join(re.findall(r"[a-z]+", heading.lower()))
+
+
+def _prepare(notebook: NotebookNode, values: dict[str, Any], page: str, title: str, notes: Notes) -> NotebookNode:
+    """Keep the cells of this page, fill in its name, and put title and notes at the top."""
     key = notebook.metadata.get("fergan", {}).get("page_parameter", "")
     unwanted = "page" if key and not values.get(key) else "summary"
     notebook.cells = [cell for cell in notebook.cells if unwanted not in _tags(cell)]
@@ -182,9 +190,8 @@ def _prepare(notebook: NotebookNode, values: dict[str, Any], page: str, title: s
         if not heading.startswith("# "):
             raise NotebookError(f"the first cell starts with {heading!r}; expected a heading '# ...'")
         first.source = f"({page})=\n# {title}\n{rest}"
-    if note:
-        box = f":::{{admonition}} Rendered faces\n:class: rendered-faces\n{note}\n:::"
-        notebook.cells.insert(1, new_markdown_cell(box))
+    boxes = [f":::{{admonition}} {heading}\n:class: {note_class(heading)}\n{text}\n:::" for heading, text in notes]
+    notebook.cells[1:1] = [new_markdown_cell(box) for box in boxes]
     return notebook
 
 
@@ -233,7 +240,7 @@ def _interrupting_the_kernel() -> Iterator[None]:
 
 
 def run_notebook(
-    path: str | Path, output: str | Path, given: dict[str, Any], *, page: str = "", title: str = "", note: str = ""
+    path: str | Path, output: str | Path, given: dict[str, Any], *, page: str = "", title: str = "", notes: Notes = ()
 ) -> Path:
     """Execute a notebook with parameters and keep the executed copy.
 
@@ -247,8 +254,10 @@ def run_notebook(
         Parameters that differ from the notebook's defaults.
     page : str
         The page's label in the book, unique there; defaults to the output's name.
-    title, note : str
-        The page's heading, and a notice under it.
+    title : str
+        The page's heading.
+    notes : sequence of (str, str)
+        Notices under it, each with a heading and a text.
 
     Raises
     ------
@@ -266,7 +275,7 @@ def run_notebook(
     declared = notebook_parameters(notebook, path.name)
     given = check_parameters(declared, given, path.name)
     values = {key: parameter.default for key, parameter in declared.items()} | given
-    prepared = _prepare(notebook, values, page or output.stem, title, note)
+    prepared = _prepare(notebook, values, page or output.stem, title, notes)
 
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f"{output.stem}.failed.ipynb")  # its name once something went wrong

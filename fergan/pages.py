@@ -5,15 +5,19 @@ lists it. Stages meet only through files under ``artifacts/<profile>/``: each pa
 stages and leaves one of its own.
 """
 
+import dataclasses
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fergan.profiles import Profile
+from fergan.profiles import ActionUnitExperiment, EmotionExperiment, ModelProfile, Profile
+from fergan.runs import TrainConfig
 
 __all__ = ["CHAPTERS", "Page", "longest_training", "pages_of"]
 
 #: Notebook -> heading of its part of the book.
 CHAPTERS = {
+    "00_faces": "Rendered faces",
     "01_data": "Faces",
     "02_dcgan": "Generators",
     "03_features": "Features",
@@ -44,6 +48,8 @@ class Page:
         The stamp it writes; empty for pages that nothing waits for.
     threads : int
         Processor threads it uses.
+    notes : tuple of (title, text)
+        What a reader must know of its faces; shown under the heading.
     """
 
     notebook: str
@@ -53,6 +59,7 @@ class Page:
     inputs: tuple[str, ...] = ()
     stamp: str = ""
     threads: int = 1
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
@@ -82,7 +89,36 @@ def pages_of(profile: Profile) -> list[Page]:
     makers = (_data_pages, _dcgan_pages, _features_pages, _emotion_pages, _au_pages, _quality_pages, _results_pages)
     home = f"../artifacts/{profile.name}"  # as seen from notebooks/
     common = {"artifacts": home, "output": home, "seed": profile.seed}
-    return [replace(page, parameters=common | page.parameters) for make in makers for page in make(profile)]
+    stages = [replace(page, parameters=common | page.parameters) for make in makers for page in make(profile)]
+    pages = _rendered_pages(profile) + stages
+    by_stamp = {page.stamp: page for page in pages if page.stamp}
+    return [replace(page, notes=tuple(_notes(profile, page, by_stamp))) for page in pages]
+
+
+def _stamps_behind(page: Page, by_stamp: dict[str, Page]) -> set[str]:
+    """Return the page's stamp and those of every page that it depends on, directly or not."""
+    return {page.stamp}.union(*(_stamps_behind(by_stamp[stamp], by_stamp) for stamp in page.inputs))
+
+
+def _notes(profile: Profile, page: Page, by_stamp: dict[str, Page]) -> Iterator[tuple[str, str]]:
+    """Yield what a reader must know of the faces behind a page."""
+    if profile.rendered:
+        yield "Rendered faces", (
+            "The faces on this page were rendered by this project's own code: they are stand-ins, and no number here is a "
+            "result on photographs."
+        )
+    absences = profile.absences
+    behind = _stamps_behind(page, by_stamp) if absences.replaced else set()
+    for name, by in absences.replaced.items():
+        if _faces(name) in behind:
+            yield "Another set of faces", (
+                f"The photographs of {name} were not there when this page was made: {by} took their place. Where the page "
+                f"says {name}, read {by}, also where it sets a number beside the paper's."
+            )
+    if page.name in ("summary", "results") and absences.left_out:
+        without = {name: ", ".join(absences.experiments_without(name)) for name in absences.left_out}
+        sets = "; ".join(f"{name} ({experiments})" if experiments else name for name, experiments in without.items())
+        yield "Left out: no data", f"The photographs of these sets were not there, and what needs them is left out: {sets}."
 
 
 def _summary(notebook: str, title: str, pages: list[Page], extra_inputs: tuple[str, ...] = (), **parameters: Any) -> Page:
@@ -91,14 +127,24 @@ def _summary(notebook: str, title: str, pages: list[Page], extra_inputs: tuple[s
     return Page(notebook, "summary", title, parameters, tuple(inputs))
 
 
+def _rendered_pages(profile: Profile) -> list[Page]:
+    """Return the page that shows the renderer's faces, where a profile uses any; it reads and leaves nothing."""
+    sizes = {name: dataset.n_faces or 0 for name, dataset in profile.datasets.items() if dataset.source == "rendered"}
+    if not sizes:
+        return []
+    sets = ",".join(f"{name}:{n_faces}" for name, n_faces in sizes.items())
+    # A page has no kernel that could move its sliders: it shows pictures of the board instead.
+    return [Page("00_faces", "rendered", "The faces this project renders", dict(sets=sets, live=False, seed=profile.seed))]
+
+
 def _data_pages(profile: Profile) -> list[Page]:
     pages = [
         Page(
             "01_data", name, f"Faces of {name}",
             dict(
                 dataset=name, source=dataset.source, folder=profile.dataset_folder(name), csv=dataset.csv,
-                n_faces=dataset.n_faces or 0, detector=dataset.detector, margin=float(dataset.margin),
-                nominal_box=dataset.nominal_box,
+                variant=dataset.variant, n_faces=dataset.n_faces or 0, detector=dataset.detector,
+                margin=float(dataset.margin), nominal_box=dataset.nominal_box,
             ),
             stamp=_faces(name),
         )
@@ -108,28 +154,36 @@ def _data_pages(profile: Profile) -> list[Page]:
     return [_summary("01_data", "The faces of this book", pages, dataset="", datasets=names), *pages]
 
 
+def _training_parameters(profile: Profile, dataset: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every training parameter of a page; what is left to the preset is -1, or an empty word."""
+    training = profile.training
+    given = training.changes() | {"epochs": profile.datasets[dataset].epochs or training.epochs or -1} | changes
+    fields = {field.name: type(field.default) for field in dataclasses.fields(TrainConfig)}
+    values = {name: kind(given.get(name, "" if kind is str else -1)) for name, kind in fields.items()}
+    return values | dict(preset=training.preset, seed=profile.seed)
+
+
 def _dcgan_pages(profile: Profile) -> list[Page]:
     training = profile.training
-    # A value left to the preset is -1 in the notebook's parameters.
-    changes = {
-        key: type_(-1) if getattr(training, key) is None else type_(getattr(training, key))
-        for key, type_ in dict(
-            width=int, latent_dim=int, batch_size=int, learning_rate=float, beta1=float, beta2=float,
-            average_decay=float,
-        ).items()
-    }
-    running = dict(threads=training.threads, checkpoint_seconds=float(training.checkpoint_seconds))
-    pages = [
-        Page(
-            "02_dcgan", name, f"A generator of {name}",
-            dict(dataset=name, preset=training.preset, epochs=dataset.epochs or training.epochs or -1, **changes, **running),
-            inputs=(_faces(name),), stamp=_model(name), threads=training.threads,
-        )
-        for name, dataset in profile.datasets.items()
-        if name in _pretrained(profile)
+    running = dict(threads=training.threads, checkpoint_seconds=float(training.checkpoint_seconds), live=False)
+
+    def page(name: str, title: str, dataset: str, changes: Mapping[str, Any]) -> Page:
+        parameters = dict(model=name, dataset=dataset, **_training_parameters(profile, dataset, changes), **running)
+        inputs = (_faces(dataset), *([_model(dataset)] if name != dataset else []))
+        return Page("02_dcgan", name, title, parameters, inputs, stamp=_model(name), threads=training.threads)
+
+    pages = [page(name, f"A generator of {name}", name, {}) for name in _pretrained(profile)]
+    pages += [
+        page(name, f"A generator of {model.dataset}, trained otherwise", model.dataset, model.changes)
+        for name, model in _further(profile).items()
     ]
     names = ",".join(page.name for page in pages)
-    return [_summary("02_dcgan", "Learning faces without labels", pages, dataset="", datasets=names), *pages]
+    return [_summary("02_dcgan", "Learning faces without labels", pages, model="", models=names, live=False), *pages]
+
+
+def _further(profile: Profile) -> dict[str, ModelProfile]:
+    """Return the further generators whose set has one that they can be compared with."""
+    return {name: model for name, model in profile.further_models.items() if model.dataset in _pretrained(profile)}
 
 
 def _pretrained(profile: Profile) -> list[str]:
@@ -217,16 +271,23 @@ def _au_title(experiment: int, pretrained: str, train: str, test: str) -> str:
 
 
 def _quality_pages(profile: Profile) -> list[Page]:
+    models = {name: name for name in _pretrained(profile)}
+    models |= {name: model.dataset for name, model in _further(profile).items()}
     pages = [
         Page(
             "06_quality", name, f"Samples of {name}",
-            dict(dataset=name, n_samples=profile.quality.n_samples),
-            inputs=(_model(name), _faces(name)), stamp=f"results/quality/{name}/scores.json",
+            dict(model=name, dataset=dataset, n_samples=profile.quality.n_samples),
+            inputs=(_model(name), _faces(dataset)), stamp=f"results/quality/{name}/scores.json",
         )
-        for name in _pretrained(profile)
+        for name, dataset in models.items()
     ]
     names = ",".join(page.name for page in pages)
-    return [_summary("06_quality", "How good are the samples?", pages, dataset="", datasets=names), *pages]
+    return [_summary("06_quality", "How good are the samples?", pages, model="", models=names), *pages]
+
+
+def _listed(experiments: list[EmotionExperiment] | list[ActionUnitExperiment]) -> str:
+    """Write experiments as one flat parameter: number and face sets, separated by blanks; experiments by semicolons."""
+    return ";".join(" ".join((str(e.experiment), *e.sets)) for e in experiments)
 
 
 def _results_pages(profile: Profile) -> list[Page]:
@@ -241,5 +302,7 @@ def _results_pages(profile: Profile) -> list[Page]:
         datasets=",".join(profile.datasets),
         emotion_experiments=",".join(str(e.experiment) for e in profile.emotion_experiments),
         au_experiments=",".join(str(e.experiment) for e in profile.au_experiments),
+        emotions_left_out=_listed(profile.absences.emotion_experiments),
+        aus_left_out=_listed(profile.absences.au_experiments),
     )
     return [Page("07_results", "results", "What the paper says, what came out", parameters, tuple(before))]

@@ -14,8 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 __all__ = [
-    "confusion_matrix", "face_grid", "filmstrip", "heat_map", "labelled_face_rows", "loss_curves", "projection",
-    "roc_curves", "score_dots", "show_faces", "use_style",
+    "confusion_matrix", "face_grid", "face_panels", "face_walks", "filmstrip", "heat_map", "labelled_face_rows",
+    "loss_curves", "network_drawing", "projection", "roc_curves", "score_dots", "show_faces", "true_places",
+    "use_style", "watched_curves", "watched_distances",
 ]
 
 WIDTH = 7.0  # inches, of a full-width figure
@@ -84,6 +85,64 @@ def labelled_face_rows(rows: Mapping[str, np.ndarray], n_columns: int) -> Figure
     return figure
 
 
+def face_panels(panels: Mapping[str, Mapping[str, np.ndarray]], n_across: int = 2) -> Figure:
+    """Show short rows of faces, each face with its caption below, each row with its title above.
+
+    Parameters
+    ----------
+    panels : mapping
+        Title -> {caption: image uint8 (h, w, 3)}. Captions that the panel below repeats are left out.
+    n_across : int
+        Panels beside each other.
+    """
+    titles, n_down = list(panels), -(-len(panels) // n_across)
+    widest = max(len(panel) for panel in panels.values())
+    face = WIDTH / n_across / widest
+    figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, n_down * (face + 0.3) + 0.2), squeeze=False)
+    for ax in axes.flat[len(titles):]:
+        ax.set_axis_off()
+    for index, (ax, title) in enumerate(zip(axes.flat, titles, strict=False)):
+        images = np.stack(list(panels[title].values()))
+        _show(ax, _tile(images, len(images)))
+        ax.set_xlim(-0.5, widest * (images.shape[2] + 2) - 2.5)  # a shorter row keeps the size of its faces
+        ax.set_anchor("W")
+        ax.set_title(title, loc="left", pad=3)
+        below = titles[index + n_across] if index + n_across < len(titles) else ""
+        if not below or list(panels[below]) != list(panels[title]):
+            places = (np.arange(len(images)) + 0.5) * (images.shape[2] + 2) - 1.5
+            ax.set_xticks(places, list(panels[title]), fontsize="small")
+            ax.tick_params(length=0, pad=2)
+    return figure
+
+
+def true_places(images: Mapping[str, np.ndarray], truth: pd.DataFrame, n_columns: int = 3) -> Figure:
+    """Show faces with their box and landmarks.
+
+    Parameters
+    ----------
+    images : mapping
+        Title -> image uint8 (h, w, 3).
+    truth : DataFrame
+        One row per image: ``box_left, box_top, box_right, box_bottom`` and ``landmark_<nn>_x``, ``landmark_<nn>_y``,
+        pixels.
+    n_columns : int
+        Faces in a row.
+    """
+    n_rows = -(-len(images) // n_columns)
+    size = (WIDTH, n_rows * (WIDTH / n_columns + 0.3))
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False)
+    for ax in axes.flat[len(images):]:
+        ax.set_axis_off()
+    for ax, (title, image), (_, row) in zip(axes.flat, images.items(), truth.iterrows(), strict=False):
+        _show(ax, image)
+        left, top, right, bottom = row[["box_left", "box_top", "box_right", "box_bottom"]]
+        ax.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="#e69f00", linewidth=1.4))
+        x, y = (row.filter(regex=rf"^landmark_\d+_{axis}$").to_numpy(float) for axis in "xy")
+        ax.plot(x, y, "o", color="#56b4e9", markeredgecolor="#10324a", markeredgewidth=0.4, markersize=2.4)
+        ax.set_title(title, loc="left", pad=3)
+    return figure
+
+
 def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6) -> Figure:
     """Show the same noise over training.
 
@@ -121,6 +180,51 @@ def loss_curves(history: pd.DataFrame, ax: Axes | None = None, window: int = 15)
     ax.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
     ax.legend(frameon=False, ncols=2)
     return ax.figure
+
+
+def watched_curves(looks: pd.DataFrame, best_step: int, collapse_ratio: float) -> Figure:
+    """Draw what was seen of the samples during training: their distance to real faces, and how varied they are.
+
+    Parameters
+    ----------
+    looks : DataFrame
+        Columns ``step, frechet, diversity_ratio``; see `fergan.watch`.
+    best_step : int
+        The look to mark.
+    collapse_ratio : float
+        The variety below which samples count as collapsed.
+    """
+    figure, (distance, variety) = plt.subplots(1, 2, figsize=(WIDTH, 2.6), sharex=True)
+    distance.plot(looks["step"], looks["frechet"], "o-", markersize=3.5)
+    best = looks[looks["step"] == best_step]
+    distance.plot(best["step"], best["frechet"], "D", color="C1", markersize=8, zorder=0, label="nearest")
+    distance.set(xlabel="step", ylabel="Fréchet distance", ylim=(0, None))
+    distance.legend(frameon=False)
+    variety.axhline(1, color="0.6", linewidth=0.8)
+    variety.axhline(collapse_ratio, color="C3", linewidth=1, linestyle="--", label="collapse")
+    variety.plot(looks["step"], looks["diversity_ratio"], "o-", markersize=3.5)
+    variety.set(xlabel="step", ylabel="variety, real faces = 1", ylim=(0, None))
+    variety.legend(frameon=False)
+    return figure
+
+
+def watched_distances(looks: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw the distance to real faces over each generator's training.
+
+    Parameters
+    ----------
+    looks : mapping
+        Generator -> columns ``step, frechet``.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.2))
+    for index, (name, seen) in enumerate(looks.items()):
+        share = 100 * seen["step"] / seen["step"].max()
+        # Line styles and markers tell the curves apart where colours cannot.
+        look = "osD^vPX*"[index % 8] + ("-", "--", ":")[index // 3 % 3]
+        ax.plot(share, seen["frechet"], look, markersize=4, label=name)
+    ax.set(xlabel="share of the training done (%)", ylabel="Fréchet distance", ylim=(0, None))
+    ax.legend(frameon=False, fontsize="small", ncols=2)
+    return figure
 
 
 def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], areas: Mapping[str, float]) -> Figure:
@@ -245,3 +349,84 @@ def projection(points: np.ndarray, classes: Sequence[str], axis_labels: tuple[st
     ax.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", markerscale=1.4)
     return figure
+
+
+def face_walks(images: np.ndarray, rows: Sequence[str], columns: Sequence[str], xlabel: str) -> Figure:
+    """Show faces that change from left to right, one walk per row.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_rows, n_columns, 64, 64, 3), dtype uint8
+    rows, columns : sequence of str
+        What stands beside each row and above each column.
+    xlabel : str
+        What the columns are.
+    """
+    n_rows, n_columns, height, width, _ = images.shape
+    gap = 2
+    figure, ax = plt.subplots(figsize=(WIDTH, WIDTH * n_rows / n_columns + 0.5))
+    _show(ax, _tile(images.reshape(-1, height, width, 3), n_columns, gap))
+    ax.set_xticks((np.arange(n_columns) + 0.5) * (width + gap) - 1.5, columns, fontsize="large")
+    ax.set_yticks((np.arange(n_rows) + 0.5) * (height + gap) - 1.5, rows, fontsize="large")
+    ax.xaxis.set_label_position("top")
+    ax.tick_params(length=0, pad=3, top=True, labeltop=True, bottom=False, labelbottom=False)
+    ax.set_xlabel(xlabel, fontsize="large")
+    return figure
+
+
+def network_drawing(
+    networks: Mapping[str, Sequence[tuple[int, int, int]]], reference: Mapping[str, Sequence[tuple[int, int, int]]],
+    features: tuple[str, int, str], note: str = "",
+) -> Figure:
+    """Draw networks as rows of boxes: the taller, the larger the maps; the longer, the more of them.
+
+    Sides grow with the square root of what they stand for, or the small ones could not be seen.
+
+    Parameters
+    ----------
+    networks : mapping
+        Name -> (channels, height, width) of the input and of what each layer puts out.
+    reference : mapping
+        The same networks at another width; their channels are written in grey. May be empty.
+    features : (str, int, str)
+        The network and the position of the layer to highlight, and what is written there.
+    note : str
+        What the grey numbers are.
+    """
+    figure, axes = plt.subplots(len(networks), 1, figsize=(5.6, 2.4 * len(networks)), squeeze=False)
+    for ax, (name, shapes) in zip(axes.flat, networks.items(), strict=True):
+        for index, (channels, height, width) in enumerate(shapes):
+            highlighted = (name, index) == features[:2]
+            _box(ax, index, channels, height, "#e69f00" if highlighted else "#9ecae1")
+            text = f"{height}×{width}\n× {channels}" if height > 1 else f"{channels}"
+            place = dict(x=index, y=-0.06, ha="center", va="top", linespacing=1.35)
+            ax.text(s=text, fontweight="bold" if highlighted else None, **place)
+            theirs = reference.get(name, shapes)[index][0]
+            if theirs != channels:
+                ax.text(s=f"\n\n× {theirs}", color="0.4", **place)
+            if highlighted:
+                ax.text(index, 0.42, features[2], ha="center", va="bottom", color="#8a5a00", fontweight="bold")
+            if index:
+                ax.annotate("", (index - 0.34, 0.1), (index - 0.66, 0.1), arrowprops=dict(arrowstyle="->", color="0.5"))
+        ax.set(xlim=(-0.5, len(shapes) - 0.5), ylim=(-0.6, 1.12), xticks=[], yticks=[])
+        ax.set_title(name, loc="left", fontweight="bold")
+        ax.grid(False)
+        sns.despine(ax=ax, left=True, bottom=True)
+    if note:
+        figure.supxlabel(note, fontsize="small", color="0.4")
+    return figure
+
+
+def _box(ax: Axes, middle: float, channels: int, side: int, color: str) -> None:
+    """Draw maps as a box around `middle`, standing on 0: front, top and side, the last two darker."""
+    height, length = 0.88 * np.sqrt(side / 64), max(0.03, 0.52 * np.sqrt(channels / 512))
+    slant = 0.24 * height  # the square map, seen from the side
+    left, right = middle - (length + slant) / 2, middle + (length - slant) / 2
+    faces = {
+        1.0: [(left, 0), (right, 0), (right, height), (left, height)],
+        0.85: [(left, height), (right, height), (right + slant, height + slant), (left + slant, height + slant)],
+        0.7: [(right, 0), (right + slant, slant), (right + slant, height + slant), (right, height)],
+    }
+    for shade, corners in faces.items():
+        dark = np.array(plt.matplotlib.colors.to_rgb(color)) * shade
+        ax.add_patch(plt.Polygon(corners, facecolor=dark, edgecolor="white", linewidth=0.8))

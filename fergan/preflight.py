@@ -1,45 +1,117 @@
-"""Before anything expensive runs: can the experiments of a profile be made with the labels that its photographs have?
+"""Before anything expensive runs: are the photographs of a profile what they should be, and can its experiments be made?
 
-Only tables of labels are read, no photograph. Rendered faces need no such check.
+File names, sizes, tables of labels and hashes are read; no photograph is decoded beyond what `fergan.datasets.verification`
+needs. Rendered faces need no such check.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from fergan.datasets import open_photographs
+from fergan.datasets.base import Photographs
+from fergan.datasets.verification import DataReport, verify
 from fergan.faces import subjects_of
 from fergan.facs import ACTION_UNITS
-from fergan.profiles import Profile, ProfileError
+from fergan.files import write_json
+from fergan.profiles import Absences, Profile, ProfileError
 from fergan.protocols import grouped_folds, random_folds
 
-__all__ = ["check_plan"]
+__all__ = ["DataCheck", "check_data", "check_plan"]
 
 
-def check_plan(profile: Profile) -> None:
-    """Check the labels behind every experiment on photographs.
+@dataclass(frozen=True)
+class DataCheck:
+    """What was found about the photographs of a profile.
+
+    Attributes
+    ----------
+    profile : str
+        Its name.
+    absences : Absences
+        Which sets are not there, and what was done about it.
+    reports : dict of str to DataReport
+        Per set that is photographed and could be opened: faults and warnings.
+    n_photographs : dict of str to int
+        How many of each of these sets are used, after any cut by ``n_faces``.
+    faults : list of str
+        Why an experiment cannot be what it claims, one sentence each; empty where all can.
+    """
+
+    profile: str
+    absences: Absences
+    reports: dict[str, DataReport]
+    n_photographs: dict[str, int]
+    faults: list[str]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is not as published and yet leaves every experiment possible, one sentence each."""
+        return [f"{name}: {warning}" for name, report in self.reports.items() for warning in report.warnings]
+
+    def lines(self) -> list[str]:
+        """Return the whole check as text."""
+        lines = self.absences.lines()
+        for name, report in self.reports.items():
+            lines += ["", f"{name}: {self.n_photographs[name]:,} photographs are used", *(f"  {x}" for x in report.lines())]
+        lines += ["", *(f"fault: {fault}" for fault in self.faults)] if self.faults else []
+        if not self.reports and not self.faults:
+            return [*lines, f"profile {self.profile}: every face is rendered, so there is nothing to check"]
+        return [*lines, "", f"profile {self.profile}: faults: {len(self.faults)}, warnings: {len(self.warnings)}"]
+
+    def save(self, path: Path) -> None:
+        """Write everything as JSON."""
+        content: dict[str, Any] = {
+            "profile": self.profile, "absences": self.absences.model_dump(), "faults": self.faults,
+            "sets": {name: {"used": self.n_photographs[name]} | report.to_dict() for name, report in self.reports.items()},
+        }
+        write_json(path, content)
+
+
+def check_data(profile: Profile) -> DataCheck:
+    """Look at the photographs of every set, and at the labels behind every experiment."""
+    reports: dict[str, DataReport] = {}
+    labels: dict[str, pd.DataFrame] = {}
+    faults: list[str] = []
+    for name, dataset in profile.datasets.items():
+        if dataset.source == "rendered":
+            continue
+        try:
+            opened = _open(profile, name, None)
+            reports[name] = verify(opened, dataset.source, dataset.variant)
+            labels[name] = opened.labels if dataset.n_faces is None else _open(profile, name, dataset.n_faces).labels
+        except (ValueError, FileNotFoundError) as error:
+            faults.append(f"datasets.{name}: {error}")
+        else:
+            faults += [f"datasets.{name}: {fault}" for fault in reports[name].faults]
+    faults += [*_emotion_faults(profile, labels), *_au_faults(profile, labels), *_people_faults(profile, labels)]
+    return DataCheck(profile.name, profile.absences, reports, {name: len(table) for name, table in labels.items()}, faults)
+
+
+def _open(profile: Profile, name: str, n_faces: int | None) -> Photographs:
+    dataset = profile.datasets[name]
+    return open_photographs(
+        name, dataset.source, folder=profile.dataset_folder(name), csv=dataset.csv, variant=dataset.variant, n_faces=n_faces,
+        seed=profile.seed,
+    )
+
+
+def check_plan(profile: Profile) -> DataCheck:
+    """Return what `check_data` finds where every experiment can be made.
 
     Raises
     ------
     ProfileError
-        A table of labels cannot be read, or an experiment cannot be what it says; one line per fault.
+        The photographs of a set or a table of labels cannot be read, or an experiment cannot be what it says; one line
+        per fault.
     """
-    faults = []
-    labels = {}
-    for name, dataset in profile.datasets.items():
-        if dataset.source != "rendered":
-            folder = profile.dataset_folder(name)
-            try:
-                opened = open_photographs(name, dataset.source, folder=folder, csv=dataset.csv, n_faces=dataset.n_faces)
-            except (ValueError, FileNotFoundError) as error:
-                faults.append(f"datasets.{name}: {error}")
-            else:
-                labels[name] = opened.labels
-    faults += _emotion_faults(profile, labels)
-    faults += _au_faults(profile, labels)
-    faults += _people_faults(profile, labels)
-    if faults:
-        raise ProfileError("\n".join(f"profiles/{profile.name}.yaml: {fault}" for fault in faults))
+    found = check_data(profile)
+    if found.faults:
+        raise ProfileError("\n".join(f"profiles/{profile.name}.yaml: {fault}" for fault in found.faults))
+    return found
 
 
 def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:

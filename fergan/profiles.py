@@ -2,6 +2,10 @@
 
 A profile is a YAML file under ``profiles/``. A misspelt key, a wrong type, an experiment on a set that is not there or a
 missing folder is one clear line that names the key.
+
+A set that is marked optional may be missing: a named substitute takes its place where there is one, else the set and its
+experiments are left out. The profile that `load_profile` returns holds what there is, and under ``absences`` what there is
+not, so that every later stage sees only faces that can be had.
 """
 
 import difflib
@@ -14,10 +18,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fergan.facs import EMOTION_MAPPINGS
 from fergan.paper import read_table
-from fergan.runs import PRESETS
+from fergan.runs import make_config
 
 __all__ = [
-    "ActionUnitExperiment", "DatasetProfile", "EmotionExperiment", "Profile", "ProfileError", "load_profile",
+    "Absences", "ActionUnitExperiment", "DatasetProfile", "EmotionExperiment", "Profile", "ProfileError", "Substitute",
+    "load_profile",
+]
+
+#: Sources that read a table beside the photographs -> what it is.
+_WITH_CSV = {"manifest": "a table with a column 'path'", "enhanced-ck": "the table of Action Units per frame"}
+
+#: Keys of `fergan.datasets.SOURCES`.
+_Source = Literal[
+    "rendered", "manifest", "rafd", "kdef", "raf-db", "celeba", "ck-plus", "enhanced-ck", "sfew", "lfw", "olivetti", "genki",
+    "cmu-faces", "london",
 ]
 
 
@@ -29,12 +43,26 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Substitute(_Section):
+    """What takes the place of a face set whose photographs are not there."""
+
+    name: str = Field(min_length=1, description="what the pages call it, for example CK+")
+    source: _Source = Field(description="as for the set itself; so are the next three")
+    folder: str = ""
+    csv: str = "labels.csv"
+    variant: str = ""
+    n_faces: int | None = Field(None, ge=16, description="cut to this many photographs; null takes all")
+
+
 class DatasetProfile(_Section):
     """One face set: where its photographs come from and how its faces are cropped."""
 
-    source: Literal["rendered", "manifest"] = Field(description="the renderer, or a folder with a CSV")
+    source: _Source = Field(description="the renderer, a collection as its owners ship it, or a folder with a CSV")
     folder: str = Field("", description="folder of the photographs, relative to the data folder")
-    csv: str = Field("labels.csv", description="the folder's table of labels")
+    csv: str = Field("labels.csv", description="the folder's table of labels, where the source reads one")
+    variant: str = Field("", description="which part of the collection; empty takes the source's default")
+    optional: bool = Field(False, description="go on without this set where its folder is missing")
+    substitute: Substitute | None = Field(None, description="what takes its place where its folder is missing")
     n_faces: int | None = Field(None, ge=16, description="cut to this many photographs; null takes all")
     detector: Literal["viola-jones", "mtcnn"] = Field("mtcnn", description="face detector")
     margin: float = Field(0.1, ge=0, le=1, description="widening of the face box, fraction of its side")
@@ -47,21 +75,36 @@ class TrainingProfile(_Section):
     """How the generators are trained; every value but these comes from the preset."""
 
     preset: str = Field("radford2015", description="a key of fergan.runs.PRESETS")
-    width: int | None = Field(None, ge=1)
-    latent_dim: int | None = Field(None, ge=1)
-    batch_size: int | None = Field(None, ge=2)
-    learning_rate: float | None = Field(None, gt=0)
-    beta1: float | None = Field(None, ge=0, lt=1)
-    beta2: float | None = Field(None, ge=0, lt=1)
-    average_decay: float | None = Field(None, ge=0, lt=1)
-    epochs: int | None = Field(None, ge=1)
+    width: int | None = None
+    generator_width: int | None = None
+    latent_dim: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    beta1: float | None = None
+    beta2: float | None = None
+    weight_std: float | None = None
+    epochs: int | None = None
+    average_decay: float | None = None
+    label_noise: float | None = None
+    discriminator_updates: int | None = None
+    noise_redrawn: str | None = None
+    augment: str | None = None
+    flip_probability: float | None = None
+    precision: str | None = None
     threads: int = Field(1, ge=1, description="processor threads of one training run")
     checkpoint_seconds: float = Field(20.0, gt=0, description="seconds between checkpoints")
 
-    def changes(self) -> dict[str, int | float]:
-        """Return what this profile changes in the preset."""
+    def changes(self) -> dict[str, int | float | str]:
+        """Return what this profile changes in the preset; `fergan.runs.TrainConfig` says what each value means."""
         running = {"preset", "threads", "checkpoint_seconds"}
         return {key: value for key, value in self.model_dump(exclude=running).items() if value is not None}
+
+
+class ModelProfile(_Section):
+    """A further generator of a face set, beside the one that the experiments use: what it changes in training's values."""
+
+    dataset: str
+    changes: dict[str, int | float | str] = Field(min_length=1, description="fields of fergan.runs.TrainConfig")
 
 
 class SearchProfile(_Section):
@@ -88,6 +131,11 @@ class EmotionExperiment(_Section):
     pretrained: str
     target: str
 
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The face sets that it needs."""
+        return self.pretrained, self.target
+
 
 class ActionUnitExperiment(_Section):
     """A discriminator pretrained on one set; linear SVMs trained on a second and tested on a third."""
@@ -97,16 +145,58 @@ class ActionUnitExperiment(_Section):
     train: str
     test: str
 
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The face sets that it needs."""
+        return self.pretrained, self.train, self.test
+
+
+class Absences(_Section):
+    """What of a profile is not there, and what was done about it.
+
+    Attributes
+    ----------
+    replaced : dict of str to str
+        Face set -> the name of its substitute.
+    left_out : list of str
+        Face sets without photographs and without a substitute.
+    folders : dict of str to str
+        The folder in which each of these sets was looked for.
+    emotion_experiments, au_experiments : list
+        The experiments that need a set that is left out.
+    """
+
+    replaced: dict[str, str] = {}
+    left_out: list[str] = []
+    folders: dict[str, str] = {}
+    emotion_experiments: list[EmotionExperiment] = []
+    au_experiments: list[ActionUnitExperiment] = []
+
+    def experiments_without(self, name: str) -> list[str]:
+        """Return in words which experiments are left out because this set is not there."""
+        kinds = (("emotion", self.emotion_experiments), ("Action Unit", self.au_experiments))
+        return [f"{kind} experiment {e.experiment}" for kind, experiments in kinds for e in experiments if name in e.sets]
+
+    def lines(self) -> list[str]:
+        """Return one sentence for each set that is not there."""
+        lines = [f"{name}: {self.folders[name]} does not exist; {by} takes its place" for name, by in self.replaced.items()]
+        for name in self.left_out:
+            needed = ", ".join(self.experiments_without(name)) or "no experiment"
+            lines.append(f"{name}: {self.folders[name]} does not exist; left out, and with it {needed}")
+        return lines
+
 
 class Profile(_Section):
-    """A whole book's parameters. `load_profile` reads it; ``name`` and ``data`` are filled in there."""
+    """A whole book's parameters. `load_profile` reads it, and fills in ``name``, ``data`` and ``absences``."""
 
     name: str
     data: str = ""
+    absences: Absences = Absences()
     description: str
     seed: int = 0
     datasets: dict[str, DatasetProfile] = Field(min_length=1)
     training: TrainingProfile = TrainingProfile()
+    further_models: dict[str, ModelProfile] = {}
     search: SearchProfile = SearchProfile()
     quality: QualityProfile = QualityProfile()
     emotion_experiments: list[EmotionExperiment] = []
@@ -162,9 +252,55 @@ def load_profile(path: str | Path, data: str = "") -> Profile:
     except ValidationError as error:
         raise ProfileError("\n".join(_explain(path, item) for item in error.errors())) from error
     faults = _faults(profile)
+    profile = _without_what_is_missing(profile)
+    faults += _nothing_left(profile) or [fault for name in profile.datasets for fault in _folder_faults(profile, name)]
     if faults:
         raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
     return profile
+
+
+def _is_there(profile: Profile, place: DatasetProfile | Substitute) -> bool:
+    return place.source == "rendered" or (bool(profile.data) and (Path(profile.data) / place.folder).is_dir())
+
+
+def _without_what_is_missing(profile: Profile) -> Profile:
+    """Replace the sets that are not there by their substitutes, and leave out the optional ones that have none."""
+    datasets, replaced, left_out, folders = {}, {}, [], {}
+    for name, dataset in profile.datasets.items():
+        if not _is_there(profile, dataset):
+            folders[name] = profile.dataset_folder(name) if profile.data else f"DATA/{dataset.folder}"
+            if dataset.substitute and _is_there(profile, dataset.substitute):
+                place = dataset.substitute.model_dump(exclude={"name"})
+                dataset, replaced[name] = dataset.model_copy(update=place), dataset.substitute.name
+            elif dataset.optional:
+                left_out.append(name)
+                continue
+        datasets[name] = dataset
+    kept, lost = {"datasets": datasets}, {}
+    for kind in ("emotion_experiments", "au_experiments"):
+        everything = getattr(profile, kind)
+        lost[kind] = [experiment for experiment in everything if set(experiment.sets) & set(left_out)]
+        kept[kind] = [experiment for experiment in everything if experiment not in lost[kind]]
+    absences = Absences(replaced=replaced, left_out=left_out, folders=folders, **lost)
+    return profile.model_copy(update=kept | {"absences": absences})
+
+
+def _nothing_left(profile: Profile) -> list[str]:
+    """Return what to do where no experiment is left, or nothing."""
+    absences = profile.absences
+    if not absences.left_out or profile.emotion_experiments or profile.au_experiments:
+        return []
+    if not profile.data:
+        fault = "no folder of photographs was given; expected in it are"
+    elif profile.datasets:
+        fault = f"with only {', '.join(profile.datasets)} no experiment can be made; missing are"
+    else:
+        fault = f"none of its face sets is in {profile.data}; expected are"
+    expected = "\n".join(f"  {name}: {absences.folders[name]}" for name in absences.left_out)
+    return [
+        f"{fault}\n{expected}\nGive the folder that holds them, for example DATA=/path PROFILE={profile.name} make book. "
+        "How to get each: the chapter \"The data\", book/datasets.md."
+    ]
 
 
 def _paper_experiments(content: dict[str, Any]) -> dict[str, Any]:
@@ -190,7 +326,7 @@ def _explain(path: Path, item: Any) -> str:
 
 
 def _all_keys() -> list[str]:
-    sections = (Profile, DatasetProfile, TrainingProfile, SearchProfile, QualityProfile, EmotionExperiment,
+    sections = (Profile, DatasetProfile, Substitute, TrainingProfile, SearchProfile, QualityProfile, EmotionExperiment,
                 ActionUnitExperiment)
     return sorted({key for section in sections for key in section.model_fields})
 
@@ -198,9 +334,7 @@ def _all_keys() -> list[str]:
 def _faults(profile: Profile) -> list[str]:
     """Return what the schema alone cannot see, one sentence each."""
     faults = []
-    if profile.training.preset not in PRESETS:
-        known = ", ".join(PRESETS)
-        faults.append(f"training.preset is {profile.training.preset!r}; expected one of {known}")
+    faults += _training_faults(profile)
     if not profile.emotion_experiments and not profile.au_experiments:
         faults.append("emotion_experiments and au_experiments are both empty; a book needs at least one experiment")
     for kind in ("emotion_experiments", "au_experiments"):
@@ -222,8 +356,26 @@ def _faults(profile: Profile) -> list[str]:
         if dataset.relabel and dataset.relabel not in EMOTION_MAPPINGS:
             known = ", ".join(EMOTION_MAPPINGS)
             faults.append(f"datasets.{name}.relabel is {dataset.relabel!r}; expected one of {known}")
-        if dataset.source == "manifest":
-            faults += _folder_faults(profile, name, dataset)
+        if dataset.substitute and dataset.substitute.source == "rendered" and name not in _stand_ins():
+            faults.append(f"datasets.{name}.substitute: no rendered stand-in has this name")
+    return faults
+
+
+def _training_faults(profile: Profile) -> list[str]:
+    try:
+        make_config(profile.training.preset, **profile.training.changes())
+    except ValueError as error:
+        return [f"training: {error}"]
+    faults = []
+    for name, model in profile.further_models.items():
+        if model.dataset not in profile.datasets:
+            faults.append(f"further_models.{name}.dataset is {model.dataset!r}, which is not among the datasets")
+        if name in profile.datasets or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or name.startswith("summary"):
+            faults.append(f"further_models.{name}: expected lower-case letters, digits and hyphens, and no dataset's name")
+        try:
+            make_config(profile.training.preset, **profile.training.changes() | model.changes)
+        except ValueError as error:
+            faults.append(f"further_models.{name}.changes: {error}")
     return faults
 
 
@@ -233,12 +385,16 @@ def _stand_ins() -> set[str]:
     return {name for table in tables for name in table.drop(columns=["experiment", "n"], errors="ignore").stack()}
 
 
-def _folder_faults(profile: Profile, name: str, dataset: DatasetProfile) -> list[str]:
+def _folder_faults(profile: Profile, name: str) -> list[str]:
+    dataset = profile.datasets[name]
+    if dataset.source == "rendered":
+        return []
     if not profile.data:
         return [f"datasets.{name} needs photographs; give their folder, for example DATA=/path make book"]
     folder = Path(profile.dataset_folder(name))
     if not folder.is_dir():
-        return [f"datasets.{name}.folder: {folder} does not exist; expected a folder of photographs with a CSV"]
-    if not (folder / dataset.csv).is_file():
-        return [f"datasets.{name}.csv: {folder / dataset.csv} does not exist; expected a table with a column 'path'"]
+        what = "a folder of photographs with a CSV" if dataset.source == "manifest" else f"the folder of {dataset.source}"
+        return [f"datasets.{name}.folder: {folder} does not exist; expected {what}"]
+    if dataset.source in _WITH_CSV and not (folder / dataset.csv).is_file():
+        return [f"datasets.{name}.csv: {folder / dataset.csv} does not exist; expected {_WITH_CSV[dataset.source]}"]
     return []

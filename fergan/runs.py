@@ -1,5 +1,6 @@
 """A training run: its parameters, its folder, and what a finished one holds."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -8,18 +9,34 @@ import pandas as pd
 
 from fergan.files import hash_array, hash_parameters, read_json, write_json
 
-__all__ = ["PRESETS", "TRAINING_VERSION", "Run", "TrainConfig", "differences", "make_config", "run_folder"]
+__all__ = [
+    "PRESETS", "TRAINING_VERSION", "Run", "TrainConfig", "config_from_page", "differences", "make_config", "run_folder",
+]
 
+
+#: The parts of differentiable augmentation; `fergan.augmentation`, which has them, needs torch, which is slow to import.
+_POLICIES = ("color", "translation", "cutout")
 
 #: Raised when a change of the code changes what a run learns, so that no old run is taken for a new one.
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 
-#: Training presets as data. A preset names what its source fixes; every field is one of `TrainConfig`.
-PRESETS: dict[str, dict[str, float | int]] = {
+#: Training presets as data. A preset names what its source fixes; every field is one of `TrainConfig`, and those it does
+#: not name have that class's defaults.
+PRESETS: dict[str, dict[str, float | int | str]] = {
     # Radford, Metz and Chintala (2015), section 4, at the paper's 300 epochs.
     "radford2015": dict(
-        width=64, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.5, beta2=0.999, weight_std=0.02,
-        epochs=300, average_decay=0.0,
+        width=64, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.5, beta2=0.999, weight_std=0.02, epochs=300,
+    ),
+    # The paper's own text, section 3.1: as above, but a first moment's decay of 0.9.
+    "paper": dict(
+        width=64, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.9, beta2=0.999, weight_std=0.02, epochs=300,
+    ),
+    # The public MatConvNet implementation (github.com/sunghbae/dcgan-matconvnet) whose numbers match the paper's: a
+    # generator twice as wide (1024-512-256-128 channels), labels of -1 and 1 blurred by noise, the discriminator updated
+    # on generated faces and then on real ones, the noise vectors drawn once an epoch.
+    "matconvnet": dict(
+        width=64, generator_width=128, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.5, beta2=0.999,
+        weight_std=0.02, epochs=300, label_noise=0.2, discriminator_updates=2, noise_redrawn="epoch",
     ),
     # Small enough for two processor cores: a quarter of the arithmetic, smaller batches, larger steps, averaged samples.
     "demo": dict(
@@ -38,11 +55,13 @@ class TrainConfig:
     preset : str
         Where the other values come from, a key of `PRESETS`.
     width : int
-        Channels of the layer nearest to the image; 64 gives 8,192 features.
+        Channels of the discriminator's layer nearest to the image; 64 gives 8,192 features.
+    generator_width : int
+        Channels of the generator's layer nearest to the image; 0 takes `width`.
     latent_dim : int
         Length of the noise vector.
     batch_size : int
-        Faces per step.
+        Faces per step, over all processes.
     learning_rate, beta1, beta2 : float
         Of Adam, for both networks.
     weight_std : float
@@ -52,12 +71,26 @@ class TrainConfig:
     average_decay : float
         Decay per step of the moving average of the generator that draws the samples, at most (1 + step) / (10 + step);
         0 uses the generator itself.
+    label_noise : float
+        Standard deviation of what is added to the discriminator's labels of -1 and 1, afresh for each face.
+    discriminator_updates : int
+        1 updates the discriminator on real and generated faces together, 2 on generated and then on real ones.
+    noise_redrawn : str
+        ``"step"`` draws new noise vectors for each step, ``"epoch"`` for each epoch, whose steps then share them.
+    augment : str
+        Differentiable augmentation of all that the discriminator sees: ``"none"``, or keys of
+        `fergan.augmentation.POLICIES` joined by commas.
+    flip_probability : float
+        How many of the real faces are mirrored, afresh in each step.
+    precision : str
+        ``"auto"`` multiplies in bfloat16 where the device does so natively, ``"bf16"`` always, ``"float32"`` never.
     seed : int
         Of the initial weights, the noise and the order of the faces.
     """
 
     preset: str = "radford2015"
     width: int = 64
+    generator_width: int = 0
     latent_dim: int = 100
     batch_size: int = 128
     learning_rate: float = 2e-4
@@ -66,20 +99,36 @@ class TrainConfig:
     weight_std: float = 0.02
     epochs: int = 300
     average_decay: float = 0.0
+    label_noise: float = 0.0
+    discriminator_updates: int = 1
+    noise_redrawn: str = "step"
+    augment: str = "none"
+    flip_probability: float = 0.0
+    precision: str = "auto"
     seed: int = 0
 
     def __post_init__(self):
         for name in ("width", "latent_dim", "batch_size", "epochs", "learning_rate", "weight_std"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"training parameter {name} is {getattr(self, name)}; expected a number above 0")
+            self._check(name, getattr(self, name) > 0, "a number above 0")
         for name in ("beta1", "beta2", "average_decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"training parameter {name} is {getattr(self, name)}; expected 0 <= {name} < 1")
-        if self.batch_size < 2:
-            raise ValueError("training parameter batch_size is 1; batch normalisation needs at least 2")
+            self._check(name, 0 <= getattr(self, name) < 1, f"0 <= {name} < 1")
+        self._check("batch_size", self.batch_size > 1, "at least 2, as batch normalisation needs")
+        self._check("generator_width", self.generator_width >= 0, "a number above 0, or 0 for that of width")
+        self._check("label_noise", self.label_noise >= 0, "0 or more")
+        self._check("discriminator_updates", self.discriminator_updates in (1, 2), "1 or 2")
+        self._check("noise_redrawn", self.noise_redrawn in ("step", "epoch"), "'step' or 'epoch'")
+        policies = self.augment.split(",")
+        known = policies == ["none"] or (set(policies) <= set(_POLICIES) and len(set(policies)) == len(policies))
+        self._check("augment", known, f"'none', or some of {', '.join(_POLICIES)} joined by commas")
+        self._check("flip_probability", 0 <= self.flip_probability <= 1, "0 to 1")
+        self._check("precision", self.precision in ("auto", "bf16", "float32"), "'auto', 'bf16' or 'float32'")
+
+    def _check(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise ValueError(f"training parameter {name} is {getattr(self, name)!r}; expected {expected}")
 
 
-def make_config(preset: str = "radford2015", **changes: float | int) -> TrainConfig:
+def make_config(preset: str = "radford2015", **changes: float | int | str) -> TrainConfig:
     """Return the configuration of a preset with some values changed.
 
     Raises
@@ -96,7 +145,19 @@ def make_config(preset: str = "radford2015", **changes: float | int) -> TrainCon
     return replace(TrainConfig(preset=preset, **PRESETS[preset]), **changes)
 
 
-def differences(config: TrainConfig, reference: str = "radford2015") -> dict[str, tuple[float, float]]:
+def config_from_page(preset: str, seed: int, parameters: Mapping[str, float | int | str]) -> TrainConfig:
+    """Return the configuration that a page's parameters ask for: -1 and the empty word take the preset's value.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Anything that contains a value for each field of `TrainConfig` but preset and seed, a notebook's globals for example.
+    """
+    names = [field.name for field in fields(TrainConfig) if field.name not in ("preset", "seed")]
+    return make_config(preset, seed=seed, **{name: parameters[name] for name in names if parameters[name] not in (-1, "")})
+
+
+def differences(config: TrainConfig, reference: str = "radford2015") -> dict[str, tuple[float | str, float | str]]:
     """Return what a configuration changes against a preset: field -> (its value, the preset's value)."""
     theirs = make_config(reference)
     pairs = {name: (value, getattr(theirs, name)) for name, value in asdict(config).items()}
@@ -133,8 +194,15 @@ class Run:
 
     @property
     def finished(self) -> dict:
-        """What the training noted at its end: steps, seconds, device, precision, threads, hash of the weights."""
+        """What the training noted at its end: steps, seconds, device, precision, threads, hash of the weights, the step
+        at which the samples were nearest to the faces (``best_step``), and the alarms.
+        """
         return read_json(self.folder / "finished.json")
+
+    @property
+    def watched(self) -> pd.DataFrame:
+        """What was seen of the samples during training, see `fergan.watch`: one row per look."""
+        return pd.read_parquet(self.folder / "watched.parquet")
 
     def filmstrip(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (steps, images uint8 (n_frames, n_faces, 64, 64, 3)): the same noise over training."""
@@ -152,6 +220,8 @@ def run_folder(models: str | Path, images: np.ndarray, config: TrainConfig) -> P
     ------
     ValueError
         The folder exists and holds a run with other parameters.
+    OSError
+        The folder cannot be written.
     """
     identity = {"parameters": asdict(config), "images": hash_array(images), "version": TRAINING_VERSION}
     folder = Path(models) / hash_parameters(identity)
@@ -160,5 +230,10 @@ def run_folder(models: str | Path, images: np.ndarray, config: TrainConfig) -> P
         if read_json(record) != identity:
             raise ValueError(f"{record} belongs to a run with other parameters or faces; move that folder away")
     else:
-        write_json(record, identity)
+        try:
+            write_json(record, identity)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"{folder} cannot be written ({error.strerror}); give training a folder that can be written"
+            ) from error
     return folder

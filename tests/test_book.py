@@ -29,7 +29,7 @@ def profile(tmp_path):
 def built(tmp_path, profile):
     """A book of the right pages, each with one figure."""
     html = tmp_path / "html"
-    for name in ("intro", "reading", "method", "limits", "references"):
+    for name in ("intro", "reading", "method", "datasets", "limits", "references"):
         (html / "book").mkdir(parents=True, exist_ok=True)
         (html / "book" / f"{name}.html").write_text("<p>prose</p>")
     (html / "_images").mkdir()
@@ -53,7 +53,7 @@ def test_a_sound_book_passes(profile, built):
     (lambda page: page.write_text('<div class="rendered-faces"></div>'), "holds 0 images; its notebook has 1 figures"),
     (lambda page: page.write_text('<div class="rendered-faces"></div><img src="../../../_images/two.png"/>'), "two.png does not exist"),
     (lambda page: page.write_text(page.read_text() + "<pre>Traceback (most <b>recent</b> call last)</pre>"), "contains a traceback"),
-    (lambda page: page.write_text('<img src="../../../_images/one.png"/>'), "does not say that its faces are rendered"),
+    (lambda page: page.write_text('<img src="../../../_images/one.png"/>'), "does not have its notice 'Rendered faces'"),
 ])
 def test_each_fault_of_a_page_is_found(profile, built, change, words):
     root, html = built

@@ -1,4 +1,4 @@
-"""Finding faces, cropping them, and the account of what was lost."""
+"""Finding faces: boxes and eyes against known places."""
 
 import os
 import subprocess
@@ -7,13 +7,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 import skimage.data
 
-from fergan.datasets import UnreadablePhotograph, open_photographs
-from fergan.detection import DETECTORS, Detection, _choose, crop_face, crop_faces, face_rate, make_detector
-from fergan.faces import FACE_SIZE, FaceSet, complete_labels
+from fergan.datasets import open_photographs
+from fergan.detection import CHOICES, DETECTORS, _choose, crop_face, crop_faces, face_rate, make_detector
+from fergan.faces import FACE_SIZE
 
 TRUE_BOX = (180, 65, 272, 170)  # the face of scikit-image's astronaut, 512 x 512, measured by eye: brow to chin
 
@@ -99,16 +98,26 @@ def test_of_equally_large_boxes_the_central_one_and_never_an_unsure_one_is_taken
     assert _choose(boxes, np.array([9, 9, 9]), image) == 0
 
 
+def test_which_face_is_taken_can_be_chosen():
+    image = np.empty((100, 200, 3), np.uint8)
+    boxes = np.array([[0, 0, 60, 60], [85, 35, 115, 65], [120, 20, 170, 70], [0, 90, 9, 99]], float)
+    confidence = np.array([6, 7, 9, 1])
+    chosen = {choose: _choose(boxes, confidence, image, choose) for choose in CHOICES}
+    assert chosen == {"largest": 0, "most-central": 1, "surest": 2, "center-weighted": 1}
+    assert _choose(boxes[:2], np.array([9, 9]), image, "surest") == 0, "of equally sure ones the larger"
+    assert all(_choose(np.empty((0, 4)), np.empty(0), image, choose) is None for choose in CHOICES)
+
+
 def test_an_image_on_which_the_library_fails_spoils_no_other(astronaut, monkeypatch):
-    detector = make_detector("mtcnn", max_side=128)
+    detector = make_detector("mtcnn")
     small = cv2.resize(astronaut, (128, 128), interpolation=cv2.INTER_AREA)
     broken = np.full_like(small, 255)
     whole = detector._networks.detect
 
-    def fail_on_white(images):
-        if (images == 255).all(axis=(1, 2, 3)).any():
+    def fail_on_white(images, landmarks):
+        if (images == 255).flatten(1).all(dim=1).any():
             raise IndexError("as facenet-pytorch does when a box leaves the image")
-        return whole(images)
+        return whole(images, landmarks=landmarks)
 
     monkeypatch.setattr(detector._networks, "detect", fail_on_white)
     found = detector.detect([small, broken, small])
@@ -117,183 +126,122 @@ def test_an_image_on_which_the_library_fails_spoils_no_other(astronaut, monkeypa
     assert found[0] == found[2]
 
 
+def test_a_lack_of_memory_is_no_lack_of_faces(astronaut, monkeypatch):
+    detector = make_detector("mtcnn", device="cpu")
+
+    def fail(images, landmarks):
+        raise RuntimeError("CUDA out of memory")
+
+    monkeypatch.setattr(detector._networks, "detect", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        detector.detect([astronaut])
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [("viola-jones", {"cascades": "profile"}, "cascades is 'profile'; expected one of frontal, frontal\\+profile"),
+     ("mtcnn", {"choose": "best"}, "choose is 'best'; expected one of center-weighted, largest, most-central, surest"),
+     ("mtcnn", {"min_face_fraction": 0}, "min_face_fraction is 0; expected a fraction"),
+     ("viola-jones", {"threads": 0}, "threads is 0; expected 1 or more")],
+)  # fmt: skip
+def test_an_impossible_parameter_is_named(name, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        make_detector(name, **parameters)
+
+
+@pytest.mark.parametrize("name", sorted(DETECTORS))
+def test_boxes_hang_neither_on_threads_nor_on_neighbours(name, astronaut):
+    sides = (150, 200, 200, 200, 300, 300, 150, 512, 512)
+    images = [cv2.resize(astronaut, (side, side), interpolation=cv2.INTER_AREA) for side in sides]
+    import torch
+
+    own = torch.get_num_threads(), cv2.getNumThreads()
+    options = {"min_face_fraction": 0.15} | ({"device": "cpu"} if name == "mtcnn" else {})
+    one, several = (make_detector(name, threads=threads, **options) for threads in (1, 3))
+    assert one.detect(images) == several.detect(images)
+    assert (torch.get_num_threads(), cv2.getNumThreads()) == own, "others' threads were changed"
+    assert one.parameters == several.parameters
+    for alone, together in zip([one.detect([image])[0] for image in images], one.detect(images), strict=True):
+        np.testing.assert_allclose(alone.box, together.box, atol=0.01)
+
+
+def test_photographs_are_reduced_until_the_smallest_face_has_its_size(monkeypatch):
+    detector = make_detector("viola-jones", face_pixels=40, min_face_fraction=0.1)
+    seen = []
+    monkeypatch.setattr(
+        detector,
+        "_find",
+        lambda grey, cascade, smallest: seen.append((*grey.shape, smallest)) or (np.empty((0, 4)), np.empty(0)),
+    )
+    monkeypatch.setattr(detector, "_n_threads", lambda n: 1)
+    detector.detect([np.zeros((*size, 3), np.uint8) for size in [(800, 1200), (1200, 800), (300, 350)]])
+    step = 1.1**7  # from the 80 pixels of a tenth to 40, in the cascade's own steps from 24 upwards: 75.3 to 38.7
+    assert [shape[:2] for shape in seen] == [(round(800 / step), round(1200 / step)), (616, 411), (300, 350)]
+    assert [shape[2] for shape in seen] == pytest.approx([24 * 1.1**5] * 2 + [30])
+
+
+# The renderer knows where its faces are.
+
+
 @pytest.fixture(scope="module")
 def rendered():
-    return open_photographs("rafd-frontal", "rendered", n_faces=16).read_with_truth([0, 4, 8, 12])
+    photographs = open_photographs("rafd-multiview", "rendered", n_faces=300)
+    views = photographs.labels["view"].to_numpy(dtype=str)
+    rows = [row for view in ("frontal", "yaw+45", "yaw-45") for row in np.flatnonzero(views == view)[::10][:4]]
+    images, truth = photographs.read_with_truth(rows)
+    return list(images), truth, views[rows]
 
 
-def test_both_detectors_find_the_rendered_faces_where_they_are(detector, rendered):
-    images, truth = rendered
-    boxes = truth[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy()
-    for found, box in zip(detector.detect(list(images)), boxes, strict=True):
-        assert overlap(found.box, box) > 0.5
+def true_box(truth, number):
+    return truth[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy()[number]
 
 
-# Cropping: cases with exact answers.
+def test_both_detectors_find_frontal_faces_where_they_are(detector, rendered):
+    images, truth, views = rendered
+    frontal = np.flatnonzero(views == "frontal")
+    for number, found in zip(frontal, detector.detect([images[n] for n in frontal]), strict=True):
+        assert overlap(found.box, true_box(truth, number)) > 0.5
 
 
-@pytest.fixture
-def ramp():
-    """Column number in red, row number in green, 100 wide and 80 high."""
-    image = np.zeros((80, 100, 3), np.uint8)
-    image[..., 0], image[..., 1] = np.arange(100), np.arange(80)[:, None]
-    return image
+def test_turned_faces_need_mtcnn_or_the_profile_cascade(rendered):
+    images, truth, views = rendered
+    turned = np.flatnonzero((views == "yaw+45") | (views == "yaw-45"))
+    assert len(turned) == 8
+
+    def share(detector):
+        found = detector.detect([images[n] for n in turned])
+        return np.mean(
+            [f is not None and overlap(f.box, true_box(truth, n)) > 0.4 for f, n in zip(found, turned, strict=True)]
+        )
+
+    frontal, both = (share(make_detector("viola-jones", cascades=c)) for c in ("frontal", "frontal+profile"))
+    assert share(make_detector("mtcnn")) >= 0.85
+    assert both >= max(0.85, frontal + 0.2)
 
 
-def test_a_box_of_64_pixels_is_cut_out_unchanged(ramp):
-    np.testing.assert_array_equal(crop_face(ramp, (10, 5, 74, 69), 0), ramp[5:69, 10:74])
+def test_a_profile_and_its_mirror_image_are_found_at_mirrored_places(rendered):
+    images, _, views = rendered
+    detector = make_detector("viola-jones", cascades="frontal+profile")
+    whole = detector._find
+    # Without the frontal cascade: what remains knows one side only, and must find the other in the mirror.
+    detector._find = lambda grey, cascade, smallest: (
+        (np.empty((0, 4)), np.empty(0)) if cascade is detector._loaded[0][0] else whole(grey, cascade, smallest)
+    )
+    detector.threads = 1
+    image = images[np.flatnonzero(views == "yaw+45")[0]]
+    (found,), (mirrored,) = detector.detect([image]), detector.detect([np.ascontiguousarray(image[:, ::-1])])
+    left, top, right, bottom = found.box
+    np.testing.assert_allclose(mirrored.box, (image.shape[1] - right, top, image.shape[1] - left, bottom), atol=1e-9)
 
 
-def test_the_margin_is_added_on_every_side(ramp):
-    np.testing.assert_array_equal(crop_face(ramp, (26, 21, 58, 53), 0.5), ramp[5:69, 10:74])
-
-
-def test_the_longer_side_decides_around_the_same_centre(ramp):
-    np.testing.assert_array_equal(crop_face(ramp, (32, 5, 52, 69), 0), ramp[5:69, 10:74])
-
-
-def test_reducing_averages(astronaut):
-    crop = crop_face(astronaut, (100, 50, 228, 178), 0)
-    blocks = astronaut[50:178, 100:228].reshape(64, 2, 64, 2, 3).mean(axis=(1, 3))
-    assert np.abs(crop - blocks).max() <= 0.5
-
-
-def test_outside_the_photograph_its_border_is_repeated(ramp):
-    crop = crop_face(ramp, (-32, -32, 32, 32), 0)
-    assert crop.shape == (64, 64, 3)
-    assert (crop[:32, :32] == ramp[0, 0]).all()
-    np.testing.assert_array_equal(crop[32:, 32:], ramp[:32, :32])
-    assert (crop_face(ramp, (200, 200, 264, 264), 0) == ramp[-1, -1]).all()
-
-
-def test_enlarging_is_smooth(ramp):
-    steps = np.diff(crop_face(ramp * 2, (10, 10, 42, 42), 0)[32, :, 0].astype(int))
-    assert (steps[1:-1] == 1).all(), "pixels were repeated: steps of 0 and 2"
-
-
-@pytest.mark.parametrize(("box", "margin"), [((5, 5, 5, 9), 0), ((9, 5, 5, 9), 0), ((5, 5, 9, 9), -0.5)])
-def test_an_empty_box_is_refused(ramp, box, margin):
-    with pytest.raises(ValueError, match=r"box is|margin is"):
-        crop_face(ramp, box, margin)
-
-
-# From photographs to a face set, with photographs and a detector of which everything is known.
-
-
-class Numbered:
-    """Ten photographs, each of its own number's brightness; number 4 is unreadable."""
-
-    name = "numbered"
-    problems = ()
-
-    def __init__(self):
-        self.labels = complete_labels(pd.DataFrame({
-            "source": [f"{n}.png" for n in range(10)],
-            "emotion": ["happy"] * 4 + ["sad"] * 4 + [None] * 2,
-            "view": ["left", "right"] * 5,
-        }))  # fmt: skip
-        self.asked: list[int] = []
-
-    def read(self, rows):
-        self.asked += rows
-        images = [np.full((70, 70, 3), n, np.uint8) for n in rows]
-        return [UnreadablePhotograph("4.png: broken") if n == 4 else i for n, i in zip(rows, images, strict=True)]
-
-
-class Known:
-    """Finds a face in all but photographs 1 and 9; fails at photograph `fails_at`."""
-
-    name = "known"
-
-    def __init__(self, version=1, fails_at=None):
-        self.parameters = {"name": self.name, "version": version}
-        self.fails_at = fails_at
-
-    def detect(self, images):
-        numbers = [int(image[0, 0, 0]) for image in images]
-        if self.fails_at in numbers:
-            raise KeyboardInterrupt
-        return [None if n in (1, 9) else Detection(n, 0, n + 64, 64, np.nan if n == 2 else 0.9) for n in numbers]
-
-
-def check_faces(faces, account):
-    found = [0, 2, 3, 5, 6, 7, 8]
-    assert faces.images[:, 0, 0, 0].tolist() == found
-    assert faces.labels["source"].tolist() == [f"{n}.png" for n in found]
-    assert faces.labels["box_left"].tolist() == found
-    assert faces.labels["box_right"].tolist() == [n + 64 for n in found]
-    assert np.isnan(faces.labels["detection_probability"][1])
-    assert (faces.labels["detection_probability"].drop(1) == 0.9).all()
-    assert account.to_dict() == {
-        "photographs": 10,
-        "found": 7,
-        "unreadable": [{"source": "4.png", "reason": "4.png: broken"}],
-        "no_face": ["1.png", "9.png"],
-        "nominal": [],
-        "lost_by_emotion": {
-            "happy": {"photographs": 4, "lost": 1, "fraction": 0.25},
-            "sad": {"photographs": 4, "lost": 1, "fraction": 0.25},
-            "not labelled": {"photographs": 2, "lost": 1, "fraction": 0.5},
-        },
-        "lost_by_view": {
-            "left": {"photographs": 5, "lost": 1, "fraction": 0.2},
-            "right": {"photographs": 5, "lost": 2, "fraction": 0.4},
-        },
-    }
-
-
-@pytest.mark.parametrize("batch_size", [1, 3, 64])
-def test_what_cannot_be_read_or_found_is_listed_and_the_rest_is_cropped(batch_size):
-    check_faces(*crop_faces(Numbered(), Known(), margin=0, batch_size=batch_size, progress=False))
-
-
-def test_undetected_faces_can_take_the_median_box_of_their_view():
-    faces, account = crop_faces(Numbered(), Known(), margin=0, nominal_box=True, batch_size=3, progress=False)
-    assert faces.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9]  # in the photographs' order, 4 is unreadable
-    blind = faces.labels[~faces.labels["detected"]]
-    assert blind["source"].tolist() == account.nominal == ["1.png", "9.png"]
-    assert blind["box_left"].tolist() == [5, 5]  # of 3, 5 and 7, the found faces seen from the right
-    assert blind["detection_probability"].isna().all()
-    assert account.no_face == [] and account.found == 9 and account.lost_by_view["right"]["lost"] == 2
-
-
-def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
-    options = {"margin": 0, "batch_size": 2, "progress": False, "work_folder": tmp_path}
-    with pytest.raises(KeyboardInterrupt):
-        crop_faces(Numbered(), Known(fails_at=6), **options)
-    again = Numbered()
-    check_faces(*crop_faces(again, Known(), **options))
-    assert again.asked == [6, 7, 8, 9]
-
-
-def test_other_photographs_or_parameters_start_anew(tmp_path):
-    options = {"margin": 0, "batch_size": 5, "progress": False, "work_folder": tmp_path}
-    first, _ = crop_faces(Numbered(), Known(), **options)
-    changed = Numbered()
-    changed.fingerprint = "other pixels"
-    cases = [(Numbered(), Known(), {}, 0), (Numbered(), Known(version=2), {}, 10), (changed, Known(), {}, 10),
-             (Numbered(), Known(), {"margin": 0.1}, 10)]  # fmt: skip
-    for photographs, detector, other, n_read in cases:
-        crop_faces(photographs, detector, **options | other)
-        assert len(photographs.asked) == n_read
-    assert first.images[:, 0, 0, 0].tolist() == [0, 2, 3, 5, 6, 7, 8], "a rerun changed the first run's faces"
-
-
-def test_faces_kept_on_disk_can_be_saved(tmp_path):
-    faces, _ = crop_faces(Numbered(), Known(), margin=0, progress=False, work_folder=tmp_path / "work")
-    assert isinstance(faces.images, np.memmap)
-    faces.save(tmp_path / "numbered")
-    np.testing.assert_array_equal(FaceSet.load(tmp_path / "numbered").images, faces.images)
-
-
-def test_when_no_face_is_found_the_error_says_what_to_do():
-    class Blind(Known):
-        def detect(self, images):
-            return [None] * len(images)
-
-    message = r"numbered: known found no face in any of 10 photographs, of which 1 are unreadable .*4.png: broken.*try"
-    with pytest.raises(ValueError, match=message):
-        crop_faces(Numbered(), Blind(), margin=0, progress=False)
+def test_mtcnn_finds_the_eyes(rendered):
+    images, truth, views = rendered
+    frontal = np.flatnonzero(views == "frontal")
+    for number, found in zip(frontal, make_detector("mtcnn").detect([images[n] for n in frontal]), strict=True):
+        row = truth.iloc[number]
+        for eye, points in zip(found.eyes, (range(36, 42), range(42, 48)), strict=True):  # iBUG: corners and lids
+            true = [np.mean([row[f"landmark_{point:02d}_{axis}"] for point in points]) for axis in "xy"]
+            assert np.hypot(*np.subtract(eye, true)) < 0.12 * (found.right - found.left)
 
 
 # How sure MTCNN is that a crop is a face.
@@ -316,12 +264,33 @@ def test_images_in_the_networks_range_are_refused():
         face_rate(np.zeros((2, 3, FACE_SIZE, FACE_SIZE), np.float32))
 
 
-@pytest.mark.parametrize(("name", "least"), [("viola-jones", 0.95), ("mtcnn", 1.0)])
-def test_faces_of_real_photographs_are_found_and_recognised(name, least):
+# Real photographs.
+
+
+def real_photographs(name, n_faces):
     root = os.environ.get("FERGAN_DATA")
-    if not root or not (Path(root) / "london").is_dir():
-        pytest.skip("needs real photographs in $FERGAN_DATA/london")
-    photographs = open_photographs("london", "manifest", folder=f"{root}/london", n_faces=40)
+    if not root or not (Path(root) / name).is_dir():
+        pytest.skip(f"needs real photographs in $FERGAN_DATA/{name}")
+    return open_photographs(name, "manifest", folder=f"{root}/{name}", n_faces=n_faces)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "least"),
+    [("london", "viola-jones", 0.95), ("london", "mtcnn", 1.0), ("genki4k", "mtcnn", 0.95)],
+)
+def test_faces_of_real_photographs_are_found_and_recognised(dataset, name, least):
+    photographs = real_photographs(dataset, 40)
     faces, account = crop_faces(photographs, make_detector(name), margin=0.1, progress=False)
     assert account.found >= least * 40
-    assert (face_rate(faces.images) > 0).mean() >= 0.97
+    assert (face_rate(faces.images) > 0).mean() >= 0.95
+
+
+def test_turned_real_faces_are_found_more_often_with_the_profile_cascade():
+    photographs = real_photographs("cmu_faces", None)
+    turned = np.flatnonzero(photographs.labels["view"].isin(["left", "right"]))[::4]
+    images = photographs.read(turned)
+    found = {
+        cascades: np.mean([f is not None for f in make_detector("viola-jones", cascades=cascades).detect(images)])
+        for cascades in ("frontal", "frontal+profile")
+    }
+    assert found["frontal+profile"] > found["frontal"] + 0.1

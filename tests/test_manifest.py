@@ -214,13 +214,15 @@ def test_an_absurdly_large_image_is_refused_before_decoding(tmp_path, monkeypatc
 
 
 def test_an_unknown_source_or_a_missing_folder_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"source is 'rafd'; expected one of rendered, manifest"):
-        open_photographs("faces", "rafd")
+    with pytest.raises(ValueError, match=r"source is 'radboud'; expected one of rendered, manifest, rafd"):
+        open_photographs("faces", "radboud")
     with pytest.raises(ValueError, match="source 'manifest' needs parameter folder"):
         open_photographs("faces", "manifest")
     with pytest.raises(FileNotFoundError, match=r"folder is .*nowhere, which does not exist; set"):
         open_photographs("faces", "manifest", folder=str(tmp_path / "nowhere"))
-    assert list(SOURCES) == ["rendered", "manifest"]
+    for source in SOURCES:
+        with pytest.raises(ValueError, match="variant is 'nonsense'"):
+            open_photographs("faces", source, folder=str(tmp_path), variant="nonsense")
 
 
 def test_a_manifest_opens_by_name(folder):

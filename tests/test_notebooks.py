@@ -32,7 +32,7 @@ def notebook(tmp_path, *cells, parameters="n = 3  # how many\nrate = 0.5  # shar
 def test_a_page_is_executed_stamped_and_labelled(tmp_path):
     path = notebook(tmp_path, new_code_cell("n * 2"), new_code_cell("'only on pages'", metadata={"tags": ["page"]}),
                     new_code_cell("'only on summaries'", metadata={"tags": ["summary"]}))
-    output = run_notebook(path, tmp_path / "out" / "page.ipynb", {"n": 21}, page="set-a", title="Set A", note="Stand-ins.")
+    output = run_notebook(path, tmp_path / "out" / "page.ipynb", {"n": 21}, page="set-a", title="Set A", notes=[("Rendered faces", "Stand-ins.")])
     cells = nbformat.read(output, as_version=4).cells
     text = "\n".join(cell.source for cell in cells)
     assert cells[0].source.startswith("(set-a)=\n# Set A\n") and "about set-a" in cells[0].source
@@ -114,7 +114,7 @@ def test_notebooks_of_the_book_are_thin_and_clean(path):
     book = nbformat.read(path, as_version=4)
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     assert not any(cell.outputs or cell.execution_count for cell in code)
-    assert max(len(cell.source.splitlines()) for cell in code) <= 20
+    assert max(len(cell.source.splitlines()) for cell in code if "parameters" not in cell.metadata.get("tags", [])) <= 20
     assert all(parameter.comment for parameter in notebook_parameters(book, path.name).values())
     assert book.cells[0].source.startswith("# ")
 
@@ -141,5 +141,5 @@ def test_the_defaults_of_a_notebook_are_a_page_of_the_demo():
     for path in NOTEBOOKS:
         defaults = {k: p.default for k, p in notebook_parameters(nbformat.read(path, as_version=4), path.name).items()}
         ours = [page.parameters for page in pages if page.notebook == path.stem]
-        ignored = {"output", "description"}
+        ignored = {"output", "description", "live"}
         assert any(all(defaults[k] == v for k, v in given.items() if k not in ignored) for given in ours), path.stem

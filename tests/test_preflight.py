@@ -1,4 +1,7 @@
-"""What photographs' labels cannot give is said before anything runs."""
+"""What photographs and their labels cannot give is said before anything runs."""
+
+import shutil
+import sys
 
 import pandas as pd
 import pytest
@@ -6,13 +9,15 @@ import yaml
 from skimage.data import astronaut
 from skimage.io import imsave
 
-from fergan.preflight import check_plan
+import fergan.__main__ as command_line
+from fergan.files import read_json
+from fergan.preflight import check_data, check_plan
 from fergan.profiles import ProfileError, load_profile
 
 
 def plan(tmp_path, labels, **changes):
-    for name in labels["path"]:
-        imsave(tmp_path / name, astronaut()[:8, :8], check_contrast=False)
+    for number, name in enumerate(labels["path"]):
+        imsave(tmp_path / name, astronaut()[number : number + 8, :8], check_contrast=False)
     labels.to_csv(tmp_path / "labels.csv", index=False)
     content = {"description": "mine", "datasets": {"mine": {"source": "manifest"}}, "search": {"n_folds": 3}} | changes
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
@@ -47,3 +52,68 @@ def test_what_cannot_work_is_named(tmp_path, labels, experiments, words):
     with pytest.raises(ProfileError) as caught:
         check_plan(plan(tmp_path, labels, **experiments))
     assert words in str(caught.value) and "mine" in str(caught.value)
+
+
+def test_damaged_photographs_are_faults_beyond_a_tenth_and_warnings_below(tmp_path):
+    profile = plan(tmp_path, table(smile=[0, 1] * 8), **EMOTIONS)
+    (tmp_path / "0.png").write_bytes(b"")
+    found = check_plan(profile)
+    assert found.n_photographs == {"mine": 16} and not found.faults
+    assert any("0.png" in warning and warning.startswith("mine: ") for warning in found.warnings), found.warnings
+    for number in range(1, 4):
+        (tmp_path / f"{number}.png").write_bytes(b"not a picture")
+    with pytest.raises(ProfileError, match=r"datasets.mine: 4 of 16 photographs are empty or unreadable"):
+        check_plan(profile)
+
+
+def test_a_cut_set_is_checked_whole_and_its_experiments_on_the_cut(tmp_path):
+    labels = table(n_people=40)
+    profile = plan(tmp_path, labels, datasets={"mine": {"source": "manifest", "n_faces": 20}}, **EMOTIONS)
+    found = check_data(profile)
+    assert found.n_photographs == {"mine": 20} and found.reports["mine"].photographs == len(labels) == 160
+
+
+def check(monkeypatch, root, profile, data=""):
+    """Run the command on profiles under `root`; return its exit status."""
+    monkeypatch.setattr(command_line, "ROOT", root)
+    monkeypatch.setattr(sys, "argv", ["fergan", "check-data", "--profile", profile, "--data", str(data)])
+    with pytest.raises(SystemExit) as caught:
+        command_line.main()
+    return caught.value.code
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project", tmp_path / "photographs"
+
+
+def test_check_data_is_content_with_good_photographs(project, monkeypatch, capsys):
+    root, data = project
+    plan(data, table(smile=[0, 1] * 8), **EMOTIONS, **UNITS)
+    (root / "profiles").mkdir()
+    shutil.move(data / "mine.yaml", root / "profiles" / "mine.yaml")
+    assert check(monkeypatch, root, "mine", data) == 0
+    printed = capsys.readouterr().out
+    assert "mine: 16 photographs are used" in printed and "faults: 0" in printed
+    kept = read_json(root / "artifacts" / "mine" / "check-data.json")
+    assert kept["faults"] == [] and kept["sets"]["mine"]["used"] == kept["sets"]["mine"]["photographs"] == 16
+
+
+def test_check_data_fails_where_an_experiment_cannot_be_made(project, monkeypatch, capsys):
+    root, data = project
+    plan(data, table(), **UNITS)
+    (root / "profiles").mkdir()
+    shutil.move(data / "mine.yaml", root / "profiles" / "mine.yaml")
+    assert check(monkeypatch, root, "mine", data) == 1
+    assert "fault: Action Unit experiment 11, train set mine: no Action Unit" in capsys.readouterr().out
+    assert len(read_json(root / "artifacts" / "mine" / "check-data.json")["faults"]) == 2
+    assert "does not exist" in str(check(monkeypatch, root, "mine", data / "elsewhere"))
+
+
+def test_check_data_has_nothing_to_say_of_rendered_faces(project, monkeypatch, capsys):
+    root, _ = project
+    shutil.copytree(command_line.ROOT / "profiles", root / "profiles")
+    assert check(monkeypatch, root, "quick") == 0
+    assert "every face is rendered, so there is nothing to check" in capsys.readouterr().out

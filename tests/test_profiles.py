@@ -1,12 +1,14 @@
 """Profiles: every fault is one line that names the key, before anything runs."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from fergan.datasets.registry import SOURCES
 from fergan.pages import pages_of
-from fergan.profiles import ProfileError, load_profile
+from fergan.profiles import DatasetProfile, ProfileError, load_profile
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 SMALL = {
@@ -51,8 +53,16 @@ def test_quick_makes_the_same_pages_as_the_demo():
     ({"training": {"epochs": "ten"}}, "training.epochs is 'ten'; input should be a valid integer"),
     ({"search": {"n_folds": 1}}, "search.n_folds is 1; input should be greater than or equal to 3"),
     ({"search": {"n_folds": True}}, "search.n_folds is True; input should be a valid integer"),
-    ({"datasets": {"kdef": {"source": "web"}}}, "datasets.kdef.source is 'web'; input should be 'rendered' or 'manifest'"),
+    ({"datasets": {"kdef": {"source": "web"}}}, "datasets.kdef.source is 'web'; input should be 'rendered', 'manifest', 'rafd'"),
     ({"datasets": {}}, "datasets is {}"),
+    ({"datasets": {"kdef": {"source": "kdef", "varient": "session-a"}}},
+     "datasets.kdef.varient is not a known key; did you mean 'variant'?"),
+    ({"datasets": {"kdef": {"source": "kdef", "optinal": True}}}, "datasets.kdef.optinal is not a known key; did you mean 'optional'?"),
+    ({"datasets": {"kdef": {"source": "kdef", "substitute": {"name": "b", "source": "manifest", "foldr": "b"}}}},
+     "datasets.kdef.substitute.foldr is not a known key; did you mean 'folder'?"),
+    ({"datasets": {"kdef": {"source": "kdef", "substitute": {"source": "manifest"}}}}, "datasets.kdef.substitute.name is missing"),
+    ({"datasets": {"mine": {"source": "kdef", "substitute": {"name": "drawn", "source": "rendered"}}}},
+     "datasets.mine.substitute: no rendered stand-in has this name"),
     ({"emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "c"}]},
      "emotion_experiments.0.target is 'c', which is not among the datasets (b, kdef)"),
     ({"emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "b"}] * 2}, "has number 1 twice"),
@@ -86,10 +96,14 @@ def test_missing_key_file_and_folders_are_named(data, tmp_path):
         load(data, "a: [")
 
 
+def test_the_sources_of_a_profile_are_those_that_can_be_opened():
+    assert set(get_args(DatasetProfile.model_fields["source"].annotation)) == set(SOURCES)
+
+
 def test_pages_are_exactly_the_profiles_sets_and_experiments(data):
     pages = {page.path for page in pages_of(load(data, SMALL))}
     assert pages == {
-        "01_data/summary.ipynb", "01_data/kdef.ipynb", "01_data/b.ipynb", "02_dcgan/summary.ipynb", "02_dcgan/kdef.ipynb",
+        "00_faces/rendered.ipynb", "01_data/summary.ipynb", "01_data/kdef.ipynb", "01_data/b.ipynb", "02_dcgan/summary.ipynb", "02_dcgan/kdef.ipynb",
         "03_features/summary.ipynb", "03_features/kdef-on-b.ipynb", "04_emotions/summary.ipynb",
         "04_emotions/experiment-1.ipynb", "06_quality/summary.ipynb", "06_quality/kdef.ipynb", "07_results/results.ipynb",
     }

@@ -4,14 +4,10 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from fergan.quality import (
-    frechet_distance,
-    judge_samples,
-    mean_pairwise_distance,
-    mean_pairwise_interval,
-    nearest_real,
-    structural_similarity,
-)
+from fergan.quality.diversity import mean_pairwise_distance, mean_pairwise_interval, nearest_real
+from fergan.quality.frechet import frechet_distance
+from fergan.quality.judge import judge_samples
+from fergan.quality.similarity import structural_similarity
 
 
 def with_statistics(n, mean, covariance, seed):
@@ -99,7 +95,7 @@ def test_judging_sees_noise_and_collapse(monkeypatch):
     def smooth(images, threshold):
         return (images.std(axis=(1, 2, 3)) < 40).astype(float)
 
-    monkeypatch.setattr("fergan.quality.face_rate", smooth)
+    monkeypatch.setattr("fergan.quality.judge.face_rate", smooth)
     rng = np.random.default_rng(2)
     real = (rng.integers(60, 120, (80, 1, 1, 3)) + rng.integers(0, 9, (80, 64, 64, 3))).astype(np.uint8)
     collapsed = np.repeat(real[:1], 50, axis=0)

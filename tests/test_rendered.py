@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,9 +17,14 @@ from fergan.rendered.expression import (
     occurrence,
     onset_curve,
 )
+from fergan.rendered.hair import hairline
 from fergan.rendered.identity import sample_identity, stack_identities
-from fergan.rendered.landmarks import landmark_curves
+from fergan.rendered.landmarks import landmark_curves, landmark_pixels
 from fergan.rendered.protocols import RAF_DB_COUNTS
+from fergan.rendered.raster import DISTANCE, FOCAL, SUPERSAMPLING, Camera, draw_points, rotation
+from fergan.rendered.render import _SEEDS, _SIDES, SETTING_COLUMNS, _render
+from fergan.rendered.scene import default_setting
+from fergan.rendered.surfaces import head_part
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -56,7 +62,7 @@ GROWS = {
     "AU06": lambda p: height(p, *EYE_LOWER),
     "AU07": lambda p: -opening(p, EYE_UPPER, EYE_LOWER),
     "AU09": lambda p: height(p, 30, 33),
-    "AU12": lambda p: height(p, 48, 54) + (p[:, 54, 0] - p[:, 48, 0]),
+    "AU12": lambda p: height(p, 48, 54),
     "AU15": lambda p: -height(p, 48, 54),
     "AU17": lambda p: height(p, 57, 66),
     "AU23": lambda p: -(p[:, 54, 0] - p[:, 48, 0]),
@@ -119,10 +125,168 @@ def test_yaw_turns_the_nose_to_the_images_right():
     assert np.all(np.diff(offset.to_numpy()[np.argsort(rows.yaw.to_numpy())]) > 0)
 
 
+def board_rows(settings, seeds=(0,), **action_units):
+    """Rows for `render_faces`: every person in every setting, with the same Action Units as (left, right)."""
+    rows = [default_setting(**setting) | dict.fromkeys(_SEEDS, seed) for setting in settings for seed in seeds]
+    for row in rows:
+        row.update({f"{u}_{s}": 0.0 for u in ACTION_UNITS for s in ("left", "right")})
+        for unit, sides in action_units.items():
+            row[f"{unit}_left"], row[f"{unit}_right"] = sides
+    return pd.DataFrame(rows)
+
+
+def points(truth):
+    """Landmarks of a table of truth: ndarray (n_faces, 68, 2)."""
+    return truth[[f"landmark_{i:02d}_{axis}" for i in range(68) for axis in "xy"]].to_numpy().reshape(-1, 68, 2)
+
+
+def test_yaw_turns_the_landmarks_as_a_rotation_does():
+    """Two views of a point give its place in space; a third view must show it where perspective puts it."""
+    size = 128
+    _, truth = render_faces(board_rows([{"yaw": yaw, "scale": 1.0} for yaw in (0, 25, 50)], AU12=(0.9, 0.2)), size)
+    inner = points(truth)[:, 17:]  # the outline's points are other points of the head in every view
+    u = (inner[..., 0] / size - 0.5) / FOCAL  # x over depth, without the camera's centre
+    cosine, sine = np.cos(np.deg2rad(25)), np.sin(np.deg2rad(25))
+    # u0 (D - z) = x and u1 (D + x sin - z cos) = x cos + z sin, solved for x and z.
+    a = np.stack([np.stack([np.ones_like(u[0]), u[0]], -1),
+                  np.stack([cosine - u[1] * sine, sine + u[1] * cosine], -1)], -2)  # fmt: skip
+    x, z = np.linalg.solve(a, DISTANCE * np.stack([u[0], u[1]], -1)[..., None])[..., 0].T
+    cosine, sine = np.cos(np.deg2rad(50)), np.sin(np.deg2rad(50))
+    expected = FOCAL * (x * cosine + z * sine) / (DISTANCE + x * sine - z * cosine)
+    np.testing.assert_allclose((expected + 0.5) * size, inner[2, :, 0], atol=0.02)
+    assert np.abs(inner[2, :, 0] - inner[0, :, 0]).max() > 20
+
+
+MIRRORED = {"person": ("nose_bend", "hair_part", "hair_sweep"),
+            "setting": ("yaw", "roll", "gaze_x", "light_azimuth", "shift_x")}  # fmt: skip
+# Where each landmark lies in a mirrored face: the iBUG order runs from one side to the other.
+MIRROR_ORDER = [
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31),
+    *range(35, 30, -1),
+    *range(45, 41, -1),
+    47,
+    46,
+    *range(39, 35, -1),
+    41,
+    40,
+    *range(54, 47, -1),
+    *range(59, 54, -1),
+    *range(64, 59, -1),
+    67,
+    66,
+    65,
+]
+
+
+def test_mirrored_parameters_give_a_mirrored_picture(monkeypatch):
+    size, sides = 96, (0.9, 0.1)
+    setting = {"yaw": 24.0, "roll": 6.0, "gaze_x": 0.4, "light_azimuth": 40.0, "shift_x": 0.03}
+    assert set(setting) == set(MIRRORED["setting"])
+    bald = sample_identity(3) | {"hair": 0.0, "hair_long": 0.0}  # locks of hair are not mirrored, skin hardly shows it
+    people = [bald, bald | {name: -bald[name] for name in MIRRORED["person"]}]
+    monkeypatch.setattr("fergan.rendered.render.sample_identity", people.__getitem__)
+    opposite = {name: -value for name, value in setting.items()}
+    image, truth = render_faces(board_rows([setting], (0,), AU12=sides, AU01=sides), size)
+    rows = board_rows([opposite], (1,), AU12=sides[::-1], AU01=sides[::-1]).assign(scene_seed=0, background_seed=0)
+    other, other_truth = render_faces(rows, size)
+    expected = points(truth)[0, MIRROR_ORDER] * (-1, 1) + (size, 0)
+    # The outline is read off a grid of directions, the rest follows the same curves.
+    np.testing.assert_allclose(points(other_truth)[0, 17:], expected[17:], atol=0.1)
+    np.testing.assert_allclose(points(other_truth)[0], expected, atol=1.0)
+    # Blurred, because skin keeps its grain, which is not mirrored.
+    mirror, picture, same = (cv2.GaussianBlur(p, (0, 0), 2).astype(float) for p in (image[0][:, ::-1], other[0], image[0]))
+    assert np.abs(mirror - picture).mean() < 2.5
+    assert np.abs(same - picture).mean() > 15
+
+
+@pytest.mark.parametrize(("pitch", "roll"), [(0.0, 0.0), (-8.0, 12.0), (8.0, -10.0)])
+def test_jaw_landmarks_lie_on_the_rendered_outline(pitch, roll):
+    """The head is drawn alone, without neck: its mask ends where the jaw's landmarks lie."""
+    size = 128
+    for seed in (9, 11, 17):
+        person = stack_identities([sample_identity(seed) | {"hair": 0.0}])
+        units = torch.zeros(1, 14, 2)
+        head, _ = head_part(person, units, hairline(person, "cpu"))
+        camera, turn = Camera(size, 1.0, 0.0, 0.0), rotation(0.0, pitch, roll, "cpu")
+        jaw = landmark_pixels(person, units, head, turn, camera)[0, :17].numpy()
+        turned = torch.einsum("bij,bjrc->birc", turn, head.position)
+        nearest, tables = draw_points([head], [turned], camera)
+        mask = (nearest < tables[0].shape[1]).view(size * SUPERSAMPLING, -1).numpy()
+        middle = jaw[[0, 16, 8]].mean(0)
+        for point in jaw[2:15]:
+            outward = (point - middle) / np.linalg.norm(point - middle)
+            inside, outside = (((point + step * outward) * SUPERSAMPLING).astype(int) for step in (-1.5, 1.5))
+            assert mask[inside[1], inside[0]]
+            assert not mask[outside[1], outside[0]]
+
+
+@pytest.mark.parametrize("unit", ["AU07", "AU17", "AU24"])
+def test_fine_action_units_show_at_64_pixels(unit):
+    """They move little, so skin has to show them: compare with what the camera's noise changes."""
+    face = np.s_[24:54, 21:43]
+    for seed in range(6):
+        rest, moved = (render_expression(seed, units, size=64).astype(float) for units in ({}, {unit: 1.0}))
+        again = render_expression(seed, {}, size=64, scene_seed=1).astype(float)
+        largest = [cv2.GaussianBlur(np.abs(a - rest), (0, 0), 1)[face].max() for a in (moved, again)]
+        assert largest[0] > max(12, 2 * largest[1])
+
+
+def rendered_together(labels, size, device="cpu"):
+    """Render all rows as one batch of tensors: images and numbers."""
+    units = labels[list(_SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
+    return _render(labels[[*_SEEDS, *SETTING_COLUMNS]].to_dict("records"), units, size, device)
+
+
+def mixed_rows():
+    """Rows that use everything: long hair, glasses, occluders, views, sequences."""
+    return pd.concat([protocol_labels(name, 24).iloc[:3] for name in ("celeba", "rafd-multiview", "sfew", "enhanced-ck")])
+
+
+def test_one_face_alone_equals_it_in_a_batch_up_to_rounding():
+    """Alone a face's numbers are floats and absent terms are left out; in a batch everything is a tensor."""
+    labels = mixed_rows()
+    alone, truth = render_faces(labels, size=64)
+    together, numbers = rendered_together(labels, 64)
+    np.testing.assert_allclose(numbers, truth.to_numpy(), atol=1e-3)
+    # Rounding moves single strands of hair, and nothing else.
+    difference = np.abs(alone.astype(int) - together.astype(int))
+    assert difference.mean() < 0.3
+    assert (difference > 12).mean() < 0.005
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_renders_the_same_faces_up_to_rounding():
+    labels = mixed_rows()
+    here, truth = render_faces(labels, size=64)
+    there, other = render_faces(labels, size=64, device="cuda")
+    np.testing.assert_allclose(other.to_numpy(), truth.to_numpy(), atol=1e-2)
+    assert np.abs(here.astype(int) - there.astype(int)).mean() < 0.5
+
+
+def test_covered_says_how_much_an_occluder_hides():
+    labels = protocol_labels("sfew", 200)
+    rows = pd.concat([labels[labels.occluded == 1].iloc[:5], labels[labels.occluded == 0].iloc[:2]])
+    images, truth = render_faces(rows, size=64)
+    assert np.all((truth.covered > 0) == (rows.occluded == 1))
+    assert truth.covered.max() < 0.8
+    bare, _ = render_faces(rows.assign(occluded=0.0), size=64)
+    changed = np.abs(images.astype(int) - bare.astype(int)).mean((1, 2, 3))
+    assert np.all(changed[:5] > 1)
+    np.testing.assert_array_equal(images[5:], bare[5:])
+
+
+def test_a_bar_shows_progress_when_asked(capsys):
+    labels = protocol_labels("kdef", 16).iloc[:2]
+    render_faces(labels, size=32)
+    assert not capsys.readouterr().err
+    render_faces(labels, size=32, progress=True)
+    assert "2/2" in capsys.readouterr().err
+
+
 def test_a_face_does_not_depend_on_its_batch():
-    labels = pd.concat(
-        [protocol_labels("celeba", 16).iloc[:5], protocol_labels("rafd-multiview", 16).iloc[:2]]
-    )
+    labels = pd.concat([protocol_labels("celeba", 16).iloc[:5], protocol_labels("rafd-multiview", 16).iloc[:2]])
     together, truth = render_faces(labels, size=64)
     order = [4, 6, 0, 5, 1]
     shuffled, shuffled_truth = render_faces(labels.iloc[order], size=64)
@@ -171,13 +335,17 @@ def test_multiview_photographs_one_expression_from_all_sides():
 def test_kdef_raf_db_and_sfew_grammar():
     kdef = protocol_labels("kdef")
     assert kdef.subject.nunique() == 70
-    assert set(kdef.groupby(["subject", "emotion", "view"]).size()) == {2}
+    assert set(kdef.groupby(["subject", "emotion", "view"]).session.apply(lambda s: "".join(sorted(s)))) == {"AB"}
     assert "contemptuous" not in set(kdef.emotion)
     raf = protocol_labels("raf-db")
     assert raf.subject.is_unique
     for split, counts in RAF_DB_COUNTS.items():
         assert tuple(raf[raf.split == split].emotion.value_counts().sort_index()) == counts
-    assert set(protocol_labels("sfew").split) == {"train", "val"}
+    sfew = protocol_labels("sfew")
+    assert set(sfew.split) == {"train", "val"}
+    published = np.array([255, 75, 124, 256, 228, 234, 150])  # SFEW 2.0, aligned faces of both parts
+    shares = sfew.emotion.value_counts().sort_index().to_numpy() / len(sfew)
+    np.testing.assert_allclose(shares, published / published.sum(), atol=2 / len(sfew))
 
 
 def test_sequences_run_from_rest_to_apex():

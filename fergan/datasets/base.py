@@ -24,11 +24,14 @@ class Photographs(Protocol):
         One row per photograph, as `fergan.faces.complete_labels` returns it.
     problems : list of str
         What was found wrong while opening and could be passed over, one sentence each, naming the file.
+    fingerprint : str
+        Changes when a photograph is exchanged for another: by names, sizes and times of change.
     """
 
     name: str
     labels: pd.DataFrame
     problems: list[str]
+    fingerprint: str
 
     def read(self, rows: Sequence[int]) -> list[np.ndarray | UnreadablePhotograph]:
         """Return the photographs of these rows of `labels`, in order.

@@ -1,19 +1,17 @@
 """Photographs in any folder, described by a CSV file: the way to bring one's own data."""
 
-import csv
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fergan.datasets.base import UnreadablePhotograph
-from fergan.datasets.decoding import read_photograph
+from fergan.datasets.decoding import FilePhotographs
+from fergan.datasets.folders import FileState, draw_rows, fingerprint_of
+from fergan.datasets.tables import read_csv_table
 from fergan.faces import complete_labels
 from fergan.facs import ACTION_UNITS, canonical_emotion
-from fergan.files import hash_parameters
 
 __all__ = ["ManifestPhotographs"]
 
@@ -21,7 +19,7 @@ _KNOWN = ("path", "subject", "emotion", "smile", "view", "pose", "split", "yaw",
 _ACTION_UNIT = re.compile(r"AU0*(\d+)", re.IGNORECASE)
 
 
-class ManifestPhotographs:
+class ManifestPhotographs(FilePhotographs):
     """A folder of photographs with a CSV file that names and labels them.
 
     Opening reads the CSV and looks whether each file exists; no photograph is decoded.
@@ -46,6 +44,10 @@ class ManifestPhotographs:
         See `fergan.datasets.base.Photographs`; ``source`` is the path in the CSV.
     fingerprint : str
         Changes when a file is exchanged for another (name, size or time of change).
+    sizes : ndarray of int64
+        Bytes of each photograph's file, row by row.
+    missing : list of str
+        Listed, but not there.
 
     Raises
     ------
@@ -61,24 +63,19 @@ class ManifestPhotographs:
         self.folder = self.csv_path.parent
         self.name = name or self.folder.resolve().name
         self.problems: list[str] = []
-        table = self._check_paths(self._name_columns(_read_table(self.csv_path)))
-        self.labels = complete_labels(self._labels(table), where=str(self.csv_path))
-        self.labels, self.fingerprint = self._drop_missing(self.labels)
-        if n_faces is not None:
-            self._draw(n_faces, seed)
+        table = read_csv_table(self.csv_path, "a column 'path' beside the photographs")
+        table = self._check_paths(self._name_columns(table))
+        labels = complete_labels(self._labels(table), where=str(self.csv_path))
+        labels, states = self._drop_missing(labels)
+        self.fingerprint = fingerprint_of(zip(labels["source"], states, strict=True))
+        rows = draw_rows(len(labels), n_faces, seed)
+        if n_faces is not None and n_faces > len(labels):
+            self.problems.append(f"{self.csv_path}: {n_faces} faces asked for, {len(labels)} there")
+        self.labels = labels.iloc[rows].reset_index(drop=True)
+        self.sizes = np.array([states[row].size for row in rows], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.labels)
-
-    def read(self, rows: Sequence[int]) -> list[np.ndarray | UnreadablePhotograph]:
-        """Return the photographs of these rows as RGB uint8 (height, width, 3), or why one cannot be read."""
-        photographs: list[np.ndarray | UnreadablePhotograph] = []
-        for source in self.labels["source"].iloc[list(rows)]:
-            try:
-                photographs.append(read_photograph(self.folder / source))
-            except UnreadablePhotograph as problem:
-                photographs.append(problem)
-        return photographs
 
     def _name_columns(self, table: pd.DataFrame) -> pd.DataFrame:
         """Give the columns this project's names, and set aside those it cannot use."""
@@ -192,60 +189,28 @@ class ManifestPhotographs:
             labels["AU12"] = labels["smile"]
         return labels.drop(columns="smile")
 
-    def _drop_missing(self, labels: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-        """Return the rows whose file exists, and a hash of what each file is."""
-        states = []
-        for source in labels["source"]:
-            path = self.folder / source
-            try:
-                state = path.stat() if path.is_file() else None
-            except OSError:  # for example a name longer than the file system allows
-                state = None
-            states.append((source, state.st_size, state.st_mtime_ns) if state else None)
-        missing = np.array([state is None for state in states])
-        if missing.all():
+    def _drop_missing(self, labels: pd.DataFrame) -> tuple[pd.DataFrame, list[FileState]]:
+        """Return the rows whose file exists, and what each file is."""
+        states = [self._state(source) for source in labels["source"]]
+        there = np.array([state is not None for state in states])
+        if not there.any():
             example = self.folder / labels["source"].iloc[0]
             raise FileNotFoundError(
                 f"none of the {len(labels)} photographs that {self.csv_path} lists exists, "
                 f"for example {example}; paths are relative to the CSV"
             )
+        self.missing = labels["source"][~there].tolist()
         self.problems += [
-            f"{self.folder / source}: listed in {self.csv_path.name} but missing, left out"
-            for source in labels["source"][missing]
+            f"{self.folder / source}: listed in {self.csv_path.name} but missing, left out" for source in self.missing
         ]
-        return labels[~missing].reset_index(drop=True), hash_parameters({"files": [s for s in states if s]})
+        return labels[there].reset_index(drop=True), [state for state in states if state]
 
-    def _draw(self, n_faces: int, seed: int) -> None:
-        if n_faces < 1:
-            raise ValueError(f"n_faces is {n_faces}; expected at least 1, or none for all {len(self.labels)}")
-        if n_faces > len(self.labels):
-            self.problems.append(f"{self.csv_path}: {n_faces} faces asked for, {len(self.labels)} there")
-            return
-        rows = np.sort(np.random.default_rng(seed).permutation(len(self.labels))[:n_faces])
-        self.labels = self.labels.iloc[rows].reset_index(drop=True)
-
-
-def _read_table(csv_path: Path) -> pd.DataFrame:
-    """Return the CSV as stripped text, blank where missing; the index holds line numbers."""
-    if not csv_path.is_file():
-        raise FileNotFoundError(f"{csv_path} is missing; write a CSV with a column 'path' beside the photographs")
-    lines, rows = [], []
-    try:
-        with open(csv_path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [column.strip() for column in next(reader, [])]
-            for row in reader:
-                if any(value.strip() for value in row):
-                    lines.append(reader.line_num)
-                    rows.append([value.strip() for value in row])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{csv_path} is not readable as CSV ({error}); save it as UTF-8 with commas") from error
-    if not any(header):
-        raise ValueError(f"{csv_path} is empty; expected a header line with a column 'path'")
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != len(header):
-            raise ValueError(
-                f"{csv_path}, line {line}: {len(row)} values for {len(header)} columns; "
-                "put values that contain a comma in double quotes"
-            )
-    return pd.DataFrame(rows, columns=header, index=lines, dtype=str)
+    def _state(self, source: str) -> FileState | None:
+        path = self.folder / source
+        try:
+            if not path.is_file():
+                return None
+            state = path.stat()
+        except OSError:  # for example a name longer than the file system allows
+            return None
+        return FileState(state.st_size, state.st_mtime_ns)

@@ -1,27 +1,72 @@
-"""Where photographs can come from. A new dataset is one file in this folder and one line in `SOURCES`."""
+"""Where photographs can come from. A new dataset is one file in this folder, a record in the catalogue and one line here."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from fergan.datasets.base import Photographs
+from fergan.datasets.celeba import read_celeba
+from fergan.datasets.cmu_faces import read_cmu_faces
+from fergan.datasets.cohn_kanade import read_ck_plus, read_enhanced_ck
+from fergan.datasets.folders import Contents, FolderPhotographs
+from fergan.datasets.genki import read_genki
+from fergan.datasets.kdef import read_kdef
+from fergan.datasets.lfw import read_lfw
+from fergan.datasets.london import read_london
 from fergan.datasets.manifest import ManifestPhotographs
+from fergan.datasets.olivetti import OlivettiPhotographs
+from fergan.datasets.raf_db import read_raf_db
+from fergan.datasets.rafd import read_rafd
 from fergan.datasets.rendered import RenderedPhotographs
+from fergan.datasets.sfew import read_sfew
 
 __all__ = ["SOURCES", "open_photographs"]
 
 
-def _open_rendered(name: str, folder: Path | None, csv: str, n_faces: int | None, seed: int) -> Photographs:
+def _open_rendered(
+    name: str, folder: Path | None, csv: str, variant: str, n_faces: int | None, seed: int
+) -> Photographs:
+    _no_variant("rendered", variant)
     return RenderedPhotographs(name, n_faces=n_faces, seed=seed)
 
 
-def _open_manifest(name: str, folder: Path | None, csv: str, n_faces: int | None, seed: int) -> Photographs:
+def _open_manifest(
+    name: str, folder: Path | None, csv: str, variant: str, n_faces: int | None, seed: int
+) -> Photographs:
+    _no_variant("manifest", variant)
     return ManifestPhotographs(_existing(folder, "manifest") / csv, name=name, n_faces=n_faces, seed=seed)
 
 
-#: Each opener takes (name, folder, csv, n_faces, seed) and returns photographs.
+def _open_olivetti(
+    name: str, folder: Path | None, csv: str, variant: str, n_faces: int | None, seed: int
+) -> Photographs:
+    return OlivettiPhotographs(name, _existing(folder, "olivetti"), variant=variant, n_faces=n_faces, seed=seed)
+
+
+def _open_folder(
+    source: str, read: Callable[[Path, str, str], Contents],
+    name: str, folder: Path | None, csv: str, variant: str, n_faces: int | None, seed: int,
+) -> Photographs:  # fmt: skip
+    where = _existing(folder, source)
+    return FolderPhotographs(name, source, where, read, variant=variant, csv=csv, n_faces=n_faces, seed=seed)
+
+
+#: Each opener takes (name, folder, csv, variant, n_faces, seed) and returns photographs.
 SOURCES: dict[str, Callable[..., Photographs]] = {
     "rendered": _open_rendered,
     "manifest": _open_manifest,
+    "rafd": partial(_open_folder, "rafd", read_rafd),
+    "kdef": partial(_open_folder, "kdef", read_kdef),
+    "raf-db": partial(_open_folder, "raf-db", read_raf_db),
+    "celeba": partial(_open_folder, "celeba", read_celeba),
+    "ck-plus": partial(_open_folder, "ck-plus", read_ck_plus),
+    "enhanced-ck": partial(_open_folder, "enhanced-ck", read_enhanced_ck),
+    "sfew": partial(_open_folder, "sfew", read_sfew),
+    "lfw": partial(_open_folder, "lfw", read_lfw),
+    "olivetti": _open_olivetti,
+    "genki": partial(_open_folder, "genki", read_genki),
+    "cmu-faces": partial(_open_folder, "cmu-faces", read_cmu_faces),
+    "london": partial(_open_folder, "london", read_london),
 }
 
 
@@ -31,6 +76,7 @@ def open_photographs(
     *,
     folder: str | None = None,
     csv: str = "labels.csv",
+    variant: str = "",
     n_faces: int | None = None,
     seed: int = 0,
 ) -> Photographs:
@@ -43,9 +89,12 @@ def open_photographs(
     source : str
         A key of `SOURCES`.
     folder : str, optional
-        Where the photographs lie; needed by every source but ``"rendered"``.
+        Where the photographs lie; needed by every source but ``"rendered"``. What it should look like stands in
+        `fergan.datasets.catalogue`.
     csv : str
-        The CSV file in `folder`, for ``"manifest"``.
+        The CSV file in `folder`: of photographs for ``"manifest"``, of frames for ``"enhanced-ck"``.
+    variant : str
+        Which part of the distribution is meant, a key of the source's `DatasetRecord.variants`; empty takes its default.
     n_faces : int, optional
         At most this many photographs; without it, all.
     seed : int
@@ -54,13 +103,19 @@ def open_photographs(
     Raises
     ------
     ValueError
-        The source is unknown, or needs a folder that was not given.
+        The source or variant is unknown, the source needs a folder that was not given, or a table cannot be read.
     FileNotFoundError
-        The folder does not exist.
+        The folder does not exist, or holds nothing of this dataset.
     """
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}; expected one of {', '.join(SOURCES)}")
-    return SOURCES[source](name, Path(folder).expanduser() if folder else None, csv, n_faces, seed)
+    place = Path(folder).expanduser() if folder else None
+    return SOURCES[source](name, place, csv, variant, n_faces, seed)
+
+
+def _no_variant(source: str, variant: str) -> None:
+    if variant:
+        raise ValueError(f"variant is {variant!r}; source {source!r} has none")
 
 
 def _existing(folder: Path | None, source: str) -> Path:

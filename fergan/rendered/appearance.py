@@ -1,28 +1,46 @@
 """Colour of the face: skin, brows, eyes, lips, teeth, beard; linear RGB at any place on the curves."""
 
+from functools import lru_cache
+
 import torch
 
-from fergan.rendered.geometry import bell, bell2, forehead_lines, soft_step
-from fergan.rendered.relief import crows_feet, fold_window, frown_lines, nose_lines
+from fergan.rendered.fields import bell, bell2, edge, is_absent, soft_step, total
+from fergan.rendered.geometry import forehead_lines
+from fergan.rendered.relief import (
+    crows_feet,
+    crows_feet_strength,
+    fold_window,
+    frown_lines,
+    frown_strength,
+    nasolabial_x,
+    nose_lines,
+)
 from fergan.rendered.texture import noise
 
 MOUTH_INSIDE = (0.045, 0.014, 0.014)
-TONGUE = (0.38, 0.12, 0.11)
-TEETH = (0.74, 0.69, 0.60)
+SEAM = (0.07, 0.025, 0.022)
+TONGUE = (0.42, 0.13, 0.12)
+TEETH = (0.92, 0.84, 0.70)
 SCLERA = (0.66, 0.61, 0.58)
+LASHES = (0.02, 0.014, 0.012)
+NOSTRIL = (0.035, 0.014, 0.011)
+# Tints multiply the skin's three channels.
+FLUSHED, SHADED, LID_CREASE, LIP = (1.0, 0.72, 0.70), (0.55, 0.42, 0.38), (0.5, 0.38, 0.34), (0.86, 0.34, 0.36)
 
 
-def face_colour(x, y, person, curves, gaze, front):
+def face_colour(x, y, arc, person, curves, gaze, front):
     """Albedo of the face.
 
     Parameters
     ----------
     x, y : Tensor of shape (n_faces, n_points)
         Places on the smooth head, cm.
+    arc : Tensor of shape (n_faces, n_points)
+        Way along the skin from the midline, cm: textures on it do not stretch on the head's sides.
     person : SimpleNamespace
     curves : FaceCurves
         At the same x.
-    gaze : Tensor of shape (n_faces, 2)
+    gaze : tuple of 2 numbers
         Shift of both irises, cm, to the image's right and up.
     front : Tensor of shape (n_faces, n_points)
         1 where the point lies on the face, 0 behind the ears.
@@ -32,154 +50,184 @@ def face_colour(x, y, person, curves, gaze, front):
     albedo : Tensor of shape (n_faces, 3, n_points)
         Linear RGB.
     gloss : Tensor of shape (n_faces, n_points)
-        1 for skin, more on wet lips, less on the eyes' surroundings.
+        1 for skin, more on wet lips.
     catchlight : Tensor of shape (n_faces, n_points)
         Reflection of the light in the eyes, added after shading.
     """
-    albedo = _skin(x, y, person, curves, front)
-    albedo = _mix(albedo, _beard(x, y, person, curves) * front, person.brow_colour)
+    albedo = _skin(x, y, arc, person, curves, front)
+    if not is_absent(person.beard):
+        albedo = _mix(albedo, _beard(x, y, arc, person, curves) * front, person.brow_colour)
     albedo = _nostrils(albedo, x, y, person, curves, front)
     albedo, lip = _mouth(albedo, x, y, person, curves, front)
     albedo, catchlight = _eyes(albedo, x, y, person, curves, gaze, front)
     albedo = _mix(albedo, _brows(x, y, person, curves) * front, person.brow_colour)
-    return albedo, 1 + 0.8 * lip, catchlight
+    return albedo, lip.mul_(0.9).add_(1), catchlight
 
 
-def _mix(albedo, weight, colour):
+@lru_cache(maxsize=32)
+def colour(rgb, device):
+    """A constant colour, or what a tint takes away: Tensor of shape (1, 3, 1)."""
+    return torch.tensor(rgb, device=device)[None, :, None]
+
+
+@lru_cache(maxsize=32)
+def _missing(rgb, device):
+    return 1 - colour(rgb, device)
+
+
+def _mix(albedo, weight, rgb):
     """Cover albedo (n, 3, m) with a colour, by weight (n, m)."""
-    if not torch.is_tensor(colour):
-        colour = torch.tensor(colour, device=albedo.device)[None, :, None]
-    return torch.lerp(albedo, colour, weight.unsqueeze(1))
+    if not torch.is_tensor(rgb):
+        rgb = colour(rgb, str(albedo.device))
+    return torch.lerp(albedo, rgb, weight.unsqueeze(1))
 
 
 def _tint(albedo, weight, factors):
     """Multiply the three channels towards `factors`, by weight."""
-    factors = torch.tensor(factors, device=albedo.device)[None, :, None]
-    return albedo * (1 - weight.unsqueeze(1) * (1 - factors))
+    return albedo * (1 - weight.unsqueeze(1) * _missing(factors, str(albedo.device)))
 
 
-def _arc(x):
-    """Way along the skin from the midline, cm: textures on it do not stretch on the head's sides."""
-    return 8.5 * torch.asin((x / 7.9).clamp(-0.99, 0.99))
+def _skin(x, y, arc, person, curves, front):
+    ax = x.abs()
+    mottled = 0.03 * noise(arc * 2.2, y * 2.2, person) + 0.025 * noise(arc * 9, y * 9, person, layer=1)
+    flush = total(
+        x,
+        (1.0, lambda: bell2(ax, 4.1, 1.7, y, -3.3, 1.5)),
+        (0.7, lambda: bell2(x, 0, 1.1, y, curves.nose.tip, 1.0)),
+        (0.4, lambda: bell2(x, 0, 1.2, y, curves.chin_y, 0.9)),
+    )
+    albedo = person.skin * mottled.add_(1).unsqueeze(1)
+    albedo = _tint(albedo, (0.6 * (person.blush + 0.3 * person.makeup)) * flush * front, FLUSHED)
+    dark = total(
+        x,
+        (person.freckles, lambda: _freckles(ax, y, arc, person)),
+        (0.09 + 0.18 * person.age, lambda: bell2(ax, person.eye_x - 0.3, 1.6, y, -1.0, 0.55)),
+        (0.22 * (1 + person.makeup), lambda: bell2(ax, person.eye_x, 1.7, y, 0.8, 0.45)),
+    )
+    dark = (dark + _creases(x, y, person, curves) + _mouth_creases(x, y, person, curves)) * front
+    return _tint(albedo, dark.clamp_(0, 0.9), SHADED)
 
 
-def _skin(x, y, person, curves, front):
-    ax, arc = x.abs(), _arc(x)
-    mottled = 1 + 0.03 * noise(arc * 2.2, y * 2.2, person) + 0.025 * noise(arc * 9, y * 9, person, layer=1)
-    albedo = person.skin * mottled.unsqueeze(1)
-    flush = bell2(ax, 4.1, 1.7, y, -3.3, 1.5) + 0.7 * bell2(x, 0, 1.1, y, curves.nose.tip, 1.0)
-    flush = flush + 0.4 * bell2(x, 0, 1.2, y, curves.chin_y, 0.9)
-    albedo = _tint(albedo, 0.6 * (person.blush + 0.3 * person.makeup) * flush * front, (1.0, 0.72, 0.70))
-    freckle = (noise(arc * 11, y * 11, person, layer=2) - 1.0).clamp(0, 0.8)
-    dark = freckle * person.freckles * bell2(ax, 2.8, 2.6, y, -2.6, 2.0)
-    dark = dark + 0.3 * (0.3 + 0.6 * person.age) * bell2(ax, person.eye_x - 0.3, 1.6, y, -1.0, 0.55)
-    dark = dark + 0.22 * bell2(ax, person.eye_x, 1.7, y, 0.8, 0.45) * (1 + person.makeup)
-    dark = dark + _creases(x, y, person, curves)
-    return _tint(albedo, (dark * front).clamp(0, 0.9), (0.55, 0.42, 0.38))
+def _freckles(ax, y, arc, person):
+    spots = (noise(arc * 11, y * 11, person, layer=2) - 1.0).clamp_(0, 0.8)
+    return spots * bell2(ax, 2.8, 2.6, y, -2.6, 2.0)
 
 
 def _creases(x, y, person, curves):
     """Dark lines where skin folds; they carry the Action Units that hardly move an outline."""
-    act, mouth, nose, ax = curves.act, curves.mouth, curves.nose, x.abs()
-    lines = 0.4 * forehead_lines(x, y, person, curves) + 0.8 * frown_lines(x, y, person, curves).clamp(min=0)
-    lines = lines + 0.7 * nose_lines(x, y, act) + 0.5 * crows_feet(ax, y, person, curves)
-    fold_x = 1.9 + 0.42 * (nose.tip + 0.2 - y) + 0.45 * act.au12 + 0.1 * act.au09
-    lines = lines + 0.5 * nose.fold * fold_window(y, curves) * bell(ax, fold_x, 0.22)
-    lines = lines + 0.35 * bell2(ax, 1.85 * nose.width, 0.25, y, nose.tip + 0.02, 0.45)
-    corner = 0.3 + 0.4 * act.au15 + 0.4 * act.au12 + 0.5 * act.au24 + 0.3 * act.au23
-    lines = lines + corner * bell2(mouth.across, 1.07, 0.1, y, mouth.line, 0.25)
-    lines = lines + (0.1 + 0.65 * act.au17) * bell2(x, 0, 1.5, y, curves.sulcus_y, 0.32)
-    dimples = (noise(x * 6, y * 6, person, layer=9) - 0.2).clamp(0, 1)
-    lines = lines + 0.5 * act.au17 * dimples * bell2(x, 0, 1.3, y, curves.chin_y + 0.5, 0.9)
-    # Tightened lower lids: a line under the lid and a darker slit.
-    pouch = (0.6 * act.au07 + 0.3 * act.au06) * bell2(y, curves.eye.lower - 0.5, 0.13, ax, person.eye_x, 1.3)
-    return lines + pouch
-
-
-def _beard(x, y, person, curves):
-    mouth, ax = curves.mouth, x.abs()
-    below = soft_step(-4.9 - y + 0.5 * bell(ax, 0, 2.0), 0.35)
-    cheek = soft_step(ax - 1.1 * soft_step(y + 6.4, 0.3) + 2.2 * soft_step(-6.3 - y, 0.3), 0.4)
-    lips = (
-        soft_step(y - mouth.outer_down, 0.1)
-        * soft_step(mouth.outer_up - y, 0.1)
-        * soft_step(1.08 - mouth.across, 0.05)
+    act, nose, eye, ax = curves.act, curves.nose, curves.eye, x.abs()
+    return total(
+        x,
+        (0.4, lambda: forehead_lines(x, y, person, curves)),
+        (0.8 * frown_strength(person, act), lambda: frown_lines(x, y, act).clamp_(min=0)),
+        (0.7 * act.au09, lambda: nose_lines(x, y)),
+        (0.5 * crows_feet_strength(person, act), lambda: crows_feet(ax, y, person)),
+        (0.5 * nose.fold, lambda: fold_window(y, curves) * bell(ax, nasolabial_x(y, curves), 0.22)),
+        (0.35, lambda: bell2(ax, 1.85 * nose.width, 0.25, y, nose.tip + 0.02, 0.45)),
+        # Tightened lower lids: a dark line under the lid.
+        (0.75 * act.au07 + 0.3 * act.au06, lambda: bell2(y, eye.lower - 0.5, 0.15, ax, person.eye_x, 1.3)),
     )
-    stubble = 0.8 + 0.2 * noise(_arc(x) * 14, y * 14, person, layer=10)
-    return (0.8 * person.beard * below * cheek * (1 - 0.9 * lips) * stubble).clamp(0, 0.92)
+
+
+def _mouth_creases(x, y, person, curves):
+    act, mouth = curves.act, curves.mouth
+    corner = 0.3 + 0.4 * act.au15 + 0.4 * act.au12 + 0.6 * act.au24 + 0.45 * act.au23
+    pressed = 0.45 * act.au24 + 0.3 * act.au23
+    return total(
+        x,
+        (corner, lambda: bell2(mouth.across, 1.07, 0.1, y, mouth.line, 0.25)),
+        (0.1 + 0.75 * act.au17, lambda: bell2(x, 0, 1.5, y, curves.sulcus_y, 0.34)),
+        (0.6 * act.au17, lambda: _dimples(x, y, person, curves)),
+        (pressed, lambda: bell2(mouth.across, 0, 0.85, y, mouth.outer_down - 0.12, 0.14)),
+        (0.8 * pressed, lambda: bell2(mouth.across, 0, 0.85, y, mouth.outer_up + 0.12, 0.14)),
+    )
+
+
+def _dimples(x, y, person, curves):
+    """The raised chin's dimpled skin."""
+    dimples = (noise(x * 6, y * 6, person, layer=9) - 0.2).clamp_(0, 1)
+    return dimples * bell2(x, 0, 1.3, y, curves.chin_y + 0.5, 0.9)
+
+
+def _beard(x, y, arc, person, curves):
+    mouth, ax = curves.mouth, x.abs()
+    below = soft_step(0.5 * bell(ax, 0, 2.0) - 4.9 - y, 0.35)
+    cheek = soft_step(ax - 1.1 * soft_step(y + 6.4, 0.3) + 2.2 * soft_step(-6.3 - y, 0.3), 0.4)
+    lips = edge(y - mouth.outer_down, 0.1) * edge(mouth.outer_up - y, 0.1) * edge(1.08 - mouth.across, 0.05)
+    stubble = 0.8 + 0.2 * noise(arc * 14, y * 14, person, layer=10)
+    return (0.8 * person.beard * below * cheek * (1 - 0.9 * lips) * stubble).clamp_(0, 0.92)
 
 
 def _nostrils(albedo, x, y, person, curves, front):
-    nose = curves.nose
-    hole_y = nose.tip - 0.52 + 0.25 * person.nose_upturn
-    hole = bell2(x.abs(), 0.64 * nose.width, 0.34, y, hole_y, 0.17 + 0.05 * person.nose_upturn)
-    return _mix(albedo, (hole * front * 0.95).clamp(0, 0.9), (0.035, 0.014, 0.011))
+    nose, upturn = curves.nose, person.nose_upturn
+    hole = bell2(x.abs(), 0.64 * nose.width, 0.34, y, nose.tip - 0.52 + 0.25 * upturn, 0.17 + 0.05 * upturn)
+    return _mix(albedo, hole.mul_(0.95).mul_(front).clamp_(0, 0.9), NOSTRIL)
 
 
 def _mouth(albedo, x, y, person, curves, front):
     mouth, act = curves.mouth, curves.act
-    inside, edge = soft_step(1.06 - mouth.across, 0.04) * front, 0.06
-    upper = soft_step(mouth.outer_up - y, edge) * soft_step(y - mouth.inner_up, edge)
-    lower = soft_step(mouth.inner_down - y, edge) * soft_step(y - mouth.outer_down, edge)
-    lip = inside * (upper + lower).clamp(0, 1)
-    albedo = _tint(albedo, lip * (0.5 + 0.35 * person.makeup), (0.88, 0.36, 0.38))
+    inside, thin = edge(1.06 - mouth.across, 0.04) * front, 0.06
+    upper = edge(mouth.outer_up - y, thin) * edge(y - mouth.inner_up, thin)
+    lower = edge(mouth.inner_down - y, thin) * edge(y - mouth.outer_down, thin)
+    lip = inside * (upper + lower).clamp_(0, 1)
+    albedo = _tint(albedo, lip * (0.62 + 0.3 * person.makeup), LIP)
     gap = mouth.inner_up - mouth.inner_down
-    closed = (1 - gap / 0.25).clamp(0, 1)
-    seam = (
-        inside
-        * bell(y, mouth.line, 0.085 + 0.05 * act.au24)
-        * (1 - 0.7 * soft_step(mouth.across - 0.92, 0.05))
-    )
-    albedo = _mix(albedo, seam * closed * (0.8 - 0.2 * act.au12), (0.07, 0.025, 0.022))
-    hole = (
-        inside
-        * soft_step(mouth.inner_up - y, 0.05)
-        * soft_step(y - mouth.inner_down, 0.05)
-        * soft_step(gap - 0.12, 0.03)
-    )
+    closed = (1 - 4 * gap).clamp_(0, 1) * (0.8 - 0.2 * act.au12)
+    seam = bell(y, mouth.line, 0.085 + 0.05 * act.au24) * (1 - 0.7 * edge(mouth.across - 0.92, 0.05))
+    albedo = _mix(albedo, inside * seam * closed, SEAM)
+    if is_absent(act.au25) and is_absent(act.au27):
+        return albedo, lip
+    hole = inside * edge(mouth.inner_up - y, 0.05) * edge(y - mouth.inner_down, 0.05) * edge(gap - 0.12, 0.03)
     albedo = _mix(albedo, hole, MOUTH_INSIDE)
-    tongue = (
-        hole
-        * bell2(x, 0, mouth.halfwidth * 0.55, y, mouth.inner_down + 0.35, 0.5 + 0.4 * act.au27)
-        * act.au27
-    )
-    albedo = _mix(albedo, 0.8 * tongue, TONGUE)
-    tooth_edge = mouth.inner_up - (0.55 + 0.35 * act.au12) * (mouth.arch + 1e-6) ** 0.3
-    teeth = hole * soft_step(y - tooth_edge, 0.06) * soft_step(0.93 - mouth.across, 0.05)
-    gaps = 1 - 0.18 * bell(torch.remainder(x.abs() + 0.42, 0.84), 0.42, 0.06)
-    return _mix(albedo, teeth * gaps * (0.45 + 0.5 * mouth.root), TEETH), lip
+    if not is_absent(act.au27):
+        width, height = mouth.halfwidth * 0.55, 0.5 + 0.4 * act.au27
+        tongue = hole * bell2(x, 0, width, y, mouth.inner_down + 0.35, height) * (0.8 * act.au27)
+        albedo = _mix(albedo, tongue, TONGUE)
+    return _mix(albedo, _teeth(x, y, mouth, act, hole), TEETH), lip
+
+
+def _teeth(x, y, mouth, act, hole):
+    """The upper row, in the lips' shade towards the corners."""
+    lower_end = mouth.inner_up - (0.55 + 0.4 * act.au12) * (mouth.arch + 1e-6) ** 0.3
+    row = hole * edge(y - lower_end, 0.06) * edge(0.95 - mouth.across, 0.05)
+    gaps = 1 - 0.14 * bell(torch.remainder(x.abs() + 0.42, 0.84), 0.42, 0.06)
+    return row * gaps * (0.3 + 0.65 * mouth.root)
 
 
 def _eyes(albedo, x, y, person, curves, gaze, front):
     eye, act = curves.eye, curves.act
-    inside = soft_step(1.01 - eye.q.abs(), 0.025) * front
-    opened = inside * soft_step(eye.upper - y, 0.045) * soft_step(y - eye.lower, 0.045)
-    ix = x - torch.sign(x) * (person.eye_x - 0.05) - gaze[:, :1]
-    iy = y - 0.03 - gaze[:, 1:]
-    radius = (ix**2 + iy**2 + 1e-6).sqrt()
-    white = torch.tensor(SCLERA, device=x.device)[None, :, None] * (1 - 0.3 * eye.q**2).unsqueeze(1)
-    iris = person.iris * (0.75 + 0.7 * (radius / 0.6).clamp(max=1)).unsqueeze(1)
-    ball = torch.lerp(white, iris, soft_step(0.6 - radius, 0.03).unsqueeze(1))
-    ball = ball * (1 - 0.75 * bell(radius, 0.6, 0.07)).unsqueeze(1)  # dark ring of the iris
-    ball = ball * (1 - 0.96 * soft_step(0.25 - radius, 0.025)).unsqueeze(1)
-    shadow = 1 - 0.55 * soft_step(y - eye.upper + 0.22, 0.07)  # the lid's shadow on the eyeball
+    beside = eye.q.abs()
+    inside = edge(1.01 - beside, 0.025) * front
+    opened = inside * edge(eye.upper - y, 0.045) * edge(y - eye.lower, 0.045)
+    ix = x - torch.sign(x) * (person.eye_x - 0.05) - gaze[0]
+    iy = y - 0.03 - gaze[1]
+    ball = _eyeball(eye, person, (ix * ix).addcmul_(iy, iy).add_(1e-6).sqrt_())
+    shadow = 1 - 0.55 * edge(y - eye.upper + 0.22, 0.07)  # the lid's shadow on the eyeball
     albedo = torch.lerp(albedo, ball * shadow.unsqueeze(1), opened.unsqueeze(1))
-    lash = inside * bell(y, eye.upper + 0.02, 0.09 + 0.03 * person.makeup) * (0.75 + 0.2 * person.makeup)
-    rim = inside * bell(y, eye.lower, 0.06) * (0.35 + 0.2 * person.makeup)
     crease_y = eye.upper + person.lid_crease * (1 - 0.3 * act.au05)
-    crease = soft_step(1.1 - eye.q.abs(), 0.06) * bell(y, crease_y, 0.1) * 0.5 * front
-    albedo = _tint(albedo, crease, (0.5, 0.38, 0.34))
-    albedo = _mix(albedo, (lash + rim).clamp(0, 0.92), (0.02, 0.014, 0.012))
-    catchlight = opened * (
-        bell2(ix, -0.16, 0.11, iy, 0.18, 0.11) + 0.15 * bell2(ix, 0.15, 0.1, iy, -0.2, 0.1)
-    )
-    return albedo, catchlight
+    crease = edge(1.1 - beside, 0.06) * bell(y, crease_y, 0.1) * front
+    albedo = _tint(albedo, crease * 0.5, LID_CREASE)
+    lash = bell(y, eye.upper + 0.02, 0.09 + 0.03 * person.makeup) * (0.75 + 0.2 * person.makeup)
+    rim = bell(y, eye.lower, 0.06) * (0.35 + 0.2 * person.makeup)
+    albedo = _mix(albedo, (inside * (lash + rim)).clamp_(0, 0.92), LASHES)
+    shine = bell2(ix, -0.16, 0.11, iy, 0.18, 0.11) + 0.15 * bell2(ix, 0.15, 0.1, iy, -0.2, 0.1)
+    return albedo, opened * shine
+
+
+def _eyeball(eye, person, radius):
+    """White, iris with its dark ring, and pupil, by distance from the iris's centre in cm."""
+    white = colour(SCLERA, str(radius.device)) * (1 - 0.3 * eye.q * eye.q).unsqueeze(1)
+    iris = person.iris * (0.75 + 1.17 * radius.clamp(max=0.6)).unsqueeze(1)
+    ball = torch.lerp(white, iris, edge(0.6 - radius, 0.03).unsqueeze(1))
+    darkening = (1 - 0.75 * bell(radius, 0.6, 0.07)) * (1 - 0.96 * edge(0.25 - radius, 0.025))
+    return ball * darkening.unsqueeze(1)
 
 
 def _brows(x, y, person, curves):
     brow = curves.brow
-    taper = (1 - 0.75 * brow.position.clamp(0, 1) ** 2) * person.brow_thickness
-    ends = soft_step(brow.position + 0.02, 0.04) * soft_step(1.0 - brow.position, 0.06)
-    slant = x.abs() * 0.7 + (y - brow.height) * 1.2
-    hairs = 0.85 + 0.22 * noise(slant * 12, y * 3, person, layer=11)
-    return (person.brow_density * ends * bell(y, brow.height, taper + 0.05) * hairs * 1.1).clamp(0, 0.94)
+    place = brow.position.clamp(0, 1)
+    taper = (1 - 0.75 * place * place) * person.brow_thickness + 0.05
+    ends = edge(brow.position + 0.02, 0.04) * edge(1.0 - brow.position, 0.06)
+    slant = x.abs() * 8.4 + (y - brow.height) * 14.4
+    hairs = 0.93 + 0.24 * noise(slant, y * 3, person, layer=11)
+    return (person.brow_density * ends * bell(y, brow.height, taper) * hairs).clamp_(0, 0.94)

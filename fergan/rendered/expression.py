@@ -120,9 +120,7 @@ def action_unit_array(action_units):
     units = np.zeros((len(ACTION_UNITS), 2), np.float32)
     for name, intensity in action_units.items():
         if name not in ACTION_UNITS:
-            raise ValueError(
-                f"action_units: unknown Action Unit {name!r}, expected one of {', '.join(ACTION_UNITS)}"
-            )
+            raise ValueError(f"action_units: unknown Action Unit {name!r}, expected one of {', '.join(ACTION_UNITS)}")
         units[ACTION_UNITS.index(name)] = intensity
     check_intensities(units)
     return units

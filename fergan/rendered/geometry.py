@@ -15,57 +15,36 @@ import torch
 from scipy.interpolate import CubicSpline
 
 from fergan.facs import ACTION_UNITS
+from fergan.rendered.fields import bell, clip, edge, over_grid, soft_step, total
 
 # Rings from the crown to below the jaw, at these positions along the rows:
 # height in front, height at the back, half-width, depth in front, depth behind, superellipse exponent.
 RING_POSITION = [0, 0.05, 0.13, 0.25, 0.35, 0.44, 0.51, 0.6, 0.7, 0.79, 0.86, 0.925, 0.965, 0.985, 1.0]
 RINGS = [
     [11.3, 11.3, 0.02, 0.02, 0.02, 2.0],
-    [10.8, 10.5, 3.4, 3.8, 4.8, 2.0],
-    [9.3, 8.8, 5.75, 6.5, 8.0, 2.05],
-    [6.7, 6.3, 7.15, 8.3, 9.6, 2.15],
-    [4.4, 3.8, 7.5, 9.1, 10.0, 2.2],
-    [2.0, 1.2, 7.5, 9.35, 9.9, 2.2],
+    [10.9, 10.6, 2.9, 3.4, 4.4, 2.0],
+    [9.5, 9.0, 5.35, 6.2, 7.7, 2.05],
+    [6.8, 6.3, 6.95, 8.2, 9.6, 2.1],
+    [4.4, 3.8, 7.45, 9.0, 10.0, 2.15],
+    [2.0, 1.2, 7.5, 9.3, 9.9, 2.2],
     [0.2, -0.8, 7.4, 9.25, 9.4, 2.2],
-    [-2.2, -3.0, 7.2, 9.2, 8.6, 2.15],
-    [-4.6, -4.7, 6.85, 9.2, 7.6, 2.05],
-    [-6.7, -5.9, 6.35, 9.2, 6.6, 2.0],
-    [-8.4, -6.5, 5.8, 9.0, 5.7, 1.95],
-    [-10.0, -6.9, 5.15, 8.8, 5.2, 1.92],
-    [-11.1, -7.0, 4.4, 7.8, 4.8, 1.92],
-    [-11.4, -6.8, 3.7, 6.2, 4.2, 1.95],
-    [-10.7, -6.6, 3.2, 3.5, 3.4, 2.0],
+    [-2.2, -3.0, 7.15, 9.2, 8.6, 2.15],
+    [-4.6, -4.7, 6.7, 9.25, 7.6, 2.05],
+    [-6.7, -5.9, 6.1, 9.3, 6.6, 2.0],
+    [-8.4, -6.5, 5.4, 9.15, 5.7, 1.95],
+    [-10.0, -6.9, 4.5, 8.95, 5.2, 1.92],
+    [-11.1, -7.0, 3.6, 7.9, 4.8, 1.92],
+    [-11.4, -6.8, 3.0, 6.2, 4.2, 1.95],
+    [-10.7, -6.6, 2.6, 3.5, 3.4, 2.0],
 ]
 # How much of the jaw's width, the chin and the jaw's drop each ring takes part in.
 JAW_SHARE = [0, 0, 0, 0, 0, 0, 0, 0.2, 0.5, 0.8, 1, 1, 1, 1, 1]
 CHIN_SHARE = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.4, 1, 1, 0.8, 0.5]
 DROP_SHARE = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0.25, 0.9, 1, 1, 1, 0.9]
 
-PAIRED_UNITS = ACTION_UNITS[
-    :9
-]  # AU01 to AU15 move each side on its own; the rest belong to the jaw and both lips
-
-
-def bell(x, centre, width):
-    """Gaussian bump of height 1: exp(-((x - centre) / width)^2)."""
-    t = (x - centre) / width
-    return fade(t * t)
-
-
-def bell2(x, centre_x, width_x, y, centre_y, width_y):
-    """Product of two Gaussian bumps, in one exponential."""
-    t, s = (x - centre_x) / width_x, (y - centre_y) / width_y
-    return fade(t * t + s * s)
-
-
-def fade(square):
-    """exp(-square), cut off at 1e-13: exponentials that underflow are ten times slower."""
-    return torch.exp(-square.clamp(max=30))
-
-
-def soft_step(x, width):
-    """0 for x far below zero, 1 far above: the logistic function of x / width."""
-    return torch.sigmoid((x / width).clamp(-30, 30))
+# AU01 to AU15 move each side on its own; the rest belong to the jaw and both lips.
+PAIRED_UNITS = ACTION_UNITS[:9]
+MIDLINE_BLEND = 0.5  # cm over which left and right intensities blend
 
 
 def activity(units, x):
@@ -80,21 +59,32 @@ def activity(units, x):
     Returns
     -------
     types.SimpleNamespace
-        au01 .. au27: paired ones of shape (n_faces, n_points), the others (n_faces, 1).
+        au01 .. au27: numbers where both sides agree, else fields.
     """
-    toward_left = soft_step(x, 0.5)
-    levels = {}
-    for index, name in enumerate(ACTION_UNITS):
-        left, right = units[:, index, :1], units[:, index, 1:]
-        paired = name in PAIRED_UNITS
-        levels[name.lower()] = right + (left - right) * toward_left if paired else (left + right) / 2
+    toward_left, levels = None, {}
+    for name, (left, right) in zip(ACTION_UNITS, _sides(units), strict=True):
+        if name not in PAIRED_UNITS:
+            level = (left + right) / 2
+        elif isinstance(left, float) and left == right:
+            level = left
+        else:
+            toward_left = soft_step(x, MIDLINE_BLEND) if toward_left is None else toward_left
+            level = right + (left - right) * toward_left
+        levels[name.lower()] = level
     return SimpleNamespace(**levels)
 
 
+def _sides(units):
+    """Left and right intensity of each Action Unit, as numbers."""
+    if len(units) == 1:
+        return units[0].tolist()
+    return [(units[:, i, :1], units[:, i, 1:]) for i in range(len(ACTION_UNITS))]
+
+
 def jaw_drop(units):
-    """How far the jaw is lowered, cm, shape (n_faces, 1): .3 for parted lips, 2.2 for a stretched mouth."""
-    mean = units.mean(2)
-    return 0.3 * mean[:, ACTION_UNITS.index("AU25"), None] + 2.2 * mean[:, ACTION_UNITS.index("AU27"), None]
+    """How far the jaw is lowered, cm: .3 for parted lips, 2.2 for a stretched mouth."""
+    sides = dict(zip(ACTION_UNITS, _sides(units), strict=True))
+    return 0.15 * sum(sides["AU25"]) + 1.1 * sum(sides["AU27"])
 
 
 def eye_curves(x, person, act):
@@ -103,17 +93,12 @@ def eye_curves(x, person, act):
     opening = (1 - q**2).clamp(min=0)
     root = opening.sqrt()
     axis = person.eye_tilt * q
-    rise = (
-        person.eye_open * 0.46
-        + 0.3 * act.au05
-        - 0.24 * act.au07
-        - 0.1 * act.au06
-        - 0.1 * act.au09
-        - 0.06 * act.au04
-    )
-    sag = person.eye_open * 0.45 + 0.06 * act.au05 - 0.36 * act.au07 - 0.24 * act.au06 - 0.14 * act.au09
-    upper = axis + rise.clamp(min=0.08) * (0.6 * root + 0.4 * opening) * (1 - 0.18 * q)
-    lower = axis - sag.clamp(min=0.05) * (0.3 * root + 0.7 * opening) * (1 + 0.2 * q)
+    squint = 0.24 * act.au07 + 0.1 * act.au06 + 0.1 * act.au09 + 0.06 * act.au04
+    rise = clip(person.eye_open * 0.46 + 0.3 * act.au05 - squint, low=0.08)
+    squint = 0.38 * act.au07 + 0.24 * act.au06 + 0.14 * act.au09
+    sag = clip(person.eye_open * 0.45 + 0.06 * act.au05 - squint, low=0.05)
+    upper = axis + rise * (0.6 * root + 0.4 * opening) * (1 - 0.18 * q)
+    lower = axis - sag * (0.3 * root + 0.7 * opening) * (1 + 0.2 * q)
     return SimpleNamespace(q=q, axis=axis, upper=upper, lower=lower)
 
 
@@ -122,38 +107,48 @@ def brow_curve(x, person, act):
     inner, outer = 1.15 - 0.4 * act.au04, 5.3
     position = (x.abs() - inner) / (outer - inner)
     t = position.clamp(0, 1)
-    move = 0.95 * (1 - t) ** 1.3 * act.au01 + 0.95 * t**0.8 * (1 - 0.25 * t) * act.au02
-    move = move - (0.75 - 0.4 * t) * act.au04 - 0.25 * (1 - t) * act.au09
-    rest = (
-        person.brow_height + person.brow_arch * (1 - ((t - 0.62) / 0.62) ** 2) + person.brow_tilt * (t - 0.5)
+    move = total(
+        x,
+        (0.95 * act.au01, lambda: (1 - t) ** 1.3),
+        (0.95 * act.au02, lambda: t**0.8 * (1 - 0.25 * t)),
+        (-1.0 * act.au04, lambda: 0.75 - 0.4 * t),
+        (-0.25 * act.au09, lambda: 1 - t),
     )
+    rest = person.brow_arch * (1 - ((t - 0.62) / 0.62) ** 2) + person.brow_tilt * t
+    rest = rest + (person.brow_height - 0.5 * person.brow_tilt)
     return SimpleNamespace(position=position, height=rest + move, move=move)
 
 
 def mouth_curves(x, person, act):
     """Lip lines: `m` (-1..1 corner to corner), outer and inner edges, lip fullness `thin` (0..1), in cm."""
-    width = 1 + 0.24 * act.au12 - 0.18 * act.au23 - 0.12 * act.au24 - 0.2 * act.au27 + 0.03 * act.au15
-    halfwidth = person.mouth_halfwidth * width
+    narrow = 0.2 * act.au23 + 0.14 * act.au24 + 0.2 * act.au27
+    halfwidth = person.mouth_halfwidth * (1 + 0.24 * act.au12 + 0.03 * act.au15 - narrow)
     m = x / halfwidth
-    across = m.abs().clamp(max=1.3)
-    arch = (1 - m**2).clamp(min=0)
+    across = m.abs()
+    reach = across.clamp(max=1.3)
+    arch = (1 - m * m).clamp_(min=0)
     root = arch.sqrt()
     corner = person.mouth_curve + 0.85 * act.au12 - 0.7 * act.au15 - 0.75 * act.au27 - 0.12 * act.au25
     centre = person.mouth_y + 0.42 * act.au17 + 0.18 * act.au09 + 0.12 * act.au12
-    line = centre + corner * across**1.7 - 0.3 * act.au15 * across**4
-    line = line - 0.07 * bell(m, 0, 0.22) + 0.05 * bell(across, 0.4, 0.25)
-    line = line + 0.16 * act.au17 * (1 - across**2)  # the chin pushes the middle of the lips up
-    gap_up = 0.2 * act.au25 + 0.3 * act.au27 + 0.38 * act.au25 * act.au12 + 0.2 * act.au09 * act.au25
+    line = centre + corner * reach**1.7
+    line = line + total(
+        x,
+        (-0.3 * act.au15, lambda: reach**4),
+        (-0.07, lambda: bell(m, 0, 0.22)),  # the upper lip's tubercle
+        (0.05, lambda: bell(across, 0.4, 0.25)),
+        (0.2 * act.au17, lambda: 1 - reach * reach),  # the chin pushes the middle of the lips up
+    )
+    gap_up = 0.2 * act.au25 + 0.3 * act.au27 + act.au25 * (0.42 * act.au12 + 0.2 * act.au09)
     gap_down = 0.75 * act.au25 + 2.15 * act.au27 - 0.06 * act.au25 * act.au12
-    thin = 1 - 0.5 * act.au23 - 0.78 * act.au24 - 0.22 * act.au12 - 0.12 * act.au17 - 0.15 * act.au27
-    thin = thin.clamp(min=0.1)
+    thin = 0.5 * act.au23 + 0.8 * act.au24 + 0.2 * act.au12 + 0.12 * act.au17 + 0.15 * act.au27
+    thin = clip(1 - thin, low=0.1)
     inner_up, inner_down = line + gap_up * root, line - gap_down * root
     upper = person.upper_lip * thin * (1 - 0.25 * act.au09)
-    lower = person.lower_lip * thin * (1 + 0.25 * act.au17)
+    lower = person.lower_lip * thin * (1 + 0.3 * act.au17)
     outer_up = inner_up + upper * (0.5 * root + 0.5 * arch) * (1 - 0.28 * bell(m, 0, 0.13))
     outer_down = inner_down - lower * (0.3 * root + 0.7 * arch)
     return SimpleNamespace(
-        m=m, across=m.abs(), arch=arch, root=root, halfwidth=halfwidth, centre=centre, line=line, thin=thin,
+        m=m, across=across, arch=arch, root=root, halfwidth=halfwidth, centre=centre, line=line, thin=thin,
         inner_up=inner_up, inner_down=inner_down, outer_up=outer_up, outer_down=outer_down,
     )  # fmt: skip
 
@@ -163,7 +158,7 @@ def nose_layout(x, person, act):
     tip = -person.nose_length + 0.35 * act.au09
     width = person.nose_width * (1 + 0.12 * act.au12 + 0.14 * act.au09)
     fold = 0.06 + 0.3 * person.age + 0.75 * act.au12 + 0.7 * act.au09 + 0.15 * act.au15 + 0.2 * act.au06
-    return SimpleNamespace(tip=tip, width=width, fold=fold.clamp(max=1.1))
+    return SimpleNamespace(tip=tip, width=width, fold=clip(fold, high=1.1))
 
 
 class FaceCurves:
@@ -201,37 +196,37 @@ class HeadGrid:
         spline = CubicSpline(RING_POSITION, np.eye(len(RINGS)), bc_type="natural")
         self.weights = torch.as_tensor(spline(s), dtype=torch.float32, device=device)  # (rows, rings)
         self.rings = torch.tensor(RINGS, device=device)
-        self.low = torch.as_tensor(
-            np.interp(s, [0.6, 0.85, 1], [0, 1, 1]), dtype=torch.float32, device=device
-        )
-        self.shares = [
-            torch.tensor(share, device=device)[None] for share in (JAW_SHARE, CHIN_SHARE, DROP_SHARE)
-        ]
-        self.first_row = int(
-            (s < 0.2).sum()
-        )  # the face's part of the grid: below the crown, not behind the ears
+        self.low = torch.as_tensor(np.interp(s, [0.6, 0.85, 1], [0, 1, 1]), dtype=torch.float32, device=device)
+        self.shares = [torch.tensor(share, device=device)[None] for share in (JAW_SHARE, CHIN_SHARE, DROP_SHARE)]
+        self.first_row = int((s < 0.2).sum())  # the face's part of the grid: below the crown, not behind the ears
         self.side_columns = int((np.abs(self.azimuth.cpu().numpy()) > 1.75).sum() // 2)
-        self.s = torch.as_tensor(s, dtype=torch.float32, device=device)
+        self.sine, self.cosine = torch.sin(self.azimuth), torch.cos(self.azimuth)
+        self.log_sine, self.log_cosine = (t.abs().clamp(min=1e-6).log() for t in (self.sine, self.cosine))
+        self.log_behind = ((1 - self.cosine) / 2 + 1e-6).log()  # 0 at the nape, very negative in front
+        self.front_steps = torch.sigmoid(6 * self.cosine) * (self.cosine > 0)  # 1 on the face, 0 behind the ears
 
     def base(self, person, units):
         """Surface before features: Tensor of shape (n_faces, 3, rows, columns), cm."""
         drop = jaw_drop(units)
         jaw, chin, lowered = self.shares
-        rings = self.rings[None].repeat(len(drop), 1, 1)
-        rings[..., :2] *= person.face_height[:, None]
+        rings = self.rings[None].repeat(len(units), 1, 1)  # (n_faces, rings, 6)
+        rings[..., :2] *= over_grid(person.face_height)
         rings[..., 2] *= person.head_width * (1 + (person.jaw_width - 1) * jaw)
         rings[..., 0] -= chin * person.chin_length + lowered * drop
         rings[..., 1] -= lowered * drop * 0.1
         rings[..., 3] += chin * person.chin_depth - lowered * drop * 0.3
         rings[..., 5] += jaw * person.jaw_squareness
         y_front, y_back, half, front, back, n = (self.weights @ rings)[..., None].unbind(2)
-        sine, cosine = torch.sin(self.azimuth), torch.cos(self.azimuth)
-        depth = torch.where(cosine > 0, front.clamp(min=0.01), back.clamp(min=0.01))
-        radius = ((sine.abs() / half.clamp(min=0.01)) ** n + (cosine.abs() / depth) ** n) ** (-1 / n)
+        half, front, back = (axis.clamp(min=0.01) for axis in (half, front, back))
+        # Superellipse in logarithms: three exponentials are much cheaper than three powers.
+        depth = torch.where(self.cosine > 0, front, back)
+        side = (n * (self.log_sine - half.log())).exp_()
+        radius = side.add_((n * (self.log_cosine - depth.log())).exp_()).log_().div_(-n).exp_()
         # Rows run level across the face and climb to the nape; a square jaw climbs later.
-        bend = 1 - (0.22 - 0.5 * person.jaw_squareness[..., None]) * self.low[:, None]
-        climb = ((1 - cosine) / 2 + 1e-6) ** bend
-        return torch.stack([radius * sine, y_front + (y_back - y_front) * climb, radius * cosine], 1)
+        bend = 1 - (0.22 - 0.5 * over_grid(person.jaw_squareness)) * self.low[:, None]
+        climb = (bend * self.log_behind).exp_()
+        level = y_front + (y_back - y_front) * climb
+        return torch.stack([radius * self.sine, level, radius * self.cosine], 1)
 
     def face_part(self, field):
         """View of the rows and columns that carry features, of a tensor ending in (rows, columns)."""
@@ -240,9 +235,14 @@ class HeadGrid:
 
 def forehead_lines(x, y, person, curves):
     """Horizontal wrinkles of AU01 (centre) and AU02 (sides), 0..1; age shows them at rest."""
-    act, brow = curves.act, curves.brow
-    strength = (act.au01 * bell(x, 0, 2.6) + act.au02 * bell(x.abs(), 3.6, 2.0)) * (0.45 + 0.9 * person.age)
-    above = y - brow.height
-    line = torch.cos(2 * math.pi * (above - 0.35 * bell(x, 0, 2) - 0.9) / 0.95).clamp(min=0) ** 3
-    window = soft_step(above - 0.6, 0.15) * soft_step(3.9 - above, 0.3) * soft_step(5.2 - x.abs(), 0.4)
+    act, ax = curves.act, x.abs()
+    shown = 0.45 + 0.9 * person.age
+    strength = total(
+        x,
+        (act.au01 * shown, lambda: bell(x, 0, 2.6)),
+        (act.au02 * shown, lambda: bell(ax, 3.6, 2.0)),
+    )
+    above = y - curves.brow.height
+    line = torch.cos(2 * math.pi / 0.95 * (above - 0.35 * bell(x, 0, 2) - 0.9)).clamp_(min=0) ** 3
+    window = edge(above - 0.6, 0.15) * edge(3.9 - above, 0.3) * edge(5.2 - ax, 0.4)
     return (strength + 0.2 * person.age**2) * window * line

@@ -1,14 +1,49 @@
 """Hair: where it grows on the head, how thick it lies, its strands, and the curtain of long hair."""
 
 import math
+from functools import lru_cache
 
 import torch
 
-from fergan.rendered.geometry import bell, soft_step
-from fergan.rendered.texture import noise
+from fergan.rendered.fields import bell, clip, edge, is_absent, over_grid, soft_step
+from fergan.rendered.texture import SMOOTH, noise
+
+HAIRLINE_STEPS = 512  # entries of a person's hairline, all around the head
+BARE = 9.0  # cm to the next hair where there is none
+TEMPLE, SIDEBURN, EAR, BEHIND_EAR = 0.62, 1.27, 1.62, 1.9  # azimuths, radians
+FROM_AZIMUTH = 8.5  # cm along the skin per radian of azimuth
 
 
-def hair_depth_inside(azimuth, y, person):
+@lru_cache(maxsize=4)
+def _all_around(device):
+    return torch.linspace(-math.pi, math.pi, HAIRLINE_STEPS, device=device)[None]
+
+
+def hairline(person, device):
+    """Height above which hair grows, cm, at all azimuths: Tensor of shape (n_faces, HAIRLINE_STEPS)."""
+    azimuth = _all_around(str(device))
+    around = azimuth.abs()
+    part = person.hair_part
+    front = person.hair_line + 0.6 * person.hair_temple * bell(around, TEMPLE, 0.24)
+    front = front - person.hair_peak * bell(azimuth, 0, 0.18)
+    front = front + 0.5 * clip(person.hair_sweep, -1.5, 1.5) * azimuth
+    # The fringe falls from the parting: short above it, longer to both sides.
+    covered = edge(0.95 - (azimuth - 0.2 * part).abs(), 0.12)
+    cut = 0.75 + 0.35 * torch.cos(1.8 * azimuth + 3 * part) - 0.9 * bell(azimuth, 0.6 * part, 0.16)
+    front = front - person.hair_fringe * cut * covered
+    side = 0.8 - 2.4 * person.hair_long * (1 - 0.5 * person.masculinity)
+    rounding = (1 - (around / 1.24).clamp(max=1) ** person.hair_corner).clamp(min=0) ** 0.8
+    line = side + (front - side) * rounding
+    sideburn = person.hair_sideburn * bell(around, SIDEBURN, 0.1)
+    nape = (6.5 + side) * soft_step(around - BEHIND_EAR, 0.06)  # behind the ear hair goes down to the neck
+    line = line - sideburn - nape + bell(around, EAR, 0.2)
+    uneven = azimuth * FROM_AZIMUTH
+    locks = noise(uneven * 9, torch.zeros_like(uneven), person, layer=13, blur=SMOOTH)
+    line = line + (0.1 + 0.18 * person.hair_fringe) * locks * edge(1.2 - around, 0.1)
+    return line + (1 - person.hair) * 50  # out of reach on a bald head
+
+
+def depth_inside(azimuth, y, line):
     """Signed distance into the hair, cm: negative on bare skin, zero on the hairline.
 
     Parameters
@@ -17,59 +52,69 @@ def hair_depth_inside(azimuth, y, person):
         0 in front, positive to the image's right, radians.
     y : Tensor of shape (n_faces, n_points)
         Height on the smooth head, cm.
-    person : SimpleNamespace
-
-    Returns
-    -------
-    Tensor of shape (n_faces, n_points)
+    line : Tensor of shape (n_faces, HAIRLINE_STEPS)
+        From :func:`hairline`.
     """
-    around = azimuth.abs()
-    front = person.hair_line + 0.6 * person.hair_temple * bell(around, 0.6, 0.24)
-    front = (
-        front - person.hair_peak * bell(azimuth, 0, 0.18) + 0.5 * person.hair_sweep.clamp(-1.5, 1.5) * azimuth
-    )
-    fringe_place = soft_step(0.95 - (azimuth - 0.2 * person.hair_part).abs(), 0.12)
-    fringe_cut = 1.0 + 0.55 * torch.sin(1.8 * azimuth + 3 * person.hair_part)
-    front = front - person.hair_fringe * fringe_cut * fringe_place
-    side = 0.8 - 2.4 * person.hair_long * (1 - 0.5 * person.masculinity)
-    rounding = (1 - (around / 1.24).clamp(max=1) ** person.hair_corner).clamp(min=0) ** 0.8
-    line = side + (front - side) * rounding
-    sideburn = 1.3 * (person.masculinity > 0.5) * bell(around, 1.27, 0.1)
-    nape = (6.5 + side) * soft_step(around - 1.9, 0.06)  # behind the ear hair goes down to the neck
-    ear = 1.0 * bell(around, 1.62, 0.2)
-    return torch.where(person.hair > 0, y - line + sideburn + nape - ear, torch.full_like(y, -9.0))
+    place = (azimuth + math.pi) * ((HAIRLINE_STEPS - 1) / (2 * math.pi))
+    return (y - line.gather(1, place.long().clamp_(0, HAIRLINE_STEPS - 1))).clamp_(min=-BARE)
 
 
 def hair_thickness(azimuth, y, inside, person):
     """Height of the hair above the scalp, cm: zero at the hairline, with locks that break up the outline."""
-    lock = noise(azimuth * 9, y * 0.8 + 40, person, layer=3)
-    clump = noise(azimuth * 14, y * 1.4, person, layer=4)
-    waves = (1 - person.hair_curl) * lock + person.hair_curl * 1.2 * clump
-    top = soft_step(y - 3.0, 1.2)
-    full = person.hair_thickness * (0.45 + 0.55 * top)
+    if is_absent(person.hair):
+        return torch.zeros_like(y)
+    lock = noise(azimuth * 34, y * 2.5 + 160, person, layer=3, blur=SMOOTH)
+    if not is_absent(person.hair_curl):
+        clump = noise(azimuth * 50, y * 6, person, layer=4, blur=SMOOTH)
+        lock = torch.lerp(lock, 1.2 * clump, person.hair_curl)
+    full = soft_step(y - 3.0, 1.2).mul_(0.55).add_(0.45) * person.hair_thickness
     full = full + person.hair_quiff * bell(azimuth, 0.25 * person.hair_part, 0.75) * soft_step(y - 6.5, 0.7)
-    full = full * (1 + 0.16 * waves) + 0.12 * person.hair_thickness.clamp(max=1) * waves
-    parting = bell(azimuth, 0.6 * person.hair_part, 0.09) * soft_step(y - 6, 0.6) * (1 - person.hair_curl)
-    rise = (inside / 1.1).clamp(0, 1)
-    return (full * (1 - 0.5 * parting)).clamp(min=0.03) * rise * (2 - rise)
+    parting = bell(azimuth, 0.6 * person.hair_part, 0.09) * soft_step(y - 6, 0.6)
+    # All azimuths meet at the crown, where nothing may depend on them.
+    below_crown = ((10.6 - y) * 0.6).clamp_(0, 1)
+    uneven = lock * (0.16 * full + 0.14 * clip(person.hair_thickness, high=1.0))
+    uneven = uneven - 0.6 * person.hair_parted * parting * full
+    free = 1 - 0.75 * bell(azimuth.abs(), EAR, 0.28) * soft_step(2.5 - y, 0.6)  # hair lies flat around the ear
+    rise = (inside / (1.0 + 0.4 * person.hair_thickness)).clamp(0, 1) * free  # thick hair rises over a wider edge
+    return (full + below_crown * uneven).clamp_(min=0.03) * rise * (2 - rise)
 
 
 def strands(around, along, person):
     """Brightness of single strands at (around, along) in cm, about 1: fine and coarse lines, or curls."""
-    slanted = around + 0.25 * person.hair_sweep * along
-    fine = noise(slanted * 9.0, along * 0.9, person, layer=5)
-    coarse = noise(slanted * 3.0, along * 0.5, person, layer=6)
-    curls = noise(around * 4.0, along * 4.0, person, layer=7)
-    waves = (1 - person.hair_curl) * (0.5 * fine + 0.55 * coarse) + person.hair_curl * 0.8 * curls
-    return (1 + 0.36 * waves).clamp(0.3, 2.2)
+    curl, waves = person.hair_curl, 0.0
+    if not is_absent(1 - curl):
+        fine = noise(around * 9.0, along * 0.9, person, layer=5)
+        coarse = noise(around * 11.0, along * 1.2, person, layer=6, blur=SMOOTH)
+        waves = (1 - curl) * (0.17 * fine + 0.2 * coarse)
+    if not is_absent(curl):
+        # Ringlets: bright ridges where smooth noise passes zero.
+        ridges = noise(around * 13.0, along * 13.0, person, layer=7, blur=SMOOTH).abs()
+        waves = waves + curl * (0.2 - 0.33 * ridges + 0.12 * noise(around * 9.0, along * 9.0, person, layer=5))
+    return (1 + waves).clamp_(0.35, 1.8)
+
+
+def scalp_strands(azimuth, y, person):
+    """Brightness of the hair on the head: strands fall away from the parting, with a sheen around the crown."""
+    fall = (azimuth - 0.6 * person.hair_part).mul_(3).clamp_(-1, 1)
+    around = azimuth * FROM_AZIMUTH - fall * (0.35 + 0.1 * person.hair_sweep) * y
+    uneven = noise(azimuth * 60, y * 3, person, layer=14, blur=SMOOTH)
+    sheen = bell(y, 8.4 + 0.35 * uneven, 1.1)
+    return strands(around, y, person) * sheen.mul_(0.28).add_(0.93)
 
 
 CURTAIN_PARAMETERS = (
-    "hair_length", "hair_flare", "hair_thickness", "hair_part", "hair_tucked", "hair_long", "head_width",
+    "hair_length", "hair_flare", "hair_thickness", "hair_part", "hair_tucked", "hair_long", "head_width", "hair_curl",
 )  # fmt: skip
 
 
-def curtain(person, device, n_rows=44, n_columns=84):
+@lru_cache(maxsize=4)
+def _curtain_grid(device, n_rows=44, n_columns=84):
+    """Angle around the head (from one temple over the nape to the other) and way down, 0 to 1."""
+    angle = torch.linspace(0.40 * math.pi, 1.60 * math.pi, n_columns, device=device)[None, None]
+    return angle, torch.linspace(0, 1, n_rows, device=device)[None, :, None]
+
+
+def curtain(person, device):
     """Long hair hanging behind and beside the face.
 
     Returns
@@ -79,29 +124,36 @@ def curtain(person, device, n_rows=44, n_columns=84):
     around, along : Tensor of shape (n_faces, n_rows, n_columns)
         Strand coordinates, cm.
     visible : Tensor of shape (n_faces, n_rows, n_columns), bool
-        False for people without long hair and below the uneven ends.
+        False for people without long hair.
     """
-    shape = (len(person.hair_long), n_rows, n_columns)
-    angle = torch.linspace(0.40 * math.pi, 1.60 * math.pi, n_columns, device=device)[None, None]
-    t = torch.linspace(0, 1, n_rows, device=device)[None, :, None]
-    p = {name: getattr(person, name)[..., None] for name in CURTAIN_PARAMETERS}  # (n_faces, 1, 1)
-    along = (6 + p["hair_length"]) * t
-    around = (angle * 9).expand(shape)
-    lock = noise(around.flatten(1) * 1.6, along.expand(shape).flatten(1) * 0.25, person, layer=8).view(shape)
+    angle, t = _curtain_grid(str(device))
+    p = {name: over_grid(getattr(person, name)) for name in CURTAIN_PARAMETERS}
+    n_faces = 1 if not torch.is_tensor(person.hair_long) else len(person.hair_long)
+    shape = (n_faces, t.shape[1], angle.shape[2])
+    around, down = (angle * 9).expand(shape), t.expand(shape)
+
+    def locks(across, layer, steps=6.0):
+        """Smooth noise over the curtain, `across` texels per cm around and `steps` down the whole length."""
+        field = noise(around.flatten(1) * across, down.flatten(1) * steps, person, layer, blur=SMOOTH)
+        return field.view(shape)
+
+    # Every lock has its own length: the grid itself ends there, so that no outline is cut out of it.
+    uneven = 0.035 * locks(3.5, layer=15, steps=0) + 0.02 * locks(9.0, layer=16, steps=0)
+    rounded = 0.05 * torch.cos(2 * (angle - math.pi))  # longest in the middle of the back
+    along = (6 + p["hair_length"]) * t * (1 + rounded - uneven.abs())
+    lock = (1 - t**4) * (locks(5.0, layer=8) + p["hair_curl"] * locks(7.0, layer=17, steps=60.0))
     fall = torch.sin(math.pi * t.clamp(max=0.85))
-    width = (
-        7.5 + 0.4 * p["hair_thickness"] + 0.5 * fall + p["hair_flare"] * t * 1.3 + 0.3 * p["hair_part"] * t
-    )
-    width = width * p["head_width"] * (1 - 0.12 * t**3) + 0.22 * lock
-    forward = 2.0 * torch.sigmoid((t - 0.5) / 0.09) * torch.sigmoid((torch.cos(angle) + 0.35) / 0.08)
-    x = width * torch.sin(angle)
-    z = -2.0 + 7.6 * torch.cos(angle) + forward * (1 - p["hair_tucked"]) + 0.25 * lock
+    width = 7.35 + 0.4 * p["hair_thickness"] + 0.5 * fall + p["hair_flare"] * t * 1.3
+    width = width + 0.3 * p["hair_part"] * t * torch.sin(angle)  # more hair falls to one side
+    width = width * p["head_width"] * (1 - 0.16 * t**3) + 0.3 * lock
+    behind_ear = torch.sigmoid((torch.cos(angle) + 0.35) / 0.08)
+    forward = 2.0 * torch.sigmoid((t - 0.5) / 0.09) * behind_ear * (1 - p["hair_tucked"])
+    # The front edges wave and draw back towards the ends: strands do not all begin on one line.
+    rim = ((angle - math.pi) / (0.6 * math.pi)) ** 5
+    wave = 0.1 * torch.sin(4.5 * t + 9 * abs(p["hair_part"])) + 0.05 * locks(0, layer=18, steps=40)
+    turned = angle - rim * (wave + 0.2 * t**5)
+    x = width * torch.sin(turned)
+    z = -2.0 + 7.6 * torch.cos(turned) + forward + 0.3 * lock
     y = (6.0 - along).expand(shape)
-    ends = t + 0.06 * lock + 0.12 * (1 - torch.cos(2 * (angle - math.pi))) * 0.3
-    visible = (p["hair_long"] > 0) & (ends < 0.96)
-    return (
-        torch.stack([x.expand(shape), y, z.expand(shape)], 1),
-        around,
-        along.expand(shape),
-        visible.expand(shape),
-    )
+    visible = torch.as_tensor(p["hair_long"] > 0, device=device).expand(shape)
+    return torch.stack([x.expand(shape), y, z.expand(shape)], 1), around, along.expand(shape), visible

@@ -36,12 +36,12 @@ SHAPE = {
     "brow_ridge": (0.30, 0.15, 0.17),
     "nose_length": (4.2, 0.32, 0.06),
     "nose_width": (1.0, 0.15, 0.08),
-    "nose_height": (2.25, 0.34, 0.12),
+    "nose_height": (2.1, 0.36, 0.12),
     "nose_bridge": (0.7, 0.28, 0.06),
     "nose_bridge_width": (0.62, 0.1, 0.04),
-    "nose_hump": (0.05, 0.20, 0.06),
+    "nose_hump": (0.05, 0.24, 0.06),
     "nose_tip": (0.60, 0.22, 0.0),
-    "nose_upturn": (0.05, 0.22, -0.06),
+    "nose_upturn": (0.08, 0.26, -0.06),
     "nose_bend": (0.0, 0.10, 0.0),
     "mouth_y": (-6.95, 0.22, 0.0),
     "mouth_halfwidth": (2.5, 0.20, 0.06),
@@ -51,9 +51,7 @@ SHAPE = {
 }
 
 # Five skins from light to dark, linear RGB; melanin 0..1 interpolates between them.
-SKIN_TONES = np.array(
-    [[0.80, 0.56, 0.45], [0.70, 0.45, 0.33], [0.54, 0.33, 0.22], [0.34, 0.19, 0.12], [0.17, 0.09, 0.06]]
-)
+SKIN_TONES = np.array([[0.80, 0.56, 0.45], [0.70, 0.45, 0.33], [0.54, 0.33, 0.22], [0.34, 0.19, 0.12], [0.17, 0.09, 0.06]])
 # Black, dark brown, brown, light brown, blond, red; linear RGB.
 HAIR_COLOURS = np.array(
     [
@@ -94,17 +92,19 @@ def _hair_style(rng, masculinity, melanin, age):
     curl = float(rng.random() < 0.15 + 0.4 * melanin) * rng.uniform(0.5, 1.0)
     cropped = rng.random() < (0.4 if masculine else 0.05)
     long = float(rng.random() < (0.06 if masculine else 0.72)) * (not cropped)
-    thickness = rng.uniform(0.12, 0.4) if cropped else rng.uniform(0.5, 1.5) + 1.3 * curl * rng.random()
-    fringe = 0.0 if cropped else float(rng.choice([0, 0, 0, 0, 0.8, 1.5, 2.4]))
+    thickness = rng.uniform(0.12, 0.4) if cropped else rng.uniform(0.6, 1.6) + 1.3 * curl * rng.random()
+    fringe = 0.0 if cropped else float(rng.choice([0, 0, 0, 0, 0.9, 1.9, 3.0]))
     return {
         "hair": float(not bald),
         "hair_thickness": thickness,
-        "hair_line": 6.6 + 0.5 * np.clip(rng.standard_normal(), -2, 2) + 0.9 * age * masculinity,
+        "hair_line": 7.4 + 0.5 * np.clip(rng.standard_normal(), -2, 2) + 0.9 * age * masculinity,
         "hair_temple": rng.uniform(0, 0.5) + 1.3 * masculinity * age * rng.random(),
         "hair_peak": rng.uniform(-0.3, 0.6),
         "hair_corner": rng.uniform(1.7, 3.4) + 1.2 * masculinity,  # larger: a squarer hairline
         "hair_fringe": fringe,
+        "hair_sideburn": 1.3 * masculine * rng.random(),
         "hair_sweep": rng.normal(),
+        "hair_parted": (1 - curl) * (not cropped) * (rng.random() < (0.25 if masculine else 0.5)),
         "hair_part": rng.uniform(-0.8, 0.8),
         "hair_curl": curl,
         "hair_quiff": rng.uniform(0, 1.2) * (not cropped),
@@ -169,7 +169,7 @@ def sample_identity(seed):
 
 
 def stack_identities(identities, device="cpu"):
-    """Turn n identities into one namespace of tensors that broadcast over points.
+    """Turn n identities into one namespace of numbers that broadcast over points.
 
     Parameters
     ----------
@@ -180,10 +180,14 @@ def stack_identities(identities, device="cpu"):
     Returns
     -------
     types.SimpleNamespace
-        Floats as float32 tensors of shape (n, 1), colours as (n, 3, 1).
+        Numbers (see `fergan.rendered.fields`: floats for one identity, tensors of shape (n, 1) for several), colours
+        as tensors of shape (n, 3, 1).
     """
     stacked = {}
-    for name in identities[0]:
-        values = np.stack([np.asarray(identity[name], np.float32) for identity in identities])
-        stacked[name] = torch.as_tensor(values, device=device).unsqueeze(-1)
+    for name, value in identities[0].items():
+        if len(identities) == 1 and np.ndim(value) == 0:
+            stacked[name] = float(value)
+        else:
+            values = np.stack([np.asarray(identity[name], np.float32) for identity in identities])
+            stacked[name] = torch.as_tensor(values, device=device).unsqueeze(-1)
     return SimpleNamespace(**stacked)

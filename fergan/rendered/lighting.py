@@ -1,11 +1,18 @@
 """Light: normals, hollows, cast shadows, and the light that leaves a surface."""
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 
+from fergan.rendered.fields import over_grid
+
 SHADOW_TEXELS, SHADOW_WIDTH = 96, 40.0  # shadow map: texels and cm
+SHADOW_SHARPNESS = 1.2  # per cm: larger is a harder edge
+SHADOW_BIAS = 1.4  # cm: a surface this much behind another is still lit, or everything would shade itself
 SHADOW_DEPTH = 0.75  # share of the key light a full shadow takes away; the rest is light from all around
 WRAP = (0.28, 0.17, 0.12)  # light that skin carries around edges, by channel
+BLEED = (0.10, 0.04, 0.02)  # shadows on skin glow a little red
 
 
 def unit(vectors, dim=1):
@@ -19,16 +26,29 @@ def surface_normals(position, outward):
     return unit(torch.linalg.cross(down, across, dim=1) * outward)
 
 
-def _blur(field, width):
-    """Box blur of (n, 1, rows, columns), one axis at a time."""
-    half = width // 2
-    field = F.avg_pool2d(F.pad(field, (half, half, 0, 0), mode="replicate"), (1, width), stride=1)
-    return F.avg_pool2d(F.pad(field, (0, 0, half, half), mode="replicate"), (width, 1), stride=1)
+@lru_cache(maxsize=16)
+def _box_blur(n, widths, device):
+    """Matrix (n, n) of box blurs one after the other, the border repeated: cheaper than pooling on grids this small."""
+    matrix = torch.eye(n, device=device)
+    for width in widths:
+        reach = torch.arange(-(width // 2), width // 2 + 1, device=device)
+        places = (torch.arange(n, device=device)[:, None] + reach).clamp(0, n - 1)
+        matrix = (
+            torch.zeros(n, n, device=device).scatter_add_(1, places, torch.full(places.shape, 1 / width, device=device))
+            @ matrix
+        )
+    return matrix
 
 
-def light_direction(setting):
-    """Unit vectors to the light (n_faces, 3) from azimuth (to the image's right) and elevation in degrees."""
-    azimuth, elevation = (torch.deg2rad(setting[f"light_{name}"]) for name in ("azimuth", "elevation"))
+def _blur(field, *widths):
+    """Box blurs of (n_faces, rows, columns)."""
+    down, across = (_box_blur(n, widths, str(field.device)) for n in field.shape[1:])
+    return down @ field @ across.T
+
+
+def light_direction(azimuth, elevation, device):
+    """Unit vectors to the light (n_faces, 3) from numbers in degrees: azimuth to the image's right, elevation."""
+    azimuth, elevation = (torch.as_tensor(a, device=device).reshape(-1, 1).deg2rad() for a in (azimuth, elevation))
     across = torch.cos(elevation)
     return torch.cat([torch.sin(azimuth) * across, torch.sin(elevation), torch.cos(azimuth) * across], 1)
 
@@ -44,17 +64,15 @@ def ambient_share(part):
 
 def hollow_shade(part):
     """Ambient light in the head's hollows, 0..1: less where the surface lies behind its surroundings."""
-    depth = part.position[:, 2:]
-    shade = 0.0
-    for window, weight in ((7, 0.28), (17, 0.16)):
-        shade = shade + weight * (_blur(depth, window) - depth).clamp(min=0)
-    return (1 - 1.6 * shade[:, 0]).clamp(0.45, 1)
+    depth = part.position[:, 2]
+    near, far = ((_blur(depth, window) - depth).clamp_(min=0) for window in (7, 17))
+    return (1 - 0.45 * near - 0.26 * far).clamp_(0.45, 1)
 
 
 def neck_shade(part):
     """The neck lies in the chin's shade."""
     y, cosine = part.coordinates[:, 1], part.coordinates[:, 2]
-    return 1 - 0.55 * torch.sigmoid((y + 13.2) / 0.7) * torch.sigmoid(5 * (cosine + 0.3))
+    return 1 - 0.5 * torch.sigmoid((y + 13.9) / 1.1) * torch.sigmoid(5 * (cosine + 0.3))
 
 
 def cast_shadows(positions, light):
@@ -77,38 +95,61 @@ def cast_shadows(positions, light):
     points = torch.cat([p.flatten(2) for p in positions], 2)
     u, v, toward = (axes @ points).unbind(1)
     half = SHADOW_WIDTH / 2
-    column = ((u + half) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp(0, SHADOW_TEXELS - 1)
-    row = ((v + half + 3) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp(0, SHADOW_TEXELS - 1)
+    column = ((u + half) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp_(0, SHADOW_TEXELS - 1)
+    row = ((v + half + 3) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp_(0, SHADOW_TEXELS - 1)
     cell = row.long() * SHADOW_TEXELS + column.long()
     nearest = torch.full((len(light), SHADOW_TEXELS**2), -40.0, device=light.device)
     nearest.scatter_reduce_(1, cell, toward, "amax")
-    nearest = F.max_pool2d(nearest.view(-1, 1, SHADOW_TEXELS, SHADOW_TEXELS), 3, stride=1, padding=1)
-    sharpness = 1.2  # per cm: larger is a harder edge
-    blocked = _blur(_blur(torch.exp(sharpness * nearest), 5), 3).flatten(1).gather(1, cell)
-    lit = (torch.exp(sharpness * (toward + 1.4)) / blocked).clamp(0, 1)
+    nearest = F.max_pool2d(nearest.view(-1, SHADOW_TEXELS, SHADOW_TEXELS), 3, stride=1, padding=1)
+    shadow_map = _blur(torch.exp(SHADOW_SHARPNESS * nearest), 5, 3).unsqueeze(1)
+    place = torch.stack([column, row], -1).mul_(2 / SHADOW_TEXELS).sub_(1).unsqueeze(1)  # -1..1 across the map
+    blocked = F.grid_sample(shadow_map, place, padding_mode="border", align_corners=False).flatten(1)
+    lit = (torch.exp(SHADOW_SHARPNESS * (toward + SHADOW_BIAS)) / blocked).clamp(0, 1)
     lit = 1 - SHADOW_DEPTH * (1 - lit)
     sizes = [p.shape[2] * p.shape[3] for p in positions]
     pieces = lit.split(sizes, 1)
     return [piece.view(-1, *p.shape[2:]) for piece, p in zip(pieces, positions, strict=True)]
 
 
-def shade(albedo, gloss, catchlight, normal, arriving, light, setting):
-    """Light leaving each point, linear RGB (n_faces, 3, m): ambient, wrapped Lambert, two specular lobes."""
-    key_share, ambient_share = arriving
-    half = unit(light + torch.tensor([0.0, 0.0, 1.0], device=light.device))
-    facing = sum(n * light[:, i : i + 1] for i, n in enumerate(normal))
-    mirror = sum(n * half[:, i : i + 1] for i, n in enumerate(normal)).clamp(min=0)
-    ambient = setting["ambient"] * (0.8 + 0.2 * normal[1]) * ambient_share
-    wrap = torch.tensor(WRAP, device=light.device)[None, :, None]
-    bleed = torch.tensor([0.10, 0.04, 0.02], device=light.device)[
-        None, :, None
-    ]  # shadows on skin glow a little red
-    through = key_share.unsqueeze(1) * (1 - bleed) + bleed
-    diffuse = ((facing.unsqueeze(1) + wrap) / (1 + wrap)).clamp(min=0) * through
-    key = setting["key"].unsqueeze(1) * torch.cat([1 + setting["warmth"], torch.ones_like(setting["warmth"]),
-                                                   1 - setting["warmth"]], 1).unsqueeze(2)  # fmt: skip
-    square = mirror * mirror
-    lobe = square**6
-    specular = gloss * (0.07 * lobe + 0.09 * lobe**4) * setting["key"] * key_share
-    reflected = (specular + 0.75 * catchlight).unsqueeze(1)
-    return albedo * (ambient.unsqueeze(1) + diffuse * key) + reflected
+def arriving_light(part, position, key_share, light, setting):
+    """What reaches each point of a part and in which direction it leaves.
+
+    Returns
+    -------
+    Tensor of shape (n_faces, 4, rows, columns)
+        Cosine to the light, cosine of the mirrored view to the light, ambient light, share of the key light.
+    """
+    normal = surface_normals(position, part.outward)
+    half = unit(light + _constant((0.0, 0.0, 1.0), str(light.device)).flatten())
+    towards = torch.stack([light, half], 1) @ normal.flatten(2)  # (n_faces, 2, n_points)
+    ambient = (0.8 + 0.2 * normal[:, 1]) * ambient_share(part) * over_grid(setting.ambient)
+    return torch.cat([towards.view(-1, 2, *ambient.shape[1:]), torch.stack([ambient, key_share], 1)], 1)
+
+
+def shade(albedo, gloss, catchlight, arriving, setting):
+    """Light leaving each point, linear RGB (n_faces, 3, m): ambient, wrapped Lambert, two specular lobes.
+
+    `arriving` are the four channels of :func:`arriving_light`, (4, n_faces, m).
+    """
+    facing, mirror, ambient, key_share = arriving
+    device = str(albedo.device)
+    wrap, bleed = _constant(WRAP, device), _constant(BLEED, device)
+    diffuse = ((facing.unsqueeze(1) + wrap) / (1 + wrap)).clamp_(min=0)
+    diffuse *= torch.addcmul(bleed, key_share.unsqueeze(1), 1 - bleed)
+    diffuse *= _key_colour(setting, device)
+    sixth = mirror.clamp(min=0) ** 12
+    square = sixth * sixth
+    specular = (0.07 * sixth).addcmul_(square, square, value=0.09) * key_share * gloss * setting.key
+    return albedo * diffuse.add_(ambient.unsqueeze(1)) + (specular + 0.75 * catchlight).unsqueeze(1)
+
+
+def _key_colour(setting, device):
+    """The key light by channel, (n_faces, 3, 1): warm light is redder and less blue."""
+    warm = torch.as_tensor(setting.warmth, device=device).reshape(-1, 1, 1)
+    tint = 1 + warm * _constant((1.0, 0.0, -1.0), device)
+    return tint * torch.as_tensor(setting.key, device=device).reshape(-1, 1, 1)
+
+
+@lru_cache(maxsize=8)
+def _constant(values, device):
+    return torch.tensor(values, device=device)[None, :, None]

@@ -14,9 +14,9 @@ DEPTH_STEPS, DEPTH_RANGE = 2047, 48.0  # 11-bit depth over 48 cm, and
 POINT_BITS = 20  # a 20-bit point index, fill the 31 bits of a positive int32
 
 
-def rotation(yaw, pitch, roll):
-    """Matrices (n_faces, 3, 3) from degrees: yaw to the image's right, pitch down, roll anticlockwise."""
-    yaw, pitch, roll = (torch.deg2rad(angle) for angle in (yaw, pitch, roll))
+def rotation(yaw, pitch, roll, device):
+    """Matrices (n_faces, 3, 3) from numbers in degrees: yaw to the image's right, pitch down, roll anticlockwise."""
+    yaw, pitch, roll = (torch.as_tensor(angle, device=device).reshape(-1).deg2rad() for angle in (yaw, pitch, roll))
     one, zero = torch.ones_like(yaw), torch.zeros_like(yaw)
 
     def matrix(*entries):
@@ -29,14 +29,19 @@ def rotation(yaw, pitch, roll):
     return about_z @ about_x @ about_y
 
 
-class Camera:
-    """Perspective projection of points in cm to supersampled pixels."""
+def turned(position, turn):
+    """Points (n_faces, 3, rows, columns) turned by matrices (n_faces, 3, 3)."""
+    return (turn @ position.flatten(2)).view_as(position)
 
-    def __init__(self, size, scale, shift):
+
+class Camera:
+    """Perspective projection of points in cm to supersampled pixels; `scale` and the shifts are numbers."""
+
+    def __init__(self, size, scale, shift_x, shift_y):
         self.size, self.resolution = size, size * SUPERSAMPLING
-        self.focal = FOCAL * self.resolution * scale[:, None]
-        self.centre_x = self.resolution * (0.5 + shift[:, :1])
-        self.centre_y = self.resolution * (0.48 + shift[:, 1:])
+        self.focal = FOCAL * self.resolution * scale
+        self.centre_x = self.resolution * (0.5 + shift_x)
+        self.centre_y = self.resolution * (0.48 + shift_y)
 
     def project(self, points):
         """Columns, rows (supersampled pixels) and depth (cm), (n_faces, n), of points (n_faces, 3, n)."""
@@ -95,9 +100,7 @@ def _refine(channels, refine, size):
 def _depth_keys(fine, side, offset):
     """Integer keys that sort by depth and end in the point's index, and the cell of each point."""
     column, row, depth = fine[..., 0], fine[..., 1], fine[..., 2]
-    step = (
-        ((depth - DISTANCE + DEPTH_RANGE / 2) * ((DEPTH_STEPS + 1) / DEPTH_RANGE)).clamp(0, DEPTH_STEPS).int()
-    )
+    step = ((depth - DISTANCE + DEPTH_RANGE / 2) * ((DEPTH_STEPS + 1) / DEPTH_RANGE)).clamp(0, DEPTH_STEPS).int()
     index = torch.arange(offset, offset + fine.shape[1], device=fine.device, dtype=torch.int32)
     cell = (row + 1).clamp(0, side - 1).long() * side + (column + 1).clamp(0, side - 1).long()
     return (step << POINT_BITS) + index, cell
@@ -115,6 +118,12 @@ def _close_gaps(buffer):
             bridge = torch.maximum(field[:, : n - before - after], field[:, before + after :])
             middle.copy_(torch.where(middle - bridge > gap, bridge, middle))
     return buffer
+
+
+def reduce_image(image):
+    """Mean of 2 x 2 fine pixels: (n, c, resolution, resolution) to (n, c, size, size)."""
+    image = image[..., ::2, :] + image[..., 1::2, :]
+    return (image[..., ::2] + image[..., 1::2]).mul_(1 / SUPERSAMPLING**2)
 
 
 def pad_indices(mask):

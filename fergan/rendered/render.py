@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import torch
+from tqdm.auto import tqdm
 
 from fergan.facs import ACTION_UNITS
+from fergan.rendered.backdrop import draw_background
 from fergan.rendered.expression import action_unit_array, check_intensities
 from fergan.rendered.identity import sample_identity, stack_identities
 from fergan.rendered.pipeline import render_batch
-from fergan.rendered.scene import default_setting, draw_background, photograph
+from fergan.rendered.scene import default_setting, photograph
 
 SMALLEST, LARGEST, SIZE_STEP = 32, 256, 16
 BATCH_ON_GPU = 64  # faces of 128 pixels at once
@@ -20,10 +22,11 @@ _SIDES = tuple(f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "r
 REQUIRED_COLUMNS = (*_SEEDS, *SETTING_COLUMNS, *_SIDES)
 
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
+COVERED = "covered"
 LANDMARK_COLUMNS = tuple(f"landmark_{i:02d}_{axis}" for i in range(68) for axis in "xy")
 
 
-def render_faces(labels, size=128, device="cpu"):
+def render_faces(labels, size=128, device="cpu", progress=False):
     """Render the faces that rows of :func:`fergan.rendered.protocol_labels` describe.
 
     Parameters
@@ -33,6 +36,8 @@ def render_faces(labels, size=128, device="cpu"):
     size : int
         Width and height in pixels, 32 to 256 in steps of 16.
     device : str or torch.device
+    progress : bool
+        Draw a progress bar on standard error.
 
     Returns
     -------
@@ -40,7 +45,8 @@ def render_faces(labels, size=128, device="cpu"):
         RGB.
     truth : pandas.DataFrame
         Same index as `labels`: `box_left`, `box_top`, `box_right`, `box_bottom` (pixels, lower forehead to
-        chin, not clipped to the image), `landmark_00_x`, `landmark_00_y`.. `landmark_67_y` (iBUG, pixels).
+        chin, not clipped to the image), `covered` (share of the box behind something, 0..1),
+        `landmark_00_x`, `landmark_00_y`.. `landmark_67_y` (iBUG, pixels).
 
     Raises
     ------
@@ -54,15 +60,18 @@ def render_faces(labels, size=128, device="cpu"):
     units = labels[list(_SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
     check_intensities(units)
     images = np.empty((len(labels), size, size, 3), np.uint8)
-    numbers = np.empty((len(labels), len(BOX_COLUMNS) + len(LANDMARK_COLUMNS)))
+    truth_columns = [*BOX_COLUMNS, COVERED, *LANDMARK_COLUMNS]
+    numbers = np.empty((len(labels), len(truth_columns)))
     # On a processor one face at a time is as fast as several, and its pixels then depend on nothing but itself: sums
     # over batches of other sizes round differently, which moves strands of hair.
     batch = 1 if torch.device(device).type == "cpu" else max(1, BATCH_ON_GPU * 128**2 // size**2)
-    for start in range(0, len(labels), batch):
-        rows = slice(start, start + batch)
-        settings = labels[[*_SEEDS, *SETTING_COLUMNS]].iloc[rows].to_dict("records")
-        images[rows], numbers[rows] = _render(settings, units[rows], size, device)
-    return images, pd.DataFrame(numbers, index=labels.index, columns=[*BOX_COLUMNS, *LANDMARK_COLUMNS])
+    settings = labels[[*_SEEDS, *SETTING_COLUMNS]].to_dict("records")
+    with tqdm(total=len(labels), desc="rendering", unit="face", disable=not progress) as bar:
+        for start in range(0, len(labels), batch):
+            rows = slice(start, start + batch)
+            images[rows], numbers[rows] = _render(settings[rows], units[rows], size, device)
+            bar.update(len(settings[rows]))
+    return images, pd.DataFrame(numbers, index=labels.index, columns=truth_columns)
 
 
 def render_expression(identity_seed, action_units, size=128, scene_seed=0, device="cpu", **setting):
@@ -106,26 +115,24 @@ def _check_size(size):
 
 def _render(settings, units, size, device):
     """Images (n, size, size, 3) uint8 and numbers (n, 4 + 136) of a batch that fits in memory."""
-    person = stack_identities([sample_identity(int(row["identity_seed"])) for row in settings], device)
-    tensors = {
-        name: torch.tensor([[row[name]] for row in settings], dtype=torch.float32, device=device)
-        for name in _NUMBERS
-    }
+    people = [sample_identity(int(row["identity_seed"])) for row in settings]
+    person = stack_identities(people, device)
     # Studio cameras stand around a person; elsewhere people turn their heads more than their shoulders.
-    posed = [[1.0 if row["setting"] in ("studio", "laboratory") else 0.5] for row in settings]
-    tensors["body_follows"] = torch.tensor(posed, device=device)
-    image, coverage, truth = render_batch(person, torch.tensor(units, device=device), tensors, size)
+    numbers = [
+        {name: float(row[name]) for name in _NUMBERS}
+        | {"body_follows": 1.0 if row["setting"] in ("studio", "laboratory") else 0.5}
+        for row in settings
+    ]
+    setting = stack_identities(numbers, device)
+    image, coverage, truth = render_batch(person, torch.tensor(units, device=device), setting, size)
     image, coverage = (t.permute(0, 2, 3, 1).cpu().numpy() for t in (image, coverage))
-    box = truth.box.cpu().numpy()
-    pictures = []
+    box, landmarks = truth.box.cpu().numpy(), truth.landmarks.cpu().numpy()
+    pictures = np.empty((len(settings), size, size, 3), np.uint8)
+    covered = np.zeros((len(settings), 1))
     for i, row in enumerate(settings):
         rng = np.random.default_rng([int(row["scene_seed"]), 2])
-        behind = draw_background(
-            row["setting"], size, np.random.default_rng([int(row["background_seed"]), 3])
-        )
+        behind = draw_background(row["setting"], size, np.random.default_rng([int(row["background_seed"]), 3]))
         linear = image[i] + behind * (1 - coverage[i])
         encoded = (linear / (1 + 0.12 * linear)).clip(0, 1) ** np.float32(1 / 2.2)
-        pictures.append(photograph(encoded, row, box[i], rng))
-    return np.stack(pictures), np.concatenate(
-        [box, truth.landmarks.cpu().numpy().reshape(len(settings), -1)], 1
-    )
+        pictures[i], covered[i] = photograph(encoded, row, box[i], people[i]["skin"], rng)
+    return pictures, np.concatenate([box, covered, landmarks.reshape(len(settings), -1)], 1)

@@ -5,8 +5,9 @@ from functools import lru_cache
 import torch
 
 from fergan.rendered.body import Part, ear, glasses, torso
-from fergan.rendered.geometry import FaceCurves, HeadGrid, jaw_drop
-from fergan.rendered.hair import curtain, hair_depth_inside, hair_thickness
+from fergan.rendered.fields import is_absent
+from fergan.rendered.geometry import FaceCurves, HeadGrid
+from fergan.rendered.hair import curtain, depth_inside, hair_thickness
 from fergan.rendered.relief import relief
 
 
@@ -16,8 +17,15 @@ def head_grid(device="cpu"):
     return HeadGrid(device=device)
 
 
-def head_part(person, units):
+def head_part(person, units, line):
     """The head with relief and hair.
+
+    Parameters
+    ----------
+    person : SimpleNamespace
+    units : Tensor of shape (n_faces, 14, 2)
+    line : Tensor
+        From :func:`fergan.rendered.hair.hairline`.
 
     Returns
     -------
@@ -31,34 +39,36 @@ def head_part(person, units):
     n_faces = len(base)
     window = grid.face_part(base)
     x, y = window[:, 0].flatten(1), window[:, 1].flatten(1)
-    azimuth = grid.azimuth.expand(grid.shape)
-    front = torch.cos(grid.face_part(azimuth)).flatten()
-    height = relief(x, y, person, FaceCurves(x, person, units)) * torch.sigmoid(6 * front) * (front > 0)
-    raised = torch.zeros_like(base[:, 0])
-    grid.face_part(raised)[:] = height.view(n_faces, *window.shape[2:])
-    sine, cosine = torch.sin(grid.azimuth), torch.cos(grid.azimuth)
+    height = relief(x, y, person, FaceCurves(x, person, units)).view(n_faces, *window.shape[2:])
     position = base.clone()
-    position[:, 0] += raised * sine * 0.6
-    position[:, 2] += raised * (0.4 + 0.6 * cosine)
-    around, level = azimuth.flatten()[None].expand(n_faces, -1), base[:, 1].flatten(1)
-    inside = hair_depth_inside(around, level, person)
-    thick = (hair_thickness(around, level, inside, person)).view(n_faces, *grid.shape)
-    up = ((base[:, 1] - 5) / 6).clamp(0, 1)
-    position[:, 0] += thick * sine * 0.9
-    position[:, 1] += thick * (0.15 + 0.8 * up)
-    position[:, 2] += thick * cosine * 0.9
-    coordinates = torch.stack([base[:, 0], base[:, 1], azimuth.expand(n_faces, -1, -1)], 1)
-    return Part("head", position, coordinates, refine=(2, 2)), base
+    face = grid.face_part(position)
+    height *= grid.face_part(grid.front_steps.expand(grid.shape))
+    sine, cosine = (grid.face_part(t.expand(grid.shape)) for t in (grid.sine, grid.cosine))
+    face[:, 0] += 0.6 * sine * height
+    face[:, 2] += (0.4 + 0.6 * cosine) * height
+    azimuth = grid.azimuth.expand(n_faces, *grid.shape)
+    if not is_absent(person.hair):
+        around, level = azimuth.flatten(1), base[:, 1].flatten(1)
+        thick = hair_thickness(around, level, depth_inside(around, level, line), person).view(n_faces, *grid.shape)
+        position[:, 0] += 0.9 * grid.sine * thick
+        position[:, 1] += thick * ((base[:, 1] - 5) * (0.8 / 6)).clamp_(0, 0.8).add_(0.15)
+        position[:, 2] += 0.9 * grid.cosine * thick
+    return Part("head", position, torch.stack([base[:, 0], base[:, 1], azimuth], 1), refine=(2, 2)), base
 
 
-def all_parts(person, units, glasses_kind):
+def all_parts(person, units, glasses_kind, line):
     """Every surface of the scene; long hair and glasses only where somebody in the batch has them."""
-    head, base = head_part(person, units)
-    parts = [head, torso(person, jaw_drop(units)), ear(person, 1.0), ear(person, -1.0)]
-    if bool((person.hair_long > 0).any()):
-        position, around, along, visible = curtain(person, units.device)
+    device = units.device
+    head, base = head_part(person, units, line)
+    parts = [head, torso(person, device), ear(person, 1.0, device), ear(person, -1.0, device)]
+    if _anybody(person.hair_long):
+        position, around, along, visible = curtain(person, device)
         coordinates = torch.stack([around, along, torch.zeros_like(along)], 1)
-        parts.append(Part("curtain", position, coordinates, refine=(4, 4), visible=visible))
-    if bool((glasses_kind > 0).any()):
-        parts.extend(glasses(person, glasses_kind))
+        parts.append(Part("curtain", position, coordinates, refine=(3, 3), visible=visible))
+    if _anybody(glasses_kind):
+        parts.extend(glasses(person, glasses_kind, device))
     return parts, base
+
+
+def _anybody(number):
+    return bool((number > 0).any()) if torch.is_tensor(number) else number > 0

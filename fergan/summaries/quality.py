@@ -41,7 +41,7 @@ def summary_of_quality(home: str | Path, names: Iterable[str]) -> pd.DataFrame:
     for name in names:
         scores = read_stamp(Path(home) / "results" / "quality" / name / "scores.json")
         rows.append({
-            "set": name,
+            "generator": name,
             "faces found": with_interval(*_numbers(scores["faces_found"]), decimals=2),
             "in real crops": scores["faces_found_real"]["value"],
             "distance ratio": scores["distance_ratio"]["value"],

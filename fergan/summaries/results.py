@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fergan.action_units import AUResult
@@ -12,7 +13,7 @@ from fergan.report import with_interval
 from fergan.results import ExperimentResult
 from fergan.summaries.action_units import papers_units, summary_of_aus
 from fergan.summaries.emotions import papers_emotions, summary_of_emotions
-from fergan.summaries.scores import protocol_words, row_of
+from fergan.summaries.scores import protocol_words, row_of, score_of_table
 
 __all__ = ["all_results", "orderings", "paper_and_ours"]
 
@@ -25,8 +26,14 @@ def all_results(home: Path, emotions: str, units: str) -> tuple[dict[int, Emotio
     return load("emotions", EmotionResult, emotions), load("action_units", AUResult, units)
 
 
-def paper_and_ours(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> pd.DataFrame:
-    """Return one row per experiment of either kind, the paper's number beside ours."""
+def paper_and_ours(
+    emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult], emotions_left_out: str = "", aus_left_out: str = ""
+) -> pd.DataFrame:
+    """Return one row per experiment of either kind, the paper's number beside ours.
+
+    Experiments that were left out, each given by its number and face sets (``"6 raf-db raf-db;8 sfew sfew"``), have a
+    row that says so.
+    """
     tables = []
     if emotions:
         table = summary_of_emotions(emotions).assign(kind="emotions, accuracy")
@@ -34,8 +41,25 @@ def paper_and_ours(emotions: Mapping[int, EmotionResult], units: Mapping[int, AU
     if units:
         table = summary_of_aus(units).assign(kind="AUs, mean AUC")
         tables.append(table.assign(faces=table["trained on"] + " → " + table["tested on"]))
+    for kind, listed in (("emotions, accuracy", emotions_left_out), ("AUs, mean AUC", aus_left_out)):
+        rows = [_left_out_row(kind, *words.split()) for words in listed.split(";") if words]
+        tables += [pd.DataFrame(rows)] if rows else []
     columns = ["kind", "experiment", "network of", "faces", "paper", *protocol_words.values(), "difference"]
-    return pd.concat(tables)[columns].reset_index(drop=True)
+    table = pd.concat(tables)[columns].sort_values(["kind", "experiment"], key=_kinds_in_order, kind="stable")
+    return table.reset_index(drop=True)
+
+
+def _kinds_in_order(column: pd.Series) -> pd.Series:
+    return column.str.startswith("AUs") if column.name == "kind" else column
+
+
+def _left_out_row(kind: str, experiment: str, pretrained: str, *faces: str) -> dict[str, object]:
+    number = int(experiment)
+    emotion = len(faces) == 1
+    paper = papers_emotions(number, pretrained, *faces) if emotion else papers_units(number, pretrained, *faces)
+    theirs = np.nan if paper is None else score_of_table(paper, "paper", "accuracy" if emotion else "auc")
+    row = {"kind": kind, "experiment": number, "network of": pretrained, "faces": " → ".join(faces), "paper": theirs}
+    return row | dict.fromkeys(protocol_words.values(), "left out: no data") | {"difference": np.nan}
 
 
 #: Orderings that the paper reports: (what, kind, better experiment, worse experiment).

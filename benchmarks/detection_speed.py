@@ -1,0 +1,185 @@
+"""How much faster are the detectors than a plain loop, and do they find the same boxes? One process, taken in turn.
+
+The plain loop is what a tutorial writes: facenet-pytorch's `MTCNN.detect`, and OpenCV's `detectMultiScale`, on one
+photograph after the other at full size with their default settings. Both sides have the same photographs, decoded, and the
+same threads. Each round times both on the same 30 photographs; the ratio is what counts, because a machine's absolute speed
+drifts. Boxes agree where their intersection is at least 0.8 of their union, or where neither side finds a face; of several
+faces the same rule chooses on both sides.
+
+PyTorch's threads wait for each other where other programs keep the processor busy, which makes the plain loop over MTCNN
+look slower than it is: run this on an idle machine, or with ``--threads 1``.
+
+Without a folder, faces are rendered, as portraits of 680 x 1024 pixels. With one (the argument, or the environment
+variable FERGAN_DATA), its photographs are brought to that size. A last line compares reading large JPEG files whole and
+reduced.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from facenet_pytorch import MTCNN
+from PIL import Image
+
+from fergan.datasets.decoding import ReducedPhotograph, read_photographs
+from fergan.detection import MTCNNDetector, ViolaJones, _choose
+from fergan.rendered import protocol_labels, render_faces
+
+WIDTH, HEIGHT = 680, 1024
+PHOTOGRAPHS_PER_ROUND = 30
+SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".tif", ".tiff")
+
+
+def rendered_scenes(n_photographs, n_people=60, seed=0):
+    """Render portraits of a few people, and set each at several sizes and places before its own background's colour."""
+    rng = np.random.default_rng(seed)
+    labels = protocol_labels("rafd-frontal")
+    portraits, _ = render_faces(labels.iloc[np.linspace(0, len(labels) - 1, n_people).astype(int)], size=256)
+    scenes = []
+    for number in range(n_photographs):
+        portrait = portraits[number % n_people]
+        side = int(rng.integers(400, 640))
+        x, y = int(rng.integers(0, WIDTH - side)), HEIGHT - side
+        scene = np.full((HEIGHT, WIDTH, 3), np.median(portrait[:16, [*range(16), *range(-16, 0)]], axis=(0, 1)), np.uint8)
+        scene[y:, x : x + side] = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_CUBIC)
+        noise = rng.integers(-4, 5, (HEIGHT, WIDTH, 1), dtype=np.int16)  # a camera's: nothing is perfectly smooth
+        scenes.append((scene + noise).clip(0, 255).astype(np.uint8))
+    return scenes
+
+
+def photographs_in(folder, n_photographs):
+    """Read evenly spaced photographs of a folder and its subfolders, each filled out to 680 x 1024."""
+    paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise SystemExit(f"{folder} holds no photographs ({', '.join(SUFFIXES)})")
+    chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(n_photographs, len(paths))).astype(int)]
+    read = [p for p in read_photographs(chosen, least_side=WIDTH) if isinstance(p, ReducedPhotograph)]
+    images = []
+    for photograph in read:
+        height, width = photograph.image.shape[:2]
+        scale = max(WIDTH / width, HEIGHT / height)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        size = max(WIDTH, round(width * scale)), max(HEIGHT, round(height * scale))
+        large = cv2.resize(photograph.image, size, interpolation=method)
+        y, x = (large.shape[0] - HEIGHT) // 2, (large.shape[1] - WIDTH) // 2
+        images.append(np.ascontiguousarray(large[y : y + HEIGHT, x : x + WIDTH]))
+    return images
+
+
+def plain_mtcnn():
+    """Return the plain loop over facenet-pytorch."""
+    network = MTCNN()
+
+    def detect(images):
+        return [network.detect(image) for image in images]
+
+    def chosen(found, image):
+        boxes, probabilities = found
+        return None if boxes is None else box_of(np.asarray(boxes, float), np.asarray(probabilities, float), image)
+
+    return detect, chosen
+
+
+def plain_viola_jones():
+    """Return the plain loop over OpenCV's cascade for frontal faces."""
+    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+
+    def detect(images):  # detectMultiScale2 is detectMultiScale, and says how many hits each box had
+        return [cascade.detectMultiScale2(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)) for image in images]
+
+    def chosen(found, image):
+        boxes = np.array(found[0], float).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        return box_of(boxes, np.ravel(found[1]), image)
+
+    return detect, chosen
+
+
+def box_of(boxes, confidence, image):
+    """Return the box of the portrayed face, None where there is none."""
+    chosen = _choose(boxes, confidence, image)
+    return None if chosen is None else boxes[chosen]
+
+
+def overlap(box, other):
+    """Return the intersection over union of two boxes; 1 where both are None, 0 where one is."""
+    if box is None or other is None:
+        return float(box is None and other is None)
+    corner, opposite = np.maximum(box[:2], other[:2]), np.minimum(box[2:4], other[2:4])
+    common = np.prod(np.clip(opposite - corner, 0, None))
+    areas = [(b[2] - b[0]) * (b[3] - b[1]) for b in (box, other)]
+    return common / (sum(areas) - common)
+
+
+def seconds(function, *arguments):
+    """Return what `function` returns, and how long it took."""
+    start = time.perf_counter()
+    result = function(*arguments)
+    return result, time.perf_counter() - start
+
+
+def compare(name, plain, detector, images):
+    """Print the ratio of both speeds and the agreement of both boxes."""
+    detect, chosen = plain
+    detect(images[:2]), detector.detect(images[:8])  # warm up
+    ratios, rates, overlaps, missed = [], [], [], [0, 0]
+    for start in range(0, len(images), PHOTOGRAPHS_PER_ROUND):
+        part = images[start : start + PHOTOGRAPHS_PER_ROUND]
+        found, slow = seconds(detect, part)
+        ours, fast = seconds(detector.detect, part)
+        ratios.append(slow / fast)
+        rates.append((len(part) / slow, len(part) / fast))
+        theirs = [chosen(f, image) for f, image in zip(found, part, strict=True)]
+        boxes = [None if detection is None else detection.box for detection in ours]
+        overlaps += [overlap(a, b) for a, b in zip(theirs, boxes, strict=True)]
+        missed = [n + sum(box is None for box in side) for n, side in zip(missed, (theirs, boxes), strict=True)]
+    plain_rate, our_rate = (statistics.median(column) for column in zip(*rates, strict=True))
+    print(
+        f"{name}: {our_rate:.0f} against {plain_rate:.0f} photographs/s, ratio {statistics.median(ratios):.1f} "
+        f"({min(ratios):.1f} to {max(ratios):.1f} over {len(ratios)} rounds); boxes agree on "
+        f"{np.mean(np.array(overlaps) >= 0.8):.1%} of {len(images)} (median overlap {np.median(overlaps):.2f}; "
+        f"no face: {missed[1]} against {missed[0]})",
+        flush=True,
+    )
+
+
+def compare_reading(images, threads):
+    """Print how much faster large JPEG files are read reduced than whole, with the same threads."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{number}.jpg" for number in range(min(8, len(images)))]
+        for path, image in zip(paths, images, strict=False):
+            Image.fromarray(cv2.resize(image, (4 * WIDTH, 4 * HEIGHT), interpolation=cv2.INTER_CUBIC)).save(path, quality=90)
+        times = []
+        for _ in range(3):
+            times.append([seconds(read_photographs, paths, side, threads)[1] for side in (None, 640)])
+    ratio = statistics.median(whole / reduced for whole, reduced in times)
+    print(f"reading JPEG files of {4 * WIDTH} x {4 * HEIGHT}: reduced to a quarter, ratio {ratio:.1f} to reading them whole")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", default=os.environ.get("FERGAN_DATA", ""), help="without it, rendered faces")
+    parser.add_argument("--photographs", type=int, default=300)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    cv2.setNumThreads(arguments.threads)
+    if arguments.folder:
+        images = photographs_in(arguments.folder, arguments.photographs)
+    else:
+        images = rendered_scenes(arguments.photographs)
+    origin = arguments.folder or "the renderer"
+    print(f"{len(images)} photographs of {WIDTH} x {HEIGHT} from {origin}, {arguments.threads} threads", flush=True)
+    compare("MTCNN", plain_mtcnn(), MTCNNDetector(threads=arguments.threads, device="cpu"), images)
+    compare("Viola-Jones", plain_viola_jones(), ViolaJones(threads=arguments.threads), images)
+    compare_reading(images, arguments.threads)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Training one set of a profile outside its notebook: on several GPUs or machines, which a notebook cannot use.
+
+The run lands where the notebook looks for it, which then shows it instead of training again.
+"""
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from fergan.faces import FaceSet
+from fergan.pages import pages_of
+from fergan.profiles import Profile, ProfileError
+from fergan.runs import Run, config_from_page
+from fergan.training import make_fabric, train
+
+__all__ = ["train_model"]
+
+
+def train_model(profile: Profile, model: str, artifacts: Path, *, devices: int = 1, num_nodes: int = 1) -> Run:
+    """Train a generator of a profile's book.
+
+    Under ``torchrun`` its processes are joined; otherwise as many are started as there are devices.
+
+    Parameters
+    ----------
+    profile : Profile
+    model : str
+        The name of its page in the chapter on generators.
+    artifacts : path
+        The profile's, with the face sets.
+    devices, num_nodes : int
+        GPUs (or processes, without GPUs) on each machine, and machines.
+
+    Raises
+    ------
+    ProfileError
+        The profile trains no such generator.
+    FileNotFoundError
+        The faces have not been cropped yet.
+    """
+    pages = {page.name: page.parameters for page in pages_of(profile) if page.notebook == "02_dcgan" and page.stamp}
+    if model not in pages:
+        raise ProfileError(f"profile {profile.name} trains no generator {model!r}; it has {', '.join(pages)}")
+    parameters = pages[model]
+    config = config_from_page(parameters["preset"], parameters["seed"], parameters)
+    faces = FaceSet.load(artifacts / "faces" / parameters["dataset"])
+    fabric = make_fabric(config.precision, devices=devices, num_nodes=num_nodes)
+    fabric.launch()
+    with tqdm(desc=f"training {model}", unit="step", disable=not fabric.is_global_zero) as bar:
+
+        def show(step: int, n_steps: int, losses: dict[str, float]) -> None:
+            bar.total = n_steps
+            rate = (bar.format_dict["rate"] or 0) * config.batch_size
+            bar.set_postfix(losses | {"images/s": round(rate)}, refresh=False)
+            bar.update(step - bar.n)
+
+        return train(
+            faces.images, config, artifacts / "models" / model, n_threads=parameters["threads"],
+            checkpoint_seconds=parameters["checkpoint_seconds"], fabric=fabric, progress=show,
+        )

@@ -1,0 +1,51 @@
+"""Tables of the chapter on generators."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from fergan.provenance import read_stamp
+from fergan.runs import Run
+
+__all__ = ["compared_runs", "open_runs", "training_runs"]
+
+
+def open_runs(artifacts: str | Path, models: Iterable[str]) -> dict[str, tuple[Run, str]]:
+    """Return for each generator its run and the face set that it learnt."""
+    runs = {}
+    for model in models:
+        home = Path(artifacts) / "models" / model
+        stamp = read_stamp(home / "run.json")
+        runs[model] = Run.load(home / stamp["folder"]), stamp["dataset"]
+    return runs
+
+
+def training_runs(runs: dict[str, tuple[Run, str]]) -> pd.DataFrame:
+    """Return one row per run: what it saw, how long it took, and how its samples came out."""
+    rows = []
+    for model, (run, _) in runs.items():
+        finished, last = run.finished, run.watched.iloc[-1]
+        rows.append({
+            "generator": model, "faces": finished["n_faces"], "epochs": run.config.epochs, "steps": finished["steps"],
+            "minutes": finished["seconds"] / 60, "precision": finished["precision"], "device": finished["device"],
+            "distance": last["frechet"], "best": finished["best_frechet"], "at step": finished["best_step"],
+            "variety": last["diversity_ratio"], "alarms": len(finished["alarms"]),
+        })
+    return pd.DataFrame(rows)
+
+
+def compared_runs(runs: dict[str, tuple[Run, str]]) -> pd.DataFrame:
+    """Return one row for each generator that learnt a set otherwise than that set's own: what differs, what came of it."""
+    rows = []
+    for model, (run, dataset) in runs.items():
+        if model == dataset or dataset not in runs:
+            continue
+        plain = runs[dataset][0]
+        changes = {key: value for key, value in vars(run.config).items() if value != getattr(plain.config, key)}
+        row = {"generator": model, "differs in": ", ".join(f"{key}: {value}" for key, value in changes.items())}
+        for words, one in (("here", run), (f"{dataset}", plain)):
+            row |= {f"distance, {words}": one.watched["frechet"].iloc[-1], f"best, {words}": one.finished["best_frechet"],
+                    f"variety, {words}": one.watched["diversity_ratio"].iloc[-1]}
+        rows.append(row)
+    return pd.DataFrame(rows)

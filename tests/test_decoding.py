@@ -1,0 +1,238 @@
+"""Each way of storing the same picture gives the same RGB, and what cannot be read is refused by name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from fergan.datasets import UnreadablePhotograph, decoding
+from fergan.datasets.decoding import FilePhotographs, read_photograph, read_photographs
+
+
+@pytest.fixture
+def pixels():
+    """A red, a green, a blue and a grey quarter, 32 wide and 24 high."""
+    pixels = np.zeros((24, 32, 3), np.uint8)
+    pixels[:12, :16], pixels[:12, 16:] = (200, 0, 0), (0, 200, 0)
+    pixels[12:, :16], pixels[12:, 16:] = (0, 0, 200), (90, 90, 90)
+    return pixels
+
+
+@pytest.fixture
+def picture(pixels):
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A smooth picture, 1600 wide and 1200 high, no two places of which are alike."""
+    x, y = np.meshgrid(np.linspace(0, 255, 1600), np.linspace(0, 255, 1200))
+    return np.stack([x, y, 255 - x], axis=-1).round().astype(np.uint8)
+
+
+def difference(decoded, expected):
+    return np.abs(decoded.astype(int) - expected).max()
+
+
+# Handled.
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "tolerance"),
+    [("a.png", {}, 0), ("a.bmp", {}, 0), ("a.tif", {}, 0), ("a.ppm", {}, 0), ("a.webp", {"lossless": True}, 0),
+     ("a.jp2", {}, 0), ("a.avif", {"quality": 100, "subsampling": "4:4:4"}, 3),
+     ("a.jpg", {"quality": 100, "subsampling": 0}, 3), ("no-suffix", {"format": "PNG"}, 0)],
+)  # fmt: skip
+def test_every_common_format_gives_the_same_rgb(tmp_path, picture, pixels, name, options, tolerance):
+    picture.save(tmp_path / name, **options)
+    decoded = read_photograph(tmp_path / name)
+    assert decoded.dtype == np.uint8
+    assert difference(decoded, pixels) <= tolerance
+
+
+def test_palette(tmp_path, picture, pixels):
+    picture.quantize(16).save(tmp_path / "palette.png")
+    assert difference(read_photograph(tmp_path / "palette.png"), pixels) <= 2
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("cmyk.tif", 2), ("cmyk.jpg", 6)])
+def test_cmyk(tmp_path, picture, pixels, name, tolerance):
+    picture.convert("CMYK").save(tmp_path / name, quality=100, subsampling=0)
+    assert difference(read_photograph(tmp_path / name), pixels) <= tolerance
+
+
+def test_transparent_parts_are_white(tmp_path, picture, pixels):
+    picture.putalpha(Image.fromarray((pixels[..., 0] == 200).astype(np.uint8) * 255))
+    picture.save(tmp_path / "alpha.png")
+    expected = np.where(pixels[..., :1] == 200, pixels, 255)
+    np.testing.assert_array_equal(read_photograph(tmp_path / "alpha.png"), expected)
+    picture.convert("LA").save(tmp_path / "grey-alpha.png")
+    assert (read_photograph(tmp_path / "grey-alpha.png")[12:] == 255).all()
+
+
+@pytest.mark.parametrize("name", ["grey.png", "grey.pgm", "grey.tif"])
+def test_grey_of_eight_and_sixteen_bits_keeps_its_brightness(tmp_path, name):
+    grey = np.linspace(0, 255, 120).round().astype(np.uint8).reshape(10, 12)
+    Image.fromarray(grey).save(tmp_path / name)
+    Image.fromarray(grey.astype(np.uint16) * 256 + 77).save(tmp_path / f"deep-{name}")
+    for file in (name, f"deep-{name}"):
+        np.testing.assert_array_equal(read_photograph(tmp_path / file), np.repeat(grey[..., None], 3, axis=2))
+
+
+def test_black_and_white(tmp_path):
+    Image.fromarray(np.eye(8, dtype=bool)).save(tmp_path / "bits.png")
+    np.testing.assert_array_equal(read_photograph(tmp_path / "bits.png")[..., 1], 255 * np.eye(8))
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp", "a.tif"])
+def test_of_an_animation_the_first_picture_is_taken(tmp_path, picture, pixels, name):
+    picture.save(tmp_path / name, save_all=True, append_images=[Image.new("RGB", picture.size, "white")], lossless=True)
+    assert difference(read_photograph(tmp_path / name), pixels) <= 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("least_side", [None, 12])
+def test_a_photograph_stored_turned_or_mirrored_is_set_upright(tmp_path, large, orientation, least_side):
+    turns = [None, Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+             Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_90, Image.Transpose.TRANSVERSE,
+             Image.Transpose.ROTATE_270]  # fmt: skip
+    upright = Image.fromarray(large).resize((64, 48))
+    stored = upright if orientation == 1 else upright.transpose(turns[orientation - 1])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "turned.jpg", exif=exif, quality=100, subsampling=0)
+    (photograph,) = read_photographs([tmp_path / "turned.jpg"], least_side)
+    assert photograph.size == (64, 48)
+    height, width = photograph.image.shape[:2]
+    assert (width, height) == ((64, 48) if least_side is None else (16, 12))
+    assert difference(photograph.image, np.asarray(upright.resize((width, height), Image.Resampling.BOX))) <= 4
+
+
+def test_a_long_narrow_photograph_is_read(tmp_path):
+    Image.new("RGB", (60_000, 20), "red").save(tmp_path / "panorama.png")
+    (photograph,) = read_photographs([tmp_path / "panorama.png"], least_side=640)
+    assert photograph.image.shape == (20, 60_000, 3)
+
+
+# Reduced while decoding.
+
+
+@pytest.mark.parametrize(("name", "decoded"), [("a.jpg", (400, 300)), ("a.png", (1600, 1200))])
+def test_large_photographs_are_reduced_and_jpeg_files_decoded_small(tmp_path, large, monkeypatch, name, decoded):
+    sizes = []
+    convert = decoding._to_rgb
+    monkeypatch.setattr(decoding, "_to_rgb", lambda image: sizes.append(image.size) or convert(image))
+    Image.fromarray(large).save(tmp_path / name)
+    (photograph,) = read_photographs([tmp_path / name], least_side=300)
+    assert sizes == [decoded]
+    assert photograph.image.shape == (300, 400, 3)
+    assert photograph.size == (1600, 1200)
+    assert photograph.scale.tolist() == [4, 4]
+    blocks = large.reshape(300, 4, 400, 4, 3).mean(axis=(1, 3))
+    assert np.abs(photograph.image - blocks).max() <= 8  # JPEG's own error
+
+
+@pytest.mark.parametrize("least_side", [299, 300, 301, 599, 601, 1200, 1201])
+def test_the_shorter_side_keeps_what_it_must(tmp_path, large, least_side):
+    for name in ("a.jpg", "a.png"):
+        Image.fromarray(large).save(tmp_path / name)
+        (photograph,) = read_photographs([tmp_path / name], least_side)
+        shorter = min(photograph.image.shape[:2])
+        assert min(least_side, 1200) <= shorter <= 1200
+        assert shorter < 2 * least_side
+        np.testing.assert_allclose(photograph.scale * photograph.image.shape[1::-1], (1600, 1200))
+
+
+def test_odd_sizes_map_back_exactly(tmp_path, large):
+    Image.fromarray(large[:1195, :1597]).save(tmp_path / "odd.jpg")
+    (photograph,) = read_photographs([tmp_path / "odd.jpg"], 300)
+    assert photograph.image.shape == (598, 799, 3)  # a third would do, but the decoder knows a half and a quarter
+    np.testing.assert_allclose(photograph.scale * (799, 598), (1597, 1195))
+
+
+# Refused by name.
+
+
+def refused(path):
+    with pytest.raises(UnreadablePhotograph) as caught:
+        read_photograph(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_file_and_a_folder(tmp_path):
+    assert "No such file" in refused(tmp_path / "missing.jpg")
+    assert "directory" in refused(tmp_path)
+
+
+def test_an_empty_file(tmp_path):
+    (tmp_path / "empty.jpg").touch()
+    assert "the file is empty" in refused(tmp_path / "empty.jpg")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.bmp", "a.webp"])
+@pytest.mark.parametrize("least_side", [None, 300])
+def test_a_truncated_file(tmp_path, large, name, least_side):
+    Image.fromarray(large).save(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    (problem,) = read_photographs([tmp_path / name], least_side)
+    assert isinstance(problem, UnreadablePhotograph)
+    assert name in str(problem)
+
+
+def test_a_file_that_is_no_image(tmp_path):
+    (tmp_path / "notes.jpg").write_text("Bring the photographs on Monday.")
+    assert "not an image of a kind that is read (JPEG, PNG" in refused(tmp_path / "notes.jpg")
+
+
+def test_heic_is_named(tmp_path):
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
+    assert "a HEIC file, which is not read; save it as JPEG or PNG" in refused(tmp_path / "phone.heic")
+
+
+def test_a_format_that_another_program_would_have_to_run_is_not_opened(tmp_path, picture):
+    picture.save(tmp_path / "page.eps")
+    assert "not an image of a kind that is read" in refused(tmp_path / "page.eps")
+
+
+def test_floating_point_pixels(tmp_path):
+    Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "float.tif")
+    assert "floating-point pixels" in refused(tmp_path / "float.tif")
+
+
+@pytest.mark.parametrize("size", [(12_000, 9_000), (20_000, 20_000)])  # the second is what Pillow takes for an attack
+def test_a_decompression_bomb_is_refused_before_decoding(tmp_path, monkeypatch, size):
+    Image.new("1", size).save(tmp_path / "bomb.png")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("the image was decoded"))
+    assert "above 100 megapixels; reduce it" in refused(tmp_path / "bomb.png")
+
+
+# Many at once.
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_order_is_kept_and_one_bad_file_spoils_no_other(tmp_path, threads):
+    paths = [tmp_path / f"{number}.png" for number in range(20)]
+    for number, path in enumerate(paths):
+        Image.new("L", (4, 4), number).save(path)
+    paths[7].write_text("no image")
+    read = read_photographs(paths, threads=threads)
+    assert isinstance(read.pop(7), UnreadablePhotograph)
+    assert [photograph.image[0, 0, 0] for photograph in read] == [n for n in range(20) if n != 7]
+    assert read_photographs([]) == []
+
+
+def test_a_dataset_of_files_reads_its_rows_whole_or_reduced(tmp_path, large):
+    class Folder(FilePhotographs):
+        folder = tmp_path
+        labels = pd.DataFrame({"source": ["a.jpg", "missing.jpg", "b.jpg"]})
+
+    Image.fromarray(large).save(tmp_path / "a.jpg")
+    Image.fromarray(large[:600, :800]).save(tmp_path / "b.jpg")
+    problem, a = Folder().read([1, 0])
+    assert isinstance(problem, UnreadablePhotograph)
+    assert a.shape == (1200, 1600, 3)
+    a, b = Folder().read_reduced([0, 2], 600)
+    assert a.image.shape == b.image.shape == (600, 800, 3)
+    assert (a.size, b.size) == ((1600, 1200), (800, 600))
