@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fergan.protocols import AS_PUBLISHED, auc, fold_blocks, folds_of_protocols, other_rows
-from fergan.svm import binary_values, kernel_slice, run_threads
+from fergan.svm import binary_values, kernel_slice
+from fergan.threads import run_threads
 
 __all__ = [
     "Decisions", "across_datasets", "as_published", "best_f1_threshold", "coded_auc", "decision_values",

@@ -29,11 +29,11 @@ from fergan.svm import (
     SearchResult,
     gaussian_kernel,
     multiclass_values,
-    run_threads,
     search,
     squared_distances,
     typical_distance,
 )
+from fergan.threads import run_threads
 
 __all__ = ["EmotionResult", "as_published", "paper_emotion_scores", "run_emotion_experiment", "subject_independent"]
 

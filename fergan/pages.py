@@ -144,6 +144,7 @@ def _data_pages(profile: Profile) -> list[Page]:
             dict(
                 dataset=name, source=dataset.source, folder=profile.dataset_folder(name), csv=dataset.csv,
                 variant=dataset.variant, n_faces=dataset.n_faces or 0, detector=dataset.detector,
+                choose=dataset.choose, align=dataset.align,
                 margin=float(dataset.margin), nominal_box=dataset.nominal_box,
             ),
             stamp=_faces(name),

@@ -143,7 +143,7 @@ def true_places(images: Mapping[str, np.ndarray], truth: pd.DataFrame, n_columns
     return figure
 
 
-def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6) -> Figure:
+def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6, n_columns: int = 9) -> Figure:
     """Show the same noise over training.
 
     Parameters
@@ -152,7 +152,11 @@ def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6) -> Figure
     frames : ndarray of shape (n_frames, n, 64, 64, 3), dtype uint8
     n_faces : int
         How many of the n faces to show, one per row.
+    n_columns : int
+        At most so many of the frames, evenly spaced.
     """
+    shown = np.linspace(0, len(steps) - 1, min(n_columns, len(steps))).round().astype(int)
+    steps, frames = steps[shown], frames[shown]
     figure, axes = plt.subplots(1, len(steps), figsize=(WIDTH, WIDTH * n_faces / len(steps) + 0.35), squeeze=False)
     for ax, step, frame in zip(axes.flat, steps, frames, strict=True):
         _show(ax, _tile(frame[:n_faces], 1))

@@ -65,6 +65,10 @@ class DatasetProfile(_Section):
     substitute: Substitute | None = Field(None, description="what takes its place where its folder is missing")
     n_faces: int | None = Field(None, ge=16, description="cut to this many photographs; null takes all")
     detector: Literal["viola-jones", "mtcnn"] = Field("mtcnn", description="face detector")
+    choose: Literal["center-weighted", "largest", "most-central", "surest"] = Field(
+        "center-weighted", description="which of several faces"
+    )
+    align: bool = Field(False, description="rotate crops until the eyes are level; mtcnn only")
     margin: float = Field(0.1, ge=0, le=1, description="widening of the face box, fraction of its side")
     nominal_box: bool = Field(False, description="crop undetected faces at the median box of their view (fixed cameras)")
     relabel: str = Field("", description="derive Action Units from emotions by this mapping; empty keeps coded ones")
@@ -353,6 +357,8 @@ def _faults(profile: Profile) -> list[str]:
         if dataset.source == "rendered" and name not in _stand_ins():
             known = ", ".join(sorted(_stand_ins()))
             faults.append(f"datasets.{name}: no rendered stand-in has this name; there are {known}")
+        if dataset.align and dataset.detector != "mtcnn":
+            faults.append(f"datasets.{name}.align needs the eyes, which only detector mtcnn finds")
         if dataset.relabel and dataset.relabel not in EMOTION_MAPPINGS:
             known = ", ".join(EMOTION_MAPPINGS)
             faults.append(f"datasets.{name}.relabel is {dataset.relabel!r}; expected one of {known}")

@@ -8,12 +8,9 @@ Features are not standardised: no statistic of a test face can then reach the tr
 Gaussian kernel is relative to the data's own distances (`typical_distance`).
 """
 
-import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,13 +22,11 @@ __all__ = [
     "COST_RANGE",
     "GAMMA_SCALE_RANGE",
     "SearchResult",
-    "available_threads",
     "binary_values",
     "gaussian_kernel",
     "gram",
     "kernel_slice",
     "multiclass_values",
-    "run_threads",
     "search",
     "squared_distances",
     "typical_distance",
@@ -132,19 +127,6 @@ def gaussian_kernel(D2: np.ndarray, gamma: float) -> np.ndarray:
 def kernel_slice(K: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Copy the given rows and columns; twice as fast as ``K[np.ix_(rows, columns)]``."""
     return K.take(rows, axis=0).take(columns, axis=1)
-
-
-def available_threads() -> int:
-    """Return how many processor threads this process may use: what OMP_NUM_THREADS says, else all cores."""
-    return int(os.environ.get("OMP_NUM_THREADS", "") or os.cpu_count() or 1)
-
-
-def run_threads(function: Callable[..., Any], items: Iterable[Any], n_threads: int) -> list[Any]:
-    """Apply `function` to every item on `n_threads` threads, keeping the order."""
-    if n_threads == 1:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, items))
 
 
 def _fit(K: np.ndarray, y: np.ndarray, C: float) -> SVC:

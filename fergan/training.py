@@ -5,6 +5,7 @@ optimisers' moments and the step number: a run that was killed and started again
 loop is the same on a processor, a GPU, or many of them: Lightning Fabric has the device, the precision and the processes.
 """
 
+import logging
 import os
 import signal
 import threading
@@ -41,6 +42,9 @@ from fergan.training_state import TrainingState
 from fergan.watch import Watch
 
 __all__ = ["has_native_bfloat16", "make_fabric", "steps_per_epoch", "train", "train_step"]
+
+# A run notes its precision itself; Fabric would say it on every page.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 N_FILM_FACES = 16  # of each look, kept for the filmstrip
 SHOW_SECONDS = 0.5  # between reports of progress

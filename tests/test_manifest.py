@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from fergan.datasets import SOURCES, UnreadablePhotograph, open_photographs
-from fergan.datasets.decoding import read_photograph
 from fergan.datasets.manifest import ManifestPhotographs
 
 
@@ -151,63 +150,6 @@ def test_the_fingerprint_changes_when_a_file_does(folder):
     assert open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad").fingerprint == first
     os.utime(folder / "a.png", ns=(0, 0))
     assert open_csv(folder, "path", "a.png", "b.png").fingerprint != first
-
-
-# Decoding: each way of storing the same picture gives the same RGB.
-
-
-@pytest.fixture
-def picture():
-    """A red, a green, a blue and a grey quarter, 16 x 12."""
-    pixels = np.zeros((12, 16, 3), np.uint8)
-    pixels[:6, :8], pixels[:6, 8:] = (200, 0, 0), (0, 200, 0)
-    pixels[6:, :8], pixels[6:, 8:] = (0, 0, 200), (90, 90, 90)
-    return pixels
-
-
-def test_palette_cmyk_and_transparency_become_rgb(tmp_path, picture):
-    image = Image.fromarray(picture)
-    image.quantize(16).save(tmp_path / "palette.png")
-    image.convert("CMYK").save(tmp_path / "cmyk.tif")
-    image.save(tmp_path / "plain.bmp")
-    for name in ("palette.png", "cmyk.tif", "plain.bmp"):
-        decoded = read_photograph(tmp_path / name)
-        assert decoded.dtype == np.uint8
-        assert np.abs(decoded.astype(int) - picture).max() <= 2, name
-    see_through = np.dstack([picture, np.full((12, 16), 255, np.uint8)])
-    see_through[0, 0, 3] = 0
-    Image.fromarray(see_through).save(tmp_path / "alpha.png")
-    decoded = read_photograph(tmp_path / "alpha.png")
-    assert decoded[0, 0].tolist() == [255, 255, 255]
-    np.testing.assert_array_equal(decoded[1:], picture[1:])
-
-
-@pytest.mark.parametrize("name", ["grey.png", "grey.pgm"])
-def test_grey_of_eight_and_sixteen_bits_keeps_its_brightness(tmp_path, name):
-    grey = np.linspace(0, 255, 120).round().astype(np.uint8).reshape(10, 12)
-    Image.fromarray(grey).save(tmp_path / name)
-    Image.fromarray(grey.astype(np.uint16) * 256 + 77).save(tmp_path / f"deep-{name}")
-    for file in (name, f"deep-{name}"):
-        decoded = read_photograph(tmp_path / file)
-        assert decoded.shape == (10, 12, 3)
-        for channel in range(3):
-            np.testing.assert_array_equal(decoded[..., channel], grey)
-
-
-def test_a_photograph_stored_on_its_side_is_turned_upright(tmp_path, picture):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter clockwise
-    Image.fromarray(np.rot90(picture).copy()).save(tmp_path / "side.png", exif=exif)
-    np.testing.assert_array_equal(read_photograph(tmp_path / "side.png"), picture)
-
-
-def test_an_absurdly_large_image_is_refused_before_decoding(tmp_path, monkeypatch):
-    Image.new("1", (12_000, 9_000)).save(tmp_path / "large.png")
-    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("the image was decoded"))
-    for name in ("large.png", "bomb.png"):
-        with pytest.raises(UnreadablePhotograph, match=f"{name}: .*above 100 megapixels"):
-            read_photograph(tmp_path / name)
 
 
 # The registry.

@@ -12,11 +12,11 @@ from fergan.svm import (
     gaussian_kernel,
     gram,
     multiclass_values,
-    run_threads,
     search,
     squared_distances,
     typical_distance,
 )
+from fergan.threads import run_threads
 
 
 def clusters(n_samples=120, n_features=8, n_classes=4, spread=1.5, seed=0):

@@ -1,5 +1,6 @@
 """The whole way, at the smallest sizes: a book is built, and a change runs again only what depends on it."""
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+
+from fergan.pages import pages_of
+from fergan.profiles import load_profile
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml")
@@ -69,10 +73,10 @@ class Edited:
 def test_the_book_has_its_pages_and_every_stage_left_its_results(checkout):
     html = checkout / "_build" / "quick" / "_build" / "html"
     assert (html / "index.html").is_file()
-    assert len(list((html / "book" / "executed").rglob("*.html"))) == 54
+    assert len(list((html / "book" / "executed").rglob("*.html"))) == 57
     home = checkout / "artifacts" / "quick"
     assert len(list(home.glob("faces/*/faceset.json"))) == 7
-    assert len(list(home.glob("models/*/*/finished.json"))) == 7
+    assert len(list(home.glob("models/*/*/finished.json"))) == 8
     assert len(list(home.glob("features/*/X.npy"))) == 10
     assert len(list(home.glob("results/emotions/*/scores.json"))) == 8
     assert len(list(home.glob("results/action_units/*/scores.json"))) == 8
@@ -97,6 +101,7 @@ def test_a_value_of_one_set_runs_only_what_depends_on_it(checkout):
         assert would_run(checkout) == {
             "data kdef", "dcgan kdef", "features kdef-on-kdef", "emotions experiment-7", "quality kdef", "summary 01_data",
             "summary 02_dcgan", "summary 03_features", "summary 04_emotions", "summary 06_quality", "results results",
+            "rendered rendered",  # whose table has the size of each set
         }
 
 
@@ -110,12 +115,12 @@ def test_a_module_runs_only_the_stages_that_import_it(checkout):
     with Edited(checkout / "fergan" / "action_units.py", lambda text: text + "\n# more\n"):
         assert would_run(checkout) == {f"action_units experiment-{n}" for n in range(1, 9)} | {
             "summary 05_action_units", "results results"}
-    with Edited(checkout / "fergan" / "quality.py", lambda text: text + "\n# more\n"):
+    with Edited(checkout / "fergan" / "quality" / "judge.py", lambda text: text + "\n# more\n"):
         assert {job.split()[0] for job in would_run(checkout)} == {"quality", "summary", "results"}
 
 
 def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
-    words = ["-m", "fergan", "run", "02_dcgan", "artifacts=../artifacts/quick", "dataset=sfew", "width=8", "batch_size=32",
+    words = ["-m", "fergan", "run", "02_dcgan", "artifacts=../artifacts/quick", "dataset=sfew", "model=sfew", "width=8", "batch_size=32",
              "epochs=4000", "checkpoint_seconds=2.0", "--output", str(checkout / "interrupted.ipynb")]
     process = subprocess.Popen(
         [sys.executable, *words], cwd=checkout, env=environment(checkout), stderr=subprocess.PIPE, text=True
@@ -130,6 +135,23 @@ def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
     assert "interrupted.failed.ipynb" in errors and (checkout / "interrupted.failed.ipynb").is_file()
     (checkpoint,) = models.glob("*/checkpoint.safetensors")
     assert not (checkpoint.parent / "finished.json").exists()
+
+
+def test_a_generator_trained_by_several_processes_is_found_by_its_page(checkout):
+    """Change a value, train with two processes, and let the page run: it shows that run and trains nothing."""
+    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  epochs: 3", "  epochs: 2")):
+        done = run(checkout, "-m", "fergan", "train", "sfew", "--profile", "quick", "--devices", "2")
+        assert done.returncode == 0, done.stderr
+        folder = Path(done.stdout.split()[-1])
+        finished = json.loads((folder / "finished.json").read_text())
+        assert finished["processes"] == 2 and finished["steps"] > 0
+        page = next(page for page in pages_of(load_profile(checkout / "profiles" / "quick.yaml"))
+                    if (page.notebook, page.name) == ("02_dcgan", "sfew"))
+        shown = run(checkout, "-m", "fergan", "run", "02_dcgan", "--parameters",
+                    json.dumps(page.parameters | {"output": str(checkout / "shown")}), "--output", str(checkout / "shown.ipynb"))
+        assert shown.returncode == 0, shown.stderr
+    stamp = json.loads((checkout / "shown" / "models" / "sfew" / "run.json").read_text())
+    assert stamp["folder"] == folder.name and json.loads((folder / "finished.json").read_text()) == finished
 
 
 def test_a_second_run_is_refused_while_one_is_writing(checkout):
