@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from fergan.datasets import open_photographs
+from fergan.datasets import open_photographs, state_of
 from fergan.notebooks import imported_modules
 from fergan.pages import pages_of
 from fergan.profiles import load_profile
@@ -18,11 +18,11 @@ PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml
 HOME = f"artifacts/{PROFILE.name}"
 PAGES = {(page.notebook, page.name): page for page in pages_of(PROFILE)}
 
-# Photographs are watched by names, sizes and times of change: an edited table or an exchanged picture crops anew.
+# Photographs are watched by names, sizes, times of change and labels: an exchanged picture or an edited table crops anew.
 PHOTOGRAPHS = {
-    name: open_photographs(
+    name: state_of(open_photographs(
         name, dataset.source, folder=PROFILE.dataset_folder(name), csv=dataset.csv, variant=dataset.variant
-    ).fingerprint
+    ))
     for name, dataset in PROFILE.datasets.items()
     if dataset.source != "rendered"
 }

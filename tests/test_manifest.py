@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fergan.datasets import SOURCES, UnreadablePhotograph, open_photographs
+from fergan.datasets import SOURCES, UnreadablePhotograph, open_photographs, state_of
 from fergan.datasets.manifest import ManifestPhotographs
 
 
@@ -143,6 +143,12 @@ def test_a_draw_is_seeded_and_without_replacement(folder):
     assert "21 faces asked for, 20 there" in too_many.problems[0]
     with pytest.raises(ValueError, match="n_faces is 0"):
         open_csv(folder, *lines, n_faces=0)
+
+
+def test_the_state_changes_with_a_label(folder):
+    first = open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad")
+    assert state_of(first) == state_of(open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad"))
+    assert state_of(first) != state_of(open_csv(folder, "path,emotion", "a.png,sad", "b.png,happy"))
 
 
 def test_the_fingerprint_changes_when_a_file_does(folder):

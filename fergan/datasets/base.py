@@ -6,7 +6,9 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-__all__ = ["Photographs", "UnreadablePhotograph"]
+from fergan.files import hash_array, hash_parameters
+
+__all__ = ["Photographs", "UnreadablePhotograph", "state_of"]
 
 
 class UnreadablePhotograph(Exception):
@@ -42,3 +44,9 @@ class Photographs(Protocol):
             Per row an RGB array uint8 (height, width, 3), or the `UnreadablePhotograph` that says why there is none.
         """
         ...
+
+
+def state_of(photographs: Photographs) -> str:
+    """Return a hash of the files and of the labels: what the crops of a workflow must follow."""
+    labels = pd.util.hash_pandas_object(photographs.labels).to_numpy()
+    return hash_parameters({"files": photographs.fingerprint, "labels": hash_array(labels)})

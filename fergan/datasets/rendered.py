@@ -49,7 +49,10 @@ class RenderedPhotographs:
         self._render = rendered.render_faces
         self._recipes = rendered.protocol_labels(name, n_faces=n_faces, seed=seed).reset_index(drop=True)
         self.labels = complete_labels(self._recipes, where=f"rendered {name}")
-        code = sorted(Path(rendered.__file__).parent.glob("*.py"))
+        # The slider board and the gallery show faces and draw none.
+        code = sorted(set(Path(rendered.__file__).parent.glob("*.py")) - {
+            Path(rendered.__file__).with_name(name) for name in ("board.py", "gallery.py")
+        })
         self.fingerprint = hash_parameters(
             {
                 "labels": pd.util.hash_pandas_object(self._recipes).to_numpy().tolist(),

@@ -6,9 +6,24 @@ from pathlib import Path
 import pandas as pd
 
 from fergan.provenance import read_stamp
-from fergan.runs import Run
+from fergan.runs import PRESETS, Run, differences, make_config
 
-__all__ = ["compared_runs", "open_runs", "training_runs"]
+__all__ = ["compared_runs", "open_runs", "presets_table", "training_runs"]
+
+_PRESET_SOURCES = {
+    "radford2015": "Radford et al. (2015)", "paper": "the paper's text", "matconvnet": "public MatConvNet code",
+    "demo": "this book",
+}
+
+
+def presets_table() -> pd.DataFrame:
+    """Return one row per training preset: where it is from, and what it changes against Radford et al.'s."""
+    rows = []
+    for preset in PRESETS:
+        changes = differences(make_config(preset))
+        words = ", ".join(f"{name} {ours} (there {theirs})" for name, (ours, theirs) in changes.items())
+        rows.append({"preset": preset, "source": _PRESET_SOURCES[preset], "differs in": words or "–"})
+    return pd.DataFrame(rows)
 
 
 def open_runs(artifacts: str | Path, models: Iterable[str]) -> dict[str, tuple[Run, str]]:
