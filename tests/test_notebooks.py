@@ -1,5 +1,7 @@
 """Running notebooks: parameters are checked first, failures keep the evidence, pages carry their provenance."""
 
+import ast
+import importlib.util
 from pathlib import Path
 
 import nbformat
@@ -117,6 +119,16 @@ def test_notebooks_of_the_book_are_thin_and_clean(path):
     assert max(len(cell.source.splitlines()) for cell in code if "parameters" not in cell.metadata.get("tags", [])) <= 20
     assert all(parameter.comment for parameter in notebook_parameters(book, path.name).values())
     assert book.cells[0].source.startswith("# ")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_notebooks_import_from_the_package_is_there(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        for node in ast.walk(ast.parse(cell.source)) if cell.cell_type == "code" else ():
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("fergan."):
+                module = importlib.import_module(node.module)
+                for name in (alias.name for alias in node.names):
+                    assert hasattr(module, name) or importlib.util.find_spec(f"{node.module}.{name}"), f"{node.module}.{name}"
 
 
 def test_training_and_rendering_do_not_depend_on_the_classifiers():
