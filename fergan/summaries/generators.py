@@ -40,27 +40,28 @@ def training_runs(runs: dict[str, tuple[Run, str]]) -> pd.DataFrame:
     """Return one row per run: what it saw, how long it took, and how its samples came out."""
     rows = []
     for model, (run, _) in runs.items():
-        finished, last = run.finished, run.watched.iloc[-1]
-        rows.append({
-            "generator": model, "faces": finished["n_faces"], "epochs": run.config.epochs, "steps": finished["steps"],
-            "minutes": finished["seconds"] / 60, "precision": finished["precision"], "device": finished["device"],
-            "distance": last["frechet"], "best": finished["best_frechet"], "at step": finished["best_step"],
-            "variety": last["diversity_ratio"], "alarms": len(finished["alarms"]),
-        })
+        finished = run.finished
+        row = {"generator": model, "faces": finished["n_faces"], "epochs": run.config.epochs, "steps": finished["steps"],
+               "minutes": finished["seconds"] / 60}
+        rows.append(row | _samples(run))
     return pd.DataFrame(rows)
 
 
 def compared_runs(runs: dict[str, tuple[Run, str]]) -> pd.DataFrame:
-    """Return one row for each generator that learnt a set otherwise than that set's own: what differs, what came of it."""
+    """Return two rows for each generator that learnt a set otherwise than the set's own: the set's, and what differs."""
     rows = []
     for model, (run, dataset) in runs.items():
         if model == dataset or dataset not in runs:
             continue
         plain = runs[dataset][0]
         changes = {key: value for key, value in vars(run.config).items() if value != getattr(plain.config, key)}
-        row = {"generator": model, "differs in": ", ".join(f"{key}: {value}" for key, value in changes.items())}
-        for words, one in (("here", run), (f"{dataset}", plain)):
-            row |= {f"distance, {words}": one.watched["frechet"].iloc[-1], f"best, {words}": one.finished["best_frechet"],
-                    f"variety, {words}": one.watched["diversity_ratio"].iloc[-1]}
-        rows.append(row)
+        words = ", ".join(f"{key} {value}" for key, value in changes.items())
+        for name, difference, one in ((dataset, "–", plain), (model, words, run)):
+            rows.append({"generator": name, "differs in": difference} | _samples(one))
     return pd.DataFrame(rows)
+
+
+def _samples(run: Run) -> dict[str, float | int]:
+    finished, last = run.finished, run.watched.iloc[-1]
+    return {"distance": last["frechet"], "smallest": finished["best_frechet"], "at step": finished["best_step"],
+            "variety": last["diversity_ratio"], "alarms": len(finished["alarms"])}
