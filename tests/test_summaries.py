@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fergan.cropping import CroppingAccount
 from fergan.emotions import EmotionResult
 from fergan.faces import FaceSet, complete_labels
 from fergan.results import score_table
 from fergan.summaries.emotions import mistakes, paper_confusion, papers_emotions, summary_of_emotions
+from fergan.summaries.faces import action_unit_counts, describe_faces
 from fergan.summaries.results import orderings, paper_and_ours
 from fergan.summaries.scores import mean_score, score_of
 
@@ -68,3 +70,16 @@ def test_means_and_missing_scores():
     assert np.isnan(mean_score({}, "as_published", "accuracy"))
     assert np.isnan(score_of(results[1], "as_published", "hog", "accuracy"))
     assert list(paper_and_ours(results, {})["kind"]) == ["emotions, accuracy"] * 2
+
+
+def test_action_units_are_counted_where_they_were_coded():
+    labels = complete_labels(pd.DataFrame({"source": list("abcd"), "subject": ["p", "p", "p", "q"],
+                                           "AU12": [1.0, 1.0, 0.0, None],
+                                           "AU12_left": [0.4, 1.0, 0.2, 0.1], "AU12_right": [0.6, 1.0, 0.2, 0.1], "AU01": [0.0, 0.0, 0.0, 0.0]}))
+    faces = FaceSet("x", np.zeros((4, 64, 64, 3), np.uint8), labels)
+    counts = action_unit_counts(faces).set_index("Action Unit")
+    assert list(counts.index) == ["AU01", "AU12"]
+    assert counts.loc["AU12", ["coded", "shown", "mean intensity"]].tolist() == [3, 2, 0.75]
+    assert counts.loc["AU12", "share"] == pytest.approx(2 / 3) and np.isnan(counts.loc["AU01", "mean intensity"])
+    facts = describe_faces(faces, CroppingAccount(4, 4)).set_index("")["value"]
+    assert facts["crops of one person"] == "1 to 3, median 2"

@@ -7,10 +7,10 @@ import pandas as pd
 
 from fergan.cropping import CroppingAccount
 from fergan.faces import FaceSet
-from fergan.facs import ACTION_UNITS
+from fergan.facs import ACTION_UNITS, AU_MEANINGS
 from fergan.files import read_json
 
-__all__ = ["count_by", "describe_faces", "faces_per_set"]
+__all__ = ["action_unit_counts", "count_by", "describe_faces", "faces_per_set"]
 
 
 def describe_faces(faces: FaceSet, account: CroppingAccount) -> pd.DataFrame:
@@ -25,10 +25,37 @@ def describe_faces(faces: FaceSet, account: CroppingAccount) -> pd.DataFrame:
         "cropped at the median box": f"{len(account.nominal):,}",
         "unreadable": f"{len(account.unreadable):,}",
         "people": f"{people:,}" if people else "not labelled",
+        "crops of one person": _per_person(labels["subject"]),
         "emotions": ", ".join(faces.emotions) or "not labelled",
         "Action Units": ", ".join(coded) or "not labelled",
     }
     return pd.DataFrame(facts.items(), columns=["", "value"])
+
+
+def _per_person(subjects: pd.Series) -> str:
+    """Return the least, the median and the most faces of one person, in words."""
+    counts = subjects.value_counts()
+    if counts.empty:
+        return "not labelled"
+    least, most = counts.min(), counts.max()
+    return f"{least:,} to {most:,}, median {counts.median():g}" if least < most else f"{least:,}"
+
+
+def action_unit_counts(faces: FaceSet) -> pd.DataFrame:
+    """Return per coded Action Unit how many crops were coded and show it; no rows where none was coded."""
+    rows = []
+    for unit in ACTION_UNITS:
+        values = faces.labels[unit].dropna()
+        if len(values):
+            graded = faces.labels[[name for name in _intensity_columns(unit) if name in faces.labels]]
+            rows.append({"Action Unit": unit, "": AU_MEANINGS[unit], "coded": len(values), "shown": int(values.sum()),
+                         "share": values.mean(), "mean intensity": graded[faces.labels[unit] == 1].mean(axis=1).mean()})
+    return pd.DataFrame(rows)
+
+
+def _intensity_columns(unit: str) -> tuple[str, str, str]:
+    """Return where a set keeps intensities (0 to 1): one for the face, or one for each of its sides."""
+    return f"{unit}_intensity", f"{unit}_left", f"{unit}_right"
 
 
 def count_by(faces: FaceSet, account: CroppingAccount) -> pd.DataFrame:
