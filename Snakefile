@@ -77,6 +77,9 @@ rule data:
     input: code=code("01_data"), stages=stages("01_data")
     output: page=f"{HOME}/pages/01_data/{{page}}.ipynb", stamp=f"{HOME}/faces/{{page}}/faceset.json"
     params: words=page_words("01_data"), photographs=lambda wildcards: PHOTOGRAPHS.get(wildcards.page, "rendered")
+    # Never all cores of a smaller workflow either: see fergan.pages._cropping_threads.
+    threads: lambda wildcards: max(1, min(PAGES["01_data", wildcards.page].threads, workflow.cores - PROFILE.training.threads))
+    priority: 20 if PHOTOGRAPHS else 0  # a page of many threads must not wait until trainings leave them free
     shell: RUN
 
 

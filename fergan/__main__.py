@@ -157,6 +157,8 @@ def train(arguments: argparse.Namespace) -> None:
         finished = train_model(profile, arguments.model, home, devices=arguments.devices, num_nodes=arguments.num_nodes)
     except (ProfileError, FileNotFoundError, FloatingPointError, OSError, ValueError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("stopped; what is trained is kept, and the same command goes on from there")
     _say(str(finished.folder))
 
 

@@ -9,12 +9,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fergan.dcgan import to_device
+
 __all__ = ["POLICIES", "augment", "mirror"]
 
 
 def _uniform(x: Tensor, random: torch.Generator) -> Tensor:
     # Drawn on the processor, so that every device changes the faces alike.
-    return torch.rand(len(x), 1, 1, 1, generator=random).to(x.device, non_blocking=True)
+    return to_device(torch.rand(len(x), 1, 1, 1, generator=random), x.device)
 
 
 def _colour(x: Tensor, random: torch.Generator) -> Tensor:
@@ -27,7 +29,7 @@ def _colour(x: Tensor, random: torch.Generator) -> Tensor:
 
 
 def _offsets(x: Tensor, random: torch.Generator, low: int, high: int) -> Tensor:
-    return torch.randint(low, high + 1, (len(x), 1, 1), generator=random).to(x.device, non_blocking=True)
+    return to_device(torch.randint(low, high + 1, (len(x), 1, 1), generator=random), x.device)
 
 
 def _translation(x: Tensor, random: torch.Generator) -> Tensor:
@@ -45,13 +47,14 @@ def _translation(x: Tensor, random: torch.Generator) -> Tensor:
 def _cutout(x: Tensor, random: torch.Generator) -> Tensor:
     """Blank a square of half the side at a random place, part of which may lie outside."""
     height, width = x.shape[2:]
-    middle_row, middle_column = _offsets(x, random, 0, height - 1), _offsets(x, random, 0, width - 1)
-    rows = (torch.arange(height, device=x.device)[None, :, None] - middle_row).abs() * 4 < height
-    columns = (torch.arange(width, device=x.device)[None, None, :] - middle_column).abs() * 4 < width
-    return x * ~(rows & columns)[:, None]
+    from_row = torch.arange(height, device=x.device)[None, :, None] - _offsets(x, random, 0, height)
+    from_column = torch.arange(width, device=x.device)[None, None, :] - _offsets(x, random, 0, width)
+    blank_rows = (from_row >= -(height // 4)) & (from_row < height // 4)
+    blank_columns = (from_column >= -(width // 4)) & (from_column < width // 4)
+    return x * ~(blank_rows & blank_columns)[:, None]
 
 
-#: The parts of differentiable augmentation, in the order in which they are applied.
+#: The parts of differentiable augmentation; a policy names them in the order in which they are applied.
 POLICIES: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
     "color": _colour,
     "translation": _translation,

@@ -6,7 +6,7 @@ Weights are safetensors, histories parquet, notes JSON: opening a run never runs
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from fergan.training_state import TrainingState
 
 __all__ = [
-    "load_best", "load_state", "load_weights", "recalibrate_batch_norm", "remove_checkpoints", "save_best", "save_state",
-    "save_weights",
+    "HISTORY_COLUMNS", "keep_best", "load_best", "load_state", "load_weights", "recalibrate_batch_norm",
+    "remove_checkpoints", "remove_unfinished", "save_best", "save_state", "save_weights",
 ]
 
 HISTORY_COLUMNS = ["step", "loss_d", "loss_g", "score_real", "score_generated"]
 _CHECKPOINT = "checkpoint.safetensors"
 _PREVIOUS = "checkpoint-previous.safetensors"
-_BEST = "best.safetensors"
 
 
 def _weights(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
@@ -56,39 +55,55 @@ def _save(path: Path, tensors: dict[str, Tensor], note: dict | None = None) -> N
         ) from error
 
 
-def save_state(folder: Path, state: "TrainingState", history: list[tuple], seconds: float) -> None:
+def save_state(folder: Path, state: "TrainingState", history: list[tuple], note: dict[str, Any]) -> None:
     """Write a checkpoint: history first, then weights and moments, each moved into place when whole.
 
     The checkpoint is the later of the two, so that a kill between them leaves a history that is merely too long. The
     checkpoint before is kept beside it.
 
+    Parameters
+    ----------
+    folder : path
+        Of the run.
+    state : TrainingState
+        After at least one step.
+    history : list of tuple
+        The rows of `HISTORY_COLUMNS`.
+    note : dict
+        Plain values that `load_state` returns.
+
     Raises
     ------
+    FloatingPointError
+        A weight is not finite; the last checkpoint is kept.
     OSError
         It cannot be written; the last one is kept.
     """
+    weights = _weights(state.networks())
+    broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise FloatingPointError(f"{broken[0]} is not finite after step {state.step}; the last checkpoint is kept")
     try:
         with atomic_path(folder / "history.parquet") as temporary:
             pd.DataFrame(history, columns=HISTORY_COLUMNS).to_parquet(temporary, index=False)
     except OSError as error:
         raise OSError(f"{folder / 'history.parquet'} cannot be written ({error}); the last checkpoint is kept") from error
-    note = {"run": folder.name, "step": state.step, "seconds": seconds}
     new = folder / "checkpoint-new.safetensors"
-    _save(new, _weights(state.networks()) | _moments(state), note)
+    _save(new, weights | _moments(state), note | {"run": folder.name, "step": state.step})
     if (folder / _CHECKPOINT).is_file():
         os.replace(folder / _CHECKPOINT, folder / _PREVIOUS)
     os.replace(new, folder / _CHECKPOINT)
 
 
-def load_state(folder: Path, state: "TrainingState") -> tuple[list[tuple], float]:
+def load_state(folder: Path, state: "TrainingState") -> tuple[list[tuple], dict[str, Any]]:
     """Bring `state` to the folder's checkpoint, or the one before it where that is missing, if there is either.
 
     Returns
     -------
     history : list of tuple
         The rows of `HISTORY_COLUMNS` up to the checkpoint's step.
-    seconds : float
-        Training time so far.
+    note : dict
+        What was saved with it; empty without a checkpoint.
 
     Raises
     ------
@@ -97,7 +112,7 @@ def load_state(folder: Path, state: "TrainingState") -> tuple[list[tuple], float
     """
     path = next((folder / name for name in (_CHECKPOINT, _PREVIOUS) if (folder / name).is_file()), None)
     if path is None:
-        return [], 0.0
+        return [], {}
     other = path.name == _CHECKPOINT and (folder / _PREVIOUS).is_file()
     remedy = "delete it to " + (f"go on from {_PREVIOUS}" if other else "train this run again")
     try:
@@ -110,30 +125,65 @@ def load_state(folder: Path, state: "TrainingState") -> tuple[list[tuple], float
             network.load_state_dict(_part(tensors, name))
         for name, optimizer in state.optimizers().items():
             _restore_moments(optimizer, _part(tensors, name))
-        history = pd.read_parquet(folder / "history.parquet").head(note["step"])
     except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
         raise ValueError(f"checkpoint {path} cannot be used ({error}); {remedy}") from error
     state.step = note["step"]
-    return list(history.itertuples(index=False, name=None)), note["seconds"]
+    return _load_history(folder, state.step), note
+
+
+def _load_history(folder: Path, n_steps: int) -> list[tuple]:
+    path = folder / "history.parquet"
+    remedy = f"delete {folder} to train this run again"
+    try:
+        history = pd.read_parquet(path).head(n_steps)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); {remedy}") from error
+    if len(history) < n_steps:
+        raise ValueError(f"{path} ends at step {len(history)}, before its checkpoint at {n_steps}; {remedy}")
+    return list(history.itertuples(index=False, name=None))
 
 
 def remove_checkpoints(folder: Path) -> None:
     """Remove what only a run that goes on needs."""
-    for name in (_CHECKPOINT, _PREVIOUS, _BEST):
-        (folder / name).unlink(missing_ok=True)
+    for path in (folder / _CHECKPOINT, folder / _PREVIOUS, *folder.glob("best-*.safetensors")):
+        path.unlink(missing_ok=True)
 
 
-def save_best(folder: Path, state: "TrainingState", frechet: float) -> None:
-    """Keep the weights of now as those whose samples were nearest to the faces."""
+def remove_unfinished(folder: Path) -> None:
+    """Remove files that a killed process left half-written."""
+    for path in folder.glob(".*.safetensors"):
+        path.unlink(missing_ok=True)
+
+
+def _best(folder: Path, step: int) -> Path:
+    return folder / f"best-{step:07d}.safetensors"
+
+
+def save_best(folder: Path, state: "TrainingState") -> None:
+    """Keep the weights of now as those whose samples were nearest to the faces.
+
+    Earlier ones stay until a checkpoint is past this step, as a run that goes on may find another best.
+    """
     networks = {"average": state.average, "discriminator": state.discriminator.module}
-    _save(folder / _BEST, _weights(networks), {"run": folder.name, "step": state.step, "frechet": frechet})
+    _save(_best(folder, state.step), _weights(networks), {"run": folder.name, "step": state.step})
 
 
-def load_best(folder: Path, state: "TrainingState") -> None:
-    """Bring the averaged generator and the discriminator to what `save_best` kept."""
-    tensors = load_file(folder / _BEST)
-    state.average.load_state_dict(_part(tensors, "average"))
-    state.discriminator.module.load_state_dict(_part(tensors, "discriminator"))
+def keep_best(folder: Path, step: int) -> None:
+    """Remove the weights that were once the best, now that those of `step` are."""
+    for path in folder.glob("best-*.safetensors"):
+        if path != _best(folder, step):
+            path.unlink(missing_ok=True)
+
+
+def load_best(folder: Path, state: "TrainingState", step: int) -> None:
+    """Bring the averaged generator and the discriminator to what `save_best` kept after this step."""
+    path = _best(folder, step)
+    try:
+        tensors = load_file(path)
+        state.average.load_state_dict(_part(tensors, "average"))
+        state.discriminator.module.load_state_dict(_part(tensors, "discriminator"))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ValueError(f"best weights {path} cannot be used ({error}); delete {folder} to train this run again") from error
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

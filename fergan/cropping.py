@@ -5,6 +5,7 @@ photograph in memory is its box: a hundred thousand of them need no more room th
 """
 
 import inspect
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -22,10 +23,10 @@ from fergan.datasets import decoding
 from fergan.datasets.base import Photographs, UnreadablePhotograph
 from fergan.datasets.decoding import ReducedPhotograph
 from fergan.faces import FACE_SIZE, FaceSet
-from fergan.files import atomic_path, hash_array, hash_file, hash_parameters
+from fergan.files import atomic_path, hash_array, hash_file, hash_parameters, write_json
 from fergan.threads import available_threads, run_threads
 
-__all__ = ["CroppingAccount", "Detector", "crop_face", "crop_faces"]
+__all__ = ["Batch", "CroppingAccount", "Detector", "crop_batch", "crop_face", "crop_faces", "save_crops"]
 
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "detection_probability")
 
@@ -118,7 +119,7 @@ class _Outcomes:
 
 
 @dataclass
-class _Batch:
+class Batch:
     """The crops (n_rows, 64, 64, 3), boxes (n_rows, 6) and reasons (n_rows,), blank where readable, of some rows.
 
     Rows without a face have an empty crop.
@@ -163,7 +164,7 @@ def crop_faces(
         Draw a progress bar on standard error.
     work_folder : str or Path, optional
         Where each finished batch is kept: a rerun with the same photographs and parameters takes it from
-        there. The crops then stay on disk, memory-mapped; without it, they are in memory.
+        there, until `save_crops` removes it. The crops then stay on disk, memory-mapped; without it, they are in memory.
 
     Returns
     -------
@@ -195,7 +196,7 @@ def crop_faces(
         for rows in _batches(range(n_photographs), batch_size):
             batch = _load_batch(folder, rows)
             if batch is None:
-                batch = _crop_batch(_read(photographs, rows, least_side), detector, margin, align)
+                batch = crop_batch(photographs, rows, detector, margin, align)
                 _save_batch(folder, rows, batch)
             images[rows.start : rows.stop] = batch.crops
             outcomes.boxes[rows.start : rows.stop] = batch.boxes
@@ -209,6 +210,27 @@ def crop_faces(
     return FaceSet(photographs.name, images, _label(photographs.labels, outcomes, align)), _account(
         photographs.labels, outcomes
     )
+
+
+def save_crops(
+    folder: str | Path, faces: FaceSet, account: CroppingAccount, problems: Sequence[str], work_folder: str | Path
+) -> None:
+    """Save a face set and ``account.json``, then remove what `crop_faces` kept for being taken up again.
+
+    Parameters
+    ----------
+    folder : path
+        Where to.
+    faces, account
+        What `crop_faces` returned.
+    problems : sequence of str
+        What was found wrong while opening the photographs; written into the account.
+    work_folder : path
+        As for `crop_faces`. Removed with everything in it, also what other parameters left there, once all else is written.
+    """
+    faces.save(folder)
+    write_json(Path(folder) / "account.json", account.to_dict() | {"problems": list(problems)})
+    shutil.rmtree(work_folder, ignore_errors=True)  # what cannot be removed costs room, not a result
 
 
 def _batches(rows: Sequence[int], batch_size: int) -> Iterator[Sequence[int]]:
@@ -230,13 +252,12 @@ def _read(
     return [p if isinstance(p, UnreadablePhotograph) else ReducedPhotograph(p, p.shape[1::-1]) for p in read]
 
 
-def _crop_batch(
-    read: list[ReducedPhotograph | UnreadablePhotograph], detector: Detector, margin: float, align: bool
-) -> _Batch:
-    """Find and crop the face of each photograph."""
+def crop_batch(photographs: Photographs, rows: Sequence[int], detector: Detector, margin: float, align: bool) -> Batch:
+    """Read the photographs of these rows, find and crop the face of each; see `crop_faces`."""
+    read = _read(photographs, rows, _least_side(detector, margin))
     detections = iter(detector.detect([p.image for p in read if isinstance(p, ReducedPhotograph)]))
     found = [next(detections) if isinstance(p, ReducedPhotograph) else None for p in read]
-    batch = _Batch(
+    batch = Batch(
         crops=np.zeros((len(read), FACE_SIZE, FACE_SIZE, 3), np.uint8),
         boxes=np.full((len(read), 6), np.nan),
         reasons=["" if isinstance(p, ReducedPhotograph) else str(p) for p in read],
@@ -342,19 +363,19 @@ def _batch_file(folder: Path, rows: range) -> Path:
     return folder / f"batch-{rows.start:08d}.npz"
 
 
-def _save_batch(folder: Path | None, rows: range, batch: _Batch) -> None:
+def _save_batch(folder: Path | None, rows: range, batch: Batch) -> None:
     if folder is not None:
         with atomic_path(_batch_file(folder, rows)) as temporary:
             np.savez(temporary, crops=batch.crops, boxes=batch.boxes, reasons=np.array(batch.reasons, dtype=str))
 
 
-def _load_batch(folder: Path | None, rows: range) -> _Batch | None:
+def _load_batch(folder: Path | None, rows: range) -> Batch | None:
     """Return what an earlier run made of these rows, None where it did not come so far or the file is damaged."""
     if folder is None or not _batch_file(folder, rows).is_file():
         return None
     try:
         with np.load(_batch_file(folder, rows), allow_pickle=False) as saved:
-            batch = _Batch(saved["crops"], saved["boxes"], saved["reasons"].tolist())
+            batch = Batch(saved["crops"], saved["boxes"], saved["reasons"].tolist())
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     return batch if len(batch.crops) == len(batch.boxes) == len(batch.reasons) == len(rows) else None

@@ -14,6 +14,7 @@ __all__ = [
     "Generator",
     "count_parameters",
     "initialize_weights",
+    "to_device",
     "to_float",
     "to_uint8",
 ]
@@ -123,6 +124,11 @@ def initialize_weights(network: nn.Module, std: float = 0.02, seed: int = 0) -> 
 def count_parameters(network: nn.Module) -> int:
     """Return how many numbers of the network are learnt."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Send a tensor from the processor's memory; a GPU takes it from pinned memory, and the host does not wait."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

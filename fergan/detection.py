@@ -346,10 +346,31 @@ class MTCNNDetector(_Detector):
 DETECTORS = {detector.name: detector for detector in (ViolaJones, MTCNNDetector)}
 
 
-def make_detector(name: str, **parameters: Any) -> Detector:
-    """Return a detector by name, a key of `DETECTORS`; further parameters go to its class."""
+def make_detector(name: str, *, cascades: str = "frontal", **parameters: Any) -> Detector:
+    """Return a detector by name.
+
+    Parameters
+    ----------
+    name : str
+        A key of `DETECTORS`.
+    cascades : str
+        See `ViolaJones`; with any other detector only the default is allowed.
+    **parameters
+        Go to the detector's class.
+
+    Raises
+    ------
+    ValueError
+        There is no such detector, or a parameter is impossible.
+    """
     if name not in DETECTORS:
         raise ValueError(f"detector is {name!r}; expected one of {', '.join(DETECTORS)}")
+    if cascades not in CASCADES:
+        raise ValueError(f"cascades is {cascades!r}; expected one of {', '.join(CASCADES)}")
+    if name == ViolaJones.name:
+        parameters["cascades"] = cascades
+    elif cascades != "frontal":
+        raise ValueError(f"cascades is {cascades!r}, but detector {name} has none; take detector viola-jones, or leave it out")
     return DETECTORS[name](**parameters)
 
 

@@ -5,11 +5,10 @@ The run lands where the notebook looks for it, which then shows it instead of tr
 
 from pathlib import Path
 
-from tqdm import tqdm
-
 from fergan.faces import FaceSet
 from fergan.pages import pages_of
 from fergan.profiles import Profile, ProfileError
+from fergan.progress import training_progress
 from fergan.runs import Run, config_from_page
 from fergan.training import make_fabric, train
 
@@ -46,14 +45,7 @@ def train_model(profile: Profile, model: str, artifacts: Path, *, devices: int =
     faces = FaceSet.load(artifacts / "faces" / parameters["dataset"])
     fabric = make_fabric(config.precision, devices=devices, num_nodes=num_nodes)
     fabric.launch()
-    with tqdm(desc=f"training {model}", unit="step", disable=not fabric.is_global_zero) as bar:
-
-        def show(step: int, n_steps: int, losses: dict[str, float]) -> None:
-            bar.total = n_steps
-            rate = (bar.format_dict["rate"] or 0) * config.batch_size
-            bar.set_postfix(losses | {"images/s": round(rate)}, refresh=False)
-            bar.update(step - bar.n)
-
+    with training_progress(f"training {model}", config.batch_size, disable=not fabric.is_global_zero) as show:
         return train(
             faces.images, config, artifacts / "models" / model, n_threads=parameters["threads"],
             checkpoint_seconds=parameters["checkpoint_seconds"], fabric=fabric, progress=show,

@@ -12,6 +12,7 @@ from typing import Any
 
 from fergan.profiles import ActionUnitExperiment, EmotionExperiment, ModelProfile, Profile
 from fergan.runs import TrainConfig
+from fergan.threads import available_threads
 
 __all__ = ["CHAPTERS", "Page", "longest_training", "pages_of"]
 
@@ -26,6 +27,9 @@ CHAPTERS = {
     "06_quality": "Sample quality",
     "07_results": "Results",
 }
+
+#: So many photographs are cropped on several threads; fewer take minutes on one.
+LARGE_SET = 1000
 
 
 @dataclass(frozen=True)
@@ -144,15 +148,27 @@ def _data_pages(profile: Profile) -> list[Page]:
             dict(
                 dataset=name, source=dataset.source, folder=profile.dataset_folder(name), csv=dataset.csv,
                 variant=dataset.variant, n_faces=dataset.n_faces or 0, detector=dataset.detector,
-                choose=dataset.choose, align=dataset.align,
-                margin=float(dataset.margin), nominal_box=dataset.nominal_box,
+                choose=dataset.choose, min_face_fraction=float(dataset.min_face_fraction), cascades=dataset.cascades,
+                align=dataset.align, margin=float(dataset.margin), nominal_box=dataset.nominal_box,
             ),
-            stamp=_faces(name),
+            stamp=_faces(name), threads=_cropping_threads(profile, name),
         )
         for name, dataset in profile.datasets.items()
     ]
     names = ",".join(profile.datasets)
     return [_summary("01_data", "The faces of this book", pages, dataset="", datasets=names), *pages]
+
+
+def _cropping_threads(profile: Profile, name: str) -> int:
+    """Return the threads that read and crop a set: for many photographs all, but for those of the training beside them.
+
+    Rendered sets and small ones go side by side, which needs no waiting at the end of each batch. A page that waited for
+    every core would wait for the longest training, which begins as soon as its faces are there.
+    """
+    dataset = profile.datasets[name]
+    if dataset.source == "rendered" or (dataset.n_faces or LARGE_SET) < LARGE_SET:
+        return 1
+    return max(1, available_threads() - profile.training.threads)
 
 
 def _training_parameters(profile: Profile, dataset: str, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,8 +186,7 @@ def _dcgan_pages(profile: Profile) -> list[Page]:
 
     def page(name: str, title: str, dataset: str, changes: Mapping[str, Any]) -> Page:
         parameters = dict(model=name, dataset=dataset, **_training_parameters(profile, dataset, changes), **running)
-        inputs = (_faces(dataset), *([_model(dataset)] if name != dataset else []))
-        return Page("02_dcgan", name, title, parameters, inputs, stamp=_model(name), threads=training.threads)
+        return Page("02_dcgan", name, title, parameters, (_faces(dataset),), stamp=_model(name), threads=training.threads)
 
     pages = [page(name, f"A generator of {name}", name, {}) for name in _pretrained(profile)]
     pages += [

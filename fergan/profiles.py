@@ -68,6 +68,8 @@ class DatasetProfile(_Section):
     choose: Literal["center-weighted", "largest", "most-central", "surest"] = Field(
         "center-weighted", description="which of several faces"
     )
+    min_face_fraction: float = Field(0.2, gt=0, le=1, description="smallest face sought, fraction of the shorter side")
+    cascades: Literal["frontal", "frontal+profile"] = Field("frontal", description="what viola-jones looks for")
     align: bool = Field(False, description="rotate crops until the eyes are level; mtcnn only")
     margin: float = Field(0.1, ge=0, le=1, description="widening of the face box, fraction of its side")
     nominal_box: bool = Field(False, description="crop undetected faces at the median box of their view (fixed cameras)")
@@ -91,7 +93,6 @@ class TrainingProfile(_Section):
     average_decay: float | None = None
     label_noise: float | None = None
     discriminator_updates: int | None = None
-    noise_redrawn: str | None = None
     augment: str | None = None
     flip_probability: float | None = None
     precision: str | None = None
@@ -378,6 +379,10 @@ def _training_faults(profile: Profile) -> list[str]:
             faults.append(f"further_models.{name}.dataset is {model.dataset!r}, which is not among the datasets")
         if name in profile.datasets or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or name.startswith("summary"):
             faults.append(f"further_models.{name}: expected lower-case letters, digits and hyphens, and no dataset's name")
+        fixed = sorted({"preset", "seed"} & set(model.changes))
+        if fixed:
+            faults.append(f"further_models.{name}.changes.{fixed[0]}: that is the whole profile's; change another value")
+            continue
         try:
             make_config(profile.training.preset, **profile.training.changes() | model.changes)
         except ValueError as error:

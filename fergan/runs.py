@@ -23,7 +23,7 @@ TRAINING_VERSION = 2
 #: Training presets as data. A preset names what its source fixes; every field is one of `TrainConfig`, and those it does
 #: not name have that class's defaults.
 PRESETS: dict[str, dict[str, float | int | str]] = {
-    # Radford, Metz and Chintala (2015), section 4, at the paper's 300 epochs.
+    # Radford, Metz and Chintala (2015), section 4; the 300 epochs are those of the paper that this book reproduces.
     "radford2015": dict(
         width=64, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.5, beta2=0.999, weight_std=0.02, epochs=300,
     ),
@@ -33,10 +33,11 @@ PRESETS: dict[str, dict[str, float | int | str]] = {
     ),
     # The public MatConvNet implementation (github.com/sunghbae/dcgan-matconvnet) whose numbers match the paper's: a
     # generator twice as wide (1024-512-256-128 channels), labels of -1 and 1 blurred by noise, the discriminator updated
-    # on generated faces and then on real ones, the noise vectors drawn once an epoch.
+    # on generated faces and then on real ones. It draws its noise once an epoch, a vector for each face, which comes to the
+    # same as drawing it for each step.
     "matconvnet": dict(
         width=64, generator_width=128, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.5, beta2=0.999,
-        weight_std=0.02, epochs=300, label_noise=0.2, discriminator_updates=2, noise_redrawn="epoch",
+        weight_std=0.02, epochs=300, label_noise=0.2, discriminator_updates=2,
     ),
     # Small enough for two processor cores: a quarter of the arithmetic, smaller batches, larger steps, averaged samples.
     "demo": dict(
@@ -75,8 +76,6 @@ class TrainConfig:
         Standard deviation of what is added to the discriminator's labels of -1 and 1, afresh for each face.
     discriminator_updates : int
         1 updates the discriminator on real and generated faces together, 2 on generated and then on real ones.
-    noise_redrawn : str
-        ``"step"`` draws new noise vectors for each step, ``"epoch"`` for each epoch, whose steps then share them.
     augment : str
         Differentiable augmentation of all that the discriminator sees: ``"none"``, or keys of
         `fergan.augmentation.POLICIES` joined by commas.
@@ -101,13 +100,16 @@ class TrainConfig:
     average_decay: float = 0.0
     label_noise: float = 0.0
     discriminator_updates: int = 1
-    noise_redrawn: str = "step"
     augment: str = "none"
     flip_probability: float = 0.0
     precision: str = "auto"
     seed: int = 0
 
     def __post_init__(self):
+        for field in fields(self):
+            kind, value = type(field.default), getattr(self, field.name)
+            fits = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
+            self._check(field.name, fits, {int: "a whole number", float: "a number", str: "a word"}[kind])
         for name in ("width", "latent_dim", "batch_size", "epochs", "learning_rate", "weight_std"):
             self._check(name, getattr(self, name) > 0, "a number above 0")
         for name in ("beta1", "beta2", "average_decay"):
@@ -116,7 +118,6 @@ class TrainConfig:
         self._check("generator_width", self.generator_width >= 0, "a number above 0, or 0 for that of width")
         self._check("label_noise", self.label_noise >= 0, "0 or more")
         self._check("discriminator_updates", self.discriminator_updates in (1, 2), "1 or 2")
-        self._check("noise_redrawn", self.noise_redrawn in ("step", "epoch"), "'step' or 'epoch'")
         policies = self.augment.split(",")
         known = policies == ["none"] or (set(policies) <= set(_POLICIES) and len(set(policies)) == len(policies))
         self._check("augment", known, f"'none', or some of {', '.join(_POLICIES)} joined by commas")

@@ -12,41 +12,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.loggers import TensorBoardLogger
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from fergan.augmentation import augment, mirror
-from fergan.checkpoints import (
-    HISTORY_COLUMNS,
-    load_best,
-    load_state,
-    recalibrate_batch_norm,
-    remove_checkpoints,
-    save_best,
-    save_state,
-    save_weights,
-)
-from fergan.dcgan import to_float, to_uint8
-from fergan.files import write_array, write_json
+from fergan.checkpoints import remove_unfinished
+from fergan.dcgan import to_device, to_float
+from fergan.draws import Draws, steps_per_epoch
+from fergan.run_keeper import RunKeeper, alone, finish
 from fergan.runs import Run, TrainConfig, run_folder
 from fergan.training_state import TrainingState
 from fergan.watch import Watch
 
-__all__ = ["has_native_bfloat16", "make_fabric", "steps_per_epoch", "train", "train_step"]
+__all__ = ["has_native_bfloat16", "make_fabric", "train", "train_step"]
 
 # A run notes its precision itself; Fabric would say it on every page.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
-N_FILM_FACES = 16  # of each look, kept for the filmstrip
 SHOW_SECONDS = 0.5  # between reports of progress
 
 
@@ -84,60 +73,11 @@ def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1
     return Fabric(strategy=strategy, precision=words[precision], **options)
 
 
-def steps_per_epoch(n_faces: int, config: TrainConfig) -> int:
-    """Return the number of whole batches in one pass."""
-    if n_faces < config.batch_size:
-        raise ValueError(
-            f"training needs at least one batch of {config.batch_size} faces and the set has {n_faces}; "
-            "lower batch_size or give more faces"
-        )
-    return n_faces // config.batch_size
-
-
-class _Draws:
-    """What is random in each step, the same on every device; each process has its share of every batch."""
-
-    def __init__(self, n_faces: int, config: TrainConfig, fabric: Fabric):
-        if config.batch_size % fabric.world_size:
-            raise ValueError(f"batch_size is {config.batch_size}; expected a multiple of the {fabric.world_size} processes")
-        self._config, self._fabric, self._n_faces = config, fabric, n_faces
-        self._per_epoch = steps_per_epoch(n_faces, config)
-        self._share = slice(fabric.global_rank, None, fabric.world_size)
-        self._order = (-1, torch.empty(0))
-
-    def rows(self, step: int) -> Tensor:
-        """Return which faces this step sees: every epoch is one shuffled pass, its last short batch left out."""
-        epoch, batch = divmod(step, self._per_epoch)
-        if self._order[0] != epoch:
-            order = np.random.default_rng([self._config.seed, epoch]).permutation(self._n_faces)
-            self._order = epoch, torch.from_numpy(order).to(self._fabric.device)
-        size = self._config.batch_size
-        return self._order[1][batch * size : (batch + 1) * size][self._share]
-
-    def noise(self, step: int) -> Tensor:
-        """Return this step's noise vectors."""
-        stream = step if self._config.noise_redrawn == "step" else step - step % self._per_epoch
-        return self.fixed_noise(self._config.batch_size, stream)[self._share]
-
-    def fixed_noise(self, n: int, stream: int) -> Tensor:
-        """Return n noise vectors of a stream of their own; drawn on the processor, so that every device has the same."""
-        noise = torch.randn(n, self._config.latent_dim, generator=_random(self._config, stream))
-        return noise.to(self._fabric.device, non_blocking=True)
-
-    def other(self, step: int) -> torch.Generator:
-        """Return the source of this step's augmentation and label noise."""
-        return _random(self._config, (step + 1) * self._fabric.world_size + self._fabric.global_rank, offset=500_009)
-
-
-def _random(config: TrainConfig, stream: int, offset: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed((config.seed + offset) * 1_000_003 + stream)
-
-
 def _loss(logit: Tensor, label: float, label_noise: float = 0.0, random: torch.Generator | None = None) -> Tensor:
     """Mean of log(1 + exp(-label * logit)): for labels of -1 and 1 the cross-entropy, which noise blurs."""
     if not label_noise:
         return softplus(-label * logit).mean()
-    noise = torch.randn(logit.shape, generator=random).to(logit.device, non_blocking=True)
+    noise = to_device(torch.randn(logit.shape, generator=random), logit.device)
     return softplus(-(label + label_noise * noise) * logit).mean()
 
 
@@ -158,7 +98,8 @@ def train_step(state: TrainingState, real: Tensor, noise: Tensor, config: TrainC
     Returns
     -------
     Tensor of shape (4,)
-        ``loss_d, loss_g, score_real, score_generated``, the scores as probabilities of being real before the updates.
+        ``loss_d, loss_g, score_real, score_generated``, the scores as probabilities of being real, each before the
+        discriminator is updated on these faces.
     """
     generator, discriminator = state.generator, state.discriminator
     real = augment(mirror(real, config.flip_probability, random), config.augment, random)
@@ -190,7 +131,7 @@ def train_step(state: TrainingState, real: Tensor, noise: Tensor, config: TrainC
     scores = logit_real.sigmoid().mean(), logit_generated.sigmoid().mean()
     losses = torch.stack([loss_real + loss_generated, loss_g, *scores]).detach()
     if fabric.world_size > 1:
-        losses = _merge(state, losses, fabric)
+        losses = _merge(state, losses, fabric.world_size)
     state.move_average(config.average_decay)
     return losses
 
@@ -201,83 +142,16 @@ def _update(optimizer: torch.optim.Optimizer, loss: Tensor, fabric: Fabric) -> N
     optimizer.step()
 
 
-def _merge(state: TrainingState, losses: Tensor, fabric: Fabric) -> Tensor:
+def _merge(state: TrainingState, losses: Tensor, world_size: int) -> Tensor:
     """Average batch-norm statistics and losses over the processes, which saw different faces; one exchange for all."""
     parts = [losses, *state.statistics()]
-    merged = fabric.all_reduce(torch.cat([part.flatten() for part in parts]), reduce_op="mean")
+    merged = torch.cat([part.flatten() for part in parts])
+    torch.distributed.all_reduce(merged)  # Fabric's own waits for all processes first
+    merged /= world_size
     values = merged.split([part.numel() for part in parts])
     for part, value in zip(parts[1:], values[1:], strict=True):
         part.copy_(value.view_as(part))
     return values[0]
-
-
-class _Keeper:
-    """Keeps what a run has done: losses, looks at the samples, checkpoints, logs. Only the first process writes."""
-
-    def __init__(self, folder: Path, state: TrainingState, watch: Watch | None, draws: _Draws, n_steps: int, fabric: Fabric):
-        self._folder, self._state, self._watch, self._draws, self._fabric = folder, state, watch, draws, fabric
-        self._n_steps = n_steps
-        self._log = TensorBoardLogger(folder, name="tensorboard", version="") if fabric.is_global_zero else None
-        self._pending: list[Tensor] = []
-        self.history, self._seconds = load_state(folder, state)
-        self._start = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Training time so far, over all interrupted runs."""
-        return self._seconds + time.monotonic() - self._start
-
-    def add(self, losses: Tensor) -> None:
-        """Note the losses of one step where they are, without waiting for them."""
-        self._pending.append(losses)
-
-    def flush(self) -> None:
-        """Bring the losses of the last steps to the processor and stop where one is not finite."""
-        if not self._pending:
-            return
-        rows = torch.stack(self._pending).cpu().numpy()
-        first = self._state.step - len(rows)
-        bad = ~np.isfinite(rows[:, :2]).all(axis=1)
-        if bad.any():
-            raise FloatingPointError(
-                f"training loss is not finite at step {first + int(bad.argmax())} of {self._n_steps}; "
-                "the checkpoint before it is kept; lower learning_rate and run again"
-            )
-        self.history.extend((first + i, *row) for i, row in enumerate(rows.tolist()))
-        self._pending.clear()
-        if self._log is not None:
-            self._log.log_metrics(dict(zip(HISTORY_COLUMNS[1:], rows.mean(0).tolist(), strict=True)), self._state.step)
-
-    def checkpoint(self) -> None:
-        """Save the state after the last whole step."""
-        self.flush()
-        if self._fabric.is_global_zero:
-            save_state(self._folder, self._state, self.history, self.seconds)
-
-    def look(self) -> None:
-        """Measure what the averaged generator makes of the same noise, keep a few of its faces, and the best weights."""
-        self.flush()
-        if self._watch is None:
-            return
-        state = self._state
-        samples = _draw_samples(state, self._draws.fixed_noise(self._watch.n_samples, stream=-1))
-        write_array(self._folder / "filmstrip" / f"step-{state.step:07d}.npy", samples[:N_FILM_FACES])
-        last = max((look.step for look in self._watch.looks if look.step < state.step), default=0)
-        found = self._watch.look(state.step, samples, np.array(self.history[last:]).reshape(-1, 5)[:, 3:])
-        if found is self._watch.best:
-            save_best(self._folder, state, found.frechet)
-        self._log.log_metrics({"frechet_hog": found.frechet, "diversity_ratio": found.diversity_ratio}, state.step)
-        self._log.save()
-
-
-@torch.no_grad()
-def _draw_samples(state: TrainingState, noise: Tensor) -> np.ndarray:
-    state.average.train()  # batch statistics: the running ones lag behind the weights early on
-    saved = {name: buffer.clone() for name, buffer in state.average.named_buffers()}
-    images = state.average(noise)
-    for name, buffer in state.average.named_buffers():
-        buffer.copy_(saved[name])
-    return to_uint8(images)
 
 
 def train(
@@ -325,22 +199,32 @@ def train(
     fabric = fabric or make_fabric(config.precision)
     with fabric.rank_zero_first():
         folder = run_folder(models, images, config)
-    if (folder / "finished.json").is_file():
-        return Run.load(folder)
-    torch.set_num_threads(n_threads)
+    with alone(folder, fabric):
+        if not (folder / "finished.json").is_file():
+            torch.set_num_threads(n_threads)
+            _train(folder, images, config, fabric, n_steps, n_threads, checkpoint_seconds, n_looks, progress)
+        fabric.barrier()
+    return Run.load(folder)
+
+
+def _train(
+    folder: Path, images: np.ndarray, config: TrainConfig, fabric: Fabric, n_steps: int, n_threads: int,
+    checkpoint_seconds: float, n_looks: int, progress: Callable[[int, int, dict[str, float]], None] | None,
+) -> None:
+    """Bring a run to its end, from wherever it is."""
+    if fabric.is_global_zero:
+        remove_unfinished(folder)
     state = TrainingState(config, fabric)
-    draws = _Draws(len(images), config, fabric)
+    draws = Draws(len(images), config, fabric)
     watch = Watch(folder, images, n_steps, config.seed) if fabric.is_global_zero else None
-    keeper = _Keeper(folder, state, watch, draws, n_steps, fabric)
+    keeper = RunKeeper(folder, state, watch, draws, n_steps, fabric, n_threads)
+    _check_same_step(state, folder, fabric)
     data = torch.from_numpy(np.array(images)).to(fabric.device)  # a copy: the faces on disk are read-only
     look_steps = set(np.linspace(0, n_steps, n_looks).round().astype(int).tolist())
 
     saved = shown = time.monotonic()
     with _interrupts_noted() as interrupted:
-        while state.step < n_steps:
-            if interrupted:
-                keeper.checkpoint()
-                raise KeyboardInterrupt
+        while state.step < n_steps and not _agreed_to_stop(bool(interrupted), state.step, fabric):
             if state.step in look_steps:
                 keeper.look()
             real = to_float(data[draws.rows(state.step)])
@@ -355,32 +239,31 @@ def train(
                 if progress is not None:
                     progress(state.step, n_steps, dict(loss_d=keeper.history[-1][1], loss_g=keeper.history[-1][2]))
                 shown = now
-    keeper.checkpoint()
+        keeper.checkpoint()
+        if interrupted or state.step < n_steps:
+            raise KeyboardInterrupt
     keeper.look()
     if fabric.is_global_zero:
-        _finish(folder, state, watch, draws, n_threads=n_threads, n_faces=len(images), seconds=keeper.seconds, fabric=fabric)
-    fabric.barrier()
-    return Run.load(folder)
+        finish(folder, state, watch, draws, keeper, len(images))
 
 
-def _finish(folder: Path, state: TrainingState, watch: Watch, draws: _Draws, *, n_threads: int, n_faces: int,
-            seconds: float, fabric: Fabric) -> None:
-    """Save the last weights, and the best where they are others; note how it went; drop what only resuming needs."""
-    batches = [draws.fixed_noise(256, -2 - i) for i in range(8)]
-    recalibrate_batch_norm(state.average, batches)
-    weights = save_weights(folder, state.average, state.discriminator.module)
-    if watch.best.step != state.step:
-        load_best(folder, state)
-        recalibrate_batch_norm(state.average, batches)
-        save_weights(folder / "best", state.average, state.discriminator.module)
-    note = dict(
-        steps=state.step, n_faces=n_faces, seconds=seconds, device=str(fabric.device), processes=fabric.world_size,
-        precision="bfloat16" if "bf16" in fabric.strategy.precision.precision else "float32", threads=n_threads,
-        torch=metadata.version("torch"), weights=weights, best_step=watch.best.step, best_frechet=watch.best.frechet,
-        frechet=watch.looks[-1].frechet, alarms=[{"step": look.step, "reason": look.alarm} for look in watch.alarms],
-    )
-    write_json(folder / "finished.json", note)
-    remove_checkpoints(folder)
+def _agreed_to_stop(interrupted: bool, step: int, fabric: Fabric) -> bool:
+    """Say whether to stop before this step; several processes ask one another now and then, and stop at the same step."""
+    if fabric.world_size == 1:
+        return interrupted
+    if step % 20:
+        return False
+    asked = torch.tensor(float(interrupted), device=fabric.device)
+    torch.distributed.all_reduce(asked)
+    return bool(asked > 0)
+
+
+def _check_same_step(state: TrainingState, folder: Path, fabric: Fabric) -> None:
+    """Refuse to go on from different checkpoints, before processes wait for one another for ever."""
+    if fabric.world_size > 1:
+        steps = fabric.all_gather(torch.tensor(state.step, device=fabric.device)).tolist()
+        if len(set(steps)) > 1:
+            raise ValueError(f"processes found checkpoints of steps {steps} in {folder}; all machines must share it")
 
 
 @contextmanager

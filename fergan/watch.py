@@ -15,7 +15,7 @@ from fergan.files import atomic_path
 from fergan.quality.diversity import mean_pairwise_distance
 from fergan.quality.frechet import frechet_distance
 
-__all__ = ["CERTAINTY", "COLLAPSE_RATIO", "Look", "Watch"]
+__all__ = ["CERTAINTY", "COLLAPSE_RATIO", "N_WATCHED", "Look", "Watch"]
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,9 @@ COLLAPSE_RATIO = 0.5
 
 #: A discriminator that gives real faces more than this, and generated ones less than the rest, has nothing to teach.
 CERTAINTY = 0.99
+
+#: Samples and real faces that are compared at each look, or fewer where there are fewer faces.
+N_WATCHED = 192
 
 #: The first part of training, in which samples are all alike because nothing is learnt yet.
 WARM_UP = 0.2
@@ -73,7 +76,7 @@ class Watch:
         Samples and real faces compared, fewer where there are fewer faces.
     """
 
-    def __init__(self, folder: Path, images: np.ndarray, n_steps: int, seed: int, n_samples: int = 192):
+    def __init__(self, folder: Path, images: np.ndarray, n_steps: int, seed: int, n_samples: int = N_WATCHED):
         self._path = folder / "watched.parquet"
         self._n_steps = n_steps
         self.n_samples = min(n_samples, len(images))
@@ -81,7 +84,15 @@ class Watch:
         real = np.array(images[rows])
         self._hog = HOGFeatures().transform(real)
         self._diversity = mean_pairwise_distance(real)
-        self.looks = [Look(**row) for row in pd.read_parquet(self._path).to_dict("records")] if self._path.is_file() else []
+        self.looks = self._earlier_looks()
+
+    def _earlier_looks(self) -> list[Look]:
+        if not self._path.is_file():
+            return []
+        try:
+            return [Look(**row) for row in pd.read_parquet(self._path).to_dict("records")]
+        except (ValueError, TypeError, OSError) as error:
+            raise ValueError(f"{self._path} cannot be read ({error}); delete its folder to train this run again") from error
 
     @property
     def best(self) -> Look | None:

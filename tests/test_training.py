@@ -1,6 +1,7 @@
 """Training: killed and resumed equals uninterrupted, bit for bit; wrong input is refused before it starts."""
 
 import dataclasses
+import fcntl
 import os
 import shutil
 import signal
@@ -40,6 +41,7 @@ def weights(run):
 
 
 def assert_equal_runs(first, second, filmstrip=True):
+    assert first.finished["best_step"] == second.finished["best_step"] or not filmstrip
     for key, value in weights(first).items():
         assert torch.equal(value, weights(second)[key]), key
     pd.testing.assert_frame_equal(first.history, second.history)
@@ -55,7 +57,7 @@ def test_a_run_leaves_weights_history_and_filmstrip(finished):
     steps, frames = finished.filmstrip()
     assert steps[0] == 0 and steps[-1] == 15 and frames.shape[1:] == (16, 64, 64, 3)
     assert not (finished.folder / "checkpoint.safetensors").exists()
-    assert {path.suffix for path in finished.folder.iterdir() if path.is_file()} == {".json", ".parquet", ".safetensors"}
+    assert {path.suffix for path in finished.folder.iterdir() if path.is_file()} == {"", ".json", ".parquet", ".safetensors"}  # and the lock
 
 
 def test_every_interruption_ends_bit_identical(tmp_path, finished, monkeypatch):
@@ -88,6 +90,7 @@ def test_killed_with_sigkill_and_rerun_ends_bit_identical(tmp_path, finished):
         "train(images, config, sys.argv[1], checkpoint_seconds=0)\n"
     )
     folder = run_folder(tmp_path, faces(), CONFIG)
+    delays, kills = np.random.default_rng(int(time.time())), 0
     for _ in range(4):
         process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stderr=subprocess.PIPE)
         deadline = time.monotonic() + 60
@@ -95,14 +98,19 @@ def test_killed_with_sigkill_and_rerun_ends_bit_identical(tmp_path, finished):
         while process.poll() is None and time.monotonic() < deadline:
             path = folder / "checkpoint.safetensors"
             if path.exists() and path.stat().st_mtime_ns != seen:
-                os.kill(process.pid, signal.SIGKILL)  # a little after some checkpoint, at no particular place
+                time.sleep(delays.uniform(0, 0.1))  # a little after some checkpoint, at no particular place
+                os.kill(process.pid, signal.SIGKILL)
                 break
             time.sleep(0.001)
         code = process.wait(timeout=60)
         if code == 0:
             break
         assert code == -signal.SIGKILL, process.stderr.read().decode()
-    assert_equal_runs(train(faces(), CONFIG, tmp_path), finished)
+        kills += 1
+    run = train(faces(), CONFIG, tmp_path)
+    assert_equal_runs(run, finished)
+    assert kills and run.finished["parts"][-1]["from_step"] > 0  # it did go on, and not begin again
+    assert not list(folder.glob(".*.safetensors"))
 
 
 def test_an_edited_parameter_trains_beside_the_old_run(tmp_path, finished):
@@ -147,6 +155,10 @@ def test_bad_parameters_are_refused_before_training(tmp_path):
         make_config("demo", learn_rate=1e-3)
     with pytest.raises(ValueError, match="learning_rate is -1"):
         make_config("demo", learning_rate=-1)
+    with pytest.raises(ValueError, match="epochs is 2.5; expected a whole number"):
+        make_config("demo", epochs=2.5)
+    with pytest.raises(ValueError, match="augment is 3; expected a word"):
+        make_config("demo", augment=3)
     with pytest.raises(ValueError, match="unknown training preset"):
         make_config("best")
     with pytest.raises(FileNotFoundError, match="no finished training run"):
@@ -157,7 +169,7 @@ def test_bad_parameters_are_refused_before_training(tmp_path):
 def test_a_network_learns_a_constant_image(tmp_path):
     """Faces that are all one colour: after a short training the samples have nearly that colour."""
     images = np.broadcast_to(np.array([200, 40, 90], np.uint8), (32, 64, 64, 3)).copy()
-    config = make_config("demo", width=8, latent_dim=4, batch_size=16, epochs=75, learning_rate=2e-3)
+    config = make_config("demo", width=8, latent_dim=4, batch_size=16, epochs=110, learning_rate=2e-3)
     run = train(images, config, tmp_path)
     mean = sample(run, 32).mean(axis=(0, 1, 2))
     assert np.abs(mean - [200, 40, 90]).max() < 40  # an untrained generator's mean is grey, 127
@@ -174,7 +186,7 @@ def test_a_run_lists_all_that_it_changes():
 def test_presets_are_their_sources():
     paper, reference = make_config("paper"), make_config("matconvnet")
     assert differences(paper) == {"beta1": (0.9, 0.5)}
-    assert set(differences(reference)) == {"generator_width", "label_noise", "discriminator_updates", "noise_redrawn"}
+    assert set(differences(reference)) == {"generator_width", "label_noise", "discriminator_updates"}
     channels = [block[0].out_channels for block in Generator(100, reference.generator_width).blocks]
     assert channels == [512, 256, 128]  # after the 1024 of the projection
 
@@ -187,7 +199,7 @@ def test_a_page_leaves_values_to_the_preset():
 
 
 @pytest.mark.parametrize("changes", [
-    dict(label_noise=0.2, discriminator_updates=2, noise_redrawn="epoch", generator_width=8),
+    dict(label_noise=0.2, discriminator_updates=2, generator_width=8),
     dict(augment="color,translation,cutout", flip_probability=0.5, precision="float32"),
 ], ids=["matconvnet", "augmented"])
 def test_every_way_of_training_resumes_bit_identical(tmp_path, monkeypatch, changes):
@@ -266,6 +278,84 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, half_done):
         train(faces(), other, tmp_path)
 
 
+def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
+    """The loss of the last step is finite, but its update is not."""
+    from fergan import training
+
+    step_of = training.train_step
+
+    def broken_step(state, *rest):
+        losses = step_of(state, *rest)
+        if state.step == 14:
+            state.generator.module.to_image.bias.data.fill_(float("nan"))
+        return losses
+
+    monkeypatch.setattr(training, "train_step", broken_step)
+    with pytest.raises(FloatingPointError, match="generator.to_image.bias is not finite after step 15"):
+        train(faces(), CONFIG, tmp_path, checkpoint_seconds=1e9)
+    assert not (run_folder(tmp_path, faces(), CONFIG) / "finished.json").exists()
+
+
+def test_an_interrupt_in_the_last_step_is_not_lost(tmp_path, monkeypatch, finished):
+    from fergan import training
+
+    step_of = training.train_step
+
+    def interrupted_step(state, *rest):
+        if state.step == 14:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step_of(state, *rest)
+
+    monkeypatch.setattr(training, "train_step", interrupted_step)
+    with pytest.raises(KeyboardInterrupt):
+        train(faces(), CONFIG, tmp_path, checkpoint_seconds=1e9)
+    assert_equal_runs(train(faces(), CONFIG, tmp_path), finished)
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
+    folder = run_folder(tmp_path, faces(), CONFIG)
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(OSError, match="is being trained by another process"):
+            train(faces(), CONFIG, tmp_path)
+
+
+@pytest.mark.parametrize(("damage", "message"), [
+    (lambda path: path.write_bytes(b"PAR1"), "history.parquet cannot be read"),
+    (lambda path: pd.read_parquet(path).head(3).to_parquet(path), "ends at step 3, before its checkpoint"),
+])
+def test_a_damaged_history_is_named(tmp_path, half_done, damage, message):
+    shutil.copytree(half_done, tmp_path / half_done.name)
+    damage(tmp_path / half_done.name / "history.parquet")
+    with pytest.raises(ValueError, match=message):
+        train(faces(), CONFIG, tmp_path)
+
+
+def test_another_machine_is_warned_of(tmp_path, half_done, caplog):
+    shutil.copytree(half_done, tmp_path / half_done.name)
+    run = train(faces(), CONFIG, tmp_path, n_threads=2)
+    assert "other rounding than before (threads 1 to 2)" in caplog.text
+    assert [part["threads"] for part in run.finished["parts"]] == [1, 2]
+
+
+def test_the_discriminator_sees_every_face_augmented_afresh(monkeypatch):
+    from fergan import training
+
+    seen = []
+
+    def noted(images, policy, random):
+        seen.append((images, random.get_state()))
+        return images
+
+    monkeypatch.setattr(training, "augment", noted)
+    fabric = make_fabric("float32", accelerator="cpu")
+    real = torch.rand(8, 3, 64, 64)
+    config = make_config("demo", width=4, latent_dim=8, batch_size=8, augment="cutout")
+    train_step(TrainingState(config, fabric), real, torch.randn(8, 8), config, fabric, torch.Generator())
+    assert len(seen) == 3 and torch.equal(seen[0][0], real)  # real faces, those shown, and those that teach the generator
+    assert torch.equal(seen[1][0], seen[2][0]) and not seen[1][0].requires_grad and seen[2][0].requires_grad
+
+
 def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, half_done):
     """The process may write no file larger than a few kB, which fails as a full disk does."""
     shutil.copytree(half_done, tmp_path / half_done.name)
@@ -283,7 +373,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, half_done):
     ran = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 1 and "cannot be written" in ran.stderr and "kept" in ran.stderr.splitlines()[-1], ran.stderr
     assert (tmp_path / half_done.name / "checkpoint.safetensors").read_bytes() == before
-    assert not list((tmp_path / half_done.name).glob(".*"))  # nor half a file left behind
+    assert not list((tmp_path / half_done.name).glob(".*.*"))  # nor half a file left behind
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
@@ -318,7 +408,7 @@ def test_the_best_weights_are_kept_beside_the_last(tmp_path, monkeypatch):
     short = train(faces(), shorter, tmp_path / "short", n_looks=2)
     assert all(torch.equal(value, best[key]) for key, value in load_discriminator(short).state_dict().items())
     assert np.array_equal(sample(run, 4, best=True), sample(short, 4)) and not np.array_equal(sample(run, 4), sample(short, 4))
-    assert not (run.folder / "best.safetensors").exists()
+    assert not list(run.folder.glob("best-*.safetensors"))
 
 
 def test_tensorboard_logs_can_be_read(finished):
