@@ -509,3 +509,25 @@ def test_precision_follows_what_the_processor_can_do(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     assert make_fabric("auto", accelerator="cpu").strategy.precision.precision == "bf16-mixed"
     assert make_fabric("float32", accelerator="cpu").strategy.precision.precision == "32-true"
+
+
+def test_a_resumed_bar_counts_only_its_own_steps(monkeypatch):
+    from tqdm import tqdm
+
+    from fergan import progress
+
+    bars = []
+
+    class Noted(tqdm):
+        def __init__(self, **options):
+            bars.append(self)
+            super().__init__(**options, file=open(os.devnull, "w"))  # noqa: SIM115
+
+    monkeypatch.setattr(progress, "tqdm", Noted)
+    with progress.training_progress("x", batch_size=4) as show:
+        show(900, 1000, {"loss_d": 1.0})
+        time.sleep(0.05)
+        show(905, 1000, {"loss_d": 1.0})
+        (bar,) = bars
+        assert (bar.n, bar.total, bar.initial) == (905, 1000, 900)
+        assert bar.format_dict["rate"] is None or bar.format_dict["rate"] < 150

@@ -4,7 +4,7 @@ import torch
 
 from fergan.rendered.geometry import FaceCurves
 
-BOX_TOP, BOX_BACK = 5.2, -0.5  # cm: the box takes the lower forehead, and the cheeks up to the ears
+BOX_TOP, BOX_BACK = 6.4, -0.5  # cm: the box takes the forehead nearly to the hair, and the cheeks up to the ears
 
 NEIGHBOURHOOD = 0.25  # cm: a landmark's depth is the mean of what lies so near, little more than the grid's step
 
