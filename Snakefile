@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fergan.datasets import open_photographs, state_of
 from fergan.notebooks import imported_modules
-from fergan.pages import pages_of
+from fergan.pages import cropping_threads, pages_of
 from fergan.profiles import load_profile
 
 PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml", data=str(config.get("data", "")))
@@ -77,8 +77,7 @@ rule data:
     input: code=code("01_data"), stages=stages("01_data")
     output: page=f"{HOME}/pages/01_data/{{page}}.ipynb", stamp=f"{HOME}/faces/{{page}}/faceset.json"
     params: words=page_words("01_data"), photographs=lambda wildcards: PHOTOGRAPHS.get(wildcards.page, "rendered")
-    # Never all cores of a smaller workflow either: see fergan.pages._cropping_threads.
-    threads: lambda wildcards: max(1, min(PAGES["01_data", wildcards.page].threads, workflow.cores - PROFILE.training.threads))
+    threads: lambda wildcards: cropping_threads(PROFILE, wildcards.page, workflow.cores)
     priority: 20 if PHOTOGRAPHS else 0  # a page of many threads must not wait until trainings leave them free
     shell: RUN
 

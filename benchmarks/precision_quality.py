@@ -44,6 +44,7 @@ def main():
             for precision, found in distances.items():
                 config = make_config("demo", batch_size=32, epochs=arguments.epochs, seed=seed, precision=precision)
                 run = train(faces, config, models, n_threads=arguments.threads)
+                n_steps = run.finished["steps"]
                 features = HOGFeatures().transform(sample(run, arguments.samples, seed=seed))
                 found.append(frechet_distance(features, real))
             print(f"seed {seed}: bfloat16 {distances['bf16'][-1]:.3f}, float32 {distances['float32'][-1]:.3f}", flush=True)
@@ -51,7 +52,7 @@ def main():
     half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
     mean = differences.mean()
     print(
-        f"Frechet distance (HOG) in bfloat16 minus that in float32, {run.finished['steps']} steps, n = {arguments.samples}, "
+        f"Frechet distance (HOG) in bfloat16 minus that in float32, {n_steps} steps, n = {arguments.samples}, "
         f"{len(differences)} seeds: {mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}]"
     )
 

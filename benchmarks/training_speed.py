@@ -25,7 +25,7 @@ def plain_step(networks, optimizers, images, config):
     """One step as a tutorial writes it."""
     generator, discriminator = networks
     device = next(generator.parameters()).device
-    real = torch.stack([torch.from_numpy(image).permute(2, 0, 1).float() / 127.5 - 1 for image in images]).to(device)
+    real = (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous().to(device)
     loss = nn.BCEWithLogitsLoss()
     ones, zeros = torch.ones(len(real), device=device), torch.zeros(len(real), device=device)
     generated = generator(torch.randn(len(real), config.latent_dim, device=device))

@@ -23,7 +23,11 @@ sys.modules.setdefault("rfc3987_syntax", None)
 @contextmanager
 def _locked(path: Path, kind: int, refusal: str) -> Iterator[None]:
     """Hold a lock on a file, shared or exclusive, or leave with `refusal` where another process is in the way."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        sys.exit(f"{path} may not be written ({(error.strerror or str(error)).lower()}); the results of a run go there")
     with open(path, "w") as file:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -122,8 +126,13 @@ def check_data(arguments: argparse.Namespace) -> None:
     profile = _profile(arguments)
     checked = check(profile)
     path = ROOT / "artifacts" / profile.name / "check-data.json"
-    checked.save(path)
-    _say(*checked.lines(), f"the same as JSON: {path}")
+    _say(*checked.lines())
+    try:
+        checked.save(path)
+    except OSError as error:
+        _say(f"{path} may not be written ({(error.strerror or str(error)).lower()}), so that this report is not kept")
+    else:
+        _say(f"the same as JSON: {path}")
     sys.exit(1 if checked.faults else 0)
 
 

@@ -157,7 +157,7 @@ class ViolaJones(_Detector):
     def __init__(
         self,
         cascades: str = "frontal",
-        face_pixels: int = 44,
+        face_pixels: int = 36,
         min_face_fraction: float = 0.2,
         scale: float = 1.1,
         min_neighbors: int = 3,
@@ -370,7 +370,7 @@ def make_detector(name: str, *, cascades: str = "frontal", **parameters: Any) ->
     if name == ViolaJones.name:
         parameters["cascades"] = cascades
     elif cascades != "frontal":
-        raise ValueError(f"cascades is {cascades!r}, but detector {name} has none; take detector viola-jones, or leave it out")
+        raise ValueError(f"cascades is {cascades!r}, but detector {name} has none; take viola-jones, or leave it out")
     return DETECTORS[name](**parameters)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fergan.facs import ACTION_UNITS
-from fergan.pages import Page, pages_of
+from fergan.pages import Page, cropping_threads, pages_of
 from fergan.profiles import Profile
 from fergan.runs import TrainConfig, config_from_page
 from fergan.threads import available_threads
@@ -92,18 +92,26 @@ def estimate(profile: Profile, home: Path, n_photographs: Mapping[str, int], n_c
              for notebook in ("01_data", "02_dcgan", "03_features", "04_emotions", "05_action_units")}
     stages = []
 
+    def side_by_side(n_threads: int) -> int:
+        return max(1, n_cores // n_threads)
+
     def add(stage: str, amount: str, probe: Callable[[], list[float]], n_threads: int, on_gpu: bool = False) -> None:
         with _threads(n_threads):
             seconds = probe()
-        side_by_side = 1 if on_gpu else max(1, n_cores // n_threads)
-        stages.append(StageEstimate(stage, amount, max(*seconds, sum(seconds) / side_by_side), max(seconds)))
+        together = sum(seconds) / (1 if on_gpu else side_by_side(n_threads))
+        stages.append(StageEstimate(stage, amount, max(*seconds, together), max(seconds)))
 
     def threads(notebook: str) -> int:
         return pages[notebook][0].threads
 
     if names := [page.name for page in pages["01_data"]]:
-        add("faces", f"{sum(map(n, names)):,} photographs",
-            lambda: [n(name) * _photograph_seconds(profile, name) for name in names], threads("01_data"))
+        page_threads = [cropping_threads(profile, name, n_cores) for name in names]
+        seconds = []
+        for name, n_threads in zip(names, page_threads, strict=True):
+            with _threads(n_threads):
+                seconds.append(n(name) * _photograph_seconds(profile, name))
+        together = sum(time / side_by_side(n_threads) for time, n_threads in zip(seconds, page_threads, strict=True))
+        stages.append(StageEstimate("faces", f"{sum(map(n, names)):,} photographs", max(*seconds, together), max(seconds)))
     if models := {page.name: _config(page) for page in pages["02_dcgan"]}:
         faces = {page.name: n(page.parameters["dataset"]) for page in pages["02_dcgan"]}
         steps = {name: max(1, faces[name] // config.batch_size) * config.epochs for name, config in models.items()}

@@ -14,7 +14,7 @@ from fergan.profiles import ActionUnitExperiment, EmotionExperiment, ModelProfil
 from fergan.runs import TrainConfig
 from fergan.threads import available_threads
 
-__all__ = ["CHAPTERS", "Page", "longest_training", "pages_of"]
+__all__ = ["CHAPTERS", "Page", "cropping_threads", "longest_training", "pages_of"]
 
 #: Notebook -> heading of its part of the book.
 CHAPTERS = {
@@ -151,7 +151,7 @@ def _data_pages(profile: Profile) -> list[Page]:
                 choose=dataset.choose, min_face_fraction=float(dataset.min_face_fraction), cascades=dataset.cascades,
                 align=dataset.align, margin=float(dataset.margin), nominal_box=dataset.nominal_box,
             ),
-            stamp=_faces(name), threads=_cropping_threads(profile, name),
+            stamp=_faces(name), threads=cropping_threads(profile, name, available_threads()),
         )
         for name, dataset in profile.datasets.items()
     ]
@@ -159,16 +159,16 @@ def _data_pages(profile: Profile) -> list[Page]:
     return [_summary("01_data", "The faces of this book", pages, dataset="", datasets=names), *pages]
 
 
-def _cropping_threads(profile: Profile, name: str) -> int:
-    """Return the threads that read and crop a set: for many photographs all, but for those of the training beside them.
+def cropping_threads(profile: Profile, name: str, n_cores: int) -> int:
+    """Return how many of a workflow's cores read and crop a set: for many photographs all that no training may hold.
 
-    Rendered sets and small ones go side by side, which needs no waiting at the end of each batch. A page that waited for
-    every core would wait for the longest training, which begins as soon as its faces are there.
+    Rendered sets and small ones go side by side, which needs no waiting at the end of each batch. The longest training
+    begins as soon as its faces are there: a page that needed its cores too would wait for its end.
     """
     dataset = profile.datasets[name]
     if dataset.source == "rendered" or (dataset.n_faces or LARGE_SET) < LARGE_SET:
         return 1
-    return max(1, available_threads() - profile.training.threads)
+    return n_cores if len(profile.datasets) == 1 else max(1, n_cores - profile.training.threads)
 
 
 def _training_parameters(profile: Profile, dataset: str, changes: Mapping[str, Any]) -> dict[str, Any]:

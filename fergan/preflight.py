@@ -13,6 +13,7 @@ import pandas as pd
 
 from fergan.datasets import open_photographs
 from fergan.datasets.base import Photographs
+from fergan.datasets.manifest import has_manifest
 from fergan.datasets.verification import DataReport, verify
 from fergan.faces import subjects_of
 from fergan.facs import ACTION_UNITS
@@ -81,14 +82,30 @@ def check_data(profile: Profile) -> DataCheck:
             continue
         try:
             opened = _open(profile, name, None)
-            reports[name] = verify(opened, dataset.source, dataset.variant)
+            reports[name] = verify(opened, dataset.source, dataset.variant, _labels_used(profile, name))
             labels[name] = opened.labels if dataset.n_faces is None else _open(profile, name, dataset.n_faces).labels
-        except (ValueError, FileNotFoundError) as error:
-            faults.append(f"datasets.{name}: {error}")
+        except (ValueError, OSError) as error:
+            faults.append(_with_way_out(profile, name, str(error)))
         else:
-            faults += [f"datasets.{name}: {fault}" for fault in reports[name].faults]
+            faults += [_with_way_out(profile, name, fault) for fault in reports[name].faults]
     faults += [*_emotion_faults(profile, labels), *_au_faults(profile, labels), *_people_faults(profile, labels)]
     return DataCheck(profile.name, profile.absences, reports, {name: len(table) for name, table in labels.items()}, faults)
+
+
+def _labels_used(profile: Profile, name: str) -> set[str]:
+    """Return which kinds of labels of a set some experiment depends on."""
+    used = {"emotions"} if any(experiment.target == name for experiment in profile.emotion_experiments) else set()
+    if any(name in (experiment.train, experiment.test) for experiment in profile.au_experiments):
+        used.add("emotions" if profile.datasets[name].relabel else "Action Units")
+    return used
+
+
+def _with_way_out(profile: Profile, name: str, fault: str) -> str:
+    """Return a fault of a set, and what may be done about it where the profile can do without the set."""
+    without = profile.without(name)
+    way_out = f"complete it, or move the folder away: the set is then {without}" if without else ""
+    between = "\n" if "\n" in fault else "; "  # a fault that ends with the tree that is expected
+    return f"datasets.{name}: {fault}{between}{way_out}" if way_out else f"datasets.{name}: {fault}"
 
 
 def _open(profile: Profile, name: str, n_faces: int | None) -> Photographs:
@@ -110,7 +127,11 @@ def check_plan(profile: Profile) -> DataCheck:
     """
     found = check_data(profile)
     if found.faults:
-        raise ProfileError("\n".join(f"profiles/{profile.name}.yaml: {fault}" for fault in found.faults))
+        data = f" DATA={profile.data}" if profile.data else ""
+        raise ProfileError("\n".join([
+            *(f"profiles/{profile.name}.yaml: {fault}" for fault in found.faults),
+            f"The whole report: PROFILE={profile.name}{data} make check-data",
+        ]))
     return found
 
 
@@ -122,7 +143,8 @@ def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterat
         known = table[table["emotion"].notna()].reset_index(drop=True)
         where = f"emotion experiment {experiment.experiment} on {experiment.target}"
         if known.empty:
-            yield f"{where}: no photograph has an emotion; add a column 'emotion' or take the experiment out"
+            add = "add a column 'emotion'" if _has_own_table(profile, experiment.target) else "look at its labels"
+            yield f"{where}: no photograph has an emotion; {add} or take the experiment out"
             continue
         y, n_folds = known["emotion"].to_numpy(str), profile.search.n_folds
         yield from _fold_faults(where, random_folds, y, n_folds, profile.seed)
@@ -135,8 +157,18 @@ def _au_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[st
             name = getattr(experiment, role)
             if name in labels and not profile.datasets[name].relabel and not _varying(labels[name]):
                 where = f"Action Unit experiment {experiment.experiment}, {role} set {name}"
-                yield (f"{where}: no Action Unit is coded both present and absent; add columns such as AU12 or smile, "
-                       "set relabel, or take the experiment out")
+                add = "look at its labels, set relabel"
+                if _has_own_table(profile, name):
+                    add = "add columns such as AU12 or smile, set relabel"
+                elif profile.datasets[name].source == "enhanced-ck":
+                    add = f"add columns such as AU12 to {profile.datasets[name].csv}"
+                yield f"{where}: no Action Unit is coded both present and absent; {add}, or take the experiment out"
+
+
+def _has_own_table(profile: Profile, name: str) -> bool:
+    """Say whether a set's labels are in a table of its photographs, to which columns can be added."""
+    dataset = profile.datasets[name]
+    return dataset.source == "manifest" or has_manifest(Path(profile.dataset_folder(name)) / dataset.csv)
 
 
 def _people_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:

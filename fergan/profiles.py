@@ -3,13 +3,16 @@
 A profile is a YAML file under ``profiles/``. A misspelt key, a wrong type, an experiment on a set that is not there or a
 missing folder is one clear line that names the key.
 
-A set that is marked optional may be missing: a named substitute takes its place where there is one, else the set and its
+A set that is marked optional may be missing, which it also is where its folder holds no files or not the table that its
+source reads: a named substitute takes its place where there is one, else the set and its
 experiments are left out. The profile that `load_profile` returns holds what there is, and under ``absences`` what there is
 not, so that every later stage sees only faces that can be had.
 """
 
 import difflib
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -167,6 +170,10 @@ class Absences(_Section):
         Face sets without photographs and without a substitute.
     folders : dict of str to str
         The folder in which each of these sets was looked for.
+    reasons : dict of str to str
+        What was found there, in words that follow the folder's name: "does not exist".
+    substitutes : dict of str to str
+        What could take the place of a set that is left out, and where it was looked for.
     emotion_experiments, au_experiments : list
         The experiments that need a set that is left out.
     """
@@ -174,6 +181,8 @@ class Absences(_Section):
     replaced: dict[str, str] = {}
     left_out: list[str] = []
     folders: dict[str, str] = {}
+    reasons: dict[str, str] = {}
+    substitutes: dict[str, str] = {}
     emotion_experiments: list[EmotionExperiment] = []
     au_experiments: list[ActionUnitExperiment] = []
 
@@ -184,11 +193,16 @@ class Absences(_Section):
 
     def lines(self) -> list[str]:
         """Return one sentence for each set that is not there."""
-        lines = [f"{name}: {self.folders[name]} does not exist; {by} takes its place" for name, by in self.replaced.items()]
+        lines = [f"{name}: {self._looked(name)}; {by} takes its place" for name, by in self.replaced.items()]
         for name in self.left_out:
             needed = ", ".join(self.experiments_without(name)) or "no experiment"
-            lines.append(f"{name}: {self.folders[name]} does not exist; left out, and with it {needed}")
+            line = f"{name}: {self._looked(name)}; left out, and with it {needed}"
+            could = self.substitutes.get(name)
+            lines.append(f"{line}; {could} could take its place" if could else line)
         return lines
+
+    def _looked(self, name: str) -> str:
+        return f"{self.folders[name]} {self.reasons.get(name, 'does not exist')}"
 
 
 class Profile(_Section):
@@ -225,6 +239,13 @@ class Profile(_Section):
         dataset = self.datasets[name]
         return "" if dataset.source == "rendered" else str((Path(self.data) / dataset.folder).resolve())
 
+    def without(self, name: str) -> str:
+        """Return what becomes of this set where its folder is moved away: replaced or left out; empty where it is needed."""
+        dataset = self.datasets[name]
+        if name not in self.absences.replaced and dataset.substitute and not _absent(self, dataset.substitute):
+            return f"replaced by {dataset.substitute.name}"
+        return "left out" if dataset.optional else ""
+
 
 def load_profile(path: str | Path, data: str = "") -> Profile:
     """Read and check a profile.
@@ -258,27 +279,93 @@ def load_profile(path: str | Path, data: str = "") -> Profile:
         raise ProfileError("\n".join(_explain(path, item) for item in error.errors())) from error
     faults = _faults(profile)
     profile = _without_what_is_missing(profile)
+    faults += _data_faults(profile)
     faults += _nothing_left(profile) or [fault for name in profile.datasets for fault in _folder_faults(profile, name)]
     if faults:
         raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
     return profile
 
 
-def _is_there(profile: Profile, place: DatasetProfile | Substitute) -> bool:
-    return place.source == "rendered" or (bool(profile.data) and (Path(profile.data) / place.folder).is_dir())
+def _absent(profile: Profile, place: DatasetProfile | Substitute) -> str:
+    """Return why a set counts as absent, in words that follow its folder's name; nothing where it is there."""
+    if place.source == "rendered":
+        return ""
+    if not profile.data:
+        return "does not exist"
+    folder = Path(profile.data) / place.folder
+    try:
+        if not folder.is_dir():
+            return "is a file" if folder.exists() else "does not exist" + _alike(profile, place.folder)
+        if place.source in _WITH_CSV and not (folder / place.csv).is_file():
+            return f"holds no {place.csv}, {_WITH_CSV[place.source]}"
+        return "" if _holds_files(folder) else "holds no files"
+    except PermissionError:  # something is there; opening it says what may not be read
+        return ""
+
+
+def _holds_files(folder: Path) -> bool:
+    """Say whether a file lies anywhere in a folder, but for the hidden ones that systems leave behind."""
+    def refuse(error: OSError) -> None:
+        raise error
+
+    parts = os.walk(folder, onerror=refuse, followlinks=True)
+    return any(not name.startswith(".") for _, _, names in parts for name in names)
+
+
+def _alike(profile: Profile, folder: str) -> str:
+    """Return which folder may be meant by one that is not there, in words that follow "does not exist"."""
+    places = [place for dataset in profile.datasets.values() for place in (dataset, dataset.substitute) if place]
+    expected = {place.folder for place in places}
+    try:
+        there = [entry.name for entry in os.scandir(profile.data) if entry.is_dir() and entry.name not in expected]
+    except OSError:
+        return ""
+    by_case = {name.casefold(): name for name in there}
+    alike = by_case.get(folder.casefold()) or next(iter(difflib.get_close_matches(folder, there, n=1, cutoff=0.75)), "")
+    return f" (is it {alike}, which is there? Then name it {folder})" if alike else ""
+
+
+def _data_faults(profile: Profile) -> Iterator[str]:
+    """Yield what is wrong with the data folder itself, where a set of photographs needs it."""
+    folders = {dataset.folder for dataset in profile.datasets.values() if dataset.source != "rendered"}
+    folders |= {Path(folder).name for folder in profile.absences.folders.values()}
+    if not profile.data or not folders:
+        return
+    data = Path(profile.data)
+    try:
+        if data.is_dir() and not os.access(data, os.R_OK | os.X_OK):
+            yield f"the data folder {data} may not be read; give yourself the right to, for example chmod u+rx {data}"
+        elif data.is_file():
+            yield f"the data folder {data} is a file; give the folder that holds the photographs"
+        elif not data.exists():
+            siblings = [path.name for path in data.parent.iterdir() if path.is_dir()] if data.parent.is_dir() else []
+            alike = difflib.get_close_matches(data.name, siblings, n=1)
+            hint = f"; did you mean {data.parent / alike[0]}?" if alike else ""
+            yield f"the data folder {data} does not exist{hint}"
+        elif not any((data / folder).is_dir() for folder in folders):
+            own = next((folder for folder in folders if folder.casefold() == data.name.casefold()), "")
+            if own:
+                yield f"the data folder {data} looks like {own} itself; give the folder that holds it, DATA={data.parent}"
+    except PermissionError as error:
+        yield f"the data folder {data} may not be read: {error.strerror.lower()} at {error.filename}"
 
 
 def _without_what_is_missing(profile: Profile) -> Profile:
     """Replace the sets that are not there by their substitutes, and leave out the optional ones that have none."""
-    datasets, replaced, left_out, folders = {}, {}, [], {}
+    datasets, replaced, left_out, folders, reasons, substitutes = {}, {}, [], {}, {}, {}
     for name, dataset in profile.datasets.items():
-        if not _is_there(profile, dataset):
+        if reason := _absent(profile, dataset):
+            substitute = dataset.substitute
             folders[name] = profile.dataset_folder(name) if profile.data else f"DATA/{dataset.folder}"
-            if dataset.substitute and _is_there(profile, dataset.substitute):
-                place = dataset.substitute.model_dump(exclude={"name"})
-                dataset, replaced[name] = dataset.model_copy(update=place), dataset.substitute.name
+            reasons[name] = reason
+            if substitute and not _absent(profile, substitute):
+                place = substitute.model_dump(exclude={"name"})
+                dataset, replaced[name] = dataset.model_copy(update=place), substitute.name
             elif dataset.optional:
                 left_out.append(name)
+                if substitute:
+                    where = Path(profile.data or "DATA") / substitute.folder
+                    substitutes[name] = f"{substitute.name} in {where}"
                 continue
         datasets[name] = dataset
     kept, lost = {"datasets": datasets}, {}
@@ -286,7 +373,9 @@ def _without_what_is_missing(profile: Profile) -> Profile:
         everything = getattr(profile, kind)
         lost[kind] = [experiment for experiment in everything if set(experiment.sets) & set(left_out)]
         kept[kind] = [experiment for experiment in everything if experiment not in lost[kind]]
-    absences = Absences(replaced=replaced, left_out=left_out, folders=folders, **lost)
+    absences = Absences(
+        replaced=replaced, left_out=left_out, folders=folders, reasons=reasons, substitutes=substitutes, **lost
+    )
     return profile.model_copy(update=kept | {"absences": absences})
 
 
@@ -301,7 +390,10 @@ def _nothing_left(profile: Profile) -> list[str]:
         fault = f"with only {', '.join(profile.datasets)} no experiment can be made; missing are"
     else:
         fault = f"none of its face sets is in {profile.data}; expected are"
-    expected = "\n".join(f"  {name}: {absences.folders[name]}" for name in absences.left_out)
+    expected = "\n".join(
+        f"  {name}: {absences.folders[name]}{'' if reason == 'does not exist' else ' ' + reason}"
+        for name in absences.left_out for reason in [absences.reasons[name]]
+    )
     return [
         f"{fault}\n{expected}\nGive the folder that holds them, for example DATA=/path PROFILE={profile.name} make book. "
         "How to get each: the chapter \"The data\", book/datasets.md."
@@ -360,6 +452,8 @@ def _faults(profile: Profile) -> list[str]:
             faults.append(f"datasets.{name}: no rendered stand-in has this name; there are {known}")
         if dataset.align and dataset.detector != "mtcnn":
             faults.append(f"datasets.{name}.align needs the eyes, which only detector mtcnn finds")
+        if dataset.cascades != "frontal" and dataset.detector != "viola-jones":
+            faults.append(f"datasets.{name}.cascades: only detector viola-jones has cascades")
         if dataset.relabel and dataset.relabel not in EMOTION_MAPPINGS:
             known = ", ".join(EMOTION_MAPPINGS)
             faults.append(f"datasets.{name}.relabel is {dataset.relabel!r}; expected one of {known}")
@@ -402,10 +496,10 @@ def _folder_faults(profile: Profile, name: str) -> list[str]:
         return []
     if not profile.data:
         return [f"datasets.{name} needs photographs; give their folder, for example DATA=/path make book"]
-    folder = Path(profile.dataset_folder(name))
-    if not folder.is_dir():
-        what = "a folder of photographs with a CSV" if dataset.source == "manifest" else f"the folder of {dataset.source}"
-        return [f"datasets.{name}.folder: {folder} does not exist; expected {what}"]
-    if dataset.source in _WITH_CSV and not (folder / dataset.csv).is_file():
+    reason, folder = _absent(profile, dataset), Path(profile.dataset_folder(name))
+    if not reason:
+        return []
+    if reason.startswith(f"holds no {dataset.csv},"):
         return [f"datasets.{name}.csv: {folder / dataset.csv} does not exist; expected {_WITH_CSV[dataset.source]}"]
-    return []
+    what = "a folder of photographs with a CSV" if dataset.source == "manifest" else f"the folder of {dataset.source}"
+    return [f"datasets.{name}.folder: {folder} {reason}; expected {what}"]

@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fergan.cropping import crop_face, crop_faces
+from fergan import cropping
+from fergan.cropping import crop_face, crop_faces, save_crops
 from fergan.datasets import UnreadablePhotograph
 from fergan.datasets.decoding import FilePhotographs
 from fergan.detection import Detection
@@ -128,6 +129,30 @@ def test_faces_kept_on_disk_can_be_saved(tmp_path):
     assert isinstance(faces.images, np.memmap)
     faces.save(tmp_path / "numbered")
     np.testing.assert_array_equal(FaceSet.load(tmp_path / "numbered").images, faces.images)
+
+
+def test_work_is_kept_until_all_is_saved_and_then_removed_with_that_of_other_parameters(tmp_path, monkeypatch):
+    options = {"margin": 0, "batch_size": 2, "progress": False, "work_folder": tmp_path / "work"}
+    crop_faces(Numbered(), Known(version=2), **options)  # of a parameter that was then edited
+    faces, account = crop_faces(Numbered(), Known(), **options)
+    saved = {"faces": faces, "account": account, "problems": ("a table has no header",), "work_folder": tmp_path / "work"}
+
+    def fail(*_):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):
+        patch.setattr(cropping, "write_json", fail)
+        save_crops(tmp_path, **saved)
+    assert len(list((tmp_path / "work").glob("*/*.npz"))) == 10, "two runs of five batches"
+    again = Numbered()
+    check_faces(*crop_faces(again, Known(), **options))
+    assert again.asked == []
+
+    save_crops(tmp_path, **saved)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["account.json", "images.npy", "labels.parquet"]
+    check_faces(FaceSet.load(tmp_path), account)
+    assert json.loads((tmp_path / "account.json").read_text())["problems"] == ["a table has no header"]
+    assert faces.images[:, 0, 0, 0].tolist() == [0, 2, 3, 5, 6, 7, 8], "the crops went with the folder"
 
 
 def test_when_no_face_is_found_the_error_says_what_to_do():

@@ -1,6 +1,8 @@
 """Every loader on small trees with the true names of its dataset, right and wrong ones."""
 
+import contextlib
 import os
+import shutil
 import zlib
 from pathlib import Path
 
@@ -8,10 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fergan.cropping import crop_faces
 from fergan.datasets import SOURCES, UnreadablePhotograph, kdef, open_photographs, rafd
 from fergan.datasets.catalogue import CATALOGUE
 from fergan.datasets.fetch import fetch
+from fergan.detection import make_detector
 from fergan.facs import ACTION_UNITS
+from fergan.rendered import protocol_labels, render_faces
 
 FOLDER_SOURCES = sorted(set(SOURCES) - {"rendered", "manifest"})
 
@@ -119,6 +124,69 @@ def test_a_name_that_is_not_utf8_and_a_dangling_link_are_no_trouble(tmp_path):
     "\n".join(photographs.problems).encode()
 
 
+def refuse(monkeypatch, closed: Path) -> None:
+    """Let the system refuse to list a folder; permissions would not stop every account that tests may run under."""
+    listed = os.scandir
+
+    def scandir(path):
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+def test_a_folder_that_may_not_be_read_is_an_error_and_a_subfolder_is_listed(tmp_path, monkeypatch):
+    write_pictures(tmp_path, "AF01/AF01AFS.JPG", "AF05/AF05AFS.JPG")
+    with monkeypatch.context() as patch:
+        refuse(patch, tmp_path / "AF05")
+        photographs = open_all(tmp_path, "kdef")
+    assert photographs.labels["source"].tolist() == ["AF01/AF01AFS.JPG"]
+    assert f"{tmp_path}/AF05/: permission denied" in photographs.problems and photographs.notes == photographs.problems[:1]
+    with monkeypatch.context() as patch:
+        refuse(patch, tmp_path)
+        with pytest.raises(ValueError, match=rf"{tmp_path} may not be read; .*chmod -R u\+rX {tmp_path}"):
+            open_photographs("mine", "kdef", folder=str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+        with pytest.raises(ValueError, match=rf"^{tmp_path} may not be read"):
+            open_photographs("mine", "kdef", folder=str(tmp_path))
+    shutil.rmtree(tmp_path / "AF01")
+    refuse(monkeypatch, tmp_path / "AF05")
+    with pytest.raises(FileNotFoundError, match=r"it holds no files; not looked into: AF05/: permission denied"):
+        open_photographs("mine", "kdef", folder=str(tmp_path))
+
+
+@pytest.mark.parametrize(("source", "names"), [
+    ("rafd", ["Rafd090_01_Caucasian_female_sad_right.jpg", "copy/Rafd090_01_Caucasian_female_sad_right.jpg"]),
+    ("kdef", ["AF01/AF01AFS.JPG", "again/AF01AFS.jpg"]), ("kdef", ["AM31/AM31SUHR.JPG", "AM31/AM31H.JPG"]),
+])
+def test_one_file_is_kept_of_each_name(tmp_path, source, names):
+    write_pictures(tmp_path, *names)
+    photographs = open_all(tmp_path, source)
+    assert photographs.labels["source"].tolist() == names[:1]
+    assert photographs.unknown == names[1:] and f"a second file of this name; {names[0]} is read" in "".join(photographs.problems)
+    assert not any("taken for" in problem for problem in photographs.problems)
+
+
+@pytest.mark.parametrize(("source", "variant"), [("genki", ""), ("cmu-faces", ""), ("london", ""), ("kdef", "session-a")])
+def test_a_table_with_paths_is_read_in_place_of_the_owners_layout(tmp_path, source, variant):
+    write_pictures(tmp_path, "x/1.png", "x/AF01AFS.JPG")
+    write_text(tmp_path, "labels.csv", "Path,subject,smile", "x/1.png,ann,1")
+    photographs = open_all(tmp_path, source, variant=variant)
+    assert photographs.labels[["source", "subject", "AU12"]].to_numpy().tolist() == [["x/1.png", "ann", 1]]
+    with pytest.raises(ValueError, match="variant is 'sideways'"):
+        open_photographs("mine", source, folder=str(tmp_path), variant="sideways")
+    write_text(tmp_path, "labels.csv", "file,subject,smile", "x/1.png,ann,1")  # another table of the reader's
+    with pytest.raises(FileNotFoundError) if source != "kdef" else contextlib.nullcontext():
+        assert open_all(tmp_path, source, variant=variant).labels["source"].tolist() == ["x/AF01AFS.JPG"]
+
+
+def test_a_variant_of_which_nothing_is_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no photograph of KDEF \(variant 'session-b'\); it holds no files"):
+        open_photographs("mine", "kdef", folder=str(tmp_path), variant="session-b")
+
+
 # RaFD.
 
 MODELS = [("01", "Caucasian", "female"), ("38", "Moroccan", "male")]
@@ -214,6 +282,18 @@ def test_raf_db_lists_what_is_missing_and_what_has_no_label(tmp_path):
     assert photographs.unknown == ["Image/aligned/train_00002_aligned.jpg"]
 
 
+def test_raf_db_finds_photographs_at_any_depth_by_their_names(tmp_path):
+    raf_db(tmp_path, "train_00001.jpg 5", "train_00002.jpg 1", "test_0001.jpg 7")
+    (tmp_path / "Image" / "original").rename(tmp_path / "unpacked")
+    (tmp_path / "Image" / "original").mkdir()
+    (tmp_path / "unpacked").rename(tmp_path / "Image" / "original" / "original")
+    write_pictures(tmp_path, "Image/original/train_00001.jpg")
+    photographs = open_all(tmp_path, "raf-db", variant="original")
+    assert photographs.labels["source"].tolist() == [
+        "Image/original/train_00001.jpg", "Image/original/original/train_00002.jpg", "Image/original/original/test_0001.jpg"]
+    assert photographs.missing == [] and photographs.unknown == ["Image/original/original/train_00001.jpg"]
+
+
 @pytest.mark.parametrize("line", ["train_00002.jpg 8", "train_00002.jpg", "valid_1.jpg 3", "train_00001.jpg 4"])
 def test_raf_db_refuses_a_wrong_table_with_its_line(tmp_path, line):
     raf_db(tmp_path, "train_00001.jpg 5", "", line)
@@ -278,12 +358,25 @@ def test_celeba_goes_on_without_a_table_and_says_what_is_not_known(tmp_path):
         ("Anno/identity_CelebA.txt", ["000001.jpg Ann"], "is not readable .*; expected a name and its subject"),
         ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "000001.jpg 1 0"], "something other than 1 and -1"),
         ("Anno/list_attr_celeba.txt", ["000001.jpg 1 1"], "no attribute Smiling in line 2"),
+        ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "1.jpg 1 1", "2.jpg 1 1 1"], "line 4 .*4 values"),
+        ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "1.jpg 1 1", "", "2.jpg 1"], "line 5 .*2 values"),
+        ("Anno/identity_CelebA.txt", ["000001.jpg 1", "000002.jpg 2 3"], "line 2 .*3 values.*; expected a name and its subject"),
+        ("Anno/identity_CelebA.txt", ["000001.jpg 1", "000002.jpg 2.5"], "line 2 is not readable .000002.jpg 2.5"),
+        ("Eval/list_eval_partition.txt", ["000001.jpg 1", "000002.jpg"], "line 2 .*1 values"),
     ],
 )
 def test_celeba_refuses_a_wrong_table(tmp_path, name, lines, message):
     celeba(tmp_path)
     write_text(tmp_path, name, *lines)
     with pytest.raises(ValueError, match=rf"{Path(name).name}.*{message}"):
+        open_photographs("mine", "celeba", folder=str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["Anno/list_attr_celeba.txt", "Anno/identity_CelebA.txt"])
+def test_celebas_tables_in_another_encoding_are_refused_with_their_line(tmp_path, name):
+    celeba(tmp_path)
+    (tmp_path / name).write_bytes("1\nSmiling\nBj\u00f6rk.jpg 1\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=rf"{Path(name).name}, line 3, is not UTF-8"):
         open_photographs("mine", "celeba", folder=str(tmp_path))
 
 
@@ -368,6 +461,7 @@ def test_enhanced_ck_reads_a_table_of_frames(tmp_path):
     assert set(labels["subject"]) == {"S005"}
     assert photographs.missing == ["S005_001_00000012.png"]
     assert any("4 frames are not in" in problem for problem in photographs.problems)
+    assert any("frames.csv: AU10 ignored; studied are AU01" in problem for problem in photographs.problems)
     write_text(tmp_path, "photographs/labels.csv", *lines[:3])
     assert len(open_all(tmp_path / "photographs", "enhanced-ck")) == 2
 
@@ -379,6 +473,7 @@ def test_enhanced_ck_reads_a_table_of_frames(tmp_path):
         (["sequence,frame,smile", "S005_001,1,1"], "expected sequence, frame and Action Units"),
         (["sequence,frame,AU01", "S5_1,1,1"], "line 2: S5_1, frame 1; expected for example S005_001 and 11"),
         (["sequence,frame,AU01", "S005_001,first,1"], "line 2: S005_001, frame first"),
+        (["sequence,frame,AU01", "S005_001,1,1", "S005_001,1.5,1"], "line 3: S005_001, frame 1.5"),
         (["sequence,frame,AU01", "S005_001,1,1", "S005_001,1,0"], "line 3: .* each pair once"),
         (["sequence,frame,AU01", "S005_001,1,3"], "line 2: AU01 is '3'; expected 0, 1, A to E, or blank"),
     ],
@@ -409,6 +504,20 @@ def test_sfew_reads_parts_and_emotions_from_folders(tmp_path, inner):
     assert [len(part) for part in (train, val, test)] == [2, 1, 1]
     assert test.labels["emotion"].isna().all()
     assert test.labels["subject"].isna().all()
+
+
+def test_sfew_never_reads_frames_and_aligned_faces_together(tmp_path):
+    frame, aligned, val = "Train/Angry/Juno_1_2.png", "Train/Train_Aligned_Faces/Angry/Juno_1_2.png", "Val_Aligned_Faces/Sad/Juno_1_3.png"
+    write_pictures(tmp_path, frame, aligned, val)
+    for variant, expected, read in (("", [frame], "frames"), ("train", [frame], "frames"), ("aligned", [aligned, val], "aligned faces"),
+                                    ("aligned-train", [aligned], "aligned faces")):
+        photographs = open_all(tmp_path, "sfew", variant=variant)
+        assert photographs.labels["source"].tolist() == expected
+        assert any(f"are both there; the {read} are read" in note for note in photographs.notes)
+    assert open_all(tmp_path, "sfew", variant="aligned-val").notes == []
+    (tmp_path / frame).unlink()
+    alone = open_all(tmp_path, "sfew")
+    assert alone.labels["source"].tolist() == [aligned, val] and "only aligned faces are there" in alone.notes[0]
 
 
 def test_sfew_lists_folders_that_are_no_emotion(tmp_path):
@@ -571,3 +680,33 @@ def test_names_of_the_real_london_set_give_the_labels_that_others_gave_them(tmp_
     for name, row in zip(names, labels.to_dict("records"), strict=True):
         ours = rows[name]
         assert (f"L{ours['subject']}", ours["expression"], ours["AU12"]) == (row["subject"], row["expression"], row["AU12"])
+
+
+# Rendered faces under the owners' names, from the file to the labelled crop.
+
+
+def rafd_and_kdef_names(number: int, emotion: str) -> tuple[str, str]:
+    """Return names of RaFD and KDEF for one face of one person each."""
+    code = next(code for code, name in kdef.EMOTIONS.items() if name == emotion)
+    return f"Rafd090_{number:02d}_Caucasian_female_{emotion}_frontal.jpg", f"AF{number:02d}/AF{number:02d}{code}S.JPG"
+
+
+@pytest.mark.parametrize("source", ["rafd", "kdef"])
+def test_faces_are_found_through_a_loader_with_their_labels(tmp_path, source):
+    recipes = protocol_labels("rafd-frontal", n_faces=96, seed=1)
+    recipes = recipes[recipes["emotion"] != "contemptuous"].head(12).reset_index(drop=True)
+    expected = {}
+    for number, (image, emotion) in enumerate(zip(render_faces(recipes)[0], recipes["emotion"], strict=True), start=1):
+        name = rafd_and_kdef_names(number, emotion)[source == "kdef"]
+        expected[name] = (f"{'F' if source == 'kdef' else ''}{number:02d}", emotion, "frontal", np.asarray(image))
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.asarray(image)).resize((384, 384)).save(tmp_path / name, "JPEG", quality=95)
+    photographs = open_photographs("mine", source, folder=str(tmp_path))
+    faces, account = crop_faces(photographs, make_detector("viola-jones"), margin=0.0, progress=False)
+    assert account.photographs == 12 and len(faces) >= 11 and not account.unreadable
+    for crop, row in zip(faces.images, faces.labels.to_dict("records"), strict=True):
+        *labels, image = expected[row["source"]]
+        assert [row["subject"], row["emotion"], row["view"]] == labels
+        box = [round(row[f"box_{side}"] / 3) for side in ("left", "top", "right", "bottom")]
+        same_part = np.asarray(Image.fromarray(image).crop(box).resize((64, 64))).astype(float)
+        assert np.abs(same_part - crop).mean() < 10, row["source"]  # this photograph's face, so that the labels are its own

@@ -65,7 +65,7 @@ def test_a_few_missing_photographs_are_a_warning_and_many_a_fault(tree):
     assert "350 published" in report.lines()[0]
     shutil.rmtree(tree / "AF05")
     report = check(tree)
-    assert report.faults == ["314 photographs, of which it has 350; at least 315 are needed to speak of KDEF"]
+    assert report.faults == ["314 photographs; KDEF has 350, and at least 315 are needed to speak of it"]
     assert not any("314 photographs; published" in warning for warning in report.warnings)
     assert "9 people; published are 10" in "\n".join(report.warnings)
 
@@ -73,7 +73,7 @@ def test_a_few_missing_photographs_are_a_warning_and_many_a_fault(tree):
 def test_too_few_people_are_a_fault_even_where_photographs_suffice(tree, monkeypatch):
     variants = {"session-a": Published(350, 20)}
     monkeypatch.setitem(catalogue.CATALOGUE, "kdef", dataclasses.replace(CATALOGUE["kdef"], variants=variants))
-    assert check(tree).faults == ["photographs of 10 people, of which it has 20"]
+    assert check(tree).faults == ["photographs of 10 people; KDEF has 20"]
     variants = {"session-a": Published(5000, 70, least=300)}  # a set of which a part may be used
     monkeypatch.setitem(catalogue.CATALOGUE, "kdef", dataclasses.replace(CATALOGUE["kdef"], variants=variants))
     report = check(tree)
@@ -87,6 +87,10 @@ def test_an_emotion_that_is_absent_is_a_fault(tree):
     report = check(tree)
     assert "no photograph is surprised" in report.faults
     assert any("50 files are no part of this set, and left out: AF01/AF01XXFL.JPG" in w for w in report.warnings)
+    assert any(w.endswith("(the first: emotion 'XX' is unknown; expected one of AF, AN, DI, HA, NE, SA, SU)") for w in report.warnings)
+    photographs = open_photographs("kdef", "kdef", folder=str(tree), variant="session-a")
+    unused = verify(photographs, "kdef", "session-a", used=("Action Units",))
+    assert "no photograph is surprised" in unused.warnings and "no photograph is surprised" not in unused.faults
 
 
 def test_damaged_files_are_named_with_the_reason(tree):
@@ -162,7 +166,7 @@ def test_a_photograph_in_both_parts_of_an_official_split_is_a_warning(tmp_path):
     report = verify(open_photographs("sfew", "sfew", folder=str(tmp_path)), "sfew")
     assert "the same photograph in more than one part of the official split: once" in report.warnings
     assert report.lines()[0] == "SFEW 2.0: 3 (1,394 published) photographs of 1 film"
-    assert report.faults[0].startswith("3 photographs, of which it has 1,394; at least 1,254")
+    assert report.faults[0].startswith("3 photographs; SFEW 2.0 has 1,394, and at least 1,254")
 
 
 def test_a_manifest_and_rendered_faces_have_nothing_to_compare_with(tmp_path):
@@ -203,3 +207,73 @@ def test_every_record_is_whole():
             if published.emotions and (source, variant) != ("ck-plus", "") and source != "ck-plus":
                 assert sum(published.emotions.values()) == published.photographs
     assert sum(CATALOGUE["ck-plus"].variants["apex"].emotions.values()) == 327
+
+
+def test_a_surplus_or_many_copies_are_faults(tree, monkeypatch):
+    def publish(n):
+        variants = {"session-a": Published(n, 10)}
+        monkeypatch.setitem(catalogue.CATALOGUE, "kdef", dataclasses.replace(CATALOGUE["kdef"], variants=variants))
+
+    publish(319)  # 350 are not a tenth more
+    assert check(tree).faults == [] and "350 photographs; published are 319" in check(tree).warnings
+    publish(318)
+    assert check(tree).faults == ["350 photographs; KDEF has 318: something lies in the folder twice, or does not belong"]
+    publish(350)
+    for person, n_copies in (("AF01", 34), ("AF02", 1), ("AF03", 1)):
+        first, *others = sorted((tree / person).glob("*.JPG"))
+        for path in others[:n_copies]:
+            shutil.copy(first, path)
+        report = check(tree)
+        assert bool(report.faults) == (person == "AF03")
+    assert report.faults[0].startswith("36 of 350 photographs are copies of others, for example AF01/AF01AFFL.JPG and ")
+    assert not any("the same photograph again" in warning for warning in report.warnings)
+
+
+def test_what_a_loader_passed_over_is_a_warning(tree, tmp_path):
+    report = check(tree)
+    assert report.notes == []
+    (tree / "AF01" / "AF01AFS.JPG").rename(tree / "AF31V.JPG")
+    (warning,) = [warning for warning in check(tree).warnings if "taken for" in warning]
+    assert warning.endswith("AF31V.JPG: taken for AF31SAHL.JPG, by the name that is absent there")
+    assert check(tree).to_dict()["notes"]["n"] == 1
+
+
+def test_sets_without_published_counts_of_emotions_still_have_them(tmp_path):
+    for source, name in (("sfew", "Train/Angry/Juno_1_2.png"), ("cmu-faces", "an2i/an2i_left_angry_open.pgm")):
+        (tmp_path / source / name).parent.mkdir(parents=True)
+        Image.new("L", (8, 8)).save(tmp_path / source / name)
+        faults = verify(open_photographs("mine", source, folder=str(tmp_path / source)), source).faults
+        absent = set(catalogue.CATALOGUE[source].variants[""].present) - {"angry"}
+        assert f"no photograph is {', '.join(sorted(absent))}" in faults
+
+
+def test_sequences_of_ck_plus_that_are_not_coded_are_counted(tmp_path, monkeypatch):
+    for number in range(1, 11):
+        for folder, frame in (("a", 1), ("a", 2)):
+            path = tmp_path / folder / f"S005_{number:03d}_{frame:08d}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.new("L", (8, 8), number * 10 + frame).save(path)
+        (tmp_path / f"S005_{number:03d}_00000002_facs.txt").write_text("12 3")
+    variants = {"": Published(20, 1, coded=10)}
+    monkeypatch.setitem(catalogue.CATALOGUE, "ck-plus", dataclasses.replace(CATALOGUE["ck-plus"], variants=variants))
+
+    def judge(**options):
+        report = verify(open_photographs("ck", "ck-plus", folder=str(tmp_path)), "ck-plus", **options)
+        return report.faults, report.warnings
+
+    assert judge() == ([], [])
+    for number in range(1, 11):
+        (tmp_path / f"S005_{number:03d}_00000002_facs.txt").unlink()
+        text = f"{10 - number} photographs are coded for Action Units; published are 10"
+        faults, warnings = judge()
+        assert (faults, text in warnings) == ([text] if number > 1 else [], number == 1)
+        assert sum("no FACS file" in warning for warning in warnings) == min(number, 5)
+        assert ("5 more like these" in warnings) == (number == 10)
+    assert judge(used=("emotions",))[0] == []
+
+
+def test_fewer_frames_than_the_paper_used_are_a_warning(tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "S005_001_00000001.png")
+    (tmp_path / "labels.csv").write_text("sequence,frame,AU12\nS005_001,1,1\n")
+    report = verify(open_photographs("ck", "enhanced-ck", folder=str(tmp_path)), "enhanced-ck")
+    assert (report.faults, report.warnings) == ([], ["1 photographs; the paper used 8,422"])

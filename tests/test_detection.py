@@ -142,11 +142,29 @@ def test_a_lack_of_memory_is_no_lack_of_faces(astronaut, monkeypatch):
     [("viola-jones", {"cascades": "profile"}, "cascades is 'profile'; expected one of frontal, frontal\\+profile"),
      ("mtcnn", {"choose": "best"}, "choose is 'best'; expected one of center-weighted, largest, most-central, surest"),
      ("mtcnn", {"min_face_fraction": 0}, "min_face_fraction is 0; expected a fraction"),
-     ("viola-jones", {"threads": 0}, "threads is 0; expected 1 or more")],
+     ("viola-jones", {"threads": 0}, "threads is 0; expected 1 or more"),
+     ("mtcnn", {"cascades": "frontal+profile"}, "cascades is 'frontal\\+profile', but detector mtcnn has none; take viola-jones"),
+     ("mtcnn", {"cascades": "profile"}, "cascades is 'profile'; expected one of frontal, frontal\\+profile")],
 )  # fmt: skip
 def test_an_impossible_parameter_is_named(name, parameters, message):
     with pytest.raises(ValueError, match=message):
         make_detector(name, **parameters)
+
+
+def test_a_page_names_cascades_for_either_detector_and_they_count():
+    assert make_detector("viola-jones", cascades="frontal+profile").parameters["cascades"] == "frontal+profile"
+    assert "cascades" not in make_detector("mtcnn", cascades="frontal").parameters
+    assert make_detector("mtcnn", min_face_fraction=0.1).parameters["min_face_fraction"] == 0.1
+
+
+def test_a_small_face_of_a_scene_needs_a_smaller_fraction(detector, astronaut):
+    scene = np.full((700, 900, 3), 150, np.uint8)
+    face = cv2.resize(astronaut[30:230, 110:330], (176, 160), interpolation=cv2.INTER_AREA)
+    scene[300:460, 400:576] = face
+    true = (np.array(TRUE_BOX) - np.array([110, 30, 110, 30])) * 0.8 + np.array([400, 300, 400, 300])
+    large_only, small = (make_detector(detector.name, min_face_fraction=f).detect([scene])[0] for f in (0.4, 0.1))
+    assert large_only is None
+    assert overlap(small.box, true) > 0.5
 
 
 @pytest.mark.parametrize("name", sorted(DETECTORS))

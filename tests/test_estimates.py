@@ -1,13 +1,16 @@
 """Estimates: only what is left is counted, counts follow from the profile, and the probe really measures."""
 
+import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import yaml
 
 from fergan import estimates
 from fergan.estimates import StageEstimate, estimate, estimate_lines, is_long
 from fergan.files import write_json
-from fergan.pages import pages_of
+from fergan.pages import cropping_threads, pages_of
 from fergan.profiles import load_profile
 from fergan.runs import make_config
 
@@ -53,6 +56,76 @@ def test_cores_share_the_pages_but_no_page_is_divided(quick, tmp_path, one_secon
         return estimate(quick, tmp_path, {}, n_cores=n_cores)[0].seconds
 
     assert faces(2) == 892 / 2 and faces(100) == 160  # the largest set
+
+
+@pytest.fixture
+def photographed(tmp_path):
+    """Two sets of photographs, one of unknown size and a small one, beside a rendered set."""
+    for name in ("large", "small"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "labels.csv").write_text("path\n")
+    content = {
+        "description": "Small.",
+        "datasets": {
+            "kdef": {"source": "rendered", "n_faces": 60},
+            "large": {"source": "manifest", "folder": "large", "min_face_fraction": 0.1},
+            "small": {"source": "manifest", "folder": "small", "n_faces": 200, "detector": "viola-jones",
+                      "cascades": "frontal+profile"},
+        },
+        "emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "large"}],
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    return load_profile(tmp_path / "mine.yaml", data=str(tmp_path))
+
+
+def test_only_a_large_set_of_photographs_has_several_threads_and_one_core_stays_free(photographed, monkeypatch):
+    def threads(n_cores):
+        monkeypatch.setenv("OMP_NUM_THREADS", str(n_cores))
+        return {page.name: page.threads for page in pages_of(photographed) if page.stamp and page.notebook == "01_data"}
+
+    assert threads(8) == {"kdef": 1, "large": 7, "small": 1}
+    assert threads(2) == threads(1) == {"kdef": 1, "large": 1, "small": 1}
+    alone = photographed.model_copy(update={"datasets": {"large": photographed.datasets["large"]}})
+    assert cropping_threads(alone, "large", 8) == 8, "no training can begin before the only set is there"
+    wide = photographed.model_copy(update={"training": photographed.training.model_copy(update={"threads": 4})})
+    assert cropping_threads(wide, "large", 8) == 4
+
+
+def test_pages_of_several_threads_are_probed_with_them_and_do_not_go_side_by_side(photographed, tmp_path, one_second, monkeypatch):
+    probed = {}
+
+    def probe(profile, name):
+        probed[name] = os.environ["OMP_NUM_THREADS"]
+        return 1.0
+
+    monkeypatch.setattr(estimates, "_photograph_seconds", probe)
+    stage = estimate(photographed, tmp_path, {"large": 400, "small": 200}, n_cores=8)[0]
+    assert probed == {"kdef": "1", "large": "7", "small": "1"}
+    assert stage.seconds == 60 / 8 + 400 + 200 / 8
+
+
+def test_the_probe_crops_with_the_sets_own_parameters(photographed, monkeypatch):
+    class Photographs:
+        labels = pd.DataFrame(index=range(100))
+
+    seen = []
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr("fergan.datasets.open_photographs", lambda *_, **__: Photographs())
+    monkeypatch.setattr("fergan.cropping.crop_batch", lambda *arguments: seen.append(arguments))
+    assert estimates._photograph_seconds(photographed, "small") >= 0
+    for photographs, rows, detector, margin, align in seen:
+        assert isinstance(photographs, Photographs) and len(rows) == 12, "six for each thread"
+        assert (detector.name, detector.cascades, detector.min_face_fraction) == ("viola-jones", "frontal+profile", 0.2)
+        assert (margin, align) == (0.1, False)
+    assert len(seen) == 2, "one call that is not counted, one that is"
+    estimates._photograph_seconds(photographed, "large")
+    assert (seen[-1][2].name, seen[-1][2].min_face_fraction) == ("mtcnn", 0.1)
+
+
+def test_pages_have_the_detectors_parameters(photographed):
+    pages = {page.name: page.parameters for page in pages_of(photographed) if page.notebook == "01_data"}
+    assert [pages[name]["min_face_fraction"] for name in ("kdef", "large", "small")] == [0.2, 0.1, 0.2]
+    assert [pages[name]["cascades"] for name in ("kdef", "large", "small")] == ["frontal", "frontal", "frontal+profile"]
 
 
 def test_a_gpu_is_not_multiplied_by_the_cores(quick, tmp_path, one_second, monkeypatch):

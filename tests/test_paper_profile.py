@@ -127,11 +127,56 @@ def test_without_a_data_folder_the_seven_are_listed():
         f"DATA/{folder}" for folder in ("enhanced-ck", "celeba", "rafd", "rafd", "raf-db", "kdef", "sfew")]
 
 
-def test_a_folder_without_its_frame_labels_is_an_error_not_a_missing_set(tmp_path):
+def test_a_folder_without_its_frame_labels_or_without_files_is_a_missing_set(tmp_path):
     paper(tmp_path, *FOLDERS, "ck-plus")
-    (tmp_path / "enhanced-ck" / "labels.csv").unlink()
-    with pytest.raises(ProfileError, match=r"labels.csv does not exist; expected the table of Action Units per frame"):
+    (tmp_path / "enhanced-ck" / "labels.csv").rename(tmp_path / "enhanced-ck" / "codes.txt")
+    (tmp_path / "sfew" / "labels.csv").unlink()
+    (tmp_path / "sfew" / "Train").mkdir()
+    (tmp_path / "sfew" / "Train" / ".DS_Store").touch()
+    absences = load_profile(PROFILES / "paper.yaml", data=str(tmp_path)).absences
+    assert absences.replaced == {"enhanced-ck": "CK+"} and absences.left_out == ["sfew"]
+    codes = "holds no labels.csv, the table of Action Units per frame"
+    assert absences.lines() == [
+        f"enhanced-ck: {tmp_path / 'enhanced-ck'} {codes}; CK+ takes its place",
+        f"sfew: {tmp_path / 'sfew'} holds no files; left out, and with it emotion experiment 8",
+    ]
+    (tmp_path / "ck-plus" / "labels.csv").unlink()
+    line = load_profile(PROFILES / "paper.yaml", data=str(tmp_path)).absences.lines()[0]
+    assert codes in line and "; left out, and with it emotion experiment 1, " in line
+    assert line.endswith(f"; CK+ in {tmp_path / 'ck-plus'} could take its place")
+
+
+def test_folders_that_may_be_meant_are_named(tmp_path):
+    profile = paper(tmp_path, "RaFD", "kdef", "celebaa", "ck-plus")
+    lines = {line.partition(":")[0]: line for line in profile.absences.lines()}
+    assert "rafd does not exist (is it RaFD, which is there? Then name it rafd)" in lines["rafd-frontal"]
+    assert "(is it celebaa, which is there? Then name it celeba)" in lines["celeba"]
+    assert "sfew does not exist; left out" in lines["sfew"]
+    for data, words in {
+        tmp_path.with_name(tmp_path.name + "x"): f"x does not exist; did you mean {tmp_path}?",
+        tmp_path / "kdef" / "labels.csv": "labels.csv is a file; give the folder that holds the photographs",
+        tmp_path / "kdef": f"looks like kdef itself; give the folder that holds it, DATA={tmp_path}",
+    }.items():
+        with pytest.raises(ProfileError) as caught:
+            load_profile(PROFILES / "paper.yaml", data=str(data))
+        assert words in str(caught.value).splitlines()[0]
+
+
+def test_a_data_folder_that_may_not_be_read_is_said_once(tmp_path, monkeypatch):
+    paper(tmp_path, *FOLDERS)
+    looked = Path.stat
+
+    def stat(path, **options):
+        if tmp_path in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return looked(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(ProfileError) as caught:
         load_profile(PROFILES / "paper.yaml", data=str(tmp_path))
+    (line,) = str(caught.value).splitlines()
+    assert f"the data folder {tmp_path} may not be read; give yourself the right to, for example chmod u+rx" in line
 
 
 def test_a_substitute_without_optional_is_required_to_exist(tmp_path):
@@ -143,6 +188,9 @@ def test_a_substitute_without_optional_is_required_to_exist(tmp_path):
     with pytest.raises(ProfileError, match=r"datasets.kdef.folder: .*kdef does not exist; expected the folder of kdef"):
         load_profile(tmp_path / "one.yaml", data=str(tmp_path))
     (tmp_path / "mine").mkdir()
+    with pytest.raises(ProfileError, match="kdef does not exist"):  # an empty folder takes no place
+        load_profile(tmp_path / "one.yaml", data=str(tmp_path))
+    (tmp_path / "mine" / "labels.txt").touch()
     assert load_profile(tmp_path / "one.yaml", data=str(tmp_path)).datasets["kdef"].source == "genki"
 
 
@@ -221,10 +269,48 @@ def test_folders_as_their_owners_ship_them_serve_every_experiment(tree, monkeypa
 
 def test_a_small_part_of_a_set_is_not_the_set(tree):
     faults = check_data(load_profile(PROFILES / "paper.yaml", data=str(tree))).faults
-    for name, words in {"rafd-frontal": "288 photographs, of which it has 1,608", "kdef": "420 photographs, of which it has 2,450",
-                        "celeba": "40 photographs, of which it has 202,599", "sfew": "84 photographs, of which it has 1,394"}.items():
+    for name, words in {"rafd-frontal": "288 photographs; RaFD has 1,608", "kdef": "420 photographs; KDEF has 2,450",
+                        "celeba": "40 photographs; CelebA has 202,599", "sfew": "84 photographs; SFEW 2.0 has 1,394"}.items():
         assert any(fault.startswith(f"datasets.{name}: {words}") for fault in faults), faults
     assert not any(fault.startswith("datasets.enhanced-ck") for fault in faults)  # nothing is published of it
+    assert all(fault.endswith("; complete it, or move the folder away: the set is then left out") for fault in faults)
+
+
+def test_a_bad_set_with_a_substitute_that_is_there_says_that_it_would_serve(tmp_path):
+    paper(tmp_path, "celeba", "lfw", "kdef")
+    data = str(tmp_path)
+    faults = check_data(load_profile(PROFILES / "paper.yaml", data=data)).faults
+    ways = {fault.partition(":")[0]: fault.rpartition("the set is then ")[2] for fault in faults}
+    assert ways == {"datasets.celeba": "replaced by LFW", "datasets.kdef": "left out"}
+    (tmp_path / "lfw" / "labels.csv").unlink()
+    assert load_profile(PROFILES / "paper.yaml", data=data).without("celeba") == "left out"
+
+
+def test_the_substitute_of_the_enhanced_set_needs_codes_and_no_emotions(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    for person, frame in itertools.product(range(1, 11), (1, 2)):
+        name = f"S{person:03d}_001_{frame:08d}"
+        (tmp_path / "ck-plus").mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(tmp_path / "ck-plus" / f"{name}.png")
+        if frame == 2:
+            (tmp_path / "ck-plus" / f"{name}_facs.txt").write_text("12 3")
+    ck_plus = catalogue.CATALOGUE["ck-plus"]
+    small = {"": replace(ck_plus.variants[""], photographs=20, people=10, coded=10)}
+    monkeypatch.setitem(catalogue.CATALOGUE, "ck-plus", replace(ck_plus, variants=small))
+
+    def check(experiment):
+        content = {"description": "one", "emotion_experiments": [], "au_experiments": []} | experiment
+        content["datasets"] = {"enhanced-ck": {"source": "enhanced-ck", "folder": "no", "optional": True,
+                                               "substitute": {"name": "CK+", "source": "ck-plus", "folder": "ck-plus"}}}
+        (tmp_path / "one.yaml").write_text(yaml.safe_dump(content))
+        return check_data(load_profile(tmp_path / "one.yaml", data=str(tmp_path)))
+
+    name = "enhanced-ck"
+    units = check({"au_experiments": [{"experiment": 11, "pretrained": name, "train": name, "test": name}]})
+    absent = "no photograph is angry, contemptuous, disgusted, fearful, happy, sad, surprised"
+    assert units.faults == [] and f"{name}: {absent}" in units.warnings
+    emotions = check({"emotion_experiments": [{"experiment": 11, "pretrained": name, "target": name}]})
+    assert emotions.faults[0].startswith(f"datasets.{name}: {absent}; complete it")
 
 
 def test_the_wrong_folder_is_named_with_the_one_expected(tree, tmp_path):
@@ -233,3 +319,4 @@ def test_the_wrong_folder_is_named_with_the_one_expected(tree, tmp_path):
     faults = check_data(load_profile(PROFILES / "paper.yaml", data=str(tmp_path))).faults
     (fault,) = [fault for fault in faults if fault.startswith("datasets.kdef")]
     assert "holds no photograph of KDEF" in fault and "AF01AFS.JPG" in fault
+    assert fault.endswith("BM35/\ncomplete it, or move the folder away: the set is then left out")

@@ -6,6 +6,7 @@ import sys
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 from skimage.data import astronaut
 from skimage.io import imsave
 
@@ -52,6 +53,17 @@ def test_what_cannot_work_is_named(tmp_path, labels, experiments, words):
     with pytest.raises(ProfileError) as caught:
         check_plan(plan(tmp_path, labels, **experiments))
     assert words in str(caught.value) and "mine" in str(caught.value)
+
+
+def test_what_to_add_fits_the_kind_of_table(tmp_path):
+    Image.fromarray(astronaut()[:8, :8]).save(tmp_path / "S005_001_00000001.png")
+    (tmp_path / "labels.csv").write_text("sequence,frame,AU12\nS005_001,1,1\n")
+    content = {"description": "mine", "datasets": {"mine": {"source": "enhanced-ck"}}, "search": {"n_folds": 3}} | UNITS
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ProfileError) as caught:
+        check_plan(load_profile(tmp_path / "mine.yaml", data=str(tmp_path)))
+    assert "coded both present and absent; add columns such as AU12 to labels.csv, or take" in str(caught.value)
+    assert str(caught.value).endswith(f"The whole report: PROFILE=mine DATA={tmp_path} make check-data")
 
 
 def test_damaged_photographs_are_faults_beyond_a_tenth_and_warnings_below(tmp_path):
@@ -110,6 +122,22 @@ def test_check_data_fails_where_an_experiment_cannot_be_made(project, monkeypatc
     assert "fault: Action Unit experiment 11, train set mine: no Action Unit" in capsys.readouterr().out
     assert len(read_json(root / "artifacts" / "mine" / "check-data.json")["faults"]) == 2
     assert "does not exist" in str(check(monkeypatch, root, "mine", data / "elsewhere"))
+
+
+def test_the_report_is_printed_where_it_cannot_be_saved(project, monkeypatch, capsys):
+    root, data = project
+    plan(data, table(smile=[0, 1] * 8), **EMOTIONS)
+    (root / "profiles").mkdir()
+    shutil.move(data / "mine.yaml", root / "profiles" / "mine.yaml")
+    (root / "artifacts").write_text("no folder, so that nothing can be written into it")
+    assert check(monkeypatch, root, "mine", data) == 0
+    *report, last = capsys.readouterr().out.splitlines()
+    assert "faults: 0" in report[-1]
+    assert last == (f"{root / 'artifacts' / 'mine' / 'check-data.json'} may not be written (not a directory), "
+                    "so that this report is not kept")
+    busy = pytest.raises(SystemExit, match=r"mine/.lock may not be written \(not a directory\)")
+    with busy, command_line._alone(root / "artifacts" / "mine"):
+        pass
 
 
 def test_check_data_has_nothing_to_say_of_rendered_faces(project, monkeypatch, capsys):

@@ -7,9 +7,10 @@ import pytest
 from fergan.cropping import CroppingAccount
 from fergan.emotions import EmotionResult
 from fergan.faces import FaceSet, complete_labels
+from fergan.files import write_json
 from fergan.results import score_table
 from fergan.summaries.emotions import mistakes, paper_confusion, papers_emotions, summary_of_emotions
-from fergan.summaries.faces import action_unit_counts, describe_faces
+from fergan.summaries.faces import action_unit_counts, describe_faces, faces_per_set
 from fergan.summaries.results import orderings, paper_and_ours
 from fergan.summaries.scores import mean_score, score_of
 
@@ -83,3 +84,20 @@ def test_action_units_are_counted_where_they_were_coded():
     assert counts.loc["AU12", "share"] == pytest.approx(2 / 3) and np.isnan(counts.loc["AU01", "mean intensity"])
     facts = describe_faces(faces, CroppingAccount(4, 4)).set_index("")["value"]
     assert facts["crops of one person"] == "1 to 3, median 2"
+
+
+@pytest.mark.parametrize(("source", "subjects", "one"), [
+    ("sfew", "films", "film"), ("rafd", "people", "person"), ("rendered", "people", "person"), ("manifest", "people", "person"),
+])
+def test_what_subjects_are_is_said_by_their_source(tmp_path, source, subjects, one):
+    labels = complete_labels(pd.DataFrame({"source": list("abcd"), "subject": ["p", "p", "p", "q"]}))
+    faces = FaceSet("x", np.zeros((4, 64, 64, 3), np.uint8), labels)
+    facts = describe_faces(faces, CroppingAccount(4, 4), source).set_index("")["value"]
+    assert facts[subjects] == "2" and facts[f"crops of one {one}"] == "1 to 3, median 2"
+    for name, given in (("x", source), ("y", "rendered")):
+        faces.save(tmp_path / "faces" / name)
+        write_json(tmp_path / "faces" / name / "account.json", CroppingAccount(4, 4).to_dict())
+        parameters = {"source": given, "detector": "mtcnn"}
+        write_json(tmp_path / "faces" / name / "faceset.provenance.json", {"parameters": parameters})
+    people = faces_per_set(tmp_path, ["x", "y"])["people"].tolist()
+    assert people == (["2 films", 2] if source == "sfew" else [2, 2])

@@ -24,12 +24,18 @@ class Published:
         Photographs per emotion; empty where it is not published.
     least : int or None
         With fewer photographs the set is not what it claims to be; without it, nine tenths of `photographs`.
+    present : tuple of str
+        Emotions that occur, where how often is not published.
+    coded : int or None
+        Photographs whose Action Units a coder gave.
     """
 
     photographs: int | None = None
     people: int | None = None
     emotions: Mapping[str, int] = field(default_factory=dict)
     least: int | None = None
+    present: tuple[str, ...] = ()
+    coded: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class DatasetRecord:
         The same in words.
     subjects : str
         What column ``subject`` tells apart.
+    in_paper : int or None
+        Photographs that the paper used, where the owners publish no number.
     """
 
     title: str
@@ -69,6 +77,7 @@ class DatasetRecord:
     citation: str
     reference: str
     subjects: str = "people"
+    in_paper: int | None = None
 
 
 def _each(n: int, *absent: str) -> dict[str, int]:
@@ -82,6 +91,9 @@ _CELEBA = Published(202599, 10177, least=30000)  # the paper used 30,000, and ot
 _CK_APEX = {
     "angry": 45, "contemptuous": 18, "disgusted": 59, "fearful": 25, "happy": 69, "sad": 28, "surprised": 83,
 }  # fmt: skip
+
+_SFEW = ("angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
+_CMU_FACES = Published(624, 20, present=("angry", "happy", "neutral", "sad"))
 
 CATALOGUE: dict[str, DatasetRecord] = {
     "rafd": DatasetRecord(
@@ -129,7 +141,8 @@ CATALOGUE: dict[str, DatasetRecord] = {
         },
         traps=(
             "Two files have cut names: AF31V.JPG and AM31H.JPG; they are taken for the only names that are absent in their "
-            "folders, AF31SAHL.JPG and AM31SUHR.JPG.",
+            "folders, AF31SAHL.JPG and AM31SUHR.JPG. For AM31 the letter that is left agrees; for AF31 it says nothing, so "
+            "that its label rests on elimination alone.",
             "Some pictures are plain black; users of the set report four to ten, among them AF10AFFR, AF11NEHL and "
             "BM24DIFL. A picture of one flat colour counts as unreadable.",
             "AF01 and BF01 are one person in two sessions, so that folds must keep them together.",
@@ -196,8 +209,8 @@ CATALOGUE: dict[str, DatasetRecord] = {
         "  Emotion/S005/001/S005_001_00000011_emotion.txt        0 to 7; 327 sequences have one\n"
         "  FACS/S005/001/S005_001_00000011_facs.txt              lines of an Action Unit and its intensity, 0 to 5",
         variants={
-            "": Published(1186, 123, {"neutral": 593} | _CK_APEX),
-            "apex": Published(593, 123, _CK_APEX),
+            "": Published(1186, 123, {"neutral": 593} | _CK_APEX, coded=593),
+            "apex": Published(593, 123, _CK_APEX, coded=593),
         },
         traps=(
             "Intensity 0 in a FACS file means present, intensity not coded.",
@@ -216,13 +229,14 @@ CATALOGUE: dict[str, DatasetRecord] = {
         licence="As for Cohn-Kanade.",
         tree="enhanced-ck/\n"
         "  cohn-kanade-images/S005/001/S005_001_00000011.png\n"
-        "  labels.csv          the codes, or any path given by parameter csv; for example\n"
+        "  labels.csv          the codes, in a table that you make; for example\n"
         "                        sequence,frame,AU01,AU02,AU12\n"
         "                        S005_001,1,0,0,0\n"
         "                        S005_001,11,,1,D     0, 1, grade A to E, or blank where nobody looked",
         variants={"": Published()},
         traps=(
-            "How the codes are shipped is not documented in public: bring them into the table above.",
+            "How the codes are shipped is not documented in public: you make the table above from them, as UTF-8 with "
+            "commas. Without it the set counts as missing.",
             "Neighbouring frames are nearly the same picture: random folds put the same face on both sides.",
             "The paper reports 8,422 frames.",
             "Emotions are not coded.",
@@ -230,6 +244,7 @@ CATALOGUE: dict[str, DatasetRecord] = {
         citation="tong2007",
         reference="Tong, Liao and Ji, Facial action unit recognition by exploiting their dynamic and semantic "
         "relationships, IEEE Transactions on Pattern Analysis and Machine Intelligence 29, 2007",
+        in_paper=8422,
     ),
     "sfew": DatasetRecord(
         title="SFEW 2.0",
@@ -239,16 +254,21 @@ CATALOGUE: dict[str, DatasetRecord] = {
         address="https://cs.anu.edu.au/few/AFEW.html",
         licence="Non-commercial research only.",
         tree="sfew/\n"
-        "  Train/Angry/Airheads_000519240_00000005.png      or Train_Aligned_Faces/Angry/\n"
+        "  Train/Angry/Airheads_000519240_00000005.png\n"
         "  Train/Disgust/  Fear/  Happy/  Neutral/  Sad/  Surprise/\n"
         "  Val/Angry/ ...\n"
-        "  Test/                                            without labels; variant test only",
+        "  Test/                                            without labels; variant test only\n"
+        "  Train_Aligned_Faces/Angry/ ...                   variants aligned, aligned-train and so on",
         variants={
-            "": Published(958 + 436), "train": Published(958), "val": Published(436), "test": Published(372),
+            "": Published(958 + 436, present=_SFEW), "train": Published(958, present=_SFEW),
+            "val": Published(436, present=_SFEW), "test": Published(372),
+            "aligned": Published(present=_SFEW), "aligned-train": Published(present=_SFEW),
+            "aligned-val": Published(present=_SFEW), "aligned-test": Published(),
         },
         traps=(
             "The labels of Test were kept by the organisers of the challenge, so that the default is Train and Val.",
-            "The archive of aligned faces holds fewer photographs, since some faces were not found.",
+            "The archive of aligned faces holds the same faces again, and fewer, since some were not found. Where it lies "
+            "beside the frames, the frames are read; where it is alone, it is.",
             "Actors are not named; the film stands for the person in grouped folds.",
             "The paper reports 1,260 photographs, apparently of Train and Val together.",
         ),
@@ -260,7 +280,9 @@ CATALOGUE: dict[str, DatasetRecord] = {
     "lfw": DatasetRecord(
         title="LFW",
         description="Labeled Faces in the Wild: photographs of people in the news, without expressions.",
-        access="Anyone: python -m fergan.datasets.fetch lfw FOLDER, which uses scikit-learn's fetcher.",
+        access="Anyone: python -m fergan.datasets.fetch lfw FOLDER, which uses scikit-learn's fetcher "
+        "(<https://scikit-learn.org/stable/modules/generated/sklearn.datasets.fetch_lfw_people.html>) and works where the "
+        "owners' page does not answer.",
         address="http://vis-www.cs.umass.edu/lfw/",
         licence="No licence is stated; made for research.",
         tree="lfw/                  or lfw_funneled/ or lfw_home/lfw_funneled/ in it\n"
@@ -322,7 +344,7 @@ CATALOGUE: dict[str, DatasetRecord] = {
         "    an2i_left_angry_open_2.pgm    variant half\n"
         "    an2i_left_angry_open_4.pgm    variant quarter\n"
         "  ...",
-        variants={"": Published(624, 20), "half": Published(624, 20), "quarter": Published(624, 20)},
+        variants={"": _CMU_FACES, "half": _CMU_FACES, "quarter": _CMU_FACES},
         traps=(
             "Sixteen of the 640 photographs are damaged and end in .bad; they are not read.",
             "Emotions are weakly acted, and half of the faces wear sunglasses.",

@@ -1,11 +1,12 @@
 """CelebA, CelebFaces Attributes: photographs of celebrities with attributes, identities and an official split."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fergan.datasets.folders import Contents, FileState, is_picture, list_files
+from fergan.datasets.folders import Contents, FileState, is_picture, list_files, read_lines
 
 __all__ = ["read_celeba"]
 
@@ -63,14 +64,28 @@ def _pictures(files: dict[str, FileState], folder: str) -> dict[str, str]:
 
 def _read(path: Path, columns: list[str], skip: int = 0) -> pd.DataFrame:
     """Read a table of a name and whole numbers, separated by spaces; the index holds the names."""
-    try:
-        table = pd.read_csv(path, sep=r"\s+", skiprows=skip, header=None, names=["name", *columns], index_col="name")
-        if not table.index.is_unique:
-            raise ValueError(f"{table.index[table.index.duplicated()][0]} is listed twice")
-        return table.astype(int)
-    except ValueError as error:  # pandas' own errors are ValueErrors too
-        what = f"a name and {len(columns)} whole numbers a line" if len(columns) > 3 else f"a name and its {columns[0]}"
-        raise ValueError(f"{path} is not readable ({error}); expected {what}") from error
+    what = f"a name and {len(columns)} whole numbers a line" if len(columns) > 3 else f"a name and its {columns[0]}"
+    lines = read_lines(path, what)
+    for number, line in enumerate(lines[skip:], start=skip + 1):
+        if line.strip() and (n := len(line.split())) != len(columns) + 1:
+            raise ValueError(f"{path}, line {number} is not readable ({n} values); expected {what}")
+    text = io.StringIO("\n".join(lines[skip:]))
+    table = pd.read_csv(text, sep=r"\s+", header=None, names=["name", *columns], index_col="name", dtype={"name": str})
+    if not table.index.is_unique:
+        twice = table.index[table.index.duplicated()][0]
+        number = _last_line(lines, twice)
+        raise ValueError(f"{path}, line {number} is not readable ({twice} is listed twice); expected {what}")
+    odd = table.apply(lambda column: pd.to_numeric(column, errors="coerce")).isna().any(axis=1)
+    odd |= table.select_dtypes("float").apply(lambda column: column % 1 != 0).any(axis=1)
+    if odd.any():
+        number = _last_line(lines, odd.index[odd][0])
+        raise ValueError(f"{path}, line {number} is not readable ({lines[number - 1][:40].strip()}); expected {what}")
+    return table.astype(int)
+
+
+def _last_line(lines: list[str], name: str) -> int:
+    """Return the number of the last line that begins with this name."""
+    return max(number for number, line in enumerate(lines, start=1) if line.split()[:1] == [name])
 
 
 def _read_split(path: Path) -> pd.DataFrame:
@@ -85,9 +100,8 @@ def _read_identity(path: Path) -> pd.DataFrame:
 
 
 def _read_attributes(path: Path) -> pd.DataFrame:
-    with open(path, encoding="utf-8") as file:
-        file.readline()  # how many photographs there are
-        names = file.readline().split()
+    head = read_lines(path, "the attributes of CelebA")[:2]  # how many photographs there are, and the attributes
+    names = head[1].split() if len(head) > 1 else []
     if "Smiling" not in names:
         raise ValueError(f"{path}: no attribute Smiling in line 2; expected the attributes' names there")
     table = _read(path, names, skip=2)

@@ -40,9 +40,12 @@ def read_ck_plus(folder: Path, variant: str, csv: str) -> Contents:
     frames, unknown = _frames(files)
     labels, problems = _label_files(files)
     rows: list[dict[str, object]] = []
+    n_coded = 0
     for sequence, group in frames.groupby("sequence", sort=True):
         first, last = group.iloc[0].to_dict(), group.iloc[-1].to_dict()
-        last |= _read_labels(folder, labels.get((sequence, "facs")), last, problems)
+        units = _read_labels(folder, labels.get((sequence, "facs")), last, problems)
+        n_coded += bool(units)
+        last |= units
         last |= _read_labels(folder, labels.get((sequence, "emotion")), last, problems)
         if (sequence, "facs") not in labels:
             problems.append(f"{folder / last['source']}: no FACS file, so its Action Units are not known")
@@ -53,7 +56,7 @@ def read_ck_plus(folder: Path, variant: str, csv: str) -> Contents:
         rows.append(last)
     used = [path for path, _ in labels.values()]
     table = pd.DataFrame(rows).assign(view="frontal") if rows else pd.DataFrame(columns=["source"])
-    return Contents(folder, files, table, used, unknown=unknown, problems=problems)
+    return Contents(folder, files, table, used, unknown=unknown, problems=problems, coded=n_coded)
 
 
 def read_enhanced_ck(folder: Path, variant: str, csv: str) -> Contents:
@@ -73,12 +76,11 @@ def read_enhanced_ck(folder: Path, variant: str, csv: str) -> Contents:
     files = list_files(folder)
     frames, unknown = _frames(files)
     path = folder / csv
-    codes = _read_codes(path)
+    codes, problems = _read_codes(path)
     files.setdefault(csv, FileState(path.stat().st_size, path.stat().st_mtime_ns))
     coded = frames.merge(codes, on=["sequence", "frame"], how="inner")
     found = set(zip(coded["sequence"], coded["frame"], strict=True))
     missing = [f"{s}_{f:08d}.png" for s, f in zip(codes["sequence"], codes["frame"], strict=True) if (s, f) not in found]
-    problems = []
     if len(coded) < len(frames):
         problems.append(f"{folder}: {len(frames) - len(coded):,} frames are not in {csv}; left out")
     return Contents(folder, files, coded.assign(view="frontal"), [csv], missing, unknown, problems)
@@ -142,16 +144,17 @@ def _units(shown: dict[str, float]) -> dict[str, float]:
     return occurrences | {f"{unit}_intensity": shown.get(unit, 0.0) for unit in ACTION_UNITS}
 
 
-def _read_codes(path: Path) -> pd.DataFrame:
-    """Return sequence, frame, and the Action Units of each line of the frames' table."""
+def _read_codes(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return sequence, frame, and the Action Units of each line of the frames' table, and what of it is not used."""
     table = read_csv_table(path, "the codes of each frame, with columns sequence, frame, AU01 and so on")
     table.columns = [re.sub(r"(?i)^AU0*(\d+)$", lambda match: f"AU{int(match[1]):02d}", column) for column in table]
     units = [unit for unit in ACTION_UNITS if unit in table]
+    others = [column for column in table if column not in ("sequence", "frame", *units)]
     absent = [column for column in ("sequence", "frame") if column not in table]
     if absent or not units or table.columns.duplicated().any():
         raise ValueError(f"{path} has columns {', '.join(table)}; expected sequence, frame and Action Units, each once")
     codes = pd.DataFrame({"sequence": table["sequence"], "frame": pd.to_numeric(table["frame"], errors="coerce")})
-    wrong = codes["frame"].isna() | ~codes["sequence"].str.fullmatch(r"S\d{3}_\d{3}") | codes.duplicated()
+    wrong = ~(codes["frame"] % 1 == 0) | ~codes["sequence"].str.fullmatch(r"S\d{3}_\d{3}") | codes.duplicated()
     if wrong.any():
         line = codes.index[wrong][0]
         given = f"{table.loc[line, 'sequence']}, frame {table.loc[line, 'frame']}"
@@ -166,4 +169,4 @@ def _read_codes(path: Path) -> pd.DataFrame:
         codes[unit] = text.map({"0": 0.0, "1": 1.0} | dict.fromkeys(_GRADES, 1.0)).astype(float)
         if text.isin(_GRADES).any():
             codes[f"{unit}_intensity"] = text.map({"0": 0.0} | _GRADES).astype(float)
-    return codes
+    return codes, [f"{path}: {', '.join(others)} ignored; studied are {', '.join(ACTION_UNITS)}"] if others else []

@@ -20,6 +20,17 @@ MAX_MEGAPIXELS = 100
 #: What is opened. Pillow knows more, but some need another program, which a photograph must not start (EPS: Ghostscript).
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000", "AVIF")
 
+#: In files of more than 8 bits the brightest pixel, of 0..255, is at least this. A file whose pixels use less than a
+#: sixteenth of their range, for example 12 bits stored in 16, does not say what is white.
+LEAST_BRIGHTEST = 16
+
+_DARK = (
+    "more than 8 bits, but the brightest pixel is below a sixteenth of their range, so that what is white is unknown; "
+    "save it with 8 bits"
+)
+
+_BITS, _PHOTOMETRIC, _MAX_SAMPLE_VALUE, _SAMPLE_FORMAT = 258, 262, 281, 339  # tags of TIFF
+
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
@@ -50,8 +61,8 @@ def read_photograph(path: str | Path) -> np.ndarray:
     Parameters
     ----------
     path : str or Path
-        An image file of one of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency, 8 or 16 bits. Of an
-        animation or a file of several pages the first picture is taken.
+        An image file of one of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency, 8 or 16 bits; in TIFF
+        files also 12 or 32 bits of grey. Of an animation or a file of several pages the first picture is taken.
 
     Returns
     -------
@@ -61,7 +72,8 @@ def read_photograph(path: str | Path) -> np.ndarray:
     Raises
     ------
     UnreadablePhotograph
-        The file is missing, empty, truncated, no image, or above 100 megapixels (then nothing is decoded).
+        The file is missing, empty, truncated, no image, or above 100 megapixels (then nothing is decoded); or its pixels
+        do not say what is white, as in 12 bits stored in 16.
     """
     (photograph,) = read_photographs([path])
     if isinstance(photograph, UnreadablePhotograph):
@@ -129,10 +141,15 @@ def _decode(path: Path, least_side: int | None) -> ReducedPhotograph:
             whole = image.size
             if least_side:
                 image.draft(None, (least_side, least_side))  # chooses a half, a quarter or an eighth; JPEG only
+            tiles = image.tile  # loading forgets how pixels are stored
             image.load()
+            deep = image.mode.startswith("I") or any(";16" in str(tile.args) for tile in tiles)
             on_side = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
             ImageOps.exif_transpose(image, in_place=True)
-            return ReducedPhotograph(_reduce(_to_rgb(image), least_side), whole[::-1] if on_side else whole)
+            rgb = _to_rgb(image)
+            if deep and rgb.max() < LEAST_BRIGHTEST:
+                raise UnreadablePhotograph(f"{path}: {_DARK}")
+            return ReducedPhotograph(_reduce(rgb, least_side), whole[::-1] if on_side else whole)
     except UnreadablePhotograph:
         raise
     except Image.DecompressionBombError:
@@ -146,13 +163,31 @@ def _decode(path: Path, least_side: int | None) -> ReducedPhotograph:
 def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.mode == "F":
         raise ValueError("floating-point pixels, whose range is unknown; expected 8 or 16 bits")
-    if image.mode.startswith("I"):  # 16 bits: Pillow's own conversion would clip at 255
-        grey = (np.clip(np.asarray(image), 0, 65535) >> 8).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+    if image.mode.startswith("I"):  # Pillow's own conversion would clip at 255
+        return np.repeat(_eight_bits(image)[..., None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return np.array(image.convert("RGB"))
+
+
+def _eight_bits(image: Image.Image) -> np.ndarray:
+    """Scale grey pixels of more than 8 bits to 0..255 by the range that the file declares.
+
+    That is 0 to MaxSampleValue or what BitsPerSample allows in TIFF files, 16 bits in all others: Pillow brings the depth
+    that PGM and JPEG 2000 declare to 16 bits itself.
+    """
+    tags = getattr(image, "tag_v2", {})
+    bits, signed = tags.get(_BITS, (16,))[0], tags.get(_SAMPLE_FORMAT, (1,))[0] == 2
+    pixels = np.asarray(image).astype(np.int64)
+    if bits == 32 and not signed:
+        pixels &= 0xFFFFFFFF  # Pillow keeps them as if they were signed
+    if pixels.min() < 0:
+        raise ValueError("negative pixels, whose range is unknown; expected 8 or 16 bits without a sign")
+    declared = np.ravel(tags.get(_MAX_SAMPLE_VALUE, 0))[0]
+    n_values = 1 + int(declared or 2 ** (bits - signed) - 1)
+    grey = np.minimum(pixels * 256 // n_values, 255).astype(np.uint8)
+    return 255 - grey if tags.get(_PHOTOMETRIC) == 0 else grey  # zero is white, which Pillow heeds up to 8 bits only
 
 
 def _reduce(image: np.ndarray, least_side: int | None) -> np.ndarray:

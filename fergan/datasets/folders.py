@@ -18,8 +18,8 @@ from fergan.faces import complete_labels
 from fergan.facs import ACTION_UNITS
 
 __all__ = [
-    "Contents", "FileState", "FolderPhotographs", "NameRule", "check_variant", "draw_rows", "fingerprint_of", "is_picture",
-    "list_files", "read_lines", "read_named", "some_of", "within",
+    "Contents", "FileState", "Files", "FolderPhotographs", "NameRule", "check_variant", "draw_rows", "fingerprint_of",
+    "is_picture", "list_files", "one_per_name", "read_lines", "read_named", "some_of", "within",
 ]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".gif", ".webp")
@@ -35,14 +35,26 @@ class FileState(NamedTuple):
     modified: int
 
 
+class Files(dict[str, FileState]):
+    """What a folder holds: paths relative to it, in sorted order, and under ``refused`` what of it may not be read.
+
+    Attributes
+    ----------
+    refused : list of str
+        Files and folders (which end in a slash) that the system refused, each with its reason.
+    """
+
+    refused: list[str]
+
+
 def is_picture(path: str) -> bool:
     """Say whether a file's name ends like a picture's and is none of the hidden files that systems leave behind."""
     name = path.rpartition("/")[2]
     return name.lower().endswith(_PICTURES) and not name.startswith(".")
 
 
-def list_files(folder: str | Path, depth: int = 8) -> dict[str, FileState]:
-    """List the files under a folder, each looked at once; links are followed.
+def list_files(folder: str | Path, depth: int = 8) -> Files:
+    """List the files under a folder, each looked at once; links are followed, and dangling ones passed over.
 
     Parameters
     ----------
@@ -53,28 +65,39 @@ def list_files(folder: str | Path, depth: int = 8) -> dict[str, FileState]:
 
     Returns
     -------
-    dict of str to FileState
+    Files
         Keys are relative to `folder`, with slashes, in sorted order.
+
+    Raises
+    ------
+    PermissionError
+        The folder itself may not be read; what lies in it and may not is listed as refused.
     """
     found: dict[str, FileState] = {}
-    _list_into(found, str(folder), "", depth)
-    return dict(sorted(found.items()))
+    refused: list[str] = []
+    _list_into(found, refused, str(folder), "", depth)
+    files = Files(sorted(found.items()))
+    files.refused = sorted(refused)
+    return files
 
 
-def _list_into(found: dict[str, FileState], folder: str, prefix: str, depth: int) -> None:
+def _list_into(found: dict[str, FileState], refused: list[str], folder: str, prefix: str, depth: int) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
+            # A name that is not UTF-8 can be neither printed nor kept in a table: its odd letters are replaced.
+            name = prefix + entry.name.encode(errors="surrogateescape").decode(errors="replace")
             try:
                 if entry.is_dir():
                     if depth:
-                        _list_into(found, entry.path, f"{prefix}{entry.name}/", depth - 1)
+                        name += "/"
+                        _list_into(found, refused, entry.path, name, depth - 1)
                 else:
                     state = entry.stat()
-                    # A name that is not UTF-8 can be neither printed nor kept in a table: its odd letters are replaced.
-                    name = entry.name.encode(errors="surrogateescape").decode(errors="replace")
-                    found[prefix + name] = FileState(state.st_size, state.st_mtime_ns)
-            except OSError:  # a dangling link, or a folder that may not be read: as if it were not there
+                    found[name] = FileState(state.st_size, state.st_mtime_ns)
+            except FileNotFoundError:  # a dangling link
                 continue
+            except OSError as error:
+                refused.append(f"{name}: {(error.strerror or str(error)).lower()}")
 
 
 def within(folder: Path, *candidates: str) -> Path:
@@ -151,14 +174,47 @@ def read_named(
     return pd.DataFrame(rows, columns=["source", *rule.pattern.groupindex]), unknown
 
 
+def one_per_name(
+    table: pd.DataFrame, normalise: Callable[[str], str] = str
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Keep one file per name: archives that were unpacked twice, or copied beside themselves, add nothing.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With column ``source``, as `read_named` returns it.
+    normalise : callable
+        As for `read_named`. Of files that differ before it, the one whose name it leaves alone is kept.
+
+    Returns
+    -------
+    table : DataFrame
+        The rows that are kept, in their order.
+    again : dict of str to str
+        Path of each other file -> why it is left out.
+    """
+    given = pd.Series([path.rpartition("/")[2] for path in table["source"]], index=table.index, dtype=object)
+    true = given.map(normalise)
+    order = (given != true).sort_values(kind="stable").index
+    again = true.loc[order].duplicated().reindex(table.index)
+    kept = dict(zip(true[~again], table["source"][~again], strict=True))
+    dropped = zip(table["source"][again], true[again], strict=True)
+    return table[~again], {path: f"a second file of this name; {kept[name]} is read" for path, name in dropped}
+
+
 def read_lines(path: Path, what: str) -> list[str]:
-    """Return the lines of a small table, with an error that names it."""
+    """Return the lines of a table, with an error that names it, and the line where it is not UTF-8."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: {what}")
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not readable as text ({error}); expected {what}") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} is not readable ({error.strerror}); expected {what}") from error
+    try:
+        return content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path}, line {line}, is not UTF-8 text; expected {what}") from error
 
 
 def draw_rows(n_rows: int, n_faces: int | None, seed: int) -> np.ndarray:
@@ -200,7 +256,7 @@ class Contents:
     ----------
     root : Path
         The folder to which every path below is relative.
-    files : dict of str to FileState
+    files : Files
         Everything that was listed.
     labels : DataFrame
         One row per photograph that exists, with at least ``source``.
@@ -212,15 +268,18 @@ class Contents:
         Pictures of no use, and why.
     problems : list of str
         Everything else that was passed over.
+    coded : int or None
+        Photographs whose Action Units a coder gave; None where that is not told apart.
     """
 
     root: Path
-    files: dict[str, FileState]
+    files: Files
     labels: pd.DataFrame
     tables: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     unknown: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    coded: int | None = None
 
 
 class FolderPhotographs(FilePhotographs):
@@ -253,6 +312,12 @@ class FolderPhotographs(FilePhotographs):
         Bytes of each photograph's file, row by row.
     missing, unknown : list of str
         See `Contents`.
+    reasons : dict of str to str
+        Why each of `unknown` is of no use.
+    notes : list of str
+        Those of `problems` that are about neither missing nor unknown files.
+    coded : int or None
+        See `Contents`.
 
     Raises
     ------
@@ -273,7 +338,9 @@ class FolderPhotographs(FilePhotographs):
         self.name = name
         self.folder = contents.root
         self.missing, self.unknown = contents.missing, list(contents.unknown)
-        self.problems = _describe(contents)
+        self.reasons, self.coded = contents.unknown, contents.coded
+        self.notes = [*(f"{contents.root / path}" for path in contents.files.refused), *contents.problems]
+        self.problems = _describe(contents, self.notes)
         labels = _wide(contents.labels)
         rows = draw_rows(len(labels), n_faces, seed)
         if n_faces is not None and n_faces > len(labels):
@@ -306,13 +373,14 @@ def _wide(labels: pd.DataFrame) -> pd.DataFrame:
     return labels.reindex(columns=[*labels.columns, *absent])
 
 
-def _describe(contents: Contents) -> list[str]:
+def _describe(contents: Contents, notes: list[str]) -> list[str]:
     """Return one sentence per problem; of many alike, the first ones and a count."""
     root = contents.root
     unknown = [f"{root / path}: {why}; left out" for path, why in contents.unknown.items()]
     missing = [f"{root / path}: missing" for path in contents.missing]
-    problems = list(contents.problems)
-    for sentences, what in ((unknown, "pictures that are no part of this dataset"), (missing, "missing photographs")):
+    problems = []
+    kinds = ((notes, "problems"), (unknown, "pictures that are no part of this dataset"), (missing, "missing photographs"))
+    for sentences, what in kinds:
         problems += sentences[:_LISTED]
         if len(sentences) > _LISTED:
             problems.append(f"{root}: {len(sentences) - _LISTED:,} more {what}")
@@ -321,9 +389,10 @@ def _describe(contents: Contents) -> list[str]:
 
 def _nothing_found(source: str, variant: str, folder: Path, contents: Contents) -> str:
     record = CATALOGUE[source]
-    what = f"{record.title}, variant {variant!r}," if variant else record.title
+    what = f"{record.title} (variant {variant!r})" if variant else record.title
     there = list(contents.files)
     seen = f"the first of {len(there):,} files there: {', '.join(there[:5])}" if there else "it holds no files"
     reason = next(iter(contents.unknown.items()), None)
     why = f" ({reason[0]}: {reason[1]})" if reason else ""
+    why += f"; not looked into: {some_of(contents.files.refused)}" if contents.files.refused else ""
     return f"{folder} holds no photograph of {what}; {seen}{why}. Expected is\n{record.tree}"

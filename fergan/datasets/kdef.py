@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from fergan.datasets.folders import Contents, NameRule, list_files, read_named, within
+from fergan.datasets.folders import Contents, NameRule, list_files, one_per_name, read_named, within
 
 __all__ = ["EMOTIONS", "kdef_names", "read_kdef"]
 
@@ -23,8 +23,9 @@ RULE = NameRule(
     session=SESSIONS, subject=PEOPLE, emotion=EMOTIONS, view=VIEWS,
 )  # fmt: skip
 
-#: Two files are shipped with cut names. In each folder exactly one name of the rule is absent, and the letters that are
-#: left do not contradict it for AM31 ("H" of "HR"); users of the set who wrote down a correction give these two.
+#: Two files are shipped with cut names. In each folder exactly one name of the rule is absent. The letter that is left
+#: agrees with it for AM31 ("H" of "HR"); for AF31 ("V") it says nothing, and the correction rests on elimination alone.
+#: Users of the set who wrote down a correction give these two.
 MISNAMED = {"AF31V.JPG": "AF31SAHL.JPG", "AM31H.JPG": "AM31SUHR.JPG"}
 
 
@@ -39,23 +40,24 @@ def kdef_names(variant: str = "") -> Iterator[str]:
 
 
 def read_kdef(folder: Path, variant: str, csv: str) -> Contents:
-    """Read the names of the photographs; the averaged faces (AKDEF) that are shipped beside them are left alone.
+    """Read the names of the photographs, one file of each; the averaged faces (AKDEF) shipped beside them are left alone.
 
     ``subject`` has no session: AF01 and BF01 are the same woman.
     """
     root = within(folder, "KDEF_and_AKDEF/KDEF", "KDEF")
     files = list_files(root)
     table, unknown = read_named(files, RULE, normalise=_true_name)
+    table, again = one_per_name(table, _true_name)
     there = {_true_name(path.rpartition("/")[2]) for path in table["source"]}
     problems = [
         f"{root / path}: taken for {MISNAMED[name]}, by the name that is absent there"
-        for path in files
+        for path in table["source"]
         if (name := path.rpartition("/")[2].upper()) in MISNAMED
     ]
     if variant:
         table = table[table["session"] == variant]
     missing = [name for name in kdef_names(variant) if name not in there]
-    return Contents(root, files, table, missing=missing, unknown=unknown, problems=problems)
+    return Contents(root, files, table, missing=missing, unknown=unknown | again, problems=problems)
 
 
 def _true_name(name: str) -> str:

@@ -13,10 +13,18 @@ from fergan.datasets.tables import read_csv_table
 from fergan.faces import complete_labels
 from fergan.facs import ACTION_UNITS, canonical_emotion
 
-__all__ = ["ManifestPhotographs"]
+__all__ = ["ManifestPhotographs", "has_manifest"]
 
 _KNOWN = ("path", "subject", "emotion", "smile", "view", "pose", "split", "yaw", "pitch", "roll")
 _ACTION_UNIT = re.compile(r"AU0*(\d+)", re.IGNORECASE)
+
+
+def has_manifest(csv_path: Path) -> bool:
+    """Say whether a file is there whose header line has a column ``path``."""
+    if not csv_path.is_file():
+        return False
+    with open(csv_path, encoding="utf-8-sig", errors="replace") as file:
+        return "path" in (column.strip(' "').lower() for column in file.readline().rstrip("\r\n").split(","))
 
 
 class ManifestPhotographs(FilePhotographs):
@@ -48,6 +56,8 @@ class ManifestPhotographs(FilePhotographs):
         Bytes of each photograph's file, row by row.
     missing : list of str
         Listed, but not there.
+    notes : list of str
+        Those of `problems` that are about the table.
 
     Raises
     ------
@@ -66,6 +76,7 @@ class ManifestPhotographs(FilePhotographs):
         table = read_csv_table(self.csv_path, "a column 'path' beside the photographs")
         table = self._check_paths(self._name_columns(table))
         labels = complete_labels(self._labels(table), where=str(self.csv_path))
+        self.notes = list(self.problems)  # before missing files are listed, which are counted by themselves
         labels, states = self._drop_missing(labels)
         self.fingerprint = fingerprint_of(zip(labels["source"], states, strict=True))
         rows = draw_rows(len(labels), n_faces, seed)

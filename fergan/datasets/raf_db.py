@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fergan.datasets.folders import Contents, is_picture, list_files, read_lines, within
+from fergan.datasets.folders import Contents, is_picture, list_files, one_per_name, read_lines, within
 
 __all__ = ["EMOTIONS", "read_raf_db"]
 
@@ -19,24 +19,26 @@ TABLE = "EmoLabel/list_patition_label.txt"
 def read_raf_db(folder: Path, variant: str, csv: str) -> Contents:
     """Read the table of labels; the official split is in the names that it lists.
 
-    Nobody is named, so every photograph counts as a person of its own.
+    Photographs are known by their names, at whatever depth below ``Image/original`` or ``Image/aligned`` the archive inside
+    the archive was unpacked. Nobody is named, so every photograph counts as a person of its own.
     """
     root = within(folder, "basic", "RAF-DB/basic", "RAFDB/basic")
     aligned = variant == "aligned"
     table = _read_table(root / TABLE)
     stems = table.index.str.removesuffix(".jpg")
-    table["source"] = [f"Image/aligned/{stem}_aligned.jpg" if aligned else f"Image/original/{stem}.jpg" for stem in stems]
+    names = [f"{stem}_aligned.jpg" if aligned else f"{stem}.jpg" for stem in stems]
     table["split"] = stems.str.partition("_").get_level_values(0)
     files = list_files(root)
-    there = table["source"].isin(files)
-    named, picture_folder = set(table["source"]), "Image/aligned/" if aligned else "Image/original/"
-    unknown = {
-        path: f"not in {TABLE}"
-        for path in files
-        if path.startswith(picture_folder) and path not in named and is_picture(path)
-    }
-    labels = table[there].assign(view="wild")
-    return Contents(root, files, labels, [TABLE], missing=table["source"][~there].tolist(), unknown=unknown)
+    place = "Image/aligned/" if aligned else "Image/original/"
+    pictures = sorted((path for path in files if path.startswith(place) and is_picture(path)), key=lambda p: p.count("/"))
+    found, again = one_per_name(pd.DataFrame({"source": pd.Series(pictures, dtype=object)}))
+    by_name = {path.rpartition("/")[2]: path for path in found["source"]}
+    named = set(names)
+    missing = [place + name for name in names if name not in by_name]
+    unknown = {path: f"not in {TABLE}" for name, path in by_name.items() if name not in named}
+    table["source"] = [by_name.get(name) for name in names]
+    labels = table[table["source"].notna()].assign(view="wild")
+    return Contents(root, files, labels, [TABLE], missing=missing, unknown=unknown | again)
 
 
 def _read_table(path: Path) -> pd.DataFrame:

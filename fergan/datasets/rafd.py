@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fergan.datasets.folders import Contents, NameRule, list_files, read_named
+from fergan.datasets.folders import Contents, NameRule, list_files, one_per_name, read_named
 
 __all__ = ["EMOTIONS", "rafd_names", "read_rafd"]
 
@@ -45,12 +45,13 @@ def rafd_names(models: Iterable[tuple[str, str, str]], variant: str = "") -> Ite
 
 
 def read_rafd(folder: Path, variant: str, csv: str) -> Contents:
-    """Read the names of the photographs; their folder may have folders of its own.
+    """Read the names of the photographs, one file of each; their folder may have folders of its own.
 
     Missing is what would complete the models that are there: which numbers were given is nowhere published.
     """
     files = list_files(folder)
     table, unknown = read_named(files, RULE)
+    table, again = one_per_name(table)
     models = table[["subject", "group", "sex"]].drop_duplicates().itertuples(index=False, name=None)
     there = {path.rpartition("/")[2] for path in table["source"]}
     missing = [name for name in rafd_names(models, variant) if name not in there]
@@ -58,4 +59,4 @@ def read_rafd(folder: Path, variant: str, csv: str) -> Contents:
         table = table[table["view"] == "frontal"]
     if variant == "multiview":
         table = table[table["gaze"] == "frontal"]
-    return Contents(folder, files, table, missing=missing, unknown=unknown)
+    return Contents(folder, files, table, missing=missing, unknown=unknown | again)

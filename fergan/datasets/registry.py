@@ -1,5 +1,7 @@
 """Where photographs can come from. A new dataset is one file in this folder, a record in the catalogue and one line here."""
 
+import errno
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,12 +10,12 @@ from fergan.datasets.base import Photographs
 from fergan.datasets.celeba import read_celeba
 from fergan.datasets.cmu_faces import read_cmu_faces
 from fergan.datasets.cohn_kanade import read_ck_plus, read_enhanced_ck
-from fergan.datasets.folders import Contents, FolderPhotographs
+from fergan.datasets.folders import Contents, FolderPhotographs, check_variant
 from fergan.datasets.genki import read_genki
 from fergan.datasets.kdef import read_kdef
 from fergan.datasets.lfw import read_lfw
 from fergan.datasets.london import read_london
-from fergan.datasets.manifest import ManifestPhotographs
+from fergan.datasets.manifest import ManifestPhotographs, has_manifest
 from fergan.datasets.olivetti import OlivettiPhotographs
 from fergan.datasets.raf_db import read_raf_db
 from fergan.datasets.rafd import read_rafd
@@ -48,6 +50,9 @@ def _open_folder(
     name: str, folder: Path | None, csv: str, variant: str, n_faces: int | None, seed: int,
 ) -> Photographs:  # fmt: skip
     where = _existing(folder, source)
+    if has_manifest(where / csv):
+        check_variant(source, variant)
+        return ManifestPhotographs(where / csv, name=name, n_faces=n_faces, seed=seed)
     return FolderPhotographs(name, source, where, read, variant=variant, csv=csv, n_faces=n_faces, seed=seed)
 
 
@@ -90,9 +95,11 @@ def open_photographs(
         A key of `SOURCES`.
     folder : str, optional
         Where the photographs lie; needed by every source but ``"rendered"``. What it should look like stands in
-        `fergan.datasets.catalogue`.
+        `fergan.datasets.catalogue`. A folder of any of these sets (but ``"olivetti"``, which is one array) may instead hold
+        `csv` with a column ``path``: then it is read as ``"manifest"``, whatever its files are called.
     csv : str
-        The CSV file in `folder`: of photographs for ``"manifest"``, of frames for ``"enhanced-ck"``.
+        The CSV file in `folder`: of photographs for ``"manifest"`` and where it has a column ``path``, of frames for
+        ``"enhanced-ck"``.
     variant : str
         Which part of the distribution is meant, a key of the source's `DatasetRecord.variants`; empty takes its default.
     n_faces : int, optional
@@ -103,14 +110,20 @@ def open_photographs(
     Raises
     ------
     ValueError
-        The source or variant is unknown, the source needs a folder that was not given, or a table cannot be read.
+        The source or variant is unknown, the source needs a folder that was not given, the folder may not be read, or a
+        table cannot be read.
     FileNotFoundError
         The folder does not exist, or holds nothing of this dataset.
     """
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}; expected one of {', '.join(SOURCES)}")
     place = Path(folder).expanduser() if folder else None
-    return SOURCES[source](name, place, csv, variant, n_faces, seed)
+    try:
+        return SOURCES[source](name, place, csv, variant, n_faces, seed)
+    except PermissionError as error:
+        raise ValueError(
+            f"{error.filename} may not be read; give yourself the right to, for example chmod -R u+rX {place}"
+        ) from error
 
 
 def _no_variant(source: str, variant: str) -> None:
@@ -126,4 +139,6 @@ def _existing(folder: Path | None, source: str) -> Path:
             f"folder is {folder}, which does not exist; set parameter folder to where the "
             "photographs lie, or source to 'rendered' to do without"
         )
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
     return folder

@@ -19,13 +19,17 @@ SPLITS = {"Train": "train", "Val": "val", "Test": "test"}
 
 #: What a variant is made of. The labels of Test were kept by the organisers, so that it is not part of the default.
 PARTS = {"": ("train", "val"), "train": ("train",), "val": ("val",), "test": ("test",)}
+PARTS |= {f"aligned-{variant}" if variant else "aligned": parts for variant, parts in PARTS.items()}
 
 #: Film, time and frame: Airheads_000519240_00000005.png
 _FRAME = re.compile(r"(?P<film>.+)_\d+_\d+\.\w+")
 
 
 def read_sfew(folder: Path, variant: str, csv: str) -> Contents:
-    """Read the folders' names; ``Train/Angry`` may also be ``Train/Train_Aligned_Faces/Angry``, as in the aligned archive.
+    """Read the folders' names; those of the archive of aligned faces are like ``Train_Aligned_Faces/Angry``.
+
+    The frames themselves are read, and the aligned faces where there are no frames; variants that begin with ``aligned``
+    read the aligned faces only. The same faces are in both, so that they are never read together.
 
     The actors are not named. ``subject`` is the film, where the file name has one: folds that keep films apart keep their
     people apart, but for those who act in several.
@@ -44,6 +48,14 @@ def read_sfew(folder: Path, variant: str, csv: str) -> Contents:
             unknown[path] = f"folder {parents[-1]!r} is no emotion; expected one of {', '.join(EMOTIONS)}"
         elif split in PARTS[variant]:
             film = _FRAME.fullmatch(name)
-            rows.append({"source": path, "emotion": emotion, "split": split, "subject": film["film"] if film else None})
-    labels = pd.DataFrame(rows, columns=["source", "emotion", "split", "subject"]).assign(view="wild")
-    return Contents(folder, files, labels, unknown=unknown)
+            rows.append({"source": path, "emotion": emotion, "split": split, "subject": film["film"] if film else None,
+                         "aligned": any("aligned" in parent.lower() for parent in parents)})
+    labels = pd.DataFrame(rows, columns=["source", "emotion", "split", "subject", "aligned"]).assign(view="wild")
+    aligned, problems = labels["aligned"].astype(bool), []
+    wanted = aligned if variant.startswith("aligned") or aligned.all() else ~aligned
+    if aligned.all() and len(labels) and not variant.startswith("aligned"):
+        problems.append(f"{folder}: only aligned faces are there; they are read in place of the frames")
+    elif not wanted.all() and wanted.any():
+        read, other = ("aligned faces", "frames") if wanted[aligned].any() else ("frames", "aligned faces")
+        problems.append(f"{folder}: frames and aligned faces are both there; the {read} are read, the {other} are not")
+    return Contents(folder, files, labels[wanted].drop(columns="aligned"), unknown=unknown, problems=problems)

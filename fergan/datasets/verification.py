@@ -3,20 +3,22 @@
 A *fault* means that an experiment on them cannot be what it claims to be:
 
 - fewer photographs than the set needs: nine tenths of the published number, or what the catalogue says;
+- more than eleven tenths of the published number, or more than a tenth of them copies of others;
 - fewer than nine tenths of the published people, while the photographs are not a part that may be drawn;
-- an emotion that the set has is absent;
+- an emotion that the set has is absent, where its emotions are used;
+- fewer than nine tenths of the published photographs are coded, where their Action Units are used;
 - more than a tenth of the photographs are empty or unreadable;
 - more than a hundredth of the photographs are also filed under another person.
 
 A *warning* means that it still can, and what to know: every other difference from the published numbers, and every missing,
-unreadable, unknown or repeated file.
+unreadable, unknown or repeated file, and whatever else the loader passed over.
 """
 
 import hashlib
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,9 +35,13 @@ from fergan.files import hash_file
 
 __all__ = ["DataReport", "verify"]
 
-LEAST_SHARE = 0.9  # of the published photographs and people
+LEAST_SHARE = 0.9  # of the published photographs, people and codes
+MOST_SHARE = 1.1  # of the published photographs
+MOST_REPEATED = 0.1  # of the photographs of a published set, that are copies of others
 MOST_UNREADABLE = 0.1  # of the photographs
 MOST_SHARED = 0.01  # of the photographs, that are also somebody else's
+
+_MOST_NOTES = 5  # that are warnings one by one; all are in the record
 
 _MOST_DECODED = 500  # of the files that look damaged, so that a folder full of them takes no hour
 
@@ -71,6 +77,12 @@ class DataReport:
         What `people` counts: in SFEW films, since the actors are not named.
     missing, empty, unknown : list of str
         Files that are named but not there, have no content, or do not belong.
+    reasons : dict of str to str
+        Why each of `unknown` does not belong.
+    notes : list of str
+        What else the loader passed over, one sentence each.
+    coded : int or None
+        Photographs whose Action Units a coder gave; None where the loader does not tell them apart.
     unreadable : dict of str to str
         Files that are no picture or cut off -> why. Only beginnings and ends were looked at.
     repeated, shared : list of list of str
@@ -93,6 +105,9 @@ class DataReport:
     missing: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    coded: int | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
     repeated: list[list[str]] = field(default_factory=list)
     shared: list[list[str]] = field(default_factory=list)
@@ -119,13 +134,16 @@ class DataReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values for JSON; of each list of files its length and the first hundred."""
         content = asdict(self)
-        for name in ("missing", "empty", "unknown", "repeated", "shared"):
+        for name in ("missing", "empty", "unknown", "notes", "repeated", "shared"):
             content[name] = {"n": len(content[name]), "first": content[name][:100]}
-        content["unreadable"] = {"n": len(self.unreadable), "first": dict(list(self.unreadable.items())[:100])}
+        for name in ("reasons", "unreadable"):
+            content[name] = {"n": len(content[name]), "first": dict(list(content[name].items())[:100])}
         return content
 
 
-def verify(photographs: Photographs, source: str, variant: str = "") -> DataReport:
+def verify(
+    photographs: Photographs, source: str, variant: str = "", used: Collection[str] = ("emotions", "Action Units")
+) -> DataReport:
     """Compare photographs with what is published of their set, and look for damage and duplicates.
 
     Nothing is decoded but files that look cut off. Each file is opened once; only those that agree in size, beginning,
@@ -137,6 +155,9 @@ def verify(photographs: Photographs, source: str, variant: str = "") -> DataRepo
         A whole set, as `fergan.datasets.open_photographs` returns it without `n_faces`.
     source, variant : str
         What it was opened as.
+    used : collection of str
+        Which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are absent is a fault, and a
+        warning of the others.
 
     Returns
     -------
@@ -152,9 +173,12 @@ def verify(photographs: Photographs, source: str, variant: str = "") -> DataRepo
         name=photographs.name, source=source, variant=variant, title=record.title if record else photographs.name,
         photographs=len(labels), people=labels["subject"].nunique(),
         emotions={emotion: int(counts[emotion]) for emotion in EMOTIONS if emotion in counts},
-        published={"photographs": published.photographs, "people": published.people, "emotions": dict(published.emotions)},
+        published={"photographs": published.photographs, "people": published.people, "emotions": dict(published.emotions),
+                   "coded": published.coded},
         subjects=record.subjects if record else "people",
         missing=list(getattr(photographs, "missing", [])), unknown=list(getattr(photographs, "unknown", [])),
+        reasons=dict(getattr(photographs, "reasons", {})), notes=list(getattr(photographs, "notes", [])),
+        coded=getattr(photographs, "coded", None),
     )  # fmt: skip
     sizes = getattr(photographs, "sizes", None)
     if sizes is not None:
@@ -163,7 +187,11 @@ def verify(photographs: Photographs, source: str, variant: str = "") -> DataRepo
         report.unreadable, samples = _look_into(folder, labels["source"].tolist(), sizes)
         _sort_duplicates(report, labels, _same_content(folder, labels["source"].tolist(), samples))
     report.faults += _faults(report, published)
+    for kind, sentence in _absent_labels(report, published):
+        (report.faults if kind in used else report.warnings).append(sentence)
     report.warnings += _warnings(report, labels)
+    if record and record.in_paper and report.photographs < record.in_paper:
+        report.warnings.append(f"{report.photographs:,} photographs; the paper used {record.in_paper:,}")
     report.seconds = time.perf_counter() - start
     return report
 
@@ -262,18 +290,29 @@ def _faults(report: DataReport, published: Published) -> Iterator[str]:
     n, expected = report.photographs, published.photographs
     least = published.least or (int(expected * LEAST_SHARE) if expected else 0)
     if n < least:
-        yield f"{n:,} photographs, of which it has {expected:,}; at least {least:,} are needed to speak of {report.title}"
+        yield f"{n:,} photographs; {report.title} has {expected:,}, and at least {least:,} are needed to speak of it"
+    elif expected and n > expected * MOST_SHARE:
+        yield f"{n:,} photographs; {report.title} has {expected:,}: something lies in the folder twice, or does not belong"
     elif published.people and not published.least and report.people < int(published.people * LEAST_SHARE):
-        yield f"photographs of {report.people:,} people, of which it has {published.people:,}"
-    absent = [emotion for emotion in published.emotions if emotion not in report.emotions]
-    if absent:
-        yield f"no photograph is {', '.join(absent)}"
+        yield f"photographs of {report.people:,} people; {report.title} has {published.people:,}"
+    copies = sum(len(group) - 1 for group in report.repeated)
+    if expected and copies > n * MOST_REPEATED:
+        yield f"{copies:,} of {n:,} photographs are copies of others, for example {_pair(report.repeated)}"
     broken = len(report.empty) + len(report.unreadable)
     if n and broken > n * MOST_UNREADABLE:
         yield f"{broken:,} of {n:,} photographs are empty or unreadable"
     shared = sum(len(group) for group in report.shared)
     if n and shared > n * MOST_SHARED:
         yield f"{shared:,} of {n:,} photographs are also filed under another person, for example {_pair(report.shared)}"
+
+
+def _absent_labels(report: DataReport, published: Published) -> Iterator[tuple[str, str]]:
+    """Yield which kind of labels is absent, and a sentence that says so."""
+    absent = [emotion for emotion in (*published.emotions, *published.present) if emotion not in report.emotions]
+    if absent:
+        yield "emotions", f"no photograph is {', '.join(absent)}"
+    if published.coded and report.coded is not None and report.coded < int(published.coded * LEAST_SHARE):
+        yield "Action Units", f"{report.coded:,} photographs are coded for Action Units; published are {published.coded:,}"
 
 
 def _warnings(report: DataReport, labels: pd.DataFrame) -> Iterator[str]:
@@ -289,16 +328,24 @@ def _warnings(report: DataReport, labels: pd.DataFrame) -> Iterator[str]:
     for files, what in ((report.missing, "missing"), (report.unknown, "no part of this set, and left out"),
                         (report.empty, "empty")):  # fmt: skip
         if files:
-            yield f"{_files(len(files))} {what}: {some_of(files)}"
+            reason = report.reasons.get(files[0]) if files is report.unknown else None
+            why = f" ({'' if len(files) == 1 else 'the first: '}{reason})" if reason else ""
+            yield f"{_files(len(files))} {what}: {some_of(files)}{why}"
     if report.unreadable:
         source, reason = next(iter(report.unreadable.items()))
         yield f"{_files(len(report.unreadable))} unreadable, for example {source}: {reason}"
     if report.shared and "also filed under" not in faulty:
         times = _times(len(report.shared))
         yield f"the same photograph under several people: {times}, for example {_pair(report.shared)}"
-    if report.repeated:
+    if report.repeated and "copies of others" not in faulty:
         whose = "" if labels["subject"].notna().any() else ", so that folds may show it on both sides"
         yield f"the same photograph again: {_times(len(report.repeated))}{whose}, for example {_pair(report.repeated)}"
+    coded = report.published["coded"]
+    if report.coded is not None and coded and int(coded * LEAST_SHARE) <= report.coded != coded:
+        yield f"{report.coded:,} photographs are coded for Action Units; published are {coded:,}"
+    yield from report.notes[:_MOST_NOTES]
+    if len(report.notes) > _MOST_NOTES:
+        yield f"{len(report.notes) - _MOST_NOTES:,} more like these"
 
 
 def _files(n: int) -> str:

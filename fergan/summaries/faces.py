@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fergan.cropping import CroppingAccount
+from fergan.datasets.catalogue import CATALOGUE
 from fergan.faces import FaceSet
 from fergan.facs import ACTION_UNITS, AU_MEANINGS
 from fergan.files import read_json
@@ -13,8 +14,9 @@ from fergan.files import read_json
 __all__ = ["action_unit_counts", "count_by", "describe_faces", "faces_per_set"]
 
 
-def describe_faces(faces: FaceSet, account: CroppingAccount) -> pd.DataFrame:
-    """Return what a face set holds, one fact per row."""
+def describe_faces(faces: FaceSet, account: CroppingAccount, source: str = "") -> pd.DataFrame:
+    """Return what a face set holds, one fact per row; what its subjects are is said by its source (see the catalogue)."""
+    subjects = _subjects(source)
     labels = faces.labels
     coded = [unit for unit in ACTION_UNITS if labels[unit].notna().any()]
     people = labels["subject"].nunique()
@@ -24,12 +26,17 @@ def describe_faces(faces: FaceSet, account: CroppingAccount) -> pd.DataFrame:
         "without a face": f"{len(account.no_face):,}",
         "cropped at the median box": f"{len(account.nominal):,}",
         "unreadable": f"{len(account.unreadable):,}",
-        "people": f"{people:,}" if people else "not labelled",
-        "crops of one person": _per_person(labels["subject"]),
+        subjects: f"{people:,}" if people else "not labelled",
+        f"crops of one {'person' if subjects == 'people' else subjects.removesuffix('s')}": _per_person(labels["subject"]),
         "emotions": ", ".join(faces.emotions) or "not labelled",
         "Action Units": ", ".join(coded) or "not labelled",
     }
     return pd.DataFrame(facts.items(), columns=["", "value"])
+
+
+def _subjects(source: str) -> str:
+    """Return what column ``subject`` tells apart in photographs of this source: people, or films."""
+    return CATALOGUE[source].subjects if source in CATALOGUE else "people"
 
 
 def _per_person(subjects: pd.Series) -> str:
@@ -68,12 +75,14 @@ def count_by(faces: FaceSet, account: CroppingAccount) -> pd.DataFrame:
 
 
 def faces_per_set(home: str | Path, names: Iterable[str]) -> pd.DataFrame:
-    """Return one row per face set: what it holds and what was lost."""
-    rows = []
+    """Return one row per face set: what it holds and what was lost; subjects that are no people are named in their cell."""
+    rows, others = [], {}
     for name in names:
         folder = Path(home) / "faces" / name
         faces, account = FaceSet.load(folder), read_json(folder / "account.json")
         made = read_json(folder / "faceset.provenance.json")["parameters"]
+        if (subjects := _subjects(made["source"])) != "people":
+            others[len(rows)] = subjects
         rows.append({
             "set": name,
             "source": made["source"],
@@ -87,4 +96,9 @@ def faces_per_set(home: str | Path, names: Iterable[str]) -> pd.DataFrame:
             "detector": made["detector"],
         })
     table = pd.DataFrame(rows)
-    return table.astype(dict.fromkeys(("people", "emotions", "AUs", "views"), "Int64"))
+    table = table.astype(dict.fromkeys(("people", "emotions", "AUs", "views"), "Int64"))
+    if others:
+        table["people"] = [
+            n if pd.isna(n) or row not in others else f"{n:,} {others[row]}" for row, n in enumerate(table["people"])
+        ]
+    return table
