@@ -12,7 +12,7 @@ from fergan.dcgan import (
     to_float,
     to_uint8,
 )
-from fergan.runs import PRESETS
+from fergan.runs import make_config
 
 
 def test_the_papers_network_has_8192_features():
@@ -61,6 +61,6 @@ def test_pixels_survive_the_way_into_the_networks_and_back():
 
 
 def test_the_default_preset_is_radfords_at_the_papers_length():
-    values = PRESETS["radford2015"]
+    values = vars(make_config("radford2015"))
     assert (values["width"], values["batch_size"], values["learning_rate"], values["beta1"]) == (64, 128, 2e-4, 0.5)
     assert values["epochs"] == 300 and values["weight_std"] == 0.02 and values["average_decay"] == 0

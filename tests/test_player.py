@@ -101,7 +101,11 @@ setTimeout(() => document.title = texts.join('|'), 5000);
 
 
 def test_it_plays_once_by_itself(tmp_path):
-    dom = in_browser(tmp_path, play_filmstrip(STEPS, grey_frames(), "x").data + WATCH % "")
+    """It begins when it comes into view, which a browser on a busy machine can say too late for its virtual clock."""
+    for _ in range(4):
+        dom = in_browser(tmp_path, play_filmstrip(STEPS, grey_frames(), "x").data + WATCH % "")
+        if "<title></title>" not in dom:
+            break
     assert "<title>step 0|step 120|step 4,300</title>" in dom and ">Play</button>" in dom
 
 
