@@ -162,6 +162,8 @@ def differences(config: TrainConfig, reference: str = "radford2015") -> dict[str
     """Return what a configuration changes against a preset: field -> (its value, the preset's value)."""
     theirs = make_config(reference)
     pairs = {name: (value, getattr(theirs, name)) for name, value in asdict(config).items()}
+    if config.generator_width:  # 0 is no width, but says which one is taken
+        pairs["generator_width"] = config.generator_width, theirs.generator_width or theirs.width
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and name not in ("preset", "seed")}
 
 

@@ -161,7 +161,7 @@ def train(
     *,
     n_threads: int = 1,
     checkpoint_seconds: float = 20.0,
-    n_looks: int = 17,
+    n_looks: int = 13,
     fabric: Fabric | None = None,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> Run:

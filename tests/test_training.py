@@ -187,6 +187,7 @@ def test_presets_are_their_sources():
     paper, reference = make_config("paper"), make_config("matconvnet")
     assert differences(paper) == {"beta1": (0.9, 0.5)}
     assert set(differences(reference)) == {"generator_width", "label_noise", "discriminator_updates"}
+    assert differences(reference)["generator_width"] == (128, 64)
     channels = [block[0].out_channels for block in Generator(100, reference.generator_width).blocks]
     assert channels == [512, 256, 128]  # after the 1024 of the projection
 
