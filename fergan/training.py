@@ -105,17 +105,19 @@ def train_step(state: TrainingState, real: Tensor, noise: Tensor, config: TrainC
     real = augment(mirror(real, config.flip_probability, random), config.augment, random)
 
     # Update the discriminator: real faces towards 1, generated ones towards -1.
-    generated = generator(noise)
-    shown = augment(generated.detach(), config.augment, random)
     if config.discriminator_updates == 2:
-        logit_generated = discriminator(shown)
+        generated = generator(noise)
+        logit_generated = discriminator(augment(generated.detach(), config.augment, random))
         loss_generated = _loss(logit_generated, -1, config.label_noise, random)
         _update(state.optimizer_d, loss_generated, fabric)
         logit_real = discriminator(real)
         loss_real = _loss(logit_real, 1, config.label_noise, random)
         _update(state.optimizer_d, loss_real, fabric)
     else:
-        logit_real, logit_generated = discriminator(real), discriminator(shown)
+        with fabric.autocast():  # around all three, so that weights are turned to bfloat16 once
+            generated = generator(noise)
+            shown = augment(generated.detach(), config.augment, random)
+            logit_real, logit_generated = discriminator(real), discriminator(shown)
         loss_real = _loss(logit_real, 1, config.label_noise, random)
         loss_generated = _loss(logit_generated, -1, config.label_noise, random)
         _update(state.optimizer_d, loss_real + loss_generated, fabric)

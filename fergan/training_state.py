@@ -25,7 +25,7 @@ class TrainingState:
     generator, discriminator : Module
         The networks, wrapped for precision and distribution; ``.module`` is the plain one.
     average : Generator
-        Moving average of the generator.
+        Moving average of the generator; the generator itself where the average forgets all but the last step.
     optimizer_g, optimizer_d : Optimizer
         Adam of each.
     step : int
@@ -34,12 +34,14 @@ class TrainingState:
 
     def __init__(self, config: TrainConfig, fabric: Fabric):
         generator_width = config.generator_width or config.width
-        generator, self.average = (Generator(config.latent_dim, generator_width) for _ in range(2))
+        generator = Generator(config.latent_dim, generator_width)
         discriminator = Discriminator(config.width)
         initialize_weights(generator, config.weight_std, seed=config.seed)
         initialize_weights(discriminator, config.weight_std, seed=config.seed + 1)
-        self.average.load_state_dict(generator.state_dict())
-        self.average.requires_grad_(False)
+        self.average = generator
+        if config.average_decay:
+            self.average = Generator(config.latent_dim, generator_width).requires_grad_(False)
+            self.average.load_state_dict(generator.state_dict())
         for network in (generator, discriminator, self.average):
             network.to(fabric.device, memory_format=torch.channels_last)  # the layout that convolutions are fastest in
         adam = dict(lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
@@ -67,6 +69,8 @@ class TrainingState:
     @torch.no_grad()
     def move_average(self, decay: float) -> None:
         """Move the average towards the generator, batch-norm statistics included; quickly at first, to forget the start."""
+        if not decay:
+            return
         decay = min(decay, (1 + self.step) / (10 + self.step))
         pairs = list(zip(self.average.state_dict().values(), self.generator.module.state_dict().values(), strict=True))
         floats = [pair for pair in pairs if pair[0].is_floating_point()]
