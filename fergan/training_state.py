@@ -54,8 +54,9 @@ class TrainingState:
         self.step = 0
 
     def networks(self) -> dict[str, nn.Module]:
-        """Return the plain networks by name."""
-        return {"generator": self.generator.module, "discriminator": self.discriminator.module, "average": self.average}
+        """Return the plain networks by name, each once."""
+        networks = {"generator": self.generator.module, "discriminator": self.discriminator.module}
+        return networks if self.average is self.generator.module else networks | {"average": self.average}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return the plain optimisers by name."""

@@ -202,7 +202,8 @@ def test_a_page_leaves_values_to_the_preset():
 @pytest.mark.parametrize("changes", [
     dict(label_noise=0.2, discriminator_updates=2, generator_width=8),
     dict(augment="color,translation,cutout", flip_probability=0.5, precision="float32"),
-], ids=["matconvnet", "augmented"])
+    dict(average_decay=0.0),
+], ids=["matconvnet", "augmented", "plain"])
 def test_every_way_of_training_resumes_bit_identical(tmp_path, monkeypatch, changes):
     from fergan import training
 
