@@ -221,24 +221,26 @@ def main() -> None:
     """Read the command line and carry out its command."""
     parser = argparse.ArgumentParser(prog="python -m fergan", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("book", help="execute what is not up to date and build the book")
-    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
-    command.add_argument("--data", default="", help="folder of the photographs")
-    command.add_argument("--cores", default="all", help="processor cores to use")
+    profile, data, cores = (argparse.ArgumentParser(add_help=False) for _ in range(3))
+    profile.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
+    data.add_argument("--data", default="", help="folder of the photographs")
+    cores.add_argument("--cores", default="all", help="processor cores to use")
+    command = commands.add_parser(
+        "book", help="execute what is not up to date and build the book", parents=[profile, data, cores]
+    )
     command.set_defaults(function=book)
-    command = commands.add_parser("check-data", help="look whether the photographs are what they should be")
-    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
-    command.add_argument("--data", default="", help="folder of the photographs")
+    command = commands.add_parser(
+        "check-data", help="look whether the photographs are what they should be", parents=[profile, data]
+    )
     command.set_defaults(function=check_data)
-    command = commands.add_parser("estimate", help="say about how long the rest of the book will take")
-    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
-    command.add_argument("--data", default="", help="folder of the photographs")
-    command.add_argument("--cores", default="all", help="processor cores to use")
+    command = commands.add_parser(
+        "estimate", help="say about how long the rest of the book will take", parents=[profile, data, cores]
+    )
     command.set_defaults(function=estimate)
-    command = commands.add_parser("train", help="train one generator outside its notebook, on several GPUs for example")
+    command = commands.add_parser(
+        "train", help="train one generator outside its notebook, on several GPUs for example", parents=[profile, data]
+    )
     command.add_argument("model", help="a generator of the book, for example celeba")
-    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
-    command.add_argument("--data", default="", help="folder of the photographs")
     command.add_argument("--devices", type=int, default=1, help="GPUs, or processes without GPUs, on each machine")
     command.add_argument("--num-nodes", type=int, default=1, help="machines; torchrun says both itself")
     command.set_defaults(function=train)
@@ -254,12 +256,9 @@ def main() -> None:
         "--note", nargs=2, action="append", default=[], metavar=("HEADING", "TEXT"), help="a notice at the top"
     )
     command.set_defaults(function=run)
-    command = commands.add_parser("where", help="print the folder of the built book")
-    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
+    command = commands.add_parser("where", help="print the folder of the built book", parents=[profile])
     command.set_defaults(function=where)
-    command = commands.add_parser("picture", help="draw the README's picture from a finished book")
-    command.add_argument("--profile", default="demo", help="a file of profiles/, without .yaml")
-    command.add_argument("--data", default="", help="folder of the photographs")
+    command = commands.add_parser("picture", help="draw the README's picture from a finished book", parents=[profile, data])
     command.set_defaults(function=picture)
     command = commands.add_parser("toc", help="write _toc.yml")
     command.set_defaults(function=toc)

@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 import pytest
-import torch
 from traitlets import TraitError
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
@@ -11,13 +10,7 @@ from fergan.rendered import render_expression
 from fergan.rendered.board import BOARD_SIZE, BoardState, face_board, named_states, typical_action_units
 from fergan.rendered.expression import EMOTION_ACTION_UNITS
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import yaml
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
@@ -22,12 +21,12 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "00_faces.ipynb"
 
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
 @pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def no_open_figures():
     yield
-    torch.set_num_threads(before)
     plt.close("all")
 
 

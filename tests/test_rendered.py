@@ -26,13 +26,7 @@ from fergan.rendered.render import _SEEDS, _SIDES, SETTING_COLUMNS, _render
 from fergan.rendered.scene import default_setting
 from fergan.rendered.surfaces import head_part
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def landmarks(unit=None, left=0.0, right=0.0, seeds=range(12)):
