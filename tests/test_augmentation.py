@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from fergan.augmentation import POLICIES, augment, mirror
+from fergan.runs import make_config
 
 
 def random(seed=0):
@@ -22,6 +23,12 @@ def test_each_policy_depends_on_the_seed_and_passes_gradients(policy):
     assert first.shape == x.shape
     first.square().sum().backward()
     assert x.grad.abs().sum() > 0
+
+
+def test_a_configuration_knows_every_policy():
+    assert make_config(augment=",".join(POLICIES)).augment == "color,translation,cutout"
+    with pytest.raises(ValueError, match="augment is 'colour'; expected 'none', or some of color, translation, cutout"):
+        make_config(augment="colour")
 
 
 def test_none_leaves_images_as_they_are():
