@@ -41,7 +41,7 @@ def training_runs(runs: dict[str, tuple[Run, str]]) -> pd.DataFrame:
     rows = []
     for model, (run, _) in runs.items():
         finished = run.finished
-        row = {"generator": model, "faces": finished["n_faces"], "epochs": run.config.epochs, "steps": finished["steps"],
+        row = {"generator": model, "faces": finished["n_faces"], "steps": finished["steps"],
                "minutes": finished["seconds"] / 60}
         rows.append(row | _samples(run))
     return pd.DataFrame(rows)
