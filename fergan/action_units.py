@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score
 
 from fergan.au_learning import coded_auc, distinct_units, learn, unit_folds
 from fergan.facs import ACTION_UNITS, action_units_of
+from fergan.kernels import gram
 from fergan.paper import read_table
 from fergan.protocols import (
     bootstrap_interval,
@@ -24,7 +25,6 @@ from fergan.protocols import (
     resampled_confusion,
 )
 from fergan.results import ExperimentResult, score_table
-from fergan.svm import gram
 
 __all__ = ["AUData", "AUResult", "paper_au_scores", "relabel", "run_au_experiment"]
 
@@ -132,7 +132,7 @@ def run_au_experiment(
         Folds of the nested search, and of the choice of C across datasets.
     costs : sequence of float
         Values of C to choose from, by the pooled area under the curve, separately for each Action Unit; the
-        smallest on a tie. Their unit is that of `fergan.svm.gram`.
+        smallest on a tie. Their unit is that of `fergan.kernels.gram`.
     n_resamples : int
         Bootstrap resamples over people of the tested set for the 95 % intervals of ``auc``, ``auc_true`` and
         ``f1``.

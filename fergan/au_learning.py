@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fergan.kernels import kernel_slice
 from fergan.protocols import AS_PUBLISHED, auc, fold_blocks, folds_of_protocols, other_rows
-from fergan.svm import binary_values, kernel_slice
+from fergan.svm import binary_values
 from fergan.threads import run_threads
 
 __all__ = [

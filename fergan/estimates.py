@@ -290,7 +290,8 @@ def _machine_seconds(n_classes: int, n_faces: float) -> float:
 
 @cache
 def _probed_machine_seconds(n_classes: int) -> float:
-    from fergan.svm import binary_values, gaussian_kernel, gram, multiclass_values, squared_distances, typical_distance
+    from fergan.kernels import gaussian_kernel, gram, squared_distances, typical_distance
+    from fergan.svm import binary_values, multiclass_values
 
     rng = np.random.default_rng(0)
     y = np.arange(_N_PROBED) % n_classes

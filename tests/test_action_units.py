@@ -9,9 +9,9 @@ from sklearn.svm import SVC
 from fergan.action_units import AUData, AUResult, paper_au_scores, relabel, run_au_experiment
 from fergan.au_learning import best_f1_threshold, decision_values, subject_independent
 from fergan.facs import ACTION_UNITS, EMOTIONS
+from fergan.kernels import gram
 from fergan.protocols import PROTOCOLS, auc, fold_blocks, grouped_folds
 from fergan.results import SCORE_COLUMNS
-from fergan.svm import gram
 
 QUICK = {"n_folds": 4, "n_resamples": 100, "costs": (0.1, 1.0)}
 

@@ -2,17 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import fergan.emotions
-from fergan.emotions import (
-    EmotionResult,
-    as_published,
-    paper_emotion_scores,
-    run_emotion_experiment,
-    subject_independent,
-)
+import fergan.emotion_learning
+from fergan.emotion_learning import as_published, subject_independent
+from fergan.emotions import EmotionResult, paper_emotion_scores, run_emotion_experiment
+from fergan.kernels import squared_distances
 from fergan.protocols import PROTOCOLS, auc, fold_blocks, grouped_folds
 from fergan.results import SCORE_COLUMNS
-from fergan.svm import squared_distances
 
 NAMES = np.array(["angry", "happy", "sad", "surprised"])
 QUICK = {"n_folds": 5, "n_evaluations": 4, "n_resamples": 200}
@@ -175,7 +170,7 @@ def test_sharing_a_model_between_two_blocks_changes_nothing():
             K, hits, rest = np.exp(-trial.gamma * D2), 0, [f for i, f in enumerate(folds) if i != a]
             for train, test in (rest, rest[::-1]):
                 hits += np.sum(
-                    fergan.emotions.multiclass_values(K, y, train, test, trial.C, 4).argmax(1) == y[test]
+                    fergan.emotion_learning.multiclass_values(K, y, train, test, trial.C, 4).argmax(1) == y[test]
                 )
             assert trial.score == hits / sum(map(len, rest))
 
@@ -210,7 +205,7 @@ def test_the_same_seed_gives_the_same_result_on_any_number_of_threads(result):
     ],
 )
 def test_what_cannot_work_is_refused_before_any_search(change, message, monkeypatch):
-    monkeypatch.setattr(fergan.emotions, "search", lambda *a, **k: pytest.fail("a search was started"))
+    monkeypatch.setattr(fergan.emotion_learning, "search", lambda *a, **k: pytest.fail("a search was started"))
     X, y, subjects = faces(n_subjects=change.get("people", 15))
     emotions = NAMES[y].astype(object)
     if "X" in change:

@@ -5,17 +5,9 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from fergan.svm import (
-    COST_RANGE,
-    GAMMA_SCALE_RANGE,
-    binary_values,
-    gaussian_kernel,
-    gram,
-    multiclass_values,
-    search,
-    squared_distances,
-    typical_distance,
-)
+from fergan.kernels import gaussian_kernel, gram, squared_distances, typical_distance
+from fergan.search import COST_RANGE, GAMMA_SCALE_RANGE, search
+from fergan.svm import binary_values, multiclass_values
 from fergan.threads import run_threads
 
 
