@@ -13,7 +13,7 @@ from scipy import stats
 
 from fergan.cropping import crop_face
 from fergan.datasets.rendered import RenderedPhotographs
-from fergan.features import HOGFeatures
+from fergan.features.hog import HOGFeatures
 from fergan.quality.frechet import frechet_distance
 from fergan.runs import make_config
 from fergan.sampling import sample

@@ -276,7 +276,7 @@ def _step_seconds(config: TrainConfig, n_threads: int, at_least: float = 3.0) ->
 @cache
 def _feature_seconds(width: int, n_probed: int = 64) -> float:
     """Return the time that a discriminator needs for one face."""
-    from fergan.features import DiscriminatorFeatures
+    from fergan.features.discriminator import DiscriminatorFeatures
 
     faces = np.random.default_rng(0).integers(0, 256, (n_probed, 64, 64, 3), dtype=np.uint8)
     network = DiscriminatorFeatures(None, width=width)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fergan.features import HOGFeatures
+from fergan.features.hog import HOGFeatures
 from fergan.files import atomic_path
 from fergan.quality.diversity import mean_pairwise_distance
 from fergan.quality.frechet import frechet_distance

@@ -9,7 +9,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fergan.dcgan import Discriminator, initialize_weights, to_float
-from fergan.features import DiscriminatorFeatures, HOGFeatures, PixelFeatures, make_baseline
+from fergan.features.baselines import make_baseline
+from fergan.features.discriminator import DiscriminatorFeatures
+from fergan.features.hog import HOGFeatures
+from fergan.features.pixels import PixelFeatures
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3), dtype=np.uint8)
 

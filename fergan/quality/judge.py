@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from fergan.detection import face_rate
-from fergan.features import HOGFeatures
+from fergan.features.hog import HOGFeatures
 from fergan.quality.diversity import mean_pairwise_distance, mean_pairwise_interval, nearest_real
 from fergan.quality.frechet import frechet_distance
 from fergan.quality.similarity import structural_similarity
