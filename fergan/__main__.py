@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fergan.profiles import Profile
+    from fergan.profile_schema import Profile
 
 ROOT = Path(__file__).parent.parent
 

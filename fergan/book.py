@@ -13,7 +13,7 @@ import yaml
 
 from fergan.notebooks import note_class
 from fergan.pages import CHAPTERS, Page, pages_of
-from fergan.profiles import Profile
+from fergan.profile_schema import Profile
 from fergan.summaries.datasets import write_datasets_chapter
 
 __all__ = ["BookError", "build_book", "check_book", "html_folder", "mirror_pages", "table_of_contents"]

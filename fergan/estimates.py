@@ -19,7 +19,7 @@ import numpy as np
 
 from fergan.facs import ACTION_UNITS
 from fergan.pages import Page, cropping_threads, pages_of
-from fergan.profiles import Profile
+from fergan.profile_schema import Profile
 from fergan.runs import TrainConfig, config_from_page
 from fergan.threads import available_threads
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fergan.faces import FaceSet
 from fergan.pages import pages_of
-from fergan.profiles import Profile, ProfileError
+from fergan.profile_schema import Profile
+from fergan.profiles import ProfileError
 from fergan.progress import training_progress
 from fergan.runs import Run, config_from_page
 from fergan.training import make_fabric, train

@@ -9,7 +9,7 @@ import pandas as pd
 from fergan.faces import FaceSet
 from fergan.files import atomic_path
 from fergan.plots import score_dots, show_faces, use_style
-from fergan.profiles import Profile
+from fergan.profile_schema import Profile
 from fergan.provenance import read_stamp
 from fergan.runs import Run
 from fergan.sampling import sample

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fergan.profiles import ActionUnitExperiment, EmotionExperiment, ModelProfile, Profile
+from fergan.profile_schema import ActionUnitExperiment, EmotionExperiment, ModelProfile, Profile
 from fergan.runs import TrainConfig
 from fergan.threads import available_threads
 

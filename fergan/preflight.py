@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from fergan.absences import without_set
 from fergan.datasets import open_photographs
 from fergan.datasets.base import Photographs
 from fergan.datasets.manifest import has_manifest
@@ -18,7 +19,8 @@ from fergan.datasets.verification import DataReport, verify
 from fergan.faces import subjects_of
 from fergan.facs import ACTION_UNITS
 from fergan.files import write_json
-from fergan.profiles import Absences, Profile, ProfileError
+from fergan.profile_schema import Absences, Profile
+from fergan.profiles import ProfileError
 from fergan.protocols import grouped_folds, random_folds
 
 __all__ = ["DataCheck", "check_data", "check_plan"]
@@ -102,7 +104,7 @@ def _labels_used(profile: Profile, name: str) -> set[str]:
 
 def _with_way_out(profile: Profile, name: str, fault: str) -> str:
     """Return a fault of a set, and what may be done about it where the profile can do without the set."""
-    without = profile.without(name)
+    without = without_set(profile, name)
     way_out = f"complete it, or move the folder away: the set is then {without}" if without else ""
     between = "\n" if "\n" in fault else "; "  # a fault that ends with the tree that is expected
     return f"datasets.{name}: {fault}{between}{way_out}" if way_out else f"datasets.{name}: {fault}"

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from fergan.absences import without_set
 from fergan.datasets import catalogue, kdef, raf_db, rafd, sfew, verification
 from fergan.facs import ACTION_UNITS
 from fergan.pages import pages_of
@@ -283,7 +284,7 @@ def test_a_bad_set_with_a_substitute_that_is_there_says_that_it_would_serve(tmp_
     ways = {fault.partition(":")[0]: fault.rpartition("the set is then ")[2] for fault in faults}
     assert ways == {"datasets.celeba": "replaced by LFW", "datasets.kdef": "left out"}
     (tmp_path / "lfw" / "labels.csv").unlink()
-    assert load_profile(PROFILES / "paper.yaml", data=data).without("celeba") == "left out"
+    assert without_set(load_profile(PROFILES / "paper.yaml", data=data), "celeba") == "left out"
 
 
 def test_the_substitute_of_the_enhanced_set_needs_codes_and_no_emotions(tmp_path, monkeypatch):

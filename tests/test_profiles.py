@@ -8,7 +8,8 @@ import yaml
 
 from fergan.datasets.registry import SOURCES
 from fergan.pages import pages_of
-from fergan.profiles import DatasetProfile, ProfileError, load_profile
+from fergan.profile_schema import DatasetProfile
+from fergan.profiles import ProfileError, load_profile
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 SMALL = {
