@@ -11,7 +11,9 @@ from pathlib import Path
 
 from fergan.datasets import open_photographs, state_of
 from fergan.notebooks import imported_modules
-from fergan.pages import cropping_threads, pages_of
+from fergan.network_pages import cropping_threads
+from fergan.page import STAMPS, stage_name
+from fergan.pages import pages_of
 from fergan.profiles import load_profile
 
 PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml", data=str(config.get("data", "")))
@@ -51,6 +53,11 @@ def page_words(notebook):
     return words
 
 
+def photographs(notebook):
+    """What a page of faces must also watch; for the others a constant."""
+    return lambda wildcards: PHOTOGRAPHS.get(wildcards.page, "rendered") if notebook == "01_data" else ""
+
+
 # Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
 MEMORY = "MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=2000000000"
 os.environ.setdefault("FERGAN_PYTHON", sys.executable)
@@ -73,50 +80,28 @@ rule rendered:
     shell: RUN
 
 
-rule data:
-    input: code=code("01_data"), stages=stages("01_data")
-    output: page=f"{HOME}/pages/01_data/{{page}}.ipynb", stamp=f"{HOME}/faces/{{page}}/faceset.json"
-    params: words=page_words("01_data"), photographs=lambda wildcards: PHOTOGRAPHS.get(wildcards.page, "rendered")
-    threads: lambda wildcards: cropping_threads(PROFILE, wildcards.page, workflow.cores)
-    priority: 20 if PHOTOGRAPHS else 0  # a page of many threads must not wait until trainings leave them free
-    shell: RUN
+def page_threads(notebook):
+    """Processor threads of a page; what crops photographs may use those that no training holds."""
+    def count(wildcards):
+        if notebook == "01_data":
+            return cropping_threads(PROFILE, wildcards.page, workflow.cores)
+        return PAGES[notebook, wildcards.page].threads
+    return count
 
 
-rule dcgan:
-    input: code=code("02_dcgan"), stages=stages("02_dcgan")
-    output: page=f"{HOME}/pages/02_dcgan/{{page}}.ipynb", stamp=f"{HOME}/models/{{page}}/run.json"
-    params: words=page_words("02_dcgan")
-    threads: lambda wildcards: PAGES["02_dcgan", wildcards.page].threads
-    priority: 10  # the longest stage: started as soon as its faces are there
-    shell: RUN
+# A page of many threads must not wait until trainings leave them free; the longest stage starts as soon as its faces are there.
+PRIORITIES = {"01_data": 20 if PHOTOGRAPHS else 0, "02_dcgan": 10}
 
+for notebook in dict.fromkeys(page.notebook for page in PAGES.values() if page.stamp):
 
-rule features:
-    input: code=code("03_features"), stages=stages("03_features")
-    output: page=f"{HOME}/pages/03_features/{{page}}.ipynb", stamp=f"{HOME}/features/{{page}}/features.json"
-    params: words=page_words("03_features")
-    shell: RUN
-
-
-rule emotions:
-    input: code=code("04_emotions"), stages=stages("04_emotions")
-    output: page=f"{HOME}/pages/04_emotions/{{page}}.ipynb", stamp=f"{HOME}/results/emotions/{{page}}/scores.json"
-    params: words=page_words("04_emotions")
-    shell: RUN
-
-
-rule action_units:
-    input: code=code("05_action_units"), stages=stages("05_action_units")
-    output: page=f"{HOME}/pages/05_action_units/{{page}}.ipynb", stamp=f"{HOME}/results/action_units/{{page}}/scores.json"
-    params: words=page_words("05_action_units")
-    shell: RUN
-
-
-rule quality:
-    input: code=code("06_quality"), stages=stages("06_quality")
-    output: page=f"{HOME}/pages/06_quality/{{page}}.ipynb", stamp=f"{HOME}/results/quality/{{page}}/scores.json"
-    params: words=page_words("06_quality")
-    shell: RUN
+    rule:
+        name: stage_name(notebook)
+        input: code=code(notebook), stages=stages(notebook)
+        output: page=f"{HOME}/pages/{notebook}/{{page}}.ipynb", stamp=f"{HOME}/{STAMPS[notebook]}"
+        params: words=page_words(notebook), photographs=photographs(notebook)
+        threads: page_threads(notebook)
+        priority: PRIORITIES.get(notebook, 0)
+        shell: RUN
 
 
 rule summary:

@@ -91,7 +91,7 @@ def book(arguments: argparse.Namespace) -> None:
     """Execute what is not up to date, then build and check the book."""
     from fergan.book import BookError, build_book
     from fergan.estimates import estimate, estimate_lines, is_long
-    from fergan.pages import longest_training
+    from fergan.network_pages import longest_training
     from fergan.preflight import check_plan
     from fergan.profiles import ProfileError
 

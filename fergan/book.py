@@ -12,7 +12,8 @@ from pathlib import Path
 import yaml
 
 from fergan.notebooks import note_class
-from fergan.pages import CHAPTERS, Page, pages_of
+from fergan.page import CHAPTERS, Page
+from fergan.pages import pages_of
 from fergan.profile_schema import Profile
 from fergan.summaries.datasets import write_datasets_chapter
 
@@ -146,7 +147,7 @@ def check_book(profile: Profile, root: Path, html: Path) -> None:
     ------
     BookError
         A page is missing, lacks a figure it should hold, points to a missing image, contains a traceback, or does not
-        say of its faces what it should (see `fergan.pages.Page`): that they are rendered, or those of another set.
+        say of its faces what it should (see `fergan.page.Page`): that they are rendered, or those of another set.
     """
     faults = [fault for page in pages_of(profile) for fault in _page_faults(page, root, html)]
     for name in ("book/intro", *_PROSE_BEFORE, *_PROSE_AFTER):

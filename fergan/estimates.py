@@ -18,7 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from fergan.facs import ACTION_UNITS
-from fergan.pages import Page, cropping_threads, pages_of
+from fergan.network_pages import cropping_threads
+from fergan.page import Page
+from fergan.pages import pages_of
 from fergan.profile_schema import Profile
 from fergan.runs import TrainConfig, config_from_page
 from fergan.threads import available_threads

@@ -10,7 +10,8 @@ import yaml
 from fergan import estimates
 from fergan.estimates import StageEstimate, estimate, estimate_lines, is_long
 from fergan.files import write_json
-from fergan.pages import cropping_threads, pages_of
+from fergan.network_pages import cropping_threads
+from fergan.pages import pages_of
 from fergan.profiles import load_profile
 from fergan.runs import make_config
 
@@ -174,7 +175,8 @@ def test_durations_are_written_no_more_exactly_than_they_are_known():
 
 def test_the_probes_measure(monkeypatch):
     """Wider networks take longer, and equal ones are probed once."""
-    small, large = make_config("demo", width=4, batch_size=8), make_config("demo", width=32, batch_size=32)
+    endless = {"epochs": 1_000_000}  # a run that ends before the probe has seen two reports tells nothing
+    small, large = make_config("demo", width=4, batch_size=8, **endless), make_config("demo", width=32, batch_size=32, **endless)
     times = [estimates._step_seconds(config, 1, 0.6) for config in (small, large)]
     assert 0 < times[0] < times[1] < 10
     assert estimates._step_seconds(small, 1, 0.6) == times[0]

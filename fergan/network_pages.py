@@ -1,0 +1,139 @@
+"""The pages about faces and networks: the sets, the generators, their features, and how good the samples are."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from fergan.page import Page, faces_stamp, model_stamp, summary_page
+from fergan.profile_schema import ModelProfile, Profile
+from fergan.runs import TrainConfig
+from fergan.threads import available_threads
+
+__all__ = ["cropping_threads", "further_models", "longest_training", "network_pages", "pretrained_sets", "quality_pages"]
+
+#: So many photographs are cropped on several threads; fewer take minutes on one.
+LARGE_SET = 1000
+
+
+def network_pages(profile: Profile) -> list[Page]:
+    """Return the pages of the face sets, the generators and the features."""
+    return [*_rendered_pages(profile), *_data_pages(profile), *_dcgan_pages(profile), *_features_pages(profile)]
+
+
+def quality_pages(profile: Profile) -> list[Page]:
+    """Return the pages that judge what the generators draw."""
+    return _samples_pages(profile)
+
+
+def _rendered_pages(profile: Profile) -> list[Page]:
+    """Return the page that shows the renderer's faces, where a profile uses any; it reads and leaves nothing."""
+    sizes = {name: dataset.n_faces or 0 for name, dataset in profile.datasets.items() if dataset.source == "rendered"}
+    if not sizes:
+        return []
+    sets = ",".join(f"{name}:{n_faces}" for name, n_faces in sizes.items())
+    # A page has no kernel that could move its sliders: it shows pictures of the board instead.
+    return [Page("00_faces", "rendered", "The faces this project renders", dict(sets=sets, live=False))]
+
+
+def _data_pages(profile: Profile) -> list[Page]:
+    pages = [
+        Page(
+            "01_data", name, f"Faces of {name}",
+            dict(
+                dataset=name, source=dataset.source, folder=profile.dataset_folder(name), csv=dataset.csv,
+                variant=dataset.variant, n_faces=dataset.n_faces or 0, detector=dataset.detector,
+                choose=dataset.choose, min_face_fraction=float(dataset.min_face_fraction), cascades=dataset.cascades,
+                align=dataset.align, margin=float(dataset.margin), nominal_box=dataset.nominal_box,
+            ),
+            threads=cropping_threads(profile, name, available_threads()),
+        )
+        for name, dataset in profile.datasets.items()
+    ]
+    names = ",".join(profile.datasets)
+    return [summary_page("01_data", "The faces of this book", pages, dataset="", datasets=names), *pages]
+
+
+def cropping_threads(profile: Profile, name: str, n_cores: int) -> int:
+    """Return how many of a workflow's cores read and crop a set: for many photographs all that no training may hold.
+
+    Rendered sets and small ones go side by side, which needs no waiting at the end of each batch. The longest training
+    begins as soon as its faces are there: a page that needed its cores too would wait for its end.
+    """
+    dataset = profile.datasets[name]
+    if dataset.source == "rendered" or (dataset.n_faces or LARGE_SET) < LARGE_SET:
+        return 1
+    return n_cores if len(profile.datasets) == 1 else max(1, n_cores - profile.training.threads)
+
+
+def _training_parameters(profile: Profile, dataset: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return every training parameter of a page; what is left to the preset is -1, or an empty word."""
+    training = profile.training
+    given = training.changes() | {"epochs": profile.datasets[dataset].epochs or training.epochs or -1} | changes
+    fields = {field.name: type(field.default) for field in dataclasses.fields(TrainConfig)}
+    values = {name: kind(given.get(name, "" if kind is str else -1)) for name, kind in fields.items()}
+    return values | dict(preset=training.preset, seed=profile.seed)
+
+
+def _dcgan_pages(profile: Profile) -> list[Page]:
+    training = profile.training
+    running = dict(threads=training.threads, checkpoint_seconds=float(training.checkpoint_seconds), live=False)
+
+    def page(name: str, title: str, dataset: str, changes: Mapping[str, Any]) -> Page:
+        parameters = dict(model=name, dataset=dataset, **_training_parameters(profile, dataset, changes), **running)
+        return Page("02_dcgan", name, title, parameters, (faces_stamp(dataset),), threads=training.threads)
+
+    pages = [page(name, f"A generator of {name}", name, {}) for name in pretrained_sets(profile)]
+    pages += [
+        page(name, f"A generator of {model.dataset}, trained otherwise", model.dataset, model.changes)
+        for name, model in further_models(profile).items()
+    ]
+    names = ",".join(page.name for page in pages)
+    return [summary_page("02_dcgan", "Learning faces without labels", pages, model="", models=names, live=False), *pages]
+
+
+def further_models(profile: Profile) -> dict[str, ModelProfile]:
+    """Return the further generators whose set has one that they can be compared with."""
+    return {name: model for name, model in profile.further_models.items() if model.dataset in pretrained_sets(profile)}
+
+
+def pretrained_sets(profile: Profile) -> list[str]:
+    """Return the sets that some experiment needs a network of."""
+    needed = {pretrained for pretrained, _ in profile.pairs}
+    return [name for name in profile.datasets if name in needed]
+
+
+def longest_training(profile: Profile) -> str:
+    """Return the stamp of the network that takes longest to train: begun last, it would hold up the end."""
+    def faces_seen(name: str) -> float:
+        dataset = profile.datasets[name]
+        return (dataset.n_faces or float("inf")) * (dataset.epochs or profile.training.epochs or 1)
+
+    return model_stamp(max(pretrained_sets(profile), key=faces_seen))
+
+
+def _features_pages(profile: Profile) -> list[Page]:
+    pages = [
+        Page(
+            "03_features", f"{pretrained}-on-{target}", f"Features of {target}, network of {pretrained}",
+            dict(pretrained=pretrained, target=target),
+            inputs=(model_stamp(pretrained), faces_stamp(target)),
+        )
+        for pretrained, target in profile.pairs
+    ]
+    names = ",".join(page.name for page in pages)
+    return [summary_page("03_features", "From faces to features", pages, target="", pairs=names), *pages]
+
+
+def _samples_pages(profile: Profile) -> list[Page]:
+    models = {name: name for name in pretrained_sets(profile)}
+    models |= {name: model.dataset for name, model in further_models(profile).items()}
+    pages = [
+        Page(
+            "06_quality", name, f"Samples of {name}",
+            dict(model=name, dataset=dataset, n_samples=profile.quality.n_samples),
+            inputs=(model_stamp(name), faces_stamp(dataset)),
+        )
+        for name, dataset in models.items()
+    ]
+    names = ",".join(page.name for page in pages)
+    return [summary_page("06_quality", "How good are the samples?", pages, model="", models=names), *pages]
