@@ -22,7 +22,7 @@ def network_pages(profile: Profile) -> list[Page]:
 
 def quality_pages(profile: Profile) -> list[Page]:
     """Return the pages that judge what the generators draw."""
-    return _samples_pages(profile)
+    return [*_samples_pages(profile), _collapse_page(profile)]
 
 
 def _rendered_pages(profile: Profile) -> list[Page]:
@@ -124,9 +124,27 @@ def _features_pages(profile: Profile) -> list[Page]:
     return [summary_page("03_features", "From faces to features", pages, target="", pairs=names), *pages]
 
 
-def _samples_pages(profile: Profile) -> list[Page]:
+def _provoked(profile: Profile) -> str:
+    """Return the generator that was trained to collapse; empty where there is none."""
+    return next((name for name, model in further_models(profile).items() if model.collapses), "")
+
+
+def _collapse_page(profile: Profile) -> Page:
+    models = _judged(profile)
+    inputs = dict.fromkeys((*map(model_stamp, models), *map(faces_stamp, models.values())))
+    parameters = dict(models=",".join(models), provoked=_provoked(profile), n_samples=profile.quality.n_samples)
+    return Page("06b_mode_collapse", "generators", "Varied, or the same faces again and again?", parameters, tuple(inputs))
+
+
+def _judged(profile: Profile) -> dict[str, str]:
+    """Return the generators that are judged by all faces of the set that they learnt: generator -> set."""
     models = {name: name for name in pretrained_sets(profile)}
-    models |= {name: model.dataset for name, model in further_models(profile).items()}
+    return models | {name: model.dataset for name, model in further_models(profile).items() if not model.only}
+
+
+def _samples_pages(profile: Profile) -> list[Page]:
+    provoked = _provoked(profile)
+    models = {name: dataset for name, dataset in _judged(profile).items() if name != provoked}
     pages = [
         Page(
             "06_quality", name, f"Samples of {name}",

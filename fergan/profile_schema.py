@@ -90,7 +90,9 @@ class ModelProfile(_Section):
     """A further generator of a face set, beside the one that the experiments use: what it changes in training's values."""
 
     dataset: str
-    changes: dict[str, int | float | str] = Field(min_length=1, description="fields of fergan.runs.TrainConfig")
+    changes: dict[str, int | float | str] = Field({}, description="fields of fergan.runs.TrainConfig")
+    only: str = Field("", description="learn only the faces that show this Action Unit, for example AU07")
+    collapses: bool = Field(False, description="trained so that it collapses: the example of that chapter")
 
 
 class SearchProfile(_Section):

@@ -16,7 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from fergan.absences import data_faults, folder_faults, nothing_left, without_what_is_missing
-from fergan.facs import EMOTION_MAPPINGS
+from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.paper import read_table
 from fergan.profile_schema import (
     ActionUnitExperiment,
@@ -148,6 +148,10 @@ def _training_faults(profile: Profile) -> list[str]:
             faults.append(f"further_models.{name}.dataset is {model.dataset!r}, which is not among the datasets")
         if name in profile.datasets or not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or name.startswith("summary"):
             faults.append(f"further_models.{name}: expected lower-case letters, digits and hyphens, and no dataset's name")
+        if not model.changes and not model.only:
+            faults.append(f"further_models.{name} changes nothing; give changes, or the Action Unit of only")
+        if model.only and model.only not in ACTION_UNITS:
+            faults.append(f"further_models.{name}.only is {model.only!r}; expected one of {', '.join(ACTION_UNITS)}")
         fixed = sorted({"preset", "seed"} & set(model.changes))
         if fixed:
             faults.append(f"further_models.{name}.changes.{fixed[0]}: that is the whole profile's; change another value")

@@ -18,7 +18,7 @@ __all__ = [
 _POLICIES = ("color", "translation", "cutout")
 
 #: Raised when a change of the code changes what a run learns, so that no old run is taken for a new one.
-TRAINING_VERSION = 2
+TRAINING_VERSION = 3
 
 #: Training presets as data. A preset names what its source fixes; every field is one of `TrainConfig`, and those it does
 #: not name have that class's defaults.

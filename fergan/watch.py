@@ -14,6 +14,7 @@ from fergan.features.hog import HOGFeatures
 from fergan.files import atomic_path
 from fergan.quality.diversity import mean_pairwise_distance
 from fergan.quality.frechet import frechet_distance
+from fergan.quality.modes import NEIGHBOURS, variety, variety_floor
 
 __all__ = ["CERTAINTY", "COLLAPSE_RATIO", "N_WATCHED", "Look", "Watch"]
 
@@ -47,6 +48,10 @@ class Look:
         Mean pairwise distance of the samples' pixels over that of as many real faces.
     score_real, score_generated : float
         What the discriminator gave, mean over the steps since the last look; NaN before the first step.
+    spread, recall, coverage : float
+        See `fergan.quality.modes.Variety`; NaN where there are too few faces.
+    spread_floor, recall_floor, coverage_floor : float
+        What real faces reach beside as many other real faces.
     alarm : str
         Why the run needs attention; empty where it does not.
     """
@@ -56,6 +61,12 @@ class Look:
     diversity_ratio: float
     score_real: float
     score_generated: float
+    spread: float = float("nan")
+    recall: float = float("nan")
+    coverage: float = float("nan")
+    spread_floor: float = float("nan")
+    recall_floor: float = float("nan")
+    coverage_floor: float = float("nan")
     alarm: str = ""
 
 
@@ -80,10 +91,13 @@ class Watch:
         self._path = folder / "watched.parquet"
         self._n_steps = n_steps
         self.n_samples = min(n_samples, len(images))
-        rows = np.sort(np.random.default_rng(seed).choice(len(images), self.n_samples, replace=False))
-        real = np.array(images[rows])
+        rows = np.random.default_rng(seed).choice(len(images), self.n_samples, replace=False)
+        real = np.array(images[np.sort(rows)])
         self._hog = HOGFeatures().transform(real)
         self._diversity = mean_pairwise_distance(real)
+        half = rows[: len(images) // 2]  # so that real faces can be compared with as many others
+        self._half = np.array(images[np.sort(half)])
+        self._floor = variety_floor(images, len(half), seed) if len(half) > NEIGHBOURS + 1 else None
         self.looks = self._earlier_looks()
 
     def _earlier_looks(self) -> list[Look]:
@@ -125,6 +139,7 @@ class Watch:
             diversity_ratio=ratio,
             score_real=float(certainty[0]),
             score_generated=float(certainty[1]),
+            **self._variety(samples),
             alarm=self._alarm(step, ratio, certainty),
         )
         if found.alarm and not (self.looks and self.looks[-1].alarm):
@@ -133,6 +148,12 @@ class Watch:
         with atomic_path(self._path) as temporary:
             pd.DataFrame([asdict(look) for look in self.looks]).to_parquet(temporary, index=False)
         return found
+
+    def _variety(self, samples: np.ndarray) -> dict[str, float]:
+        if self._floor is None:
+            return {}
+        sides = ("", variety(samples[: len(self._half)], self._half)), ("_floor", self._floor)
+        return {f"{score}{end}": getattr(side, score) for end, side in sides for score in ("spread", "recall", "coverage")}
 
     def _alarm(self, step: int, ratio: float, certainty: np.ndarray) -> str:
         if step < WARM_UP * self._n_steps:

@@ -8,7 +8,7 @@ import pandas as pd
 from fergan.provenance import read_stamp
 from fergan.runs import PRESETS, Run, differences, make_config
 
-__all__ = ["compared_runs", "open_runs", "presets_table", "training_runs"]
+__all__ = ["changes_of", "compared_runs", "open_runs", "presets_table", "training_runs"]
 
 _PRESET_SOURCES = {
     "radford2015": "Radford et al. (2015)", "paper": "the paper's text", "matconvnet": "public MatConvNet code",
@@ -54,11 +54,15 @@ def compared_runs(runs: dict[str, tuple[Run, str]]) -> pd.DataFrame:
         if model == dataset or dataset not in runs:
             continue
         plain = runs[dataset][0]
-        changes = {key: value for key, value in vars(run.config).items() if value != getattr(plain.config, key)}
-        words = ", ".join(f"{key} {value}" for key, value in changes.items())
-        for name, difference, one in ((dataset, "–", plain), (model, words, run)):
+        for name, difference, one in ((dataset, "–", plain), (model, changes_of(run, plain), run)):
             rows.append({"generator": name, "differs in": difference} | _samples(one))
     return pd.DataFrame(rows)
+
+
+def changes_of(run: Run, plain: Run) -> str:
+    """Return in words which values of training differ from another run's."""
+    changes = {key: value for key, value in vars(run.config).items() if value != getattr(plain.config, key)}
+    return ", ".join(f"{key} {value}" for key, value in changes.items())
 
 
 def _samples(run: Run) -> dict[str, float | int]:

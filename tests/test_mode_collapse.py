@@ -1,0 +1,178 @@
+"""Mode collapse: planted collapses of several kinds are seen, healthy samples are not taken for one, and what is forgotten is named."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.faces import FaceSet, complete_labels
+from fergan.facs import EMOTIONS
+from fergan.quality.collapse import judge_generator
+from fergan.quality.forgotten import class_shares, people_found
+from fergan.quality.modes import judge_variety, spread, thumbnails, variety, variety_floor
+from fergan.runs import make_config
+from fergan.training import train
+
+
+def pictures(n, seed=0, n_modes=0):
+    """Smooth random pictures: each has its own 8 x 8 pattern, or one of a few."""
+    rng = np.random.default_rng(seed)
+    patterns = rng.uniform(0, 255, (n_modes or n, 8, 8, 3))
+    if n_modes:
+        patterns = patterns[np.arange(n) % n_modes] + rng.normal(0, 1, (n, 8, 8, 3))
+    return np.clip(patterns.repeat(8, axis=1).repeat(8, axis=2), 0, 255).astype(np.uint8)
+
+
+def verdict(generated, real):
+    floor = variety_floor(np.concatenate([real, pictures(len(real), seed=99)]), len(real))
+    return judge_variety(dataclasses.asdict(variety(generated, real)), dataclasses.asdict(floor))
+
+
+REAL = pictures(120)
+
+
+def test_a_thumbnail_is_the_mean_of_its_squares():
+    image = np.zeros((1, 64, 64, 3), np.uint8)
+    image[0, 4:8, 0:4] = 255  # one square of 4 x 4: row 1, column 0
+    found = thumbnails(image).reshape(16, 16)
+    assert found[1, 0] == pytest.approx(1) and found.sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match="expected uint8"):
+        thumbnails(image / 255)
+    with pytest.raises(ValueError, match="no thumbnails of 15 x 15"):
+        thumbnails(image, side=15)
+
+
+def test_spread_has_its_closed_form():
+    x = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1]])  # without a common part
+    assert spread(x) == pytest.approx(0.5)  # the mean keeps half: |mean|^2 is 1/4 of the four quarters
+    assert spread(np.repeat(x[:1], 5, axis=0)) == pytest.approx(0, abs=1e-12)
+    assert spread(x + np.array([[7.0], [-3.0]])) == pytest.approx(0.5)  # light does not count
+    assert spread(3 * x) == pytest.approx(0.5)  # nor contrast
+    assert spread(np.concatenate([x, -x])) == pytest.approx(1)
+    assert np.isnan(spread(np.ones((3, 4))))
+
+
+def test_variety_equals_a_double_loop():
+    generated, real = pictures(15, seed=1), pictures(15, seed=2)
+    found = variety(generated, real)
+    x, y = thumbnails(generated), thumbnails(real)
+
+    def reach(points, i):
+        return sorted(np.linalg.norm(points[i] - p) for p in points)[5]  # the first is itself
+
+    near = [[np.linalg.norm(a - b) for b in y] for a in x]
+    inside_real = np.array([[near[i][j] <= reach(y, j) for j in range(15)] for i in range(15)])
+    inside_generated = np.array([[near[i][j] <= reach(x, i) for j in range(15)] for i in range(15)])
+    assert found.precision == pytest.approx(inside_real.any(1).mean())
+    assert found.coverage == pytest.approx(inside_real.any(0).mean())
+    assert found.recall == pytest.approx(inside_generated.any(0).mean())
+
+
+def test_a_collapse_has_high_precision_and_low_recall_and_the_sides_are_not_exchanged():
+    rng = np.random.default_rng(0)
+    few = REAL[np.arange(120) % 3].astype(int) + rng.integers(-3, 4, REAL.shape)
+    few = np.clip(few, 0, 255).astype(np.uint8)
+    found, exchanged = variety(few, REAL), variety(REAL, few)
+    assert found.precision > 0.9 and found.recall < 0.1 and found.coverage < 0.2
+    assert exchanged.precision < 0.1 and exchanged.recall > 0.9
+    assert found.repeats == 1 and exchanged.repeats < 0.1
+
+
+@pytest.mark.parametrize(
+    ("generated", "word", "because"),
+    [
+        (pictures(120, seed=5), "varied", "of what real faces reach"),
+        (REAL[np.arange(120) % 10], "collapsed", "all but equal to another"),
+        (pictures(120, seed=5, n_modes=1), "collapsed", "all but equal|spread"),
+        (np.full((120, 64, 64, 3), 128, np.uint8) + np.random.default_rng(0).integers(0, 3, (120, 1, 1, 3), dtype=np.uint8), None, ""),
+    ],
+)
+def test_verdicts(generated, word, because):
+    if word is None:  # pictures without contrast: nothing can be said, and that is said
+        with pytest.raises(ValueError, match="spread of samples"):
+            verdict(generated, REAL)
+        return
+    found = verdict(generated, REAL)
+    assert found.word == word and any(part in found.reason for part in because.split("|")), found
+
+
+def test_weak_contrast_is_not_taken_for_repetition():
+    weak = pictures(120, seed=5) // 6 + 100
+    assert variety(weak, REAL).repeats < 0.1 and variety(weak, REAL).spread == pytest.approx(variety(REAL, REAL).spread, rel=0.02)
+
+
+def test_what_lies_beside_the_real_faces_is_not_called_collapsed():
+    floor = dict(precision=1.0, recall=1.0, coverage=1.0, repeats=0.0, spread=0.5)
+    healthy = floor | {"spread": 0.5}
+    assert judge_variety(healthy, floor).word == "varied"
+    assert judge_variety(healthy | {"recall": 0.1}, floor).word == "collapsed"
+    assert judge_variety(healthy | {"recall": 0.1, "precision": 0.1}, floor).word == "unlike"
+    assert judge_variety(healthy | {"recall": 0.1, "precision": 0.1, "spread": 0.1}, floor).word == "collapsed"
+    assert judge_variety(healthy | {"recall": 0.4}, floor).word == "narrow"
+    assert judge_variety(healthy | {"repeats": 0.6}, floor).word == "collapsed"
+    assert judge_variety(healthy | {"repeats": 0.6}, floor | {"repeats": 0.4}).word == "varied", "frames of one film are alike too"
+
+
+def test_too_few_faces_and_unequal_numbers_are_refused():
+    with pytest.raises(ValueError, match="as many of each"):
+        variety(REAL[:10], REAL[:11])
+    with pytest.raises(ValueError, match="too few"):
+        variety(REAL[:6], REAL[:6])
+    with pytest.raises(ValueError, match="at most 60"):
+        variety_floor(REAL, 61)
+
+
+def clusters(n, labels, seed, shift=0.0):
+    rng = np.random.default_rng(seed)
+    centres = 4 * np.eye(len(set(labels)))
+    index = np.unique(labels, return_inverse=True)[1]
+    return (centres[index] + rng.normal(0, 0.7, (n, centres.shape[1])) + shift).astype(np.float32)
+
+
+def test_a_forgotten_class_is_named_and_equal_shares_are_not_called_different():
+    labels = np.array(["angry", "happy", "sad"])[np.arange(150) % 3]
+    subjects = np.array([f"p{i // 3 % 15}" for i in range(150)])
+    real = clusters(150, labels, 0)
+    same = class_shares(clusters(150, labels, 1), real, labels, subjects)
+    assert same.accuracy > 0.95 and same.p_value > 0.2 and same.cramers_v < 0.1
+    only = np.array(["angry", "happy"])[np.arange(150) % 2]
+    lost = class_shares(np.pad(clusters(150, only, 1), ((0, 0), (0, 1))), real, labels, subjects)
+    table = lost.table.set_index("label")
+    assert lost.p_value < 1e-6 and table.loc["sad", "high"] < 0.1 < table.loc["sad", "real"]
+    assert table["generated"].sum() == pytest.approx(1) and (table["low"] <= table["generated"]).all()
+
+
+def test_people_found_and_expected():
+    subjects = np.array([f"p{i % 10}" for i in range(100)])
+    real = np.eye(10)[np.arange(100) % 10] * 5 + np.random.default_rng(0).normal(0, 0.1, (100, 10))
+    everybody = people_found(real, real, subjects)
+    assert everybody.n_found == everybody.n_people == 10 and everybody.largest_share == pytest.approx(0.1)
+    one = people_found(np.repeat(real[:1], 50, axis=0), real, subjects)
+    assert one.n_found == 1 and one.largest_share == 1
+    assert one.expected == pytest.approx(10 * (1 - 0.9**50)) and one.low <= one.expected <= one.high
+
+
+def labelled_faces(n=60):
+    labels = pd.DataFrame({"source": "x", "subject": [f"p{i % 12}" for i in range(n)],
+                           "emotion": [EMOTIONS[i // 12 % 2] for i in range(n)]})
+    return FaceSet("small", pictures(n), complete_labels(labels))
+
+
+def test_a_generators_record_leaves_out_what_the_labels_do_not_allow():
+    faces = labelled_faces()
+    record = judge_generator(pictures(40, seed=3), faces)
+    assert record["verdict"] in ("varied", "narrow") and record["found"]["n"] == 30
+    assert record["people"]["n_people"] == 12 and {row["label"] for row in record["classes"]["table"]} == set(EMOTIONS[:2])
+    unnamed = FaceSet("small", faces.images, complete_labels(faces.labels.assign(subject=pd.NA, emotion=pd.NA)))
+    record = judge_generator(pictures(40, seed=3), unnamed)
+    assert record["people"] is None and record["classes"] is None
+
+
+def test_a_provoked_collapse_is_caught_while_it_trains(tmp_path, one_thread):
+    """A large step of Adam with the paper's first decay of .9: the same settings, larger, make the book's own example."""
+    config = make_config("demo", width=8, batch_size=16, epochs=12, learning_rate=0.004, beta1=0.9)
+    faces = pictures(96, seed=4)
+    run = train(faces, config, tmp_path, n_threads=1, checkpoint_seconds=1e9)
+    last = run.watched.iloc[-1]
+    assert run.finished["alarms"] and last["spread"] < 0.25 * last["spread_floor"], last.to_dict()
