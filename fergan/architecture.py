@@ -94,7 +94,7 @@ def count_networks(latent_dim: int, width: int, generator_width: int = 0) -> dic
 
 
 def drawing_data(networks: Mapping[str, Sequence[Layer]], reference: Mapping[str, Sequence[Layer]]) -> dict[str, Any]:
-    """Return the arguments of `fergan.plots.network_drawing` for networks and, where not empty, a reference beside them."""
+    """Return the arguments of `fergan.plots.training.network_drawing` for networks and a reference, which may be empty."""
     shapes, theirs = ({key: [layer.shape for layer in each[key]] for key in each} for each in (networks, reference))
     name, index, layer = _features_in(networks)
     note = ""

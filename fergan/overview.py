@@ -8,7 +8,9 @@ import pandas as pd
 
 from fergan.faces import FaceSet
 from fergan.files import atomic_path
-from fergan.plots import score_dots, show_faces, use_style
+from fergan.plots.faces import show_faces
+from fergan.plots.scores import score_dots
+from fergan.plots.style import use_style
 from fergan.profile_schema import Profile
 from fergan.provenance import read_stamp
 from fergan.runs import Run

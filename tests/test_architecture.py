@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fergan.architecture import count_networks, drawing_data, layer_table, layers_of, training_step_flops
 from fergan.dcgan import Discriminator, Generator, count_parameters
-from fergan.plots import network_drawing
+from fergan.plots.training import network_drawing
 
 matplotlib.use("agg")
 KERNEL = 16  # 4x4

@@ -13,7 +13,7 @@ import yaml
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.notebooks import check_parameters, notebook_parameters
 from fergan.pages import pages_of
-from fergan.plots import face_panels, true_places
+from fergan.plots.faces import face_panels, true_places
 from fergan.profiles import load_profile
 from fergan.rendered import FULL_SIZES, STAND_INS, gallery, protocol_labels, render_expression, render_faces
 

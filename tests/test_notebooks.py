@@ -106,7 +106,7 @@ def test_imports_are_followed_through_modules(tmp_path):
     path = notebook(tmp_path, new_code_cell("from fergan.training import train"))
     names = {module.name for module in imported_modules(path)}
     assert {"training.py", "checkpoints.py", "dcgan.py", "files.py"} <= names
-    assert not {"svm.py", "emotions.py", "plots.py", "detection.py"} & names
+    assert not {"svm.py", "emotions.py", "style.py", "detection.py"} & names
     path = notebook(tmp_path, new_code_cell("def later():\n    from fergan import facs"))
     assert {"facs.py", "table6_emotion_aus.csv"} <= {module.name for module in imported_modules(path)}
 

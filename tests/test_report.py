@@ -5,17 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.plots import (
-    confusion_matrix,
-    face_grid,
-    filmstrip,
-    heat_map,
-    labelled_face_rows,
-    loss_curves,
-    projection,
-    roc_curves,
-    score_dots,
-)
+from fergan.plots.faces import face_grid, filmstrip, labelled_face_rows
+from fergan.plots.scores import confusion_matrix, heat_map, projection, roc_curves, score_dots
+from fergan.plots.training import loss_curves
 from fergan.report import numbered_table, paste, with_interval
 
 matplotlib.use("agg")

@@ -141,7 +141,8 @@ def _draw_stand_ins(path: Path) -> None:
     import numpy as np
 
     from fergan.datasets import open_photographs
-    from fergan.plots import labelled_face_rows, use_style
+    from fergan.plots.faces import labelled_face_rows
+    from fergan.plots.style import use_style
     from fergan.rendered import STAND_INS
 
     use_style()
