@@ -1,47 +1,53 @@
-"""The emotion experiments: a multiclass Gaussian SVM on each feature set, both protocols, the same folds."""
+"""The emotion experiments: a multiclass Gaussian SVM on each feature set, under every protocol, the same folds."""
 
+import shutil
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fergan.emotion_learning import as_published, subject_independent
+from fergan.emotion_learning import as_published, official_split, subject_independent
+from fergan.emotion_scores import ScoredFaces, emotion_scores
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.kernels import squared_distances
-from fergan.paper import read_table
+from fergan.permutation import chance_test, exchangeable
 from fergan.protocols import (
     AS_PUBLISHED,
-    PROTOCOLS,
-    auc,
-    balanced_accuracy_and_f1,
-    bootstrap_interval,
+    OFFICIAL_SPLIT,
+    SUBJECT_INDEPENDENT,
     check_features,
     check_training_parts,
     fold_blocks,
     fold_numbers,
     folds_of_protocols,
-    resampled_auc,
-    resampled_confusion,
-    resampled_mean,
+    grouped_folds,
+    official_parts,
 )
 from fergan.results import ExperimentResult, score_table
 from fergan.search import SearchResult
 
-__all__ = ["EmotionResult", "paper_emotion_scores", "run_emotion_experiment"]
+__all__ = ["EmotionResult", "run_emotion_experiment"]
 
 
 class EmotionResult(ExperimentResult):
     """Scores, predictions and searches of an emotion experiment.
 
     ``predictions`` has one row per face, protocol and feature set: ``protocol, features, face, subject, fold,
-    true, predicted`` and ``value_<emotion>``, the decision value of each class.
+    true, predicted`` and ``value_<emotion>``, the decision value of each class. Under the official split only its
+    test faces have rows.
     """
 
     @property
     def emotions(self) -> list[str]:
         """The classes, in the order of `fergan.facs.EMOTIONS`."""
         return list(self.settings["emotions"])
+
+    @property
+    def protocols(self) -> list[str]:
+        """The protocols that the experiment was scored under, in the order of their columns."""
+        return list(dict.fromkeys(self.scores["protocol"]))
 
     def confusion(self, protocol: str, features: str) -> pd.DataFrame:
         """Return the counts of faces, rows by true emotion and columns by predicted emotion."""
@@ -56,12 +62,36 @@ class EmotionResult(ExperimentResult):
         return {e: self._roc(true == e, table[f"value_{e}"].to_numpy()) for e in self.emotions}
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """Whom each protocol trains and scores, the same for all kinds of features."""
+
+    faces: ScoredFaces
+    folds: dict[str, list[np.ndarray]]
+    official: tuple[np.ndarray, np.ndarray, str] | None
+    no_official: str  # why there is no official split, where one was given
+    searching: dict  # arguments of the searches
+
+    @property
+    def rows(self) -> dict[str, np.ndarray]:
+        """The faces that each protocol scores."""
+        everyone = np.arange(len(self.faces.y))
+        return dict.fromkeys(self.folds, everyone) | ({OFFICIAL_SPLIT: self.official[1]} if self.official else {})
+
+    def fold_of(self, protocol: str) -> np.ndarray:
+        """Return the number of the fold of each face that the protocol scores."""
+        if protocol == OFFICIAL_SPLIT:
+            return np.zeros(len(self.official[1]), dtype=int)
+        return fold_numbers(len(self.faces.y), self.folds[protocol])
+
+
 def run_emotion_experiment(
-    features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray, *,
+    features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray, *, split: np.ndarray | None = None,
     n_folds: int = 10, n_evaluations: int = 30, nested_evaluations: int | None = None, inner_folds: int = 3,
-    n_resamples: int = 1000, seed: int = 0, n_threads: int = 1, progress: Callable[[str], None] | None = None,
+    n_resamples: int = 1000, n_permutations: int = 0, seed: int = 0, n_threads: int = 1,
+    journal: str | Path | None = None, progress: Callable[[str], None] | None = None,
 ) -> EmotionResult:
-    """Recognise emotions from each feature set under both protocols.
+    """Recognise emotions from each feature set under every protocol.
 
     Parameters
     ----------
@@ -71,31 +101,40 @@ def run_emotion_experiment(
         Emotions of `fergan.facs.EMOTIONS` or synonyms of them; none missing.
     subjects : ndarray of shape (n_faces,), str
         The person of each face.
+    split : ndarray of shape (n_faces,), optional
+        The set's official split, see `fergan.protocols.official_parts`. Where its training part is too small for
+        `inner_folds` it is left out, and ``settings["official_split"]`` says why.
     n_folds : int
-        Folds of either protocol.
+        Folds of the protocols without an official split.
     n_evaluations : int
-        Points that the Bayesian search tries, as published.
+        Points that the Bayesian search tries, as published and within an official training part.
     nested_evaluations : int, optional
         Points that each nested search tries; `n_evaluations` when left out.
     inner_folds : int
-        Folds of the nested search.
+        Folds of the nested search, and of that within an official training part.
     n_resamples : int
         Bootstrap resamples over people for the 95 % intervals.
+    n_permutations : int
+        Labellings that the first feature set's accuracy on people never seen is compared with; 0 for no such test.
     seed : int
-        Of folds, searches and resamples.
+        Of folds, searches, resamples and permutations.
     n_threads : int
         Folds fitted at the same time.
+    journal : path, optional
+        Folder that keeps finished trials, so that an experiment that was stopped goes on; removed at the end.
     progress : callable, optional
-        Called with a line of text after each protocol and feature set.
+        Called with a line of text after each trial, and after each protocol and feature set.
 
     Returns
     -------
     EmotionResult
         Scores ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its
-        mean, label "all"; ``accuracy_difference``, the first feature set minus the one of the row, over the
-        same resamples; ``majority_accuracy`` and ``chance_accuracy`` with features "none". The decision
-        values behind an area come from n_folds models and are pooled, which assumes that these are on one
-        scale; they are votes of pairwise classifiers, so the scale is the number of classes beaten.
+        mean, label "all"; ``accuracy_difference``, the first feature set minus the one of the row, over the same
+        resamples, and its ``accuracy_difference_p_value``; ``protocol_gap``, accuracy as published minus
+        subject-independent; ``p_value`` of the first feature set against chance; ``majority_accuracy`` and
+        ``chance_accuracy`` with features "none". The decision values behind an area come from n_folds models and
+        are pooled, which assumes that these are on one scale; they are votes of pairwise classifiers, so the scale is
+        the number of classes beaten.
 
     Raises
     ------
@@ -104,36 +143,57 @@ def run_emotion_experiment(
         classes.
     """
     check_features(features, len(emotions))
-    subjects = np.asarray(subjects, dtype=str)
-    names, y = _classes(emotions, subjects)
-    folds = folds_of_protocols(names[y], subjects, n_folds, seed)
-    for of_protocol in folds.values():
-        check_training_parts(names[y], of_protocol)
-    fold_blocks(n_folds, inner_folds)  # refuses numbers that do not go together while nothing is fitted yet
     nested_evaluations = nested_evaluations or n_evaluations
-    common = {"seed": seed, "n_threads": n_threads}
-    values, searches = {}, []
+    searching = dict(seed=seed, n_threads=n_threads, journal=journal, progress=progress, inner_folds=inner_folds,
+                     n_evaluations=n_evaluations, nested_evaluations=nested_evaluations)
+    problem = _pose(emotions, subjects, split, n_folds, n_resamples, searching)
+    faces, first = problem.faces, next(iter(features))
+    values, searches, rows = {}, [], []
     for name, X in features.items():
         D2 = squared_distances(X)
-        for protocol, of_protocol in folds.items():
-            if protocol == AS_PUBLISHED:
-                found, result = as_published(D2, y, of_protocol, n_evaluations=n_evaluations, **common)
-                results = [(["all"], result)]
-            else:
-                found, results = subject_independent(D2, y, of_protocol, n_evaluations=nested_evaluations,
-                                                     inner_folds=inner_folds, **common)
+        for protocol in problem.rows:
+            found, results = _learn(protocol, D2, problem)
             values[protocol, name] = found
             searches += [_trials(protocol, name, " ".join(map(str, block)), result) for block, result in results]
             if progress is not None:
-                progress(f"{name}, {protocol}: accuracy {np.mean(found.argmax(axis=1) == y):.3f}")
+                right = faces.of(problem.rows[protocol]).right(found).mean()
+                progress(f"{name}, {protocol}: accuracy {right:.3f}")
+            if n_permutations and name == first and protocol == SUBJECT_INDEPENDENT:
+                rows.append(_against_chance(name, D2, problem, results, n_permutations))
+    test_part = problem.official[2] if problem.official else problem.no_official
     settings = dict(n_evaluations=n_evaluations, inner_folds=inner_folds, seed=seed, n_folds=n_folds,
-                    n_resamples=n_resamples, nested_evaluations=nested_evaluations, features=list(features),
-                    emotions=names.tolist())
-    interval = partial(bootstrap_interval, groups=subjects, n_resamples=n_resamples, seed=seed)
-    predictions = [_predictions(*key, found, y, names, subjects, fold_numbers(len(y), folds[key[0]]))
-                   for key, found in values.items()]
-    return EmotionResult(_scores(values, y, names, subjects, interval), pd.concat(predictions, ignore_index=True),
-                         pd.concat(searches, ignore_index=True), settings)
+                    n_resamples=n_resamples, n_permutations=n_permutations, nested_evaluations=nested_evaluations,
+                    features=list(features), emotions=faces.names.tolist(), official_split=test_part)
+    notes = {OFFICIAL_SPLIT: f"trained on {len(problem.official[0])} faces"} if problem.official else {}
+    scores = score_table(emotion_scores(values, problem.rows, faces, notes) + rows)
+    predictions = pd.concat([_predictions(*key, found, problem) for key, found in values.items()], ignore_index=True)
+    if journal is not None:
+        shutil.rmtree(journal, ignore_errors=True)
+    return EmotionResult(scores, predictions, pd.concat(searches, ignore_index=True), settings)
+
+
+def _pose(emotions, subjects, split, n_folds: int, n_resamples: int, searching: dict) -> _Problem:
+    """Divide the faces for every protocol, and refuse what cannot work while nothing is fitted yet."""
+    subjects = np.asarray(subjects, dtype=str)
+    names, y = _classes(emotions, subjects)
+    seed, inner_folds = searching["seed"], searching["inner_folds"]
+    folds = folds_of_protocols(names[y], subjects, n_folds, seed)
+    for of_protocol in folds.values():
+        check_training_parts(names[y], of_protocol)
+    fold_blocks(n_folds, inner_folds)
+    if split is not None and len(split) != len(y):
+        raise ValueError(f"{len(y)} emotions but {len(split)} entries of split; expected one of each per face")
+    official, why_not = (None if split is None else official_parts(split)), ""
+    if official is not None:
+        train = official[0]
+        try:
+            check_training_parts(names[y[train]], grouped_folds(names[y[train]], subjects[train], inner_folds, seed))
+            absent = np.setdiff1d(y[official[1]], y[train])
+            if len(absent):
+                raise ValueError(f"no training face shows {names[absent[0]]}")
+        except ValueError as error:
+            official, why_not = None, f"left out: {error}"
+    return _Problem(ScoredFaces(y, names, subjects, n_resamples, seed), folds, official, why_not, searching)
 
 
 def _classes(emotions: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,81 +207,43 @@ def _classes(emotions: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np
     return np.array(names), np.array([names.index(word) for word in words])
 
 
+def _learn(protocol: str, D2: np.ndarray, problem: _Problem) -> tuple[np.ndarray, list[tuple[list, SearchResult]]]:
+    """Return the decision values of the faces that a protocol scores, and its searches with the folds they served."""
+    y, options = problem.faces.y, dict(problem.searching)
+    nested, inner_folds = options.pop("nested_evaluations"), options.pop("inner_folds")
+    if protocol == AS_PUBLISHED:
+        values, result = as_published(D2, y, problem.folds[protocol], **options)
+        return values, [(["all"], result)]
+    if protocol == SUBJECT_INDEPENDENT:
+        options["n_evaluations"] = nested
+        return subject_independent(D2, y, problem.folds[protocol], inner_folds=inner_folds, **options)
+    train, test, name = problem.official
+    values, result = official_split(D2, y, train, test, problem.faces.subjects, inner_folds=inner_folds, **options)
+    return values, [([name], result)]
+
+
+def _against_chance(name: str, D2: np.ndarray, problem: _Problem, results: list, n_permutations: int) -> dict:
+    faces, folds = problem.faces, problem.folds[SUBJECT_INDEPENDENT]
+    blocks = [(np.concatenate([folds[i] for i in block]), result.C, result.gamma) for block, result in results]
+    test = chance_test(D2, faces.y, faces.subjects, blocks, n_permutations=n_permutations, seed=faces.seed,
+                       n_threads=problem.searching["n_threads"])
+    alone = int(np.sum(exchangeable(faces.subjects) == 0))
+    within = "among people with one face" if alone == len(faces.y) else "within people"
+    if 0 < alone < len(faces.y):
+        within += f", those of the {alone} people with one face among these"
+    note = (f"{n_permutations} permutations {within}; {len(blocks)} blocks of folds: accuracy {test.observed:.3f},"
+            f" permuted {test.permuted.mean():.3f} on average, {test.permuted.max():.3f} at most")
+    return faces.base | dict(protocol=SUBJECT_INDEPENDENT, features=name, score="p_value", value=test.p_value, note=note)
+
+
 def _trials(protocol: str, name: str, outer_folds: str, result: SearchResult) -> pd.DataFrame:
     table = result.trials.rename(columns={"score": "accuracy"})
     return pd.DataFrame(dict(protocol=protocol, features=name, outer_folds=outer_folds), table.index).join(table)
 
 
-def _predictions(protocol, name, values, y, names, subjects, fold) -> pd.DataFrame:
-    columns = dict(protocol=protocol, features=name, face=np.arange(len(y)), subject=subjects, fold=fold,
-                   true=names[y], predicted=names[values.argmax(axis=1)])
-    return pd.DataFrame(columns | {f"value_{e}": values[:, k] for k, e in enumerate(names)})
-
-
-def _class_scores(of_class: np.ndarray, y: np.ndarray, names: np.ndarray, interval: Callable) -> list[dict]:
-    """Rows of the scores of one protocol and feature set, over all emotions and of each."""
-    k = len(names)
-    predicted = of_class.argmax(axis=1)
-    right = (predicted == y).astype(float)
-    confusion = np.zeros((k, k))
-    np.add.at(confusion, (y, predicted), 1)
-    areas = np.array([auc(of_class[:, c], y == c) for c in range(k)])
-
-    def resampled(counts, codes):
-        aucs = np.stack([resampled_auc(of_class[:, c], y == c, counts, codes) for c in range(k)], axis=1)
-        rates = balanced_accuracy_and_f1(resampled_confusion(y, predicted, k, counts, codes))
-        return np.column_stack([resampled_mean(right, counts, codes), rates, aucs.mean(axis=1), aucs])
-
-    scores = ["accuracy", "balanced_accuracy", "macro_f1", "auc", *["auc"] * k]
-    points = [right.mean(), *balanced_accuracy_and_f1(confusion), areas.mean(), *areas]
-    columns = ("score", "label", "value", "low", "high", "n_labels")
-    cells = zip(scores, ["all"] * 4 + list(names), points, *interval(resampled), [k] * 4 + [1] * k, strict=True)
-    return [dict(zip(columns, row, strict=True)) for row in cells]
-
-
-def _scores(values: dict, y: np.ndarray, names: np.ndarray, subjects: np.ndarray, interval: Callable) -> pd.DataFrame:
-    size = {"n_faces": len(y), "n_subjects": len(np.unique(subjects))}
-    whole = {"label": "all", "n_labels": len(names)}
-    first = next(iter(values))[1]
-    rows = []
-    for (protocol, name), of_class in values.items():
-        base = dict(size, protocol=protocol, features=name)
-        rows += [base | row for row in _class_scores(of_class, y, names, interval)]
-        if name != first:
-            rights = [(values[protocol, which].argmax(axis=1) == y).astype(float) for which in (first, name)]
-            difference = rights[0] - rights[1]
-            low, high = interval(partial(resampled_mean, difference))
-            rows.append(base | whole | dict(score="accuracy_difference", value=difference.mean(), low=low, high=high,
-                                            note=f"{first} minus {name}"))
-    for protocol in PROTOCOLS:
-        base = size | whole | dict(protocol=protocol, features="none")
-        rows += [dict(base, score="majority_accuracy", value=np.bincount(y).max() / len(y)),
-                 dict(base, score="chance_accuracy", value=1 / len(names))]
-    return score_table(rows)
-
-
-def paper_emotion_scores(experiment: int) -> pd.DataFrame:
-    """Return the paper's accuracy (Fig. 6) and areas under the curve (Table II) as a table of scores.
-
-    The paper states neither intervals nor numbers of people: these are NaN and 0. Where its printed average
-    is not the mean of its column, the note says so.
-
-    Parameters
-    ----------
-    experiment : int
-        1 to 8.
-    """
-    if experiment not in range(1, 9):
-        raise ValueError(f"the paper has emotion experiments 1 to 8, not {experiment!r}")
-    accuracy = read_table("fig6_emotion_accuracy").set_index("experiment").loc[experiment]
-    areas = read_table("table2_emotion_auc").set_index("emotion")[f"exp{experiment}"].dropna()
-    n_faces = 0 if np.isnan(accuracy["n"]) else int(accuracy["n"])
-    base = dict(protocol="paper", features="discriminator", n_faces=n_faces)
-    whole = dict(base, label="all", n_labels=len(areas) - 1)
-    rows = [dict(whole, score="accuracy", value=accuracy["accuracy_percent"] / 100, note=accuracy["source"])]
-    mean = areas.drop("Average").mean()
-    note = "" if abs(mean - areas["Average"]) < 0.0015 else f"the column averages {mean:.3f}"
-    rows.append(dict(whole, score="auc", value=areas["Average"], note=note))
-    rows += [dict(base, score="auc", label=canonical_emotion(word), value=value)
-             for word, value in areas.drop("Average").items()]
-    return score_table(rows)
+def _predictions(protocol: str, name: str, values: np.ndarray, problem: _Problem) -> pd.DataFrame:
+    rows = problem.rows[protocol]
+    faces = problem.faces.of(rows)
+    columns = dict(protocol=protocol, features=name, face=rows, subject=faces.subjects, fold=problem.fold_of(protocol),
+                   true=faces.names[faces.y], predicted=faces.names[values.argmax(axis=1)])
+    return pd.DataFrame(columns | {f"value_{e}": values[:, k] for k, e in enumerate(faces.names)})

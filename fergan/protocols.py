@@ -1,9 +1,10 @@
 """Who is trained on and who is tested on, and how sure a score is.
 
-Two protocols. *As published*: stratified random folds, so that a person may stand on both sides, and the
+Two protocols for every set. *As published*: stratified random folds, so that a person may stand on both sides, and the
 parameters with the best cross-validation score give the score that is reported. *Subject independent*:
 stratified folds of whole people, and parameters chosen by an inner search that never sees the outer fold it
-serves.
+serves. Where a set's authors divided it themselves, their division is a third: parameters chosen within the training
+part, one score on the other.
 
 Intervals are percentile bootstraps over people, not faces: faces of one person are not independent.
 """
@@ -16,12 +17,13 @@ from scipy.stats import rankdata
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 __all__ = [
-    "PROTOCOLS", "auc", "balanced_accuracy_and_f1", "bootstrap_interval", "check_features", "check_training_parts",
-    "fold_blocks", "fold_numbers", "folds_of_protocols", "grouped_folds", "other_rows", "random_folds",
-    "resampled_auc", "resampled_confusion", "resampled_mean",
+    "OFFICIAL_SPLIT", "PROTOCOLS", "auc", "balanced_accuracy_and_f1", "bootstrap_interval", "check_features",
+    "check_training_parts", "fold_blocks", "fold_numbers", "folds_of_protocols", "grouped_folds", "official_parts",
+    "other_rows", "random_folds", "resampled_auc", "resampled_confusion", "resampled_mean",
 ]
 
 AS_PUBLISHED, SUBJECT_INDEPENDENT = PROTOCOLS = ("as_published", "subject_independent")
+OFFICIAL_SPLIT = "official_split"
 
 _MAX_RESAMPLED = 1000  # more people than this are resampled in this many random groups, to bound the memory
 _MAX_UNDEFINED = 0.1  # an interval that more than this share of the resamples leaves undefined is NaN
@@ -181,6 +183,30 @@ def fold_blocks(n_folds: int, inner_folds: int) -> list[np.ndarray]:
             f"a nested search needs n_folds >= 3 and inner_folds >= 2, got {n_folds} and {inner_folds}"
         )
     return np.array_split(np.arange(n_folds), min(n_folds, inner_folds + 1))
+
+
+def official_parts(split: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """Return the training and the test faces of a set's own division, and what the second part is called.
+
+    Where the test part has no faces, because its labels are not public, the validation part stands for it; otherwise
+    validation faces take no part.
+
+    Parameters
+    ----------
+    split : ndarray of shape (n_samples,)
+        "train", "test", "val" or "validation"; anything else, also a missing value, takes no part.
+
+    Returns
+    -------
+    (train, test, name) or None
+        Rows, ascending, and "test" or "validation"; None without faces on both sides.
+    """
+    split = np.asarray(split, dtype=object)
+    is_in = {name: np.array([value in values for value in split.astype(str)], dtype=bool) for name, values in
+             {"train": ("train",), "test": ("test",), "validation": ("val", "validation")}.items()}
+    name = "test" if is_in["test"].any() else "validation"
+    train, test = np.flatnonzero(is_in["train"]), np.flatnonzero(is_in[name])
+    return (train, test, name) if len(train) and len(test) else None
 
 
 def fold_numbers(n_samples: int, folds: Sequence[np.ndarray]) -> np.ndarray:

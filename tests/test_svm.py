@@ -1,13 +1,13 @@
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from fergan.kernels import gaussian_kernel, gram, squared_distances, typical_distance
-from fergan.search import COST_RANGE, GAMMA_SCALE_RANGE, search
-from fergan.svm import binary_values, multiclass_values
+from fergan.kernels import gaussian_kernel, gram, squared_distances
+from fergan.svm import SharedKernel, binary_values, multiclass_values, predicted_classes
 from fergan.threads import run_threads
 
 
@@ -19,43 +19,6 @@ def clusters(n_samples=120, n_features=8, n_classes=4, spread=1.5, seed=0):
     return X.astype(np.float32), y
 
 
-def test_distances_equal_a_double_loop_far_from_the_origin():
-    # 1,000 away from the origin, float32 products without centring would lose every digit of these distances.
-    X, _ = clusters(20)
-    X = X + np.float32(1000)
-    Y = X[:7] + np.float32(0.25)
-    expected = np.array([[np.sum((x.astype(float) - y.astype(float)) ** 2) for y in Y] for x in X])
-    np.testing.assert_allclose(squared_distances(X, Y), expected, rtol=1e-10)
-    assert squared_distances(X, Y).shape == (20, 7)
-
-
-def test_distances_to_itself_are_symmetric_with_a_zero_diagonal():
-    X, _ = clusters(50)
-    D2 = squared_distances(np.concatenate([X, X]))
-    assert np.array_equal(D2, D2.T)
-    assert np.all(np.diag(D2) == 0)
-    assert D2.min() >= 0
-    np.testing.assert_allclose(D2[:50, :50], squared_distances(X, X), atol=1e-12)
-
-
-def test_gram_is_centred_on_and_scaled_by_its_second_argument():
-    X, _ = clusters(30, seed=1)
-    Y, _ = clusters(12, seed=2)
-    mean = Y.astype(float).mean(axis=0)
-    scale = np.mean(np.sum((Y - mean) ** 2, axis=1))
-    np.testing.assert_allclose(gram(X, Y), (X - mean) @ (Y - mean).T / scale, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(np.diag(gram(Y)).mean(), 1)
-
-
-def test_typical_distance_is_the_median_and_refuses_collapsed_features():
-    X = np.array([[0.0], [1.0], [3.0]])
-    assert typical_distance(squared_distances(X)) == 4  # of 1, 4, 9
-    with pytest.raises(ValueError, match="collapsed"):
-        typical_distance(np.zeros((5, 5)))
-    with pytest.raises(ValueError, match="collapsed"):
-        gram(np.ones((5, 3)))
-
-
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_precomputed_kernel_equals_libsvms_own_rbf_fold_by_fold(n_classes):
     X, y = clusters(n_classes=n_classes)
@@ -64,11 +27,20 @@ def test_precomputed_kernel_equals_libsvms_own_rbf_fold_by_fold(n_classes):
     for fold in np.array_split(np.arange(len(y)), 5):
         train = np.setdiff1d(np.arange(len(y)), fold)
         values = multiclass_values(K, y, train, fold, C, n_classes)
-        direct = SVC(kernel="rbf", C=C, gamma=gamma, break_ties=True).fit(X[train].astype(float), y[train])
-        expected = direct.decision_function(X[fold].astype(float))
-        # LibSVM stops at a violation of 1e-3, and the order of the faces differs.
-        np.testing.assert_allclose(values if n_classes > 2 else values[:, 1], expected, atol=5e-3)
-        assert np.array_equal(values.argmax(axis=1), direct.predict(X[fold].astype(float)))
+        for break_ties in (True, False):
+            direct = SVC(kernel="rbf", C=C, gamma=gamma, break_ties=break_ties).fit(X[train].astype(float), y[train])
+            expected = direct.decision_function(X[fold].astype(float))
+            # LibSVM stops at a violation of 1e-3, and the order of the faces differs.
+            np.testing.assert_allclose(values if n_classes > 2 else values[:, 1], expected, atol=5e-3)
+            assert np.array_equal(predicted_classes(values, break_ties), direct.predict(X[fold].astype(float)))
+
+
+def test_a_tie_of_votes_goes_to_the_largest_value_or_as_in_libsvm_to_the_first_class():
+    values = np.array([[1.1, 0.8, 1.2, -1.0], [0.2, 2.1, 1.9, -1.0]])  # one vote each; then two against two
+    assert predicted_classes(values).tolist() == [2, 1]
+    assert predicted_classes(values, break_ties=False).tolist() == [0, 1]
+    assert predicted_classes(values[1:, [0, 2, 1]], break_ties=False).tolist() == [1]
+    assert predicted_classes(np.array([[-0.2, 0.2], [0.3, -0.3]]), break_ties=False).tolist() == [1, 0]
 
 
 def test_a_class_without_training_faces_is_never_predicted():
@@ -79,6 +51,48 @@ def test_a_class_without_training_faces_is_never_predicted():
         assert (values[:, 1] < values[:, kept].min(axis=1)).all()
     with pytest.raises(ValueError, match="single class"):
         multiclass_values(K, y, np.flatnonzero(y == 1), np.arange(5), 1.0, 4)
+
+
+def test_models_of_shared_kernels_come_in_order_on_any_number_of_threads():
+    X, y = clusters()
+    D2 = squared_distances(X)
+    parts = [(np.setdiff1d(np.arange(120), fold), fold) for fold in np.array_split(np.arange(120), 6)]
+    for n_threads in (1, 2):
+        models = SharedKernel(D2, y, n_threads=n_threads)
+        for C, gamma in ((1.0, 0.05), (30.0, 0.05), (1.0, 0.2), (1.0, 0.05)):  # another kernel, and the first again
+            expected = [multiclass_values(gaussian_kernel(D2, gamma), y, *part, C, 4) for part in parts]
+            for found, of_part in zip(models.values(C, gamma, parts), expected, strict=True):
+                assert np.array_equal(found, of_part)
+    assert list(models.values(1.0, 0.05, [])) == []
+
+
+def test_closing_the_models_ends_their_fits(monkeypatch):
+    fitted = []
+
+    def slow(K, y, train, test, C, n_classes):
+        fitted.append(len(test))
+        time.sleep(0.02)
+        return np.zeros((1, 2))
+
+    monkeypatch.setattr("fergan.svm.multiclass_values", slow)
+    for n_threads in (1, 2):
+        fitted.clear()
+        models = SharedKernel(np.ones((4, 4)), np.array([0, 1, 0, 1]), n_threads=n_threads).values(1, 1, [((), ())] * 40)
+        next(models)
+        models.close()
+        assert len(fitted) <= 2 * n_threads
+
+
+def test_threads_are_as_many_as_the_memory_holds(caplog):
+    D2 = np.zeros((1000, 1000), np.float32)  # 4 MB, their kernel 8 MB, and for each thread 8 + 4 MB
+    y = np.arange(1000) % 3
+    for memory_gb, n_threads in ((0.0245, 1), (0.0365, 2), (0.1, 4)):
+        caplog.clear()
+        assert SharedKernel(D2, y, n_threads=4, memory_gb=memory_gb).n_threads == n_threads
+        assert [r.message for r in caplog.records] == (
+            [] if n_threads == 4 else [f"{n_threads} of 4 threads fit into {memory_gb:g} GB with 1000 faces"])
+    with pytest.raises(ValueError, match="memory_gb is 0.02; SVMs on 1000 faces need at least 0.024"):
+        SharedKernel(D2, y, memory_gb=0.02)
 
 
 def test_linear_kernel_equals_libsvms_own_and_the_ladder_of_costs_equals_single_fits():
@@ -99,29 +113,6 @@ def test_linear_kernel_equals_libsvms_own_and_the_ladder_of_costs_equals_single_
 
 def test_an_action_unit_of_one_class_has_no_decision_values():
     assert np.isnan(binary_values(np.eye(3), np.ones(3), np.eye(3), [1.0, 2.0])).all()
-
-
-def test_search_finds_a_peak_repeats_itself_and_beats_its_starting_points():
-    def objective(C, gamma):
-        return -(np.log10(C / 20) ** 2) - np.log10(gamma * 50 / 0.3) ** 2
-
-    result = search(objective, 50.0, n_evaluations=14, seed=1)
-    assert result.score > -0.1  # within a third of a decade of the peak, in a box of 4 by 2.5 decades
-    assert result.score > result.trials["score"][:7].max()
-    assert result.score == objective(result.C, result.gamma) == result.trials["score"].max()
-    assert result.trials["chosen"].sum() == 1
-    assert result.trials["C"].between(*COST_RANGE).all()
-    assert result.trials["gamma_scale"].between(*GAMMA_SCALE_RANGE).all()
-    assert result.trials.equals(search(objective, 50.0, n_evaluations=14, seed=1).trials)
-
-
-def test_search_prefers_the_smallest_cost_on_a_plateau_and_refuses_too_few_evaluations():
-    result = search(lambda C, gamma: 0.5, 1.0, n_evaluations=4)
-    assert result.trials["C"].min() == result.C
-    with pytest.raises(ValueError, match="at least 3"):
-        search(lambda C, gamma: 0.5, 1.0, n_evaluations=2)
-    with pytest.raises(ValueError, match="is nan"):
-        search(lambda C, gamma: np.nan, 1.0, n_evaluations=3)
 
 
 def test_threads_keep_the_order():

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fergan.emotions import EmotionResult, paper_emotion_scores
+from fergan.emotion_scores import paper_emotion_scores
+from fergan.emotions import EmotionResult
 from fergan.faces import FaceSet
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import read_table

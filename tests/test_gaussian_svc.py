@@ -1,0 +1,159 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from fergan.gaussian_svc import GaussianSVC
+from fergan.protocols import grouped_folds, other_rows, random_folds
+
+WORDS = np.array(["sad", "angry", "happy", "fearful"])
+QUICK = {"n_evaluations": 4, "n_folds": 4}
+
+
+def samples(n_samples=120, n_features=8, n_classes=4, seed=0):
+    """Overlapping Gaussian clusters in random order, in float32 and far from the origin, with words as labels."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n_samples) % n_classes)
+    X = rng.normal(size=(n_classes, n_features))[y] + 1.5 * rng.normal(size=(n_samples, n_features)) + 10
+    return X.astype(np.float32), WORDS[y]
+
+
+@parametrize_with_checks([GaussianSVC(n_evaluations=3, n_folds=2)])
+def test_the_estimator_keeps_the_conventions_of_scikit_learn(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check(estimator)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("break_ties", [False, True])
+def test_it_predicts_fold_by_fold_and_afterwards_what_libsvms_own_rbf_predicts(n_classes, break_ties):
+    X, y = samples(600, n_classes=n_classes)
+    model = GaussianSVC(seed=3, break_ties=break_ties, **QUICK).fit(X[:90], y[:90])
+    for trial, parameters in enumerate(model.cv_results_["params"]):
+        direct = SVC(kernel="rbf", break_ties=break_ties, **parameters)
+        right = 0
+        for k, fold in enumerate(random_folds(y[:90], 4, seed=3)):
+            train = other_rows(90, [fold])
+            predicted = clone(direct).fit(X[train].astype(float), y[train]).predict(X[fold].astype(float))
+            assert model.cv_results_[f"split{k}_test_score"][trial] == np.mean(predicted == y[fold])
+            right += np.sum(predicted == y[fold])
+        assert model.cv_results_["mean_test_score"][trial] == right / 90
+    direct = SVC(kernel="rbf", break_ties=break_ties, **model.best_params_).fit(X[:90].astype(float), y[:90])
+    assert np.array_equal(model.predict(X[90:]), direct.predict(X[90:].astype(float)))
+    np.testing.assert_allclose(model.decision_function(X[90:]), direct.decision_function(X[90:].astype(float)), atol=5e-3)
+    if n_classes == 4:  # there are ties, and either way of breaking them is kept
+        votes = np.sort(np.round(model.decision_function(X[90:])))
+        assert np.sum(votes[:, -1] == votes[:, -2]) > 5
+        assert np.array_equal(model.decision_function(X[90:]).argmax(1) == 0, model.predict(X[90:]) == "angry") == break_ties
+    assert np.array_equal(model.classes_, direct.classes_)
+    assert len(np.setxor1d(model.support_, direct.support_)) <= 2  # those whose coefficient is about zero
+    assert np.array_equal(model.support_vectors_, X[model.support_])
+
+
+def test_groups_stay_in_one_fold():
+    X, y = samples()
+    groups = np.random.default_rng(0).permutation(120) % 11
+    model = GaussianSVC(**QUICK).fit(X, y, groups=groups)
+    parameters = model.cv_results_["params"][2]
+    for k, fold in enumerate(grouped_folds(y, groups, 4, seed=0)):
+        train = np.flatnonzero(~np.isin(groups, groups[fold]))
+        direct = SVC(kernel="rbf", **parameters).fit(X[train].astype(float), y[train])
+        assert model.cv_results_[f"split{k}_test_score"][2] == direct.score(X[fold].astype(float), y[fold])
+    assert model.cv_results_["params"][0] == GaussianSVC(**QUICK).fit(X, y).cv_results_["params"][0]
+
+
+def test_results_of_the_search_have_the_form_of_scikit_learns_own():
+    X, y = samples()
+    model = GaussianSVC(n_evaluations=12, n_folds=10, prune=True).fit(X, y)
+    table = pd.DataFrame(model.cv_results_)
+    assert len(table) == 12
+    pruned = table["pruned"]
+    assert pruned.any() and not pruned[model.best_index_]
+    assert model.best_params_ == table["params"][model.best_index_]
+    assert model.best_score_ == table["mean_test_score"][model.best_index_] == table["mean_test_score"][~pruned].max()
+    assert table["rank_test_score"][model.best_index_] == 1
+    assert table["rank_test_score"][pruned].min() > table["rank_test_score"][~pruned].max()
+    splits = table[[f"split{k}_test_score" for k in range(10)]]
+    assert (splits.isna().any(axis=1) == pruned).all()
+    np.testing.assert_allclose(table["mean_test_score"], splits.mean(axis=1), atol=1e-12)  # all folds hold 12
+    np.testing.assert_allclose(table["std_test_score"], splits.std(axis=1, ddof=0))
+    assert table["param_C"].tolist() == [p["C"] for p in table["params"]]
+
+
+def test_it_works_in_pipelines_with_a_journal_and_on_any_number_of_threads(tmp_path):
+    X, y = samples()
+    model = make_pipeline(PCA(5, random_state=0), GaussianSVC(journal=tmp_path, **QUICK))
+    predicted = cross_val_predict(model, X, y, groups=np.arange(120) // 4, cv=GroupKFold(3))
+    assert np.mean(predicted == y) > 0.4
+    assert len(list(tmp_path.glob("gaussian-svc-*.json"))) == 3
+    lines = []
+    searched = [clone(model).set_params(gaussiansvc__journal=None, gaussiansvc__n_threads=n).fit(X, y) for n in (1, 2)]
+    model.fit(X, y)
+    resumed = clone(model).set_params(gaussiansvc__progress=lines.append).fit(X, y)
+    assert lines == []  # every trial was in the journal
+    values = [m.decision_function(X) for m in (model, resumed, *searched)]
+    assert all(np.array_equal(values[0], of_model) for of_model in values[1:])
+    broken = clone(model).set_params(gaussiansvc__break_ties=True, gaussiansvc__progress=lines.append).fit(X, y)
+    assert len(lines) == 4 and broken[-1].cv_results_["params"] != []  # another problem, another journal
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"X": np.nan}, "Input X contains NaN"),
+    ({"y": lambda y: np.where(np.arange(120) == 5, "bored", y)}, r"class bored has 1 face\(s\), 4 folds need at least 4"),
+    ({"y": lambda y: np.full(120, "sad")}, "all 120 faces are sad"),
+    ({"groups": np.arange(120) % 3}, "3 people, 4 folds need at least 4"),
+    ({"groups": np.arange(9)}, "inconsistent numbers of samples"),
+    ({"n_evaluations": 2}, "n_evaluations is 2"),
+    ({"n_folds": 1}, "n_folds is 1"),
+    ({"memory_gb": 1e-6}, "memory_gb is 1e-06"),
+    ({"X": "same"}, "most faces have the same features"),
+])
+def test_what_cannot_work_is_refused_before_any_search(monkeypatch, change, message):
+    monkeypatch.setattr("fergan.svm.fit_svc", lambda *a, **k: pytest.fail("a model was fitted"))
+    X, y = samples()
+    change = dict(change)
+    kind = change.pop("X", 0)
+    X[7, 0] += 0 if kind == "same" else kind
+    X = X * 0 if kind == "same" else X
+    y = change.pop("y", lambda y: y)(y)
+    groups = change.pop("groups", None)
+    with pytest.raises(ValueError, match=message):
+        GaussianSVC(**QUICK | change).fit(X, y, groups)
+
+
+def test_features_of_another_width_and_an_unfitted_model_are_refused():
+    X, y = samples()
+    with pytest.raises(NotFittedError):
+        GaussianSVC().predict(X)
+    model = GaussianSVC(**QUICK).fit(X, y)
+    for method in (model.predict, model.decision_function):
+        with pytest.raises(ValueError, match="7 features, but GaussianSVC is expecting 8"):
+            method(X[:, :7])
+    assert model.n_features_in_ == 8
+
+
+def test_decision_values_are_computed_in_float64():
+    X, y = samples(n_classes=2)
+    model = GaussianSVC(**QUICK).fit(X, y)
+    distances = np.sum((X[:, None].astype(float) - model.support_vectors_.astype(float)) ** 2, axis=2)
+    svc = model._model
+    expected = np.exp(-model.best_params_["gamma"] * distances) @ svc.dual_coef_[0] + svc.intercept_
+    np.testing.assert_allclose(model.decision_function(X), expected, rtol=0, atol=1e-11)
+
+
+def test_many_rows_are_predicted_in_parts(monkeypatch):
+    X, y = samples()
+    model = GaussianSVC(**QUICK).fit(X, y)
+    whole = model.decision_function(X), model.predict(X)
+    monkeypatch.setattr("fergan.gaussian_svc._AT_ONCE", 120 * 7)
+    np.testing.assert_allclose(model.decision_function(X), whole[0], atol=1e-12)
+    assert np.array_equal(model.predict(X), whole[1])

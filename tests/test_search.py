@@ -1,0 +1,190 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fergan.search import COST_RANGE, GAMMA_SCALE_RANGE, search
+
+
+def peak(C, gamma):
+    yield -(np.log10(C / 20) ** 2) - np.log10(gamma * 50 / 0.3) ** 2, 1
+
+
+def constant(*scored):
+    return lambda C, gamma: (pair for pair in scored)
+
+
+def folds(C, gamma):
+    """Ten folds of 20 faces: how many are recognised depends on the distance from a peak, and on the fold."""
+    distance = abs(np.log10(C / 20)) + abs(np.log10(gamma / 0.3))
+    for fold in range(10):
+        yield max(0, 18 - int(5 * distance) - fold % 3), 20
+
+
+def test_search_finds_a_peak_repeats_itself_and_beats_its_starting_points():
+    result = search(peak, 50.0, n_evaluations=14, seed=1)
+    assert result.score > -0.1  # within a third of a decade of the peak, in a box of 4 by 2.5 decades
+    assert result.score > result.trials["score"][:7].max()
+    assert result.score == next(peak(result.C, result.gamma))[0] == result.trials["score"].max()
+    assert result.trials["chosen"].sum() == 1
+    assert result.trials["C"].between(*COST_RANGE).all()
+    assert result.trials["gamma_scale"].between(*GAMMA_SCALE_RANGE).all()
+    assert result.trials.equals(search(peak, 50.0, n_evaluations=14, seed=1).trials)
+    assert not result.trials.equals(search(peak, 50.0, n_evaluations=14, seed=2).trials)
+
+
+def test_search_prefers_the_smallest_cost_on_a_plateau_and_refuses_too_few_evaluations():
+    result = search(constant((1, 2)), 1.0, n_evaluations=4)
+    assert result.trials["C"].min() == result.C
+    with pytest.raises(ValueError, match="at least 3"):
+        search(constant((1, 2)), 1.0, n_evaluations=2)
+    with pytest.raises(ValueError, match="is nan"):
+        search(constant((np.nan, 1)), 1.0, n_evaluations=3)
+
+
+def test_score_is_the_share_of_all_points_and_the_scores_of_folds_are_kept():
+    result = search(constant((1, 1), (1, 3), (0, 6)), 1.0, n_evaluations=3)
+    assert (result.trials["score"] == 0.2).all() and (result.trials["n_folds"] == 3).all()
+    assert np.array_equal(result.fold_scores, [[1, 1 / 3, 0]] * 3)
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(("after", "prune"), [(2, False), (9, False), (15, False), (9, True)])
+def test_a_search_that_failed_ends_in_the_same_trials(tmp_path, after, prune):
+    options = dict(n_evaluations=16, seed=3, prune=prune)
+    whole = search(folds, 1.0, **options)
+    calls = []
+
+    def counted(C, gamma):
+        calls.append(C)
+        yield from folds(C, gamma)
+
+    def failing(C, gamma):
+        calls.append(C)
+        if len(calls) == after + 1:
+            yield from list(folds(C, gamma))[:3]  # it fails in the middle of a trial
+            raise Killed
+        yield from folds(C, gamma)
+
+    journal = tmp_path / "journal.json"
+    with pytest.raises(Killed):
+        search(failing, 1.0, journal=journal, **options)
+    assert len(json.loads(journal.read_text())["trials"]) == after
+    calls.clear()
+    resumed = search(counted, 1.0, journal=journal, **options)
+    assert len(calls) == 16 - after
+    assert resumed.trials.equals(whole.trials) and resumed.C == whole.C
+    np.testing.assert_array_equal(resumed.fold_scores, whole.fold_scores)
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.json"]
+
+
+def test_a_killed_search_ends_in_the_same_trials(tmp_path):
+    code = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from test_search import folds
+from fergan.search import search
+def slow(C, gamma):
+    time.sleep(0.1)
+    yield from folds(C, gamma)
+search(slow, 1.0, n_evaluations=30, seed=3, journal={journal!r})
+"""
+    journal = tmp_path / "journal.json"
+    process = subprocess.Popen([sys.executable, "-c", code.format(tests=os.path.dirname(__file__), journal=str(journal))])
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if journal.exists() and len(json.loads(journal.read_text())["trials"]) >= 12:
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    n_finished = len(json.loads(journal.read_text())["trials"])
+    assert 12 <= n_finished < 30
+    evaluated = []
+
+    def counted(C, gamma):
+        evaluated.append(C)
+        yield from folds(C, gamma)
+
+    resumed = search(counted, 1.0, n_evaluations=30, seed=3, journal=journal)
+    assert len(evaluated) == 30 - n_finished
+    assert resumed.trials.equals(search(folds, 1.0, n_evaluations=30, seed=3).trials)
+
+
+def test_a_longer_search_continues_a_shorter_one_and_a_shorter_one_reads_the_beginning(tmp_path):
+    search(folds, 1.0, n_evaluations=20, journal=tmp_path / "journal.json")
+    longer = search(folds, 1.0, n_evaluations=23, journal=tmp_path / "journal.json")
+    assert longer.trials.equals(search(folds, 1.0, n_evaluations=23).trials)
+
+    def never(C, gamma):
+        raise AssertionError("everything is in the journal")
+
+    shorter = search(never, 1.0, n_evaluations=21, journal=tmp_path / "journal.json")
+    assert shorter.trials.equals(search(folds, 1.0, n_evaluations=21).trials)
+
+
+@pytest.mark.parametrize(("change", "named"), [
+    ({"problem": "other"}, "problem"), ({"seed": 1}, "seed"), ({"distance": 2.0}, "distance"), ({"prune": True}, "prune"),
+    ({"n_evaluations": 4}, "n_startup"),
+])
+def test_the_journal_of_another_search_is_refused(tmp_path, change, named):
+    journal = tmp_path / "journal.json"
+    options = dict(distance=1.0, problem="this", n_evaluations=6, journal=journal)
+    search(folds, **options)
+    before = journal.read_bytes()
+    with pytest.raises(ValueError, match=rf"journal.json is the journal of another search \({named} differ"):
+        search(folds, **options | change)
+    assert journal.read_bytes() == before
+    journal.write_text("{")
+    with pytest.raises(ValueError, match="journal.json is not readable as JSON"):
+        search(folds, **options)
+
+
+def test_hopeless_trials_are_pruned_with_the_folds_they_saw_and_never_chosen():
+    seen = []
+
+    def counted(C, gamma):
+        for scored in folds(C, gamma):
+            seen.append(scored)
+            yield scored
+
+    whole, pruned = (search(counted, 1.0, n_evaluations=20, seed=1, prune=prune) for prune in (False, True))
+    assert not whole.trials["pruned"].any()
+    table = pruned.trials
+    assert len(seen) == 200 + table["n_folds"].sum() < 350
+    assert table.loc[table["pruned"], "n_folds"].between(4, 9).all() and (table.loc[~table["pruned"], "n_folds"] == 10).all()
+    assert np.array_equal(np.sum(~np.isnan(pruned.fold_scores), axis=1), table["n_folds"])
+    np.testing.assert_allclose(np.nanmean(pruned.fold_scores, axis=1), table["score"])
+    assert not table.loc[table["chosen"], "pruned"].any()
+    assert pruned.score == whole.score
+
+
+def test_a_pruned_trial_with_a_lucky_start_does_not_become_the_one_to_beat():
+    # Early folds decide; later ones are larger and score less: the pruned trial's share is above the best one's.
+    def objective(C, gamma):
+        points = 9 if first == C else 8
+        yield from [(points, 10)] * 5
+        yield 400, 1000
+
+    first = search(constant((1, 1)), 1.0, n_evaluations=6).trials["C"][0]
+    result = search(objective, 1.0, n_evaluations=6, prune=True)
+    assert result.trials["pruned"].tolist() == [False] + [True] * 5
+    assert result.trials["score"][1] > result.trials["score"][0] == result.score
+    assert first == result.C
+
+
+def test_progress_tells_each_trial(tmp_path):
+    lines = []
+    search(folds, 1.0, n_evaluations=4, progress=lines.append, journal=tmp_path / "journal.json")
+    assert [line.split(":")[0] for line in lines] == [f"trial {i} of 4" for i in (1, 2, 3, 4)]
+    assert "best" in lines[-1]
+    search(folds, 1.0, n_evaluations=5, progress=lines.append, journal=tmp_path / "journal.json")
+    assert lines[-1].startswith("trial 5 of 5") and len(lines) == 5
