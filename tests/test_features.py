@@ -8,9 +8,11 @@ from skimage.color import rgb2gray
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fergan.dcgan import Discriminator, initialize_weights, to_float
-from fergan.features.baselines import make_baseline
-from fergan.features.discriminator import DiscriminatorFeatures
+from fergan.dcgan import Discriminator, Generator, initialize_weights, to_float, to_uint8
+from fergan.features.baselines import BASELINES, absent_baselines, make_baseline
+from fergan.features.discriminator import DiscriminatorFeatures, n_features_of
+from fergan.features.facenet import FacenetFeatures
+from fergan.features.generator import GeneratorFeatures
 from fergan.features.hog import HOGFeatures
 from fergan.features.pixels import PixelFeatures
 
@@ -86,3 +88,106 @@ def test_bad_input_is_named(tmp_path):
 def test_weights_of_another_width_are_refused(weights):
     with pytest.raises(ValueError, match="cannot be used"):
         DiscriminatorFeatures(weights[0], width=8).transform(IMAGES)
+
+
+def test_layers_are_concatenated_whole_or_pooled_to_4x4(weights):
+    path, network = weights
+    with torch.no_grad():
+        maps = [to_float(IMAGES)]
+        for block in network.blocks:
+            maps.append(block(maps[-1]))
+    assert [m.shape[2] for m in maps[1:]] == [32, 16, 8, 4]
+    whole = DiscriminatorFeatures(path, width=4, layers=(3, 1)).transform(IMAGES)
+    np.testing.assert_allclose(whole, torch.cat([maps[3].flatten(1), maps[1].flatten(1)], 1), atol=1e-5)
+    assert whole.shape[1] == n_features_of(4, (3, 1)) == 16 * 64 + 4 * 1024
+    pooled = DiscriminatorFeatures(path, width=4, layers=(1, 2, 3, 4), pool=True).transform(IMAGES)
+    by_hand = [m.reshape(7, m.shape[1], 4, m.shape[2] // 4, 4, m.shape[2] // 4).amax((3, 5)).flatten(1) for m in maps[1:]]
+    np.testing.assert_allclose(pooled, torch.cat(by_hand, 1), atol=1e-5)
+    assert pooled.shape[1] == n_features_of(4, (1, 2, 3, 4), pool=True) == 16 * (4 + 8 + 16 + 32)
+    assert n_features_of(64) == 8192  # the paper's
+    for wrong in ((), (0,), (5,), (1, 1)):
+        with pytest.raises(ValueError, match="expected some of 1"):
+            DiscriminatorFeatures(path, width=4, layers=wrong).transform(IMAGES)
+
+
+def test_features_on_disk_are_those_in_memory_and_whole_or_not_there(weights, tmp_path):
+    path, _ = weights
+    describer = DiscriminatorFeatures(path, width=4, batch_size=3)
+    on_disk = describer.transform_to(tmp_path / "X.npy", IMAGES)
+    assert isinstance(on_disk, np.memmap) and not on_disk.flags.writeable
+    np.testing.assert_array_equal(on_disk, describer.transform(IMAGES))
+    np.testing.assert_array_equal(np.load(tmp_path / "X.npy", allow_pickle=False), on_disk)
+    path.unlink()
+    with pytest.raises(ValueError, match="cannot be used"):
+        describer.transform_to(tmp_path / "other.npy", IMAGES)
+    assert [p.name for p in tmp_path.iterdir()] == ["X.npy"]
+
+
+@pytest.fixture
+def generator(tmp_path):
+    network = Generator(10, 8)
+    initialize_weights(network, std=0.2, seed=1)
+    for seed in range(20):
+        network(torch.randn(64, 10, generator=torch.Generator().manual_seed(seed)))  # running statistics
+    save_file(network.state_dict(), tmp_path / "generator.safetensors")
+    return tmp_path / "generator.safetensors", network.eval()
+
+
+def test_the_generators_features_are_those_of_the_noise_that_drew_a_face(generator):
+    path, network = generator
+    noise = torch.randn(6, 10, generator=torch.Generator().manual_seed(50))
+    with torch.no_grad():
+        images, expected = to_uint8(network(noise)), network.project(noise[:, :, None, None]).flatten(1).numpy()
+    describer = GeneratorFeatures(path, width=8, latent_dim=10, prior=1e-4)
+    X = describer.fit_transform(images)
+    assert X.shape == (6, 8 * 8 * 16)
+    assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(X, expected, strict=True)) > 0.99
+    assert np.abs(describer.redraw(images).astype(int) - images).mean() < 2 < images.std() / 10
+    alone = GeneratorFeatures(path, width=8, latent_dim=10, prior=1e-4, batch_size=2).transform(images[4:])
+    np.testing.assert_allclose(alone, X[4:], atol=2e-2)
+
+
+def test_facenet_reads_tensors_only_and_sees_each_face_alone(tmp_path):
+    from facenet_pytorch import InceptionResnetV1
+
+    torch.manual_seed(0)
+    state = InceptionResnetV1(classify=False).state_dict()
+    torch.save(state | {"logits.weight": torch.zeros(3, 512)}, tmp_path / "weights.pt")
+    X = make_baseline("facenet", facenet_weights=tmp_path / "weights.pt").transform(IMAGES[:3])
+    assert X.shape == (3, 512)
+    np.testing.assert_allclose(np.linalg.norm(X, axis=1), 1, atol=1e-5)
+    save_file(state, tmp_path / "weights.safetensors")
+    alone = FacenetFeatures(tmp_path / "weights.safetensors").transform(IMAGES[2:3])
+    np.testing.assert_allclose(alone, X[2:], atol=1e-5)
+    torch.save({"last_linear.weight": torch.zeros(2)}, tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=r"other.pt cannot be used \(KeyError"):
+        FacenetFeatures(tmp_path / "other.pt").transform(IMAGES)
+    with pytest.raises(FileNotFoundError, match="none.pt do not exist"):
+        FacenetFeatures(tmp_path / "none.pt").transform(IMAGES)
+
+
+class Payload:
+    def __reduce__(self):
+        return (print, ("code ran",))
+
+
+def test_weights_that_hold_code_are_refused(tmp_path, capsys):
+    torch.save({"conv2d_1a.conv.weight": Payload()}, tmp_path / "evil.pt")
+    with pytest.raises(ValueError, match="cannot be used"):
+        FacenetFeatures(tmp_path / "evil.pt").transform(IMAGES)
+    assert "code ran" not in capsys.readouterr().out
+
+
+def test_baselines_by_name(weights, generator, tmp_path):
+    assert set(BASELINES) == {"untrained", "hog", "pixels", "pooled", "generator", "facenet"}
+    pooled = make_baseline("pooled", width=4, run=tmp_path).transform(IMAGES)
+    assert pooled.shape == (7, n_features_of(4, (1, 2, 3, 4), pool=True))
+    with pytest.raises(ValueError, match="'generator' needs the folder of a training run"):
+        make_baseline("generator")
+    assert list(absent_baselines(["hog", "facenet"])) == ["facenet"]
+    assert absent_baselines(["hog", "facenet"], "weights.pt") == absent_baselines(["hog"]) == {}
+
+
+def test_no_image_at_all_is_refused():
+    with pytest.raises(ValueError, match="there are no images"):
+        HOGFeatures().transform(IMAGES[:0])

@@ -1,20 +1,42 @@
 """What all kinds of features have in common."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-__all__ = ["StatelessFeatures", "check_images"]
+from fergan.files import atomic_path
+
+__all__ = ["StatelessFeatures", "check_images", "computing_device"]
 
 
 def check_images(images: np.ndarray) -> np.ndarray:
-    images = np.asarray(images)
+    images = np.asanyarray(images)
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
         raise ValueError(f"images are {images.dtype} {images.shape}; expected uint8 (n, height, width, 3)")
+    if not len(images):
+        raise ValueError("there are no images; expected at least one face")
     return images
 
 
+def computing_device(device: str) -> str:
+    """Return "cuda" for "auto" where PyTorch finds a GPU, else "cpu"; any other word as it is."""
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 class StatelessFeatures(TransformerMixin, BaseEstimator):
-    """A transformer with nothing to fit."""
+    """A transformer with nothing to fit, which looks at some faces at a time.
+
+    A subclass has a method ``_describer()`` that returns a function from some images to their features.
+    """
+
+    batch_size = 256  # faces at a time
 
     def fit(self, images: np.ndarray, y: None = None) -> "StatelessFeatures":
         check_images(images)
@@ -22,3 +44,36 @@ class StatelessFeatures(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+    def transform(self, images: np.ndarray) -> np.ndarray:
+        """Return features float32 (n, n_features) of images uint8 (n, height, width, 3)."""
+        return self._fill(images, np.empty)
+
+    def transform_to(self, path: str | Path, images: np.ndarray) -> np.ndarray:
+        """Write the features to an ``.npy`` file as they are computed, and return it memory-mapped for reading.
+
+        Neither images nor features have to fit into memory; the file is moved into place when it is whole.
+
+        Parameters
+        ----------
+        path : path
+        images : ndarray of shape (n, height, width, 3), dtype uint8
+            May be memory-mapped.
+        """
+        with atomic_path(path) as temporary:
+            def on_disk(shape: tuple[int, int], dtype: type) -> np.ndarray:
+                return np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
+
+            self._fill(images, on_disk).flush()
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+    def _fill(self, images: np.ndarray, allocate: Callable[[tuple[int, int], type], Any]) -> Any:
+        images = check_images(images)
+        describe = self._describer()
+        X = None
+        for start in range(0, len(images), self.batch_size):
+            block = describe(np.asarray(images[start : start + self.batch_size]))
+            if X is None:
+                X = allocate((len(images), block.shape[1]), np.float32)
+            X[start : start + len(block)] = block
+        return X

@@ -1,58 +1,101 @@
 """What a discriminator says about faces."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fergan.features.base import StatelessFeatures, check_images
+from fergan.features.base import StatelessFeatures, computing_device
 
-__all__ = ["DiscriminatorFeatures"]
+__all__ = ["N_LAYERS", "DiscriminatorFeatures", "n_features_of"]
+
+#: Hidden layers of the discriminator; the last one is the paper's.
+N_LAYERS = 4
+
+_GRID = 4  # rows and columns of the last layer's maps, and of those that are pooled
 
 
 class DiscriminatorFeatures(StatelessFeatures):
-    """Activations of the discriminator's last hidden layer, in evaluation mode.
+    """Activations of the discriminator's hidden layers, in evaluation mode.
+
+    The paper takes the last hidden layer as it is, the default here. Radford et al. take all layers, each reduced to 4x4 by
+    the maximum: ``layers=(1, 2, 3, 4), pool=True``.
 
     Parameters
     ----------
     weights : path or None
         A ``discriminator.safetensors``; None leaves the network untrained, as a baseline.
     width : int
-        The network's width; the features are ``8 * width * 4 * 4`` numbers, 8,192 at the paper's width of 64.
+        The network's width; the last layer has ``8 * width`` maps of 4x4, 8,192 numbers at the paper's width of 64.
     seed : int
         Of the training run whose untrained discriminator this is.
     batch_size : int
         Faces at a time.
+    layers : sequence of int
+        Which hidden layers, from 1 (nearest to the image, ``width`` maps of 32x32) to 4 (the last), in the order given.
+    pool : bool
+        Reduce every map to 4x4 by the maximum.
+    device : str
+        "cpu", "cuda", or "auto": a GPU where there is one. Its arithmetic is float32, as a processor's.
 
     References
     ----------
-    The paper, section 3: "the discriminator's convolutional penultimate layer".
+    The paper, section 3: "the discriminator's convolutional penultimate layer". Radford et al. (2015), section 5.1.
     """
 
-    def __init__(self, weights: str | Path | None = None, width: int = 64, seed: int = 0, batch_size: int = 256):
+    def __init__(
+        self, weights: str | Path | None = None, width: int = 64, seed: int = 0, batch_size: int = 256,
+        layers: Sequence[int] = (N_LAYERS,), pool: bool = False, device: str = "auto",
+    ):
         self.weights = weights
         self.width = width
         self.seed = seed
         self.batch_size = batch_size
+        self.layers = layers
+        self.pool = pool
+        self.device = device
 
-    def transform(self, images: np.ndarray) -> np.ndarray:
-        """Return features float32 (n, 8 * width * 16) of images uint8 (n, 64, 64, 3)."""
+    def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
         import torch  # here, so that chapters which only need HOG or pixels start faster
+        from torch.nn.functional import adaptive_max_pool2d
 
         from fergan.checkpoints import load_weights
         from fergan.dcgan import Discriminator, initialize_weights, to_float
 
-        images = check_images(images)
+        _check_layers(self.layers)
         network = Discriminator(self.width)
         if self.weights is None:
             initialize_weights(network, seed=self.seed + 1)  # as training starts its discriminator
             network.eval()
         else:
             load_weights(network, Path(self.weights))
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = computing_device(self.device)
         network.to(device, memory_format=torch.channels_last)
-        features = np.empty((len(images), network.n_features), np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(images), self.batch_size):
-                batch = to_float(images[start : start + self.batch_size], device)
-                features[start : start + len(batch)] = network.hidden(batch).flatten(1).cpu().numpy()
-        return features
+
+        def describe(images: np.ndarray) -> np.ndarray:
+            # Tensor cores would round the inputs of convolutions to ten bits.
+            with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+                maps, found = to_float(images, device), {}
+                for number, block in enumerate(network.blocks[: max(self.layers)], start=1):
+                    maps = block(maps)
+                    found[number] = maps
+                chosen = [found[layer] for layer in self.layers]
+                if self.pool:
+                    chosen = [adaptive_max_pool2d(maps, _GRID) for maps in chosen]
+                return torch.cat([maps.flatten(1) for maps in chosen], dim=1).cpu().numpy()
+
+        return describe
+
+
+def n_features_of(width: int, layers: Sequence[int] = (N_LAYERS,), pool: bool = False) -> int:
+    """Return how many numbers a face has in these layers of a discriminator of this width.
+
+    Layer k has ``width * 2^(k - 1)`` maps of ``64 / 2^k`` rows and columns, or of 4 where they are pooled.
+    """
+    _check_layers(layers)
+    return sum(width * 2 ** (k - 1) * (_GRID if pool else 64 >> k) ** 2 for k in layers)
+
+
+def _check_layers(layers: Sequence[int]) -> None:
+    if not layers or not set(layers) <= set(range(1, N_LAYERS + 1)) or len(set(layers)) < len(layers):
+        raise ValueError(f"layers are {layers!r}; expected some of 1 (nearest to the image) to {N_LAYERS}, each once")

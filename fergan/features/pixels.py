@@ -1,8 +1,10 @@
 """The picture itself as features."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from fergan.features.base import StatelessFeatures, check_images
+from fergan.features.base import StatelessFeatures
 
 __all__ = ["PixelFeatures"]
 
@@ -10,8 +12,6 @@ __all__ = ["PixelFeatures"]
 class PixelFeatures(StatelessFeatures):
     """The image itself: grey values in 0..1, one number per pixel."""
 
-    def transform(self, images: np.ndarray) -> np.ndarray:
-        """Return features float32 (n, height * width)."""
-        images = check_images(images)
-        grey = images @ np.array([0.299, 0.587, 0.114], np.float32) / 255  # ITU-R BT.601 luma
-        return grey.reshape(len(images), -1).astype(np.float32)
+    def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
+        luma = np.array([0.299, 0.587, 0.114], np.float32) / 255  # ITU-R BT.601
+        return lambda images: (images @ luma).reshape(len(images), -1).astype(np.float32)

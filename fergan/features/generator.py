@@ -1,0 +1,103 @@
+"""What a generator says about faces: the noise that redraws a face, and what that noise becomes on its way."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from fergan.features.base import StatelessFeatures, computing_device
+
+__all__ = ["GeneratorFeatures"]
+
+
+class GeneratorFeatures(StatelessFeatures):
+    """Activations of the generator's first layer, at the noise vector whose drawing is nearest to the face.
+
+    This is the discriminator's last hidden layer seen from the other side: ``8 * width`` maps of 4x4. A generator takes no
+    faces, so that each is first *inverted*: its noise vector is found by gradient descent on the mean squared difference of
+    the pixels. The paper names features from the generator as future work.
+
+    Parameters
+    ----------
+    weights : path
+        A ``generator.safetensors``.
+    width, latent_dim : int
+        The generator's.
+    n_steps : int
+        Of gradient descent (Adam), for each face. It takes as long as that many epochs of training.
+    learning_rate : float
+    prior : float
+        Weight of the noise vector's mean squared length, whose expectation is 1 in training.
+    batch_size : int
+        Faces at a time; they do not influence each other.
+    device : str
+        "cpu", "cuda", or "auto": a GPU where there is one.
+
+    References
+    ----------
+    Creswell and Bharath, *Inverting the Generator of a Generative Adversarial Network*, IEEE TNNLS 30, 2019.
+    """
+
+    def __init__(
+        self, weights: str | Path, width: int = 64, latent_dim: int = 100, n_steps: int = 100, learning_rate: float = 0.1,
+        prior: float = 1e-3, batch_size: int = 256, device: str = "auto",
+    ):
+        self.weights = weights
+        self.width = width
+        self.latent_dim = latent_dim
+        self.n_steps = n_steps
+        self.learning_rate = learning_rate
+        self.prior = prior
+        self.batch_size = batch_size
+        self.device = device
+
+    def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
+        import torch
+
+        network, device = self._network()
+
+        def describe(images: np.ndarray) -> np.ndarray:
+            noise = self._invert(network, images, device)
+            with torch.inference_mode():
+                return network.project(noise[:, :, None, None]).flatten(1).cpu().numpy()
+
+        return describe
+
+    def redraw(self, images: np.ndarray) -> np.ndarray:
+        """Return the drawings nearest to some faces, uint8 of the same shape: how well each could be inverted."""
+        import torch
+
+        from fergan.dcgan import to_uint8
+
+        network, device = self._network()
+        blocks = (images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size))
+        with torch.no_grad():
+            return np.concatenate([to_uint8(network(self._invert(network, np.asarray(block), device))) for block in blocks])
+
+    def _network(self):
+        import torch
+
+        from fergan.checkpoints import load_weights
+        from fergan.dcgan import Generator
+
+        device = computing_device(self.device)
+        network = load_weights(Generator(self.latent_dim, self.width), Path(self.weights))
+        return network.to(device, memory_format=torch.channels_last), device
+
+    def _invert(self, network, images: np.ndarray, device: str):
+        """Return the noise vectors (n, latent_dim) of some faces; all start at the mean of the noise."""
+        import torch
+
+        from fergan.dcgan import to_float
+
+        target = to_float(images, device)
+        with torch.enable_grad():
+            noise = torch.zeros(len(images), self.latent_dim, device=device, requires_grad=True)
+            # Adam scales each number by its own gradients, and the sum over faces keeps these apart.
+            optimizer = torch.optim.Adam([noise], lr=self.learning_rate)
+            for _ in range(self.n_steps):
+                optimizer.zero_grad()
+                difference = (network(noise) - target).square().mean(dim=(1, 2, 3))
+                (difference + self.prior * noise.square().mean(dim=1)).sum().backward()
+                optimizer.step()
+        return noise.detach()
