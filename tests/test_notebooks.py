@@ -1,6 +1,7 @@
 """Running notebooks: parameters are checked first, failures keep the evidence, pages carry their provenance."""
 
 import ast
+import contextlib
 import importlib.util
 from pathlib import Path
 
@@ -155,3 +156,20 @@ def test_the_defaults_of_a_notebook_are_a_page_of_the_demo():
         ours = [page.parameters for page in pages if page.notebook == path.stem]
         ignored = {"output", "description", "live"}
         assert any(all(defaults[k] == v for k, v in given.items() if k not in ignored) for given in ours), path.stem
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_notebook_takes_out_of_an_imported_module_is_there(path):
+    """``from fergan import plots`` and then ``plots.gone(...)`` would fail only after a training."""
+    code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    tree = ast.parse(code)
+    modules = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "fergan":
+            for alias in node.names:
+                with contextlib.suppress(ImportError):
+                    modules[alias.asname or alias.name] = importlib.import_module(f"{node.module}.{alias.name}")
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    missing = [f"{node.value.id}.{node.attr}" for node in used
+               if node.value.id in modules and not hasattr(modules[node.value.id], node.attr)]
+    assert not missing
