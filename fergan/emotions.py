@@ -88,7 +88,7 @@ class _Problem:
 def run_emotion_experiment(
     features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray, *, split: np.ndarray | None = None,
     n_folds: int = 10, n_evaluations: int = 30, nested_evaluations: int | None = None, inner_folds: int = 3,
-    n_resamples: int = 1000, n_permutations: int = 0, seed: int = 0, n_threads: int = 1,
+    n_resamples: int = 1000, n_permutations: int = 0, prune: bool = False, seed: int = 0, n_threads: int = 1,
     journal: str | Path | None = None, progress: Callable[[str], None] | None = None,
 ) -> EmotionResult:
     """Recognise emotions from each feature set under every protocol.
@@ -116,6 +116,9 @@ def run_emotion_experiment(
         Bootstrap resamples over people for the 95 % intervals.
     n_permutations : int
         Labellings that the first feature set's accuracy on people never seen is compared with; 0 for no such test.
+    prune : bool
+        Stop hopeless candidates of the nested and the official searches, see `fergan.search.search`; as published every
+        candidate sees every fold.
     seed : int
         Of folds, searches, resamples and permutations.
     n_threads : int
@@ -145,7 +148,7 @@ def run_emotion_experiment(
     check_features(features, len(emotions))
     nested_evaluations = nested_evaluations or n_evaluations
     searching = dict(seed=seed, n_threads=n_threads, journal=journal, progress=progress, inner_folds=inner_folds,
-                     n_evaluations=n_evaluations, nested_evaluations=nested_evaluations)
+                     n_evaluations=n_evaluations, nested_evaluations=nested_evaluations, prune=prune)
     problem = _pose(emotions, subjects, split, n_folds, n_resamples, searching)
     faces, first = problem.faces, next(iter(features))
     values, searches, rows = {}, [], []
@@ -163,7 +166,7 @@ def run_emotion_experiment(
     test_part = problem.official[2] if problem.official else problem.no_official
     settings = dict(n_evaluations=n_evaluations, inner_folds=inner_folds, seed=seed, n_folds=n_folds,
                     n_resamples=n_resamples, n_permutations=n_permutations, nested_evaluations=nested_evaluations,
-                    features=list(features), emotions=faces.names.tolist(), official_split=test_part)
+                    prune=prune, features=list(features), emotions=faces.names.tolist(), official_split=test_part)
     notes = {OFFICIAL_SPLIT: f"trained on {len(problem.official[0])} faces"} if problem.official else {}
     scores = score_table(emotion_scores(values, problem.rows, faces, notes) + rows)
     predictions = pd.concat([_predictions(*key, found, problem) for key, found in values.items()], ignore_index=True)
@@ -212,6 +215,7 @@ def _learn(protocol: str, D2: np.ndarray, problem: _Problem) -> tuple[np.ndarray
     y, options = problem.faces.y, dict(problem.searching)
     nested, inner_folds = options.pop("nested_evaluations"), options.pop("inner_folds")
     if protocol == AS_PUBLISHED:
+        options.pop("prune")
         values, result = as_published(D2, y, problem.folds[protocol], **options)
         return values, [(["all"], result)]
     if protocol == SUBJECT_INDEPENDENT:

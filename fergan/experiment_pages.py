@@ -1,8 +1,9 @@
 """The pages about experiments: emotions and Action Units."""
 
+from pathlib import Path
 from typing import Any
 
-from fergan.page import Page, faces_stamp, features_stamp, summary_page
+from fergan.page import Page, faces_stamp, features_stamp, model_stamp, summary_page
 from fergan.profile_schema import Profile
 
 __all__ = ["experiment_pages"]
@@ -10,12 +11,25 @@ __all__ = ["experiment_pages"]
 
 def experiment_pages(profile: Profile) -> list[Page]:
     """Return the pages of the experiments on emotions and on Action Units."""
-    return [*_emotion_pages(profile), *_au_pages(profile)]
+    return [*_layers_page(profile), *_emotion_pages(profile), *_au_pages(profile)]
+
+
+def _layers_page(profile: Profile) -> list[Page]:
+    """Return the page that compares layers, where a set's emotions are classified with its own network."""
+    own = [e.target for e in profile.emotion_experiments if e.pretrained == e.target]
+    sets = [name for name in profile.datasets if name in own]
+    if not sets:
+        return []
+    parameters = dict(sets=",".join(sets), n_resamples=profile.search.n_resamples)
+    inputs = tuple(stamp for name in sets for stamp in (model_stamp(name), faces_stamp(name)))
+    return [Page("03b_layers", "layers", "Which layer knows the emotion?", parameters, inputs)]
 
 
 def _search(profile: Profile) -> dict[str, Any]:
     search = profile.search.model_dump()
-    return search | {"baselines": ",".join(search["baselines"])}
+    weights = search["facenet_weights"]
+    absolute = str(Path(weights).resolve()) if weights else ""  # notebooks run in a folder of their own
+    return search | {"baselines": ",".join(search["baselines"]), "facenet_weights": absolute}
 
 
 def _emotion_pages(profile: Profile) -> list[Page]:

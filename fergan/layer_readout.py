@@ -1,5 +1,7 @@
 """What each layer of a discriminator knows of the emotions: the same classifier on every layer, at the same size of maps."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -16,11 +18,11 @@ __all__ = ["READOUT_COST", "layer_accuracies", "some_people"]
 READOUT_COST = 10.0
 
 
-def some_people(faces: FaceSet, n_faces: int, seed: int = 0) -> FaceSet:
-    """Return all faces of as many people, drawn at random, as have at most so many faces together."""
+def some_people(faces: FaceSet, n_faces: int, seed: int = 0, at_least: int = 10) -> FaceSet:
+    """Return all faces of as many people, drawn at random, as have at most so many faces together, or of `at_least`."""
     people, codes, counts = np.unique(faces.subjects(), return_inverse=True, return_counts=True)
     order = np.random.default_rng(seed).permutation(len(people))
-    taken = order[np.cumsum(counts[order]) <= n_faces]
+    taken = order[: max(at_least, int(np.sum(np.cumsum(counts[order]) <= n_faces)))]
     return faces.select(np.isin(codes, taken))
 
 
@@ -45,7 +47,8 @@ def layer_accuracies(
     Returns
     -------
     DataFrame
-        Columns ``layer, features, accuracy, low, high``; the accuracy is at fixed parameters, see `READOUT_COST`.
+        Columns ``layer, features, accuracy, low, high, difference, difference_low, difference_high``: the accuracy at fixed
+        parameters, see `READOUT_COST`, and its paired difference to the last layer's.
 
     Raises
     ------
@@ -61,15 +64,24 @@ def layer_accuracies(
     every = tuple(range(1, N_LAYERS + 1))
     whole = DiscriminatorFeatures(weights, width=width, layers=every, pool=True).transform(known.images)
     ends = np.cumsum([0, *(whole.shape[1] * 2 ** (k - 1) // (2**N_LAYERS - 1) for k in every)])
-    rows = []
+    rows, right = [], {}
+    n_classes = len(names)
     for layer, columns in [(str(k), slice(ends[k - 1], ends[k])) for k in every] + [("all", slice(None))]:
         X = whole[:, columns]
         D2 = squared_distances(X)
         K = gaussian_kernel(D2, 1 / typical_distance(D2))
-        right = np.empty(len(y))
+        hits = right[layer] = np.empty(len(y))
         for fold in folds:
-            values = multiclass_values(K, y, other_rows(len(y), [fold]), fold, READOUT_COST, len(names))
-            right[fold] = values.argmax(axis=1) == y[fold]
-        low, high = bootstrap_interval(lambda *drawn, right=right: resampled_mean(right, *drawn), subjects, n_resamples, seed)
-        rows.append(dict(layer=layer, features=X.shape[1], accuracy=right.mean(), low=low, high=high))
+            values = multiclass_values(K, y, other_rows(len(y), [fold]), fold, READOUT_COST, n_classes)
+            hits[fold] = values.argmax(axis=1) == y[fold]
+        rows.append(dict(layer=layer, features=X.shape[1]))
+
+    def interval(of_face: np.ndarray) -> tuple[float, float, float]:
+        return of_face.mean(), *bootstrap_interval(partial(resampled_mean, of_face), subjects, n_resamples, seed)
+
+    keys = ("accuracy", "low", "high"), ("difference", "difference_low", "difference_high")
+    for row in rows:
+        hits = right[row["layer"]]
+        row |= zip(keys[0], interval(hits), strict=True)
+        row |= zip(keys[1], interval(hits - right[str(N_LAYERS)]), strict=True)
     return pd.DataFrame(rows)

@@ -112,10 +112,11 @@ def longest_training(profile: Profile) -> str:
 
 
 def _features_pages(profile: Profile) -> list[Page]:
+    layers = ",".join(map(str, profile.features.layers))
     pages = [
         Page(
             "03_features", f"{pretrained}-on-{target}", f"Features of {target}, network of {pretrained}",
-            dict(pretrained=pretrained, target=target),
+            dict(pretrained=pretrained, target=target, layers=layers, pool=profile.features.pool),
             inputs=(model_stamp(pretrained), faces_stamp(target)),
         )
         for pretrained, target in profile.pairs

@@ -95,15 +95,28 @@ class ModelProfile(_Section):
     collapses: bool = Field(False, description="trained so that it collapses: the example of that chapter")
 
 
+class FeaturesProfile(_Section):
+    """Which layers of the discriminator the experiments see."""
+
+    layers: list[int] = Field([4], min_length=1, description="hidden layers, 1 (nearest to the image) to 4 (the paper's)")
+    pool: bool = Field(False, description="reduce each layer's maps to 4x4 by the maximum, as Radford et al. do")
+
+
 class SearchProfile(_Section):
     """Folds, hyperparameter search and intervals of the experiments."""
 
-    baselines: list[Literal["untrained", "hog", "pixels"]] = Field(["hog", "pixels"])
+    baselines: list[Literal["untrained", "hog", "pixels", "pooled", "generator", "facenet"]] = Field(["hog", "pixels"])
+    facenet_weights: str = Field("", description="file of facenet-pytorch's weights, for the baseline facenet")
     n_folds: int = Field(10, ge=3)
     inner_folds: int = Field(3, ge=2, description="folds of the nested search")
     n_evaluations: int = Field(30, ge=3, description="candidates of the hyperparameter search")
     nested_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
     n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
+    n_permutations: int = Field(200, ge=0, description="permuted labellings of the test against chance; 0 for none")
+    prune: bool = Field(False, description="stop hopeless candidates of the nested and official searches")
+    duplicates_within: float = Field(
+        0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together"
+    )
 
 
 class QualityProfile(_Section):
@@ -196,6 +209,7 @@ class Profile(_Section):
     datasets: dict[str, DatasetProfile] = Field(min_length=1)
     training: TrainingProfile = TrainingProfile()
     further_models: dict[str, ModelProfile] = {}
+    features: FeaturesProfile = FeaturesProfile()
     search: SearchProfile = SearchProfile()
     quality: QualityProfile = QualityProfile()
     emotion_experiments: list[EmotionExperiment] = []

@@ -22,6 +22,7 @@ from fergan.profile_schema import (
     ActionUnitExperiment,
     DatasetProfile,
     EmotionExperiment,
+    FeaturesProfile,
     Profile,
     QualityProfile,
     SearchProfile,
@@ -98,8 +99,8 @@ def _explain(path: Path, item: Any) -> str:
 
 
 def _all_keys() -> list[str]:
-    sections = (Profile, DatasetProfile, Substitute, TrainingProfile, SearchProfile, QualityProfile, EmotionExperiment,
-                ActionUnitExperiment)
+    sections = (Profile, DatasetProfile, Substitute, TrainingProfile, FeaturesProfile, SearchProfile, QualityProfile,
+                EmotionExperiment, ActionUnitExperiment)
     return sorted({key for section in sections for key in section.model_fields})
 
 
@@ -107,6 +108,12 @@ def _faults(profile: Profile) -> list[str]:
     """Return what the schema alone cannot see, one sentence each."""
     faults = []
     faults += _training_faults(profile)
+    weights = profile.search.facenet_weights
+    if weights and not Path(weights).is_file():
+        faults.append(f"search.facenet_weights: {weights} does not exist; name the weights file, or leave it empty")
+    layers = profile.features.layers
+    if not set(layers) <= {1, 2, 3, 4} or len(set(layers)) < len(layers):
+        faults.append(f"features.layers is {layers}; expected some of 1 (nearest to the image) to 4, each once")
     if not profile.emotion_experiments and not profile.au_experiments:
         faults.append("emotion_experiments and au_experiments are both empty; a book needs at least one experiment")
     for kind in ("emotion_experiments", "au_experiments"):

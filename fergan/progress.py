@@ -1,11 +1,11 @@
-"""A progress bar for training that says images per second and time left, also for a run that goes on from a checkpoint."""
+"""Progress bars: images per second and time left of a training, also of one that goes on; the trials of a search."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tqdm.auto import tqdm
 
-__all__ = ["training_progress"]
+__all__ = ["search_progress", "training_progress"]
 
 
 @contextmanager
@@ -34,5 +34,25 @@ def training_progress(
             shown = {name: f"{loss:.3f}" for name, loss in losses.items()} | {"images/s": f"{images:.0f}"}
             bar.set_postfix(shown, refresh=False)
             bar.update(step - bar.n)
+
+        yield show
+
+
+@contextmanager
+def search_progress(title: str, disable: bool = False) -> Iterator[Callable[[str], None]]:
+    """Yield what the searches of `fergan.emotions` and others call with a line of text after each trial.
+
+    Parameters
+    ----------
+    title : str
+        What is searched.
+    disable : bool
+        Show nothing.
+    """
+    with tqdm(desc=title, unit="trial", miniters=1, disable=disable) as bar:
+
+        def show(line: str) -> None:
+            bar.set_postfix_str(line, refresh=False)
+            bar.update(1)
 
         yield show

@@ -9,6 +9,7 @@ from fergan.dcgan import Discriminator, initialize_weights
 from fergan.faces import FaceSet, complete_labels
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.layer_readout import layer_accuracies, some_people
+from fergan.summaries.layers import best_layers, layers_of_sets
 
 
 def face_set(images, emotions, subjects):
@@ -34,6 +35,8 @@ def test_emotions_in_the_light_are_read_from_every_layer_and_permuted_ones_from_
     assert table["features"].tolist() == [64, 128, 256, 512, 960]
     assert (table["accuracy"] > 0.95).all()
     wrong = layer_accuracies(face_set(images, rng.permutation(emotions), subjects), weights, 4, n_resamples=100)
+    assert table.loc[3, ["difference", "difference_low", "difference_high"]].tolist() == [0, 0, 0]
+    np.testing.assert_allclose(wrong["difference"], wrong["accuracy"] - wrong["accuracy"][3])
     assert (wrong["low"] < 1 / 3).all() and (wrong["accuracy"] < 0.6).all()
 
 
@@ -49,11 +52,22 @@ def test_the_fourth_layer_is_the_papers(weights, monkeypatch):
 def test_some_people_come_with_all_their_faces():
     images = np.zeros((30, 64, 64, 3), np.uint8)
     faces = face_set(images, ["sad"] * 30, [f"p{i // 5}" for i in range(30)])
-    some = some_people(faces, 17, seed=1)
+    some = some_people(faces, 17, seed=1, at_least=2)
     assert len(some) == 15 and pd.Series(some.subjects()).value_counts().tolist() == [5, 5, 5]
+    assert len(some_people(faces, 3, at_least=2)) == 10
 
 
 def test_too_few_people_are_named(weights):
     images = np.zeros((4, 64, 64, 3), np.uint8)
     with pytest.raises(ValueError, match="2 people, 3 folds need at least 3"):
         layer_accuracies(face_set(images, ["sad", "happy"] * 2, ["a", "a", "b", "b"]), weights, 4)
+
+
+def test_the_page_counts_where_the_papers_layer_is_best():
+    def table(accuracies, low):
+        return pd.DataFrame({"layer": ["1", "4", "all"], "features": 1, "accuracy": accuracies, "low": 0.0, "high": 1.0,
+                             "difference": [a - accuracies[1] for a in accuracies], "difference_low": [0, 0, low], "difference_high": [0, 0, 1]})
+
+    tables = {"a": table([0.5, 0.6, 0.7], 0.05), "b": table([0.5, 0.4, 0.45], -0.1)}
+    assert best_layers(tables) == {"last_is_best": 1, "all_is_better": 2, "all_is_clearly_better": 1}
+    assert layers_of_sets(tables)["clear"].tolist() == ["no", "no", "yes", "no", "no", "no"]

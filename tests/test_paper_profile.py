@@ -47,7 +47,7 @@ def test_with_every_folder_it_is_the_papers_plan(tmp_path):
     assert profile.training.preset == "radford2015" and not profile.training.changes()
     search = profile.search
     assert (search.n_folds, search.n_evaluations, search.nested_evaluations) == (10, 30, 30)
-    assert set(search.baselines) == {"untrained", "hog", "pixels"}
+    assert set(search.baselines) == {"untrained", "hog", "pixels", "pooled", "generator", "facenet"}
     assert not any(page.notes for page in pages_of(profile))
 
 

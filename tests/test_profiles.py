@@ -71,6 +71,10 @@ def test_quick_makes_the_same_pages_as_the_demo():
     ({"datasets": {"kdef": {"source": "rendered", "relabel": "darwin"}}, "emotion_experiments": []},
      "datasets.kdef.relabel is 'darwin'; expected one of paper, emfacs"),
     ({"datasets": {"A b": {"source": "rendered"}}, "emotion_experiments": []}, "a name has only lower-case letters"),
+    ({"features": {"layers": [0, 4]}}, "features.layers is [0, 4]; expected some of 1 (nearest to the image) to 4"),
+    ({"features": {"layres": [4]}}, "features.layres is not a known key; did you mean 'layers'?"),
+    ({"search": {"facenet_weights": "none.pt"}}, "search.facenet_weights: none.pt does not exist"),
+    ({"search": {"baselines": ["sift"]}}, "search.baselines.0 is 'sift'"),
 ])
 def test_each_fault_is_one_line_naming_the_key(data, change, words):
     with pytest.raises(ProfileError) as caught:

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.plots.faces import face_grid, filmstrip, labelled_face_rows
+from fergan.plots.emotions import area_tables, gap_dots, roc_panels, search_surface
+from fergan.plots.faces import captioned_faces, face_grid, filmstrip, labelled_face_rows
 from fergan.plots.scores import confusion_matrix, heat_map, projection, roc_curves, score_dots
 from fergan.plots.training import loss_curves
 from fergan.report import numbered_table, paste, with_interval
@@ -56,6 +57,8 @@ def test_confusion_shades_are_shares_of_the_true_class():
     counts = pd.DataFrame([[8, 2], [0, 0]], index=["a", "b"], columns=["a", "b"])
     mesh = confusion_matrix(counts).axes[0].collections[0].get_array()
     np.testing.assert_allclose(np.ma.filled(mesh, np.nan).ravel(), [0.8, 0.2, np.nan, np.nan])
+    texts = [text.get_text() for text in confusion_matrix(counts.replace({0: 4}).assign(a=[8, 0])).axes[0].texts]
+    assert texts == ["8\n80%", "2\n20%", "0", "4\n100%"]
     assert confusion_matrix(counts.astype(float) * np.nan).axes  # a matrix nobody could read is drawn empty
 
 
@@ -75,5 +78,16 @@ def test_every_figure_can_be_drawn():
     assert len(labelled_face_rows({"a": FACES[:2], "none": FACES[:0]}, n_columns=4).axes) == 2
     curves = {"happy": (np.array([0, 0, 1.0]), np.array([0, 1.0, 1.0]))}
     assert roc_curves(curves, {"happy": 1.0}).axes
+    assert len(roc_panels({"a": (curves, {"happy": 1.0}), "b": (curves, {"happy": 1.0})}).axes) == 2
+    trials = pd.DataFrame({"trial": range(4), "C": [1, 10, 100, 3.0], "gamma": [1e-3, 1e-2, 1e-3, 1e-2],
+                           "accuracy": [0.5, 0.6, 0.5, 0.5], "pruned": [False, False, True, False], "chosen": [False, True, False, False]})
+    assert [text.get_text() for text in search_surface(trials).axes[0].texts] == ["1", "2", "4"]
+    assert search_surface(trials.assign(accuracy=0.5)).axes  # a search on a plain
+    table = pd.DataFrame({"1": [0.9, np.nan]}, index=["happy", "sad"])
+    assert [t.get_text() for t in area_tables({"a": table, "none": table * np.nan}, "area").axes[0].texts] == [".900"]
+    gaps = pd.DataFrame({"experiment": ["1: a", "2: b"], "features": "hog", "value": [0.1, -0.1], "low": 0.0, "high": 0.2})
+    assert len(gap_dots(gaps).axes[0].get_yticklabels()) == 2
+    assert [ax.get_xlabel() for ax in captioned_faces(FACES[:2], ["a", "b"], n_columns=3).axes] == ["a", "b", ""]
+    assert captioned_faces(FACES[:0], []).axes
     assert heat_map(pd.DataFrame({"1": {"AU01": np.nan, "AU02": 0.7}}), "area", center=0.5).axes
     assert projection(np.random.default_rng(0).normal(size=(9, 2)), ["happy", "sad", "sad"] * 3, ("x", "y")).axes

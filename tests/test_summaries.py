@@ -9,7 +9,18 @@ from fergan.emotions import EmotionResult
 from fergan.faces import FaceSet, complete_labels
 from fergan.files import write_json
 from fergan.results import score_table
-from fergan.summaries.emotions import mistakes, paper_confusion, papers_emotions, summary_of_emotions
+from fergan.summaries.emotions import (
+    area_tables_of,
+    areas_per_emotion,
+    chosen_parameters,
+    commonest_mistakes,
+    emotion_table,
+    paper_confusion,
+    papers_emotions,
+    state_of_the_art,
+    summary_of_emotions,
+    worst_mistakes,
+)
 from fergan.summaries.faces import action_unit_counts, describe_faces, faces_per_set
 from fergan.summaries.results import orderings, paper_and_ours
 from fergan.summaries.scores import mean_score, score_of
@@ -24,6 +35,7 @@ def result(target, published, honest, half=0.01, pretrained="enhanced-ck"):
     predictions = pd.DataFrame({
         "protocol": "subject_independent", "features": "discriminator", "face": range(4),
         "true": ["happy", "sad", "sad", "sad"], "predicted": ["happy", "happy", "happy", "sad"],
+        "value_happy": [1, 0.5, 2.0, 0], "value_sad": [0, 0.4, 0, 1.0],
     })
     settings = {"target": target, "pretrained": pretrained, "features": ["discriminator"], "emotions": ["happy", "sad"]}
     return EmotionResult(score_table(rows), predictions, pd.DataFrame(), settings)
@@ -49,8 +61,50 @@ def test_the_papers_confusion_sums_to_its_class_sizes():
 def test_mistakes_are_the_commonest_first_and_never_right_answers():
     labels = complete_labels(pd.DataFrame({"source": list("abcd")}))
     faces = FaceSet("x", np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 64, 64, 3), np.uint8), labels)
-    rows = mistakes(result("x", 0.9, 0.6), faces, "subject_independent", "discriminator")
-    assert list(rows) == ["sad →\nhappy"] and rows["sad →\nhappy"][:, 0, 0, 0].tolist() == [1, 2]
+    found = result("x", 0.9, 0.6)
+    rows = commonest_mistakes(found, faces, "subject_independent", "discriminator")
+    assert list(rows) == ["sad →\nhappy (2)"] and rows["sad →\nhappy (2)"][:, 0, 0, 0].tolist() == [1, 2]
+    images, captions = worst_mistakes(found, faces, "subject_independent", "discriminator")
+    assert images[:, 0, 0, 0].tolist() == [2, 1] and captions == ["sad →\nhappy"] * 2  # the larger margin first
+    found.predictions["predicted"] = found.predictions["true"]
+    assert len(commonest_mistakes(found, faces, "subject_independent", "discriminator")["none"]) == 0
+    assert worst_mistakes(found, faces, "subject_independent", "discriminator")[1] == []
+
+
+def test_the_official_split_has_a_column_where_a_set_has_one():
+    with_split = result("raf-db", 0.9, 0.6, pretrained="raf-db")
+    row = dict(with_split.scores.iloc[0], protocol="official_split", value=0.5, low=0.45, high=0.55)
+    with_split.scores = score_table([*with_split.scores.to_dict("records"), row])
+    table = summary_of_emotions({6: with_split, 1: result("rafd-frontal", 0.9, 0.6)}).set_index("experiment")
+    assert table["official split"].tolist() == ["0.500 [0.450, 0.550]", "–"]
+    assert "official split" not in summary_of_emotions({1: result("rafd-frontal", 0.9, 0.6)})
+    assert emotion_table(with_split, 6)["protocol"].tolist() == ["the paper's", "as published", "people never seen", "official split"]
+    rows = state_of_the_art({6: with_split})
+    assert rows["approach"].str.startswith("this book").sum() == 3
+    assert rows.loc[rows["approach"] == "the paper", "accuracy"].tolist() == ["0.986", "0.604", "0.619", "0.445"]
+
+
+def test_areas_of_emotions_stand_beside_the_papers():
+    found = result("rafd-frontal", 0.9, 0.6)
+    rows = [dict(protocol="as_published", features="discriminator", score="auc", label="sad", value=0.75, low=0.7, high=0.8)]
+    found.scores = score_table([*found.scores.to_dict("records"), *rows])
+    table = areas_per_emotion(found, 1).set_index("emotion")
+    assert table.loc["sad", "paper"] == 0.967 and table.loc["sad", "as published"] == "0.750 [0.700, 0.800]"
+    assert table.loc["mean", "paper"] == 0.98
+    tables = area_tables_of({1: found, 11: result("mine", 0.5, 0.5)})
+    assert list(tables) == ["the paper", "this book, as published", "this book, people never seen"]
+    assert tables["this book, as published"].loc["sad", "1"] == 0.75 and tables["the paper"].loc["mean", "1"] == 0.98
+    assert tables["the paper"]["11"].isna().all()
+
+
+def test_chosen_parameters_are_those_of_each_search():
+    found = result("rafd-frontal", 0.9, 0.6)
+    found.searches = pd.DataFrame({
+        "protocol": ["as_published", "as_published", "subject_independent"], "features": "discriminator",
+        "outer_folds": ["all", "all", "0 1"], "C": [1.0, 10, 3], "gamma": [0.1, 0.2, 0.3], "gamma_scale": 1.0,
+        "accuracy": [0.5, 0.6, 0.4], "chosen": [False, True, True]})
+    table = chosen_parameters(found)
+    assert table[["C", "tried"]].to_numpy().tolist() == [["10", 2], ["3", 1]]
 
 
 def test_an_ordering_is_decided_only_where_intervals_part():

@@ -11,7 +11,10 @@ from matplotlib.figure import Figure
 
 from fergan.plots.style import WIDTH
 
-__all__ = ["face_grid", "face_panels", "face_walks", "filmstrip", "labelled_face_rows", "show_faces", "true_places"]
+__all__ = [
+    "captioned_faces", "face_grid", "face_panels", "face_walks", "filmstrip", "labelled_face_rows", "show_faces",
+    "true_places",
+]
 
 
 def _tile(images: np.ndarray, n_columns: int, gap: int = 2) -> np.ndarray:
@@ -65,6 +68,28 @@ def labelled_face_rows(rows: Mapping[str, np.ndarray], n_columns: int) -> Figure
     for ax, (label, images) in zip(axes.flat, rows.items(), strict=True):
         _show(ax, _tile(np.asarray(images), n_columns))
         ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize="small")
+    return figure
+
+
+def captioned_faces(images: np.ndarray, captions: Sequence[str], n_columns: int = 8) -> Figure:
+    """Show faces row by row, each with its caption below.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, 64, 64, 3), dtype uint8
+    captions : sequence of n str
+        One or two lines each.
+    n_columns : int
+        Faces in a row.
+    """
+    n_rows = max(1, -(-len(images) // n_columns))
+    side = WIDTH / n_columns
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(WIDTH, n_rows * (side + 0.36)), squeeze=False)
+    for ax in axes.flat[len(images):]:
+        ax.set_axis_off()
+    for ax, image, caption in zip(axes.flat, images, captions, strict=False):
+        _show(ax, image)
+        ax.set_xlabel(caption, fontsize="x-small", labelpad=2)
     return figure
 
 

@@ -37,7 +37,7 @@ def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], areas: Mappi
 
 
 def confusion_matrix(counts: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
-    """Draw a confusion matrix: counts as numbers, share of the true class (row) as shade.
+    """Draw a confusion matrix: counts and their share of the true class (row), which is also the shade.
 
     Parameters
     ----------
@@ -47,17 +47,29 @@ def confusion_matrix(counts: pd.DataFrame, title: str = "", ax: Axes | None = No
         Above the matrix.
     """
     if ax is None:
-        _, ax = plt.subplots(figsize=(WIDTH * 0.62, WIDTH * 0.56))
+        _, ax = plt.subplots(figsize=(WIDTH + 0.6, 0.62 * WIDTH))  # eight names side by side
     shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
-    text = counts.map(lambda count: "" if pd.isna(count) else f"{count:.0f}")
+    text = [[_cell(count, share) for count, share in zip(*row, strict=True)]
+            for row in zip(counts.to_numpy(float), shares.to_numpy(float), strict=True)]
     sns.heatmap(
-        shares, annot=text.to_numpy(), fmt="", cmap="Blues", vmin=0, vmax=1, cbar=False, square=True, ax=ax,
-        annot_kws={"fontsize": "small"}, linewidths=0.5, linecolor="white",
+        shares, annot=np.array(text), fmt="", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=ax,
+        annot_kws={"fontsize": "small", "linespacing": 1.1}, linewidths=0.5, linecolor="white",
     )
     ax.set(xlabel="predicted", ylabel="true")
     ax.set_title(title, loc="left")
-    ax.tick_params(labelsize="small")
+    ax.tick_params(labelsize="small", rotation=0)
+    ax.set_xticks(ax.get_xticks(), ax.get_xticklabels(), rotation=25, ha="right", rotation_mode="anchor")
+    if counts.isna().all(axis=None):
+        ax.grid(False)
+        ax.text(0.5, 0.5, "not given", ha="center", va="center", transform=ax.transAxes, color="0.4")
     return ax.figure
+
+
+def _cell(count: float, share: float) -> str:
+    """Write a count with its share below; an empty cell stays bare, so that the eye finds the others."""
+    if np.isnan(count):
+        return ""
+    return f"{count:.0f}\n{share:.0%}" if count else "0"
 
 
 def score_dots(

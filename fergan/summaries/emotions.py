@@ -10,11 +10,14 @@ from fergan.emotions import EmotionResult
 from fergan.faces import FaceSet
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import read_table
-from fergan.protocols import AS_PUBLISHED
-from fergan.summaries.scores import interval_of, protocol_words, score_of, score_of_table
+from fergan.protocols import AS_PUBLISHED, OFFICIAL_SPLIT
+from fergan.report import with_interval
+from fergan.summaries.scores import every_protocol, interval_of, protocol_words, row_of, score_of, score_of_table
 
-__all__ = ["emotion_table", "mistakes", "paper_confusion", "papers_emotions", "summary_of_emotions"]
-
+__all__ = [
+    "area_tables_of", "areas_per_emotion", "chosen_parameters", "commonest_mistakes", "emotion_table", "gaps",
+    "paper_confusion", "papers_emotions", "state_of_the_art", "summary_of_emotions", "worst_mistakes",
+]
 
 def papers_emotions(experiment: int, pretrained: str, target: str) -> pd.DataFrame | None:
     """Return the paper's scores where this book's experiment has the paper's number, network and faces, else None."""
@@ -24,21 +27,50 @@ def papers_emotions(experiment: int, pretrained: str, target: str) -> pd.DataFra
     return paper_emotion_scores(experiment)
 
 
+def _papers_of(experiment: int, result: EmotionResult) -> pd.DataFrame | None:
+    return papers_emotions(experiment, result.settings["pretrained"], result.settings["target"])
+
+
 def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
     """Return accuracy and mean area under the curve per kind of features and protocol, the paper's first."""
     rows = []
-    paper = papers_emotions(experiment, result.settings["pretrained"], result.settings["target"])
+    paper = _papers_of(experiment, result)
     if paper is not None:
         rows.append({"features": "discriminator (the paper)", "protocol": "the paper's"}
                     | {s: interval_of(paper, "paper", "discriminator", s) for s in ("accuracy", "auc")})
     for features in result.settings["features"]:
-        for protocol, words in protocol_words.items():
+        for protocol in result.protocols:
             key = (protocol, features)
-            rows.append({"features": features, "protocol": words}
-                        | {s: interval_of(result.scores, *key, s) for s in ("accuracy", "auc")}
-                        | {"discriminator minus these": interval_of(result.scores, *key, "accuracy_difference")})
-    table = pd.DataFrame(rows)
-    return table.fillna("–").rename(columns={"auc": "mean AUC"})
+            p_value = row_of(result.scores, *key, "accuracy_difference_p_value").get("value", np.nan)
+            rows.append({"features": features, "protocol": every_protocol[protocol]}
+                        | {score: interval_of(result.scores, *key, score) for score in ("accuracy", "auc")}
+                        | {"discriminator minus these": interval_of(result.scores, *key, "accuracy_difference"),
+                           "p": "" if np.isnan(p_value) else f"{p_value:.3f}"}
+                        | {score: score_of(result, *key, score) for score in ("balanced_accuracy", "macro_f1")})
+    table = pd.DataFrame(rows).rename(columns={"balanced_accuracy": "balanced", "macro_f1": "macro F1", "auc": "mean AUC"})
+    return table.astype(object).where(table.notna(), "–")
+
+
+def areas_per_emotion(result: EmotionResult, experiment: int) -> pd.DataFrame:
+    """Return the area under the curve of each emotion, the paper's beside ours under every protocol."""
+    paper = _papers_of(experiment, result)
+    theirs = {} if paper is None else paper.query("score == 'auc'").set_index("label")["value"]
+    rows = []
+    for emotion in (*result.emotions, "all"):
+        cells = {every_protocol[p]: interval_of(result.scores, p, "discriminator", "auc", emotion) for p in result.protocols}
+        rows.append({"emotion": "mean" if emotion == "all" else emotion, "paper": theirs.get(emotion, np.nan)} | cells)
+    return pd.DataFrame(rows)
+
+
+def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
+    """Return the parameters that each search chose, and the accuracy it had there on its own folds."""
+    chosen = result.searches[result.searches["chosen"]]
+    n_tried = result.searches.groupby(["protocol", "features", "outer_folds"]).size()
+    rows = [{"features": row.features, "protocol": every_protocol[row.protocol], "for folds": row.outer_folds,
+             "C": f"{row.C:.3g}", "gamma": f"{row.gamma:.3g}", "times the typical distance": f"{row.gamma_scale:.3g}",
+             "accuracy in the search": row.accuracy, "tried": int(n_tried[row.protocol, row.features, row.outer_folds])}
+            for row in chosen.itertuples()]
+    return pd.DataFrame(rows)
 
 
 def paper_confusion(experiment: int, pretrained: str, target: str) -> pd.DataFrame:
@@ -55,27 +87,98 @@ def paper_confusion(experiment: int, pretrained: str, target: str) -> pd.DataFra
     return counts.reindex(index=order, columns=order).astype(float)
 
 
-def mistakes(result: EmotionResult, faces: FaceSet, protocol: str, features: str, n_rows: int = 5) -> dict[str, np.ndarray]:
-    """Return the faces of the commonest confusions: "true → predicted" -> images, at most ten each."""
-    table = result.select(protocol, features).query("true != predicted")
-    if table.empty:
+def _mistakes(result: EmotionResult, protocol: str, features: str) -> pd.DataFrame:
+    """Return the wrong predictions, with the ``margin`` by which the wrong emotion's decision value was larger."""
+    table = result.select(protocol, features).reset_index(drop=True)
+    values = table[[f"value_{e}" for e in result.emotions]].to_numpy()
+    place = {emotion: k for k, emotion in enumerate(result.emotions)}
+    of_true, of_predicted = (values[np.arange(len(table)), table[c].map(place)] for c in ("true", "predicted"))
+    return table.assign(margin=of_predicted - of_true).query("true != predicted")
+
+
+def commonest_mistakes(
+    result: EmotionResult, faces: FaceSet, protocol: str, features: str, n_rows: int = 5, n_faces: int = 8
+) -> dict[str, np.ndarray]:
+    """Return typical faces of the commonest confusions: "true → predicted (n)" -> images, those of middling margin."""
+    wrong = _mistakes(result, protocol, features)
+    if wrong.empty:
         return {"none": faces.images[:0].reshape(-1, *faces.images.shape[1:])}
     rows = {}
-    for true, predicted in table.value_counts(["true", "predicted"]).index[:n_rows]:
-        chosen = table.query("true == @true and predicted == @predicted")["face"].head(10)
-        rows[f"{true} →\n{predicted}"] = faces.images[chosen.to_numpy()]
+    for (true, predicted), n in wrong.value_counts(["true", "predicted"]).head(n_rows).items():
+        group = wrong.query("true == @true and predicted == @predicted")
+        middling = (group["margin"] - group["margin"].median()).abs().sort_values(kind="stable").index[:n_faces]
+        rows[f"{true} →\n{predicted} ({n})"] = faces.images[np.sort(group.loc[middling, "face"].to_numpy())]
     return rows
 
 
+def worst_mistakes(
+    result: EmotionResult, faces: FaceSet, protocol: str, features: str, n_faces: int = 16
+) -> tuple[np.ndarray, list[str]]:
+    """Return the faces that were named wrongly with most conviction, and "true →\\npredicted" of each."""
+    wrong = _mistakes(result, protocol, features).sort_values("margin", ascending=False, kind="stable").head(n_faces)
+    captions = [f"{row.true} →\n{row.predicted}" for row in wrong.itertuples()]
+    return faces.images[wrong["face"].to_numpy(dtype=int)], captions
+
+
 def summary_of_emotions(results: Mapping[int, EmotionResult]) -> pd.DataFrame:
-    """Return one row per emotion experiment: the paper's accuracy beside ours under both protocols."""
+    """Return one row per emotion experiment: the paper's accuracy beside ours under both protocols.
+
+    Where a set has an official split there is a column for it.
+    """
     rows = []
+    official = any(OFFICIAL_SPLIT in result.protocols for result in results.values())
+    words_of = every_protocol if official else protocol_words
     for number, result in results.items():
         target = result.settings["target"]
         paper = papers_emotions(number, result.settings["pretrained"], target)
         theirs = np.nan if paper is None else score_of_table(paper, "paper", "accuracy")
-        ours = {words: interval_of(result.scores, p, "discriminator", "accuracy") for p, words in protocol_words.items()}
+        ours = {words: interval_of(result.scores, p, "discriminator", "accuracy") for p, words in words_of.items()}
         published = score_of(result, AS_PUBLISHED, "discriminator", "accuracy")
         rows.append({"experiment": number, "network of": result.settings["pretrained"], "faces of": target,
                      "paper": theirs, **ours, "difference": published - theirs})
+    return pd.DataFrame(rows)
+
+
+def gaps(results: Mapping[int, EmotionResult]) -> pd.DataFrame:
+    """Return accuracy as published minus on people never seen: ``experiment, features, value, low, high``."""
+    rows = []
+    for number, result in results.items():
+        for features in result.settings["features"]:
+            row = row_of(result.scores, AS_PUBLISHED, features, "protocol_gap")
+            rows.append({"experiment": f"{number}: {result.settings['target']}", "features": features}
+                        | {key: row[key] for key in ("value", "low", "high")})
+    return pd.DataFrame(rows)
+
+
+def area_tables_of(results: Mapping[int, EmotionResult]) -> dict[str, pd.DataFrame]:
+    """Return the areas under the curve of every emotion (row) in every experiment (column): the paper's, then ours."""
+    papers = {n: _papers_of(n, result) for n, result in results.items()}
+    known = {n: p.query("score == 'auc'").set_index("label")["value"] for n, p in papers.items() if p is not None}
+    order = [e for e in EMOTIONS if any(e in result.emotions for result in results.values())]
+    rows = {**{e: e for e in order}, "all": "mean"}
+    tables = {"the paper": {str(n): [known[n].get(e, np.nan) if n in known else np.nan for e in rows] for n in results}}
+    for protocol, words in protocol_words.items():
+        tables[f"this book, {words}"] = {
+            str(n): [score_of(r, protocol, "discriminator", "auc", e) for e in rows] for n, r in results.items()}
+    return {title: pd.DataFrame(table, index=list(rows.values())) for title, table in tables.items()}
+
+
+def state_of_the_art(results: Mapping[int, EmotionResult]) -> pd.DataFrame:
+    """Return the paper's Table III, the accuracies of others that it compares itself with, and this book's below each set.
+
+    Of several experiments on a set the paper enters its best; this book enters the same experiment.
+    """
+    table = read_table("table3_accuracy")
+    entered = {"RaFD": 1, "KDEF": 7, "RAF-DB": 6, "SFEW": 8}
+    rows = []
+    for dataset, part in table.groupby("dataset", sort=False):
+        rows += [{"faces": dataset, "approach": "the paper" if row.approach == "ours" else row.approach,
+                  "accuracy": f"{row.accuracy_percent / 100:.3f}"} for row in part.itertuples()]
+        result = results.get(entered[dataset])
+        if result is None or _papers_of(entered[dataset], result) is None:
+            continue
+        for protocol in result.protocols:
+            row = row_of(result.scores, protocol, "discriminator", "accuracy")
+            rows.append({"faces": f"{result.settings['target']} here", "approach": f"this book, {every_protocol[protocol]}",
+                         "accuracy": with_interval(row["value"], row["low"], row["high"])})
     return pd.DataFrame(rows)

@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT
+from fergan.protocols import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.report import with_interval
 from fergan.results import ExperimentResult
 
-__all__ = ["interval_of", "mean_in_words", "mean_score", "protocol_words", "row_of", "score_of", "score_of_table"]
+__all__ = [
+    "every_protocol", "interval_of", "mean_in_words", "mean_score", "protocol_words", "row_of", "score_of", "score_of_table",
+]
 
 
-#: How the pages call the protocols.
+#: How the pages call the protocols that every set has, and, with the third, all of them.
 protocol_words = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
+every_protocol = protocol_words | {OFFICIAL_SPLIT: "official split"}
 
 
 def score_of(result: ExperimentResult, protocol: str, features: str, score: str, label: str = "all") -> float:
