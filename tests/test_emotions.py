@@ -187,3 +187,68 @@ def test_paper_scores_name_the_average_that_does_not_hold():
     assert sixth["note"].iloc[1] == ""
     with pytest.raises(ValueError, match="1 to 8"):
         paper_emotion_scores(9)
+
+
+@pytest.fixture(scope="module")
+def split_result():
+    X, y, subjects = faces()
+    split = np.where(np.isin(subjects, ["p00", "p01", "p02"]), "test", "train").astype(object)
+    split[subjects == "p03"] = None
+    return run_emotion_experiment({"x": X, "first": X[:, :1]}, NAMES[y], subjects, split=split, n_permutations=19, **QUICK), split
+
+
+def test_an_official_split_is_a_third_protocol_on_its_own_faces(split_result):
+    result, split = split_result
+    assert result.protocols == ["as_published", "subject_independent", "official_split"]
+    assert result.settings["official_split"] == "test"
+    table = result.select("official_split", "x")
+    assert table["face"].tolist() == np.flatnonzero(split == "test").tolist()
+    assert score(result, "official_split", "x", "accuracy", column="n_faces") == 36
+    assert score(result, "official_split", "x", "accuracy", column="n_subjects") == 3
+    assert score(result, "official_split", "x", "accuracy") == np.mean(table["true"] == table["predicted"]) > 0.9
+    assert score(result, "official_split", "x", "accuracy", column="note") == "trained on 132 faces"
+    assert set(result.searches["protocol"]) == set(result.protocols)
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    (lambda y, split: np.where((y == 3) & (split == "train"), "val", split), "left out: no training face shows surprised"),
+    (lambda y, split: np.where(split == "train", None, split), ""),
+])
+def test_a_split_that_cannot_work_is_left_out_and_says_why(change, why):
+    X, y, subjects = faces(n_subjects=6)
+    split = np.where(subjects == "p00", "test", "train").astype(object)
+    result = run_emotion_experiment({"x": X}, NAMES[y], subjects, split=change(y, split), n_folds=3, n_evaluations=3, n_resamples=100)
+    assert result.protocols == ["as_published", "subject_independent"] and result.settings["official_split"] == why
+
+
+def test_a_signal_is_told_from_chance_for_the_first_features_only(split_result):
+    result, _ = split_result
+    assert score(result, "subject_independent", "x", "p_value") == 1 / 20
+    assert "19 permutations within people" in score(result, "subject_independent", "x", "p_value", column="note")
+    assert (result.scores["score"] == "p_value").sum() == 1
+    assert score(result, "subject_independent", "first", "accuracy_difference_p_value") < 0.05
+
+
+def test_pruning_is_off_as_published(monkeypatch):
+    seen = []
+
+    def watched(name, function):
+        def call(*arguments, **options):
+            seen.append((name, options.get("prune", False)))
+            return function(*arguments, **options)
+        return call
+
+    from fergan import emotions
+    for name in ("as_published", "subject_independent"):
+        monkeypatch.setattr(emotions, name, watched(name, getattr(emotions, name)))
+    X, y, subjects = faces(n_subjects=6)
+    run_emotion_experiment({"x": X}, NAMES[y], subjects, n_folds=3, n_evaluations=3, n_resamples=100, prune=True)
+    assert seen == [("as_published", False), ("subject_independent", True)]
+
+
+def test_a_journal_is_removed_when_the_experiment_is_done(tmp_path):
+    X, y, subjects = faces(n_subjects=6)
+    options = dict(n_folds=3, n_evaluations=3, n_resamples=100, journal=tmp_path / "searches")
+    seen = []
+    run_emotion_experiment({"x": X}, NAMES[y], subjects, **options, progress=lambda line: seen.append(len(list(tmp_path.glob("*/*")))))
+    assert max(seen) > 0 and not (tmp_path / "searches").exists()
