@@ -81,9 +81,10 @@ def main():
     config = make_config("radford2015", width=arguments.width, batch_size=arguments.batch)
     images = np.random.default_rng(0).integers(0, 256, (arguments.batch, 64, 64, 3), dtype=np.uint8)
 
-    networks = Generator(config.latent_dim, config.width).to(device), Discriminator(config.width).to(device)
+    networks = Generator(config.latent_dim, config.width), Discriminator(config.width)
     for network in networks:
         initialize_weights(network)
+        network.to(device)
     optimizers = [torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999), fused=False) for network in networks]
     state, data = TrainingState(config, fabric), torch.from_numpy(images).to(device)
     random = torch.Generator().manual_seed(0)

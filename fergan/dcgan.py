@@ -137,7 +137,10 @@ def to_uint8(images: Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def to_float(images: np.ndarray | Tensor, device: torch.device | str = "cpu") -> Tensor:
-    """Turn images uint8 (n, h, w, 3) into float (n, 3, h, w) in -1..1, channels last in memory."""
+def to_float(images: np.ndarray | Tensor, device: torch.device | str | None = None) -> Tensor:
+    """Turn images uint8 (n, h, w, 3) into float (n, 3, h, w) in -1..1, channels last in memory.
+
+    Without a device a tensor stays where it is; an array is in the processor's memory.
+    """
     tensor = torch.as_tensor(np.asarray(images) if isinstance(images, np.ndarray) else images).to(device)
     return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
