@@ -95,7 +95,7 @@ def intensity_values(
         Cut to 0..1; NaN where all training faces have the same intensity.
     """
     values = np.full((len(K_test), len(costs)), np.nan)
-    if np.ptp(intensity) == 0:
+    if len(np.unique(intensity)) < 2:
         return values
     for index, C in enumerate(costs):
         model = SVR(kernel="precomputed", C=C, epsilon=TOLERANCE, cache_size=_CACHE_MB, max_iter=_MAX_ITERATIONS)

@@ -167,9 +167,9 @@ def reading_of(table: pd.DataFrame) -> str:
     if np.isnan(true):
         return "The true Action Units behind derived labels are not known here: emotion and Action Unit cannot be told apart"
     oracle, within = mean("knows the emotion only", "all"), mean("against true AUs", "one emotion")
-    words = (f"On average the detectors reach {derived:.3f} against the labels they are tested on and {true:.3f} against the true "
-             f"Action Units; knowing the emotion and nothing else would reach {oracle:.3f}. Among faces of one emotion they reach "
-             f"{within:.3f}")
+    words = (f"On average the detectors reach {derived:.3f} against the labels they are tested on and {true:.3f} against "
+             f"the true Action Units; knowing the emotion and nothing else would reach {oracle:.3f}. Among faces of one "
+             f"emotion they reach {within:.3f}")
     learnt = mean("trained on true AUs", "one emotion")
     return words if np.isnan(learnt) else f"{words}, and detectors that learnt the true Action Units {learnt:.3f}"
 
