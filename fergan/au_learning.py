@@ -18,7 +18,7 @@ from fergan.threads import run_threads
 
 __all__ = [
     "OCCURRENCE", "Decisions", "Task", "across_datasets", "as_published", "best_f1_threshold", "coded_auc",
-    "decision_values", "distinct_units", "learn", "subject_independent", "unit_folds",
+    "decision_values", "distinct_units", "learn", "out_of_fold", "subject_independent", "unit_folds",
 ]
 
 
@@ -140,7 +140,20 @@ def _part_values(K, Y, train, test, costs, n_threads, task) -> np.ndarray:
     return decision_values(kernel_slice(K, train, train), Y[train], kernel_slice(K, test, train), costs, n_threads, task)
 
 
-def _out_of_fold(K, Y, folds, costs, n_threads, task) -> np.ndarray:
+def out_of_fold(
+    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int, task: Task = OCCURRENCE
+) -> np.ndarray:
+    """Return for every face the values of the models that were trained on the other folds, with every cost.
+
+    Parameters
+    ----------
+    K, Y, folds, costs, n_threads, task
+        As for `as_published`.
+
+    Returns
+    -------
+    ndarray of shape (n_faces, n_units, n_costs), float64
+    """
     values = np.empty((*Y.shape, costs.shape[1]))
     for fold in folds:
         values[fold] = _part_values(K, Y, other_rows(len(Y), [fold]), fold, costs, n_threads, task)
@@ -185,7 +198,7 @@ def as_published(
     Decisions
         The thresholds of a fold are the best ones on the other folds.
     """
-    every = _out_of_fold(K, Y, folds, costs, n_threads, task)
+    every = out_of_fold(K, Y, folds, costs, n_threads, task)
     chosen, areas = _choose(every, Y, task)
     values = _at(every, chosen)
     thresholds = np.empty_like(values)
@@ -262,7 +275,7 @@ def across_datasets(
     Decisions
         Of the test faces.
     """
-    inner = _out_of_fold(K, Y, folds, costs, n_threads, task)
+    inner = out_of_fold(K, Y, folds, costs, n_threads, task)
     chosen, areas = _choose(inner, Y, task)
     best = np.take_along_axis(costs, chosen[:, None], axis=1)
     values = decision_values(K, Y, K_test, best, n_threads, task)[..., 0]
