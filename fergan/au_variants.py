@@ -50,7 +50,7 @@ def run_variants(
         variants[TRUTH] = data("", truth=True)
     results = {name: run_au_experiment(*parts, **options) for name, parts in variants.items()}
     for name, result in results.items():
-        by = [(name or mapping) if mapping else "" for mapping in (relabel_train, relabel_test)]
+        by = [{MAIN: mapping, TRUTH: ""}.get(name, name) if mapping else "" for mapping in (relabel_train, relabel_test)]
         result.settings |= dict(pretrained=pretrained, train=train, test=test, relabel_train=by[0], relabel_test=by[1])
     return results
 
