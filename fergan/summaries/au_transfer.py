@@ -89,6 +89,10 @@ def rank_agreement(table: pd.DataFrame) -> tuple[float, int]:
     return float(spearmanr(known["mean"], known["paper's mean"]).statistic), len(known)
 
 
+#: What a rule returns where the areas that it needs are not there.
+_NOT_SCORED: tuple[str, bool | None] = ("not scored", None)
+
+
 def _mean(areas: Areas, experiments: Iterable[int]) -> float:
     return float(np.mean([areas[n]["all"] for n in experiments]))
 
@@ -99,11 +103,15 @@ def _known(areas: Areas, *experiments: int) -> list[str]:
 
 
 def _carry_information(areas: Areas) -> tuple[str, bool | None]:
+    if np.isnan(areas[1]["all"]):
+        return _NOT_SCORED
     return f"mean area {areas[1]['all']:.3f} in experiment 1", areas[1]["all"] > 0.5
 
 
 def _relabelled_better(areas: Areas) -> tuple[str, bool | None]:
     units = _known(areas, 1, 2)
+    if not units:
+        return _NOT_SCORED
     fallen = [unit for unit in units if areas[2][unit] < areas[1][unit]]
     names = f": {', '.join(fallen)}" if fallen else ""
     return f"means {areas[1]['all']:.3f} and {areas[2]['all']:.3f}; {len(fallen)} of {len(units)} fall{names}", not fallen
@@ -111,13 +119,15 @@ def _relabelled_better(areas: Areas) -> tuple[str, bool | None]:
 
 def _satisfactory(areas: Areas) -> tuple[str, bool | None]:
     within, across = _mean(areas, (2, 3, 6)), _mean(areas, ACROSS)
+    if np.isnan([within, across]).any():
+        return _NOT_SCORED
     return f"mean {within:.3f} in 2, 3, 6, within one set each; {across:.3f} in 4, 5, 7, 8, across", None
 
 
 def _transfer_well(areas: Areas) -> tuple[str, bool | None]:
     named = [unit for unit in ("AU01", "AU23", "AU24", "AU25") if unit in _known(areas, *ACROSS)]
     if not named:
-        return "not scored", None
+        return _NOT_SCORED
     least = min((areas[n][unit], unit, n) for unit in named for n in ACROSS)
     others = [unit for unit in _known(areas, *ACROSS) if unit not in named]
     above = all(areas[n][unit] >= np.median([areas[n][u] for u in others]) for unit in named for n in ACROSS)
@@ -129,11 +139,13 @@ def _alike(areas: Areas) -> tuple[str, bool | None]:
     gaps = [(abs(areas[n]["AU02"] - areas[n]["AU17"]), n) for n in (4, 5, 6, 8)]
     gaps = [gap for gap in gaps if not np.isnan(gap[0])]
     if not gaps:
-        return "not scored", None
+        return _NOT_SCORED
     return f"apart by up to {max(gaps)[0]:.3f} (experiment {max(gaps)[1]})", max(gaps)[0] <= _ALIKE
 
 
 def _worst(areas: Areas) -> tuple[str, bool | None]:
+    if not all("AU04" in _known(areas, n) for n in (4, 7)):
+        return _NOT_SCORED
     lowest = {n: min(_known(areas, n), key=lambda unit, n=n: areas[n][unit]) for n in (4, 7)}
     words = "; ".join(f"experiment {n}: {unit} lowest at {areas[n][unit]:.3f}, AU04 {areas[n]['AU04']:.3f}"
                       for n, unit in lowest.items())
@@ -141,7 +153,9 @@ def _worst(areas: Areas) -> tuple[str, bool | None]:
 
 
 def _best(areas: Areas) -> tuple[str, bool | None]:
-    order = sorted(areas, key=lambda n: -areas[n]["all"])
+    order = sorted((n for n in areas if not np.isnan(areas[n]["all"])), key=lambda n: -areas[n]["all"])
+    if len(order) < 2:
+        return _NOT_SCORED
     words = ", ".join(f"{n} ({areas[n]['all']:.3f})" for n in order[:2])
     return f"highest means in experiments {words}; both within one set" if set(order[:2]) <= set(WITHIN) else (
         f"highest means in experiments {words}"), set(order[:2]) == {2, 6}
@@ -149,6 +163,8 @@ def _best(areas: Areas) -> tuple[str, bool | None]:
 
 def _identical(areas: Areas) -> tuple[str, bool | None]:
     found = [areas[2][unit] for unit in ("AU07", "AU23", "AU24")]
+    if np.isnan(found).any():
+        return _NOT_SCORED
     return ", ".join(f"{area:.3f}" for area in found), bool(np.ptp(found) > 0)
 
 
