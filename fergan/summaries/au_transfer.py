@@ -185,7 +185,7 @@ _VERDICTS = {True: "yes", False: "no", None: "–"}
 
 
 def claims_table(
-    experiments: Mapping[int, Mapping[str, AUResult]], single_unit: Mapping[str, float] | None = None
+    experiments: Mapping[int, Mapping[str, AUResult]], single_unit: Mapping[str, float | None] | None = None
 ) -> pd.DataFrame:
     """Return one row per claim of the paper on Action Units: what its own table says of it, and what came out here.
 
@@ -195,7 +195,7 @@ def claims_table(
         Number -> variants, see `fergan.au_variants`. Claims on experiments that were not run on the paper's sets are left
         out.
     single_unit : mapping, optional
-        ``train`` and ``test``: the areas of the experiment on AU7.
+        ``train`` and ``test``: the areas of the experiment on AU7; None where it could not be learnt.
     """
     papers = {n: results[""] for n, results in experiments.items() if papers_of(n, results[""]) is not None}
     ours, theirs, rows = areas_of(papers), _papers_areas(), []
@@ -205,18 +205,19 @@ def claims_table(
             rows.append((name, claim, said, _VERDICTS[by_paper], found, _VERDICTS[here]))
     rows += _mapping_claims({n: experiments[n] for n in papers})
     if single_unit:
-        rows.append(_single_unit_claim(single_unit["train"], single_unit["test"]))
+        areas = [np.nan if single_unit[part] is None else single_unit[part] for part in ("train", "test")]
+        rows.append(_single_unit_claim(*areas))
     columns = ["claim", "the paper says", "in its own table", "so", "here, people never seen", "so here"]
     return pd.DataFrame(sorted(rows, key=lambda row: int(row[0][1:])), columns=columns)
 
 
 def _single_unit_claim(train: float, test: float) -> tuple[str, ...]:
     def words(train: float, test: float) -> str:
-        return f"{train:.3f} in training, {test:.3f} in test"
+        return "not scored" if np.isnan([train, test]).any() else f"{train:.3f} in training, {test:.3f} in test"
 
     claim = "a network of faces with AU7 alone separates AU7 worse in test than in training"
     return ("U10", claim, words(PAPERS_AREAS["train"], PAPERS_AREAS["test"]), "yes", words(train, test),
-            "–" if np.isnan(test) else _VERDICTS[bool(train > test)])
+            "–" if np.isnan([train, test]).any() else _VERDICTS[bool(train > test)])
 
 
 def _mapping_claims(experiments: Mapping[int, Mapping[str, AUResult]]) -> list[tuple[str, ...]]:

@@ -6,13 +6,19 @@ import pandas as pd
 from fergan.protocols import SUBJECT_INDEPENDENT
 from fergan.summaries.scores import interval_of, protocol_words, row_of
 
-__all__ = ["PAPERS_AREAS", "single_unit_reading", "single_unit_table"]
+__all__ = ["PAPERS_AREAS", "areas_of_single_unit", "single_unit_reading", "single_unit_table"]
 
 #: The paper's areas on AU7 with a network of enhanced CK's faces with AU7 alone (section 4-B3).
 PAPERS_AREAS = {"unit": "AU07", "dataset": "enhanced-ck", "train": 0.842, "test": 0.58}
 
 #: Feature set -> how the page calls the network behind it.
 _NETWORKS = {"only": "faces with {unit} only", "all": "all faces", "untrained": "untrained"}
+
+
+def areas_of_single_unit(scores: pd.DataFrame) -> dict[str, float]:
+    """Return the areas in training and in test of the network of the positive faces, on people never seen."""
+    chosen = scores[(scores["protocol"] == SUBJECT_INDEPENDENT) & (scores["features"] == "only")].set_index("score")["value"]
+    return {"train": float(chosen["auc_train"]), "test": float(chosen["auc"])}
 
 
 def single_unit_table(scores: pd.DataFrame, unit: str, dataset: str) -> pd.DataFrame:
