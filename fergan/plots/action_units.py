@@ -81,7 +81,7 @@ def roc_panels(curves: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]]
         ax.tick_params(labelsize="x-small")
     handles = {label: handle for ax in axes.flat for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     shown = [name for name in names if name in handles]
-    place = dict(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
+    place = dict(loc="outside upper center", ncols=min(4, len(shown)), frameon=False, fontsize="small", title="experiment")
     figure.legend([handles[name] for name in shown], shown, **place)
     figure.supxlabel("false-positive rate", fontsize="small")
     figure.supylabel("true-positive rate", fontsize="small")

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fergan.action_units import AUResult, paper_au_scores
 from fergan.au_variants import MAIN, TRUTH
-from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, label_groups
+from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, EMOTIONS, label_groups
 from fergan.paper import read_table
 from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.report import with_interval
@@ -71,7 +71,7 @@ def mapping_table() -> pd.DataFrame:
     """Return which emotions show which Action Unit, by each mapping."""
     table = pd.DataFrame(AU_MEANINGS.items(), columns=["AU", "movement"])
     for name, mapping in EMOTION_MAPPINGS.items():
-        shown_by = [[emotion for emotion, units in mapping.items() if unit in units] for unit in table["AU"]]
+        shown_by = [[emotion for emotion in EMOTIONS if unit in mapping[emotion]] for unit in table["AU"]]
         table[MAPPING_WORDS[name]] = [", ".join(emotions) or "–" for emotions in shown_by]
     return table
 
