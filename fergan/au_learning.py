@@ -3,10 +3,10 @@
 Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded), and `costs` has a row of
 ascending costs for each column. The cost of a unit is the one with the largest pooled area under the curve, its
 threshold the one with the best F1. Neither is chosen on the faces that it serves, but for the costs of the published
-protocol.
+protocol. What is learnt and by what a cost is judged is a `Task`; `fergan.au_intensity` has another one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,8 @@ from fergan.svm import binary_values
 from fergan.threads import run_threads
 
 __all__ = [
-    "Decisions", "across_datasets", "as_published", "best_f1_threshold", "coded_auc", "decision_values",
-    "distinct_units", "learn", "subject_independent", "unit_folds",
+    "OCCURRENCE", "Decisions", "Task", "across_datasets", "as_published", "best_f1_threshold", "coded_auc",
+    "decision_values", "distinct_units", "learn", "out_of_fold", "subject_independent", "unit_folds",
 ]
 
 
@@ -78,8 +78,36 @@ def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
     return auc(values[known], labels[known] == 1)
 
 
+def _classify(K_train: np.ndarray, labels: np.ndarray, K_test: np.ndarray, costs: Sequence[float]) -> np.ndarray:
+    return binary_values(K_train, labels, K_test, costs)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt of an Action Unit, and by what a cost is judged.
+
+    Attributes
+    ----------
+    fit : callable
+        ``fit(K_train, labels, K_test, costs)`` returns values of shape (n_test, n_costs), as
+        `fergan.svm.binary_values` does.
+    score : callable
+        ``score(values, labels)``, larger is better, NaN where it is undefined.
+    threshold : callable
+        ``threshold(values, labels)`` returns where a unit begins to count as present.
+    """
+
+    fit: Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[float]], np.ndarray]
+    score: Callable[[np.ndarray, np.ndarray], float]
+    threshold: Callable[[np.ndarray, np.ndarray], float]
+
+
+#: Whether an Action Unit is there: a linear C-SVC, its cost judged by the area under the curve.
+OCCURRENCE = Task(_classify, coded_auc, lambda values, labels: best_f1_threshold(values, labels == 1))
+
+
 def decision_values(
-    K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray, n_threads: int
+    K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray, n_threads: int, task: Task = OCCURRENCE
 ) -> np.ndarray:
     """Train every Action Unit with every cost on the faces for which it is coded.
 
@@ -91,6 +119,7 @@ def decision_values(
     K_test : ndarray of shape (n_test, n_train)
     costs : ndarray of shape (n_units, n_costs)
     n_threads : int
+    task : Task
 
     Returns
     -------
@@ -101,26 +130,39 @@ def decision_values(
     def of_unit(u: int) -> np.ndarray:
         known = np.flatnonzero(~np.isnan(Y[:, u]))
         if len(known) == len(Y):
-            return binary_values(K_train, Y[:, u], K_test, costs[u])
-        return binary_values(kernel_slice(K_train, known, known), Y[known, u], K_test.take(known, axis=1), costs[u])
+            return task.fit(K_train, Y[:, u], K_test, costs[u])
+        return task.fit(kernel_slice(K_train, known, known), Y[known, u], K_test.take(known, axis=1), costs[u])
 
     return np.stack(run_threads(of_unit, range(Y.shape[1]), n_threads), axis=1)
 
 
-def _part_values(K, Y, train, test, costs, n_threads) -> np.ndarray:
-    return decision_values(kernel_slice(K, train, train), Y[train], kernel_slice(K, test, train), costs, n_threads)
+def _part_values(K, Y, train, test, costs, n_threads, task) -> np.ndarray:
+    return decision_values(kernel_slice(K, train, train), Y[train], kernel_slice(K, test, train), costs, n_threads, task)
 
 
-def _out_of_fold(K, Y, folds, costs, n_threads) -> np.ndarray:
+def out_of_fold(
+    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int, task: Task = OCCURRENCE
+) -> np.ndarray:
+    """Return for every face the values of the models that were trained on the other folds, with every cost.
+
+    Parameters
+    ----------
+    K, Y, folds, costs, n_threads, task
+        As for `as_published`.
+
+    Returns
+    -------
+    ndarray of shape (n_faces, n_units, n_costs), float64
+    """
     values = np.empty((*Y.shape, costs.shape[1]))
     for fold in folds:
-        values[fold] = _part_values(K, Y, other_rows(len(Y), [fold]), fold, costs, n_threads)
+        values[fold] = _part_values(K, Y, other_rows(len(Y), [fold]), fold, costs, n_threads, task)
     return values
 
 
-def _choose(values: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Index of each unit's cost with the largest pooled AUC, the smallest on a tie, and all AUCs."""
-    areas = [[coded_auc(of_cost, Y[:, u]) for of_cost in values[:, u].T] for u in range(Y.shape[1])]
+def _choose(values: np.ndarray, Y: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Index of each unit's cost with the largest pooled score, the smallest on a tie, and all scores."""
+    areas = [[task.score(of_cost, Y[:, u]) for of_cost in values[:, u].T] for u in range(Y.shape[1])]
     areas = np.array(areas)
     return np.where(np.isnan(areas), -np.inf, areas).argmax(axis=1), areas
 
@@ -130,13 +172,13 @@ def _at(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return np.take_along_axis(values, chosen[None, :, None], axis=2)[:, :, 0]
 
 
-def _thresholds(values: np.ndarray, Y: np.ndarray) -> np.ndarray:
+def _thresholds(values: np.ndarray, Y: np.ndarray, task: Task) -> np.ndarray:
     known = ~np.isnan(Y)
-    return np.array([best_f1_threshold(v[k], y[k] == 1) for v, y, k in zip(values.T, Y.T, known.T, strict=True)])
+    return np.array([task.threshold(v[k], y[k]) for v, y, k in zip(values.T, Y.T, known.T, strict=True)])
 
 
 def as_published(
-    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int
+    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int, task: Task = OCCURRENCE
 ) -> Decisions:
     """Choose the costs over `folds`, and return the decision values of those very folds.
 
@@ -149,23 +191,24 @@ def as_published(
         The faces of each fold.
     costs : ndarray of shape (n_units, n_costs)
     n_threads : int
+    task : Task
 
     Returns
     -------
     Decisions
         The thresholds of a fold are the best ones on the other folds.
     """
-    every = _out_of_fold(K, Y, folds, costs, n_threads)
-    chosen, areas = _choose(every, Y)
+    every = out_of_fold(K, Y, folds, costs, n_threads, task)
+    chosen, areas = _choose(every, Y, task)
     values = _at(every, chosen)
     thresholds = np.empty_like(values)
     for fold in folds:
         rest = other_rows(len(Y), [fold])
-        thresholds[fold] = _thresholds(values[rest], Y[rest])
+        thresholds[fold] = _thresholds(values[rest], Y[rest], task)
     return Decisions(values, thresholds, [("all", chosen, areas)])
 
 
-def _values_without_blocks(K, Y, rows: Sequence[np.ndarray], costs, n_threads) -> np.ndarray:
+def _values_without_blocks(K, Y, rows: Sequence[np.ndarray], costs, n_threads, task) -> np.ndarray:
     """For each block, whose faces `rows` lists, decision values of all other faces.
 
     They are by models that saw neither the block nor the one that the face is in: a model without blocks a and c
@@ -175,19 +218,20 @@ def _values_without_blocks(K, Y, rows: Sequence[np.ndarray], costs, n_threads) -
     for a in range(len(rows)):
         for c in range(a):
             train, test = other_rows(len(Y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])
-            of_a, of_c = np.split(_part_values(K, Y, train, test, costs, n_threads), [len(rows[a])])
+            of_a, of_c = np.split(_part_values(K, Y, train, test, costs, n_threads, task), [len(rows[a])])
             inner[c][rows[a]], inner[a][rows[c]] = of_a, of_c
     return inner
 
 
 def subject_independent(
-    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, inner_folds: int, n_threads: int
+    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, inner_folds: int, n_threads: int,
+    task: Task = OCCURRENCE,
 ) -> Decisions:
     """Score each fold with costs and thresholds chosen without it, by a search for each block of folds.
 
     Parameters
     ----------
-    K, Y, costs, n_threads
+    K, Y, costs, n_threads, task
         As for `as_published`.
     folds : sequence of ndarray of int
         The faces of each fold; no person in two of them.
@@ -200,27 +244,28 @@ def subject_independent(
     """
     blocks = fold_blocks(len(folds), inner_folds)
     rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
-    inner = _values_without_blocks(K, Y, rows, costs, n_threads)
+    inner = _values_without_blocks(K, Y, rows, costs, n_threads, task)
     found = Decisions(np.empty(Y.shape), np.empty(Y.shape), [])
     for a, block in enumerate(blocks):
-        chosen, areas = _choose(inner[a], Y)
+        chosen, areas = _choose(inner[a], Y, task)
         found.trials.append((" ".join(map(str, block)), chosen, areas))
-        found.thresholds[rows[a]] = _thresholds(_at(inner[a], chosen), Y)
+        found.thresholds[rows[a]] = _thresholds(_at(inner[a], chosen), Y, task)
         best = np.take_along_axis(costs, chosen[:, None], axis=1)
         for i in block:
             train = other_rows(len(Y), [folds[i]])
-            found.values[folds[i]] = _part_values(K, Y, train, folds[i], best, n_threads)[..., 0]
+            found.values[folds[i]] = _part_values(K, Y, train, folds[i], best, n_threads, task)[..., 0]
     return found
 
 
 def across_datasets(
-    K: np.ndarray, Y: np.ndarray, K_test: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int
+    K: np.ndarray, Y: np.ndarray, K_test: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int,
+    task: Task = OCCURRENCE,
 ) -> Decisions:
     """Choose costs and thresholds over `folds` of the training set, train on all of it, decide on the test set.
 
     Parameters
     ----------
-    K, Y, folds, costs, n_threads
+    K, Y, folds, costs, n_threads, task
         Of the training set, as for `as_published`.
     K_test : ndarray of shape (n_test, n_faces)
         Gram matrix of test and training faces.
@@ -230,23 +275,23 @@ def across_datasets(
     Decisions
         Of the test faces.
     """
-    inner = _out_of_fold(K, Y, folds, costs, n_threads)
-    chosen, areas = _choose(inner, Y)
+    inner = out_of_fold(K, Y, folds, costs, n_threads, task)
+    chosen, areas = _choose(inner, Y, task)
     best = np.take_along_axis(costs, chosen[:, None], axis=1)
-    values = decision_values(K, Y, K_test, best, n_threads)[..., 0]
-    thresholds = np.broadcast_to(_thresholds(_at(inner, chosen), Y), values.shape)
+    values = decision_values(K, Y, K_test, best, n_threads, task)[..., 0]
+    thresholds = np.broadcast_to(_thresholds(_at(inner, chosen), Y, task), values.shape)
     return Decisions(values, thresholds, [("all", chosen, areas)])
 
 
 def learn(
     K: np.ndarray, Y: np.ndarray, K_test: np.ndarray | None, protocol: str, folds: Sequence[np.ndarray],
-    costs: np.ndarray, inner_folds: int, n_threads: int,
+    costs: np.ndarray, inner_folds: int, n_threads: int, task: Task = OCCURRENCE,
 ) -> Decisions:
     """Learn across datasets if there is a test set, otherwise within one dataset by the given protocol.
 
     Parameters
     ----------
-    K, Y, K_test, folds, costs, inner_folds, n_threads
+    K, Y, K_test, folds, costs, inner_folds, n_threads, task
         As for `across_datasets`, `as_published` and `subject_independent`.
     protocol : str
         One of `fergan.protocols.PROTOCOLS`; across datasets the protocols differ in their folds alone.
@@ -256,10 +301,10 @@ def learn(
     Decisions
     """
     if K_test is not None:
-        return across_datasets(K, Y, K_test, folds, costs, n_threads)
+        return across_datasets(K, Y, K_test, folds, costs, n_threads, task)
     if protocol == AS_PUBLISHED:
-        return as_published(K, Y, folds, costs, n_threads)
-    return subject_independent(K, Y, folds, costs, inner_folds, n_threads)
+        return as_published(K, Y, folds, costs, n_threads, task)
+    return subject_independent(K, Y, folds, costs, inner_folds, n_threads, task)
 
 
 def distinct_units(Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -33,6 +33,7 @@ LONG = 200_000
 _N_PROBED = 1600  # faces of the probe's support vector machine
 _GROWTH = 2.3  # measured: twice the faces take about five times as long, between the kernel's square and the solver's cube
 _N_EMOTIONS = 8
+_SHARE_SHOWN = 0.2  # of a set's faces, one Action Unit
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class StageEstimate:
 def is_long(profile: Profile, home: Path, n_photographs: Mapping[str, int]) -> bool:
     """Return whether so much training is left that it is worth a probe; counted, not measured."""
     shown = sum(
-        _n_faces(profile, page.parameters["dataset"], n_photographs) * config.epochs * (config.width / 64) ** 2
+        _n_learnt(profile, page, n_photographs) * config.epochs * (config.width / 64) ** 2
         for page in unfinished_pages(profile, home)
         if page.notebook == "02_dcgan" and (config := _config(page))
     )
@@ -115,7 +116,7 @@ def estimate(profile: Profile, home: Path, n_photographs: Mapping[str, int], n_c
         together = sum(time / side_by_side(n_threads) for time, n_threads in zip(seconds, page_threads, strict=True))
         stages.append(StageEstimate("faces", f"{sum(map(n, names)):,} photographs", max(*seconds, together), max(seconds)))
     if models := {page.name: _config(page) for page in pages["02_dcgan"]}:
-        faces = {page.name: n(page.parameters["dataset"]) for page in pages["02_dcgan"]}
+        faces = {page.name: _n_learnt(profile, page, n_photographs) for page in pages["02_dcgan"]}
         steps = {name: max(1, faces[name] // config.batch_size) * config.epochs for name, config in models.items()}
         # The probe ends long before its last epoch; with the same number for all, equal networks are probed once.
         probed = {name: replace(config, epochs=1_000_000) for name, config in models.items()}
@@ -172,6 +173,19 @@ def _n_faces(profile: Profile, name: str, n_photographs: Mapping[str, int]) -> i
     return len(protocol_labels(name))
 
 
+def _n_learnt(profile: Profile, page: Page, n_photographs: Mapping[str, int]) -> int:
+    """Return how many faces a network learns from; of photographs with one Action Unit, a guess."""
+    name, unit = page.parameters["dataset"], page.parameters["only"]
+    n_faces = _n_faces(profile, name, n_photographs)
+    if not unit:
+        return n_faces
+    if profile.datasets[name].source != "rendered":
+        return round(_SHARE_SHOWN * n_faces)
+    from fergan.rendered import protocol_labels
+
+    return int(protocol_labels(name, n_faces=n_faces, seed=profile.seed)[unit].sum())
+
+
 def _config(page: Page) -> TrainConfig:
     return config_from_page(page.parameters["preset"], page.parameters["seed"], page.parameters)
 
@@ -190,11 +204,18 @@ def _emotion_fits(profile: Profile) -> tuple[int, float]:
 def _unit_fits(profile: Profile, page: Page) -> int:
     """Return how many ladders of costs an Action Unit experiment climbs, at most."""
     search = profile.search
-    if page.parameters["train"] == page.parameters["test"]:
-        models = 2 * search.n_folds + search.inner_folds * (search.inner_folds - 1) // 2
-    else:
-        models = 2 * (search.inner_folds + 1)
-    return models * len(ACTION_UNITS)
+    blocks = min(search.n_folds, search.inner_folds + 1)
+    within = page.parameters["train"] == page.parameters["test"]
+    honest = search.n_folds + blocks * (blocks - 1) // 2 if within else search.inner_folds + 1
+    models = honest + (search.n_folds if within else honest)
+    rendered = profile.datasets[page.parameters["train"]].source == "rendered"
+    if page.parameters["relabel_train"]:  # the other mapping, and the truth where it is known
+        models *= 3 if rendered else 2
+    elif page.parameters["relabel_test"]:
+        models *= 2
+    # A regression for each intensity takes about twice as long as a classification.
+    graded = rendered and not page.parameters["relabel_train"]
+    return (models + (2 * honest if graded else 0)) * len(ACTION_UNITS)
 
 
 def _fastest(function: Callable[[], object], repeats: int = 2) -> float:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from fergan.page import Page, faces_stamp, features_stamp, model_stamp, summary_page
+from fergan.network_pages import further_models
+from fergan.page import Page, faces_stamp, features_stamp, model_stamp, stamp_of, summary_page
 from fergan.profile_schema import Profile
 
 __all__ = ["experiment_pages"]
@@ -11,7 +12,8 @@ __all__ = ["experiment_pages"]
 
 def experiment_pages(profile: Profile) -> list[Page]:
     """Return the pages of the experiments on emotions and on Action Units."""
-    return [*_layers_page(profile), *_emotion_pages(profile), *_au_pages(profile)]
+    makers = (_layers_page, _emotion_pages, _au_pages, _single_unit_pages, _saliency_pages)
+    return [page for make in makers for page in make(profile)]
 
 
 def _layers_page(profile: Profile) -> list[Page]:
@@ -67,8 +69,36 @@ def _au_pages(profile: Profile) -> list[Page]:
         for e in profile.au_experiments
     ]
     numbers = ",".join(str(e.experiment) for e in profile.au_experiments)
-    title = "Detecting Action Units"
-    return [summary_page("05_action_units", title, pages, experiment=0, experiments=numbers), *pages]
+    title, singles = "Detecting Action Units", _single_unit_pages(profile)
+    cited = dict(experiments=numbers, single_units=",".join(page.name for page in singles))
+    return [summary_page("05_action_units", title, [*pages, *singles], experiment=0, **cited), *pages]
+
+
+def _single_unit_pages(profile: Profile) -> list[Page]:
+    """Return one page for each network that learnt only the faces with one Action Unit."""
+    return [
+        Page(
+            "05b_single_unit", name, f"A network of {model.dataset}'s faces with {model.only}",
+            dict(model=name, dataset=model.dataset, unit=model.only, **_au_search(profile)),
+            inputs=(model_stamp(name), model_stamp(model.dataset), faces_stamp(model.dataset)),
+        )
+        for name, model in further_models(profile).items() if model.only
+    ]
+
+
+def _saliency_pages(profile: Profile) -> list[Page]:
+    """Return the page on the detectors of the first experiment that learns coded Action Units, or else of the first."""
+    found = sorted(profile.au_experiments, key=lambda e: bool(profile.datasets[e.train].relabel))[:1]
+    return [
+        Page(
+            "05c_saliency", f"experiment-{e.experiment}", f"Where the detectors of experiment {e.experiment} look",
+            dict(experiment=e.experiment, pretrained=e.pretrained, train=e.train,
+                 relabel_train=profile.datasets[e.train].relabel, margin=float(profile.datasets[e.train].margin)),
+            inputs=(stamp_of("05_action_units", f"experiment-{e.experiment}"), model_stamp(e.pretrained),
+                    features_stamp(e.pretrained, e.train), faces_stamp(e.train)),
+        )
+        for e in found
+    ]
 
 
 def _au_search(profile: Profile) -> dict[str, Any]:

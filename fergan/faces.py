@@ -56,9 +56,17 @@ def complete_labels(labels: pd.DataFrame, where: str = "labels") -> pd.DataFrame
 
 
 def subjects_of(labels: pd.DataFrame) -> np.ndarray:
-    """Return the person of each row of labels as strings; a row without one is a person of its own."""
+    """Return the person of each row of labels as strings.
+
+    A row without one has that of another frame of its sequence; a sequence of nobody known is a person of its own, for
+    its frames are alike; and so is a row without either.
+    """
+    known = labels["subject"].astype("string")
+    if "sequence" in labels:
+        sequence = labels["sequence"].astype("string")
+        known = known.fillna(known.groupby(sequence).transform("first")).fillna("sequence-" + sequence)
     alone = "face-" + pd.Series(range(len(labels)), index=labels.index).astype("string")
-    return labels["subject"].fillna(alone).to_numpy(dtype=str)
+    return known.fillna(alone).to_numpy(dtype=str)
 
 
 @dataclass(frozen=True)
@@ -100,8 +108,26 @@ class FaceSet:
         rows = np.flatnonzero(pd.array(mask, dtype="boolean").fillna(False))
         return FaceSet(self.name, self.images[rows], self.labels.iloc[rows].reset_index(drop=True))
 
+    def showing(self, unit: str) -> "FaceSet":
+        """Return the faces that show an Action Unit; all of them where `unit` is empty.
+
+        Raises
+        ------
+        ValueError
+            No face shows it, or nobody looked for it.
+        """
+        if not unit:
+            return self
+        if unit not in ACTION_UNITS:
+            raise ValueError(f"only is {unit!r}; expected one of {', '.join(ACTION_UNITS)}")
+        shown = self.labels[unit] == 1
+        if not shown.any():
+            why = "nobody coded it" if self.labels[unit].isna().all() else "no face shows it"
+            raise ValueError(f"face set {self.name!r} has no face with {unit}: {why}; choose another Action Unit or set")
+        return self.select(shown)
+
     def subjects(self) -> np.ndarray:
-        """Return the person of each face as strings; a face without one is a person of its own."""
+        """Return the person of each face as strings, see `subjects_of`."""
         return subjects_of(self.labels)
 
     def save(self, folder: str | Path) -> None:

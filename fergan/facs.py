@@ -16,6 +16,7 @@ __all__ = [
     "action_units_of",
     "canonical_emotion",
     "identical_action_units",
+    "label_groups",
 ]
 
 EMOTIONS = ("angry", "contemptuous", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
@@ -111,8 +112,8 @@ def action_units_of(emotion: str, mapping: str = "paper") -> tuple[str, ...]:
     return EMOTION_MAPPINGS[mapping][canonical_emotion(emotion)]
 
 
-def identical_action_units(emotions: Iterable[str], mapping: str = "paper") -> list[tuple[str, ...]]:
-    """Group the Action Units that become one and the same label when derived from these emotions.
+def label_groups(emotions: Iterable[str], mapping: str = "paper") -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Group the Action Units by the emotions that they are derived from.
 
     Parameters
     ----------
@@ -123,13 +124,19 @@ def identical_action_units(emotions: Iterable[str], mapping: str = "paper") -> l
 
     Returns
     -------
-    list of tuple of str
-        Groups of two or more Action Units with identical labels; those that no emotion shows are left out.
+    list of (Action Units, emotions)
+        Action Units with one and the same label, and the emotions that show them; those that no emotion shows are left
+        out.
     """
-    shown_by: dict[frozenset[str], list[str]] = {}
+    shown_by: dict[tuple[str, ...], list[str]] = {}
     emotions = [canonical_emotion(emotion) for emotion in emotions]
     for unit in ACTION_UNITS:
-        key = frozenset(e for e in emotions if unit in action_units_of(e, mapping))
+        key = tuple(dict.fromkeys(e for e in emotions if unit in action_units_of(e, mapping)))
         if key:
             shown_by.setdefault(key, []).append(unit)
-    return [tuple(units) for units in shown_by.values() if len(units) > 1]
+    return [(tuple(units), key) for key, units in shown_by.items()]
+
+
+def identical_action_units(emotions: Iterable[str], mapping: str = "paper") -> list[tuple[str, ...]]:
+    """Return the groups of two or more Action Units that become one and the same label; see `label_groups`."""
+    return [units for units, _ in label_groups(emotions, mapping) if len(units) > 1]

@@ -43,7 +43,7 @@ def train_model(profile: Profile, model: str, artifacts: Path, *, devices: int =
         raise ProfileError(f"profile {profile.name} trains no generator {model!r}; it has {', '.join(pages)}")
     parameters = pages[model]
     config = config_from_page(parameters["preset"], parameters["seed"], parameters)
-    faces = FaceSet.load(artifacts / "faces" / parameters["dataset"])
+    faces = FaceSet.load(artifacts / "faces" / parameters["dataset"]).showing(parameters["only"])
     fabric = make_fabric(config.precision, devices=devices, num_nodes=num_nodes)
     fabric.launch()
     with training_progress(f"training {model}", config.batch_size, disable=not fabric.is_global_zero) as show:

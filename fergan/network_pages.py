@@ -78,17 +78,22 @@ def _dcgan_pages(profile: Profile) -> list[Page]:
     training = profile.training
     running = dict(threads=training.threads, checkpoint_seconds=float(training.checkpoint_seconds), live=False)
 
-    def page(name: str, title: str, dataset: str, changes: Mapping[str, Any]) -> Page:
-        parameters = dict(model=name, dataset=dataset, **_training_parameters(profile, dataset, changes), **running)
-        return Page("02_dcgan", name, title, parameters, (faces_stamp(dataset),), threads=training.threads)
+    def page(name: str, title: str, dataset: str, changes: Mapping[str, Any], only: str = "") -> Page:
+        training = _training_parameters(profile, dataset, changes)
+        parameters = dict(model=name, dataset=dataset, only=only, **training, **running)
+        return Page("02_dcgan", name, title, parameters, (faces_stamp(dataset),), threads=profile.training.threads)
 
     pages = [page(name, f"A generator of {name}", name, {}) for name in pretrained_sets(profile)]
     pages += [
-        page(name, f"A generator of {model.dataset}, trained otherwise", model.dataset, model.changes)
+        page(name, f"A generator of {model.dataset}, {_otherwise(model)}", model.dataset, model.changes, model.only)
         for name, model in further_models(profile).items()
     ]
     names = ",".join(page.name for page in pages)
     return [summary_page("02_dcgan", "Learning faces without labels", pages, model="", models=names, live=False), *pages]
+
+
+def _otherwise(model: ModelProfile) -> str:
+    return f"faces with {model.only} only" if model.only else "trained otherwise"
 
 
 def further_models(profile: Profile) -> dict[str, ModelProfile]:

@@ -19,9 +19,11 @@ from fergan.datasets.verification import DataReport, verify
 from fergan.faces import subjects_of
 from fergan.facs import ACTION_UNITS
 from fergan.files import write_json
+from fergan.network_pages import further_models
 from fergan.profile_schema import Absences, Profile
 from fergan.profiles import ProfileError
 from fergan.protocols import grouped_folds, random_folds
+from fergan.runs import make_config
 
 __all__ = ["DataCheck", "check_data", "check_plan"]
 
@@ -90,7 +92,8 @@ def check_data(profile: Profile) -> DataCheck:
             faults.append(_with_way_out(profile, name, str(error)))
         else:
             faults += [_with_way_out(profile, name, fault) for fault in reports[name].faults]
-    faults += [*_emotion_faults(profile, labels), *_au_faults(profile, labels), *_people_faults(profile, labels)]
+    for find in (_emotion_faults, _au_faults, _people_faults, _only_faults):
+        faults += find(profile, labels)
     return DataCheck(profile.name, profile.absences, reports, {name: len(table) for name, table in labels.items()}, faults)
 
 
@@ -180,6 +183,18 @@ def _people_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterato
         if experiment.train in labels and (people := len(set(subjects_of(labels[experiment.train])))) < needed:
             yield (f"Action Unit experiment {experiment.experiment}, train set {experiment.train}: {people} people for "
                    f"{needed} folds; lower search.{'n_folds' if needed == profile.search.n_folds else 'inner_folds'}")
+
+
+def _only_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
+    """Say where too few faces show the Action Unit that a network is to learn from."""
+    for name, model in further_models(profile).items():
+        if not model.only or model.dataset not in labels:
+            continue
+        shown = int((labels[model.dataset][model.only] == 1).sum())
+        config = make_config(profile.training.preset, **profile.training.changes() | model.changes)
+        if shown < config.batch_size:
+            yield (f"further_models.{name}: {shown} photographs of {model.dataset} show {model.only}, a batch needs "
+                   f"{config.batch_size}; choose another Action Unit, lower batch_size in its changes, or take it out")
 
 
 def _fold_faults(where: str, make: Callable[..., object], *arguments: object) -> Iterator[str]:

@@ -11,7 +11,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from myst_nb import glue
 
-__all__ = ["numbered_table", "paste", "with_interval"]
+__all__ = ["numbered_figure", "numbered_table", "paste", "with_interval"]
 
 
 # The first glue imports nbformat and with it jsonschema, which spends a second of every page on a grammar for web
@@ -66,6 +66,23 @@ def numbered_table(table: pd.DataFrame, name: str, caption: str, decimals: int =
     body = "\n".join([line([str(column) for column in table]), line(align), *rows])
     wide = ":class: wide\n" if "[" in body else ""  # cells with intervals do not wrap; the page lets the table scroll
     return Markdown(f"```{{table}} {caption}\n:name: {name}\n{wide}\n{body}\n```")
+
+
+def numbered_figure(pasted: str, name: str, alt: str, caption: str) -> Markdown:
+    """Return a pasted figure with a number, a caption and a label: for a page that has it only in some cases.
+
+    Parameters
+    ----------
+    pasted : str
+        The name under which `paste` was given the figure.
+    name : str
+        The label, unique in the book.
+    alt : str
+        What a reader who does not see it needs to know.
+    caption : str
+        What it shows, n, seed and interval; MyST.
+    """
+    return Markdown(f"```{{glue:figure}} {pasted}\n:name: {name}\n:alt: {alt}\n\n{caption}\n```")
 
 
 def with_interval(value: float, low: float, high: float, decimals: int = 3) -> str:

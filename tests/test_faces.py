@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.faces import FACE_SIZE, LABEL_COLUMNS, FaceSet, complete_labels
+from fergan.faces import FACE_SIZE, LABEL_COLUMNS, FaceSet, complete_labels, subjects_of
 from fergan.facs import ACTION_UNITS
 
 
@@ -102,3 +102,23 @@ def test_a_face_without_a_subject_is_a_person_of_its_own(faces):
     subjects = faces.subjects()
     assert subjects[0] == subjects[1] == "ann"
     assert len(set(subjects)) == 4
+
+
+def test_frames_of_one_sequence_belong_to_one_person():
+    labels = pd.DataFrame({"subject": ["ann", None, None, None, None], "sequence": ["s1", "s1", "s2", "s2", None]})
+    subjects = subjects_of(labels)
+    assert subjects[0] == subjects[1] == "ann"  # another frame of the sequence says who it is
+    assert subjects[2] == subjects[3] != "ann" and len(set(subjects)) == 3
+    assert len(set(subjects_of(labels.drop(columns="sequence")))) == 5
+
+
+def test_faces_that_show_an_action_unit(faces):
+    labels = faces.labels.assign(AU07=[1.0, 0.0, np.nan, 1.0, 0.0], AU12=0.0)
+    some = FaceSet("some", faces.images, labels)
+    part = some.showing("AU07")
+    assert part.labels["source"].tolist() == labels["source"].iloc[[0, 3]].tolist()
+    np.testing.assert_array_equal(part.images, faces.images[[0, 3]])
+    assert some.showing("") is some
+    for unit, words in (("AU12", "no face shows it"), ("AU27", "nobody coded it"), ("AU7", "only is 'AU7'; expected one of AU01")):
+        with pytest.raises(ValueError, match=words):
+            some.showing(unit)

@@ -9,6 +9,7 @@ from fergan.facs import (
     action_units_of,
     canonical_emotion,
     identical_action_units,
+    label_groups,
 )
 
 
@@ -65,3 +66,14 @@ def test_fewer_emotions_make_more_units_identical():
     # Of happiness alone, every unit that it shows is the same label, and the others are shown by none.
     assert identical_action_units(["happiness"], "emfacs") == [("AU06", "AU12", "AU25")]
     assert identical_action_units(["neutral"], "emfacs") == []
+
+
+def test_groups_say_by_which_emotions_a_label_is_shown():
+    groups = dict(label_groups(EMOTIONS, "paper"))
+    assert groups["AU07", "AU23", "AU24"] == ("angry",)
+    assert groups[("AU06",)] == ("happy",) and groups[("AU09",)] == ("disgusted",) and groups[("AU27",)] == ("surprised",)
+    assert groups[("AU12",)] == ("contemptuous", "happy")
+    assert sorted(unit for units in groups for unit in units) == list(ACTION_UNITS)
+    assert [units for units in groups if len(units) > 1] == identical_action_units(EMOTIONS, "paper")
+    # Where nobody is contemptuous, a smile is happiness alone.
+    assert dict(label_groups(["happy", "sad"], "paper"))["AU06", "AU12", "AU25"] == ("happy",)

@@ -145,3 +145,11 @@ def test_check_data_has_nothing_to_say_of_rendered_faces(project, monkeypatch, c
     shutil.copytree(command_line.ROOT / "profiles", root / "profiles")
     assert check(monkeypatch, root, "quick") == 0
     assert "every face is rendered, so there is nothing to check" in capsys.readouterr().out
+
+
+def test_a_network_of_one_action_unit_needs_a_batch_of_faces(tmp_path):
+    only = {"mine-au12": {"dataset": "mine", "only": "AU12", "changes": {"batch_size": 8}}}
+    check_plan(plan(tmp_path, table(smile=[0, 1] * 8), **UNITS, further_models=only))
+    only["mine-au12"]["changes"]["batch_size"] = 9
+    with pytest.raises(ProfileError, match="further_models.mine-au12: 8 photographs of mine show AU12, a batch needs 9"):
+        check_plan(plan(tmp_path, table(smile=[0, 1] * 8), **UNITS, further_models=only))

@@ -73,13 +73,15 @@ class Edited:
 def test_the_book_has_its_pages_and_every_stage_left_its_results(checkout):
     html = checkout / "_build" / "quick" / "_build" / "html"
     assert (html / "index.html").is_file()
-    assert len(list((html / "book" / "executed").rglob("*.html"))) == 57
+    profile = load_profile(checkout / "profiles" / "quick.yaml")
+    assert len(list((html / "book" / "executed").rglob("*.html"))) == len(pages_of(profile))
     home = checkout / "artifacts" / "quick"
     assert len(list(home.glob("faces/*/faceset.json"))) == 7
-    assert len(list(home.glob("models/*/*/finished.json"))) == 8
+    assert len(list(home.glob("models/*/*/finished.json"))) == 7 + len(profile.further_models)
     assert len(list(home.glob("features/*/X.npy"))) == 10
     assert len(list(home.glob("results/emotions/*/scores.json"))) == 8
     assert len(list(home.glob("results/action_units/*/scores.json"))) == 8
+    assert len(list(home.glob("results/single_unit/*/scores.json"))) == len(list(home.glob("results/saliency/*/scores.json"))) == 1
     assert not list(home.rglob("*.pkl"))
 
 
@@ -114,7 +116,7 @@ def test_a_value_of_the_search_trains_nothing(checkout):
 def test_a_module_runs_only_the_stages_that_import_it(checkout):
     with Edited(checkout / "fergan" / "action_units.py", lambda text: text + "\n# more\n"):
         assert would_run(checkout) == {f"action_units experiment-{n}" for n in range(1, 9)} | {
-            "summary 05_action_units", "results results"}
+            "summary 05_action_units", "saliency experiment-1", "results results"}
     with Edited(checkout / "fergan" / "quality" / "judge.py", lambda text: text + "\n# more\n"):
         assert {job.split()[0] for job in would_run(checkout)} == {"quality", "summary", "results"}
 

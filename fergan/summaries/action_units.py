@@ -1,17 +1,27 @@
 """Tables of the chapter on Action Units."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
 from fergan.action_units import AUResult, paper_au_scores
-from fergan.facs import ACTION_UNITS
+from fergan.au_variants import MAIN, TRUTH
+from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, EMOTIONS, label_groups
 from fergan.paper import read_table
 from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT
+from fergan.report import with_interval
 from fergan.summaries.scores import interval_of, protocol_words, row_of, score_of, score_of_table
 
-__all__ = ["au_table", "papers_units", "summary_of_aus"]
+__all__ = [
+    "MAPPING_WORDS", "au_table", "difference_of", "emotion_or_unit", "emotion_or_unit_means", "identical_units",
+    "mapping_table", "papers_of", "papers_units", "reading_of", "summary_of_aus", "table_of_means", "variants_table",
+]
+
+#: How the pages call the mappings of emotions to Action Units.
+MAPPING_WORDS = {"paper": "Table VI", "emfacs": "EMFACS"}
+
+_HONEST = (SUBJECT_INDEPENDENT, "discriminator")
 
 
 def papers_units(experiment: int, pretrained: str, train: str, test: str) -> pd.DataFrame | None:
@@ -21,24 +31,153 @@ def papers_units(experiment: int, pretrained: str, train: str, test: str) -> pd.
     return paper_au_scores(experiment)
 
 
+def papers_of(experiment: int, result: AUResult) -> pd.DataFrame | None:
+    """Return the paper's scores of the same experiment; None where it has none on these sets."""
+    return papers_units(experiment, *(result.settings[key] for key in ("pretrained", "train", "test")))
+
+
+def difference_of(result: AUResult, paper: pd.DataFrame | None, label: str = "all") -> str:
+    """Return our area as published minus the paper's, with our interval; the paper gives none."""
+    theirs = {} if paper is None else row_of(paper, "paper", "discriminator", "auc", label)
+    ours = row_of(result.scores, AS_PUBLISHED, "discriminator", "auc", label)
+    if not len(theirs) or not len(ours):
+        return "–"
+    return with_interval(*(ours[column] - theirs["value"] for column in ("value", "low", "high")))
+
+
 def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
-    """Return one row per Action Unit, and the mean: area under the curve beside the paper's, F1, prevalence."""
-    settings = result.settings
-    paper = papers_units(experiment, settings["pretrained"], settings["train"], settings["test"])
-    with_truth = (result.scores["score"] == "auc_true").any()
+    """Return one row per Action Unit, and the mean: areas under the curve beside the paper's, then the other scores."""
+    paper = papers_of(experiment, result)
+    known = set(result.scores["score"])
     rows = []
     for label in (*ACTION_UNITS, "all"):
-        row = {"AU": "mean" if label == "all" else label}
         theirs = {} if paper is None else row_of(paper, "paper", "discriminator", "auc", label)
-        row["paper"] = theirs.get("value", np.nan)
+        row = {"AU": "mean" if label == "all" else label, "paper": theirs.get("value", np.nan)}
         for protocol, words in protocol_words.items():
             row[words] = interval_of(result.scores, protocol, "discriminator", "auc", label)
-        if with_truth:
-            row["never seen, true AU"] = interval_of(result.scores, SUBJECT_INDEPENDENT, "discriminator", "auc_true", label)
-        row["F1"] = score_of(result, SUBJECT_INDEPENDENT, "discriminator", "f1", label)
-        row["prevalence"] = score_of(result, SUBJECT_INDEPENDENT, "discriminator", "prevalence", label)
+        row["difference"] = difference_of(result, paper, label)
+        if "auc_true" in known:
+            row["never seen, true AU"] = interval_of(result.scores, *_HONEST, "auc_true", label)
+        row["average precision"] = score_of(result, *_HONEST, "average_precision", label)
+        row["F1"] = score_of(result, *_HONEST, "f1", label)
+        row["prevalence"] = score_of(result, *_HONEST, "prevalence", label)
+        if "icc" in known:
+            row["ICC"] = interval_of(result.scores, *_HONEST, "icc", label)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def mapping_table() -> pd.DataFrame:
+    """Return which emotions show which Action Unit, by each mapping."""
+    table = pd.DataFrame(AU_MEANINGS.items(), columns=["AU", "movement"])
+    for name, mapping in EMOTION_MAPPINGS.items():
+        shown_by = [[emotion for emotion in EMOTIONS if unit in mapping[emotion]] for unit in table["AU"]]
+        table[MAPPING_WORDS[name]] = [", ".join(emotions) or "–" for emotions in shown_by]
+    return table
+
+
+def identical_units(results: Mapping[str, AUResult], emotions: Iterable[str], experiment: int) -> pd.DataFrame:
+    """Return what becomes of Action Units that are derived from emotions: which are one label, and their scores.
+
+    One row for each label that several Action Units share or that a single emotion gives; in the last columns the paper's
+    areas of these Action Units, and ours.
+    """
+    main = results[MAIN]
+    derived = main.settings["relabel_test"] or main.settings["relabel_train"]
+    paper, emotions, rows = papers_of(experiment, main), list(emotions), []
+    for variant, result in results.items():
+        mapping = variant or derived
+        if variant == TRUTH:
+            continue
+        for units, shown_by in label_groups(emotions, mapping):
+            if len(units) == 1 and len(shown_by) > 1:
+                continue
+            known = () if paper is None or mapping != "paper" else units
+            theirs = {f"{row_of(paper, 'paper', 'discriminator', 'auc', unit)['value']:.3f}" for unit in known}
+            ours = {f"{score_of(result, AS_PUBLISHED, 'discriminator', 'auc', unit):.3f}" for unit in units}
+            rows.append({
+                "mapping": MAPPING_WORDS[mapping], "Action Units": ", ".join(units), "shown by": ", ".join(shown_by),
+                "so they detect": shown_by[0] if len(shown_by) == 1 else "any of these",
+                "paper": ", ".join(sorted(theirs)) or "–",
+                "as published": ", ".join(sorted(ours)),
+            })
+    return pd.DataFrame(rows)
+
+
+def variants_table(results: Mapping[str, AUResult]) -> pd.DataFrame:
+    """Return the areas on people never seen by every mapping, against derived labels and, where known, against the truth."""
+    derived = results[MAIN].settings["relabel_test"] or results[MAIN].settings["relabel_train"]
+    rows = []
+    for label in (*ACTION_UNITS, "all"):
+        row: dict[str, object] = {"AU": "mean" if label == "all" else label}
+        for variant, result in results.items():
+            if variant == TRUTH:
+                row["trained on true AUs"] = interval_of(result.scores, *_HONEST, "auc", label)
+                continue
+            words = MAPPING_WORDS[variant or derived]
+            row[words] = interval_of(result.scores, *_HONEST, "auc", label)
+            if (result.scores["score"] == "auc_true").any():
+                row[f"{words}, true AU"] = interval_of(result.scores, *_HONEST, "auc_true", label)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+#: What the scores of `emotion_or_unit` are called: name -> (variant, features, score).
+_SIDES = {
+    "against derived labels": (MAIN, "discriminator", "auc"),
+    "against true AUs": (MAIN, "discriminator", "auc_true"),
+    "knows the emotion only": (MAIN, "emotion", "auc_true"),
+    "trained on true AUs": (TRUTH, "discriminator", "auc_true"),
+}
+_WITHIN = {
+    "against true AUs": (MAIN, "discriminator", "auc_true_within"),
+    "trained on true AUs": (TRUTH, "discriminator", "auc_true_within"),
+}
+
+
+def emotion_or_unit(results: Mapping[str, AUResult], labels: Iterable[str] = (*ACTION_UNITS, "all")) -> pd.DataFrame:
+    """Return the scores that set emotion and Action Unit apart, on people never seen.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``AU``, ``detector`` (against what it is scored, or what it knows), ``pairs`` ("all" or "one emotion"),
+        ``value, low, high``. Empty where the truth is not known.
+    """
+    rows = []
+    for pairs, sides in (("all", _SIDES), ("one emotion", _WITHIN)):
+        for words, (variant, features, score) in sides.items():
+            for label in labels if variant in results else ():
+                found = row_of(results[variant].scores, SUBJECT_INDEPENDENT, features, score, label)
+                if len(found):
+                    rows.append({"AU": "mean" if label == "all" else label, "detector": words, "pairs": pairs}
+                                | {column: found[column] for column in ("value", "low", "high")})
+    table = pd.DataFrame(rows, columns=["AU", "detector", "pairs", "value", "low", "high"])
+    return table if (table["detector"] == "against true AUs").any() else table.iloc[:0]
+
+
+def reading_of(table: pd.DataFrame) -> str:
+    """Say in a sentence what the means of `emotion_or_unit` say; where there are several, their means."""
+
+    def mean(detector: str, pairs: str) -> float:
+        chosen = table[(table["AU"] == "mean") & (table["detector"] == detector) & (table["pairs"] == pairs)]
+        return float(chosen["value"].mean()) if len(chosen) else float("nan")
+
+    derived, true = mean("against derived labels", "all"), mean("against true AUs", "all")
+    if np.isnan(true):
+        return "The true Action Units behind derived labels are not known here: emotion and Action Unit cannot be told apart"
+    oracle, within = mean("knows the emotion only", "all"), mean("against true AUs", "one emotion")
+    words = (f"On average the detectors reach {derived:.3f} against the labels they are tested on and {true:.3f} against "
+             f"the true Action Units; knowing the emotion and nothing else would reach {oracle:.3f}. Among faces of one "
+             f"emotion they reach {within:.3f}")
+    learnt = mean("trained on true AUs", "one emotion")
+    return words if np.isnan(learnt) else f"{words}, and detectors that learnt the true Action Units {learnt:.3f}"
+
+
+def emotion_or_unit_means(experiments: Mapping[int, Mapping[str, AUResult]]) -> pd.DataFrame:
+    """Return `emotion_or_unit`'s means of every experiment whose truth is known, with a column ``experiment``."""
+    tables = [emotion_or_unit(results, ["all"]).assign(experiment=f"experiment {n}") for n, results in experiments.items()]
+    return pd.concat(tables, ignore_index=True)
 
 
 def summary_of_aus(results: Mapping[int, AUResult]) -> pd.DataFrame:
@@ -54,3 +193,9 @@ def summary_of_aus(results: Mapping[int, AUResult]) -> pd.DataFrame:
                      "tested on": test, "AUs": int(counted["n_labels"]), "paper": theirs, **ours,
                      "difference": score_of(result, AS_PUBLISHED, "discriminator", "auc") - theirs})
     return pd.DataFrame(rows)
+
+
+def table_of_means(results: Mapping[int, AUResult]) -> pd.DataFrame:
+    """Return `summary_of_aus` with the interval of each difference."""
+    differences = [difference_of(result, papers_of(number, result)) for number, result in results.items()]
+    return summary_of_aus(results).assign(difference=differences)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from fergan.faces import FaceSet
 from fergan.provenance import read_stamp
 from fergan.runs import PRESETS, Run, differences, make_config
 
-__all__ = ["changes_of", "compared_runs", "open_runs", "presets_table", "training_runs"]
+__all__ = ["changes_of", "compared_runs", "learnt_faces", "open_runs", "presets_table", "training_runs"]
 
 _PRESET_SOURCES = {
     "radford2015": "Radford et al. (2015)", "paper": "the paper's text", "matconvnet": "public MatConvNet code",
@@ -36,6 +37,12 @@ def open_runs(artifacts: str | Path, models: Iterable[str]) -> dict[str, tuple[R
     return runs
 
 
+def learnt_faces(artifacts: str | Path, model: str) -> FaceSet:
+    """Return the faces that a generator learnt from: its set's, or those of them that show one Action Unit."""
+    stamp = read_stamp(Path(artifacts) / "models" / model / "run.json")
+    return FaceSet.load(Path(artifacts) / "faces" / stamp["dataset"]).showing(stamp["only"])
+
+
 def training_runs(runs: dict[str, tuple[Run, str]]) -> pd.DataFrame:
     """Return one row per run: what it saw, how long it took, and how its samples came out."""
     rows = []
@@ -60,9 +67,11 @@ def compared_runs(runs: dict[str, tuple[Run, str]]) -> pd.DataFrame:
 
 
 def changes_of(run: Run, plain: Run) -> str:
-    """Return in words which values of training differ from another run's."""
+    """Return in words which values of training differ from another run's, and how many of the faces where these differ."""
     changes = {key: value for key, value in vars(run.config).items() if value != getattr(plain.config, key)}
-    return ", ".join(f"{key} {value}" for key, value in changes.items())
+    learnt, there = run.finished["n_faces"], plain.finished["n_faces"]
+    fewer = [f"{learnt:,} of {there:,} faces"] if learnt != there else []
+    return ", ".join([*fewer, *(f"{key} {value}" for key, value in changes.items())])
 
 
 def _samples(run: Run) -> dict[str, float | int]:

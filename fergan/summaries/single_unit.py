@@ -1,0 +1,47 @@
+"""Tables of the chapter on a network that learnt from the faces with one Action Unit."""
+
+import numpy as np
+import pandas as pd
+
+from fergan.protocols import SUBJECT_INDEPENDENT
+from fergan.summaries.scores import interval_of, protocol_words, row_of
+
+__all__ = ["PAPERS_AREAS", "areas_of_single_unit", "single_unit_reading", "single_unit_table"]
+
+#: The paper's areas on AU7 with a network of enhanced CK's faces with AU7 alone (section 4-B3).
+PAPERS_AREAS = {"unit": "AU07", "dataset": "enhanced-ck", "train": 0.842, "test": 0.58}
+
+#: Feature set -> how the page calls the network behind it.
+_NETWORKS = {"only": "faces with {unit} only", "all": "all faces", "untrained": "untrained"}
+
+
+def areas_of_single_unit(scores: pd.DataFrame) -> dict[str, float]:
+    """Return the areas in training and in test of the network of the positive faces, on people never seen."""
+    chosen = scores[(scores["protocol"] == SUBJECT_INDEPENDENT) & (scores["features"] == "only")].set_index("score")["value"]
+    return {"train": float(chosen["auc_train"]), "test": float(chosen["auc"])}
+
+
+def single_unit_table(scores: pd.DataFrame, unit: str, dataset: str) -> pd.DataFrame:
+    """Return one row per network and protocol: areas in training and in test, the paper's first where it has some."""
+    rows = []
+    if (unit, dataset) == (PAPERS_AREAS["unit"], PAPERS_AREAS["dataset"]):
+        theirs = {f"in {part}": f"{PAPERS_AREAS[part]:.3f}" for part in ("train", "test")}
+        rows.append({"network of": f"faces with {unit} only", "protocol": "the paper"} | theirs)
+    for features in dict.fromkeys(scores["features"]):
+        for protocol, words in protocol_words.items():
+            areas = {"in train": interval_of(scores, protocol, features, "auc_train", unit),
+                     "in test": interval_of(scores, protocol, features, "auc", unit)}
+            rows.append({"network of": _NETWORKS[features].format(unit=unit), "protocol": words} | areas)
+    return pd.DataFrame(rows)
+
+
+def single_unit_reading(scores: pd.DataFrame, unit: str) -> str:
+    """Say in a sentence how the network of the positive faces compares with the one of all faces, on people never seen."""
+    only, everything = (row_of(scores, SUBJECT_INDEPENDENT, features, "auc", unit) for features in ("only", "all"))
+    if np.isnan(only["value"]) or np.isnan(everything["value"]):
+        return f"{unit} cannot be learnt here on people never seen: {only['note'] or everything['note']}"
+    apart = only["low"] > everything["high"] or everything["low"] > only["high"]
+    more = "better than" if only["value"] > everything["value"] else "worse than"
+    words = f"is {more}" if apart else "cannot be told from"
+    return (f"On people never seen the network of faces with {unit} only reaches {only['value']:.3f} and {words} the "
+            f"network of all faces, {everything['value']:.3f}" + ("" if apart else ": the intervals overlap"))

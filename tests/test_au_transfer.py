@@ -1,0 +1,109 @@
+"""Which Action Units transfer, and the paper's claims: its own numbers, read by our rules, give what its table says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.action_units import AUResult, paper_au_scores
+from fergan.facs import ACTION_UNITS
+from fergan.paper import read_table
+from fergan.protocols import PROTOCOLS
+from fergan.results import score_table
+from fergan.summaries.action_units import difference_of, papers_of, table_of_means
+from fergan.summaries.au_transfer import areas_of, claims_table, rank_agreement, table_four, transfer_table
+
+
+def as_result(number, half=0.01, shift=0.0, **changes):
+    """A result with the paper's own areas, as if they had come out here."""
+    pretrained, train, test = read_table("table5_au_experiments").set_index("experiment").loc[number]
+    theirs = paper_au_scores(number)
+    rows = [
+        dict(protocol=protocol, features="discriminator", score="auc", label=row.label, value=row.value + shift,
+             low=row.value + shift - half, high=row.value + shift + half, n_faces=100, n_subjects=10, n_labels=row.n_labels)
+        for protocol in PROTOCOLS for row in theirs.itertuples()
+    ]
+    settings = dict(pretrained=pretrained, train=train, test=test) | changes
+    return AUResult(score_table(rows), pd.DataFrame(), pd.DataFrame(), settings)
+
+
+@pytest.fixture(scope="module")
+def results():
+    return {number: as_result(number) for number in range(1, 9)}
+
+
+def claims(results, **single):
+    return claims_table({n: {"": r} for n, r in results.items()}, single or None).set_index("claim")
+
+
+def test_the_papers_own_numbers_bear_out_what_its_table_says(results):
+    table = claims(results, train=0.842, test=0.58)
+    assert (table["in its own table"] == table["here, people never seen"]).all(), "one rule for both"
+    assert (table["so"] == table["so here"]).all()
+    assert list(table.index) == ["U1", "U2", "U5", "U6", "U7", "U8", "U9", "U10", "U11"]
+    assert table.loc["U2", "so"] == "no" and "AU07" in table.loc["U2", "in its own table"] and "AU12" in table.loc["U2", "in its own table"]
+    assert "0.989" not in table.loc["U5", "in its own table"] and "across" in table.loc["U5", "in its own table"]
+    assert table.loc["U7", "so"] == "no" and "apart by up to 0.174 (experiment 5)" in table.loc["U7", "in its own table"]
+    assert table.loc["U8", "so"] == "no" and "AU15 lowest at 0.510" in table.loc["U8", "in its own table"]
+    assert table.loc["U9", "so"] == "yes" and table.loc["U9", "in its own table"].startswith("highest means in experiments 2 (0.993), 6 (0.989)")
+    assert table.loc["U11", "in its own table"] == "0.984, 0.980, 0.984" and table.loc["U11", "so"] == "yes"
+
+
+def test_a_claim_is_judged_by_what_came_out_here(results):
+    changed = dict(results)
+    scores = changed[2].scores.copy()
+    scores.loc[scores["label"].isin(["AU07", "AU23", "AU24"]), "value"] = 0.9
+    changed[2] = AUResult(scores, pd.DataFrame(), pd.DataFrame(), changed[2].settings)
+    table = claims(changed, train=0.6, test=0.7)
+    assert table.loc["U11", "so here"] == "no" and table.loc["U11", "so"] == "yes"
+    assert table.loc["U10", "so here"] == "no"
+    unknown = claims(changed, train=0.6, test=None).loc["U10"]  # as JSON has it
+    assert unknown["so here"] == "–" and unknown["here, people never seen"] == "not scored"
+
+
+def test_claims_need_the_experiments_they_are_about(results):
+    assert list(claims({n: results[n] for n in (1, 2)}).index) == ["U1", "U2", "U11"]
+    other = {n: as_result(n, train="mine", test="mine") for n in (1, 2)}
+    assert claims(other).empty
+
+
+def test_units_the_experiments_do_not_score_are_left_out(results):
+    scores = results[4].scores.copy()
+    scores.loc[scores["label"] == "AU24", ["value", "low", "high"]] = np.nan
+    changed = results | {4: AUResult(scores, pd.DataFrame(), pd.DataFrame(), results[4].settings)}
+    assert "AU24" not in claims(changed).loc["U6", "here, people never seen"]
+    assert "AU24" in claims(changed).loc["U6", "in its own table"]
+    for number in (4, 5, 7, 8):
+        everything = results[number].scores.assign(value=np.nan, low=np.nan, high=np.nan)
+        changed[number] = AUResult(everything, pd.DataFrame(), pd.DataFrame(), results[number].settings)
+    assert claims(changed).loc["U6", "here, people never seen"] == "not scored"
+
+
+def test_transfer_is_above_chance_only_where_intervals_are(results):
+    table = transfer_table(results).set_index("AU")
+    assert list(table.index) == list(ACTION_UNITS)
+    assert list(table.columns) == ["experiment 4", "experiment 5", "experiment 7", "experiment 8", "mean", "paper's mean", "above chance"]
+    assert table.loc["AU01", "above chance"] == "in all"
+    assert table.loc["AU04", "above chance"] == "in all" and table.loc["AU04", "experiment 4"] == "0.52 [0.51, 0.53]"
+    wide = transfer_table({n: as_result(n, half=0.03) for n in range(1, 9)}).set_index("AU")
+    assert wide.loc["AU04", "above chance"] == "in 2 of 4"
+    assert rank_agreement(transfer_table(results))[0] == pytest.approx(1)
+    upside_down = transfer_table(results).assign(mean=lambda t: -t["mean"])
+    assert rank_agreement(upside_down) == (pytest.approx(-1), 14)
+    assert transfer_table({1: results[1]}).empty and np.isnan(rank_agreement(transfer_table({1: results[1]}))[0])
+
+
+def test_table_four_has_the_paper_and_both_protocols(results):
+    table = table_four(results | {11: as_result(1, train="mine", test="mine")})
+    assert len(table) == 45 and list(table.columns) == ["AU", "", *(str(n) for n in range(1, 9)), "11"]
+    row = table[(table["AU"] == "AU15") & (table[""] == "paper")].iloc[0]
+    assert row["4"] == pytest.approx(0.510) and np.isnan(row["11"])
+    assert table[table["AU"] == "mean"]["2"].tolist() == [pytest.approx(0.993)] * 3
+    assert areas_of(results)[4]["AU15"] == pytest.approx(0.510)
+
+
+def test_a_difference_has_our_interval():
+    result = as_result(2, half=0.02, shift=-0.1)
+    assert difference_of(result, papers_of(2, result)) == "-0.100 [-0.120, -0.080]"
+    assert difference_of(result, papers_of(1, result)) == "–"
+    table = table_of_means({2: result, 12: result})
+    assert table["difference"].tolist() == ["-0.100 [-0.120, -0.080]", "–"]

@@ -1,0 +1,159 @@
+"""Saliency: where the answer is known, it is found; a map of nothing in particular is not taken for one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from fergan.dcgan import Discriminator, initialize_weights
+from fergan.facs import ACTION_UNITS
+from fergan.results import score_table
+from fergan.saliency import (
+    action_regions,
+    check_region,
+    is_rendered,
+    linear_weights,
+    saliency_maps,
+    shifted_shares,
+    smallest_region,
+)
+from fergan.summaries.saliency import chosen_costs, region_table, saliency_words
+
+
+class Grid(nn.Module):
+    """Its hidden layer is the mean colour of each of 8 x 8 cells."""
+
+    def hidden(self, images):
+        return nn.functional.avg_pool2d(images.mean(1, keepdim=True), 8)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """Faces of noise that are brighter in one place when the Action Unit is there, and that place as a mask."""
+    rng = np.random.default_rng(0)
+    region = np.zeros((64, 64), bool)
+    region[40:56, 16:32] = True
+    labels = np.tile([0.0, 1.0], 60)
+    images = rng.integers(0, 200, (120, 64, 64, 3))
+    images[labels == 1] += 25 * region[None, :, :, None]
+    return images.astype(np.uint8), labels, region
+
+
+def grid_features(images):
+    with torch.no_grad():
+        return Grid().hidden(torch.as_tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1).flatten(1).numpy()
+
+
+def test_a_detector_is_found_to_look_where_its_label_was_planted(planted):
+    images, labels, region = planted
+    other = np.roll(region, (-32, 24), axis=(0, 1))
+    w = linear_weights(grid_features(images), labels[:, None], [1.0])
+    (found,) = saliency_maps(Grid(), w, images)
+    assert found.shape == (64, 64) and found.min() >= 0 and found.sum() == pytest.approx(1)
+    checks = [check_region(found, np.stack([region, other]), unit) for unit in (0, 1)]
+    assert checks[0].inside and checks[0].rank == 1 and checks[0].share > 2 * checks[0].area
+    assert not checks[1].inside and checks[1].rank == 2
+
+
+def test_a_shuffled_label_looks_nowhere_in_particular(planted):
+    images, labels, region = planted
+    X, regions = grid_features(images), np.stack([region, np.ones_like(region)])
+    inside = []
+    for seed in range(20):
+        shuffled = np.random.default_rng(seed).permutation(labels)
+        (found,) = saliency_maps(Grid(), linear_weights(X, shuffled[:, None], [1.0]), images)
+        inside.append(check_region(found, regions, 0).inside)
+    assert sum(inside) <= 4  # one in twenty is to be expected
+
+
+def test_the_map_of_one_feature_ends_at_its_receptive_field():
+    network = Discriminator(2).eval()
+    initialize_weights(network, seed=1)
+    weights = np.zeros((2, network.n_features))
+    weights[0, 0] = weights[1, 15] = 1  # the left upper and the right lower cell of the first of sixteen 4 x 4 maps
+    images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    first, last = saliency_maps(network, weights, images)
+    # Four convolutions of 4 with stride 2 and padding 1 see 46 pixels: here -15 to 30, and 33 to 78.
+    reached = 31 + 6  # four standard deviations of the smoothing
+    assert first[:reached, :reached].sum() == pytest.approx(1) and first[reached:].max() == 0 and first[:, reached:].max() == 0
+    assert last[:64 - reached].max() == 0 and last[:, :64 - reached].max() == 0
+
+
+def test_a_map_is_the_finite_difference_of_the_decision(planted):
+    images, labels, _ = planted
+    w = linear_weights(grid_features(images), labels[:, None], [1.0])
+    (found,) = saliency_maps(Grid(), w, images[:2])
+    cells = np.abs(w[0]).reshape(8, 8)  # each pixel of a cell moves the decision by the cell's weight, the same for all
+    centres = found[4::8, 4::8]
+    np.testing.assert_allclose(centres / centres.sum(), cells / cells.sum(), atol=0.01)
+
+
+def test_weights_are_those_of_the_decision_values_and_absent_units_have_none(planted):
+    images, labels, _ = planted
+    X = grid_features(images)
+    half = np.where(np.arange(len(labels)) < 80, labels, np.nan)
+    w = linear_weights(X, np.column_stack([labels, np.zeros_like(labels), half, labels]), [1.0, 1.0, 1.0, np.nan])
+    assert np.isnan(w[1]).all() and np.isnan(w[3]).all() and not np.isnan(w[[0, 2]]).any()
+    centred = X - X.mean(axis=0)
+    scale = np.mean(np.sum(centred.astype(float) ** 2, axis=1))
+    from sklearn.svm import SVC
+
+    direct = SVC(kernel="linear", C=1.0).fit(centred / np.sqrt(scale), labels)
+    np.testing.assert_allclose(w[0], direct.coef_[0] / np.sqrt(scale), rtol=0.02, atol=0.02 * np.abs(w[0]).max())
+    assert np.isnan(saliency_maps(Grid(), w, images[:4])[1]).all()
+    with pytest.raises(ValueError, match="images is empty"):
+        saliency_maps(Grid(), w, images[:0])
+
+
+def test_the_smallest_region_holds_its_share_with_the_fewest_pixels():
+    change = np.array([[5.0, 1.0], [3.0, 1.0]])
+    assert smallest_region(change, 0.5).tolist() == [[True, False], [False, False]]
+    assert smallest_region(change, 0.7).tolist() == [[True, False], [True, False]]
+    assert not smallest_region(np.zeros((2, 2))).any()
+
+
+def test_shifts_are_every_cyclic_one():
+    rng = np.random.default_rng(0)
+    values, mask = rng.random((5, 7)), rng.random((5, 7)) < 0.3
+    direct = [values[np.roll(mask, (i, j), axis=(0, 1))].sum() for i in range(5) for j in range(7)]
+    np.testing.assert_allclose(np.sort(shifted_shares(values, [mask])), np.sort(direct))
+
+
+def test_action_units_act_where_they_should(one_thread):
+    from fergan.rendered import protocol_labels, render_faces
+
+    labels = protocol_labels("rafd-frontal", n_faces=32)
+    _, truth = render_faces(labels)
+    labels[["box_left", "box_top", "box_right", "box_bottom"]] = truth[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy()
+    assert is_rendered(labels) and not is_rendered(labels.drop(columns="scene_seed"))
+    regions = dict(zip(ACTION_UNITS, action_regions(labels, 0.1, n_people=2), strict=True))
+    height = {unit: np.argwhere(region)[:, 0].mean() for unit, region in regions.items()}
+    across = {unit: np.abs(np.argwhere(region)[:, 1] - 31.5).mean() for unit, region in regions.items()}
+    assert all(height[brow] < height[lid] < height[mouth] for brow in ("AU01", "AU02", "AU04") for lid in ("AU05", "AU07")
+               for mouth in ("AU12", "AU15", "AU25", "AU27"))
+    assert across["AU01"] < across["AU02"]  # the inner and the outer brow
+    assert 0 < min(region.sum() for region in regions.values()) < max(region.sum() for region in regions.values()) < 64 * 64 / 4
+
+
+def test_words_say_how_many_and_that_they_are_few(planted):
+    images, labels, region = planted
+    (found,) = saliency_maps(Grid(), linear_weights(grid_features(images), labels[:, None], [1.0]), images)
+    regions = np.stack([region, np.roll(region, (-32, 24), axis=(0, 1))])
+    good, bad = (check_region(found, regions, unit) for unit in (0, 1))
+    assert "For 1 of 1 Action Units (AU12)" in saliency_words({"AU12": good}) and "few" not in saliency_words({"AU12": good})
+    assert "For 0 of 1" in saliency_words({"AU12": bad}) and "These are few" in saliency_words({"AU12": bad})
+    assert "not known" in saliency_words({})
+    assert region_table({"AU12": good, "AU01": bad})["looks there"].tolist() == ["yes", "no"]
+
+
+def test_costs_are_those_chosen_as_published():
+    from fergan.action_units import AUResult
+
+    searches = pd.DataFrame({
+        "protocol": ["as_published"] * 3 + ["subject_independent"], "features": "discriminator", "outer_folds": "all",
+        "label": ["AU12", "AU12", "AU01", "AU12"], "C": [0.1, 1.0, 0.1, 10.0], "auc": [0.6, 0.7, np.nan, 0.9],
+        "chosen": [False, True, True, True],
+    })
+    costs = chosen_costs(AUResult(score_table([]), pd.DataFrame(), searches))
+    assert costs[ACTION_UNITS.index("AU12")] == 1.0 and np.isnan(np.delete(costs, ACTION_UNITS.index("AU12"))).all()
