@@ -115,7 +115,7 @@ def test_without_enough_people_for_folds_the_declared_parameters_stand():
     gamma = DEFAULT_GAMMA_SCALE / typical_distance(squared_distances(X[one.pool]))
     plain = SVC(C=DEFAULT_COST, gamma=gamma, break_ties=True).fit(X[one.train], y[one.train])
     assert np.array_equal(learner(one).predicted, plain.predict(X[one.test]))
-    assert DEFAULT_COST == pytest.approx(10)
+    assert pytest.approx(10) == DEFAULT_COST
 
 
 def test_an_emotion_that_no_labelled_person_shows_counts_as_wrong():

@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from fergan.checkpoints import save_weights
-from fergan.dcgan import Discriminator, initialize_weights
+from fergan.dcgan import Discriminator, Generator, initialize_weights
 from fergan.label_efficiency import run_label_efficiency
 from fergan.supervised import SupervisedCNN
 
@@ -64,7 +64,7 @@ def test_it_goes_on_from_the_weights_of_a_discriminator(tmp_path):
     images, y = marked_faces(48)
     discriminator = Discriminator(4)
     initialize_weights(discriminator, std=0.1, seed=9)
-    save_weights(tmp_path / "discriminator.safetensors", discriminator)
+    save_weights(tmp_path, Generator(4, 4), discriminator)
     still = SMALL | {"epochs": 1, "min_steps": 1, "learning_rate": 1e-12, "weights": tmp_path / "discriminator.safetensors"}
     network = SupervisedCNN(**still).fit(images, y)
     learnt, start = network.network_.blocks[0][0].weight, discriminator.blocks[0][0].weight
