@@ -156,7 +156,7 @@ def _same_faces(table: pd.DataFrame | None, base: Mapping[str, object]) -> pd.Da
     return pd.DataFrame(dict(base) | dict(predicted=table["predicted"].to_numpy(dtype=str))) if same else None
 
 
-def read_experiment(folder: str | Path, settings: Mapping[str, object]) -> dict[str, pd.DataFrame]:
+def read_experiment(folder: str | Path, settings: Mapping[str, object]) -> tuple[str, dict[str, pd.DataFrame]]:
     """Read the predictions of an emotion experiment on people never seen, if it was run with the given settings.
 
     Parameters
@@ -168,17 +168,19 @@ def read_experiment(folder: str | Path, settings: Mapping[str, object]) -> dict[
 
     Returns
     -------
-    dict of str to DataFrame
+    target : str
+        The set that it classified.
+    tables : dict of str to DataFrame
         Network ("discriminator" under the name of the set that it learnt) or baseline -> predictions; empty where
         settings differ.
     """
     result = ExperimentResult.load(folder)
     found = result.settings | {"n_evaluations": result.settings.get("nested_evaluations")}
     if any(found.get(key) != settings[key] for key in ("n_folds", "inner_folds", "n_evaluations", "seed")):
-        return {}
+        return found["target"], {}
     tables = result.predictions[result.predictions["protocol"] == SUBJECT_INDEPENDENT]
     names = {"discriminator": found["pretrained"]}
-    return {names.get(name, name): table for name, table in tables.groupby("features")}
+    return found["target"], {names.get(name, name): table for name, table in tables.groupby("features")}
 
 
 def transfer_result(

@@ -102,8 +102,8 @@ def test_an_experiment_of_the_same_settings_is_read_and_gives_the_same_cell(tmp_
                                         nested_evaluations=3, **QUICK | {"n_evaluations": 4})
     experiment.settings |= dict(pretrained="b", target="a")
     experiment.save(tmp_path)
-    known = read_experiment(tmp_path, QUICK)
-    assert set(known) == {"b", "hog"}
+    target, known = read_experiment(tmp_path, QUICK)
+    assert target == "a" and set(known) == {"b", "hog"}
 
     def never():
         raise AssertionError("computed though it was there")
@@ -111,8 +111,8 @@ def test_an_experiment_of_the_same_settings_is_read_and_gives_the_same_cell(tmp_
     read = learn_column("a", {"b": never, "hog": never}, emotions, subjects, known=known, **QUICK)
     made = learn_column("a", {"b": X, "hog": X[:, ::-1].copy()}, emotions, subjects, **QUICK)
     assert read.predictions.equals(made.predictions) and read.searches.empty and len(made.searches)
-    assert read_experiment(tmp_path, QUICK | {"n_evaluations": 4}) == {}
-    assert read_experiment(tmp_path, QUICK | {"seed": 1}) == {}
+    assert read_experiment(tmp_path, QUICK | {"n_evaluations": 4}) == ("a", {})
+    assert read_experiment(tmp_path, QUICK | {"seed": 1}) == ("a", {})
     with pytest.raises(AssertionError, match="computed"):  # other people: other folds, so the result does not fit
         learn_column("a", {"b": never}, emotions, subjects[::-1], known=known, **QUICK)
 

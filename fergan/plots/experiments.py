@@ -41,8 +41,8 @@ def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: flo
         _line(ax, x, curve, index, name)
     if chance is not None:
         ax.axhline(chance, color="0.4", linestyle=":", linewidth=1, zorder=0)
-        ax.annotate("commonest emotion", (0.99, chance), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
-                    fontsize="x-small", color="0.4", ha="right", va="bottom")
+        ax.annotate("commonest emotion", (0.99, chance), (0, 2), xycoords=("axes fraction", "data"),
+                    textcoords="offset points", fontsize="x-small", color="0.4", ha="right", va="bottom")
     _doubling_axis(ax, curves, xlabel)
     ax.set(ylabel="accuracy", ylim=(0, None))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize="small")

@@ -121,11 +121,13 @@ def fits_table(result: LabelEfficiencyResult) -> pd.DataFrame:
     counted, fits = counted_in(result), result.searches
     rows = []
     for n, of_size in fits.groupby("n_people"):
-        row = {f"labelled {counted}": n, "faces": round(of_size["n_train_faces"].mean()), "emotions": of_size["n_emotions"].mean()}
+        n_faces = round(of_size["n_train_faces"].mean())
+        row = {f"labelled {counted}": n, "faces": n_faces, "emotions": of_size["n_emotions"].mean()}
         searched = of_size[~of_size["features"].isin(result.settings["networks"])]["searched"].astype(bool)
         row["SVMs searched"] = f"{searched.mean():.0%}"
         for network in result.settings["networks"]:
             of_network = of_size[of_size["features"] == network]
-            row |= {f"{network}: steps": round(of_network["steps"].mean()), f"{network} on its faces": of_network["train_accuracy"].mean()}
+            row[f"{network}: steps"] = round(of_network["steps"].mean())
+            row[f"{network} on its faces"] = of_network["train_accuracy"].mean()
         rows.append(row)
     return pd.DataFrame(rows)
