@@ -45,7 +45,9 @@ def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: flo
                     textcoords="offset points", fontsize="x-small", color="0.4", ha="right", va="bottom")
     _doubling_axis(ax, curves, xlabel)
     ax.set(ylabel="accuracy", ylim=(0, None))
-    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize="small")
+    n_columns = 3 if max(map(len, curves)) < 25 else 2
+    handles = ax.get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=n_columns, frameon=False, fontsize="small")
     return figure
 
 
@@ -69,7 +71,7 @@ def difference_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, first: st
         ax.axhline(0, color="0.3", linewidth=1)
         _line(ax, curve["size"], curve, index + 1, name)
         ax.set_title(f"minus {name}", fontsize="small")
-        _doubling_axis(ax, {name: curve}, "")
+        _doubling_axis(ax, {name: curve}, "", n_ticks=5)
         ax.tick_params(labelbottom=index + n_across >= len(curves))  # also above an empty place
     figure.supxlabel(xlabel, fontsize="small")
     figure.supylabel(f"accuracy of {first} minus that of …", fontsize="small")
@@ -83,12 +85,13 @@ def _line(ax: Axes, x: np.ndarray, curve: pd.DataFrame, index: int, name: str) -
                 linestyle=_STYLES[index % 4], linewidth=2.2 if index == 0 else 1.4, elinewidth=1, capsize=2, label=name)
 
 
-def _doubling_axis(ax: Axes, curves: Mapping[str, pd.DataFrame], xlabel: str) -> None:
+def _doubling_axis(ax: Axes, curves: Mapping[str, pd.DataFrame], xlabel: str, n_ticks: int = 14) -> None:
     """Set an axis on which each doubling takes the same room, with the sizes as ticks where there is room for them."""
     sizes = sorted({round(size) for curve in curves.values() for size in curve["size"]})
-    kept = [size for i, size in enumerate(sizes) if i == len(sizes) - 1 or sizes[-1] / size > 1.3]
-    if len(curves) == 1 and len(kept) > 6:
-        kept = kept[::-2][::-1]
+    room = max(1.3, (sizes[-1] / sizes[0]) ** (1 / n_ticks))
+    kept = sizes[-1:]
+    for size in sizes[-2::-1]:
+        kept += [size] if kept[-1] / size > room else []
     ax.set_xscale("log", base=2)
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set(xlabel=xlabel, xticks=kept, xticklabels=[f"{size:,}" for size in kept])
@@ -103,33 +106,36 @@ def transfer_map(matrix: pd.DataFrame, n_networks: int, marks: Mapping[tuple[str
     matrix : DataFrame
         Networks first, then baselines, which stand apart; NaN where there is nothing.
     n_networks : int
-        How many rows are networks.
+        How many rows are networks. The cell of a network and its own faces says "own".
     marks : mapping
-        (row, column) -> what stands in the corner of that cell; it is framed. A network on its own faces has a dashed frame.
+        (row, column) -> what stands in the corner of that cell, which is framed.
     """
-    figure, ax = plt.subplots(figsize=(WIDTH, 1.5 + 0.5 * len(matrix)))
-    gap = pd.DataFrame(np.nan, index=[""], columns=matrix.columns)
-    shown = pd.concat([matrix.iloc[:n_networks], gap, matrix.iloc[n_networks:]]) if len(matrix) > n_networks else matrix
-    sns.heatmap(shown, annot=True, fmt=".2f", cmap="viridis", vmin=0, vmax=1, ax=ax, annot_kws={"fontsize": "medium"},
-                linewidths=1.5, linecolor="white", cbar_kws={"label": "accuracy, people never seen"})
-    rows, columns = list(shown.index), list(shown.columns)
-    for column in set(columns) & set(rows[:n_networks]):
-        _frame(ax, rows.index(column), columns.index(column), "--")
+    parts = [part for part in (matrix.iloc[:n_networks], matrix.iloc[n_networks:]) if len(part)]
+    figure, axes = plt.subplots(
+        len(parts), 1, figsize=(WIDTH, 1.4 + 0.46 * len(matrix)), sharex=True, squeeze=False,
+        gridspec_kw={"height_ratios": [len(part) for part in parts]},
+    )
+    for ax, part, label in zip(axes.flat, parts, ("network of", "features"), strict=False):
+        sns.heatmap(part, annot=True, fmt=".2f", cmap="viridis", vmin=0, vmax=1, ax=ax, cbar=False, linewidths=1.5,
+                    linecolor="white", annot_kws={"fontsize": "medium"})
+        ax.set(xlabel="", ylabel=label if len(part) > 1 else "")
+        ax.tick_params(labelsize="small", rotation=0, bottom=False, left=False)
+    axes.flat[-1].set_xlabel("faces of")
+    axes.flat[-1].tick_params(axis="x", rotation=20)
+    figure.colorbar(axes.flat[0].collections[0], ax=list(axes.flat), label="accuracy, people never seen", shrink=0.9)
+    rows, columns = list(parts[0].index), list(matrix.columns)
+    for name in [column for column in columns if column in rows]:
+        _corner(axes.flat[0], columns.index(name) + 0.96, rows.index(name) + 0.93, "own", ha="right", va="bottom")
     for (row, column), text in marks.items():
-        if row in rows[:n_networks] and column in columns:
+        if row in rows and column in columns:
             i, j = rows.index(row), columns.index(column)
-            _frame(ax, i, j, "-")
-            ax.text(j + 0.05, i + 0.08, text, fontsize="xx-small", ha="left", va="top", fontweight="bold",
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2})
-    ax.set(xlabel="faces of", ylabel="network of")
-    ax.set_yticks([i + 0.5 for i, row in enumerate(rows) if row], [row for row in rows if row])
-    ax.tick_params(labelsize="small", rotation=0)
-    ax.tick_params(axis="x", rotation=25)
+            for color, width in (("white", 3.6), ("black", 1.8)):  # shows on dark and on light shades
+                look = dict(fill=False, edgecolor=color, linewidth=width)
+                axes.flat[0].add_patch(Rectangle((j + 0.03, i + 0.04), 0.94, 0.92, **look))
+            _corner(axes.flat[0], j + 0.05, i + 0.08, text, ha="left", va="top", fontweight="bold")
     return figure
 
 
-def _frame(ax: Axes, row: int, column: int, style: str) -> None:
-    """Frame a cell in black and white, which shows on dark and on light shades."""
-    for color, width, line in (("white", 3.4, "-"), ("black", 1.6, style)):
-        look = dict(fill=False, edgecolor=color, linewidth=width, linestyle=line)
-        ax.add_patch(Rectangle((column + 0.03, row + 0.03), 0.94, 0.94, **look))
+def _corner(ax: Axes, x: float, y: float, text: str, **style: str) -> None:
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
+    ax.text(x, y, text, fontsize="x-small", bbox=box, **style)

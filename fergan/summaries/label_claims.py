@@ -138,8 +138,10 @@ def generalisation_verdict(matrix: TransferResult | None, units: list[Experiment
     across, _ = _unit_rows(units)
     if not len(row):
         return Verdict("A3", CANNOT_BE_TESTED, because="no set has its own network and one of other faces")
-    parts = [_as_well(row)]
-    because = f"networks of other faces differ from the set's own by {row['value']:+.3f} in accuracy, margin {MARGIN}"
+    parts, baseline = [_as_well(row)], matrix.settings["baselines"][0]
+    beside = row_of(matrix.scores, SUBJECT_INDEPENDENT, OTHERS, f"minus_{baseline}")["value"]
+    because = (f"networks of other faces differ from the set's own by {row['value']:+.3f} in accuracy, margin {MARGIN}, "
+               f"and from {baseline} by {beside:+.3f}")
     if across:
         clear = [cell["low"] > 0.5 for cell in across]
         parts.append(True if all(clear) else False if any(cell["high"] <= 0.5 for cell in across) else None)

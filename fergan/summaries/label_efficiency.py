@@ -108,11 +108,15 @@ def efficiency_summary(results: Mapping[str, LabelEfficiencyResult]) -> pd.DataF
 
 
 def size_tables(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, pd.DataFrame]:
-    """Return the first method's curve of each set over the number of labelled faces: ``size, value, low, high``."""
+    """Return the first method's curve of each set over the number of labelled faces: ``size, value, low, high``.
+
+    Sets are named together with the share of their commonest emotion, which lies under every accuracy.
+    """
     tables = {}
     for target, result in results.items():
         curve = result.curve(result.methods[0])
-        tables[target] = curve.assign(size=curve["n_people"].map(result.train_faces()))[["size", "value", "low", "high"]]
+        words = f"{target} (commonest emotion {_row(result, 'none', 'majority_accuracy')['value']:.2f})"
+        tables[words] = curve.assign(size=curve["n_people"].map(result.train_faces()))[["size", "value", "low", "high"]]
     return tables
 
 
