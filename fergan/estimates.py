@@ -92,7 +92,8 @@ def estimate(profile: Profile, home: Path, n_photographs: Mapping[str, int], n_c
 
     n_cores = n_cores or available_threads()
     pages = {notebook: [page for page in unfinished_pages(profile, home) if page.notebook == notebook]
-             for notebook in ("01_data", "02_dcgan", "03_features", "04_emotions", "05_action_units")}
+             for notebook in ("01_data", "02_dcgan", "03_features", "04_emotions", "04b_label_efficiency", "04c_transfer",
+                              "05_action_units")}
     stages = []
 
     def side_by_side(n_threads: int) -> int:
@@ -131,6 +132,13 @@ def estimate(profile: Profile, home: Path, n_photographs: Mapping[str, int], n_c
         fits, size = _emotion_fits(profile)
         add("emotions", f"{fits * len(classified):,} support vector machines",
             lambda: [fits * _machine_seconds(_N_EMOTIONS, size * n(name)) for name in classified], threads("04_emotions"))
+    if labelled := pages["04b_label_efficiency"]:
+        add("labels", f"{len(labelled)} curves of labelled people",
+            lambda: [_curve_seconds(page, n(page.name)) for page in labelled], threads("04b_label_efficiency"))
+    if matrices := pages["04c_transfer"]:
+        columns = {name: n(name) for name in matrices[0].parameters["targets"].split(",")}
+        add("transfer", f"{_n_kinds(matrices[0]) * len(columns)} cells of a matrix",
+            lambda: [_matrix_seconds(matrices[0], columns)], threads("04c_transfer"))
     if trained := [(page.parameters["train"], _unit_fits(profile, page)) for page in pages["05_action_units"]]:
         add("Action Units", f"{sum(fits for _, fits in trained):,} support vector machines",
             lambda: [fits * _machine_seconds(2, n(name)) for name, fits in trained], threads("05_action_units"))
@@ -199,6 +207,46 @@ def _emotion_fits(profile: Profile) -> tuple[int, float]:
     kinds = 1 + len(search.baselines)
     shares = published * (1 - 1 / search.n_folds) ** 2 + nested * (1 - 2 / blocks) ** 2
     return kinds * (published + nested), float(np.sqrt(shares / (published + nested)))
+
+
+def _curve_seconds(page: Page, n_faces: int) -> float:
+    """Return the time of all methods of a page of label efficiency, as if each face were a person of its own."""
+    p = page.parameters
+    largest = n_faces * (1 - 1 / p["n_splits"])
+    # The largest set once, half of it and half of that in each draw: (labelled faces, how many such sets).
+    sets = [(largest, p["n_splits"])]
+    while sets[-1][0] > 32:
+        sets.append((sets[-1][0] / 2, p["n_splits"] * p["n_draws"]))
+    kinds = len(p["networks"].split(",")) + len(p["baselines"].split(","))
+    searched = p["n_evaluations"] * p["inner_folds"]
+    share = 1 - 1 / p["inner_folds"]
+    seconds = sum(
+        kinds * count * (_machine_seconds(_N_EMOTIONS, size) + searched * _machine_seconds(_N_EMOTIONS, share * size))
+        for size, count in sets
+    )
+    if not p["cnn_width"]:
+        return seconds
+    faces = sum(max(p["cnn_epochs"] * size, 32 * p["cnn_min_steps"]) * count for size, count in sets)
+    # A step backwards costs about as much as two forwards.
+    draws = p["cnn_draws"] / p["n_draws"]
+    return seconds + 3 * draws * faces * _feature_seconds(p["cnn_width"]) * (2 if p["finetune"] else 1)
+
+
+def _n_kinds(page: Page) -> int:
+    return len(page.parameters["networks"].split(",")) + len(page.parameters["baselines"].split(","))
+
+
+def _matrix_seconds(page: Page, columns: Mapping[str, int]) -> float:
+    """Return the time of the cells of a transfer matrix that are not read from experiments."""
+    p = page.parameters
+    blocks = p["inner_folds"] + 1
+    fits = blocks * p["n_evaluations"] * p["inner_folds"]
+    sizes = [min(size, p["max_faces"] or size) for size in columns.values()]
+    cells = _n_kinds(page) - len(list(filter(None, p["read"].split(",")))) / len(columns)
+    return cells * sum(
+        fits * _machine_seconds(_N_EMOTIONS, (1 - 2 / blocks) * size)
+        + p["n_folds"] * _machine_seconds(_N_EMOTIONS, (1 - 1 / p["n_folds"]) * size) for size in sizes
+    )
 
 
 def _unit_fits(profile: Profile, page: Page) -> int:

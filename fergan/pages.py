@@ -8,10 +8,10 @@ each page waits for the stamps of earlier stages and leaves one of its own.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fergan.experiment_pages import experiment_pages
+from fergan.experiment_pages import experiment_pages, listed
 from fergan.network_pages import network_pages, quality_pages
 from fergan.page import Page, faces_stamp
-from fergan.profile_schema import ActionUnitExperiment, EmotionExperiment, Profile
+from fergan.profile_schema import Profile
 
 __all__ = ["pages_of"]
 
@@ -59,11 +59,6 @@ def _notes(profile: Profile, page: Page, by_stamp: dict[str, Page]) -> Iterator[
         yield "Left out: no data", f"The photographs of these sets were not there, and what needs them is left out: {sets}."
 
 
-def _listed(experiments: list[EmotionExperiment] | list[ActionUnitExperiment]) -> str:
-    """Write experiments as one flat parameter: number and face sets, separated by blanks; experiments by semicolons."""
-    return ";".join(" ".join((str(e.experiment), *e.sets)) for e in experiments)
-
-
 def _results_page(profile: Profile, pages: list[Page]) -> Page:
     """Return the page across all chapters; it waits for the faces and for every result."""
     before = [page.stamp for page in pages if page.stamp.startswith(("faces/", "results/"))]
@@ -72,7 +67,7 @@ def _results_page(profile: Profile, pages: list[Page]) -> Page:
         datasets=",".join(profile.datasets),
         emotion_experiments=",".join(str(e.experiment) for e in profile.emotion_experiments),
         au_experiments=",".join(str(e.experiment) for e in profile.au_experiments),
-        emotions_left_out=_listed(profile.absences.emotion_experiments),
-        aus_left_out=_listed(profile.absences.au_experiments),
+        emotions_left_out=listed(profile.absences.emotion_experiments),
+        aus_left_out=listed(profile.absences.au_experiments),
     )
     return Page("07_results", "results", "What the paper says, what came out", parameters, tuple(before))

@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
-    "Absences", "ActionUnitExperiment", "DatasetProfile", "EmotionExperiment", "ModelProfile", "Profile",
-    "Substitute",
+    "Absences", "ActionUnitExperiment", "DatasetProfile", "EmotionExperiment", "LabelEfficiencyProfile", "ModelProfile",
+    "Profile", "Substitute", "TransferProfile",
 ]
 
 #: Keys of `fergan.datasets.SOURCES`.
@@ -119,6 +119,36 @@ class SearchProfile(_Section):
     )
 
 
+class LabelEfficiencyProfile(_Section):
+    """Accuracy against the number of labelled people."""
+
+    targets: list[str] = Field([], description="sets on which every method is compared, a network trained with labels too")
+    size_targets: list[str] = Field([], description="sets with features only: accuracy against the size of the set")
+    baselines: list[Literal["untrained", "hog", "pixels"]] = Field(["untrained", "hog", "pixels"], min_length=1)
+    size_baselines: list[Literal["untrained", "hog", "pixels"]] = Field(["hog"], min_length=1)
+    max_networks: int = Field(3, ge=1, description="networks of a target: those of its first experiments")
+    n_splits: int = Field(5, ge=2, description="divisions into training and test people")
+    n_draws: int = Field(3, ge=1, description="orders in which training people are labelled")
+    n_evaluations: int = Field(10, ge=3, description="candidates of each search among the labelled people")
+    inner_folds: int = Field(3, ge=2, description="folds of each search")
+    cnn_width: int = Field(16, ge=1, description="channels of the first layer of the network trained with labels")
+    cnn_epochs: int = Field(30, ge=1, description="its passes over the labelled faces")
+    cnn_min_steps: int = Field(100, ge=1, description="its steps where that many passes have fewer")
+    cnn_draws: int = Field(1, ge=1, description="in how many of the draws it is trained")
+    finetune: bool = Field(False, description="train the discriminator itself further with labels, too")
+
+
+class TransferProfile(_Section):
+    """Every network on every set of faces."""
+
+    targets: list[str] = Field([], description="sets that are classified; those without two emotions are left out")
+    baselines: list[Literal["untrained", "hog", "pixels"]] = Field(["hog"], min_length=1)
+    n_folds: int = Field(10, ge=3)
+    inner_folds: int = Field(3, ge=2, description="folds of the nested search")
+    n_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
+    max_faces: int | None = Field(None, ge=16, description="classify only so many people of each set; null takes all")
+
+
 class QualityProfile(_Section):
     """How generated faces are judged."""
 
@@ -211,6 +241,8 @@ class Profile(_Section):
     further_models: dict[str, ModelProfile] = {}
     features: FeaturesProfile = FeaturesProfile()
     search: SearchProfile = SearchProfile()
+    label_efficiency: LabelEfficiencyProfile = LabelEfficiencyProfile()
+    transfer: TransferProfile = TransferProfile()
     quality: QualityProfile = QualityProfile()
     emotion_experiments: list[EmotionExperiment] = []
     au_experiments: list[ActionUnitExperiment] = []

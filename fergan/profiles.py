@@ -23,11 +23,13 @@ from fergan.profile_schema import (
     DatasetProfile,
     EmotionExperiment,
     FeaturesProfile,
+    LabelEfficiencyProfile,
     Profile,
     QualityProfile,
     SearchProfile,
     Substitute,
     TrainingProfile,
+    TransferProfile,
 )
 from fergan.runs import make_config
 
@@ -99,8 +101,8 @@ def _explain(path: Path, item: Any) -> str:
 
 
 def _all_keys() -> list[str]:
-    sections = (Profile, DatasetProfile, Substitute, TrainingProfile, FeaturesProfile, SearchProfile, QualityProfile,
-                EmotionExperiment, ActionUnitExperiment)
+    sections = (Profile, DatasetProfile, Substitute, TrainingProfile, FeaturesProfile, SearchProfile, LabelEfficiencyProfile,
+                TransferProfile, QualityProfile, EmotionExperiment, ActionUnitExperiment)
     return sorted({key for section in sections for key in section.model_fields})
 
 
@@ -114,6 +116,7 @@ def _faults(profile: Profile) -> list[str]:
     layers = profile.features.layers
     if not set(layers) <= {1, 2, 3, 4} or len(set(layers)) < len(layers):
         faults.append(f"features.layers is {layers}; expected some of 1 (nearest to the image) to 4, each once")
+    faults += _target_faults(profile)
     if not profile.emotion_experiments and not profile.au_experiments:
         faults.append("emotion_experiments and au_experiments are both empty; a book needs at least one experiment")
     for kind in ("emotion_experiments", "au_experiments"):
@@ -141,6 +144,22 @@ def _faults(profile: Profile) -> list[str]:
             faults.append(f"datasets.{name}.relabel is {dataset.relabel!r}; expected one of {known}")
         if dataset.substitute and dataset.substitute.source == "rendered" and name not in _stand_ins():
             faults.append(f"datasets.{name}.substitute: no rendered stand-in has this name")
+    return faults
+
+
+def _target_faults(profile: Profile) -> list[str]:
+    """Return what is wrong with the sets that label efficiency and transfer name; one that is left out is no fault."""
+    faults = []
+    labels = profile.label_efficiency
+    of_emotions = {"label_efficiency.targets": labels.targets, "label_efficiency.size_targets": labels.size_targets}
+    for key, names in (of_emotions | {"transfer.targets": profile.transfer.targets}).items():
+        for name in names:
+            if name not in profile.datasets:
+                faults.append(f"{key} has {name!r}, which is not among the datasets ({', '.join(profile.datasets)})")
+            elif key in of_emotions and all(e.target != name for e in profile.emotion_experiments):
+                faults.append(f"{key} has {name!r}; expected the target of an emotion experiment, whose features it takes")
+    for name in sorted(set(labels.targets) & set(labels.size_targets)):
+        faults.append(f"label_efficiency.size_targets has {name!r}, which is among the targets already")
     return faults
 
 

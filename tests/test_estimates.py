@@ -40,7 +40,7 @@ def finish(profile, home, *notebooks):
 
 def test_stages_are_counted_from_the_profile(quick, tmp_path, one_second):
     stages = {stage.stage: stage for stage in estimate(quick, tmp_path, {}, n_cores=1)}
-    assert list(stages) == ["faces", "generators", "features", "emotions", "Action Units"]
+    assert list(stages) == ["faces", "generators", "features", "emotions", "labels", "transfer", "Action Units"]
     assert stages["faces"].seconds == sum(dataset.n_faces for dataset in quick.datasets.values()) == 892
     trained = [*quick.datasets, *(model.dataset for model in quick.further_models.values() if not model.only)]
     steps = [quick.datasets[name].n_faces // 32 * 3 for name in trained]  # whole batches, three epochs
@@ -51,6 +51,8 @@ def test_stages_are_counted_from_the_profile(quick, tmp_path, one_second):
     assert stages["features"].seconds == sum(quick.datasets[target].n_faces for _, target in quick.pairs)
     # Two kinds of features; 3 x 3 fits as published, 3 blocks x 3 points x 2 fits and 3 final ones nested; 8 experiments.
     assert stages["emotions"].amount == f"{2 * (9 + 18 + 3) * 8} support vector machines"
+    assert stages["labels"].amount == "3 curves of labelled people"
+    assert stages["transfer"].amount == f"{8 * 6} cells of a matrix"  # seven networks and one baseline on six sets
     # Within one set 3 + 3 + 3 models, from one to another 2 x (3 + 1), 14 units each; two more mappings or labels where the
     # labels that are learnt are derived (2, 5, 6, 8), one more where those that are tested are (4, 7); intensities where they
     # are not (1, 3, 4, 7), honest folds alone, twice the time.

@@ -80,6 +80,8 @@ def test_the_book_has_its_pages_and_every_stage_left_its_results(checkout):
     assert len(list(home.glob("models/*/*/finished.json"))) == 7 + len(profile.further_models)
     assert len(list(home.glob("features/*/X.npy"))) == 10
     assert len(list(home.glob("results/emotions/*/scores.json"))) == 8
+    assert len(list(home.glob("results/label_efficiency/*/scores.json"))) == 3
+    assert len(list(home.glob("results/transfer/*/scores.json"))) == 1
     assert len(list(home.glob("results/action_units/*/scores.json"))) == 8
     assert len(list(home.glob("results/single_unit/*/scores.json"))) == len(list(home.glob("results/saliency/*/scores.json"))) == 1
     assert not list(home.rglob("*.pkl"))
@@ -102,15 +104,16 @@ def test_a_value_of_one_set_runs_only_what_depends_on_it(checkout):
     with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("n_faces: 140", "n_faces: 154")):
         assert would_run(checkout) == {
             "data kdef", "dcgan kdef", "features kdef-on-kdef", "emotions experiment-7", "quality kdef", "summary 01_data",
-            "summary 02_dcgan", "summary 03_features", "summary 04_emotions", "summary 06_quality", "results results",
+            "summary 02_dcgan", "summary 03_features", "summary 04_emotions", "summary 06_quality", "results results", "transfer matrix",
             "rendered rendered",  # whose table has the size of each set
         }
 
 
 def test_a_value_of_the_search_trains_nothing(checkout):
-    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  n_evaluations: 3", "  n_evaluations: 4")):
+    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  n_evaluations: 3", "  n_evaluations: 4", 1)):
         jobs = would_run(checkout)
-        assert jobs == {f"emotions experiment-{n}" for n in range(1, 9)} | {"summary 04_emotions", "results results"}
+        assert jobs == {f"emotions experiment-{n}" for n in range(1, 9)} | {
+            "summary 04_emotions", "transfer matrix", "results results"}  # the matrix reads cells from the experiments
 
 
 def test_a_module_runs_only_the_stages_that_import_it(checkout):

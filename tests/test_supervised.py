@@ -1,0 +1,125 @@
+"""The supervised network: it learns what is there, never sees what it predicts, and repeats itself."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from fergan.checkpoints import save_weights
+from fergan.dcgan import Discriminator, Generator, initialize_weights
+from fergan.label_efficiency import run_label_efficiency
+from fergan.supervised import SupervisedCNN
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SMALL = dict(width=4, epochs=20, min_steps=30, batch_size=16)
+
+
+def marked_faces(n=96, seed=0):
+    """Noise with a bright patch whose place is the class."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 120, (n, 64, 64, 3), dtype=np.uint8)
+    y = np.arange(n) % 3
+    for image, place in zip(images, y, strict=True):
+        image[20:40, 4 + 20 * place : 20 + 20 * place] += 100
+    return images, y
+
+
+def test_it_learns_a_planted_pattern_and_generalises():
+    images, y = marked_faces()
+    network = SupervisedCNN(**SMALL).fit(images, y)
+    new, true = marked_faces(seed=1)
+    assert np.mean(network.predict(new) == true) > 0.9
+    assert network.train_accuracy_ > 0.9 and network.n_steps_ == 20 * 96 // 16
+
+
+def test_permuted_labels_leave_it_at_chance():
+    images, y = marked_faces()
+    network = SupervisedCNN(**SMALL).fit(images, np.random.default_rng(0).permutation(y))
+    new, true = marked_faces(seed=1)
+    assert abs(np.mean(network.predict(new) == true) - 1 / 3) < 0.25
+
+
+def test_the_same_seed_gives_the_same_network_and_another_does_not():
+    images, y = marked_faces(48)
+    values = [SupervisedCNN(**SMALL, seed=seed).fit(images, y).decision_function(images) for seed in (3, 3, 4)]
+    assert np.array_equal(values[0], values[1]) and not np.array_equal(values[0], values[2])
+
+
+def test_predictions_do_not_depend_on_the_company():
+    images, y = marked_faces(48)
+    network = SupervisedCNN(**SMALL).fit(images, y)
+    values = network.decision_function(images)
+    assert np.array_equal(network.predict(images[:5]), values[:5].argmax(1))
+    assert np.allclose(network.decision_function(images[7:8]), values[7:8], atol=0.05)  # bfloat16 where there is
+
+
+def test_short_training_still_has_the_statistics_of_its_faces():
+    images, y = marked_faces(48)
+    network = SupervisedCNN(**SMALL | {"epochs": 1, "min_steps": 1}).fit(images, y)
+    assert network.n_steps_ == 3
+    layer = network.network_.blocks[1][1]
+    assert layer.num_batches_tracked == 1, "one batch of all faces, not the last few steps"
+
+
+def test_it_goes_on_from_the_weights_of_a_discriminator(tmp_path):
+    images, y = marked_faces(48)
+    discriminator = Discriminator(4)
+    initialize_weights(discriminator, std=0.1, seed=9)
+    save_weights(tmp_path, Generator(4, 4), discriminator)
+    still = SMALL | {"epochs": 1, "min_steps": 1, "learning_rate": 1e-12, "weights": tmp_path / "discriminator.safetensors"}
+    network = SupervisedCNN(**still).fit(images, y)
+    learnt, start = network.network_.blocks[0][0].weight, discriminator.blocks[0][0].weight
+    assert np.allclose(learnt.detach(), start.detach(), atol=1e-6)
+    fresh = SupervisedCNN(**still | {"weights": None}).fit(images, y).network_.blocks[0][0].weight
+    assert not np.allclose(fresh.detach(), start.detach(), atol=1e-3)
+    moved = SupervisedCNN(**still | {"learning_rate": 1e-2, "min_steps": 20}).fit(images, y).network_.blocks[0][0].weight
+    assert not np.allclose(moved.detach(), start.detach(), atol=1e-3), "its layers learn too"
+    with pytest.raises(ValueError, match=r"discriminator.safetensors cannot be used"):
+        SupervisedCNN(**still | {"width": 8}).fit(images, y)
+
+
+def test_one_class_is_named_without_training():
+    images, _ = marked_faces(6)
+    network = SupervisedCNN(**SMALL).fit(images, np.array(["sad"] * 6))
+    assert network.predict(images).tolist() == ["sad"] * 6 and network.n_steps_ == 0
+    assert network.decision_function(images).shape == (6, 1)
+
+
+def test_a_single_labelled_face_per_class_suffices():
+    images, y = marked_faces(6)
+    assert SupervisedCNN(**SMALL).fit(images[:3], y[:3]).train_accuracy_ == 1
+
+
+def test_it_is_one_method_of_label_efficiency():
+    images, y = marked_faces(54)
+    subjects = np.array([f"p{i // 6}" for i in range(54)])
+    words = np.array(["angry", "happy", "sad"])[y]
+    pixels = images.reshape(54, -1)[:, ::97].astype(np.float32)
+    result = run_label_efficiency(
+        {"pixels": pixels}, words, subjects, images=images, networks={"CNN": SupervisedCNN(**SMALL)}, n_splits=3, n_draws=2,
+        network_draws=1, n_evaluations=3, inner_folds=2, n_resamples=100,
+    )
+    fits = result.searches.query("features == 'CNN'")
+    assert result.methods == ["pixels", "CNN"] and result.sizes == [1, 2, 4, 6]
+    assert (fits["draw"] == 0).all() and len(fits) == 3 * 4 and (fits["steps"] >= 30).all()
+    assert result.curve("CNN")["value"].iloc[-1] > 0.8
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (dict(epochs=0), "epochs is 0; expected more than 0"),
+    (dict(learning_rate=-1.0), "learning_rate is -1.0; expected more than 0"),
+    (dict(precision="half"), "precision is 'half'; expected 'auto' or 'float32'"),
+    (dict(learning_rate=1e30), "the loss is .* at step"),
+])
+def test_faulty_parameters_are_named(change, words):
+    images, y = marked_faces(12)
+    with pytest.raises((ValueError, FloatingPointError), match=words):
+        SupervisedCNN(**SMALL | change).fit(images, y)
+
+
+def test_faulty_faces_are_named():
+    images, y = marked_faces(12)
+    with pytest.raises(ValueError, match="expected uint8"):
+        SupervisedCNN(**SMALL).fit(images / 255, y)
+    with pytest.raises(ValueError, match="12 images but classes of shape"):
+        SupervisedCNN(**SMALL).fit(images, y[:-1])
+    assert clone(SupervisedCNN(seed=5)).seed == 5
