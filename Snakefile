@@ -54,8 +54,13 @@ def page_words(notebook):
 
 
 def photographs(notebook):
-    """What a page of faces must also watch; for the others a constant."""
-    return lambda wildcards: PHOTOGRAPHS.get(wildcards.page, "rendered") if notebook == "01_data" else ""
+    """What a page of faces, or of raters' answers, must also watch; for the others a constant."""
+    def state(wildcards):
+        if notebook == "06c_human_study":
+            files = sorted(Path(HOME, "results", "human_study", wildcards.page, "answers").glob("*"))
+            return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+        return PHOTOGRAPHS.get(wildcards.page, "rendered") if notebook == "01_data" else ""
+    return state
 
 
 # Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.

@@ -1,6 +1,7 @@
 """The pages about faces and networks: the sets, the generators, their features, and how good the samples are."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,12 @@ __all__ = ["cropping_threads", "further_models", "longest_training", "network_pa
 #: So many photographs are cropped on several threads; fewer take minutes on one.
 LARGE_SET = 1000
 
+#: The set whose samples the paper scores and shows to raters.
+PAPERS_SET = "rafd-frontal"
+
+#: The environment variable of `fergan.quality.inception`, which is slow to import: another value judges anew.
+INCEPTION = "FERGAN_INCEPTION"
+
 
 def network_pages(profile: Profile) -> list[Page]:
     """Return the pages of the face sets, the generators and the features."""
@@ -22,7 +29,7 @@ def network_pages(profile: Profile) -> list[Page]:
 
 def quality_pages(profile: Profile) -> list[Page]:
     """Return the pages that judge what the generators draw."""
-    return [*_samples_pages(profile), _collapse_page(profile)]
+    return [*_samples_pages(profile), _collapse_page(profile), _study_page(profile)]
 
 
 def _rendered_pages(profile: Profile) -> list[Page]:
@@ -154,10 +161,27 @@ def _samples_pages(profile: Profile) -> list[Page]:
     pages = [
         Page(
             "06_quality", name, f"Samples of {name}",
-            dict(model=name, dataset=dataset, n_samples=profile.quality.n_samples),
-            inputs=(model_stamp(name), faces_stamp(dataset)),
+            dict(model=name, dataset=dataset, judge=_judge(profile, dataset), inception=os.environ.get(INCEPTION, ""),
+                 n_samples=profile.quality.n_samples),
+            inputs=tuple(dict.fromkeys((model_stamp(name), faces_stamp(dataset), model_stamp(_judge(profile, dataset))))),
         )
         for name, dataset in models.items()
     ]
-    names = ",".join(page.name for page in pages)
-    return [summary_page("06_quality", "How good are the samples?", pages, model="", models=names), *pages]
+    papers = PAPERS_SET if PAPERS_SET in models else ""
+    parameters = dict(model="", models=",".join(page.name for page in pages), paper_model=papers)
+    return [summary_page("06_quality", "How good are the samples?", pages, **parameters), *pages]
+
+
+def _judge(profile: Profile, dataset: str) -> str:
+    """Return the generator whose discriminator judges samples of a set: another set's, where there is one."""
+    return next((name for name in pretrained_sets(profile) if name != dataset), dataset)
+
+
+def _study_page(profile: Profile) -> Page:
+    """Return the page of the human study: of the paper's set, or of the first one."""
+    sets = pretrained_sets(profile)
+    name = PAPERS_SET if PAPERS_SET in sets else sets[0]
+    study = profile.quality
+    parameters = dict(model=name, dataset=name, n_trials=study.n_trials, n_catch=study.n_catch, exposure=study.exposure)
+    inputs = (model_stamp(name), faces_stamp(name))
+    return Page("06c_human_study", name, "Can people tell them apart?", parameters, inputs)

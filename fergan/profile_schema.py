@@ -153,6 +153,9 @@ class QualityProfile(_Section):
     """How generated faces are judged."""
 
     n_samples: int = Field(1000, ge=200)
+    n_trials: int = Field(100, ge=2, multiple_of=2, description="of one rater of the human study; an even number")
+    n_catch: int = Field(10, ge=0, description="easy ones besides, which catch inattention")
+    exposure: int = Field(1000, ge=1, description="milliseconds for which a rater sees faces")
 
 
 class EmotionExperiment(_Section):

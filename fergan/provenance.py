@@ -15,7 +15,7 @@ __all__ = ["Stopwatch", "provenance_record", "read_stamp", "write_stamp"]
 #: The packages whose version can change a number.
 _PACKAGES = (
     "torch", "torchvision", "numpy", "scipy", "pillow", "scikit-learn", "scikit-image", "opencv-python-headless",
-    "facenet-pytorch", "optuna",
+    "facenet-pytorch", "optuna", "torchmetrics", "torch-fidelity",
 )
 
 

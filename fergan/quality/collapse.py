@@ -4,13 +4,15 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
 
 from fergan.faces import FaceSet
 from fergan.features.hog import HOGFeatures
 from fergan.quality.forgotten import class_shares, people_found
-from fergan.quality.modes import judge_variety, thumbnails, variety, variety_floor
+from fergan.quality.modes import covered, judge_variety, thumbnails, variety, variety_floor
 
-__all__ = ["judge_generator"]
+__all__ = ["coverage_by", "judge_generator"]
 
 #: People of whom a set has fewer faces each, on average, are hardly people that a generator could forget.
 _FACES_PER_PERSON = 2
@@ -33,16 +35,48 @@ def judge_generator(generated: np.ndarray, faces: FaceSet, *, n_folds: int = 5, 
     -------
     dict
         ``verdict, reason, found, floor`` (see `fergan.quality.modes`), ``classes`` and ``people`` (see
-        `fergan.quality.forgotten`), each None where the set's labels do not allow it.
+        `fergan.quality.forgotten`), ``coverage_by_emotion`` and ``coverage_by_person`` (see `coverage_by`), each None where
+        the set's labels do not allow it.
     """
     n = min(len(generated), len(faces) // 2)
-    real = np.array(faces.images[np.sort(np.random.default_rng(seed).permutation(len(faces))[:n])])
+    order = np.random.default_rng(seed).permutation(len(faces))
+    rows, others = np.sort(order[:n]), np.sort(order[n : 2 * n])
+    real = np.array(faces.images[rows])
+    hit = [covered(images, real) for images in (generated[:n], np.array(faces.images[others]))]
     found, floor = asdict(variety(generated[:n], real)), asdict(variety_floor(faces.images, n, seed))
     verdict = judge_variety(found, floor)
     return {
         "verdict": verdict.word, "reason": verdict.reason, "found": found, "floor": floor,
         "classes": _classes(generated, faces, n_folds, seed), "people": _people(generated, faces, seed),
+        "coverage_by_emotion": coverage_by(faces.labels["emotion"].iloc[rows].to_numpy(), *hit),
+        "coverage_by_person": coverage_by(faces.labels["subject"].iloc[rows].to_numpy(), *hit),
     }
+
+
+def coverage_by(labels: np.ndarray, by_samples: np.ndarray, by_real: np.ndarray) -> list[dict[str, Any]] | None:
+    """Return the coverage of the real faces of each label, by samples and by as many other real faces (the floor).
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_real,)
+        Missing where a face has none.
+    by_samples, by_real : ndarray of bool, shape (n_real,)
+        See `fergan.quality.modes.covered`.
+
+    Returns
+    -------
+    list of dict, or None
+        ``label, coverage, low, high, floor, n`` with the Wilson interval; None where no face has a label.
+    """
+    table = pd.DataFrame({"label": labels, "samples": by_samples, "real": by_real}).dropna()
+    if table.empty:
+        return None
+    rows = []
+    for label, part in table.groupby("label", sort=True):
+        interval = binomtest(int(part["samples"].sum()), len(part)).proportion_ci(method="wilson")
+        rows.append({"label": str(label), "coverage": float(part["samples"].mean()), "low": interval.low,
+                     "high": interval.high, "floor": float(part["real"].mean()), "n": len(part)})
+    return rows
 
 
 def _classes(generated: np.ndarray, faces: FaceSet, n_folds: int, seed: int) -> dict[str, Any] | None:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from fergan.quality.checks import check_images
+
 __all__ = ["mean_pairwise_distance", "mean_pairwise_interval", "nearest_real"]
 
 
@@ -22,7 +24,7 @@ def mean_pairwise_distance(images: np.ndarray) -> float:
 def _pairwise_distances(images: np.ndarray) -> np.ndarray:
     if len(images) < 2:
         raise ValueError(f"{len(images)} image has no pairs; expected at least 2 images")
-    x = _flat_pixels(images)
+    x = _flat_pixels(check_images("images", images))
     squares = (x * x).sum(1)
     return np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * x @ x.T, 0))
 
@@ -53,7 +55,7 @@ def nearest_real(generated: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, n
     distances : ndarray of float, shape (n_generated,)
         Euclidean distance of the pixels in 0..1.
     """
-    x, y = _flat_pixels(generated), _flat_pixels(real)
+    x, y = _flat_pixels(check_images("generated", generated)), _flat_pixels(check_images("real", real))
     squared = (x * x).sum(1)[:, None] + (y * y).sum(1)[None] - 2 * x @ y.T
     rows = squared.argmin(1)
     return rows, np.sqrt(np.maximum(squared[np.arange(len(x)), rows], 0))

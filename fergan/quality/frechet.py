@@ -1,20 +1,13 @@
-"""The Frechet distance between two sets of feature vectors."""
+"""The Frechet distance between two sets of feature vectors, and what it would be with endless samples."""
+
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, stats
 
-__all__ = ["frechet_distance"]
+from fergan.quality.checks import check_pair
 
-
-def _check_features(name: str, features: np.ndarray, minimum: int = 2) -> np.ndarray:
-    features = np.asarray(features, np.float64)
-    if features.ndim != 2:
-        raise ValueError(f"{name} has shape {features.shape}; expected (n_samples, n_features)")
-    if len(features) < minimum:
-        raise ValueError(f"{name} has {len(features)} rows; expected at least {minimum}")
-    if not np.isfinite(features).all():
-        raise ValueError(f"{name} holds values that are not finite")
-    return features
+__all__ = ["Extrapolation", "extrapolate_frechet", "frechet_distance", "rank_note"]
 
 
 def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
@@ -38,9 +31,7 @@ def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
     ----------
     Heusel et al. (2017), equation 6.
     """
-    generated, real = _check_features("generated", generated), _check_features("real", real)
-    if generated.shape[1] != real.shape[1]:
-        raise ValueError(f"generated has {generated.shape[1]} features and real {real.shape[1]}; expected the same")
+    generated, real = check_pair(generated, real)
     difference = generated.mean(0) - real.mean(0)
     a = (generated - generated.mean(0)) / np.sqrt(len(generated) - 1)
     b = (real - real.mean(0)) / np.sqrt(len(real) - 1)
@@ -49,3 +40,79 @@ def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
     overlap = linalg.svdvals(a @ b.T).sum()
     distance = difference @ difference + (a * a).sum() + (b * b).sum() - 2 * overlap
     return float(max(distance, 0.0))  # rounding can leave -1e-12 for equal sets
+
+
+def rank_note(n_samples: int, n_features: int) -> str:
+    """Return a sentence where so few samples cannot have a covariance of full rank; empty where they can."""
+    if n_samples > n_features:
+        return ""
+    return f"{n_samples:,} samples of {n_features:,} features: covariances of rank {n_samples - 1:,} at most"
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """Frechet distances of smaller sets, and the line through them.
+
+    Attributes
+    ----------
+    n : ndarray of int, shape (n_sizes,)
+        Samples on either side.
+    distance : ndarray of shape (n_sizes,)
+        Mean over draws of so many.
+    infinite, low, high : float
+        Where the line in 1 / n reaches n = infinity, with the fit's 95 % interval. It can lie below 0.
+    slope : float
+        Of the line.
+    """
+
+    n: np.ndarray
+    distance: np.ndarray
+    infinite: float
+    low: float
+    high: float
+    slope: float
+
+
+def extrapolate_frechet(
+    generated: np.ndarray, real: np.ndarray, n_sizes: int = 6, n_draws: int = 2, smallest: float = 0.4, seed: int = 0
+) -> Extrapolation:
+    """Extrapolate the Frechet distance to endless samples.
+
+    The distance's bias falls as ``1 / n``, so a line through distances at several n, over ``1 / n``, meets the axis at the
+    distance without it. Both sides are cut to the same n here, since both are samples.
+
+    Parameters
+    ----------
+    generated, real : ndarray of shape (n_samples, n_features)
+    n_sizes : int
+        Sizes, evenly spaced in ``1 / n`` up to the smaller side's.
+    n_draws : int
+        Draws of each size but the largest, which leaves no choice where both sides are equal.
+    smallest : float
+        Smallest size as a share of the largest.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    Extrapolation
+
+    References
+    ----------
+    Chong and Forsyth (2020), equation 5. The interval is the line's, which knows nothing of curvature: where there are
+    fewer samples than features the bias is not yet a line in ``1 / n``, and the real faces' own extrapolation,
+    which should be 0, says how far one can trust it.
+    """
+    generated, real = check_pair(generated, real, minimum=20)
+    largest = min(len(generated), len(real))
+    sizes = np.unique((1 / np.linspace(1 / largest, 1 / (smallest * largest), n_sizes)).round().astype(int))
+    rng = np.random.default_rng(seed)
+    distances = []
+    for n in sizes:
+        draws = [[side[rng.permutation(len(side))[:n]] for side in (generated, real)] for _ in range(n_draws)]
+        draws = draws[:1] if n == len(generated) == len(real) else draws
+        distances.append(np.mean([frechet_distance(*draw) for draw in draws]))
+    line = stats.linregress(1 / sizes, distances)
+    half = stats.t.ppf(0.975, len(sizes) - 2) * line.intercept_stderr
+    ends = (float(line.intercept - half), float(line.intercept + half))
+    return Extrapolation(sizes, np.array(distances), float(line.intercept), *ends, float(line.slope))

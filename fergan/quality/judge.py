@@ -1,68 +1,213 @@
-"""The scores of one generator: how recognisable, how varied, how near to its training faces its samples are."""
+"""The scores of one generator: how recognisable, how near to real faces, how varied and how new its samples are."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
 
 from fergan.detection import face_rate
-from fergan.features.hog import HOGFeatures
+from fergan.quality.backbones import Backbone, Features, Missing, compact, kept_features
+from fergan.quality.distances import LARGEST_SUBSET, inception_score, kernel_distance
 from fergan.quality.diversity import mean_pairwise_distance, mean_pairwise_interval, nearest_real
-from fergan.quality.frechet import frechet_distance
-from fergan.quality.similarity import structural_similarity
+from fergan.quality.frechet import Extrapolation, extrapolate_frechet, frechet_distance, rank_note
+from fergan.quality.modes import thumbnails
+from fergan.quality.neighbours import memorised_below, nearest_distances, neighbourhoods
+from fergan.quality.records import N_GROUPS, Score, jackknife, share_score
+from fergan.quality.similarity import multiscale_similarity, random_pairs, structural_similarity
 
-__all__ = ["judge_samples"]
+__all__ = ["FACE_PROBABILITY", "Judgement", "judge_features", "judge_samples"]
 
 FACE_PROBABILITY = 0.9  # how sure MTCNN must be that a sample shows a face
 
+_LEFT_OUT = "a tenth left out at a time"
+_N_SPLITS = 10  # of the inception score, as in the work that defines it
 
-def judge_samples(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_faces: int = 200) -> dict[str, dict[str, Any]]:
-    """Judge the samples of one generator: recognisable, varied, alike, new.
+
+@dataclass
+class Judgement:
+    """What was found out about a generator's samples.
+
+    Attributes
+    ----------
+    scores : list of Score
+    curves : dict
+        Backbone -> {``"samples"`` or ``"real faces"``: Frechet distances against the number of faces}.
+    distributions : dict
+        What was measured -> {``"samples"`` or ``"real faces"``: one number for each}.
+    memorised_below : float
+        Distance of thumbnails below which a sample counts as memorised.
+    missing : list of Missing
+        Backbones that could not be had.
+    """
+
+    scores: list[Score] = field(default_factory=list)
+    curves: dict[str, dict[str, Extrapolation]] = field(default_factory=dict)
+    distributions: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    memorised_below: float = float("nan")
+    missing: list[Missing] = field(default_factory=list)
+
+
+def judge_samples(
+    generated: np.ndarray, real: np.ndarray, networks: Sequence[Backbone | Missing], *, seed: int = 0, n_faces: int = 200,
+    keep: Path | str | None = None,
+) -> Judgement:
+    """Judge the samples of one generator, each score beside its floor: real faces against other real faces.
+
+    The real faces are divided into halves at random. Samples are compared with one half, and so is the other half, with
+    the same number on all sides, since nearly every score depends on it.
 
     Parameters
     ----------
     generated, real : ndarray of shape (n, 64, 64, 3), dtype uint8
+    networks : sequence of Backbone or Missing
+        Each sees every picture once.
     seed : int
-        Of resamples and of the halves of the real faces.
+        Of halves, draws and resamples.
     n_faces : int
-        How many samples the face detector looks at.
+        How many samples the face detector and the similarities look at.
+    keep : path, optional
+        Folder beside the face set where features of real faces are kept.
 
     Returns
     -------
-    dict
-        Score -> ``value, low, high`` (95 % interval, NaN where none is computed), ``n_generated, n_real, note``.
+    Judgement
     """
     if len(generated) < n_faces:
         raise ValueError(f"generated has {len(generated)} images; expected at least {n_faces}")
     order = np.random.default_rng(seed).permutation(len(real))
-    halves = order[: len(real) // 2], order[len(real) // 2 :]
-    n = min(len(generated), len(halves[0]))  # equal numbers on both sides of both distances: their bias depends on n
-    hog_generated, *hog_halves = (HOGFeatures().transform(x) for x in (generated[:n], *(real[h[:n]] for h in halves)))
-    some_real = real[order[: len(generated)]]
-    rows, nearest = nearest_real(generated[:n_faces], real)
+    n = min(len(generated), len(real) // 2)
+    halves = [np.array(real[np.sort(rows)]) for rows in (order[:n], order[n : 2 * n])]
+    found = Judgement()
+    _judge_pixels(found, generated, real, halves, n_faces, seed)
+    for network in networks:
+        if isinstance(network, Missing):
+            found.missing.append(network)
+            found.scores += [Score(name, np.nan, backbone=network.name, seed=seed, note=network.reason)
+                             for name in ("inception_score", "frechet")]
+            continue
+        sides = [network.extract(generated[:n]), *(kept_features(network, half, keep) for half in halves)]
+        scores, curves = judge_features(*sides, seed=seed)
+        facts = dict(backbone=network.name, weights=network.weights, resize=network.resize)
+        notes = ["; ".join(filter(None, (score.note, network.note))) for score in scores]
+        found.scores += [replace(score, **facts, note=note) for score, note in zip(scores, notes, strict=True)]
+        found.curves[network.name] = curves
+    return found
 
-    def record(value: float, low: float = np.nan, high: float = np.nan, note: str = "", **sizes: int) -> dict[str, Any]:
-        return dict(value=value, low=low, high=high, note=note, **{"n_generated": 0, "n_real": 0, **sizes})
 
-    scores = {}
-    for name, images in (("faces_found", generated[:n_faces]), ("faces_found_real", some_real[:n_faces])):
-        hits = int((face_rate(images, FACE_PROBABILITY) > 0).sum())
-        interval = binomtest(hits, len(images)).proportion_ci(method="wilson")
-        side = "n_real" if name.endswith("real") else "n_generated"
-        scores[name] = record(hits / len(images), *interval, note="Wilson interval", **{side: len(images)})
-    for name, images, side in (("distance", generated, "n_generated"), ("distance_real", some_real, "n_real")):
-        interval = mean_pairwise_interval(images, seed=seed)
-        scores[name] = record(mean_pairwise_distance(images), *interval, note="pixels in 0..1", **{side: len(images)})
-    ratio = scores["distance"]["value"] / scores["distance_real"]["value"]
-    scores["distance_ratio"] = record(ratio, n_generated=len(generated), n_real=len(some_real))
-    scores["frechet_hog"] = record(
-        frechet_distance(hog_generated, hog_halves[1]), n_generated=n, n_real=n, note="not comparable with FID"
-    )
-    scores["frechet_hog_floor"] = record(
-        frechet_distance(*hog_halves), n_real=n, note="two halves of the real faces"
-    )
-    similarity = structural_similarity(generated[:n_faces], real[rows])
-    sizes = dict(n_generated=n_faces, n_real=len(real))
-    scores["ssim_nearest"] = record(float(similarity.mean()), note="each sample with its nearest real face", **sizes)
-    scores["nearest_real"] = record(float(nearest.mean()), note="pixels in 0..1", **sizes)
+def judge_features(
+    generated: Features, real: Features, other_real: Features, seed: int = 0
+) -> tuple[list[Score], dict[str, Extrapolation]]:
+    """Compute every score that one backbone's features allow.
+
+    Parameters
+    ----------
+    generated, real, other_real : Features of n samples each
+        Samples, the faces that they are compared with, and the faces that are compared with these for the floor.
+    seed : int
+
+    Returns
+    -------
+    scores : list of Score
+    curves : dict
+        ``"samples"`` and ``"real faces"``: Frechet distances against the number of faces.
+    """
+    n, n_features = generated.features.shape
+    if n < 2 * N_GROUPS:
+        note = f"{n} faces on either side are too few; at least {2 * N_GROUPS}"
+        return [Score("frechet", np.nan, n_generated=n, n_real=n, seed=seed, note=note)], {}
+    x, y, z = compact(generated.features, real.features, other_real.features)
+    facts = dict(n_generated=n, n_real=n, seed=seed)
+    measured = dict(facts, interval=_LEFT_OUT)
+    scores = []
+    if generated.logits is not None:
+        scores.append(_inception_score(generated.logits, other_real.logits, measured))
+    rank = rank_note(n, n_features)
+    value, low, high = jackknife(frechet_distance, x, y, seed=seed)
+    scores.append(Score("frechet", float(value), float(low), float(high), frechet_distance(z, y), note=rank, **measured))
+    curves = {"samples": extrapolate_frechet(x, y, seed=seed), "real faces": extrapolate_frechet(z, y, seed=seed)}
+    line = curves["samples"]
+    scores.append(Score("frechet_infinite", line.infinite, line.low, line.high, curves["real faces"].infinite,
+                        interval="of the fitted line", note=rank, **facts))
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        return kernel_distance(a, b, seed, n_features=n_features)
+
+    value, low, high = jackknife(kernel, x, y, seed=seed)
+    splits = 1 if n <= LARGEST_SUBSET else 100
+    scores.append(Score("kernel", float(value), float(low), float(high), kernel(z, y), splits=splits, **measured))
+    return scores + _neighbourhood_scores(x, y, z, measured), curves
+
+
+def _inception_score(logits: np.ndarray, of_real: np.ndarray, facts: dict) -> Score:
+    n_splits = min(_N_SPLITS, len(logits) // 20)
+
+    def score(rows: np.ndarray) -> float:
+        return inception_score(rows, n_splits, facts["seed"])
+
+    value, low, high = jackknife(score, logits, seed=facts["seed"])
+    return Score("inception_score", float(value), float(low), float(high), score(of_real), splits=n_splits, **facts)
+
+
+def _neighbourhood_scores(x: np.ndarray, y: np.ndarray, z: np.ndarray, facts: dict) -> list[Score]:
+    names = ("precision", "recall", "density", "coverage")
+    values = jackknife(lambda a, b: list(vars(neighbourhoods(a, b)).values()), x, y, seed=facts["seed"])
+    floor = neighbourhoods(z, y)
+    scores = []
+    for name, value, low, high in zip(names, *values, strict=True):
+        top = np.inf if name == "density" else 1
+        scores.append(Score(name, float(value), max(0.0, float(low)), min(top, float(high)), getattr(floor, name), **facts))
     return scores
+
+
+def _judge_pixels(
+    found: Judgement, generated: np.ndarray, real: np.ndarray, halves: list[np.ndarray], n_faces: int, seed: int
+) -> None:
+    """Add what needs no network of one's own: detected faces, variety and likeness in pixels, memorised faces."""
+    half, other = halves
+    facts = dict(n_generated=n_faces, n_real=min(n_faces, len(half)), seed=seed)
+    seen, usual = (face_rate(images[:n_faces], FACE_PROBABILITY) > 0 for images in (generated, half))
+    detector = dict(backbone="MTCNN", resize="as the detector does", note="the floor is the share in real crops")
+    found.scores.append(share_score("faces_found", seen, floor=float(usual.mean()), **facts | detector))
+    n = len(half)
+    distance, interval = mean_pairwise_distance(generated[:n]), mean_pairwise_interval(generated[:n], seed=seed)
+    found.scores.append(Score("pairwise_distance", distance, *interval, mean_pairwise_distance(half), n_generated=n,
+                              n_real=n, seed=seed, interval="bootstrap", note="pixels in 0..1"))
+    _judge_similarity(found, generated[:n_faces], half, other[:n_faces], facts)
+    small, small_real = thumbnails(generated), thumbnails(np.array(real))
+    found.memorised_below = memorised_below(small_real)
+    near = {"samples": nearest_distances(small, small_real), "real faces": nearest_distances(small_real)}
+    found.distributions["distance to the nearest real face"] = near
+    held_out = nearest_distances(thumbnails(other), thumbnails(half)) <= memorised_below(thumbnails(half))
+    found.scores.append(share_score(
+        "memorised", near["samples"] <= found.memorised_below, floor=float(held_out.mean()), n_generated=len(small),
+        n_real=len(real), resize="grey, 16 pixels", seed=seed, note=f"nearer than {found.memorised_below:.3f}",
+    ))
+
+
+def _judge_similarity(
+    found: Judgement, generated: np.ndarray, half: np.ndarray, other: np.ndarray, facts: dict
+) -> None:
+    """Add structural similarities: of each sample with its nearest real face, and among samples."""
+    pairs = {"samples": (generated, half[nearest_real(generated, half)[0]]),
+             "real faces": (other, half[nearest_real(other, half)[0]])}
+    facts = facts | dict(n_real=len(half), interval=_LEFT_OUT)
+    for name, similarity in (("ssim_nearest", structural_similarity), ("ms_ssim_nearest", multiscale_similarity)):
+        values = {side: similarity(*pair) for side, pair in pairs.items()}
+        found.scores.append(_mean_score(name, values, facts | dict(note="each sample with its nearest real face")))
+        if name == "ssim_nearest":
+            found.distributions["SSIM with the nearest real face"] = values
+    for name, similarity in (("ssim_among", structural_similarity), ("ms_ssim_among", multiscale_similarity)):
+        values = {}
+        for side, images in (("samples", generated), ("real faces", other)):
+            first, second = random_pairs(len(images), len(images), facts["seed"])
+            values[side] = similarity(images[first], images[second])
+        note = "pairs of samples; large: alike"
+        found.scores.append(_mean_score(name, values, facts | dict(n_real=len(other), note=note)))
+        if name == "ms_ssim_among":
+            found.distributions["MS-SSIM of two of them"] = values
+
+
+def _mean_score(name: str, values: dict[str, np.ndarray], facts: dict) -> Score:
+    value, low, high = jackknife(np.mean, values["samples"], seed=facts["seed"])
+    return Score(name, float(value), float(low), float(high), float(values["real faces"].mean()), **facts)

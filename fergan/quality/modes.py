@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
-__all__ = ["NEIGHBOURS", "Variety", "Verdict", "judge_variety", "thumbnails", "variety", "variety_floor"]
+__all__ = [
+    "NEIGHBOURS", "Variety", "Verdict", "covered", "judge_variety", "thumbnails", "variety", "variety_floor",
+]
 
 #: A point's neighbourhood reaches to its fifth neighbour, as in Naeem et al. (2020).
 NEIGHBOURS = 5
@@ -118,6 +120,22 @@ def variety(generated: np.ndarray, real: np.ndarray) -> Variety:
         spread=spread(x),
         n=len(real),
     )
+
+
+def covered(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Say of each real face whether a sample lies in its neighbourhood: the mean of this over all is the coverage.
+
+    Parameters
+    ----------
+    generated, real : ndarray of shape (n, height, width, 3), dtype uint8
+        A neighbourhood reaches to the fifth neighbour among the real faces.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_real,)
+    """
+    x, y = thumbnails(generated), thumbnails(real)
+    return (cdist(x, y) <= np.sort(cdist(y, y))[:, NEIGHBOURS]).any(axis=0)
 
 
 def _nearness(distances: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fergan.runs import Run
 
-__all__ = ["people_table", "share_tables", "shares_test_table", "variety_over_training", "verdict_table"]
+__all__ = ["coverage_table", "people_table", "share_tables", "shares_test_table", "variety_over_training", "verdict_table"]
 
 
 def verdict_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -54,12 +54,24 @@ def shares_test_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def coverage_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return one row per generator of a labelled set: how much of each emotion its samples cover, in brackets the floor."""
+    rows = []
+    for model, record in records.items():
+        if by_emotion := record["coverage_by_emotion"]:
+            cells = {row["label"]: f"{row['coverage']:.2f} ({row['floor']:.2f})" for row in by_emotion}
+            rows.append({"generator": model} | cells)
+    return pd.DataFrame(rows).fillna("–")
+
+
 def people_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Return one row per generator whose set has several faces of a person: how many people its samples are nearest to."""
     rows = []
     for model, record in records.items():
         if people := record["people"]:
-            rows.append({"generator": model, "people": people["n_people"], "found": people["n_found"],
+            bare = [row for row in record["coverage_by_person"] or [] if not row["coverage"] and row["floor"]]
+            rows.append({"generator": model, "people": people["n_people"], "not covered": len(bare),
+                         "found": people["n_found"],
                          "expected": f"{people['expected']:.1f} [{people['low']:.0f}, {people['high']:.0f}]",
                          "largest share": people["largest_share"], "samples": people["n_generated"]})
     return pd.DataFrame(rows)

@@ -1,51 +1,130 @@
 """Tables of the chapter on sample quality."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fergan.paper import read_table
 from fergan.provenance import read_stamp
+from fergan.quality.records import Score
 from fergan.report import with_interval
 
-__all__ = ["quality_table", "summary_of_quality"]
+__all__ = ["load_scores", "quality_table", "records_table", "scores_of_generators", "summary_of_quality", "table_seven"]
 
+#: Score -> what a table calls it; an arrow says which way is better.
+WORDS = {
+    "faces_found": "faces found ↑", "inception_score": "inception score ↑", "frechet": "Fréchet distance ↓",
+    "frechet_infinite": "the same, n = ∞ ↓", "kernel": "kernel distance ↓", "precision": "precision ↑", "recall": "recall ↑",
+    "density": "density ↑", "coverage": "coverage ↑", "ssim_nearest": "SSIM, nearest real face",
+    "ms_ssim_nearest": "MS-SSIM, nearest real face", "ssim_among": "SSIM among samples",
+    "ms_ssim_among": "MS-SSIM among samples", "pairwise_distance": "mean pixel distance ↑", "memorised": "memorised ↓",
+}
 
-_QUALITY_WORDS = {
-    "faces_found": "faces found in samples", "faces_found_real": "faces found in real crops",
-    "distance": "mean pixel distance of samples", "distance_real": "mean pixel distance of real faces",
-    "distance_ratio": "their ratio", "frechet_hog": "Fréchet distance, samples to real (HOG)",
-    "frechet_hog_floor": "Fréchet distance, real to real (HOG)",
-    "ssim_nearest": "SSIM with the nearest real face", "nearest_real": "mean pixel distance to the nearest real face",
+#: How many digits a score needs.
+_DECIMALS = {"frechet": 2, "frechet_infinite": 2, "kernel": 4}
+
+#: What sets a row of Table VII apart from this project's; the paper gives neither n nor resolution of any.
+_KINDS = {
+    "Pix2Pix": "translates a given face", "pix2pixHD": "translates a given face; an IS below 1 is impossible",
+    "StarGAN": "translates a given face", "GANimation": "translates a given face", "AF-VAE": "translates a given face",
+    "LEED": "translates a given face", "LGG + LS + TP": "translates a given face", "CycleGAN": "translates a given face",
+    "DCGAN (paper)": "unconditional; how SSIM found its pairs is not said",
 }
 
 
-def quality_table(scores: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return one row per score of a generator."""
+def load_scores(home: str | Path, generator: str) -> list[Score]:
+    """Return the scores that a generator's page left."""
+    content = read_stamp(Path(home) / "results" / "quality" / generator / "scores.json")
+    return [Score.from_dict(record) for record in content["scores"]]
+
+
+def _interval(score: Score) -> str:
+    return with_interval(score.value, score.low, score.high, _DECIMALS.get(score.name, 3))
+
+
+def quality_table(scores: Iterable[Score]) -> pd.DataFrame:
+    """Return one row per score of a generator: its value beside what real faces reach."""
+    rows = []
+    for score in scores:
+        absent = pd.isna(score.value)
+        floor = "–" if pd.isna(score.floor) else f"{score.floor:.{_DECIMALS.get(score.name, 3)}f}"
+        rows.append({"features": score.backbone, "score": WORDS[score.name], "samples": "–" if absent else _interval(score),
+                     "real faces": floor, "remark": score.note or "–"})
+    return pd.DataFrame(rows)
+
+
+def records_table(scores: Iterable[Score]) -> pd.DataFrame:
+    """Return what each score rests on: numbers, pictures, weights, splits, seed and interval."""
     return pd.DataFrame([
-        {"score": words, "value": with_interval(*_numbers(scores[key])), "generated": scores[key]["n_generated"] or "–",
-         "real": scores[key]["n_real"] or "–", "note": scores[key]["note"] or "–"}
-        for key, words in _QUALITY_WORDS.items()
+        {"score": WORDS[score.name], "features": score.backbone, "n generated": score.n_generated, "n real": score.n_real,
+         "pictures": score.resize, "weights": score.weights[:8] or "–", "splits": score.splits, "seed": score.seed,
+         "interval": score.interval or "–"}
+        for score in scores if not pd.isna(score.value)
     ])
 
 
-def _numbers(record: Mapping[str, Any]) -> list[float]:
-    return [np.nan if record[key] is None else record[key] for key in ("value", "low", "high")]
-
-
-def summary_of_quality(home: str | Path, names: Iterable[str]) -> pd.DataFrame:
-    """Return one row per generator."""
+def scores_of_generators(home: str | Path, generators: Iterable[str], backbone: str = "HOG") -> pd.DataFrame:
+    """Return the scores of all generators: columns ``generator, score, value, low, high, floor``."""
     rows = []
-    for name in names:
-        scores = read_stamp(Path(home) / "results" / "quality" / name / "scores.json")
-        rows.append({
-            "generator": name,
-            "faces found": with_interval(*_numbers(scores["faces_found"]), decimals=2),
-            "in real crops": scores["faces_found_real"]["value"],
-            "distance ratio": scores["distance_ratio"]["value"],
-            "Fréchet": scores["frechet_hog"]["value"],
-            "its floor": scores["frechet_hog_floor"]["value"],
-        })
-    return pd.DataFrame(rows).round(3)
+    for name in generators:
+        for score in load_scores(home, name):
+            if score.backbone in (backbone, "pixels", "MTCNN"):
+                rows.append({"generator": name, "score": score.name, "value": score.value, "low": score.low,
+                             "high": score.high, "floor": score.floor})
+    return pd.DataFrame(rows)
+
+
+def summary_of_quality(
+    home: str | Path, generators: Iterable[str],
+    columns: Sequence[str] = ("faces_found", "frechet", "kernel", "precision", "recall", "memorised"), backbone: str = "HOG",
+) -> pd.DataFrame:
+    """Return one row per generator: some scores, in brackets what real faces reach."""
+    table = scores_of_generators(home, generators, backbone)
+    rows = []
+    for name, part in table.groupby("generator", sort=False):
+        of = part.set_index("score")
+        row = {"generator": name}
+        for score in columns:
+            digits = _DECIMALS.get(score, 2)
+            known = score in of.index and not pd.isna(of.loc[score, "value"])
+            both = [f"{of.loc[score, side]:.{digits}f}" for side in ("value", "floor")] if known else []
+            row[WORDS[score]] = f"{both[0]} ({both[1]})" if known else "–"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def table_seven(home: str | Path, generator: str, share_of_raters: float = np.nan) -> pd.DataFrame:
+    """Return Table VII with a row of this book's, and a remark on what can be compared.
+
+    Parameters
+    ----------
+    home : path
+        The profile's artifacts.
+    generator : str
+        Whose row is added; none where it was not judged.
+    share_of_raters : float
+        How often raters took its samples for real, in percent; NaN without raters.
+    """
+    columns = {"model": "model", "is": "IS", "fid": "FID", "ssim": "SSIM", "amt_percent": "AMT (%)"}
+    table = read_table("table7_sample_quality_rafd").rename(columns=columns)
+    table["remark"] = table["model"].map(_KINDS)
+    if not generator:
+        return table
+    scores = {(score.backbone, score.name): score for score in load_scores(home, generator)}
+    row = _our_row(generator, scores) | {"AMT (%)": share_of_raters}
+    return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+
+
+def _our_row(generator: str, scores: Mapping[tuple[str, str], Score]) -> dict[str, object]:
+    values = {column: scores[key].value if key in scores else np.nan for column, key in (
+        ("IS", ("Inception", "inception_score")), ("FID", ("Inception", "frechet")), ("SSIM", ("pixels", "ssim_nearest")))}
+    size = scores["pixels", "ssim_nearest"]
+    remark = f"unconditional, 64 × 64; SSIM with the nearest real face, {size.n_generated:,} samples"
+    if pd.isna(values["FID"]):
+        remark += "; Inception weights absent, so no IS and no FID"
+    else:
+        distance = scores["Inception", "frechet"]
+        remark += f"; FID of {distance.n_generated:,} samples and as many faces (floor {distance.floor:.1f})"
+    return {"model": f"this book, {generator}", **values, "remark": remark}

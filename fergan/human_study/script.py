@@ -1,0 +1,144 @@
+"""The program that shows trials in a browser, shared by the page of one's own and by Mechanical Turk's.
+
+It knows no right answers. Braces after a dollar sign are avoided: Mechanical Turk would take them for its variables.
+"""
+
+__all__ = ["SCRIPT", "STYLE"]
+
+STYLE = """
+.study { max-width: 44rem; margin: 2rem auto; padding: 0 1rem; font: 1.05rem/1.5 system-ui, sans-serif; color: #1a1a1a; }
+.study h1 { font-size: 1.5rem; }
+.study [hidden] { display: none; }
+.study .faces { display: flex; justify-content: center; gap: 4rem; min-height: 258px; }
+.study .faces div { width: 256px; height: 256px; background: #b0b0b0; border: 1px solid #808080; }
+.study .faces img { width: 256px; height: 256px; display: block; }
+.study .hidden img { visibility: hidden; }
+.study .question { text-align: center; font-size: 1.2rem; min-height: 2rem; }
+.study .keys { display: flex; justify-content: center; gap: 4rem; }
+.study button { min-width: 11rem; min-height: 2.8rem; font: inherit; background: #fff; color: inherit;
+  border: 1px solid #404040; border-radius: 4px; cursor: pointer; }
+.study button:disabled { color: #808080; border-color: #b0b0b0; cursor: default; }
+.study :is(button, input):focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
+.study input { font: inherit; padding: 0.3rem; }
+.study kbd { border: 1px solid #808080; border-radius: 3px; padding: 0 0.35rem; background: #f2f2f2; }
+.study progress { width: 100%; accent-color: #0072b2; }
+.study .note { color: #8a3b00; }
+@media (max-width: 40rem) {
+  .study .faces, .study .keys { gap: 0.5rem; }
+  .study .faces div, .study .faces img, .study button { width: 42vw; min-width: 0; }
+  .study .faces div, .study .faces img { height: 42vw; }
+}
+"""
+
+SCRIPT = r"""
+(() => {
+  'use strict';
+  const data = JSON.parse(document.getElementById('study-data').textContent);
+  const part = name => document.querySelector('.study .' + name);
+  const pause = milliseconds => new Promise(done => setTimeout(done, milliseconds));
+  const frame = () => new Promise(done => requestAnimationFrame(done));
+  const FIXATION = 400;
+  let answers = [], rater = '', sheet = 0, first = 0, trials = [], waiting = null, unsaved = false, turn = 0;
+
+  // What was answered is kept in this browser after every trial, so that a closed window loses nothing.
+  const place = () => 'study-' + data.id + '-' + rater;
+  const remember = () => { try { localStorage.setItem(place(), JSON.stringify(answers)); } catch (error) {
+    part('note').textContent = 'This browser keeps nothing: save your answers before you close the window.'; } };
+  const remembered = () => { try { return JSON.parse(localStorage.getItem(place())) || []; } catch (error) { return []; } };
+
+  // Everybody who writes the same name gets the same sheet.
+  const sheetOf = name => { let sum = 7; for (const letter of name) sum = (sum * 31 + letter.codePointAt(0)) % 1000003;
+    return sum % data.sheets.length; };
+
+  const show = async pictures => {
+    const faces = part('faces'), mine = ++turn;
+    faces.className = 'faces hidden';
+    faces.replaceChildren(...pictures.map(name => { const box = document.createElement('div'), image = new Image();
+      image.alt = ''; image.src = data.pictures[name] || data.base + name + '.png'; box.append(image); return box; }));
+    await Promise.all([...faces.querySelectorAll('img')].map(image => image.decode()));
+    await pause(FIXATION);
+    await frame();
+    faces.className = 'faces';
+    const start = performance.now();
+    const shown = pause(data.exposure).then(async () => {
+      await frame();
+      if (mine === turn) faces.className = 'faces hidden';  // or it is the next trial's turn already
+      return performance.now() - start;
+    });
+    return [start, shown];
+  };
+
+  const ask = async index => {
+    const number = first + index;
+    part('progress').max = trials.length;
+    part('progress').value = index;
+    part('count').textContent = (index + 1) + ' of ' + trials.length;
+    const [start, exposure] = await show(trials[index]);
+    let shown = null;
+    exposure.then(milliseconds => { shown = milliseconds; });
+    buttons.forEach(button => { button.disabled = false; });
+    part('study-trial').dataset.ready = number;
+    const answer = await new Promise(done => { waiting = done; });
+    const time = performance.now() - start;
+    waiting = null;
+    buttons.forEach(button => { button.disabled = true; });
+    part('faces').className = 'faces hidden';
+    answers.push({study: data.id, rater: rater, sheet: sheet, trial: number, answer: answer,
+      milliseconds: Math.round(time), shown: Math.round(shown === null ? time : shown),
+      time: new Date().toISOString().slice(0, 19) + '+00:00'});
+    unsaved = true;
+    remember();
+  };
+
+  const run = async () => {
+    part('study-start').hidden = true;
+    part('study-trial').hidden = false;
+    const known = new Set(answers.map(answer => answer.trial));
+    for (let index = 0; index < trials.length; index++) if (!known.has(first + index)) await ask(index);
+    part('study-trial').hidden = true;
+    part('study-end').hidden = false;
+    if (data.turk) {
+      document.getElementById('answers').value = JSON.stringify(answers);
+      document.querySelector('crowd-form').submit();
+    } else part('save').focus();
+  };
+
+  const save = () => {
+    const lines = answers.map(answer => JSON.stringify(answer) + '\n').join('');
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([lines], {type: 'application/jsonl'}));
+    link.download = 'answers-' + data.id + '-' + rater.replace(/[^A-Za-z0-9-]/g, '_') + '.jsonl';
+    link.click();
+    URL.revokeObjectURL(link.href);
+    unsaved = false;
+  };
+
+  const buttons = [...document.querySelectorAll('.study .keys button')];
+  buttons.forEach((button, index) => { button.onclick = () => waiting && waiting(data.answers[index]); });
+  document.addEventListener('keydown', event => {
+    const side = {f: 0, arrowleft: 0, j: 1, arrowright: 1}[event.key.toLowerCase()];
+    if (!waiting || side === undefined || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    waiting(data.answers[side]);
+  });
+  if (!data.turk) {
+    document.querySelectorAll('.study .save').forEach(button => { button.onclick = save; });
+    addEventListener('beforeunload', event => { if (unsaved) event.preventDefault(); });
+  }
+  // No form of its own: Mechanical Turk puts everything into one, and forms within forms are dropped.
+  const begin = () => {
+    if (data.turk) { rater = 'worker'; sheet = data.sheet; first = data.first; trials = data.trials; }
+    else {
+      rater = name.value.trim();
+      if (!rater) { name.focus(); return; }
+      sheet = sheetOf(rater);
+      trials = data.sheets[sheet];
+    }
+    answers = data.turk ? [] : remembered();
+    run();
+  };
+  const name = document.getElementById('rater');
+  part('begin').onclick = begin;
+  if (name) name.onkeydown = event => { if (event.key === 'Enter') begin(); };
+})();
+"""

@@ -1,0 +1,243 @@
+"""The human study: balanced sheets, answers that survive a crash, and an analysis that finds what was planted."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.human_study.analysis import analyse, krippendorff_alpha
+from fergan.human_study.answers import COLUMNS, answer_record, append_answer, check_answers, read_answers
+from fergan.human_study.design import Study, make_study
+from fergan.human_study.power import power_against_chance, power_table, trials_for_half_width, wilson_half_width
+from fergan.human_study.simulation import simulated_answers
+from fergan.human_study.turk import read_turk_answers, write_turk_tasks
+from fergan.human_study.widget import StudyWidget
+
+
+def faces(n, seed, low, high):
+    return np.random.default_rng(seed).integers(low, high, (n, 64, 64, 3), dtype=np.uint8)
+
+
+def study(kind="pair", n_trials=20, n_catch=4, **options):
+    """Generated faces are darker than real ones, so that a test can tell them."""
+    return make_study(faces(60, 0, 0, 90), faces(80, 1, 150, 256), kind, n_trials=n_trials, n_catch=n_catch, **options)
+
+
+def is_real(study, row):
+    return study.pictures[row].mean() > 120
+
+
+@pytest.mark.parametrize("kind", ["pair", "single"])
+def test_sheets_are_balanced_whole_and_each_in_an_order_of_its_own(kind):
+    made = study(kind, n_sheets=6)
+    orders = set()
+    for sheet in made.sheets:
+        asked = [trial for trial in sheet if not trial.catch]
+        assert (len(asked), len(sheet)) == (20, 24) == (made.n_trials, made.n_trials + made.n_catch)
+        assert sorted(trial.item for trial in sheet) == list(range(24))
+        shown = [row for trial in sheet for row in trial.pictures]
+        assert len(set(shown)) == len(shown) == len(made.pictures), "no picture twice"
+        answers = [trial.right_answer for trial in asked]
+        assert sorted(answers.count(answer) for answer in set(answers)) == [10, 10]
+        for trial in asked:
+            if kind == "pair":
+                real = [is_real(made, row) for row in trial.pictures]
+                assert real == [trial.right_answer == "left", trial.right_answer == "right"]
+            else:
+                assert is_real(made, trial.pictures[0]) == (trial.right_answer == "real")
+        catches = [index for index, trial in enumerate(sheet) if trial.catch]
+        assert catches[0] > 0 and all(6 * step <= index < 6 * step + 6 for step, index in enumerate(catches))
+        orders.add(tuple(trial.item for trial in sheet))
+    assert len(orders) == 6
+    partners = [{trial.item: frozenset(trial.pictures) for trial in sheet} for sheet in made.sheets]
+    assert all(pairs == partners[0] for pairs in partners), "the same question on every sheet"
+
+
+def test_a_shuffled_face_has_the_faces_pixels_in_other_places():
+    made = study("pair", n_catch=3)
+    catch = next(trial for trial in made.sheets[0] if trial.catch)
+    left, right = (made.pictures[row] for row in catch.pictures)
+    broken = right if catch.right_answer == "left" else left
+    originals = faces(80, 1, 150, 256)
+    (source,) = [image for image in originals if image.astype(int).sum() == broken.astype(int).sum()]
+    assert not np.array_equal(source, broken)
+    np.testing.assert_array_equal(np.sort(source, axis=None), np.sort(broken, axis=None))
+
+
+def test_a_study_comes_back_from_its_folder_and_another_seed_is_another_study(tmp_path):
+    made = study()
+    made.save(tmp_path)
+    again = Study.load(tmp_path)
+    assert again.id == made.id and again.sheets == made.sheets
+    assert study(seed=1).id != made.id
+    np.save(tmp_path / "pictures.npy", made.pictures[::-1])
+    with pytest.raises(ValueError, match="do not belong together"):
+        Study.load(tmp_path)
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (dict(kind="triple"), "unknown kind"), (dict(n_trials=7), "even number"), (dict(n_catch=30), "no more catch trials"),
+    (dict(n_trials=70), "generated are 60; expected at least 70"), (dict(exposure=0), "exposure is 0"),
+])
+def test_a_study_that_cannot_be_drawn_is_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        study(**options)
+
+
+@pytest.mark.parametrize("kind", ["pair", "single"])
+def test_planted_accuracies_are_recovered(kind):
+    made = make_study(faces(500, 0, 0, 90), faces(600, 1, 150, 256), kind, n_trials=400, n_catch=20, n_sheets=6)
+    planted = {"anna": 0.5, "ben": 0.65, "carla": 0.8, "dora": 0.95}
+    parts = [simulated_answers(made, rater, sheet, accuracy) for sheet, (rater, accuracy) in enumerate(planted.items())]
+    parts.append(simulated_answers(made, "zoe", 5, 0.5, attention=0.4))
+    found = analyse(made, pd.concat(parts, ignore_index=True))
+    raters = found.raters.set_index("rater")
+    for rater, accuracy in planted.items():
+        row = raters.loc[rater]
+        assert row["low"] <= accuracy <= row["high"] and row["n"] == 400 and row["counted"]
+        assert row["said_real"] == pytest.approx(1 - accuracy, abs=0.1)
+    assert raters.loc["anna", "p"] > 0.01 and raters.loc["ben", "p"] < 1e-6
+    assert not raters.loc["zoe", "counted"] and raters.loc["zoe", "caught"] < 0.8
+    assert found.pooled["n"] == 1600 and found.pooled["n_raters"] == 4
+    assert found.pooled["low"] <= np.mean(list(planted.values())) <= found.pooled["high"]
+
+
+def test_raters_agree_by_skill_and_not_by_chance():
+    made = make_study(faces(300, 0, 0, 90), faces(320, 1, 150, 256), n_trials=200, n_catch=0, n_sheets=3)
+
+    def alpha(*accuracies):
+        parts = [simulated_answers(made, str(index), index, accuracy) for index, accuracy in enumerate(accuracies)]
+        return analyse(made, pd.concat(parts, ignore_index=True)).alpha
+
+    assert abs(alpha(0.5, 0.5, 0.5)) < 0.12
+    hard = [simulated_answers(made, rater, 0, 0.7, seed=4) for rater in "ab"]  # the same items are hard for both
+    assert analyse(made, pd.concat(hard, ignore_index=True)).alpha > 0.95
+    assert np.isnan(analyse(made, hard[0]).alpha), "nobody to agree with"
+
+
+def test_alpha_of_krippendorffs_own_example():
+    nan = np.nan
+    values = np.array([
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, nan, nan, nan], [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, nan, 3],
+        [nan, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, nan], [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, nan],
+    ])
+    assert krippendorff_alpha(values) == pytest.approx(0.743, abs=5e-4)
+    assert np.isnan(krippendorff_alpha(values[:1])) and np.isnan(krippendorff_alpha(np.ones((2, 5))))
+
+
+def test_without_raters_there_are_empty_tables_and_no_number():
+    found = analyse(study(), read_answers([]))
+    assert found.raters.empty and list(found.raters)[:3] == ["rater", "n", "right"]
+    assert found.pooled == {} and np.isnan(found.alpha)
+
+
+def test_answers_survive_a_crash_and_repetitions_count_once(tmp_path):
+    made, path = study(), tmp_path / "answers" / "a.jsonl"
+    for trial in range(3):
+        append_answer(path, answer_record(made, "anna", 0, trial, "left", 500, 1000))
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole.splitlines()[0][:40])  # a write that was cut off
+    append_answer(path, answer_record(made, "anna", 0, 3, "right", 400))
+    answers = read_answers([path])
+    assert answers["trial"].tolist() == [0, 1, 2, 3] and np.isnan(answers["shown"].iloc[3])
+    append_answer(path, answer_record(made, "anna", 0, 0, "right", 400))
+    counted = check_answers(made, read_answers([path]))
+    assert counted.set_index("trial").loc[0, "answer"] == "left" and len(counted) == 4
+    path.write_text(path.read_text() + "nonsense\n")
+    with pytest.raises(ValueError, match="line 7 is no JSON"):
+        read_answers([path])
+
+
+def test_answers_of_several_processes_are_all_there(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    made, path = study(n_trials=40), tmp_path / "a.jsonl"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda trial: append_answer(path, answer_record(made, "x" * 200, 0, trial, "left", 1)), range(44)))
+    assert sorted(read_answers([path])["trial"]) == list(range(44))
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (dict(study="other"), "answers are of study other"), (dict(trial=99), "no trial 99 on sheet 0"),
+    (dict(sheet=-1), "on sheet -1"), (dict(answer="real"), "'real' is no answer; expected left or right"),
+])
+def test_answers_that_do_not_belong_are_refused(change, words):
+    made = study()
+    answers = pd.DataFrame([answer_record(made, "anna", 0, 0, "left", 1) | change]).astype(COLUMNS)
+    with pytest.raises(ValueError, match=words):
+        check_answers(made, answers)
+
+
+def test_trials_for_three_percent():
+    n = trials_for_half_width(0.03)
+    assert 1060 <= n <= 1068  # 1.96^2 / 4 / .03^2 = 1067, and Wilson's is a little narrower
+    assert wilson_half_width(n) <= 0.03 < wilson_half_width(n - 2)
+    with pytest.raises(ValueError, match="expected more than 0"):
+        trials_for_half_width(0)
+    table = power_table()
+    assert (np.diff(table["trials"]) > 0).all() and table["power at 60 %"].iloc[-1] > 0.999
+
+
+def test_power_is_the_share_of_simulated_studies_that_find_it():
+    from scipy.stats import binomtest
+
+    hits = np.random.default_rng(0).binomial(200, 0.58, size=2000)
+    found = np.mean([binomtest(int(count), 200).pvalue <= 0.05 for count in hits])
+    assert power_against_chance(200, 0.58) == pytest.approx(found, abs=0.035)
+    assert power_against_chance(200, 0.5) <= 0.05 and power_against_chance(4, 0.9) == 0
+
+
+def test_mechanical_turk_there_and_back(tmp_path):
+    made = study(n_sheets=3)
+    write_turk_tasks(tmp_path, made, "https://example.org/faces")
+    tasks = pd.read_csv(tmp_path / "tasks.csv", dtype=str)
+    assert list(tasks) == ["study", "sheet", "first", "trials"] and len(tasks) == 3
+    assert len(tasks["trials"][0].split(";")) == 24 and len(list((tmp_path / "pictures").glob("*.png"))) == len(made.pictures)
+    question = (tmp_path / "question.html").read_text()
+    variables = {part.split("}")[0] for part in question.split("${")[1:]}
+    assert variables == {"sheet", "first", "trials"}, "what Mechanical Turk fills in, and nothing else that it would"
+    assert "right_answer" not in question
+    rows = []
+    for sheet, accuracy in ((0, 1.0), (1, 0.0)):
+        given = [{column: row[column] for column in COLUMNS} for row in
+                 simulated_answers(made, "worker", sheet, accuracy).replace(np.nan, None).to_dict("records")]
+        rows.append({"WorkerId": f"A{sheet}", "AssignmentStatus": "Approved", "Input.study": made.id, "Answer.answers": json.dumps(given)})
+    rows.append(rows[0] | {"WorkerId": "A9", "AssignmentStatus": "Rejected"})
+    pd.DataFrame(rows).to_csv(tmp_path / "results.csv", index=False)
+    answers = read_turk_answers(tmp_path / "results.csv", made)
+    assert answers["rater"].nunique() == 2 and not answers["rater"].str.contains("A0|A1").any()
+    assert sorted(analyse(made, answers).raters["right"]) == [0, 1]
+    with pytest.raises(ValueError, match="https://"):
+        write_turk_tasks(tmp_path, made, "http://example.org")
+    with pytest.raises(ValueError, match="is of study"):
+        read_turk_answers(tmp_path / "results.csv", study(seed=2))
+
+
+def test_several_tasks_of_a_sheet_keep_the_numbers_of_its_trials(tmp_path):
+    made = study(n_sheets=1)
+    tasks = pd.read_csv(write_turk_tasks(tmp_path, made, "https://example.org", trials_per_task=10) / "tasks.csv")
+    assert tasks["first"].tolist() == [0, 10, 20] and len(tasks["trials"][2].split(";")) == 4
+
+
+def test_the_widget_writes_each_answer_and_goes_on_where_it_was_left(tmp_path):
+    made, path = study(n_trials=4, n_catch=1), tmp_path / "a.jsonl"
+    clock = iter(np.arange(0, 100, 0.25))
+    first = StudyWidget(made, path, "anna", 2, clock=lambda: float(next(clock)))
+    first.show()
+    assert first._faces.value.count("<img") == 2 and "1000ms" in first._faces.value
+    for button in (first.buttons[0], first.buttons[1]):
+        button.click()
+    answers = read_answers([path])
+    assert answers["answer"].tolist() == ["left", "right"] and answers["milliseconds"].tolist() == [250, 250]
+    second = StudyWidget(made, path, "anna", 2)
+    assert second.trial == 2
+    second.show()
+    for _ in range(5):  # more presses than trials
+        second.buttons[0].click()
+    assert len(read_answers([path])) == 5 and "Thank you" in second._faces.value and second.buttons[0].disabled
+    assert StudyWidget(made, path, "ben", 2).trial == 0
+    with pytest.raises(ValueError, match="rater is empty"):
+        StudyWidget(made, path, " ", 0)
+    with pytest.raises(ValueError, match="expected 0 to 19"):
+        StudyWidget(made, path, "anna", 20)
