@@ -94,6 +94,7 @@ def book(arguments: argparse.Namespace) -> None:
     from fergan.network_pages import longest_training
     from fergan.preflight import check_plan
     from fergan.profiles import ProfileError
+    from fergan.site.truth import forget_stale_pages
 
     profile = _profile(arguments)
     home = ROOT / "artifacts" / profile.name
@@ -107,6 +108,7 @@ def book(arguments: argparse.Namespace) -> None:
         if is_long(profile, home, checked.n_photographs):
             _say("probing this machine, which takes about a minute")
             _say(*estimate_lines(estimate(profile, home, checked.n_photographs, _n_cores(arguments.cores))))
+        _say(*forget_stale_pages(profile, ROOT))
         code = _workflow(profile.name, longest_training(profile), profile.data, arguments.cores)
         if code:
             sys.exit("the workflow stopped; what is finished is kept, and the same command goes on from there")
@@ -186,7 +188,7 @@ def run(arguments: argparse.Namespace) -> None:
             declared = notebook_parameters(nbformat.read(path, as_version=4), path.name)
             given |= parse_assignments(arguments.assignments, declared)
         output = Path(arguments.output or ROOT / "artifacts" / "runs" / path.name)
-        labels = dict(page=arguments.page, title=arguments.title, notes=arguments.note)
+        labels = dict(page=arguments.page, title=arguments.title, notes=arguments.note, stages=arguments.stages)
         with _locked(Path(arguments.lock), fcntl.LOCK_SH, "another run is starting") if arguments.lock else nullcontext():
             print(run_notebook(path, output, given, **labels))
     except (NotebookError, FileNotFoundError) as error:
@@ -255,6 +257,7 @@ def main() -> None:
     command.add_argument(
         "--note", nargs=2, action="append", default=[], metavar=("HEADING", "TEXT"), help="a notice at the top"
     )
+    command.add_argument("--stages", nargs="*", default=[], help="stamps of earlier stages that the page is made from")
     command.set_defaults(function=run)
     command = commands.add_parser("where", help="print the folder of the built book", parents=[profile])
     command.set_defaults(function=where)

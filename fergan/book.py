@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from filecmp import cmp
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -15,6 +16,10 @@ from fergan.notebooks import note_class
 from fergan.page import CHAPTERS, Page
 from fergan.pages import pages_of
 from fergan.profile_schema import Profile
+from fergan.site.extension import STATIC
+from fergan.site.images import shrink_images
+from fergan.site.truth import missing_keys, stale_pages
+from fergan.site.vendor import VendorError, fetch_packages
 from fergan.summaries.datasets import write_datasets_chapter
 
 __all__ = ["BookError", "build_book", "check_book", "html_folder", "mirror_pages", "table_of_contents"]
@@ -101,10 +106,12 @@ def build_book(profile: Profile, root: Path) -> Path:
     mirror_pages(profile, root / "artifacts" / profile.name / "pages", root / "book" / "executed")
     write_table_of_contents(profile, toc)
     write_datasets_chapter(root / "book" / "executed" / "datasets", root / "profiles")
+    _check_truth(profile, root)
     sources = [root / "_config.yml", toc, *(p for p in (root / "book").rglob("*") if p.is_file())]
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"
     done.unlink(missing_ok=True)
+    _bundle_scripts(root)
     command = [
         str(Path(sys.executable).with_name("jupyter-book")), "build", str(root), "--toc", str(toc), "--path-output",
         str(html.parent.parent), "-n", "-W", "--keep-going", "-q",
@@ -112,6 +119,7 @@ def build_book(profile: Profile, root: Path) -> Path:
     try:
         if subprocess.run(command, cwd=root).returncode:
             raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
+        shrink_images(html)
         check_book(profile, root, html)
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.
@@ -119,6 +127,33 @@ def build_book(profile: Profile, root: Path) -> Path:
         raise
     done.touch()
     return html / "index.html"
+
+
+def _check_truth(profile: Profile, root: Path) -> None:
+    """Refuse to build from pages of an earlier state, or a text that asks for a number which no page has."""
+    faults = [f"{page} is of an earlier state: {reason}" for page, reason in stale_pages(profile, root).items()]
+    faults += missing_keys(root, _files_of(table_of_contents(profile)))
+    if faults:
+        raise BookError("these pages cannot be published; run `make book` again\n" + "\n".join(f"- {fault}" for fault in faults))
+
+
+def _files_of(contents: Any) -> list[str]:
+    """Return every file of a table of contents, or of a part of it."""
+    if isinstance(contents, list):
+        return [file for part in contents for file in _files_of(part)]
+    if not isinstance(contents, dict):
+        return []
+    own = [contents[key] for key in ("root", "file") if key in contents]
+    return own + [file for key in ("parts", "chapters", "sections") for file in _files_of(contents.get(key))]
+
+
+def _bundle_scripts(root: Path) -> None:
+    """Fetch the scripts that pages load, so that these need no network; without npm they are loaded from elsewhere."""
+    try:
+        fetch_packages(root / STATIC / "vendor")
+    except VendorError as error:
+        shutil.rmtree(root / STATIC, ignore_errors=True)
+        print(f"the book's scripts are not bundled: {error}; its equations will be loaded from a public server", flush=True)
 
 
 class _PageReader(HTMLParser):
