@@ -134,7 +134,8 @@ def _check_truth(profile: Profile, root: Path) -> None:
     faults = [f"{page} is of an earlier state: {reason}" for page, reason in stale_pages(profile, root).items()]
     faults += missing_keys(root, _files_of(table_of_contents(profile)))
     if faults:
-        raise BookError("these pages cannot be published; run `make book` again\n" + "\n".join(f"- {fault}" for fault in faults))
+        lines = "\n".join(f"- {fault}" for fault in faults)
+        raise BookError(f"these pages cannot be published; run `make book` again\n{lines}")
 
 
 def _files_of(contents: Any) -> list[str]:
