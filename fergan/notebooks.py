@@ -214,13 +214,17 @@ def _prepare(notebook: NotebookNode, values: dict[str, Any], page: str, title: s
     return notebook
 
 
-def _how_made(record: dict[str, Any], notebook: Path, values: dict[str, Any], given: dict[str, Any]) -> NotebookNode:
-    """Return the last cell of a page: parameters, the command that reruns it, versions."""
+def _how_made(
+    record: dict[str, Any], notebook: Path, values: dict[str, Any], given: dict[str, Any], page: str
+) -> NotebookNode:
+    """Return the last cell of a page: parameters, the command that reruns it, versions; every caption links to it."""
     rows = "\n".join(f"| `{key}` | `{value!r}` |" for key, value in values.items())
     words = " ".join(shlex.quote(f"{key}={value}") for key, value in given.items() if key != "output")
     packages = ", ".join(f"{name} {version}" for name, version in record["packages"].items())
     text = f"""```{{admonition}} How this page was made
 :class: dropdown note
+:name: {page}-made
+
 `notebooks/{notebook.name}` in {record["seconds"]:.0f} s, {record["created"]}, commit `{record["commit"] or "unknown"}`;
 Python {record["python"]}, {packages}.
 
@@ -326,7 +330,7 @@ def run_notebook(
     record = provenance_record(values, inputs, watch.seconds)
     record["heading"] = {"title": title, "notes": [list(note) for note in notes]}
     executed.metadata["fergan"] = record
-    executed.cells.append(_how_made(record, path, values, given))
+    executed.cells.append(_how_made(record, path, values, given, page or output.stem))
     nbformat.write(executed, partial)
     os.replace(partial, output)
     return output

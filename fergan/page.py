@@ -24,6 +24,7 @@ CHAPTERS = {
     "06b_mode_collapse": "Mode collapse",
     "06c_human_study": "Human study",
     "07_results": "Results",
+    "07b_claims": "Claims",
 }
 
 #: Notebook -> the stamp that each of its pages leaves when it is done, relative to the profile's artifacts. The other

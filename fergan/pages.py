@@ -20,6 +20,7 @@ def pages_of(profile: Profile) -> list[Page]:
     """Return every page of the profile's book, in reading order."""
     pages = [page for make in (network_pages, experiment_pages, quality_pages) for page in make(profile)]
     pages.append(_results_page(profile, pages))
+    pages.append(_claims_page(profile, pages))
     by_stamp = {page.stamp: page for page in pages if page.stamp}
     return [
         replace(page, parameters=_places(profile, page) | page.parameters, notes=tuple(_notes(profile, page, by_stamp)))
@@ -53,7 +54,7 @@ def _notes(profile: Profile, page: Page, by_stamp: dict[str, Page]) -> Iterator[
                 f"The photographs of {name} were not there when this page was made: {by} took their place. Where the page "
                 f"says {name}, read {by}, also where it sets a number beside the paper's."
             )
-    if page.name in ("summary", "results") and absences.left_out:
+    if page.name in ("summary", "results", "verdicts") and absences.left_out:
         without = {name: ", ".join(absences.experiments_without(name)) for name in absences.left_out}
         sets = "; ".join(f"{name} ({experiments})" if experiments else name for name, experiments in without.items())
         yield "Left out: no data", f"The photographs of these sets were not there, and what needs them is left out: {sets}."
@@ -75,4 +76,16 @@ def _results_page(profile: Profile, pages: list[Page]) -> Page:
         emotions_left_out=_listed(profile.absences.emotion_experiments),
         aus_left_out=_listed(profile.absences.au_experiments),
     )
-    return Page("07_results", "results", "What the paper says, what came out", parameters, tuple(before))
+    return Page("07_results", "results", "The paper's numbers beside ours", parameters, tuple(before))
+
+
+def _claims_page(profile: Profile, pages: list[Page]) -> Page:
+    """Return the page that judges every claim of the paper by the results; it waits for all of them."""
+    before = [page.stamp for page in pages if page.stamp.startswith(("models/", "results/"))]
+    parameters = dict(
+        rendered=profile.rendered, replaced=",".join(profile.absences.replaced),
+        emotion_experiments=",".join(str(e.experiment) for e in profile.emotion_experiments),
+        au_experiments=",".join(str(e.experiment) for e in profile.au_experiments),
+        chapters=",".join(dict.fromkeys(page.notebook for page in pages)),
+    )
+    return Page("07b_claims", "verdicts", "What the paper says, what we found", parameters, tuple(before))

@@ -20,7 +20,7 @@ def _number_on_photographs(evidence: Evidence, number: int) -> Verdict:
     evidence.on_photographs(f"{100 * theirs:.2f} %")
     ours = score(evidence.emotions(number), "accuracy", protocol=AS_PUBLISHED)
     word = REPRODUCED if ours[2] >= theirs else NOT_REPRODUCED
-    return Verdict(word, f"As published {words(ours)}, the paper {theirs:.3f}.", evidence.table("emotions", number))
+    return Verdict(word, f"As published {words(ours)}, the paper {theirs:.3f}.", evidence.emotion_table(number))
 
 
 @claim("A2")
@@ -38,7 +38,7 @@ def _higher(evidence: Evidence, better: int, *worse: int) -> Verdict:
     found = {number: evidence.accuracy_difference(better, number) for number in worse}
     said = "; ".join(f"experiment {better} minus {number}: {difference}" for number, difference in found.items())
     return Verdict(of_signs(d.sign for d in found.values()), f"Accuracy on people never seen, {said}.",
-                   evidence.page("emotions-summary") and "fig-emotions-summary")
+                   evidence.shown("04_emotions", "fig-emotions-summary"))
 
 
 @claim("E1")
@@ -90,7 +90,7 @@ def lowest_in_sfew(evidence: Evidence) -> Verdict:
     lowest = list(rates.index[:2])
     word = REPRODUCED if set(lowest) == {"happy", "sad"} else NOT_DECIDED if {"happy", "sad"} & set(lowest) else NOT_REPRODUCED
     said = " and ".join(f"{emotion} ({rates[emotion]:.3f})" for emotion in lowest)
-    return Verdict(word, f"Recognised least in experiment 8: {said}.", evidence.table("emotions", 8))
+    return Verdict(word, f"Recognised least in experiment 8: {said}.", evidence.emotion_table(8))
 
 
 @claim("E14")
@@ -115,7 +115,7 @@ def better_in_the_wild(evidence: Evidence) -> Verdict:
         signs.append(int(worst["low"] > 0) - int(worst["high"] < 0))
         said.append(f"experiment {number} {words(worst[['value', 'low', 'high']])} (against {worst['features']})")
     return Verdict(of_signs(signs), f"Accuracy of the discriminator's features minus the best others on the same folds: {'; '.join(said)}.",
-                   evidence.page("emotions-summary") and "tab-emotions-baselines")
+                   evidence.shown("04_emotions", "tab-emotions-baselines"))
 
 
 def _above_chance(evidence: Evidence, number: int) -> tuple[int, str]:
@@ -129,7 +129,7 @@ def effective_on_all_sets(evidence: Evidence) -> Verdict:
     found = [_above_chance(evidence, number) for number in range(1, 9)]
     return Verdict(of_signs(sign for sign, _ in found),
                    f"Accuracy on people never seen, and that of always naming the commonest emotion: {'; '.join(said for _, said in found)}.",
-                   evidence.page("emotions-summary") and "fig-emotions-summary")
+                   evidence.shown("04_emotions", "fig-emotions-summary"))
 
 
 @claim("Q2")
@@ -139,4 +139,4 @@ def features_carry_expressions(evidence: Evidence) -> Verdict:
     signs = [sign for sign, _ in emotions] + [int(low > 0.5) - int(high < 0.5) for _, low, high in areas.values()]
     said = "; ".join(f"experiment {number}: {words(area)}" for number, area in areas.items())
     return Verdict(of_signs(signs), f"Emotions, accuracy and commonest emotion: {'; '.join(s for _, s in emotions)}. Action Units, mean area: {said}. "
-                   "Other features may carry as much: see Q1.", evidence.page("results-results") and "fig-protocols")
+                   "Other features may carry as much: see Q1.", evidence.shown("07_results", "fig-protocols"))

@@ -12,6 +12,7 @@ from fergan.action_units import AUResult
 from fergan.claims.base import CannotTest, Difference, NotRun
 from fergan.emotions import EmotionResult
 from fergan.files import read_json
+from fergan.page import STAMPS
 from fergan.protocols import SUBJECT_INDEPENDENT, bootstrap_interval, resampled_mean
 from fergan.results import ExperimentResult
 from fergan.summaries.action_units import papers_units
@@ -35,20 +36,24 @@ class Evidence:
         Whether the faces are rendered; a number on photographs cannot be tested then.
     replaced : frozenset of str
         Face sets that another set stands in for.
-    pages : frozenset of str
-        Labels of the pages of this book; only to these may a verdict point.
+    emotion_experiments, au_experiments : frozenset of int
+        The experiments of this book; a folder may hold results of others, of an earlier profile.
+    chapters : frozenset of str
+        The notebooks of this book (keys of `fergan.page.CHAPTERS`); only to these may a verdict point.
     """
 
     home: Path
     rendered: bool
     replaced: frozenset[str] = frozenset()
-    pages: frozenset[str] = frozenset()
+    emotion_experiments: frozenset[int] = frozenset()
+    au_experiments: frozenset[int] = frozenset()
+    chapters: frozenset[str] = frozenset()
     _read: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def _experiment(self, kind: str, cls: type[ExperimentResult], number: int) -> ExperimentResult:
         folder = self.home / "results" / kind / f"experiment-{number}"
-        name = "emotion" if kind == "emotions" else "Action Unit"
-        if not (folder / "scores.json").is_file():
+        name, numbers = ("emotion", self.emotion_experiments) if kind == "emotions" else ("Action Unit", self.au_experiments)
+        if number not in numbers:
             raise NotRun(f"This book has no {name} experiment {number}.")
         if str(folder) not in self._read:
             self._read[str(folder)] = cls.load(folder)
@@ -70,6 +75,9 @@ class Evidence:
 
     def records(self, kind: str) -> dict[str, Any]:
         """Return the contents of every stamp of a kind of results, page -> content."""
+        chapter = next(notebook for notebook, stamp in STAMPS.items() if stamp.startswith(f"results/{kind}/"))
+        if chapter not in self.chapters:
+            raise NotRun(f"This book has no chapter on {kind.replace('_', ' ')}.")
         found = {path.parent.name: read_json(path) for path in sorted((self.home / "results" / kind).glob("*/scores.json"))}
         if not found:
             raise NotRun(f"This book has no results on {kind.replace('_', ' ')}.")
@@ -80,14 +88,17 @@ class Evidence:
         if self.rendered:
             raise CannotTest(f"{what} is a number on photographs, and the faces of this book are rendered.")
 
-    def page(self, label: str) -> str:
-        """Return a label if this book has the page, else an empty text."""
-        return label if label in self.pages else ""
+    def shown(self, chapter: str, label: str) -> str:
+        """Return the label of a figure or table if this book has its chapter, else an empty text."""
+        return label if chapter in self.chapters else ""
 
-    def table(self, kind: str, number: int) -> str:
-        """Return the label of an experiment's table: of kind ``emotions`` or ``action-units``."""
-        name = {"emotions": "tab-emotions", "action-units": "tab-aus"}[kind]
-        return f"{name}-{number}" if self.page(f"{kind}-experiment-{number}") else ""
+    def emotion_table(self, number: int) -> str:
+        """Return the label of an emotion experiment's table of scores."""
+        return f"tab-emotions-{number}" if number in self.emotion_experiments else ""
+
+    def au_table(self, number: int) -> str:
+        """Return the label of an Action Unit experiment's table of scores."""
+        return f"tab-aus-{number}" if number in self.au_experiments else ""
 
     def accuracy_difference(self, first: int, second: int) -> Difference:
         """Return the accuracy of one emotion experiment minus another's, on people never seen, discriminator features.

@@ -28,7 +28,7 @@ def faces_of_every_pose(evidence: Evidence) -> Verdict:
         signs.append(int(best["low"] > 0.5) - int(best["high"] < 0.5))
         said.append(f"{pose} {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}]")
     return Verdict(of_signs(signs), f"Share of samples in which a detector finds a face, best set of each kind: {'; '.join(said)}.",
-                   evidence.page("quality-summary") and "tab-quality-summary")
+                   evidence.shown("06_quality", "tab-quality-summary"))
 
 
 @claim("G2")
@@ -38,7 +38,7 @@ def no_mode_collapse(evidence: Evidence) -> Verdict:
     said = ", ".join(f"{model} {verdicts[model]}" for model in fallen)
     word = NOT_REPRODUCED if "collapsed" in verdicts.values() else of_signs(int(w == "varied") for w in verdicts.values())
     return Verdict(word, f"{len(verdicts) - len(fallen)} of {len(verdicts)} generators are as varied as their faces"
-                   f"{f'; the others: {said}' if said else ''}.", evidence.page("mode-collapse-generators") and "tab-mode-collapse")
+                   f"{f'; the others: {said}' if said else ''}.", evidence.shown("06b_mode_collapse", "tab-mode-collapse"))
 
 
 def _runs(evidence: Evidence) -> dict[str, Run]:
@@ -74,7 +74,7 @@ def _compare_beta1(evidence: Evidence, runs: dict[str, Run]) -> Verdict:
     verdicts = [records[name]["verdict"] for name in (larger, smaller)]
     word = REPRODUCED if verdicts[0] == "varied" != verdicts[1] else NOT_REPRODUCED
     return Verdict(word, f"beta1 {first.config.beta1}: {verdicts[0]}; {second.config.beta1}: {verdicts[1]}; one seed each.",
-                   evidence.page("mode-collapse-generators") and "tab-mode-collapse")
+                   evidence.shown("06b_mode_collapse", "tab-mode-collapse"))
 
 
 @claim("G3")

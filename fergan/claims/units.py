@@ -11,7 +11,7 @@ ACROSS = (4, 5, 7, 8)
 def features_carry_units(evidence: Evidence) -> Verdict:
     area = score(evidence.units(1), "auc")
     return Verdict(of_signs([int(area[1] > 0.5) - int(area[2] < 0.5)]),
-                   f"Mean area on people never seen {words(area)}; guessing gives .5.", evidence.table("action-units", 1))
+                   f"Mean area on people never seen {words(area)}; guessing gives .5.", evidence.au_table(1))
 
 
 @claim("A3")
@@ -19,7 +19,7 @@ def better_than_guessing_across_sets(evidence: Evidence) -> Verdict:
     areas = {number: score(evidence.units(number), "auc") for number in ACROSS}
     said = "; ".join(f"experiment {number}: {words(area)}" for number, area in areas.items())
     return Verdict(of_signs(int(low > 0.5) - int(high < 0.5) for _, low, high in areas.values()),
-                   f"Mean area from one set to another, {said}; guessing gives .5.", evidence.page("action-units-summary") and "fig-aus-summary")
+                   f"Mean area from one set to another, {said}; guessing gives .5.", evidence.shown("05_action_units", "fig-aus-summary"))
 
 
 @claim("Q3")
@@ -33,7 +33,7 @@ def consistent_across_sets(evidence: Evidence) -> Verdict:
     above, below = (sum(sign == side for sign in signs.values()) for side in (1, -1))
     word = REPRODUCED if above == len(signs) else NOT_REPRODUCED if above < len(signs) / 2 or below else NOT_DECIDED
     return Verdict(word, f"Of {len(signs)} areas of an Action Unit from one set to another, {above} are above .5, {below} below, "
-                   "and the others not to be told from guessing.", evidence.page("action-units-summary") and "fig-aus-summary")
+                   "and the others not to be told from guessing.", evidence.shown("05_action_units", "fig-aus-summary"))
 
 
 @claim("C2")
@@ -45,4 +45,4 @@ def relabelled_units_are_better(evidence: Evidence) -> Verdict:
     difference = Difference.of_scores(true, derived)
     word = {1: REPRODUCED, 0: NOT_DECIDED, -1: NOT_REPRODUCED}[difference.sign]
     return Verdict(word, f"Mean area {words(derived)} when the derived labels count, {words(true)} when the Action Units that the faces show do.",
-                   evidence.table("action-units", 2))
+                   evidence.au_table(2))

@@ -31,6 +31,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("config-inited", _use_bundled_scripts, priority=_FIRST)
     app.connect("env-updated", _pages_that_cite_others)
     app.connect("html-page-context", _drop_unused_scripts, priority=_LAST)
+    app.connect("html-page-context", _link_captions, priority=_LAST)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -66,4 +67,15 @@ def _drop_unused_scripts(app: "Sphinx", page: str, template: str, context: dict[
         context["body"] = _THEBE.sub("", context["body"])
 
 
+def _link_captions(app: "Sphinx", page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let the caption of every figure and table link to the box that says how its page was made."""
+    body = context.get("body", "")
+    box = _BOX.search(body)
+    if box:
+        link = f'<a class="how-made" href="#{box.group(1)}" title="How this was made">how made</a>'
+        context["body"] = _CAPTION_END.sub(rf"{link}\g<0>", body)
+
+
+_BOX = re.compile(r'id="([a-z0-9-]+-made)"')
+_CAPTION_END = re.compile(r'<a class="headerlink" href="#(?:fig|tab)-')
 _THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>|<script>kernelName = .*?</script>', re.DOTALL)
