@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from fergan.experiment_pages import experiment_pages
 from fergan.network_pages import network_pages, quality_pages
-from fergan.page import Page, faces_stamp
+from fergan.page import Page, faces_stamp, stamp_of
 from fergan.profile_schema import ActionUnitExperiment, EmotionExperiment, Profile
 
 __all__ = ["pages_of"]
@@ -21,6 +21,7 @@ def pages_of(profile: Profile) -> list[Page]:
     pages = [page for make in (network_pages, experiment_pages, quality_pages) for page in make(profile)]
     pages.append(_results_page(profile, pages))
     pages.append(_claims_page(profile, pages))
+    pages += _groups_pages(profile)
     by_stamp = {page.stamp: page for page in pages if page.stamp}
     return [
         replace(page, parameters=_places(profile, page) | page.parameters, notes=tuple(_notes(profile, page, by_stamp)))
@@ -89,3 +90,15 @@ def _claims_page(profile: Profile, pages: list[Page]) -> Page:
         chapters=",".join(dict.fromkeys(page.notebook for page in pages)),
     )
     return Page("07b_claims", "verdicts", "What the paper says, what we found", parameters, tuple(before))
+
+
+def _groups_pages(profile: Profile) -> list[Page]:
+    """Return the page that compares groups of people, where the faces say who their people are: the rendered ones."""
+    targets = [profile.datasets[e.target].source for e in profile.emotion_experiments]
+    if not targets or set(targets) != {"rendered"}:
+        return []
+    numbers = ",".join(str(e.experiment) for e in profile.emotion_experiments)
+    stamps = [stamp_of("04_emotions", f"experiment-{e.experiment}") for e in profile.emotion_experiments]
+    stamps += [faces_stamp(e.target) for e in profile.emotion_experiments]
+    title = "Whom does it recognise worse?"
+    return [Page("07c_groups", "people", title, dict(experiments=numbers), tuple(dict.fromkeys(stamps)))]

@@ -1,10 +1,9 @@
-"""The words of a verdict, the register of what judges each claim, and the comparison of two scores."""
+"""The words of a verdict and the register of what judges each claim."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from fergan.paper import read_table
@@ -12,7 +11,7 @@ from fergan.paper import read_table
 if TYPE_CHECKING:
     from fergan.claims.evidence import Evidence
 
-__all__ = ["VERDICTS", "CannotTest", "Difference", "NotRun", "Verdict", "claim", "judge_all", "of_signs"]
+__all__ = ["VERDICTS", "CannotTest", "NotRun", "Verdict", "claim", "judge_all", "of_signs"]
 
 REPRODUCED, NOT_REPRODUCED, NOT_DECIDED = "reproduced", "not reproduced", "not decided"
 CANNOT_TEST, CONTRADICTION, STATED, NOT_RUN = (
@@ -60,34 +59,6 @@ class Verdict:
     def __post_init__(self):
         if self.word not in VERDICTS:
             raise ValueError(f"a verdict is one of {', '.join(VERDICTS)}, not {self.word!r}")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference of two scores with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def sign(self) -> int:
-        """1 or -1 where the interval lies on one side of 0, else 0."""
-        return int(self.low > 0) - int(self.high < 0)
-
-    @classmethod
-    def of_scores(cls, first: tuple[float, float, float], second: tuple[float, float, float]) -> "Difference":
-        """Return the difference of two independent scores, each ``(value, low, high)``.
-
-        The interval is the one of Zou and Donner (2008), which recovers the variances from both intervals, so that these
-        may be lopsided.
-        """
-        (a, a_low, a_high), (b, b_low, b_high) = first, second
-        d = a - b
-        return cls(d, d - np.hypot(a - a_low, b_high - b), d + np.hypot(a_high - a, b - b_low))
-
-    def __str__(self) -> str:
-        return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]".replace("-", "−")
 
 
 def of_signs(signs: Iterable[int]) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from fergan.action_units import AUResult
-from fergan.claims.base import CannotTest, Difference, NotRun
+from fergan.claims.base import CannotTest, NotRun
+from fergan.differences import Difference
 from fergan.emotions import EmotionResult
 from fergan.files import read_json
 from fergan.page import STAMPS

@@ -1,7 +1,8 @@
 """Claims on Action Units within and across sets that this book's results decide."""
 
-from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, Difference, Verdict, claim, of_signs
+from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, Verdict, claim, of_signs
 from fergan.claims.evidence import Evidence, score, words
+from fergan.differences import Difference
 from fergan.facs import ACTION_UNITS
 
 ACROSS = (4, 5, 7, 8)
