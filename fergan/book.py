@@ -20,8 +20,8 @@ from fergan.summaries.datasets import write_datasets_chapter
 
 __all__ = ["build_book", "html_folder", "mirror_pages", "table_of_contents"]
 
-_PROSE_BEFORE = ("book/reading", "book/method", "book/datasets")
-_PROSE_AFTER = ("book/limits", "book/references")
+_PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
+_PROSE_AFTER = ("book/conclusion", "book/limits", "book/exercises", "book/references")
 
 
 def table_of_contents(profile: Profile) -> dict:

@@ -21,7 +21,7 @@ def pages_of(profile: Profile) -> list[Page]:
     pages = [page for make in (network_pages, experiment_pages, quality_pages) for page in make(profile)]
     pages.append(_results_page(profile, pages))
     pages.append(_claims_page(profile, pages))
-    pages += _groups_pages(profile)
+    pages.append(_groups_page(profile))
     by_stamp = {page.stamp: page for page in pages if page.stamp}
     return [
         replace(page, parameters=_places(profile, page) | page.parameters, notes=tuple(_notes(profile, page, by_stamp)))
@@ -67,8 +67,8 @@ def _listed(experiments: list[EmotionExperiment] | list[ActionUnitExperiment]) -
 
 
 def _results_page(profile: Profile, pages: list[Page]) -> Page:
-    """Return the page across all chapters; it waits for the faces and for every result."""
-    before = [page.stamp for page in pages if page.stamp.startswith(("faces/", "results/"))]
+    """Return the page across all chapters; it waits for the faces, the generators and every result."""
+    before = [page.stamp for page in pages if page.stamp.startswith(("faces/", "models/", "results/"))]
     parameters = dict(
         profile=profile.name, rendered=profile.rendered,
         datasets=",".join(profile.datasets),
@@ -92,13 +92,9 @@ def _claims_page(profile: Profile, pages: list[Page]) -> Page:
     return Page("07b_claims", "verdicts", "What the paper says, what we found", parameters, tuple(before))
 
 
-def _groups_pages(profile: Profile) -> list[Page]:
-    """Return the page that compares groups of people, where the faces say who their people are: the rendered ones."""
-    targets = [profile.datasets[e.target].source for e in profile.emotion_experiments]
-    if not targets or set(targets) != {"rendered"}:
-        return []
-    numbers = ",".join(str(e.experiment) for e in profile.emotion_experiments)
-    stamps = [stamp_of("04_emotions", f"experiment-{e.experiment}") for e in profile.emotion_experiments]
-    stamps += [faces_stamp(e.target) for e in profile.emotion_experiments]
-    title = "Whom does it recognise worse?"
-    return [Page("07c_groups", "people", title, dict(experiments=numbers), tuple(dict.fromkeys(stamps)))]
+def _groups_page(profile: Profile) -> Page:
+    """Return the page that compares groups of people: experiments on faces that say who their people are, the rendered ones."""
+    known = [e for e in profile.emotion_experiments if profile.datasets[e.target].source == "rendered"]
+    stamps = [stamp for e in known for stamp in (stamp_of("04_emotions", f"experiment-{e.experiment}"), faces_stamp(e.target))]
+    numbers = ",".join(str(e.experiment) for e in known)
+    return Page("07c_groups", "people", "Whom does it recognise worse?", dict(experiments=numbers), tuple(dict.fromkeys(stamps)))
