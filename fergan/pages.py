@@ -93,8 +93,9 @@ def _claims_page(profile: Profile, pages: list[Page]) -> Page:
 
 
 def _groups_page(profile: Profile) -> Page:
-    """Return the page that compares groups of people: experiments on faces that say who their people are, the rendered ones."""
+    """Return the page that compares groups of people, on faces that say who their people are: the rendered ones."""
     known = [e for e in profile.emotion_experiments if profile.datasets[e.target].source == "rendered"]
-    stamps = [stamp for e in known for stamp in (stamp_of("04_emotions", f"experiment-{e.experiment}"), faces_stamp(e.target))]
-    numbers = ",".join(str(e.experiment) for e in known)
-    return Page("07c_groups", "people", "Whom does it recognise worse?", dict(experiments=numbers), tuple(dict.fromkeys(stamps)))
+    stamps = [stamp_of("04_emotions", f"experiment-{e.experiment}") for e in known]
+    stamps += dict.fromkeys(faces_stamp(e.target) for e in known)
+    parameters = dict(experiments=",".join(str(e.experiment) for e in known))
+    return Page("07c_groups", "people", "Whom does it recognise worse?", parameters, tuple(stamps))
