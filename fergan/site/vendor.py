@@ -55,6 +55,8 @@ class NpmPackage:
     def place_of(self, member: str) -> str:
         """Return where a member of the archive goes, relative to the folder of all packages; empty if it is not wanted."""
         path = PurePosixPath(member)
+        if ".." in path.parts:
+            return ""
         if len(path.parts) == 2 and path.name.lower().startswith(("license", "licence")):
             return f"{self.folder}/LICENSE.txt"
         root = PurePosixPath("package") / self.root
