@@ -1,4 +1,4 @@
-"""Command line: ``python -m fergan book|check-data|estimate|train|run|where|picture|toc``."""
+"""Command line: ``python -m fergan book|check-data|estimate|train|run|serve|pictures|where|toc``."""
 
 import argparse
 import fcntl
@@ -202,13 +202,30 @@ def where(arguments: argparse.Namespace) -> None:
     print(html_folder(arguments.profile, ROOT))
 
 
-def picture(arguments: argparse.Namespace) -> None:
-    """Draw the README's picture from a finished book."""
-    from fergan.overview import draw_overview
-    from fergan.profiles import load_profile
+def serve(arguments: argparse.Namespace) -> None:
+    """Show the book in the browser, and build its prose again whenever a file of it is saved."""
+    from fergan.site.check import BookError
+    from fergan.site.serve import preview
 
-    profile = load_profile(ROOT / "profiles" / f"{arguments.profile}.yaml", data=arguments.data)
-    draw_overview(profile, ROOT / "artifacts" / profile.name, ROOT / "book" / "_static" / "overview.png")
+    try:
+        sys.exit(preview(_profile(arguments), ROOT, arguments.port))
+    except (BookError, FileNotFoundError) as error:
+        sys.exit(f"{error}\nthe preview shows what `make book` has made; make the book first")
+
+
+def pictures(arguments: argparse.Namespace) -> None:
+    """Draw the README's pictures from a finished book."""
+    from fergan.book import html_folder
+    from fergan.overview import draw_overview
+    from fergan.site.pictures import PictureError, take_pictures
+
+    profile = _profile(arguments)
+    try:
+        for path in take_pictures(html_folder(profile.name, ROOT), ROOT / "book" / "pictures"):
+            _say(str(path))
+    except PictureError as error:
+        sys.exit(str(error))
+    draw_overview(profile, ROOT / "artifacts" / profile.name, ROOT / "book" / "pictures" / "overview.png")
 
 
 def toc(arguments: argparse.Namespace) -> None:
@@ -261,8 +278,13 @@ def main() -> None:
     command.set_defaults(function=run)
     command = commands.add_parser("where", help="print the folder of the built book", parents=[profile])
     command.set_defaults(function=where)
-    command = commands.add_parser("picture", help="draw the README's picture from a finished book", parents=[profile, data])
-    command.set_defaults(function=picture)
+    command = commands.add_parser(
+        "serve", help="show the book, and build its prose again as it is saved", parents=[profile, data]
+    )
+    command.add_argument("--port", type=int, default=8000)
+    command.set_defaults(function=serve)
+    command = commands.add_parser("pictures", help="draw the README's pictures from a book", parents=[profile, data])
+    command.set_defaults(function=pictures)
     command = commands.add_parser("toc", help="write _toc.yml")
     command.set_defaults(function=toc)
     arguments = parser.parse_args()

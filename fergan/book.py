@@ -14,14 +14,15 @@ from fergan.profile_schema import Profile
 from fergan.site.check import BookError, check_book
 from fergan.site.extension import STATIC
 from fergan.site.images import shrink_images
+from fergan.site.licences import write_licences
 from fergan.site.truth import missing_keys, stale_pages
 from fergan.site.vendor import VendorError, fetch_packages
 from fergan.summaries.datasets import write_datasets_chapter
 
-__all__ = ["build_book", "html_folder", "mirror_pages", "table_of_contents"]
+__all__ = ["build_book", "html_folder", "mirror_pages", "prepare_sources", "table_of_contents"]
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
-_PROSE_AFTER = ("book/conclusion", "book/limits", "book/exercises", "book/references")
+_PROSE_AFTER = ("book/conclusion", "book/limits", "book/exercises", "book/licences", "book/references")
 
 
 def table_of_contents(profile: Profile) -> dict:
@@ -82,6 +83,29 @@ def html_folder(profile: str, root: Path) -> Path:
     return root / "_build" / "html" if profile == "demo" else root / "_build" / profile / "_build" / "html"
 
 
+def prepare_sources(profile: Profile, root: Path) -> Path:
+    """Put into ``book/executed`` what the profile's book is built from, and refuse what is not of this state.
+
+    Returns
+    -------
+    Path
+        The table of contents.
+
+    Raises
+    ------
+    BookError
+        A page is of an earlier state, or a text asks for a number that no page has.
+    """
+    html = html_folder(profile.name, root)
+    toc = root / "_toc.yml" if profile.name == "demo" else html.parent / "_toc.yml"
+    mirror_pages(profile, root / "artifacts" / profile.name / "pages", root / "book" / "executed")
+    write_table_of_contents(profile, toc)
+    write_datasets_chapter(root / "book" / "executed" / "datasets", root / "profiles")
+    write_licences(root / "book" / "executed" / "licences.md", root)
+    _check_truth(profile, root)
+    return toc
+
+
 def build_book(profile: Profile, root: Path) -> Path:
     """Build the HTML book of a profile whose pages are executed, and check it.
 
@@ -93,12 +117,8 @@ def build_book(profile: Profile, root: Path) -> Path:
         The book's ``index.html``.
     """
     html = html_folder(profile.name, root)
-    toc = root / "_toc.yml" if profile.name == "demo" else html.parent / "_toc.yml"
     done = html.parent / ".checked"
-    mirror_pages(profile, root / "artifacts" / profile.name / "pages", root / "book" / "executed")
-    write_table_of_contents(profile, toc)
-    write_datasets_chapter(root / "book" / "executed" / "datasets", root / "profiles")
-    _check_truth(profile, root)
+    toc = prepare_sources(profile, root)
     sources = [root / "_config.yml", toc, *(p for p in (root / "book").rglob("*") if p.is_file())]
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml")
+PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml", "requirements.txt")
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,10 @@ def checkout(tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser():
     """Chromium of the system, without a window; without one the tests that need it are skipped."""
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
+    from fergan.site.pictures import find_browser
+
+    chromium = find_browser()
+    if not chromium:
         pytest.skip("there is no Chromium to open pages with (on Debian: apt-get install chromium)")
     from playwright.sync_api import sync_playwright
 

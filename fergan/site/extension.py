@@ -36,7 +36,7 @@ def setup(app: "Sphinx") -> dict[str, Any]:
 
 
 def _use_bundled_scripts(app: "Sphinx", config: "Config") -> None:
-    static = Path(app.srcdir) / STATIC
+    static = (Path(app.srcdir) / "book").resolve().parent / STATIC  # the preview's sources are a link
     if not (static / "vendor" / "packages.json").is_file():
         return
     config.html_static_path = [*config.html_static_path, str(static)]
