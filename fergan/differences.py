@@ -32,4 +32,6 @@ class Difference:
         return cls(d, d - np.hypot(a - a_low, b_high - b), d + np.hypot(a_high - a, b - b_low))
 
     def __str__(self) -> str:
+        if np.isnan(self.low) or np.isnan(self.high):
+            return f"{self.value:+.3f}".replace("-", "−")
         return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]".replace("-", "−")

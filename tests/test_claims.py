@@ -154,3 +154,5 @@ def test_the_interval_of_a_difference():
     assert np.isclose(lopsided.low, 0.1 - np.hypot(0.1, 0.1)) and np.isclose(lopsided.high, 0.1 + np.hypot(0.01, 0.01))
     assert Difference(-0.1, -0.2, -0.05).sign == -1 and Difference(0, -1, 1).sign == 0
     assert str(Difference(-0.1, -0.2, 0.05)) == "−0.100 [−0.200, +0.050]"
+    unknown = Difference.of_scores((0.9, np.nan, np.nan), (0.8, 0.79, 0.9))
+    assert str(unknown) == "+0.100" and unknown.sign == 0

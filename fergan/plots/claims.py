@@ -12,7 +12,7 @@ __all__ = ["verdict_bars"]
 
 #: First letter of a claim's id -> what it is about.
 PARTS = {"A": "abstract", "Q": "questions", "C": "contributions", "M": "method", "E": "emotions", "U": "Action Units",
-         "G": "generators", "F": "future work", "R": "figures, references"}
+         "G": "generators", "F": "conclusion, future", "R": "figures, references"}
 
 # One hatch each, so that the bars can be told apart without colours.
 _HATCHES = ("", "xx", "..", "//", "\\\\", "", "")

@@ -28,7 +28,7 @@ def group_dots(tables: Mapping[str, pd.DataFrame], groups: Mapping[str, tuple[st
     colours = sns.color_palette("colorblind", 3)
     for ax, (trait, names) in zip(axes[0], groups.items(), strict=True):
         for place, (name, colour, marker) in enumerate(zip(names, colours, _MARKERS, strict=True)):
-            rows = pd.concat([table.query("trait == @trait and group == @name") for table in tables.values()])
+            rows = pd.concat([table[(table["trait"] == trait) & (table["group"] == name)] for table in tables.values()])
             y = [line + 0.22 * (place - 1) for line in range(len(tables))]
             ax.errorbar(rows["value"], y, xerr=[rows["value"] - rows["low"], rows["high"] - rows["value"]], fmt=marker,
                         color=colour, markersize=5, linewidth=1.2, label=name)
