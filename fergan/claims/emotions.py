@@ -3,6 +3,7 @@
 import numpy as np
 
 from fergan.claims.base import CANNOT_TEST, NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, NotRun, Verdict, claim, of_signs
+from fergan.claims.chapters import said_by_chapter, transfer_matrix
 from fergan.claims.evidence import Evidence, score, words
 from fergan.paper import read_table
 from fergan.protocols import AS_PUBLISHED
@@ -67,6 +68,11 @@ def multi_view_network_is_worse(evidence: Evidence) -> Verdict:
 
 @claim("C3")
 def frontal_faces_give_better_features(evidence: Evidence) -> Verdict:
+    matrix = transfer_matrix(evidence)
+    if matrix is not None:
+        from fergan.summaries.label_claims import pretraining_verdict
+
+        return said_by_chapter(pretraining_verdict(matrix), "tab-transfer-size")
     verdict = _higher(evidence, 5, 4)
     return Verdict(verdict.word, f"{verdict.finding} Views and numbers of faces both differ between the two.", verdict.shown_by)
 
@@ -74,12 +80,6 @@ def frontal_faces_give_better_features(evidence: Evidence) -> Verdict:
 @claim("E6")
 def the_wild_is_harder(evidence: Evidence) -> Verdict:
     return _higher(evidence, 5, *WILD)
-
-
-@claim("E7")
-def small_sets_suffer(evidence: Evidence) -> Verdict:
-    worst = min((6, 7, 8), key=lambda number: score(evidence.emotions(number), "accuracy")[0])
-    raise NotRun(f"No set was reduced in size alone. Of experiments 6 to 8, number {worst} scores lowest here.")
 
 
 @claim("E10")

@@ -15,13 +15,21 @@ def _collapse(evidence: Evidence) -> dict[str, Any]:
     return {model: record for model, record in records.items() if not model.endswith("-collapsed")}
 
 
+def _score_of(content: Any, name: str) -> dict[str, Any]:
+    """Return the record of one score of a generator; empty where it has none."""
+    if isinstance(content, dict) and "scores" not in content:
+        return content.get(name, {})
+    listed = content["scores"] if isinstance(content, dict) else content
+    return next((record for record in listed if record["name"] == name), {})
+
+
 @claim("A4")
 def faces_of_every_pose(evidence: Evidence) -> Verdict:
     scores = evidence.records("quality")
     groups = {"frontal": ("rafd-frontal",), "multi-view": ("rafd-multiview", "kdef"), "in the wild": ("raf-db", "sfew", "celeba")}
     signs, said = [], []
     for pose, names in groups.items():
-        found = [scores[name]["faces_found"] for name in names if "faces_found" in scores.get(name, {})]
+        found = [record for name in names if (record := _score_of(scores.get(name, {}), "faces_found"))]
         if not found:
             raise NotRun(f"No generator of {pose} faces was judged.")
         best = max(found, key=lambda record: record["value"])
@@ -82,8 +90,3 @@ def sample_quality(evidence: Evidence) -> Verdict:
     paper = read_table("table7_sample_quality_rafd").set_index("model").loc["DCGAN (paper)"]
     evidence.on_photographs(f"A distance of {paper['fid']}")
     raise CannotTest("The network behind these scores, its number of samples and the raters are not described.")
-
-
-@claim("C1")
-def indiscernible(evidence: Evidence) -> Verdict:
-    raise NotRun("Nobody has taken part in this book's study of real and generated faces.")

@@ -1,6 +1,7 @@
 """Claims on Action Units within and across sets that this book's results decide."""
 
 from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, Verdict, claim, of_signs
+from fergan.claims.chapters import said_by_chapter, transfer_matrix, unit_results
 from fergan.claims.evidence import Evidence, score, words
 from fergan.differences import Difference
 from fergan.facs import ACTION_UNITS
@@ -17,6 +18,11 @@ def features_carry_units(evidence: Evidence) -> Verdict:
 
 @claim("A3")
 def better_than_guessing_across_sets(evidence: Evidence) -> Verdict:
+    matrix = transfer_matrix(evidence)
+    if matrix is not None:
+        from fergan.summaries.label_claims import generalisation_verdict
+
+        return said_by_chapter(generalisation_verdict(matrix, unit_results(evidence)), "tab-transfer-own")
     areas = {number: score(evidence.units(number), "auc") for number in ACROSS}
     said = "; ".join(f"experiment {number}: {words(area)}" for number, area in areas.items())
     return Verdict(of_signs(int(low > 0.5) - int(high < 0.5) for _, low, high in areas.values()),
@@ -25,6 +31,11 @@ def better_than_guessing_across_sets(evidence: Evidence) -> Verdict:
 
 @claim("Q3")
 def consistent_across_sets(evidence: Evidence) -> Verdict:
+    matrix = transfer_matrix(evidence)
+    if matrix is not None:
+        from fergan.summaries.label_claims import consistency_verdict
+
+        return said_by_chapter(consistency_verdict(matrix, unit_results(evidence)), "tab-transfer-own")
     signs = {}
     for number in ACROSS:
         for unit in ACTION_UNITS:
