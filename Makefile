@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m fergan
 
 .DEFAULT_GOAL := help
-.PHONY: help book check-data estimate run test bench serve lint clean
+.PHONY: help book check-data estimate run test bench serve pictures lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,8 +38,11 @@ test: $(READY) ## run the tests, a small book among them
 bench: $(READY) ## measure what is claimed to be fast
 	for file in benchmarks/*.py; do $(VENV)/bin/python $$file || exit 1; done
 
-serve: $(READY) ## show the built book at http://localhost:8000
-	$(VENV)/bin/python -m http.server --bind 127.0.0.1 --directory "$$($(RUN) where --profile $(PROFILE))" 8000
+serve: $(READY) ## show the book at http://localhost:8000 and build its prose again as it is saved
+	$(RUN) serve --profile $(PROFILE) --data "$(DATA)"
+
+pictures: $(READY) ## draw the README's pictures from the built book (needs Chromium)
+	$(RUN) pictures --profile $(PROFILE) --data "$(DATA)"
 
 lint: $(READY) ## check style
 	$(VENV)/bin/ruff check .

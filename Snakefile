@@ -70,6 +70,7 @@ RUN = (
     f'OMP_NUM_THREADS={{threads}} {MEMORY} "$FERGAN_PYTHON" -m fergan run {{input.code[0]}} --output {{output.page}} '
     f"--lock {HOME}/.jobs {{params.words:q}}"
 )
+RUN_AFTER = RUN + " --stages {input.stages}"
 
 
 rule book:
@@ -106,18 +107,18 @@ for notebook in dict.fromkeys(page.notebook for page in PAGES.values() if page.s
         params: words=page_words(notebook), photographs=photographs(notebook)
         threads: page_threads(notebook)
         priority: PRIORITIES.get(notebook, 0)
-        shell: RUN
+        shell: RUN_AFTER
 
 
 rule summary:
     input: code=lambda w: code(w.notebook), stages=lambda w: [f"{HOME}/{s}" for s in PAGES[w.notebook, "summary"].inputs]
     output: page=f"{HOME}/pages/{{notebook}}/summary.ipynb"
     params: words=page_words("")
-    shell: RUN
+    shell: RUN_AFTER
 
 
 rule results:
-    input: code=code("07_results"), stages=lambda w: [f"{HOME}/{s}" for s in PAGES["07_results", "results"].inputs]
-    output: page=f"{HOME}/pages/07_results/{{page}}.ipynb"
-    params: words=page_words("07_results")
-    shell: RUN
+    input: code=lambda w: code(w.notebook), stages=lambda w: [f"{HOME}/{s}" for s in PAGES[w.notebook, w.page].inputs]
+    output: page=f"{HOME}/pages/{{notebook,07[a-z]?_[a-z]+}}/{{page}}.ipynb"
+    params: words=page_words("")
+    shell: RUN_AFTER

@@ -1,4 +1,4 @@
-"""Command line: ``python -m fergan book|check-data|estimate|train|run|where|picture|toc``."""
+"""Command line: ``python -m fergan book|check-data|estimate|train|run|serve|pictures|where|toc``."""
 
 import argparse
 import fcntl
@@ -94,6 +94,7 @@ def book(arguments: argparse.Namespace) -> None:
     from fergan.network_pages import longest_training
     from fergan.preflight import check_plan
     from fergan.profiles import ProfileError
+    from fergan.site.truth import forget_stale_pages
 
     profile = _profile(arguments)
     home = ROOT / "artifacts" / profile.name
@@ -107,6 +108,7 @@ def book(arguments: argparse.Namespace) -> None:
         if is_long(profile, home, checked.n_photographs):
             _say("probing this machine, which takes about a minute")
             _say(*estimate_lines(estimate(profile, home, checked.n_photographs, _n_cores(arguments.cores))))
+        _say(*forget_stale_pages(profile, ROOT))
         code = _workflow(profile.name, longest_training(profile), profile.data, arguments.cores)
         if code:
             sys.exit("the workflow stopped; what is finished is kept, and the same command goes on from there")
@@ -186,7 +188,7 @@ def run(arguments: argparse.Namespace) -> None:
             declared = notebook_parameters(nbformat.read(path, as_version=4), path.name)
             given |= parse_assignments(arguments.assignments, declared)
         output = Path(arguments.output or ROOT / "artifacts" / "runs" / path.name)
-        labels = dict(page=arguments.page, title=arguments.title, notes=arguments.note)
+        labels = dict(page=arguments.page, title=arguments.title, notes=arguments.note, stages=arguments.stages)
         with _locked(Path(arguments.lock), fcntl.LOCK_SH, "another run is starting") if arguments.lock else nullcontext():
             print(run_notebook(path, output, given, **labels))
     except (NotebookError, FileNotFoundError) as error:
@@ -200,13 +202,30 @@ def where(arguments: argparse.Namespace) -> None:
     print(html_folder(arguments.profile, ROOT))
 
 
-def picture(arguments: argparse.Namespace) -> None:
-    """Draw the README's picture from a finished book."""
-    from fergan.overview import draw_overview
-    from fergan.profiles import load_profile
+def serve(arguments: argparse.Namespace) -> None:
+    """Show the book in the browser, and build its prose again whenever a file of it is saved."""
+    from fergan.site.check import BookError
+    from fergan.site.serve import preview
 
-    profile = load_profile(ROOT / "profiles" / f"{arguments.profile}.yaml", data=arguments.data)
-    draw_overview(profile, ROOT / "artifacts" / profile.name, ROOT / "book" / "_static" / "overview.png")
+    try:
+        sys.exit(preview(_profile(arguments), ROOT, arguments.port))
+    except (BookError, FileNotFoundError) as error:
+        sys.exit(f"{error}\nthe preview shows what `make book` has made; make the book first")
+
+
+def pictures(arguments: argparse.Namespace) -> None:
+    """Draw the README's pictures from a finished book."""
+    from fergan.book import html_folder
+    from fergan.overview import draw_overview
+    from fergan.site.pictures import PictureError, take_pictures
+
+    profile = _profile(arguments)
+    try:
+        for path in take_pictures(html_folder(profile.name, ROOT), ROOT / "book" / "pictures"):
+            _say(str(path))
+    except PictureError as error:
+        sys.exit(str(error))
+    draw_overview(profile, ROOT / "artifacts" / profile.name, ROOT / "book" / "pictures" / "overview.png")
 
 
 def toc(arguments: argparse.Namespace) -> None:
@@ -255,11 +274,17 @@ def main() -> None:
     command.add_argument(
         "--note", nargs=2, action="append", default=[], metavar=("HEADING", "TEXT"), help="a notice at the top"
     )
+    command.add_argument("--stages", nargs="*", default=[], help="stamps of earlier stages that the page is made from")
     command.set_defaults(function=run)
     command = commands.add_parser("where", help="print the folder of the built book", parents=[profile])
     command.set_defaults(function=where)
-    command = commands.add_parser("picture", help="draw the README's picture from a finished book", parents=[profile, data])
-    command.set_defaults(function=picture)
+    command = commands.add_parser(
+        "serve", help="show the book, and build its prose again as it is saved", parents=[profile, data]
+    )
+    command.add_argument("--port", type=int, default=8000)
+    command.set_defaults(function=serve)
+    command = commands.add_parser("pictures", help="draw the README's pictures from a book", parents=[profile, data])
+    command.set_defaults(function=pictures)
     command = commands.add_parser("toc", help="write _toc.yml")
     command.set_defaults(function=toc)
     arguments = parser.parse_args()

@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,8 @@ from fergan.files import hash_file
 from fergan.provenance import Stopwatch, provenance_record
 
 __all__ = [
-    "NotebookError", "Parameter", "check_parameters", "imported_modules", "note_class", "notebook_parameters",
-    "parse_assignments", "run_notebook",
+    "NotebookError", "Parameter", "check_parameters", "hashes_behind", "imported_modules", "note_class",
+    "notebook_parameters", "parse_assignments", "run_notebook",
 ]
 
 _PACKAGE = Path(__file__).parent
@@ -171,6 +171,25 @@ def _module_files(name: str) -> Iterator[Path]:
         yield from place.glob("*.csv") if depth > 1 else ()
 
 
+def hashes_behind(path: str | Path, stages: Iterable[str | Path] = ()) -> dict[str, Any]:
+    """Return the hashes of all that a page is made from but its parameters.
+
+    Parameters
+    ----------
+    path : path
+        The notebook.
+    stages : iterable of path
+        Stamps of earlier stages, as the page will name them.
+
+    Returns
+    -------
+    dict
+        ``notebook`` -> hash, ``modules`` -> file below the project -> hash, ``stages`` -> stamp -> hash.
+    """
+    modules = {str(module.relative_to(_PACKAGE.parent)): hash_file(module) for module in imported_modules(path)}
+    return {"notebook": hash_file(path), "modules": modules, "stages": {str(stage): hash_file(stage) for stage in stages}}
+
+
 def note_class(heading: str) -> str:
     """Return the class of a notice in the built page, by which its look and the check of the book find it."""
     return "-".join(re.findall(r"[a-z]+", heading.lower()))
@@ -195,13 +214,17 @@ def _prepare(notebook: NotebookNode, values: dict[str, Any], page: str, title: s
     return notebook
 
 
-def _how_made(record: dict[str, Any], notebook: Path, values: dict[str, Any], given: dict[str, Any]) -> NotebookNode:
-    """Return the last cell of a page: parameters, the command that reruns it, versions."""
+def _how_made(
+    record: dict[str, Any], notebook: Path, values: dict[str, Any], given: dict[str, Any], page: str
+) -> NotebookNode:
+    """Return the last cell of a page: parameters, the command that reruns it, versions; every caption links to it."""
     rows = "\n".join(f"| `{key}` | `{value!r}` |" for key, value in values.items())
     words = " ".join(shlex.quote(f"{key}={value}") for key, value in given.items() if key != "output")
     packages = ", ".join(f"{name} {version}" for name, version in record["packages"].items())
     text = f"""```{{admonition}} How this page was made
 :class: dropdown note
+:name: {page}-made
+
 `notebooks/{notebook.name}` in {record["seconds"]:.0f} s, {record["created"]}, commit `{record["commit"] or "unknown"}`;
 Python {record["python"]}, {packages}.
 
@@ -240,7 +263,8 @@ def _interrupting_the_kernel() -> Iterator[None]:
 
 
 def run_notebook(
-    path: str | Path, output: str | Path, given: dict[str, Any], *, page: str = "", title: str = "", notes: Notes = ()
+    path: str | Path, output: str | Path, given: dict[str, Any], *, page: str = "", title: str = "", notes: Notes = (),
+    stages: Sequence[str | Path] = (),
 ) -> Path:
     """Execute a notebook with parameters and keep the executed copy.
 
@@ -258,6 +282,8 @@ def run_notebook(
         The page's heading.
     notes : sequence of (str, str)
         Notices under it, each with a heading and a text.
+    stages : sequence of path
+        Stamps of earlier stages that the page is made from, relative to the working directory.
 
     Raises
     ------
@@ -277,6 +303,7 @@ def run_notebook(
     values = {key: parameter.default for key, parameter in declared.items()} | given
     prepared = _prepare(notebook, values, page or output.stem, title, notes)
 
+    inputs = hashes_behind(path, stages)  # before it runs: an edit meanwhile must not pass for what made the page
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f"{output.stem}.failed.ipynb")  # its name once something went wrong
     source = output.with_name(f".{output.stem}.prepared.ipynb")
@@ -300,9 +327,10 @@ def run_notebook(
         ) from None
     finally:
         source.unlink(missing_ok=True)
-    record = provenance_record(values, {"notebook": hash_file(path)}, watch.seconds)
+    record = provenance_record(values, inputs, watch.seconds)
+    record["heading"] = {"title": title, "notes": [list(note) for note in notes]}
     executed.metadata["fergan"] = record
-    executed.cells.append(_how_made(record, path, values, given))
+    executed.cells.append(_how_made(record, path, values, given, page or output.stem))
     nbformat.write(executed, partial)
     os.replace(partial, output)
     return output

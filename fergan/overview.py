@@ -1,11 +1,14 @@
-"""The picture in the README, drawn from a finished book's results: real and generated faces, both protocols."""
+"""The picture of the introduction and of the README, drawn from results: real and generated faces, both protocols."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
+from fergan.emotions import EmotionResult
 from fergan.faces import FaceSet
 from fergan.files import atomic_path
 from fergan.plots.faces import show_faces
@@ -18,11 +21,38 @@ from fergan.sampling import sample
 from fergan.summaries.results import all_results
 from fergan.summaries.scores import protocol_words
 
-__all__ = ["draw_overview"]
+__all__ = ["draw_overview", "overview_figure"]
+
+
+def overview_figure(home: Path, names: Iterable[str], emotions: Mapping[int, EmotionResult], width: float = 11.0) -> Figure:
+    """Draw real and generated faces of up to three sets, and the accuracy of each emotion experiment.
+
+    Parameters
+    ----------
+    home : Path
+        A profile's artifacts.
+    names : iterable of str
+        Its face sets; those without a generator are not shown.
+    emotions : mapping of int to EmotionResult
+        Its emotion experiments.
+    width : float
+        In inches.
+    """
+    names = [name for name in names if (home / "models" / name / "run.json").is_file()]
+    shown = names[:: max(1, len(names) // 3)][:3]
+    figure, axes = plt.subplots(1, 2 if emotions else 1, figsize=(width, 0.38 * width), squeeze=False)
+    faces = np.concatenate([_pair(home, name) for name in shown])
+    show_faces(axes[0, 0], faces, n_columns=8)
+    axes[0, 0].set_title("real (odd rows), drawn (below each)", loc="left")
+    if emotions:
+        frames = [r.scores.assign(experiment=f"{n}: {r.settings['target']}") for n, r in emotions.items()]
+        table = pd.concat(frames).query("score == 'accuracy' and features == 'discriminator'")
+        score_dots(table.replace({"protocol": protocol_words}), "experiment", "protocol", "accuracy", ax=axes[0, 1])
+    return figure
 
 
 def draw_overview(profile: Profile, home: Path, path: Path) -> None:
-    """Draw real and generated faces of up to three sets, and the accuracy of each emotion experiment.
+    """Draw `overview_figure` for the README.
 
     Parameters
     ----------
@@ -34,14 +64,8 @@ def draw_overview(profile: Profile, home: Path, path: Path) -> None:
         The PNG to write.
     """
     use_style()
-    names = [name for name in profile.datasets if (home / "models" / name / "run.json").is_file()]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), width_ratios=[1, 1.05])
-    show_faces(left, np.concatenate([_pair(home, name) for name in names[:: max(1, len(names) // 3)][:3]]), n_columns=8)
-    left.set_title("real faces (odd rows), generated ones below each", loc="left")
     emotions, _ = all_results(home, ",".join(str(e.experiment) for e in profile.emotion_experiments), "")
-    frames = [r.scores.assign(experiment=f"{n}: {r.settings['target']}") for n, r in emotions.items()]
-    table = pd.concat(frames).query("score == 'accuracy' and features == 'discriminator'")
-    score_dots(table.replace({"protocol": protocol_words}), "experiment", "protocol", "accuracy", ax=right)
+    figure = overview_figure(home, profile.datasets, emotions)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=100)
     plt.close(figure)

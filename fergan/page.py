@@ -24,6 +24,8 @@ CHAPTERS = {
     "06b_mode_collapse": "Mode collapse",
     "06c_human_study": "Human study",
     "07_results": "Results",
+    "07b_claims": "Claims",
+    "07c_groups": "Groups of people",
 }
 
 #: Notebook -> the stamp that each of its pages leaves when it is done, relative to the profile's artifacts. The other

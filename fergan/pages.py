@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from fergan.experiment_pages import experiment_pages, listed
 from fergan.network_pages import network_pages, quality_pages
-from fergan.page import Page, faces_stamp
+from fergan.page import Page, faces_stamp, stamp_of
 from fergan.profile_schema import Profile
 
 __all__ = ["pages_of"]
@@ -20,6 +20,8 @@ def pages_of(profile: Profile) -> list[Page]:
     """Return every page of the profile's book, in reading order."""
     pages = [page for make in (network_pages, experiment_pages, quality_pages) for page in make(profile)]
     pages.append(_results_page(profile, pages))
+    pages.append(_claims_page(profile, pages))
+    pages.append(_groups_page(profile))
     by_stamp = {page.stamp: page for page in pages if page.stamp}
     return [
         replace(page, parameters=_places(profile, page) | page.parameters, notes=tuple(_notes(profile, page, by_stamp)))
@@ -53,15 +55,15 @@ def _notes(profile: Profile, page: Page, by_stamp: dict[str, Page]) -> Iterator[
                 f"The photographs of {name} were not there when this page was made: {by} took their place. Where the page "
                 f"says {name}, read {by}, also where it sets a number beside the paper's."
             )
-    if page.name in ("summary", "results") and absences.left_out:
+    if page.name in ("summary", "results", "verdicts") and absences.left_out:
         without = {name: ", ".join(absences.experiments_without(name)) for name in absences.left_out}
         sets = "; ".join(f"{name} ({experiments})" if experiments else name for name, experiments in without.items())
         yield "Left out: no data", f"The photographs of these sets were not there, and what needs them is left out: {sets}."
 
 
 def _results_page(profile: Profile, pages: list[Page]) -> Page:
-    """Return the page across all chapters; it waits for the faces and for every result."""
-    before = [page.stamp for page in pages if page.stamp.startswith(("faces/", "results/"))]
+    """Return the page across all chapters; it waits for the faces, the generators and every result."""
+    before = [page.stamp for page in pages if page.stamp.startswith(("faces/", "models/", "results/"))]
     parameters = dict(
         profile=profile.name, rendered=profile.rendered,
         datasets=",".join(profile.datasets),
@@ -70,4 +72,25 @@ def _results_page(profile: Profile, pages: list[Page]) -> Page:
         emotions_left_out=listed(profile.absences.emotion_experiments),
         aus_left_out=listed(profile.absences.au_experiments),
     )
-    return Page("07_results", "results", "What the paper says, what came out", parameters, tuple(before))
+    return Page("07_results", "results", "The paper's numbers beside ours", parameters, tuple(before))
+
+
+def _claims_page(profile: Profile, pages: list[Page]) -> Page:
+    """Return the page that judges every claim of the paper by the results; it waits for all of them."""
+    before = [page.stamp for page in pages if page.stamp.startswith(("models/", "results/"))]
+    parameters = dict(
+        rendered=profile.rendered, replaced=",".join(profile.absences.replaced),
+        emotion_experiments=",".join(str(e.experiment) for e in profile.emotion_experiments),
+        au_experiments=",".join(str(e.experiment) for e in profile.au_experiments),
+        chapters=",".join(dict.fromkeys(page.notebook for page in pages)),
+    )
+    return Page("07b_claims", "verdicts", "What the paper says, what we found", parameters, tuple(before))
+
+
+def _groups_page(profile: Profile) -> Page:
+    """Return the page that compares groups of people, on faces that say who their people are: the rendered ones."""
+    known = [e for e in profile.emotion_experiments if profile.datasets[e.target].source == "rendered"]
+    stamps = [stamp_of("04_emotions", f"experiment-{e.experiment}") for e in known]
+    stamps += dict.fromkeys(faces_stamp(e.target) for e in known)
+    parameters = dict(experiments=",".join(str(e.experiment) for e in known))
+    return Page("07c_groups", "people", "Whom does it recognise worse?", parameters, tuple(stamps))

@@ -41,7 +41,7 @@ def _cell(value: Any, number: Callable[[float], str]) -> str:
     return str(value).replace("|", "\\|")
 
 
-def numbered_table(table: pd.DataFrame, name: str, caption: str, decimals: int = 3) -> Markdown:
+def numbered_table(table: pd.DataFrame, name: str, caption: str, decimals: int = 3, sentences: bool = False) -> Markdown:
     """Return a table with a number, a caption and a label that other pages can cite.
 
     Parameters
@@ -54,6 +54,8 @@ def numbered_table(table: pd.DataFrame, name: str, caption: str, decimals: int =
         What it shows, n, seed and interval; MyST.
     decimals : int
         Of floating-point cells.
+    sentences : bool
+        Whether cells hold sentences, which wrap.
     """
     def number(value: float) -> str:
         return f"{value:.{decimals}f}"
@@ -64,8 +66,9 @@ def numbered_table(table: pd.DataFrame, name: str, caption: str, decimals: int =
     align = [":--" if not pd.api.types.is_numeric_dtype(table[column]) else "--:" for column in table]
     rows = [line([_cell(value, number) for value in row]) for row in table.itertuples(index=False, name=None)]
     body = "\n".join([line([str(column) for column in table]), line(align), *rows])
-    wide = ":class: wide\n" if "[" in body else ""  # cells with intervals do not wrap; the page lets the table scroll
-    return Markdown(f"```{{table}} {caption}\n:name: {name}\n{wide}\n{body}\n```")
+    # Cells with intervals do not wrap; the page lets the table scroll.
+    kind = ":class: text\n" if sentences else ":class: wide\n" if "[" in body else ""
+    return Markdown(f"```{{table}} {caption}\n:name: {name}\n{kind}\n{body}\n```")
 
 
 def numbered_figure(pasted: str, name: str, alt: str, caption: str) -> Markdown:

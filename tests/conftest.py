@@ -1,6 +1,15 @@
-"""What several test files share."""
+"""What several test files share: one thread, the small book, and a browser."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parent.parent
+PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml", "requirements.txt")
 
 
 @pytest.fixture(scope="module")
@@ -12,3 +21,71 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def environment(root):
+    """Let Python use the package of a copy of the project."""
+    return os.environ | {"PYTHONPATH": str(root), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def run_in(root, *words):
+    """Run Python on a copy of the project."""
+    return subprocess.run([sys.executable, *words], cwd=root, env=environment(root), capture_output=True, text=True)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory):
+    """A copy of the project with the small book built in it; FERGAN_CHECKOUT names one that is there already."""
+    if os.environ.get("FERGAN_CHECKOUT"):
+        return Path(os.environ["FERGAN_CHECKOUT"])
+    root = tmp_path_factory.mktemp("checkout")
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
+        ignore = {"ignore": shutil.ignore_patterns("__pycache__", "executed")} if (ROOT / part).is_dir() else {}
+        copy(ROOT / part, root / part, **ignore)
+    done = run_in(root, "-m", "fergan", "book", "--profile", "quick")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return root
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium of the system, without a window; without one the tests that need it are skipped."""
+    from fergan.site.pictures import find_browser
+
+    chromium = find_browser()
+    if not chromium:
+        pytest.skip("there is no Chromium to open pages with (on Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Without its sandbox, which needs rights that root in a container has not; it only opens our own pages.
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def browser_page(browser):
+    """A fresh page of the browser; what goes wrong on it is gathered in ``page.troubles``, one line each.
+
+    Nothing outside this machine is reached: such a request is a trouble, and refused.
+    """
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.troubles = []
+
+    def refuse_outside(route):
+        url = route.request.url
+        if url.startswith(("file:", "data:", "blob:", "http://localhost", "http://127.0.0.1")):
+            route.continue_()
+        else:
+            page.troubles.append(f"asks another host: {url}")
+            route.abort()
+
+    context.route("**/*", refuse_outside)
+    page.on("pageerror", lambda error: page.troubles.append(f"error: {error}"))
+    page.on("console", lambda line: page.troubles.append(f"console: {line.text}") if line.type == "error" else None)
+    page.on("requestfailed", lambda request: page.troubles.append(f"not loaded: {request.url}"))
+    yield page
+    context.close()

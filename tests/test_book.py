@@ -7,12 +7,15 @@ import pytest
 import yaml
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from fergan.book import BookError, check_book, mirror_pages, table_of_contents, write_table_of_contents
+from fergan.book import mirror_pages, table_of_contents, write_table_of_contents
 from fergan.pages import pages_of
 from fergan.profiles import load_profile
+from fergan.site.check import HEAVIEST, BookError, BuiltPage, check_book, outside_sources, page_weight
 
 ROOT = Path(__file__).parent.parent
 FIGURE = "```{glue:figure} crops\n```"
+PROSE = ("book/reading", "book/method", "book/datasets", "book/limits", "book/references")
+BANNER = '<div class="rendered-faces admonition"></div>'
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def built(tmp_path, profile):
     html = tmp_path / "html"
     for name in ("intro", "reading", "method", "datasets", "limits", "references"):
         (html / "book").mkdir(parents=True, exist_ok=True)
-        (html / "book" / f"{name}.html").write_text("<p>prose</p>")
+        (html / "book" / f"{name}.html").write_text('<p id="top">prose</p>')
     (html / "_images").mkdir()
     (html / "_images" / "one.png").write_bytes(b"png")
     for page in pages_of(profile):
@@ -40,33 +43,69 @@ def built(tmp_path, profile):
         nbformat.write(new_notebook(cells=[new_markdown_cell(FIGURE)]), source)
         made = html / "book" / "executed" / page.path.replace(".ipynb", ".html")
         made.parent.mkdir(parents=True, exist_ok=True)
-        made.write_text('<div class="rendered-faces admonition"></div><img src="../../../_images/one.png"/>')
+        made.write_text(BANNER + '<img alt="one" src="../../../_images/one.png"/><a href="../../intro.html#top">intro</a>')
     return tmp_path, html
 
 
 def test_a_sound_book_passes(profile, built):
-    check_book(profile, *built)
+    check_book(profile, *built, PROSE)
+
+
+def without(words, instead=""):
+    return lambda page: page.write_text(page.read_text().replace(words, instead))
+
+
+def added(words):
+    return lambda page: page.write_text(page.read_text() + words)
 
 
 @pytest.mark.parametrize(("change", "words"), [
     (lambda page: page.unlink(), "kdef.html of Faces is missing"),
-    (lambda page: page.write_text('<div class="rendered-faces"></div>'), "holds 0 images; its notebook has 1 figures"),
-    (lambda page: page.write_text('<div class="rendered-faces"></div><img src="../../../_images/two.png"/>'), "two.png does not exist"),
-    (lambda page: page.write_text(page.read_text() + "<pre>Traceback (most <b>recent</b> call last)</pre>"), "contains a traceback"),
-    (lambda page: page.write_text('<img src="../../../_images/one.png"/>'), "does not have its notice 'Rendered faces'"),
+    (without('<img alt="one" src="../../../_images/one.png"/>'), "holds 0 images; its notebook has 1 figures"),
+    (without("one.png", "two.png"), "image two.png does not exist"),
+    (added("<pre>Traceback (most <b>recent</b> call last)</pre>"), "contains a traceback"),
+    (without(BANNER), "does not have its notice 'Rendered faces'"),
+    (without('alt="one" '), "has no text that says what it shows"),
+    (without("#top", "#bottom"), "its link ../../intro.html#bottom leads nowhere"),
+    (without("intro.html", "outro.html"), "its link ../../outro.html#top leads nowhere"),
+    (added('<a href="#nowhere">x</a>'), "its link #nowhere leads nowhere"),
+    (added("x" * HEAVIEST), "at most 1,500,000 are allowed"),
 ])
 def test_each_fault_of_a_page_is_found(profile, built, change, words):
     root, html = built
     change(html / "book" / "executed" / "01_data" / "kdef.html")
     with pytest.raises(BookError, match=words.replace("(", r"\(")):
-        check_book(profile, root, html)
+        check_book(profile, root, html, PROSE)
+
+
+def test_links_to_other_hosts_files_and_places_on_the_page_are_followed(profile, built):
+    root, html = built
+    page = html / "book" / "executed" / "01_data" / "kdef.html"
+    added('<h2 id="here"></h2><a href="#here"></a><a href="https://example.org/#x"></a><a href="#"></a><a href="../../../_images/one.png"></a>')(page)
+    check_book(profile, root, html, PROSE)
+
+
+def test_what_a_page_loads_from_other_hosts_is_listed(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text('<script src="https://cdn.example.org/a.js"></script><script src="b.js"></script><a href="https://example.org">x</a>'
+                    '<link rel="stylesheet" href="//example.org/c.css"><link rel="next" href="https://example.org/d">')
+    assert outside_sources(BuiltPage(page)) == ["https://cdn.example.org/a.js", "//example.org/c.css"]
+
+
+def test_a_pictures_weight_counts_once(tmp_path):
+    (tmp_path / "_images").mkdir()
+    (tmp_path / "_images" / "a.png").write_bytes(b"x" * 1000)
+    (tmp_path / "shared.png").write_bytes(b"x" * 5000)
+    page = tmp_path / "page.html"
+    page.write_text('<img src="_images/a.png"><img src="_images/a.png"><img src="shared.png">')
+    assert page_weight(BuiltPage(page)) == 1000 + page.stat().st_size
 
 
 def test_missing_prose_is_found(profile, built):
     root, html = built
     (html / "book" / "method.html").unlink()
     with pytest.raises(BookError, match=r"book/method.html is missing"):
-        check_book(profile, root, html)
+        check_book(profile, root, html, PROSE)
 
 
 def test_the_committed_table_of_contents_is_the_demos():

@@ -3,46 +3,21 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pytest
+from conftest import environment, run_in
 
 from fergan.pages import pages_of
 from fergan.profiles import load_profile
 
-ROOT = Path(__file__).parent.parent
-PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml")
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory):
-    """A copy of the project with the small book built in it."""
-    root = tmp_path_factory.mktemp("checkout")
-    for part in PARTS:
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
-        ignore = {"ignore": shutil.ignore_patterns("__pycache__", "executed")} if (ROOT / part).is_dir() else {}
-        copy(ROOT / part, root / part, **ignore)
-    done = run(root, "-m", "fergan", "book", "--profile", "quick")
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    return root
-
-
-def environment(root):
-    return os.environ | {"PYTHONPATH": str(root), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-
-
-def run(root, *words):
-    return subprocess.run([sys.executable, *words], cwd=root, env=environment(root), capture_output=True, text=True)
-
 
 def would_run(root):
     """Return the jobs that Snakemake would run, as "rule page"."""
-    done = run(root, "-m", "snakemake", "-n", "--cores", "2", "--nolock", "--config", "profile=quick")
+    done = run_in(root, "-m", "snakemake", "-n", "--cores", "2", "--nolock", "--config", "profile=quick")
     assert done.returncode == 0, done.stderr
     jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", done.stdout + done.stderr, flags=re.M)
     found = set()
@@ -91,7 +66,7 @@ def test_nothing_changed_executes_and_builds_nothing(checkout):
     watched = [*(checkout / "artifacts").rglob("*.ipynb"), *(checkout / "_build").rglob("*.html")]
     before = [path.stat().st_mtime_ns for path in watched]
     assert would_run(checkout) == set()
-    assert run(checkout, "-m", "fergan", "book", "--profile", "quick").returncode == 0
+    assert run_in(checkout, "-m", "fergan", "book", "--profile", "quick").returncode == 0
     assert [path.stat().st_mtime_ns for path in watched] == before
 
 
@@ -104,7 +79,8 @@ def test_a_value_of_one_set_runs_only_what_depends_on_it(checkout):
     with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("n_faces: 140", "n_faces: 154")):
         assert would_run(checkout) == {
             "data kdef", "dcgan kdef", "features kdef-on-kdef", "emotions experiment-7", "quality kdef", "summary 01_data",
-            "summary 02_dcgan", "summary 03_features", "summary 04_emotions", "summary 06_quality", "results results", "transfer matrix",
+            "summary 02_dcgan", "summary 03_features", "summary 04_emotions", "summary 06_quality", "transfer matrix",
+            "results 07_results, results", "results 07b_claims, verdicts", "results 07c_groups, people", "layers layers",
             "rendered rendered",  # whose table has the size of each set
         }
 
@@ -113,13 +89,14 @@ def test_a_value_of_the_search_trains_nothing(checkout):
     with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  n_evaluations: 3", "  n_evaluations: 4", 1)):
         jobs = would_run(checkout)
         assert jobs == {f"emotions experiment-{n}" for n in range(1, 9)} | {
-            "summary 04_emotions", "transfer matrix", "results results"}  # the matrix reads cells from the experiments
+            "summary 04_emotions", "transfer matrix",  # the matrix reads cells from the experiments
+            "results 07_results, results", "results 07b_claims, verdicts", "results 07c_groups, people"}
 
 
 def test_a_module_runs_only_the_stages_that_import_it(checkout):
     with Edited(checkout / "fergan" / "action_units.py", lambda text: text + "\n# more\n"):
         assert would_run(checkout) == {f"action_units experiment-{n}" for n in range(1, 9)} | {
-            "summary 05_action_units", "saliency experiment-1", "results results"}
+            "summary 05_action_units", "saliency experiment-1", "results 07_results, results", "results 07b_claims, verdicts"}
     with Edited(checkout / "fergan" / "quality" / "judge.py", lambda text: text + "\n# more\n"):
         assert {job.split()[0] for job in would_run(checkout)} == {"quality", "summary", "results"}
 
@@ -145,14 +122,14 @@ def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
 def test_a_generator_trained_by_several_processes_is_found_by_its_page(checkout):
     """Change a value, train with two processes, and let the page run: it shows that run and trains nothing."""
     with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  epochs: 3", "  epochs: 2")):
-        done = run(checkout, "-m", "fergan", "train", "sfew", "--profile", "quick", "--devices", "2")
+        done = run_in(checkout, "-m", "fergan", "train", "sfew", "--profile", "quick", "--devices", "2")
         assert done.returncode == 0, done.stderr
         folder = Path(done.stdout.split()[-1])
         finished = json.loads((folder / "finished.json").read_text())
         assert finished["processes"] == 2 and finished["steps"] > 0
         page = next(page for page in pages_of(load_profile(checkout / "profiles" / "quick.yaml"))
                     if (page.notebook, page.name) == ("02_dcgan", "sfew"))
-        shown = run(checkout, "-m", "fergan", "run", "02_dcgan", "--parameters",
+        shown = run_in(checkout, "-m", "fergan", "run", "02_dcgan", "--parameters",
                     json.dumps(page.parameters | {"output": str(checkout / "shown")}), "--output", str(checkout / "shown.ipynb"))
         assert shown.returncode == 0, shown.stderr
     stamp = json.loads((checkout / "shown" / "models" / "sfew" / "run.json").read_text())
@@ -164,13 +141,13 @@ def test_a_second_run_is_refused_while_one_is_writing(checkout):
 
     with open(checkout / "artifacts" / "quick" / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = run(checkout, "-m", "fergan", "book", "--profile", "quick")
+        done = run_in(checkout, "-m", "fergan", "book", "--profile", "quick")
     assert done.returncode == 1 and "another run is still writing" in done.stderr
 
 
 def test_a_faulty_profile_is_one_line_and_nothing_runs(checkout):
     with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  epochs: 3", "  epoch: 3")):
-        done = run(checkout, "-m", "fergan", "book", "--profile", "quick")
+        done = run_in(checkout, "-m", "fergan", "book", "--profile", "quick")
     assert done.returncode == 1
     assert "training.epoch is not a known key; did you mean 'epochs'?" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -15,7 +15,7 @@ from fergan.summaries.action_units import papers_units, summary_of_aus
 from fergan.summaries.emotions import papers_emotions, summary_of_emotions
 from fergan.summaries.scores import protocol_words, row_of, score_of_table
 
-__all__ = ["all_results", "orderings", "paper_and_ours"]
+__all__ = ["all_results", "first_experiment", "orderings", "paper_and_ours", "threshold_labels"]
 
 
 def all_results(home: Path, emotions: str, units: str) -> tuple[dict[int, EmotionResult], dict[int, AUResult]]:
@@ -24,6 +24,31 @@ def all_results(home: Path, emotions: str, units: str) -> tuple[dict[int, Emotio
         return {int(n): cls.load(home / "results" / kind / f"experiment-{n}") for n in numbers.split(",") if n}
 
     return load("emotions", EmotionResult, emotions), load("action_units", AUResult, units)
+
+
+def first_experiment(
+    emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]
+) -> tuple[str, EmotionResult | AUResult]:
+    """Return the book's first experiment, on emotions where there is one, and what the text calls it."""
+    if emotions:
+        number, result = next(iter(emotions.items()))
+        return f"emotion experiment {number}", result
+    number, result = next(iter(units.items()))
+    return f"Action Unit experiment {number}", result
+
+
+def threshold_labels(result: EmotionResult | AUResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return, for each label that some faces show and others do not, who shows it and the decision values.
+
+    On people never seen, discriminator features; see `fergan.threshold.operating_points`.
+    """
+    table = result.select(SUBJECT_INDEPENDENT, "discriminator")
+    if isinstance(result, EmotionResult):
+        labels = {e: ((table["true"] == e).to_numpy(), table[f"value_{e}"].to_numpy()) for e in result.emotions}
+    else:
+        groups = table.dropna(subset=["occurrence", "value"]).groupby("label", sort=False)
+        labels = {unit: ((rows["occurrence"] == 1).to_numpy(), rows["value"].to_numpy()) for unit, rows in groups}
+    return {label: arrays for label, arrays in labels.items() if arrays[0].any() and not arrays[0].all()}
 
 
 def paper_and_ours(

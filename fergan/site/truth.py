@@ -1,0 +1,134 @@
+"""Whether what is about to be published is of this run: each executed page against what it was made from.
+
+Every page carries, in its metadata, the hashes of its notebook, of each module that the notebook imports and of the
+earlier stages' stamps, with its parameters (`fergan.notebooks.run_notebook`). Hashes, not time stamps: a copied or cloned
+project has new times and the same content.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from fergan.files import hash_file, read_json
+from fergan.notebooks import hashes_behind, notebook_parameters
+from fergan.page import Page
+from fergan.pages import pages_of
+from fergan.profile_schema import Profile
+
+__all__ = ["forget_stale_pages", "missing_keys", "stale_pages", "why_stale"]
+
+_GLUE = re.compile(r"\{glue:[a-z]*\}[ ]*`([^`]+)`|\{glue:[a-z]*\}[ ]+([^\s`]+)")
+
+
+def stale_pages(profile: Profile, root: Path) -> dict[str, str]:
+    """Return the executed pages of a profile that no longer fit what they are made from: path -> reason.
+
+    A page that is not there is not stale: the workflow makes it.
+    """
+    found, behind = {}, cache(hashes_behind)  # many pages come from one notebook
+    for page in pages_of(profile):
+        path = root / "artifacts" / profile.name / "pages" / page.path
+        reason = why_stale(page, path, root, behind) if path.is_file() else ""
+        if reason:
+            found[page.path] = reason
+    return found
+
+
+def why_stale(page: Page, executed: Path, root: Path, behind: Callable[[Path], dict] = hashes_behind) -> str:
+    """Return why an executed copy is not what running its page now would start from; empty where it is.
+
+    Parameters
+    ----------
+    page : Page
+    executed : Path
+        Its executed copy.
+    root : Path
+        The project.
+    behind : callable
+        Notebook -> its hash and those of its modules.
+    """
+    record = read_json(executed)["metadata"].get("fergan", {})
+    source = root / "notebooks" / f"{page.notebook}.ipynb"
+    inputs = record.get("inputs", {})
+    if "modules" not in inputs:
+        return "it does not say which code made it"
+    now = behind(source)
+    if inputs["notebook"] != now["notebook"]:
+        return f"{source.name} has changed since"
+    different = _different(inputs["modules"], now["modules"])
+    if different:
+        return f"{different} has changed since"
+    different = next((name for name, value in inputs["stages"].items() if _hash_of(root / name) != value), "")
+    if different:
+        return f"{different} has changed since"
+    declared = notebook_parameters(nbformat.read(source, as_version=4), source.name)
+    wanted = {key: parameter.default for key, parameter in declared.items()} | page.parameters
+    different = _different(record["parameters"], wanted)
+    if different:
+        return f"its parameter {different} is {record['parameters'].get(different)!r}, and now {wanted.get(different)!r}"
+    if record["heading"] != {"title": page.title, "notes": [list(note) for note in page.notes]}:
+        return "its heading or its notices have changed since"
+    return ""
+
+
+def _different(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return the first key that is not the same in both; empty where there is none."""
+    return next((key for key in sorted({*before, *now}) if before.get(key) != now.get(key)), "")
+
+
+def _hash_of(path: Path) -> str:
+    return hash_file(path) if path.is_file() else ""
+
+
+def forget_stale_pages(profile: Profile, root: Path) -> list[str]:
+    """Delete the stale pages, so that the workflow makes them again even where time stamps hide the change.
+
+    Returns
+    -------
+    list of str
+        One line for each.
+    """
+    lines = []
+    for page, reason in stale_pages(profile, root).items():
+        (root / "artifacts" / profile.name / "pages" / page).unlink()
+        lines.append(f"{page} is made again: {reason}")
+    return lines
+
+
+def missing_keys(root: Path, toc_files: list[str]) -> Iterator[str]:
+    """Yield, one sentence each, the numbers and figures that a text asks for and no page has left.
+
+    Parameters
+    ----------
+    root : Path
+        The project, with the executed pages in ``book/executed``.
+    toc_files : list of str
+        The book's pages and texts without suffix, relative to `root`.
+    """
+    for name in toc_files:
+        notebook, text = root / f"{name}.ipynb", root / f"{name}.md"
+        path = notebook if notebook.is_file() else text
+        if not path.is_file():
+            continue
+        source = _text_of(notebook) if path == notebook else path.read_text(encoding="utf-8")
+        for target in (found[0] or found[1] for found in _GLUE.findall(source)):
+            other, _, rest = target.rpartition("::")
+            if rest.partition(":")[0] not in _pasted(path.parent / other if other else path):
+                yield f"{path.relative_to(root)} shows {target!r}, which no cell has pasted"
+
+
+def _cells(path: Path) -> list[dict[str, Any]]:
+    return read_json(path)["cells"] if path.suffix == ".ipynb" and path.is_file() else []
+
+
+def _text_of(path: Path) -> str:
+    return "\n".join("".join(cell["source"]) for cell in _cells(path) if cell["cell_type"] == "markdown")
+
+
+def _pasted(path: Path) -> set[str]:
+    outputs = [output for cell in _cells(path) for output in cell.get("outputs", ())]
+    return {output.get("metadata", {}).get("scrapbook", {}).get("name", "") for output in outputs}

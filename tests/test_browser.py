@@ -1,0 +1,233 @@
+"""The built book in a real browser, opened as a folder: nothing from elsewhere, no errors, usable by everybody."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from fergan.book import html_folder
+from fergan.notebooks import run_notebook
+from fergan.site.extension import STATIC
+from fergan.site.vendor import AXE, VendorError, fetch_packages
+
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="session")
+def book(checkout):
+    """The folder of the small book; it loads from elsewhere where npm was missing, and cannot be tested then."""
+    if not (checkout / STATIC / "vendor").is_dir():
+        pytest.skip("the book's scripts could not be bundled, so that its pages need a network")
+    return html_folder("quick", checkout)
+
+
+def kinds(book):
+    """One page of every notebook, and every text."""
+    found = {path.stem: path for path in sorted((book / "book").glob("*.html"))}
+    for folder in sorted((book / "book" / "executed").iterdir()):
+        pages = sorted(folder.glob("*.html"), key=lambda path: path.stem == "summary")
+        found |= {f"{folder.name}/{path.stem}": path for path in {pages[0], pages[-1]}} if pages else {}
+    return found
+
+
+def ready(page, path):
+    page.goto(Path(path).as_uri())
+    page.wait_for_load_state("networkidle")
+    page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => 1) : 1")
+
+
+def test_every_page_opens_without_an_error_and_without_another_host(book, browser_page):
+    pages = sorted(path for path in book.rglob("*.html") if "_static" not in path.parts)
+    assert len(pages) > 50
+    troubles = {}
+    for path in pages:
+        ready(browser_page, path)
+        broken = browser_page.evaluate("""async () => {
+          const images = [...document.images];
+          images.forEach(image => image.loading = 'eager');
+          await Promise.all(images.map(image => image.decode().catch(() => 0)));
+          return images.filter(image => !image.naturalWidth).map(image => image.src); }""")
+        unset = browser_page.evaluate("""[...document.querySelectorAll('.math')].filter(x => !x.querySelector('mjx-container')).length""")
+        found = [*browser_page.troubles, *(f"no picture: {src[:80]}" for src in broken), *(["an equation is not set"] if unset else [])]
+        if found:
+            troubles[path.name] = found
+        browser_page.troubles.clear()
+    assert not troubles, json.dumps(troubles, indent=1)
+
+
+def test_a_fault_is_seen(book, browser_page, tmp_path):
+    """The net is not full of holes: each kind of trouble is caught on a page made to have it."""
+    bad = tmp_path / "bad.html"
+    bad.write_text('<img src="https://example.org/a.png"><script>console.error("x")</script><script>throw Error("y")</script>'
+                   '<script src="gone.js"></script>')
+    ready(browser_page, bad)
+    text = "\n".join(browser_page.troubles)
+    assert all(words in text for words in ("asks another host: https://example.org", "console: x", "error: y", "not loaded: file"))
+
+
+def test_search_finds_a_word(book, browser_page):
+    browser_page.goto((book / "search.html").as_uri() + "?q=bootstrap")
+    browser_page.wait_for_selector("#search-results li a")
+    titles = browser_page.locator("#search-results li a").all_inner_texts()
+    assert any("method" in title.lower() for title in titles), titles
+    assert not browser_page.troubles
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["1440 px", "390 px"])
+def test_nothing_is_wider_than_the_window(book, browser_page, size):
+    browser_page.set_viewport_size(size)
+    wide = {}
+    for name, path in kinds(book).items():
+        ready(browser_page, path)
+        excess = browser_page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+        if excess > 0:
+            wide[name] = excess
+    assert not wide
+
+
+def test_navigation_at_both_widths(book, browser_page):
+    start = book / "book" / "intro.html"
+    ready(browser_page, start)
+    browser_page.get_by_role("link", name="The method", exact=True).first.click()
+    browser_page.wait_for_url("**/method.html")
+    browser_page.set_viewport_size(NARROW)
+    ready(browser_page, start)
+    entry = browser_page.locator("#pst-primary-sidebar a", has_text="The method").first
+    assert not entry.is_visible()
+    browser_page.locator("button.primary-toggle").click()
+    inside = browser_page.locator("dialog a, #pst-primary-sidebar a").filter(has_text="The method").locator("visible=true").first
+    inside.click()
+    browser_page.wait_for_url("**/method.html")
+
+
+def test_figures_stay_legible_in_the_dark(book, browser_page):
+    """Figures are drawn in black: they need a light ground whatever the page's."""
+    browser_page.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
+    ready(browser_page, book / "book" / "executed" / "07_results" / "results.html")
+    assert browser_page.evaluate("document.documentElement.dataset.theme") == "dark"
+    for figure in browser_page.locator("figure img").all():
+        figure.scroll_into_view_if_needed()
+        figure.evaluate("image => image.decode()")
+        corner = _brightness(browser_page, figure)
+        assert corner > 150, figure.get_attribute("src")
+
+
+def _brightness(page, image):
+    """Return the mean grey of the outermost pixels of a picture as it is shown."""
+    from io import BytesIO
+
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.asarray(Image.open(BytesIO(image.screenshot())).convert("L"))
+    return float(np.concatenate([pixels[2], pixels[-3]]).mean())
+
+
+def test_the_threshold_moves(book, browser_page):
+    ready(browser_page, book / "book" / "executed" / "07_results" / "results.html")
+    box = browser_page.locator(".threshold-explorer")
+    slider, found, alarms = box.locator("input"), box.locator("[data-count=hit]"), box.locator("[data-count=alarm]")
+    slider.evaluate("slider => { slider.value = slider.max; slider.dispatchEvent(new Event('input')); }")
+    assert found.inner_text() == alarms.inner_text() == "1.000"  # the loosest threshold names every face
+    slider.evaluate("slider => { slider.value = 0; slider.dispatchEvent(new Event('input')); }")
+    assert found.inner_text() == alarms.inner_text() == "0.000"
+    counts = [int(box.locator(f"[data-count={name}]").inner_text()) for name in ("tp", "fn", "fp", "tn")]
+    box.locator("select").select_option(index=1)
+    slider.focus()
+    before = box.locator("[data-count=threshold]").inner_text()
+    browser_page.keyboard.press("ArrowRight")
+    assert box.locator("[data-count=threshold]").inner_text() != before
+    assert sum(int(box.locator(f"[data-count={name}]").inner_text()) for name in ("tp", "fn", "fp", "tn")) == sum(counts)
+
+
+def test_the_film_plays(book, browser_page):
+    page = next((book / "book" / "executed" / "02_dcgan").glob("[!s]*.html"))
+    ready(browser_page, page)
+    film = browser_page.locator(".film-player").first
+    film.locator("input").evaluate("slider => { slider.value = 0; slider.dispatchEvent(new Event('input')); }")
+    first = film.locator("output").inner_text()
+    film.locator("button").click()
+    browser_page.wait_for_function("first => document.querySelector('.film-player output').textContent != first", arg=first)
+
+
+def test_each_page_offers_its_notebook(book, browser_page):
+    ready(browser_page, book / "book" / "executed" / "07b_claims" / "verdicts.html")
+    href = browser_page.locator("a[href$='.ipynb']").first.get_attribute("href")
+    notebook = (book / "book" / "executed" / "07b_claims" / href).resolve()
+    assert nbformat.read(notebook, as_version=4).metadata["fergan"]["parameters"]["artifacts"]
+
+
+def test_captions_lead_to_how_they_were_made(book, browser_page):
+    ready(browser_page, book / "book" / "executed" / "07_results" / "results.html")
+    links = browser_page.locator("a.how-made")
+    assert links.count() >= 4
+    target = links.first.get_attribute("href").removeprefix("#")
+    assert "How this page was made" in browser_page.locator(f"[id='{target}']").first.inner_text()
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_no_barrier_to_readers_with_impairments(book, browser_page, mode, tmp_path_factory):
+    """Axe finds nothing serious on one page of every kind."""
+    try:
+        axe = (fetch_packages(tmp_path_factory.mktemp("axe") / "packages", (AXE,)) / "axe-core" / "axe.min.js").read_text()
+    except VendorError as error:
+        pytest.skip(f"axe is not there: {error}")
+    browser_page.add_init_script(f"localStorage.setItem('mode', '{mode}'); localStorage.setItem('theme', '{mode}')")
+    found = {}
+    for name, path in kinds(book).items():
+        ready(browser_page, path)
+        browser_page.evaluate(axe)
+        result = browser_page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        serious = [v for v in result["violations"] if v["impact"] in ("serious", "critical")]
+        if serious:
+            found[name] = [f"{v['id']}: {len(v['nodes'])} times, first {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in serious]
+    assert not found, json.dumps(found, indent=1)
+
+
+@pytest.fixture(scope="module")
+def widget_book(tmp_path_factory):
+    """A book of one text and one notebook with a widget and an equation, built with the project's own settings."""
+    root = tmp_path_factory.mktemp("widgets")
+    shutil.copytree(ROOT / "book" / "_static", root / "book" / "_static")
+    shutil.copy2(ROOT / "book" / "references.bib", root / "book")
+    shutil.copy2(ROOT / "_config.yml", root)
+    (root / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nchapters:\n- file: book/one\n")
+    (root / "book" / "intro.md").write_text("# Intro\n\n$x^2$ and {glue:text}`one.ipynb::answer:d`\n")
+    code = "import ipywidgets\nfrom myst_nb import glue\nglue('answer', n, display=False)\nipywidgets.IntSlider(n, description='many')"
+    cells = [new_markdown_cell("# One\n\n$y$"), new_code_cell("n = 41  # how many", metadata={"tags": ["parameters"]}), new_code_cell(code)]
+    nbformat.write(new_notebook(cells=cells), root / "one.ipynb")
+    try:
+        fetch_packages(root / STATIC / "vendor")
+    except VendorError as error:
+        pytest.skip(f"the scripts cannot be bundled: {error}")
+
+    def build(n):
+        run_notebook(root / "one.ipynb", root / "book" / "one.ipynb", {"n": n})
+        command = [Path(sys.executable).with_name("jupyter-book"), "build", str(root), "-n", "-W", "--keep-going", "-q"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return root / "_build" / "html" / "book"
+
+    return build
+
+
+def test_widgets_draw_without_a_network(widget_book, browser_page):
+    html = widget_book(41)
+    browser_page.goto((html / "one.html").as_uri())
+    browser_page.wait_for_selector(".widget-slider .noUi-handle")
+    assert browser_page.locator(".widget-label").first.inner_text() == "many"
+    browser_page.wait_for_selector("mjx-container")
+    assert not browser_page.troubles
+
+
+def test_a_text_shows_the_numbers_of_this_run(widget_book):
+    """The text is unchanged, and its page is written anew all the same."""
+    shown = [re.search(r'pasted-text">(\d+)<', (widget_book(n) / "intro.html").read_text()).group(1) for n in (42, 43)]
+    assert shown == ["42", "43"]

@@ -1,0 +1,66 @@
+"""Accuracy on groups of people: a planted difference is found, and each person is in one group."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.emotions import EmotionResult
+from fergan.faces import FaceSet, complete_labels
+from fergan.groups import GROUPS, accuracy_by_group, group_differences, people_of_set
+from fergan.rendered.identity import sample_identity
+from fergan.results import score_table
+
+
+def faces_of(n_people=30, each=10, **more):
+    people = np.repeat(np.arange(n_people), each)
+    labels = pd.DataFrame({"source": "x", "subject": [f"p{p}" for p in people], "emotion": "happy", "identity_seed": people} | more)
+    return FaceSet("small", np.zeros((len(people), 64, 64, 3), np.uint8), complete_labels(labels))
+
+
+def result_of(faces, right):
+    subjects = faces.subjects()
+    table = pd.DataFrame({"protocol": "subject_independent", "features": "discriminator", "face": range(len(subjects)), "subject": subjects,
+                          "true": "happy", "predicted": np.where(right, "happy", "sad")})
+    return EmotionResult(score_table([]), table, pd.DataFrame(), dict(n_resamples=300, seed=0, target="small"))
+
+
+def test_each_person_is_in_one_third_in_the_order_of_the_trait():
+    people = people_of_set(faces_of())
+    assert len(people) == 30
+    for trait, groups in GROUPS.items():
+        sizes = people[f"{trait}_group"].value_counts()
+        assert set(sizes.index) == set(groups) and set(sizes) == {10}
+        lows, _, highs = (people.loc[people[f"{trait}_group"] == group, trait] for group in groups)
+        assert lows.max() < highs.min()
+    assert people.loc["p7", "skin"] == sample_identity(7)["melanin"]
+
+
+def test_a_planted_difference_is_found_and_no_other():
+    faces = faces_of(60)
+    people = people_of_set(faces)
+    dark = people["skin_group"].reindex(faces.subjects()).to_numpy() == GROUPS["skin"][-1]
+    right = np.random.default_rng(0).random(len(dark)) < np.where(dark, 0.4, 0.9)
+    table = accuracy_by_group(result_of(faces, right), people)
+    found = group_differences(table)
+    assert found["skin"].sign == 1 and found["skin"].low > 0.3
+    scores = table.set_index("group")["value"]
+    assert scores["darkest third"] == right[dark].mean()
+    assert table["n_faces"].sum() == 2 * len(faces.images) and set(table["n_people"]) == {20}
+    # What the other trait shows is what chance and its overlap with the first leave.
+    assert abs(found["age"].value) < abs(found["skin"].value) / 2
+
+
+def test_equal_accuracy_leaves_nothing():
+    faces = faces_of(60)
+    right = np.random.default_rng(1).random(len(faces.images)) < 0.7
+    found = group_differences(accuracy_by_group(result_of(faces, right), people_of_set(faces)))
+    assert found["skin"].sign == 0 and found["age"].sign == 0
+
+
+def test_photographs_and_two_people_are_refused():
+    faces = faces_of(2)
+    with pytest.raises(ValueError, match="small has 2 people"):
+        people_of_set(faces)
+    photographs = FaceSet("genki", faces.images, faces.labels.drop(columns="identity_seed"))
+    with pytest.raises(ValueError, match="genki are not rendered"):
+        people_of_set(photographs)

@@ -1,0 +1,200 @@
+"""What makes the site: bundled scripts are the pinned ones, pages are of this state, pictures are small."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import stat
+import tarfile
+from dataclasses import replace
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from fergan.notebooks import run_notebook
+from fergan.page import Page
+from fergan.site.images import WIDEST, shrink_images
+from fergan.site.truth import forget_stale_pages, missing_keys, stale_pages, why_stale
+from fergan.site.vendor import AXE, MATHJAX, PAGE_SCRIPTS, REQUIREJS, NpmPackage, VendorError, fetch_packages
+
+
+def archive_of(files):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def npm(tmp_path, monkeypatch):
+    """An npm that packs one archive, and counts how often it is called."""
+    content = archive_of({"package/dist/a.js": "a", "package/dist/deep/b.woff2": "b", "package/dist/c.map": "c", "package/LICENSE.md": "free",
+                          "package/dist/../../../escape.js": "x"})
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "one.tgz").write_bytes(content)
+    script = tmp_path / "bin" / "npm"
+    script.write_text(f"#!/bin/sh\necho call >> {tmp_path}/calls\n[ -e {tmp_path}/broken ] && {{ echo no network >&2; exit 1; }}\n"
+                      f'cp {tmp_path}/one.tgz "$4/one.tgz"\n')
+    script.chmod(script.stat().st_mode | stat.S_IEXEC)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
+    return NpmPackage("one", "1.0", f"sha512-{digest}", "one", "dist", ("*.js", "*.woff2"))
+
+
+def test_only_the_wanted_files_are_unpacked_and_only_once(npm, tmp_path):
+    folder = fetch_packages(tmp_path / "vendor", [npm])
+    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == [
+        "one/LICENSE.txt", "one/a.js", "one/deep/b.woff2", "packages.json"]
+    fetch_packages(tmp_path / "vendor", [npm])
+    assert (tmp_path / "calls").read_text().split() == ["call"]
+    assert not list(tmp_path.rglob("escape.js"))
+
+
+def test_another_version_is_fetched_anew(npm, tmp_path):
+    fetch_packages(tmp_path / "vendor", [npm])
+    fetch_packages(tmp_path / "vendor", [replace(npm, version="2.0")])
+    assert (tmp_path / "calls").read_text().split() == ["call", "call"]
+    assert "one@2.0" in json.loads((tmp_path / "vendor" / "packages.json").read_text())
+
+
+def test_an_archive_that_is_not_the_pinned_one_is_refused_and_the_old_stays(npm, tmp_path):
+    fetch_packages(tmp_path / "vendor", [npm])
+    with pytest.raises(VendorError, match="one 2.0 is not the pinned one"):
+        fetch_packages(tmp_path / "vendor", [replace(npm, version="2.0", integrity=AXE.integrity)])
+    assert (tmp_path / "vendor" / "one" / "a.js").read_text() == "a"
+
+
+def test_no_npm_and_no_network_are_said(npm, tmp_path, monkeypatch):
+    (tmp_path / "broken").touch()
+    with pytest.raises(VendorError, match="could not fetch one 1.0: no network"):
+        fetch_packages(tmp_path / "vendor", [npm])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(VendorError, match="npm is missing"):
+        fetch_packages(tmp_path / "vendor", [npm])
+    assert not (tmp_path / "vendor").exists()
+
+
+def test_members_go_where_they_belong():
+    assert MATHJAX.place_of("package/es5/tex-mml-chtml.js") == "mathjax/tex-mml-chtml.js"
+    assert MATHJAX.place_of("package/es5/output/chtml/fonts/woff-v2/a.woff") == "mathjax/output/chtml/fonts/woff-v2/a.woff"
+    assert MATHJAX.place_of("package/es5/tex-svg.js") == "" and MATHJAX.place_of("package/package.json") == ""
+    assert REQUIREJS.place_of("package/require.js") == "requirejs/require.js"
+    assert all(package.integrity.startswith("sha512-") for package in (*PAGE_SCRIPTS, AXE))
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project of one notebook whose page is executed, after one earlier stage."""
+    (tmp_path / "notebooks").mkdir()
+    cells = [new_markdown_cell("# One\n\nIt is {{page}}."), new_code_cell("n = 3  # many", metadata={"tags": ["parameters"]}),
+             new_code_cell("from fergan import facs\nn")]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "notebooks" / "04_emotions.ipynb")
+    (tmp_path / "stamp.json").write_text("{}")
+    page = Page("04_emotions", "experiment-1", "First", {"n": 4}, ("stamp.json",), notes=(("Rendered faces", "Drawn."),))
+    executed = tmp_path / "page.ipynb"
+    here = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        run_notebook(tmp_path / "notebooks" / "04_emotions.ipynb", executed, page.parameters, page=page.label, title=page.title,
+                     notes=page.notes, stages=["stamp.json"])
+    finally:
+        os.chdir(here)
+    return tmp_path, page, executed
+
+
+def test_a_page_of_this_state_is_not_stale_whatever_the_times(project):
+    root, page, executed = project
+    os.utime(executed, (0, 0))  # older than all that it was made from, as in a fresh clone
+    assert why_stale(page, executed, root) == ""
+
+
+def edit(path):
+    path.write_text(path.read_text().replace("n = 3  # many", "n = 3  # how many"))
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda root, page: (edit(root / "notebooks" / "04_emotions.ipynb"), page)[1], "04_emotions.ipynb has changed since"),
+    (lambda root, page: ((root / "stamp.json").write_text("{1}"), page)[1], "stamp.json has changed since"),
+    (lambda root, page: replace(page, parameters={"n": 5}), "its parameter n is 4, and now 5"),
+    (lambda root, page: replace(page, parameters={}), "its parameter n is 4, and now 3"),
+    (lambda root, page: replace(page, notes=()), "its notices have changed"),
+    (lambda root, page: replace(page, title="Second"), "its heading"),
+])
+def test_a_page_of_an_earlier_state_is_told(project, change, words):
+    root, page, executed = project
+    assert words in why_stale(change(root, page), executed, root)
+
+
+def test_a_page_made_by_another_module_is_told(project):
+    root, page, executed = project
+    content = json.loads(executed.read_text())
+    content["metadata"]["fergan"]["inputs"]["modules"]["fergan/facs.py"] = "0" * 64
+    executed.write_text(json.dumps(content))
+    assert why_stale(page, executed, root) == "fergan/facs.py has changed since"
+    del content["metadata"]["fergan"]["inputs"]["modules"]
+    executed.write_text(json.dumps(content))
+    assert "which code made it" in why_stale(page, executed, root)
+
+
+def test_stale_pages_are_forgotten_and_named(project, monkeypatch):
+    root, page, executed = project
+    home = root / "artifacts" / "small" / "pages" / "04_emotions"
+    home.mkdir(parents=True)
+    executed.rename(home / "experiment-1.ipynb")
+    profile = type("Profile", (), {"name": "small"})
+    monkeypatch.setattr("fergan.site.truth.pages_of", lambda _: [page])
+    assert stale_pages(profile, root) == {} and forget_stale_pages(profile, root) == []
+    (root / "stamp.json").write_text("{2}")
+    assert forget_stale_pages(profile, root) == ["04_emotions/experiment-1.ipynb is made again: stamp.json has changed since"]
+    assert not list(home.glob("*.ipynb"))
+
+
+def test_numbers_that_no_cell_pasted_are_named(tmp_path):
+    output = new_output("display_data", metadata={"scrapbook": {"name": "n"}})
+    text = "{glue:text}`n` {glue:text}`m:.2f`\n```{glue:figure} crops\n```"
+    cells = [new_markdown_cell(text), new_code_cell("paste(n=1)", outputs=[output])]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "page.ipynb")
+    (tmp_path / "text.md").write_text("{glue:text}`page.ipynb::n:d` {glue:text}`page.ipynb::k` {glue:text}`gone.ipynb::n`")
+    faults = list(missing_keys(tmp_path, ["page", "text", "absent"]))
+    shown = [fault.split("'")[1] for fault in faults]
+    assert shown == ["m:.2f", "crops", "page.ipynb::k", "gone.ipynb::n"]
+
+
+def test_pictures_become_small_and_say_their_size(tmp_path):
+    (tmp_path / "_images").mkdir()
+    rng = np.random.default_rng(0)
+    drawing = np.full((300, 2000, 3), 255, np.uint8)
+    drawing[100:200] = (0, 114, 178)
+    photograph = rng.integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    for name, pixels in (("drawing", drawing), ("photograph", photograph)):
+        Image.fromarray(pixels).save(tmp_path / "_images" / f"{name}.png")
+    page = tmp_path / "page.html"
+    page.write_text('<a href="_images/drawing.png"><img alt="d" src="_images/drawing.png"/></a><img src="_images/photograph.png" style="width: 3em">'
+                    '<img src="_static/logo.png">')
+    heavy = (tmp_path / "_images" / "photograph.png").stat().st_size
+    shrink_images(tmp_path)
+    text = page.read_text()
+    assert f'width="{WIDEST}" height="{round(300 * WIDEST / 2000)}"' in text and 'href="_images/drawing.webp"' in text
+    assert text.count('loading="lazy"') == 2 and '"_static/logo.png"' in text
+    assert not list((tmp_path / "_images").glob("*.png"))
+    assert (tmp_path / "_images" / "photograph.webp").stat().st_size < heavy
+    with Image.open(tmp_path / "_images" / "drawing.webp") as image:
+        assert image.getpixel((10, 10)) == (255, 255, 255) and image.getpixel((10, 110)) == (0, 114, 178)  # drawings are exact
+    before = page.stat().st_mtime_ns
+    shrink_images(tmp_path)
+    assert page.stat().st_mtime_ns == before
+
+
+def test_the_settings_name_the_extension():
+    from fergan.site import extension
+
+    settings = yaml.safe_load((extension.Path(__file__).parents[1] / "_config.yml").read_text())
+    assert extension.__name__ in settings["sphinx"]["extra_extensions"]
