@@ -22,7 +22,7 @@ def test_they_are_opened_on_disk(home):
 
 
 @pytest.mark.parametrize(("file", "change", "words"), [
-    ("models/a/run.json", {"weights": "w2"}, "features of another network than a's; run 03_features for a and b again"),
+    ("models/a/run.json", {"weights": "w2"}, "features of another network than a's; run 03_features again"),
     ("faces/b/faceset.json", {"images": "i2"}, "features of other faces than b's"),
     ("features/a-on-b/features.json", {"shape": [5, 3]}, r"has shape \(4, 3\), expected \(5, 3\)"),
 ])

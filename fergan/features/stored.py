@@ -33,7 +33,7 @@ def open_features(home: str | Path, pretrained: str, target: str) -> np.ndarray:
            "images": read_stamp(home / "faces" / target / "faceset.json")["images"]}
     for what, words in (("weights", f"another network than {pretrained}'s"), ("images", f"other faces than {target}'s")):
         if stamp.get(what) != now[what]:
-            raise ValueError(f"{folder / 'X.npy'} holds features of {words}; run 03_features for {pretrained} and {target} again")
+            raise ValueError(f"{folder / 'X.npy'} holds features of {words}; run 03_features again")
     X = np.load(folder / "X.npy", mmap_mode="r", allow_pickle=False)
     if list(X.shape) != stamp["shape"]:
         raise ValueError(f"{folder / 'X.npy'} has shape {X.shape}, expected {tuple(stamp['shape'])}; run 03_features again")
