@@ -73,13 +73,13 @@ class Edited:
 def test_the_book_has_its_pages_and_every_stage_left_its_results(checkout):
     html = checkout / "_build" / "quick" / "_build" / "html"
     assert (html / "index.html").is_file()
-    assert len(list((html / "book" / "executed").rglob("*.html"))) == 62
+    assert len(list((html / "book" / "executed").rglob("*.html"))) == 63
     home = checkout / "artifacts" / "quick"
     assert len(list(home.glob("faces/*/faceset.json"))) == 7
     assert len(list(home.glob("models/*/*/finished.json"))) == 8
     assert len(list(home.glob("features/*/X.npy"))) == 10
     assert len(list(home.glob("results/emotions/*/scores.json"))) == 8
-    assert len(list(home.glob("results/label_efficiency/*/scores.json"))) == 3
+    assert len(list(home.glob("results/label_efficiency/*/scores.json"))) == 4
     assert len(list(home.glob("results/transfer/*/scores.json"))) == 1
     assert len(list(home.glob("results/action_units/*/scores.json"))) == 8
     assert not list(home.rglob("*.pkl"))
@@ -103,6 +103,7 @@ def test_a_value_of_one_set_runs_only_what_depends_on_it(checkout):
         assert would_run(checkout) == {
             "data kdef", "dcgan kdef", "features kdef-on-kdef", "emotions experiment-7", "quality kdef", "summary 01_data",
             "summary 02_dcgan", "summary 03_features", "summary 04_emotions", "summary 06_quality", "results results", "transfer matrix",
+            "label_efficiency kdef", "summary 04b_label_efficiency",
             "rendered rendered",  # whose table has the size of each set
         }
 
