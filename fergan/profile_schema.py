@@ -120,7 +120,7 @@ class SearchProfile(_Section):
 
 
 class LabelEfficiencyProfile(_Section):
-    """Accuracy against the number of labelled people."""
+    """Accuracy against the number of labelled people, for sets that some emotion experiment classifies."""
 
     targets: list[str] = Field([], description="sets on which every method is compared, a network trained with labels too")
     size_targets: list[str] = Field([], description="sets with features only: accuracy against the size of the set")

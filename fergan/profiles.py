@@ -151,13 +151,11 @@ def _target_faults(profile: Profile) -> list[str]:
     """Return what is wrong with the sets that label efficiency and transfer name; one that is left out is no fault."""
     faults = []
     labels = profile.label_efficiency
-    of_emotions = {"label_efficiency.targets": labels.targets, "label_efficiency.size_targets": labels.size_targets}
-    for key, names in (of_emotions | {"transfer.targets": profile.transfer.targets}).items():
-        for name in names:
-            if name not in profile.datasets:
-                faults.append(f"{key} has {name!r}, which is not among the datasets ({', '.join(profile.datasets)})")
-            elif key in of_emotions and all(e.target != name for e in profile.emotion_experiments):
-                faults.append(f"{key} has {name!r}; expected the target of an emotion experiment, whose features it takes")
+    listed = {"label_efficiency.targets": labels.targets, "label_efficiency.size_targets": labels.size_targets,
+              "transfer.targets": profile.transfer.targets}
+    for key, names in listed.items():
+        faults += [f"{key} has {name!r}, which is not among the datasets ({', '.join(profile.datasets)})"
+                   for name in names if name not in profile.datasets]
     for name in sorted(set(labels.targets) & set(labels.size_targets)):
         faults.append(f"label_efficiency.size_targets has {name!r}, which is among the targets already")
     return faults

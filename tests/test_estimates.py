@@ -51,7 +51,7 @@ def test_stages_are_counted_from_the_profile(quick, tmp_path, one_second):
     assert stages["features"].seconds == sum(quick.datasets[target].n_faces for _, target in quick.pairs)
     # Two kinds of features; 3 x 3 fits as published, 3 blocks x 3 points x 2 fits and 3 final ones nested; 8 experiments.
     assert stages["emotions"].amount == f"{2 * (9 + 18 + 3) * 8} support vector machines"
-    assert stages["labels"].amount == "3 curves of labelled people"
+    assert stages["labels"].amount == "4 curves of labelled people"
     assert stages["transfer"].amount == f"{8 * 6} cells of a matrix"  # seven networks and one baseline on six sets
     # Within one set 3 + 3 + 3 models, from one to another 2 x (3 + 1), 14 units each; two more mappings or labels where the
     # labels that are learnt are derived (2, 5, 6, 8), one more where those that are tested are (4, 7); intensities where they
@@ -151,8 +151,8 @@ def test_more_faces_cost_a_support_vector_machine_more_than_their_square(quick, 
 
 def test_what_is_done_is_not_counted(quick, tmp_path, one_second):
     finish(quick, tmp_path, "01_data", "02_dcgan")
-    assert [stage.stage for stage in estimate(quick, tmp_path, {})] == ["features", "emotions", "Action Units"]
-    finish(quick, tmp_path, "03_features", "04_emotions", "05_action_units", "06_quality")
+    assert [stage.stage for stage in estimate(quick, tmp_path, {})] == ["features", "emotions", "labels", "transfer", "Action Units"]
+    finish(quick, tmp_path, "03_features", "04_emotions", "04b_label_efficiency", "04c_transfer", "05_action_units", "06_quality")
     assert estimate(quick, tmp_path, {}) == []
     assert estimate_lines([]) == ["nothing long is left to be done"]
 

@@ -68,6 +68,13 @@ def test_quick_makes_the_same_pages_as_the_demo():
      "emotion_experiments.0.target is 'c', which is not among the datasets (b, kdef)"),
     ({"emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "b"}] * 2}, "has number 1 twice"),
     ({"emotion_experiments": []}, "a book needs at least one experiment"),
+    ({"label_efficiency": {"targets": ["c"]}}, "label_efficiency.targets has 'c', which is not among the datasets (b, kdef)"),
+    ({"label_efficiency": {"targets": ["b"], "size_targets": ["b"]}},
+     "label_efficiency.size_targets has 'b', which is among the targets already"),
+    ({"label_efficiency": {"n_draw": 2}}, "label_efficiency.n_draw is not a known key; did you mean 'n_draws'?"),
+    ({"label_efficiency": {"baselines": []}}, "label_efficiency.baselines is []"),
+    ({"transfer": {"targets": ["c"]}}, "transfer.targets has 'c', which is not among the datasets (b, kdef)"),
+    ({"transfer": {"n_folds": 2}}, "transfer.n_folds is 2; input should be greater than or equal to 3"),
     ({"datasets": {"kdef": {"source": "rendered", "relabel": "darwin"}}, "emotion_experiments": []},
      "datasets.kdef.relabel is 'darwin'; expected one of paper, emfacs"),
     ({"datasets": {"A b": {"source": "rendered"}}, "emotion_experiments": []}, "a name has only lower-case letters"),
@@ -113,6 +120,27 @@ def test_pages_are_exactly_the_profiles_sets_and_experiments(data):
         "04_emotions/experiment-1.ipynb", "06_quality/summary.ipynb", "06_quality/kdef.ipynb", "06b_mode_collapse/generators.ipynb",
         "07_results/results.ipynb",
     }
+
+
+def test_labels_and_transfer_have_pages_where_there_is_something_to_compare(data):
+    asked = {"label_efficiency": {"targets": ["b"], "size_targets": ["kdef"]}, "transfer": {"targets": ["b"]}}
+    one = {page.path: page for page in pages_of(load(data, SMALL | asked))}
+    assert {path for path in one if path.startswith(("04b", "04c"))} == {
+        "04b_label_efficiency/summary.ipynb", "04b_label_efficiency/b.ipynb"}, "kdef is no target, and one network no matrix"
+    page = one["04b_label_efficiency/b.ipynb"]
+    assert page.parameters["networks"] == "kdef" and page.parameters["cnn_width"] == 16
+    both = asked | {"emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "b"},
+                                            {"experiment": 2, "pretrained": "b", "target": "kdef"}]}
+    two = {page.path: page for page in pages_of(load(data, SMALL | both))}
+    matrix = two["04c_transfer/matrix.ipynb"]
+    assert matrix.parameters["networks"] == "b,kdef" and matrix.parameters["experiments"] == "1 kdef b"
+    assert two["04b_label_efficiency/kdef.ipynb"].parameters["cnn_width"] == 0
+    assert matrix.parameters["read"] == "1" and "results/emotions/experiment-1/scores.json" in matrix.inputs
+    other = SMALL | both | {"transfer": {"targets": ["b"], "max_faces": 100}}
+    (computed,) = [page for page in pages_of(load(data, other)) if page.notebook == "04c_transfer"]
+    assert computed.parameters["read"] == "" and not any("emotions" in stamp for stamp in computed.inputs)
+    gone = SMALL | {"emotion_experiments": [], "au_experiments": [{"experiment": 1, "pretrained": "b", "train": "b", "test": "b"}]}
+    assert not [page for page in pages_of(load(data, gone | asked)) if page.notebook.startswith(("04b", "04c"))]
 
 
 def test_every_page_waits_only_for_what_another_leaves(data):
