@@ -25,7 +25,8 @@ from search_at_size import N_FEATURES, drawn_features
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from fergan.au_learning import coded_auc, out_of_fold
+from fergan.au_learning import out_of_fold
+from fergan.au_tasks import coded_auc
 from fergan.facs import ACTION_UNITS, EMOTIONS, action_units_of
 from fergan.kernels import gram
 from fergan.protocols import other_rows, random_folds

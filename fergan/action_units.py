@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from fergan.au_data import AUData, relabel
+from fergan.au_folds import distinct_units, unit_folds
 from fergan.au_intensity import INTENSITY
-from fergan.au_learning import distinct_units, learn, unit_folds
+from fergan.au_learning import learn
 from fergan.au_scores import intensity_scores, labels_of, occurrence_scores, oracle_scores
 from fergan.facs import ACTION_UNITS
 from fergan.kernels import gram

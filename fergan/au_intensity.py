@@ -11,7 +11,7 @@ from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVR
 
-from fergan.au_learning import Task
+from fergan.au_tasks import Task
 
 __all__ = ["INTENSITY", "icc_3_1", "intensity_values", "resampled_icc"]
 

@@ -1,25 +1,22 @@
-"""Learning Action Units: decision values, costs and thresholds from a Gram matrix, and the folds they come from.
+"""Learning Action Units: decision values, costs and thresholds from a Gram matrix and folds (see `fergan.au_folds`).
 
 Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded), and `costs` has a row of
 ascending costs for each column. The cost of a unit is the one with the largest pooled area under the curve, its
 threshold the one with the best F1. Neither is chosen on the faces that it serves, but for the costs of the published
-protocol. What is learnt and by what a cost is judged is a `Task`; `fergan.au_intensity` has another one.
+protocol. What is learnt and by what a cost is judged is a `fergan.au_tasks.Task`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from fergan.au_tasks import OCCURRENCE, Task
 from fergan.kernels import kernel_slice
-from fergan.protocols import AS_PUBLISHED, auc, fold_blocks, folds_of_protocols, other_rows
-from fergan.svm import binary_values
+from fergan.protocols import AS_PUBLISHED, fold_blocks, other_rows
 from fergan.threads import run_threads
 
-__all__ = [
-    "OCCURRENCE", "Decisions", "Task", "across_datasets", "as_published", "best_f1_threshold", "coded_auc",
-    "decision_values", "distinct_units", "learn", "out_of_fold", "subject_independent", "unit_folds",
-]
+__all__ = ["Decisions", "across_datasets", "as_published", "decision_values", "learn", "out_of_fold", "subject_independent"]
 
 
 @dataclass
@@ -38,72 +35,6 @@ class Decisions:
     values: np.ndarray
     thresholds: np.ndarray
     trials: list[tuple[str, np.ndarray, np.ndarray]]
-
-
-def best_f1_threshold(values: np.ndarray, positive: np.ndarray) -> float:
-    """Return the threshold t for which the rule ``value >= t`` has the largest F1; NaN without positives.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_faces,)
-        Faces whose value is NaN take no part.
-    positive : ndarray of shape (n_faces,), bool
-
-    Returns
-    -------
-    float
-        One of the values; of equally good thresholds the highest.
-    """
-    known = ~np.isnan(values)
-    values, positive = values[known], positive[known]
-    if not positive.any():
-        return float("nan")
-    descending = np.argsort(-values, kind="stable")
-    hits = np.cumsum(positive[descending])
-    f1 = 2 * hits / (np.arange(1, len(values) + 1) + positive.sum())
-    # Within a tie only the last face is a possible place for the threshold.
-    last = np.append(np.diff(values[descending]) != 0, True)
-    return float(values[descending][np.where(last, f1, -1).argmax()])
-
-
-def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
-    """Area under the ROC curve over the faces with a value and a label; NaN without positives or negatives.
-
-    Parameters
-    ----------
-    values, labels : ndarray of shape (n_faces,)
-        Labels are 0, 1 or NaN.
-    """
-    known = ~np.isnan(values) & ~np.isnan(labels)
-    return auc(values[known], labels[known] == 1)
-
-
-def _classify(K_train: np.ndarray, labels: np.ndarray, K_test: np.ndarray, costs: Sequence[float]) -> np.ndarray:
-    return binary_values(K_train, labels, K_test, costs)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is learnt of an Action Unit, and by what a cost is judged.
-
-    Attributes
-    ----------
-    fit : callable
-        ``fit(K_train, labels, K_test, costs)`` returns values of shape (n_test, n_costs), as
-        `fergan.svm.binary_values` does.
-    score : callable
-        ``score(values, labels)``, larger is better, NaN where it is undefined.
-    threshold : callable
-        ``threshold(values, labels)`` returns where a unit begins to count as present.
-    """
-
-    fit: Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[float]], np.ndarray]
-    score: Callable[[np.ndarray, np.ndarray], float]
-    threshold: Callable[[np.ndarray, np.ndarray], float]
-
-
-#: Whether an Action Unit is there: a linear C-SVC, its cost judged by the area under the curve.
-OCCURRENCE = Task(_classify, coded_auc, lambda values, labels: best_f1_threshold(values, labels == 1))
 
 
 def decision_values(
@@ -305,62 +236,3 @@ def learn(
     if protocol == AS_PUBLISHED:
         return as_published(K, Y, folds, costs, n_threads, task)
     return subject_independent(K, Y, folds, costs, inner_folds, n_threads, task)
-
-
-def distinct_units(Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the columns of labels that differ, so that Action Units with the same labels share a classifier.
-
-    Parameters
-    ----------
-    Y : ndarray of shape (n_faces, n_units)
-
-    Returns
-    -------
-    columns : ndarray of shape (n_faces, n_distinct)
-    unit_of : ndarray of shape (n_units,), int
-        The column of each Action Unit.
-    """
-    columns, unit_of = np.unique(np.nan_to_num(Y, nan=-1), axis=1, return_inverse=True)
-    columns[columns == -1] = np.nan
-    return columns, unit_of
-
-
-def _strata(Y: np.ndarray, subjects: np.ndarray, n_folds: int) -> np.ndarray:
-    """Class of each face for stratification: its pattern of Action Units, rare patterns together."""
-    if not (np.nanmin(Y, axis=0, initial=1) < np.nanmax(Y, axis=0, initial=0)).any():
-        raise ValueError("no Action Unit is both present and absent among these faces; nothing can be learnt")
-    patterns = np.array(["".join("?" if np.isnan(v) else str(int(v)) for v in row) for row in Y])
-    names, counts = np.unique(patterns, return_counts=True)
-    common = {n for n, count in zip(names, counts, strict=True)
-              if count >= n_folds and len(np.unique(subjects[patterns == n])) >= 2}
-    strata = np.array([p if p in common else "rare" for p in patterns])
-    rare = strata == "rare"
-    if common and rare.sum() and (rare.sum() < n_folds or len(np.unique(subjects[rare])) < 2):
-        strata[rare] = names[counts.argmax()]
-    return strata
-
-
-def unit_folds(Y: np.ndarray, subjects: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
-    """Return the folds of each protocol, stratified by the patterns of Action Units.
-
-    Parameters
-    ----------
-    Y : ndarray of shape (n_faces, n_units)
-    subjects : ndarray of shape (n_faces,)
-        The person of each face.
-    n_folds, seed : int
-
-    Returns
-    -------
-    dict of str to list of ndarray of int
-        As from `fergan.protocols.folds_of_protocols`.
-
-    Raises
-    ------
-    ValueError
-        No Action Unit is both present and absent, or there are too few faces or people.
-    """
-    strata = _strata(Y, subjects, n_folds)
-    if len(np.unique(strata)) < 2:  # nothing to stratify by: any two classes that are spread evenly will do
-        strata = np.where(np.arange(len(Y)) % 2, "odd", "even")
-    return folds_of_protocols(strata, subjects, n_folds, seed)

@@ -4,7 +4,7 @@ A unit that is absent, or always present, has no score: it is NaN, its row says 
 units are in it, does without it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -13,11 +13,12 @@ from sklearn.metrics import average_precision_score
 
 from fergan.au_data import AUData
 from fergan.au_intensity import icc_3_1, resampled_icc
-from fergan.au_learning import coded_auc
+from fergan.au_tasks import coded_auc
+from fergan.au_truth import auc_within, emotion_oracle, group_numbers, resampled_within
 from fergan.facs import ACTION_UNITS
 from fergan.protocols import resampled_auc, resampled_confusion
 
-__all__ = ["auc_within", "emotion_oracle", "intensity_scores", "labels_of", "occurrence_scores", "oracle_scores"]
+__all__ = ["intensity_scores", "labels_of", "occurrence_scores", "oracle_scores"]
 
 #: Computes low and high of a statistic, see `fergan.protocols.bootstrap_interval`.
 Interval = Callable[[Callable[[np.ndarray, np.ndarray], np.ndarray]], tuple[np.ndarray, np.ndarray]]
@@ -106,37 +107,6 @@ def intensity_scores(values: np.ndarray, graded_train: np.ndarray, tested: AUDat
     return _score_rows("icc", points, resampled, graded, notes, subjects, interval)
 
 
-def emotion_oracle(emotions: Sequence[str], truth: np.ndarray, subjects: np.ndarray) -> np.ndarray:
-    """Return what somebody would say who sees nothing but the emotion: how often others who show it show each unit.
-
-    Parameters
-    ----------
-    emotions : sequence of n_faces str
-        None where it is not known.
-    truth : ndarray of shape (n_faces, n_units)
-        0, 1 or NaN.
-    subjects : ndarray of shape (n_faces,)
-        A face's own person does not count.
-
-    Returns
-    -------
-    ndarray of shape (n_faces, n_units)
-        Shares; NaN where the emotion is not known or nobody else shows it.
-    """
-    emotions = np.array([None if pd.isna(e) else e for e in emotions], dtype=object)
-    values = np.full(truth.shape, np.nan)
-    for emotion in {e for e in emotions if e is not None}:
-        rows = np.flatnonzero(emotions == emotion)
-        people, codes = np.unique(subjects[rows], return_inverse=True)
-        coded = ~np.isnan(truth[rows])
-        shown, looked = np.zeros((2, len(people), truth.shape[1]))
-        np.add.at(shown, codes, np.nan_to_num(truth[rows]))
-        np.add.at(looked, codes, coded)
-        with np.errstate(invalid="ignore"):
-            values[rows] = ((shown.sum(axis=0) - shown) / (looked.sum(axis=0) - looked))[codes]
-    return values
-
-
 def oracle_scores(tested: AUData, interval: Interval) -> list[dict]:
     """Return the rows of ``auc_true`` for `emotion_oracle`; nothing where truth or emotions are not known.
 
@@ -157,52 +127,12 @@ def oracle_scores(tested: AUData, interval: Interval) -> list[dict]:
     return _score_rows("auc_true", _areas(values, Y), partial(_resampled_area, values, Y), Y, notes, subjects, of_known)
 
 
-def auc_within(values: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> float:
-    """Area under the ROC curve over pairs within a group: the share of (positive, negative) pairs of one group in order.
-
-    Parameters
-    ----------
-    values, labels : ndarray of shape (n_faces,)
-        Labels are 0, 1 or NaN.
-    groups : sequence of n_faces str
-        None where it is not known: these faces take no part.
-
-    Returns
-    -------
-    float
-        NaN where no group has both a positive and a negative face.
-    """
-    everyone = (np.ones((1, 1)), np.zeros(len(values), dtype=int))
-    return float(_resampled_within(values[:, None], labels[:, None], _codes_of(groups), 0, *everyone)[0])
-
-
-def _codes_of(groups: Sequence[str]) -> np.ndarray:
-    """Number the groups; -1 where there is none."""
-    return pd.factorize(pd.Series(list(groups), dtype="object"))[0]
-
-
-def _resampled_within(values, Y, groups: np.ndarray, u: int, counts, codes) -> np.ndarray:
-    won, pairs = np.zeros((2, len(counts)))
-    known = ~np.isnan(values[:, u]) & ~np.isnan(Y[:, u]) & (groups >= 0)
-    for group in np.unique(groups[known]):
-        rows = np.flatnonzero(known & (groups == group))
-        positive = Y[rows, u] == 1
-        if positive.all() or not positive.any():
-            continue
-        of_class = [counts @ np.bincount(codes[rows[chosen]], minlength=counts.shape[1]) for chosen in (positive, ~positive)]
-        area = resampled_auc(values[rows, u], positive, counts, codes[rows])
-        won += np.nan_to_num(area) * of_class[0] * of_class[1]
-        pairs += of_class[0] * of_class[1]
-    with np.errstate(invalid="ignore"):
-        return np.where(pairs > 0, won / np.where(pairs > 0, pairs, 1), np.nan)
-
-
 def _within_rows(values, Y_train, tested: AUData, subjects, interval) -> list[dict]:
-    Y, groups = labels_of(tested.true_occurrence), _codes_of(tested.emotions)
+    Y, groups = labels_of(tested.true_occurrence), group_numbers(tested.emotions)
     points = np.array([auc_within(values[:, u], Y[:, u], tested.emotions) for u in range(len(ACTION_UNITS))])
     notes = [note or ("" if point == point else "no emotion has it on some faces and not on others")
              for note, point in zip(_notes(values, Y_train, Y), points, strict=True)]
-    resampled = partial(_resampled_within, values, Y, groups)
+    resampled = partial(resampled_within, values, Y, groups)
     return _score_rows("auc_true_within", points, resampled, Y, notes, subjects, interval)
 
 

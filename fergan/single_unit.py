@@ -6,7 +6,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from fergan.au_learning import Decisions, coded_auc, decision_values, learn, unit_folds
+from fergan.au_folds import unit_folds
+from fergan.au_learning import Decisions, decision_values, learn
+from fergan.au_tasks import coded_auc
 from fergan.kernels import gram, kernel_slice
 from fergan.protocols import bootstrap_interval, check_features, fold_blocks, other_rows, resampled_auc
 from fergan.results import score_table

@@ -7,7 +7,8 @@ from sklearn.metrics import average_precision_score, f1_score
 from sklearn.svm import SVC
 
 from fergan.action_units import AUData, AUResult, paper_au_scores, relabel, run_au_experiment
-from fergan.au_learning import best_f1_threshold, decision_values, subject_independent
+from fergan.au_learning import decision_values, subject_independent
+from fergan.au_tasks import best_f1_threshold
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.kernels import gram
 from fergan.protocols import PROTOCOLS, auc, fold_blocks, grouped_folds
@@ -251,7 +252,7 @@ def test_threshold_has_the_best_f1_of_all():
     ],
 )
 def test_what_cannot_work_is_refused_before_any_fit(change, message, monkeypatch):
-    monkeypatch.setattr("fergan.au_learning.binary_values", lambda *a: pytest.fail("a fit was started"))
+    monkeypatch.setattr("fergan.au_tasks.binary_values", lambda *a: pytest.fail("a fit was started"))
     with pytest.raises(ValueError, match=message):
         run_au_experiment(dataclasses.replace(faces(), **change), **QUICK)
 

@@ -8,7 +8,7 @@ import pytest
 
 from fergan.action_units import run_au_experiment
 from fergan.au_data import AUData, open_au_data, relabel, with_truth_as_labels
-from fergan.au_scores import auc_within, emotion_oracle
+from fergan.au_truth import auc_within, emotion_oracle
 from fergan.au_variants import MAIN, TRUTH, load_variants, run_variants, save_variants
 from fergan.faces import FaceSet, complete_labels, subjects_of
 from fergan.facs import ACTION_UNITS, EMOTIONS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from fergan.au_learning import unit_folds
+from fergan.au_folds import unit_folds
 from fergan.kernels import gram
 from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT, auc, other_rows
 from fergan.single_unit import run_single_unit
