@@ -173,7 +173,6 @@ def _judge_pixels(
     distance, interval = mean_pairwise_distance(generated[:n]), mean_pairwise_interval(generated[:n], seed=seed)
     found.scores.append(Score("pairwise_distance", distance, *interval, mean_pairwise_distance(half), n_generated=n,
                               n_real=n, seed=seed, interval="bootstrap", note="pixels in 0..1"))
-    _judge_similarity(found, generated[:n_faces], half, other[:n_faces], facts)
     small, small_real = thumbnails(generated), thumbnails(np.array(real))
     found.memorised_below = memorised_below(small_real)
     near = {"samples": nearest_distances(small, small_real), "real faces": nearest_distances(small_real)}
@@ -183,6 +182,7 @@ def _judge_pixels(
         "memorised", near["samples"] <= found.memorised_below, floor=float(held_out.mean()), n_generated=len(small),
         n_real=len(real), resize="grey, 16 pixels", seed=seed, note=f"nearer than {found.memorised_below:.3f}",
     ))
+    _judge_similarity(found, generated[:n_faces], half, other[:n_faces], facts)
 
 
 def _judge_similarity(

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
 from fergan.paper import read_table
 from fergan.provenance import read_stamp
+from fergan.quality.backbones import Missing
 from fergan.quality.records import Score
 from fergan.report import with_interval
 
-__all__ = ["load_scores", "quality_table", "records_table", "scores_of_generators", "summary_of_quality", "table_seven"]
+__all__ = ["absent_networks", "load_scores", "quality_table", "records_table", "scores_of_generators", "summary_of_quality",
+           "table_seven"]
 
 #: Score -> what a table calls it; an arrow says which way is better.
 WORDS = {
@@ -51,8 +54,14 @@ def quality_table(scores: Iterable[Score]) -> pd.DataFrame:
         absent = pd.isna(score.value)
         floor = "–" if pd.isna(score.floor) else f"{score.floor:.{_DECIMALS.get(score.name, 3)}f}"
         rows.append({"features": score.backbone, "score": WORDS[score.name], "samples": "–" if absent else _interval(score),
-                     "real faces": floor, "remark": score.note or "–"})
+                     "real faces": floor, "remark": (score.note.split(":")[0] if absent else score.note) or "–"})
     return pd.DataFrame(rows)
+
+
+def absent_networks(missing: Iterable[Missing]) -> Markdown:
+    """Return a notice of the networks that could not be had, and how to get them; empty without any."""
+    lines = "\n".join(f"{network.name}: {network.reason}." for network in missing)
+    return Markdown(f":::{{admonition}} Not measured here\n:class: note\n{lines}\n:::" if lines else "")
 
 
 def records_table(scores: Iterable[Score]) -> pd.DataFrame:
