@@ -162,10 +162,11 @@ def test_numbers_that_no_cell_pasted_are_named(tmp_path):
     text = "{glue:text}`n` {glue:text}`m:.2f`\n```{glue:figure} crops\n```"
     cells = [new_markdown_cell(text), new_code_cell("paste(n=1)", outputs=[output])]
     nbformat.write(new_notebook(cells=cells), tmp_path / "page.ipynb")
-    (tmp_path / "text.md").write_text("{glue:text}`page.ipynb::n:d` {glue:text}`page.ipynb::k` {glue:text}`gone.ipynb::n`")
+    (tmp_path / "text.md").write_text("{glue:text}`page.ipynb::n:d` {glue:text}`page.ipynb::k` {glue:text}`gone.ipynb::n`\n"
+                                     "```{glue:figure} n\n:name: fig-n\n:doc: page.ipynb\n\nCaption\n```\n```{glue:figure} k\n:doc: page.ipynb\n```\n")
     faults = list(missing_keys(tmp_path, ["page", "text", "absent"]))
     shown = [fault.split("'")[1] for fault in faults]
-    assert shown == ["m:.2f", "crops", "page.ipynb::k", "gone.ipynb::n"]
+    assert shown == ["m", "crops", "page.ipynb::k", "gone.ipynb::n", "page.ipynb::k"]
 
 
 def test_pictures_become_small_and_say_their_size(tmp_path):
