@@ -13,6 +13,7 @@ from fergan.pages import pages_of
 from fergan.profile_schema import Profile
 from fergan.site.check import BookError, check_book
 from fergan.site.extension import STATIC
+from fergan.site.figures import write_pasted_figures
 from fergan.site.images import shrink_images
 from fergan.site.licences import write_licences
 from fergan.site.truth import missing_keys, stale_pages
@@ -103,6 +104,7 @@ def prepare_sources(profile: Profile, root: Path) -> Path:
     write_datasets_chapter(root / "book" / "executed" / "datasets", root / "profiles")
     write_licences(root / "book" / "executed" / "licences.md", root)
     _check_truth(profile, root)
+    write_pasted_figures(root / "book" / "executed")
     return toc
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 
 from fergan.notebooks import run_notebook
 from fergan.page import Page
+from fergan.site.figures import write_pasted_figures
 from fergan.site.images import WIDEST, shrink_images
 from fergan.site.truth import forget_stale_pages, missing_keys, stale_pages, why_stale
 from fergan.site.vendor import AXE, MATHJAX, PAGE_SCRIPTS, REQUIREJS, NpmPackage, VendorError, fetch_packages
@@ -162,10 +163,27 @@ def test_numbers_that_no_cell_pasted_are_named(tmp_path):
     text = "{glue:text}`n` {glue:text}`m:.2f`\n```{glue:figure} crops\n```"
     cells = [new_markdown_cell(text), new_code_cell("paste(n=1)", outputs=[output])]
     nbformat.write(new_notebook(cells=cells), tmp_path / "page.ipynb")
-    (tmp_path / "text.md").write_text("{glue:text}`page.ipynb::n:d` {glue:text}`page.ipynb::k` {glue:text}`gone.ipynb::n`")
+    (tmp_path / "text.md").write_text("{glue:text}`page.ipynb::n:d` {glue:text}`page.ipynb::k` {glue:text}`gone.ipynb::n`\n"
+                                     "```{glue:figure} n\n:name: fig-n\n:doc: page.ipynb\n\nCaption\n```\n```{glue:figure} k\n:doc: page.ipynb\n```\n")
     faults = list(missing_keys(tmp_path, ["page", "text", "absent"]))
     shown = [fault.split("'")[1] for fault in faults]
-    assert shown == ["m:.2f", "crops", "page.ipynb::k", "gone.ipynb::n"]
+    assert shown == ["m", "crops", "page.ipynb::k", "gone.ipynb::n", "page.ipynb::k"]
+
+
+def test_a_pasted_figure_becomes_a_file_once(tmp_path):
+    pixel = base64.b64encode(b"png").decode()
+    output = new_output("display_data", data={"application/papermill.record/image/png": pixel}, metadata={"scrapbook": {"name": "story"}})
+    (tmp_path / "07_results").mkdir()
+    nbformat.write(new_notebook(cells=[new_code_cell("", outputs=[output])]), tmp_path / "07_results" / "results.ipynb")
+    write_pasted_figures(tmp_path)
+    path = tmp_path / "figures" / "story.png"
+    assert path.read_bytes() == b"png"
+    before = path.stat().st_mtime_ns
+    write_pasted_figures(tmp_path)
+    assert path.stat().st_mtime_ns == before
+    nbformat.write(new_notebook(cells=[new_code_cell("")]), tmp_path / "07_results" / "results.ipynb")
+    with pytest.raises(KeyError, match="no figure 'story'"):
+        write_pasted_figures(tmp_path)
 
 
 def test_pictures_become_small_and_say_their_size(tmp_path):

@@ -21,7 +21,10 @@ from fergan.profile_schema import Profile
 
 __all__ = ["forget_stale_pages", "missing_keys", "stale_pages", "why_stale"]
 
-_GLUE = re.compile(r"\{glue:[a-z]*\}[ ]*`([^`]+)`|\{glue:[a-z]*\}[ ]+([^\s`]+)")
+# A role, {glue:text}`key` or {glue:text}`page.ipynb::key`, and a directive, whose page stands in an option below it.
+_ROLE = re.compile(r"\{glue:[a-z]*\}`([^`]+)`")
+_DIRECTIVE = re.compile(r"\{glue:[a-z]*\}[ ]+([^\s`]+)((?:\n:[^\n]*)*)")
+_PAGE_OPTION = re.compile(r"^:doc:\s*(\S+)", re.MULTILINE)
 
 
 def stale_pages(profile: Profile, root: Path) -> dict[str, str]:
@@ -115,10 +118,20 @@ def missing_keys(root: Path, toc_files: list[str]) -> Iterator[str]:
         if not path.is_file():
             continue
         source = _text_of(notebook) if path == notebook else path.read_text(encoding="utf-8")
-        for target in (found[0] or found[1] for found in _GLUE.findall(source)):
-            other, _, rest = target.rpartition("::")
-            if rest.partition(":")[0] not in _pasted(path.parent / other if other else path):
+        for other, key in _asked_for(source):
+            if key not in _pasted(path.parent / other if other else path):
+                target = f"{other}::{key}" if other else key
                 yield f"{path.relative_to(root)} shows {target!r}, which no cell has pasted"
+
+
+def _asked_for(source: str) -> Iterator[tuple[str, str]]:
+    """Yield the page, empty for the same one, and the key of everything pasted that a text asks for."""
+    for target in _ROLE.findall(source):
+        other, _, rest = target.rpartition("::")
+        yield other, rest.partition(":")[0]
+    for key, options in _DIRECTIVE.findall(source):
+        page = _PAGE_OPTION.search(options)
+        yield page.group(1) if page else "", key
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:
