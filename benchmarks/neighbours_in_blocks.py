@@ -93,8 +93,8 @@ def main():
     small = blocks["memory"] < LIMIT
     equal = np.allclose(blocks["scores"], plain["scores"], rtol=0, atol=1e-3)  # rounding moves pairs
     print(f"{arguments.n:,} x {arguments.n:,} x {arguments.features:,}, {arguments.threads} threads: blocks "
-          f"{blocks['seconds']:.1f} s and {blocks['memory']:.2f} GB, plain {plain['seconds']:.1f} s and {plain['memory']:.2f} GB: "
-          f"ratio {plain['seconds'] / blocks['seconds']:.1f}\n"
+          f"{blocks['seconds']:.1f} s and {blocks['memory']:.2f} GB, plain {plain['seconds']:.1f} s and "
+          f"{plain['memory']:.2f} GB: ratio {plain['seconds'] / blocks['seconds']:.1f}\n"
           f"  below {LIMIT:g} GB: {'yes' if small else 'NO'}; precision, recall, density, coverage "
           f"{', '.join(f'{score:.3f}' for score in blocks['scores'])}: {'equal' if equal else 'NOT equal'}", flush=True)
     one_pass(min(500, arguments.n // 4))

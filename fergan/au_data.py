@@ -9,6 +9,7 @@ import pandas as pd
 
 from fergan.faces import FaceSet
 from fergan.facs import ACTION_UNITS, action_units_of
+from fergan.features.stored import open_features
 from fergan.protocols import check_features
 
 __all__ = ["AUData", "coded_intensity", "open_au_data", "relabel", "with_truth_as_labels"]
@@ -133,7 +134,7 @@ def open_au_data(home: str | Path, pretrained: str, name: str, mapping: str = ""
         With the feature set ``"discriminator"``.
     """
     faces = FaceSet.load(Path(home) / "faces" / name)
-    X = np.load(Path(home) / "features" / f"{pretrained}-on-{name}" / "X.npy", mmap_mode="r", allow_pickle=False)
+    X = open_features(home, pretrained, name)
     coded = faces.labels[list(ACTION_UNITS)]
     emotions = faces.labels["emotion"].astype(object).where(faces.labels["emotion"].notna(), None).to_numpy()
     data = AUData({"discriminator": X}, coded, faces.subjects(), None, emotions, coded_intensity(faces.labels))

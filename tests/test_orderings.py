@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fergan.emotion_differences import accuracy_difference
 from fergan.emotions import EmotionResult
 from fergan.results import score_table
-from fergan.summaries.orderings import accuracy_difference, emotion_orderings
+from fergan.summaries.orderings import emotion_orderings
 
 PRETRAINED = {1: "enhanced-ck", 2: "celeba", 3: "enhanced-ck", 5: "rafd-frontal"}
 
@@ -26,11 +27,12 @@ def test_a_difference_on_the_same_faces_is_paired_and_sharper():
     rng = np.random.default_rng(0)
     second = rng.random(400) < 0.5
     first = second | (np.arange(400) % 10 == 0)  # never worse, on the same faces
-    value, low, high, paired = accuracy_difference(result(2, first), result(1, second))
-    assert paired and value == pytest.approx(first.mean() - second.mean()) and 0 < low < value < high
-    value, low, high, paired = accuracy_difference(result(2, first, target="other"), result(1, second))
-    assert not paired and low == pytest.approx(value - np.hypot(0.05, 0.05)) and high == pytest.approx(value + np.hypot(0.05, 0.05))
-    assert accuracy_difference(result(1, second), result(2, first))[0] == pytest.approx(-value)
+    found, paired = accuracy_difference(result(2, first), result(1, second))
+    assert paired and found.value == pytest.approx(first.mean() - second.mean()) and 0 < found.low < found.value < found.high
+    wide, paired = accuracy_difference(result(2, first, target="other"), result(1, second))
+    assert not paired and wide.low == pytest.approx(wide.value - np.hypot(0.05, 0.05))
+    assert wide.high == pytest.approx(wide.value + np.hypot(0.05, 0.05))
+    assert accuracy_difference(result(1, second), result(2, first))[0].value == pytest.approx(-found.value)
 
 
 def test_verdicts_follow_the_interval():

@@ -11,10 +11,11 @@ import pandas as pd
 from fergan.action_units import AUResult
 from fergan.claims.base import CannotTest, NotRun
 from fergan.differences import Difference
+from fergan.emotion_differences import accuracy_difference
 from fergan.emotions import EmotionResult
 from fergan.files import read_json
 from fergan.page import STAMPS
-from fergan.protocols import SUBJECT_INDEPENDENT, bootstrap_interval, resampled_mean
+from fergan.protocols import SUBJECT_INDEPENDENT
 from fergan.results import ExperimentResult
 from fergan.summaries.action_units import papers_units
 from fergan.summaries.emotions import papers_emotions
@@ -107,19 +108,8 @@ class Evidence:
         The same faces are compared face by face, over the same draws of people; other faces as independent.
         """
         results = [self.emotions(number) for number in (first, second)]
-        tables = [r.select(SUBJECT_INDEPENDENT, "discriminator").sort_values("face") for r in results]
-        same = results[0].settings["target"] == results[1].settings["target"]
-        if same and np.array_equal(*(table["face"] for table in tables)):
-            right = [(table["true"] == table["predicted"]).to_numpy(float) for table in tables]
-            return _paired(right[0] - right[1], tables[0]["subject"].to_numpy(str), results[0].settings)
-        return Difference.of_scores(*(score(r, "accuracy") for r in results))
-
-
-def _paired(difference: np.ndarray, subjects: np.ndarray, settings: dict[str, Any]) -> Difference:
-    low, high = bootstrap_interval(
-        lambda counts, codes: resampled_mean(difference, counts, codes), subjects, settings["n_resamples"], settings["seed"]
-    )
-    return Difference(float(difference.mean()), float(low), float(high))
+        settings = results[0].settings
+        return accuracy_difference(*results, n_resamples=settings["n_resamples"], seed=settings["seed"])[0]
 
 
 def score(result: ExperimentResult, name: str, label: str = "all", features: str = "discriminator",
