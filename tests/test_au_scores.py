@@ -12,7 +12,7 @@ from fergan.au_truth import auc_within, emotion_oracle
 from fergan.au_variants import MAIN, TRUTH, load_variants, run_variants, save_variants
 from fergan.faces import FaceSet, complete_labels, subjects_of
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.files import write_array
+from fergan.files import write_array, write_json
 from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT, auc
 from fergan.summaries.action_units import au_table, emotion_or_unit, identical_units, reading_of, variants_table
 
@@ -109,6 +109,10 @@ def test_leakage_between_frames_of_one_sequence_is_rewarded_as_published_and_cau
 def save_set(home, name, labels, X, pretrained="net"):
     FaceSet(name, np.zeros((len(labels), 64, 64, 3), np.uint8), complete_labels(labels)).save(home / "faces" / name)
     write_array(home / "features" / f"{pretrained}-on-{name}" / "X.npy", X)
+    stamps = {f"models/{pretrained}/run.json": {"weights": "w"}, f"faces/{name}/faceset.json": {"images": name},
+              f"features/{pretrained}-on-{name}/features.json": {"weights": "w", "images": name, "shape": list(X.shape)}}
+    for place, stamp in stamps.items():
+        write_json(home / place, stamp)
 
 
 @pytest.fixture(scope="module")
