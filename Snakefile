@@ -117,8 +117,12 @@ rule summary:
     shell: RUN_AFTER
 
 
+# Pages that look at results and leave none of their own.
+LOOKING = sorted({page.notebook for page in PAGES.values() if not page.stamp and page.name != "summary"} - {"00_faces"})
+
+
 rule results:
     input: code=lambda w: code(w.notebook), stages=lambda w: [f"{HOME}/{s}" for s in PAGES[w.notebook, w.page].inputs]
-    output: page=f"{HOME}/pages/{{notebook,07[a-z]?_[a-z]+}}/{{page}}.ipynb"
+    output: page=f"{HOME}/pages/{{notebook,{'|'.join(LOOKING)}}}/{{page}}.ipynb"
     params: words=page_words("")
     shell: RUN_AFTER

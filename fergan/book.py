@@ -11,6 +11,7 @@ import yaml
 
 from fergan.pages import pages_of
 from fergan.profile_schema import Profile
+from fergan.site.access import mend_names
 from fergan.site.check import BookError, check_book
 from fergan.site.extension import STATIC
 from fergan.site.figures import write_pasted_figures
@@ -135,6 +136,7 @@ def build_book(profile: Profile, root: Path) -> Path:
             raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
         _forget_old_pages(profile, html)
         shrink_images(html)
+        mend_names(html)
         check_book(profile, root, html, [*_PROSE_BEFORE, *_PROSE_AFTER])
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.

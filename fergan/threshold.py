@@ -27,7 +27,6 @@ _STYLE = """
 .threshold-explorer .chance { stroke-dasharray: 4 4; }
 .threshold-explorer .curve { fill: none; stroke: #0072b2; stroke-width: 2.5; }
 .threshold-explorer .here { fill: #d55e00; stroke: #fff; stroke-width: 1.5; }
-html[data-theme="dark"] .threshold-explorer .curve { stroke: #56b4e9; }
 .threshold-explorer table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .threshold-explorer :is(td, th) { padding: 0.3rem 0.7rem; text-align: right;
   border-bottom: 1px solid rgb(128 128 128 / 40%); }

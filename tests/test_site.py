@@ -18,6 +18,7 @@ from PIL import Image
 
 from fergan.notebooks import run_notebook
 from fergan.page import Page
+from fergan.site.access import mend_names
 from fergan.site.figures import write_pasted_figures
 from fergan.site.images import WIDEST, shrink_images
 from fergan.site.truth import forget_stale_pages, missing_keys, stale_pages, why_stale
@@ -209,6 +210,15 @@ def test_pictures_become_small_and_say_their_size(tmp_path):
     before = page.stat().st_mtime_ns
     shrink_images(tmp_path)
     assert page.stat().st_mtime_ns == before
+
+
+def test_buttons_are_called_what_they_say(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text('<button class="btn search-button-field x" title="Search" aria-label="Search">Search Ctrl+K</button>'
+                    '<summary aria-label="Toggle hidden content">Show</summary><button aria-label="Next"></button>')
+    mend_names(tmp_path)
+    assert page.read_text() == ('<button class="btn search-button-field x" title="Search">Search Ctrl+K</button>'
+                                '<summary>Show</summary><button aria-label="Next"></button>')
 
 
 def test_the_settings_name_the_extension():
