@@ -86,7 +86,8 @@ def run_au_experiment(
         intensities that a linear regression estimates with one of the three smallest costs. An Action Unit that is
         absent, or always present, in training or test is NaN, said in `note`, and in no mean. The threshold of F1 is
         the best one on training faces, from decision values of models that did not see them. Within one dataset the
-        decision values of n_folds models are pooled, which assumes that these are on one scale.
+        decision values of n_folds models are pooled; where folds choose costs of their own, on one scale, see
+        `fergan.au_learning.subject_independent`.
     """
     _check(train, test)
     Y = labels_of(train.occurrence)

@@ -113,4 +113,4 @@ def _agreement(values: np.ndarray, intensity: np.ndarray) -> float:
 
 
 #: How strongly an Action Unit is shown: a linear SVR, its cost judged by ICC(3,1).
-INTENSITY = Task(intensity_values, _agreement, lambda values, intensity: float("nan"))
+INTENSITY = Task(intensity_values, _agreement, lambda values, intensity: float("nan"), on_one_scale=False)

@@ -160,6 +160,10 @@ def subject_independent(
 ) -> Decisions:
     """Score each fold with costs and thresholds chosen without it, by a search for each block of folds.
 
+    Decision values grow with the cost, and blocks may choose different ones. So that values of all folds can be pooled, each
+    block's are brought to one scale: less the mean, and divided by the standard deviation, of the values with the same
+    costs of faces outside the block, by models that had not seen them.
+
     Parameters
     ----------
     K, Y, costs, n_threads, task
@@ -180,12 +184,24 @@ def subject_independent(
     for a, block in enumerate(blocks):
         chosen, areas = _choose(inner[a], Y, task)
         found.trials.append((" ".join(map(str, block)), chosen, areas))
-        found.thresholds[rows[a]] = _thresholds(_at(inner[a], chosen), Y, task)
+        of_chosen = _at(inner[a], chosen)
+        centre, spread = _scale_of(of_chosen) if task.on_one_scale else (0.0, 1.0)
+        found.thresholds[rows[a]] = (_thresholds(of_chosen, Y, task) - centre) / spread
         best = np.take_along_axis(costs, chosen[:, None], axis=1)
         for i in block:
             train = other_rows(len(Y), [folds[i]])
-            found.values[folds[i]] = _part_values(K, Y, train, folds[i], best, n_threads, task)[..., 0]
+            values = _part_values(K, Y, train, folds[i], best, n_threads, task)[..., 0]
+            found.values[folds[i]] = (values - centre) / spread
     return found
+
+
+def _scale_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each unit's values, 0 and 1 where it has none."""
+    known = ~np.isnan(values)
+    n = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, values, 0).sum(axis=0) / n
+    spread = np.sqrt(np.sum(np.where(known, values - centre, 0) ** 2, axis=0) / n)
+    return centre, np.where(spread > 0, spread, 1.0)
 
 
 def across_datasets(

@@ -66,12 +66,16 @@ class Task:
         ``score(values, labels)``, larger is better, NaN where it is undefined.
     threshold : callable
         ``threshold(values, labels)`` returns where a unit begins to count as present.
+    on_one_scale : bool
+        Whether only the order of values matters, so that those of models with different costs may be, and have to be,
+        brought to one scale.
     """
 
     fit: Callable[[np.ndarray, np.ndarray, np.ndarray, Sequence[float]], np.ndarray]
     score: Callable[[np.ndarray, np.ndarray], float]
     threshold: Callable[[np.ndarray, np.ndarray], float]
+    on_one_scale: bool
 
 
 #: Whether an Action Unit is there: a linear C-SVC, its cost judged by the area under the curve.
-OCCURRENCE = Task(_classify, coded_auc, lambda values, labels: best_f1_threshold(values, labels == 1))
+OCCURRENCE = Task(_classify, coded_auc, lambda values, labels: best_f1_threshold(values, labels == 1), on_one_scale=True)

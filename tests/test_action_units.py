@@ -278,3 +278,22 @@ def test_paper_scores_are_table_four():
     )
     with pytest.raises(ValueError, match="1 to 8"):
         paper_au_scores(0)
+
+
+def test_folds_with_different_costs_are_pooled_on_one_scale(monkeypatch):
+    data = faces(noise=3.0, n_subjects=16)
+    Y, K = data.occurrence[["AU12"]].to_numpy(), gram(data.features["x"])
+    folds, costs = grouped_folds(Y[:, 0], data.subjects, 8, seed=0), np.array([[0.003, 30.0]])
+    turns = iter([0, 1] * 8)
+    monkeypatch.setattr("fergan.au_learning._choose", lambda values, Y, task: (np.array([next(turns)]), np.zeros((1, 2))))
+    found = subject_independent(K, Y, folds, costs, 3, 1)
+    each = [auc(found.values[fold, 0], Y[fold, 0] == 1) for fold in folds]
+    assert auc(found.values[:, 0], Y[:, 0] == 1) == pytest.approx(np.mean(each), abs=0.03)
+    # Without it the values of one cost are spread many times as wide as those of the other.
+    monkeypatch.setattr("fergan.au_learning._scale_of", lambda values: (0.0, 1.0))
+    turns = iter([0, 1] * 8)
+    raw = subject_independent(K, Y, folds, costs, 3, 1)
+    spreads = [np.array([np.std(result.values[fold]) for fold in folds]) for result in (raw, found)]
+    assert spreads[0].max() > 10 * spreads[0].min() and spreads[1].max() < 2 * spreads[1].min()
+    # Which faces reach their threshold does not change.
+    assert np.array_equal(raw.values >= raw.thresholds, found.values >= found.thresholds)
