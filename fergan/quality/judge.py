@@ -91,7 +91,8 @@ def judge_samples(
         facts = dict(backbone=network.name, weights=network.weights, resize=network.resize)
         notes = ["; ".join(filter(None, (score.note, network.note))) for score in scores]
         found.scores += [replace(score, **facts, note=note) for score, note in zip(scores, notes, strict=True)]
-        found.curves[network.name] = curves
+        if curves:
+            found.curves[network.name] = curves
     return found
 
 

@@ -1,0 +1,77 @@
+"""The study's widget in a real JupyterLab: its keys reach the buttons, and every answer its file."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from fergan.human_study.answers import read_answers
+from fergan.human_study.design import make_study
+
+ROOT = Path(__file__).parent.parent
+
+CELL = """
+from fergan.human_study.design import Study
+from fergan.human_study.widget import StudyWidget
+
+StudyWidget(Study.load("study"), "answers.jsonl", "anna", 0)
+"""
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """A server that shows a notebook with the study; its address."""
+    rng = np.random.default_rng(0)
+    generated, real = (rng.integers(low, low + 90, (20, 64, 64, 3), dtype=np.uint8) for low in (0, 150))
+    make_study(generated, real, n_trials=4, n_catch=0, exposure=300).save(tmp_path / "study")
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=[new_code_cell(CELL)], metadata=kernel), tmp_path / "study.ipynb")
+    places = {name: str(tmp_path / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
+    words = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--IdentityProvider.token=t", f"--ServerApp.root_dir={tmp_path}",
+             "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    log = tmp_path / "server.log"
+    with open(log, "w") as file:
+        server = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", *words], cwd=tmp_path, stdout=file, stderr=file,
+                                  env=os.environ | places | {"PYTHONPATH": str(ROOT)})
+    until = time.monotonic() + 90
+    while not (found := re.search(r"http://127.0.0.1:[0-9]+/lab", log.read_text())):
+        assert time.monotonic() < until and server.poll() is None, log.read_text()
+        time.sleep(0.2)
+    yield f"{found[0]}/tree/study.ipynb?token=t"
+    server.terminate()
+    server.wait(timeout=30)
+
+
+def test_keys_answer_in_jupyterlab(lab, tmp_path):
+    api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("needs chromium or google-chrome")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(lab)
+        page.click(".jp-Notebook .jp-Cell .cm-content", timeout=90_000)
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector(".fergan-study-left:not([disabled])", timeout=90_000)
+        page.keyboard.press("Escape")  # command mode, where F and J are JupyterLab's own
+        until = time.monotonic() + 60
+        for number, key in enumerate(("f", "j", "ArrowRight", "ArrowLeft")):
+            page.wait_for_selector(f".study-face-{number}", state="attached")
+            if number == 1:  # the faces are hidden by the browser itself
+                page.wait_for_function("getComputedStyle(document.querySelector('.study-face-1')).visibility === 'hidden'")
+            page.keyboard.press(key)
+            while len(read_answers([tmp_path / "answers.jsonl"] if (tmp_path / "answers.jsonl").exists() else [])) <= number:
+                assert time.monotonic() < until, f"no answer to trial {number}"
+                time.sleep(0.05)
+        page.wait_for_selector("text=Thank you: all trials are answered.")
+        browser.close()
+    assert read_answers([tmp_path / "answers.jsonl"])["answer"].tolist() == ["left", "right", "right", "left"]
