@@ -176,7 +176,8 @@ def read_experiment(folder: str | Path, settings: Mapping[str, object]) -> tuple
     """
     result = ExperimentResult.load(folder)
     found = result.settings | {"n_evaluations": result.settings.get("nested_evaluations")}
-    if any(found.get(key) != settings[key] for key in ("n_folds", "inner_folds", "n_evaluations", "seed")):
+    keys = ("n_folds", "inner_folds", "n_evaluations", "seed")
+    if found.get("prune") or any(found.get(key) != settings[key] for key in keys):
         return found["target"], {}
     tables = result.predictions[result.predictions["protocol"] == SUBJECT_INDEPENDENT]
     names = {"discriminator": found["pretrained"]}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fergan.duplicates import people_or_duplicates
 from fergan.faces import FaceSet
 from fergan.features.baselines import make_baseline
 from fergan.features.discriminator import DiscriminatorFeatures
@@ -57,7 +58,7 @@ def learn_columns(
         if len(faces.emotions) < 2:
             skipped[target] = f"its faces show {'no' if not faces.emotions else 'one'} emotion that is known"
             continue
-        subjects = faces.subjects()
+        subjects = people_or_duplicates(faces)
         rows = some_people(subjects, max_faces, settings["seed"])
         images = faces.images[rows]
         features = {name: partial(_features_of, home, name, stamp, images) for name, stamp in stamps.items()}

@@ -164,9 +164,9 @@ def consistency_verdict(matrix: TransferResult | None, units: list[ExperimentRes
         return Verdict("Q3", CANNOT_BE_TESTED, because="fewer than two sets have their own network and one of other faces")
     across, within = _unit_rows(units)
     worst = min(rows, key=lambda r: r["value"])
-    n_as_well = sum(_as_well(row) is True for row in rows)
     parts = [_as_well(row) for row in rows]
-    because = f"on {n_as_well} of {len(rows)} sets networks of other faces do as well as the own one, margin {MARGIN}"
+    because = (f"on {parts.count(True)} of {len(rows)} sets networks of other faces do as well as the own one, on "
+               f"{parts.count(False)} clearly worse, margin {MARGIN}")
     known = [cell for cell in across if cell["test"] in within]
     if known:
         below = [cell["high"] < within[cell["test"]]["low"] for cell in known]
