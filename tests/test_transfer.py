@@ -4,12 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fergan.checkpoints import save_weights
+from fergan.dcgan import Discriminator, Generator, initialize_weights
 from fergan.emotion_learning import subject_independent
 from fergan.emotions import run_emotion_experiment
+from fergan.faces import FaceSet, complete_labels
+from fergan.files import write_json
 from fergan.kernels import squared_distances
 from fergan.protocols import grouped_folds
 from fergan.transfer import TransferResult, learn_column, read_experiment, some_people, transfer_result
-from fergan.transfer_scores import OTHERS, MatrixFaces, rank_correlation
+from fergan.transfer_columns import learn_columns
+from fergan.transfer_scores import OTHERS, MatrixFaces, rank_correlation, transfer_scores
 
 WORDS = np.array(["angry", "happy", "sad"])
 QUICK = dict(n_folds=3, inner_folds=2, n_evaluations=3, seed=0)
@@ -69,8 +74,8 @@ def faces(right, target, networks=("a", "b", "c"), subject=None):
 def test_an_advantage_favours_no_network_for_its_easy_targets():
     # Everybody is right on set x and wrong on set a: b and c are equal, though a is spared its own, hard set.
     easy = faces({"a": [1, 1, 0, 0], "b": [1, 1, 0, 0], "c": [1, 1, 0, 0]}, ["x", "x", "a", "a"])
-    right = easy.right["b"].to_numpy()
-    assert easy.interval(np.where(easy.target == "b", np.nan, right - easy.others))["value"] == 0
+    rows = transfer_scores(easy, {}, {"x": 2, "a": 2})
+    assert [(row["features"], row["value"]) for row in rows if row["score"] == "advantage"] == [("a", 0), ("b", 0), ("c", 0)]
     assert easy.others.tolist() == [1, 1, 0, 0] and np.isnan(easy.own()[:2]).all() and easy.own()[2:].tolist() == [0, 0]
 
 
@@ -113,8 +118,37 @@ def test_an_experiment_of_the_same_settings_is_read_and_gives_the_same_cell(tmp_
     assert read.predictions.equals(made.predictions) and read.searches.empty and len(made.searches)
     assert read_experiment(tmp_path, QUICK | {"n_evaluations": 4}) == ("a", {})
     assert read_experiment(tmp_path, QUICK | {"seed": 1}) == ("a", {})
+    experiment.settings["prune"] = True
+    experiment.save(tmp_path / "pruned")
+    assert read_experiment(tmp_path / "pruned", QUICK) == ("a", {}), "pruning may end in other parameters"
     with pytest.raises(AssertionError, match="computed"):  # other people: other folds, so the result does not fit
         learn_column("a", {"b": never}, emotions, subjects[::-1], known=known, **QUICK)
+
+
+def test_columns_come_from_the_artifacts_and_duplicates_are_one_person(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        network = Discriminator(4)
+        initialize_weights(network, seed=len(name))
+        save_weights(tmp_path / "models" / name / "run", Generator(4, 4), network)
+        write_json(tmp_path / "models" / name / "run.json", {"folder": "run", "width": 4})
+    words = ["happy", "sad"] * 20
+    labels = complete_labels(pd.DataFrame({"source": [str(i) for i in range(41)], "emotion": [*words, None]}))
+    images = rng.integers(0, 256, (41, 64, 64, 3), dtype=np.uint8)
+    images[2] = images[0]  # the same photograph twice
+    FaceSet("x", images, labels).save(tmp_path / "faces" / "x")
+    FaceSet("y", images, labels.assign(emotion=None).astype({"emotion": "string"})).save(tmp_path / "faces" / "y")
+    columns, skipped, n_read = learn_columns(tmp_path, ["a", "b"], ["x", "y"], ["pixels"], QUICK)
+    assert skipped == {"y": "its faces show no emotion that is known"} and n_read == 0
+    (column,) = columns
+    assert set(column.predictions["features"]) == {"a", "b", "pixels"} and len(column.predictions) == 3 * 40
+    one = column.predictions.query("features == 'a'").set_index("face")
+    assert one.loc[0, "subject"] == one.loc[2, "subject"] and one.loc[0, "fold"] == one.loc[2, "fold"]
+    assert one["subject"].nunique() == 39
+    few, _, _ = learn_columns(tmp_path, ["a", "b"], ["x"], ["pixels"], QUICK, max_faces=30)
+    assert few[0].predictions.query("features == 'a'")["face"].tolist() == list(range(30))
+    _, skipped, _ = learn_columns(tmp_path, ["a"], ["x"], ["pixels"], QUICK | {"n_folds": 30})
+    assert "30 folds need at least 30" in skipped["x"]
 
 
 def test_a_result_survives_the_disk(tmp_path):
