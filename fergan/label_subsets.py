@@ -35,8 +35,8 @@ class Subset:
 
 
 def sizes_up_to(n_people: int) -> list[int]:
-    """Return 1, 2, 4, ... below `n_people`, and `n_people` itself."""
-    return [2**k for k in range(n_people.bit_length()) if 2**k < n_people] + [n_people]
+    """Return 1, 2, 4, ... and `n_people` itself, without a power of two that is more than four fifths of it."""
+    return [2**k for k in range(n_people.bit_length()) if 2**k <= 0.8 * n_people] + [n_people]
 
 
 def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws: int, seed: int) -> list[Subset]:
