@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fergan.emotion_classes import emotion_classes
 from fergan.emotion_learning import as_published, official_split, subject_independent
 from fergan.emotion_scores import ScoredFaces, emotion_scores
-from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.kernels import squared_distances
 from fergan.permutation import chance_test, exchangeable
 from fergan.protocols import (
@@ -178,7 +178,7 @@ def run_emotion_experiment(
 def _pose(emotions, subjects, split, n_folds: int, n_resamples: int, searching: dict) -> _Problem:
     """Divide the faces for every protocol, and refuse what cannot work while nothing is fitted yet."""
     subjects = np.asarray(subjects, dtype=str)
-    names, y = _classes(emotions, subjects)
+    names, y = emotion_classes(emotions, subjects)
     seed, inner_folds = searching["seed"], searching["inner_folds"]
     folds = folds_of_protocols(names[y], subjects, n_folds, seed)
     for of_protocol in folds.values():
@@ -197,17 +197,6 @@ def _pose(emotions, subjects, split, n_folds: int, n_resamples: int, searching: 
         except ValueError as error:
             official, why_not = None, f"left out: {error}"
     return _Problem(ScoredFaces(y, names, subjects, n_resamples, seed), folds, official, why_not, searching)
-
-
-def _classes(emotions: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    missing = np.flatnonzero(pd.isna(np.asarray(emotions, dtype=object)))
-    if len(missing):
-        raise ValueError(f"{len(missing)} faces have no emotion (first: row {missing[0]}); leave these faces out")
-    if len(subjects) != len(emotions):
-        raise ValueError(f"{len(emotions)} emotions but {len(subjects)} subjects; expected one of each per face")
-    words = [canonical_emotion(word) for word in emotions]
-    names = [emotion for emotion in EMOTIONS if emotion in set(words)]
-    return np.array(names), np.array([names.index(word) for word in words])
 
 
 def _learn(protocol: str, D2: np.ndarray, problem: _Problem) -> tuple[np.ndarray, list[tuple[list, SearchResult]]]:
