@@ -118,7 +118,7 @@ def test_pages_are_exactly_the_profiles_sets_and_experiments(data):
         "00_faces/rendered.ipynb", "01_data/summary.ipynb", "01_data/kdef.ipynb", "01_data/b.ipynb", "02_dcgan/summary.ipynb", "02_dcgan/kdef.ipynb",
         "03_features/summary.ipynb", "03_features/kdef-on-b.ipynb", "04_emotions/summary.ipynb",
         "04_emotions/experiment-1.ipynb", "06_quality/summary.ipynb", "06_quality/kdef.ipynb", "06b_mode_collapse/generators.ipynb",
-        "07_results/results.ipynb",
+        "06c_human_study/kdef.ipynb", "07_results/results.ipynb", "07b_claims/verdicts.ipynb", "07c_groups/people.ipynb",
     }
 
 
