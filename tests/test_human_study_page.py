@@ -1,7 +1,5 @@
 """The study's page in a real browser: keys, timed exposure, a closed window, and the file of answers."""
 
-import shutil
-
 import numpy as np
 import pytest
 
@@ -15,18 +13,12 @@ EXPOSURE = 120
 
 
 @pytest.fixture(scope="module")
-def context():
+def context(browser):
     """A browser without a network."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("needs chromium or google-chrome")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(accept_downloads=True)
-        context.route("http*://**", lambda route: route.abort())
-        yield context
-        browser.close()
+    context = browser.new_context(accept_downloads=True)
+    context.route("http*://**", lambda route: route.abort())
+    yield context
+    context.close()
 
 
 def study(kind, n_trials=6, n_catch=2):
