@@ -92,7 +92,8 @@ def main():
     blocks, plain = (found[way] for way in WAYS)
     small = blocks["memory"] < LIMIT
     equal = np.allclose(blocks["scores"], plain["scores"], rtol=0, atol=1e-3)  # rounding moves pairs
-    print(f"{arguments.n:,} x {arguments.n:,} x {arguments.features:,}, {arguments.threads} threads: blocks "
+    size = f"{arguments.n:,} x {arguments.n:,} x {arguments.features:,}"
+    print(f"{size}, {arguments.threads} threads: blocks "
           f"{blocks['seconds']:.1f} s and {blocks['memory']:.2f} GB, plain {plain['seconds']:.1f} s and "
           f"{plain['memory']:.2f} GB: ratio {plain['seconds'] / blocks['seconds']:.1f}\n"
           f"  below {LIMIT:g} GB: {'yes' if small else 'NO'}; precision, recall, density, coverage "

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from fergan.page import Page, faces_stamp, model_stamp, summary_page
+from fergan.page import Page, faces_stamp, model_stamp, stamp_of, summary_page
 from fergan.profile_schema import ModelProfile, Profile
 from fergan.runs import TrainConfig
 from fergan.threads import available_threads
@@ -169,7 +169,9 @@ def _samples_pages(profile: Profile) -> list[Page]:
     ]
     papers = PAPERS_SET if PAPERS_SET in models else ""
     parameters = dict(model="", models=",".join(page.name for page in pages), paper_model=papers)
-    return [summary_page("06_quality", "How good are the samples?", pages, **parameters), *pages]
+    summary = summary_page("06_quality", "How good are the samples?", pages, **parameters)
+    raters = (stamp_of("06c_human_study", papers),) if papers else ()  # whose answers stand in the paper's table too
+    return [dataclasses.replace(summary, inputs=summary.inputs + raters), *pages]
 
 
 def _judge(profile: Profile, dataset: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -27,7 +26,7 @@ StudyWidget(Study.load("study"), "answers.jsonl", "anna", 0)
 
 
 @pytest.fixture
-def lab(tmp_path):
+def lab(tmp_path, browser):
     """A server that shows a notebook with the study; its address."""
     rng = np.random.default_rng(0)
     generated, real = (rng.integers(low, low + 90, (20, 64, 64, 3), dtype=np.uint8) for low in (0, 150))
@@ -50,28 +49,22 @@ def lab(tmp_path):
     server.wait(timeout=30)
 
 
-def test_keys_answer_in_jupyterlab(lab, tmp_path):
-    api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("needs chromium or google-chrome")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(lab)
-        page.click(".jp-Notebook .jp-Cell .cm-content", timeout=90_000)
-        page.keyboard.press("Control+Enter")
-        page.wait_for_selector(".fergan-study-left:not([disabled])", timeout=90_000)
-        page.keyboard.press("Escape")  # command mode, where F and J are JupyterLab's own
-        until = time.monotonic() + 60
-        for number, key in enumerate(("f", "j", "ArrowRight", "ArrowLeft")):
-            page.wait_for_selector(f".study-face-{number}", state="attached")
-            if number == 1:  # the faces are hidden by the browser itself
-                page.wait_for_function("getComputedStyle(document.querySelector('.study-face-1')).visibility === 'hidden'")
-            page.keyboard.press(key)
-            while len(read_answers([tmp_path / "answers.jsonl"] if (tmp_path / "answers.jsonl").exists() else [])) <= number:
-                assert time.monotonic() < until, f"no answer to trial {number}"
-                time.sleep(0.05)
-        page.wait_for_selector("text=Thank you: all trials are answered.")
-        browser.close()
-    assert read_answers([tmp_path / "answers.jsonl"])["answer"].tolist() == ["left", "right", "right", "left"]
+def test_keys_answer_in_jupyterlab(lab, browser, tmp_path):
+    page, path = browser.new_page(), tmp_path / "answers.jsonl"
+    page.goto(lab)
+    page.click(".jp-Notebook .jp-Cell .cm-content", timeout=90_000)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".fergan-study-left:not([disabled])", timeout=90_000)
+    page.keyboard.press("Escape")  # command mode, where F and J are JupyterLab's own
+    until = time.monotonic() + 60
+    for number, key in enumerate(("f", "j", "ArrowRight", "ArrowLeft")):
+        page.wait_for_selector(f".study-face-{number}", state="attached")
+        if number == 1:  # the faces are hidden by the browser itself
+            page.wait_for_function("getComputedStyle(document.querySelector('.study-face-1')).visibility === 'hidden'")
+        page.keyboard.press(key)
+        while len(read_answers([path] if path.exists() else [])) <= number:
+            assert time.monotonic() < until, f"no answer to trial {number}"
+            time.sleep(0.05)
+    page.wait_for_selector("text=Thank you: all trials are answered.")
+    page.close()
+    assert read_answers([path])["answer"].tolist() == ["left", "right", "right", "left"]

@@ -1,6 +1,6 @@
 """The study's page in a real browser: keys, timed exposure, a closed window, and the file of answers."""
 
-import shutil
+import re
 
 import numpy as np
 import pytest
@@ -12,21 +12,16 @@ from fergan.human_study.page import write_page
 from fergan.human_study.turk import write_turk_tasks
 
 EXPOSURE = 120
+ELSEWHERE = re.compile("^https?://")
 
 
 @pytest.fixture(scope="module")
-def context():
+def context(browser):
     """A browser without a network."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("needs chromium or google-chrome")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(accept_downloads=True)
-        context.route("http*://**", lambda route: route.abort())
-        yield context
-        browser.close()
+    context = browser.new_context(accept_downloads=True)
+    context.route(ELSEWHERE, lambda route: route.abort())
+    yield context
+    context.close()
 
 
 def study(kind, n_trials=6, n_catch=2):
@@ -105,7 +100,7 @@ def test_the_question_of_mechanical_turk_sends_its_answers(context, tmp_path):
     (tmp_path / "filled.html").write_text(f"<!doctype html><meta charset=utf-8><form id=send>{text}</form>"
                                           "<script>document.querySelector('crowd-form').submit = () => { document.title = 'sent'; };</script>")
     page = context.new_page()
-    page.route("https://**", lambda route: route.fulfill(path=tmp_path / "pictures" / route.request.url.rsplit("/", 1)[1])
+    page.route(ELSEWHERE, lambda route: route.fulfill(path=tmp_path / "pictures" / route.request.url.rsplit("/", 1)[1])
                if route.request.url.endswith(".png") else route.abort())
     page.goto((tmp_path / "filled.html").as_uri())
     page.click(".study-start button")

@@ -101,6 +101,7 @@ def test_a_generator_is_judged_in_one_pass_of_each_network(monkeypatch):
         "frechet", "frechet_infinite", "kernel", "precision", "recall", "density", "coverage"}
     distance = scores["Thumbs", "frechet"]
     assert distance.low < distance.value < distance.high and distance.floor > 0
+    assert len(scores["MTCNN", "faces_found"].weights) == 64
     assert (distance.n_generated, distance.n_real, distance.weights) == (50, 50, "abc")
     assert "not comparable with published FID" in distance.note
     assert "rank" not in distance.note  # 50 faces of 48 features

@@ -21,7 +21,14 @@ from fergan.quality.records import Score
 from fergan.report import numbered_table
 from fergan.summaries.human_study import pooled_table, raters_table
 from fergan.summaries.mode_collapse import coverage_table
-from fergan.summaries.quality import absent_networks, quality_table, records_table, summary_of_quality, table_seven
+from fergan.summaries.quality import (
+    absent_networks,
+    quality_table,
+    records_table,
+    share_of_raters,
+    summary_of_quality,
+    table_seven,
+)
 
 matplotlib.use("agg")
 
@@ -61,6 +68,9 @@ def test_table_seven_has_the_papers_rows_and_ours_with_what_sets_them_apart(home
     ours = table.iloc[-1]
     assert ours["model"] == "this book, sfew" and ours["SSIM"] == 0.5 and np.isnan(ours["FID"]) and np.isnan(ours["AMT (%)"])
     assert "no IS and no FID" in ours["remark"] and "200 samples" in ours["remark"]
+    assert np.isnan(share_of_raters(home, "sfew")), "nobody was asked"
+    write_json(home / "results" / "human_study" / "sfew" / "scores.json", {"single": {"pooled": {"said_real": 0.25}}})
+    assert table_seven(home, "sfew", share_of_raters(home, "sfew"))["AMT (%)"].iloc[-1] == 25
     assert len(table_seven(home, "")) == 9, "a profile without the paper's set has the paper's rows alone"
 
 

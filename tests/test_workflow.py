@@ -59,6 +59,7 @@ def test_the_book_has_its_pages_and_every_stage_left_its_results(checkout):
     assert len(list(home.glob("results/transfer/*/scores.json"))) == 1
     assert len(list(home.glob("results/action_units/*/scores.json"))) == 8
     assert len(list(home.glob("results/single_unit/*/scores.json"))) == len(list(home.glob("results/saliency/*/scores.json"))) == 1
+    assert len(list(home.glob("results/quality/*/scores.json"))) == 8 and len(list(home.glob("results/human_study/*/scores.json"))) == 1
     assert not list(home.rglob("*.pkl"))
 
 
@@ -80,7 +81,7 @@ def test_a_value_of_one_set_runs_only_what_depends_on_it(checkout):
         assert would_run(checkout) == {
             "data kdef", "dcgan kdef", "features kdef-on-kdef", "emotions experiment-7", "quality kdef", "summary 01_data",
             "summary 02_dcgan", "summary 03_features", "summary 04_emotions", "summary 06_quality", "transfer matrix",
-            "label_efficiency kdef", "summary 04b_label_efficiency", "layers layers",
+            "label_efficiency kdef", "summary 04b_label_efficiency", "layers layers", "mode_collapse generators",
             "results 07_results, results", "results 07b_claims, verdicts", "results 07c_groups, people",
             "rendered rendered",  # whose table has the size of each set
         }

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from fergan.detection import face_rate
+from fergan.files import hash_file, hash_parameters
 from fergan.quality.backbones import Backbone, Features, Missing, compact, kept_features
 from fergan.quality.distances import LARGEST_SUBSET, inception_score, kernel_distance
 from fergan.quality.diversity import mean_pairwise_distance, mean_pairwise_interval, nearest_real
@@ -168,7 +170,8 @@ def _judge_pixels(
     half, other = halves
     facts = dict(n_generated=n_faces, n_real=min(n_faces, len(half)), seed=seed)
     seen, usual = (face_rate(images[:n_faces], FACE_PROBABILITY) > 0 for images in (generated, half))
-    detector = dict(backbone="MTCNN", resize="as the detector does", note="the floor is the share in real crops")
+    detector = dict(backbone="MTCNN", weights=_detector_weights(), resize="as the detector does",
+                    note="the floor is the share in real crops")
     found.scores.append(share_score("faces_found", seen, floor=float(usual.mean()), **facts | detector))
     n = len(half)
     distance, interval = mean_pairwise_distance(generated[:n]), mean_pairwise_interval(generated[:n], seed=seed)
@@ -207,6 +210,12 @@ def _judge_similarity(
         found.scores.append(_mean_score(name, values, facts | dict(n_real=len(other), note=note)))
         if name == "ms_ssim_among":
             found.distributions["MS-SSIM of two of them"] = values
+
+
+def _detector_weights() -> str:
+    """Return the hash of the detector's three networks, which come with its package."""
+    folder = Path(find_spec("facenet_pytorch").origin).parent / "data"
+    return hash_parameters({name: hash_file(folder / f"{name}.pt") for name in ("pnet", "rnet", "onet")}, length=64)
 
 
 def _mean_score(name: str, values: dict[str, np.ndarray], facts: dict) -> Score:

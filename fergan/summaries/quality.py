@@ -13,8 +13,8 @@ from fergan.quality.backbones import Missing
 from fergan.quality.records import Score
 from fergan.report import with_interval
 
-__all__ = ["absent_networks", "load_scores", "quality_table", "records_table", "scores_of_generators", "summary_of_quality",
-           "table_seven"]
+__all__ = ["absent_networks", "load_scores", "quality_table", "records_table", "scores_of_generators", "share_of_raters",
+           "summary_of_quality", "table_seven"]
 
 #: Score -> what a table calls it; an arrow says which way is better.
 WORDS = {
@@ -124,6 +124,13 @@ def table_seven(home: str | Path, generator: str, share_of_raters: float = np.na
     scores = {(score.backbone, score.name): score for score in load_scores(home, generator)}
     row = _our_row(generator, scores) | {"AMT (%)": share_of_raters}
     return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+
+
+def share_of_raters(home: str | Path, generator: str) -> float:
+    """Return how often raters, one face at a time, took a generator's samples for real, in percent; NaN without raters."""
+    stamp = Path(home) / "results" / "human_study" / generator / "scores.json"
+    pooled = read_stamp(stamp)["single"]["pooled"] if generator and stamp.is_file() else {}
+    return 100 * pooled["said_real"] if pooled else np.nan
 
 
 def _our_row(generator: str, scores: Mapping[tuple[str, str], Score]) -> dict[str, object]:
