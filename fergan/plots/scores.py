@@ -73,7 +73,7 @@ def _cell(count: float, share: float) -> str:
 
 
 def score_dots(
-    table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float | None = None, ax: Axes | None = None
+    table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float | None = None, ylabel: str = "", ax: Axes | None = None
 ) -> Figure:
     """Draw scores with intervals as dots, one line per `y`, one colour and marker per `hue`.
 
@@ -87,6 +87,8 @@ def score_dots(
         What the score is.
     chance : float, optional
         Where guessing would land.
+    ylabel : str
+        What the lines are, where their names do not say it.
     ax : Axes, optional
         Where to draw; a new figure otherwise.
     """
@@ -103,7 +105,7 @@ def score_dots(
     if chance is not None:
         ax.axvline(chance, color="0.4", linestyle=":", linewidth=1)
         ax.annotate("chance", (chance, -0.7), fontsize="x-small", color="0.4", ha="center", va="bottom")
-    ax.set(yticks=range(len(lines)), yticklabels=lines, xlabel=xlabel, ylim=(len(lines) - 0.4, -0.7))
+    ax.set(yticks=range(len(lines)), yticklabels=lines, xlabel=xlabel, ylabel=ylabel, ylim=(len(lines) - 0.4, -0.7))
     ax.legend(frameon=False, ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), fontsize="small")
     return ax.figure
 
