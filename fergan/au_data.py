@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fergan.duplicates import people_or_duplicates
 from fergan.faces import FaceSet
 from fergan.facs import ACTION_UNITS, action_units_of
 from fergan.features.stored import open_features
@@ -115,7 +116,9 @@ def coded_intensity(labels: pd.DataFrame) -> pd.DataFrame | None:
     return table if table.notna().any(axis=None) else None
 
 
-def open_au_data(home: str | Path, pretrained: str, name: str, mapping: str = "") -> AUData:
+def open_au_data(
+    home: str | Path, pretrained: str, name: str, mapping: str = "", duplicates_within: float = 0.0
+) -> AUData:
     """Open a face set's Action Units and its features by one network.
 
     Parameters
@@ -127,6 +130,8 @@ def open_au_data(home: str | Path, pretrained: str, name: str, mapping: str = ""
     mapping : str
         Derive the Action Units from the emotions by this mapping; what was coded is then the truth. Empty keeps what was
         coded.
+    duplicates_within : float
+        See `fergan.duplicates.people_or_duplicates`.
 
     Returns
     -------
@@ -137,7 +142,8 @@ def open_au_data(home: str | Path, pretrained: str, name: str, mapping: str = ""
     X = open_features(home, pretrained, name)
     coded = faces.labels[list(ACTION_UNITS)]
     emotions = faces.labels["emotion"].astype(object).where(faces.labels["emotion"].notna(), None).to_numpy()
-    data = AUData({"discriminator": X}, coded, faces.subjects(), None, emotions, coded_intensity(faces.labels))
+    people = people_or_duplicates(faces, X, duplicates_within)
+    data = AUData({"discriminator": X}, coded, people, None, emotions, coded_intensity(faces.labels))
     if not mapping:
         return data
     return replace(data, occurrence=relabel(emotions, mapping),

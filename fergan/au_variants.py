@@ -15,7 +15,8 @@ MAIN, TRUTH = "", "truth"
 
 
 def run_variants(
-    home: str | Path, pretrained: str, train: str, test: str, relabel_train: str = "", relabel_test: str = "", **options: Any
+    home: str | Path, pretrained: str, train: str, test: str, relabel_train: str = "", relabel_test: str = "",
+    duplicates_within: float = 0.0, **options: Any,
 ) -> dict[str, AUResult]:
     """Run an experiment; where its labels are derived, by every other mapping too, and with the truth where it is known.
 
@@ -27,6 +28,8 @@ def run_variants(
         Face sets: whose network, trained on, tested on.
     relabel_train, relabel_test : str
         Mappings by which Action Units are derived; empty keeps what was coded.
+    duplicates_within : float
+        See `fergan.duplicates.people_or_duplicates`.
     **options
         Of `fergan.action_units.run_au_experiment`.
 
@@ -38,7 +41,7 @@ def run_variants(
 
     def data(mapping: str, truth: bool = False) -> tuple[AUData, AUData | None]:
         def opened(name: str, derive: str) -> AUData:
-            found = open_au_data(home, pretrained, name, (mapping or derive) if derive else "")
+            found = open_au_data(home, pretrained, name, (mapping or derive) if derive else "", duplicates_within)
             return with_truth_as_labels(found) if truth and found.true_occurrence is not None else found
 
         return opened(train, relabel_train), None if train == test else opened(test, relabel_test)
@@ -51,7 +54,8 @@ def run_variants(
     results = {name: run_au_experiment(*parts, **options) for name, parts in variants.items()}
     for name, result in results.items():
         by = [{MAIN: mapping, TRUTH: ""}.get(name, name) if mapping else "" for mapping in (relabel_train, relabel_test)]
-        result.settings |= dict(pretrained=pretrained, train=train, test=test, relabel_train=by[0], relabel_test=by[1])
+        result.settings |= dict(pretrained=pretrained, train=train, test=test, relabel_train=by[0], relabel_test=by[1],
+                                duplicates_within=duplicates_within)
     return results
 
 

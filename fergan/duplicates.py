@@ -71,6 +71,10 @@ def people_or_duplicates(faces: FaceSet, features: np.ndarray | None = None, wit
     if not len(alone):
         return people
     groups = duplicate_groups(faces.images[alone], None if features is None else features[alone], within)
-    first = np.unique(groups, return_index=True)[1]
-    people[alone] = people[alone][first[groups]]
-    return people
+    # People are joined, not faces moved: the frames of a sequence stay together.
+    names, codes = np.unique(people, return_inverse=True)
+    size = len(names) + groups.max() + 1
+    graph = coo_array((np.ones(len(alone), bool), (codes[alone], len(names) + groups)), shape=(size, size))
+    joined = connected_components(graph, directed=False)[1][: len(names)]
+    first = np.unique(joined, return_index=True)[1]
+    return names[first[joined[codes]]]

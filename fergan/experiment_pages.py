@@ -116,7 +116,7 @@ def _au_pages(profile: Profile) -> list[Page]:
             dict(
                 experiment=e.experiment, pretrained=e.pretrained, train=e.train, test=e.test,
                 relabel_train=profile.datasets[e.train].relabel, relabel_test=profile.datasets[e.test].relabel,
-                **_au_search(profile),
+                duplicates_within=profile.search.duplicates_within, **_au_search(profile),
             ),
             inputs=tuple(dict.fromkeys(
                 stamp for name in (e.train, e.test) for stamp in (features_stamp(e.pretrained, name), faces_stamp(name))

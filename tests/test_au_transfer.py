@@ -97,6 +97,8 @@ def test_table_four_has_the_paper_and_both_protocols(results):
     assert len(table) == 45 and list(table.columns) == ["AU", "", *(str(n) for n in range(1, 9)), "11"]
     row = table[(table["AU"] == "AU15") & (table[""] == "paper")].iloc[0]
     assert row["4"] == pytest.approx(0.510) and np.isnan(row["11"])
+    mine = table_four({11: as_result(1, train="mine", test="mine")})
+    assert len(mine) == 30 and "paper" not in set(mine[""])
     assert table[table["AU"] == "mean"]["2"].tolist() == [pytest.approx(0.993)] * 3
     assert areas_of(results)[4]["AU15"] == pytest.approx(0.510)
 

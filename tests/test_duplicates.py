@@ -44,3 +44,12 @@ def test_bad_requests_are_named(images):
         duplicate_groups(images, within=1.5)
     with pytest.raises(ValueError, match="no features of the 6 pictures"):
         duplicate_groups(images, within=0.1)
+
+
+def test_joined_people_keep_all_their_frames():
+    """A picture in two sequences of unknown people joins the sequences; no frame leaves its own."""
+    images = np.random.default_rng(2).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    images[2] = images[1]  # the last frame of the first sequence is the first of the second
+    labels = pd.DataFrame({"source": list("abcdef"), "sequence": ["s1", "s1", "s2", "s2", "s3", "s3"]})
+    people = people_or_duplicates(FaceSet("x", images, complete_labels(labels)))
+    assert len(set(people[:4])) == 1 and len(set(people[4:])) == 1 and people[0] != people[4]

@@ -66,7 +66,7 @@ def roc_panels(curves: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]]
         Experiments to draw with dashes.
     """
     names = list(dict.fromkeys(name for of_unit in curves.values() for name in of_unit))
-    n_across = min(4, max(1, len(curves)))
+    n_across = 4
     n_down = -(-len(curves) // n_across)
     size = (WIDTH, WIDTH * n_down / n_across * 1.08 + 0.8)
     figure, axes = plt.subplots(n_down, n_across, figsize=size, squeeze=False, sharex=True, sharey=True)

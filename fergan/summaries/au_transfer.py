@@ -49,7 +49,10 @@ def _papers_areas() -> dict[int, dict[str, float]]:
 
 
 def table_four(results: Mapping[int, AUResult]) -> pd.DataFrame:
-    """Return Table IV with both protocols: three rows per Action Unit (and the mean), one column per experiment."""
+    """Return Table IV with both protocols: up to three rows per Action Unit (and the mean), one column per experiment.
+
+    Rows without any area are left out.
+    """
     rows = []
     for label in (*ACTION_UNITS, "all"):
         kinds = {"paper": None} | {words: protocol for protocol, words in protocol_words.items()}
@@ -60,7 +63,7 @@ def table_four(results: Mapping[int, AUResult]) -> pd.DataFrame:
                 found = {} if scores is None else row_of(scores, protocol or "paper", "discriminator", "auc", label)
                 row[f"{number}"] = found.get("value", np.nan)
             rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).dropna(how="all", subset=[str(number) for number in results]).reset_index(drop=True)
 
 
 def transfer_table(results: Mapping[int, AUResult]) -> pd.DataFrame:
