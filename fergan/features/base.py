@@ -72,7 +72,8 @@ class StatelessFeatures(TransformerMixin, BaseEstimator):
         describe = self._describer()
         X = None
         for start in range(0, len(images), self.batch_size):
-            block = describe(np.asarray(images[start : start + self.batch_size]))
+            # A copy: images on disk are read-only, which PyTorch warns of.
+            block = describe(np.array(images[start : start + self.batch_size]))
             if X is None:
                 X = allocate((len(images), block.shape[1]), np.float32)
             X[start : start + len(block)] = block
