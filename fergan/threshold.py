@@ -103,7 +103,7 @@ def operating_points(positive: np.ndarray, values: np.ndarray, n_points: int = 8
     chosen = levels[np.unique(np.linspace(0, len(levels) - 1, n_points).round().astype(int))]
     thresholds = np.concatenate([[np.inf], chosen])
     tp, fp = ([int((values[side] >= level).sum()) for level in thresholds] for side in (positive, ~positive))
-    names = ["none"] + [f"{level:.3g}" for level in chosen]
+    names = ["none"] + [f"{level:.4g}" for level in chosen]
     return {"threshold": names, "tp": tp, "fp": fp, "positives": int(positive.sum()), "negatives": int((~positive).sum())}
 
 

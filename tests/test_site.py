@@ -215,10 +215,10 @@ def test_pictures_become_small_and_say_their_size(tmp_path):
 def test_buttons_are_called_what_they_say(tmp_path):
     page = tmp_path / "page.html"
     page.write_text('<button class="btn search-button-field x" title="Search" aria-label="Search">Search Ctrl+K</button>'
-                    '<summary aria-label="Toggle hidden content">Show</summary><button aria-label="Next"></button>')
+                    '<summary aria-label="Toggle hidden content">Show</summary><summary><span class="toctree-toggle"></span></summary><button aria-label="Next"></button>')
     mend_names(tmp_path)
     assert page.read_text() == ('<button class="btn search-button-field x" title="Search">Search Ctrl+K</button>'
-                                '<summary>Show</summary><button aria-label="Next"></button>')
+                                '<summary>Show</summary><summary aria-label="Pages of this chapter"><span class="toctree-toggle"></span></summary><button aria-label="Next"></button>')
 
 
 def test_the_settings_name_the_extension():

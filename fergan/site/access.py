@@ -11,6 +11,8 @@ __all__ = ["mend_names"]
 _MENDED = (
     (re.compile(r'(<button class="[^"]*search-button-field[^>]*?) aria-label="Search"'), r"\1"),
     (re.compile(r'(<summary) aria-label="Toggle hidden content"'), r"\1"),
+    (re.compile(r'<summary>(<span class="toctree-toggle")'), r'<summary aria-label="Pages of this chapter">\1'),
+    (re.compile(r'<div role="list" class="citation-list">'), r'<div class="citation-list">'),
     (re.compile(r'(<i class="theme-switch[^>]*?) title="[^"]*"'), r'\1 aria-hidden="true"'),
 )
 

@@ -60,7 +60,7 @@ def write_licences(path: Path, root: Path) -> None:
     """Write the three tables for the book's page on licences; an equal file keeps its time stamp."""
     tables = (
         numbered_table(package_licences(root / "requirements.txt"), "tab-licences-packages",
-                       "Python packages pinned in `requirements.txt`, with the licence that each states.", sentences=True),
+                       "Python packages that the project pins, with the licence that each states.", sentences=True),
         numbered_table(script_licences(), "tab-licences-scripts", "Scripts that the pages load, from npm."),
         numbered_table(data_licences(), "tab-licences-data",
                        "Collections of faces that can be read; none of them is part of the project.", sentences=True),
