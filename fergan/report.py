@@ -68,7 +68,8 @@ def numbered_table(table: pd.DataFrame, name: str, caption: str, decimals: int =
     body = "\n".join([line([str(column) for column in table]), line(align), *rows])
     # Cells with intervals do not wrap; the page lets the table scroll.
     kind = ":class: text\n" if sentences else ":class: wide\n" if "[" in body else ""
-    return Markdown(f"```{{table}} {caption}\n:name: {name}\n{kind}\n{body}\n```")
+    # A fence of tildes: behind one of backticks a caption could hold none, and with them no reference.
+    return Markdown(f"~~~{{table}} {caption}\n:name: {name}\n{kind}\n{body}\n~~~")
 
 
 def numbered_figure(pasted: str, name: str, alt: str, caption: str) -> Markdown:

@@ -25,9 +25,14 @@ def test_a_table_has_number_name_caption_and_dashes_for_missing():
     table = pd.DataFrame({"AU": ["AU01", "AU|2"], "paper": [0.5, np.nan], "n": pd.array([3, None], dtype="Int64")})
     text = numbered_table(table, "tab-x", "What it shows.").data
     assert text.splitlines() == [
-        "```{table} What it shows.", ":name: tab-x", "", "| AU | paper | n |", "| :-- | --: | --: |",
-        "| AU01 | 0.500 | 3 |", "| AU\\|2 | – | – |", "```",
+        "~~~{table} What it shows.", ":name: tab-x", "", "| AU | paper | n |", "| :-- | --: | --: |",
+        "| AU01 | 0.500 | 3 |", "| AU\\|2 | – | – |", "~~~",
     ]
+
+
+def test_a_caption_may_hold_references_and_cells_sentences():
+    text = numbered_table(pd.DataFrame({"a": ["of [1]"]}), "t", "As in {numref}`tab-x`.", sentences=True).data
+    assert text.startswith("~~~{table} As in {numref}`tab-x`.\n:name: t\n:class: text\n")
 
 
 def test_a_table_with_intervals_scrolls_instead_of_wrapping():
