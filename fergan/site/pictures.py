@@ -62,7 +62,8 @@ def take_pictures(html: Path, folder: Path) -> list[Path]:
         page = _open(browser, html / _FILM, (1000, 900))
         frames = filmstrip_of(page, n_frames=4)
         browser.close()
-    return [*paths, _save(np.concatenate(frames, axis=1), folder / "threshold.webp")]
+    rows = [np.concatenate(frames[start : start + 2], axis=1) for start in (0, 2)]
+    return [*paths, _save(np.concatenate(rows), folder / "threshold.webp")]
 
 
 def _open(browser, path: Path, size: tuple[int, int]):
