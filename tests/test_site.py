@@ -5,9 +5,11 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import stat
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -23,6 +25,8 @@ from fergan.site.figures import write_pasted_figures
 from fergan.site.images import WIDEST, shrink_images
 from fergan.site.truth import forget_stale_pages, missing_keys, stale_pages, why_stale
 from fergan.site.vendor import AXE, MATHJAX, PAGE_SCRIPTS, REQUIREJS, NpmPackage, VendorError, fetch_packages
+
+ROOT = Path(__file__).parent.parent
 
 
 def archive_of(files):
@@ -226,3 +230,18 @@ def test_the_settings_name_the_extension():
 
     settings = yaml.safe_load((extension.Path(__file__).parents[1] / "_config.yml").read_text())
     assert extension.__name__ in settings["sphinx"]["extra_extensions"]
+
+
+def test_the_preview_has_the_books_settings_and_follows_its_sources(tmp_path):
+    from fergan.site.serve import write_settings
+
+    (tmp_path / "book").mkdir()
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
+    shutil.copy2(ROOT / "_config.yml", tmp_path)
+    write_settings(tmp_path, tmp_path / "_toc.yml", tmp_path / "preview")
+    settings = {}
+    exec((tmp_path / "preview" / "conf.py").read_text(), settings)
+    assert "fergan.site.extension" in settings["extensions"] and settings["external_toc_path"] == "_toc.yml"
+    assert settings["html_static_path"] == ["book/_static"] and settings["numfig"]
+    (tmp_path / "book" / "intro.md").write_text("# New\n")
+    assert (tmp_path / "preview" / "book" / "intro.md").read_text() == "# New\n"

@@ -28,7 +28,7 @@ def write_settings(root: Path, toc: Path, folder: Path) -> None:
     """
     from jupyter_book.config import get_final_config
 
-    contents = {"external_toc_path": toc.name}
+    contents = {"external_toc_path": toc.name, "latex_individualpages": False}
     settings, _ = get_final_config(user_yaml=root / "_config.yml", sourcedir=root, cli_config=contents)
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / "book"
