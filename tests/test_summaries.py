@@ -110,13 +110,14 @@ def test_chosen_parameters_are_those_of_each_search():
 def test_an_ordering_is_decided_only_where_intervals_part():
     def verdict(first, third, half):
         pair = {1: result("rafd-frontal", 1, first, half), 3: result("rafd-multiview", 1, third, half)}
-        table = orderings(pair, {}).set_index("compared")
-        return table.loc["emotion experiments 1 and 3", "here"]
+        table = orderings(pair, {}).set_index("experiments")
+        assert (table["kind"] == "emotions").all()
+        return table.loc["1 over 3", "here it"]
 
     assert verdict(0.8, 0.6, 0.05) == "holds"
-    assert verdict(0.6, 0.8, 0.05) == "reversed"
+    assert verdict(0.6, 0.8, 0.05) == "fails"
     assert verdict(0.8, 0.6, 0.15) == "not decided"
-    assert orderings({1: result("mine", 1, 0.8), 3: result("mine", 1, 0.6)}, {}).iloc[0]["here"] == "–"
+    assert orderings({1: result("mine", 1, 0.8), 3: result("mine", 1, 0.6)}, {}).iloc[0]["here it"] == "–"
 
 
 def test_means_and_missing_scores():

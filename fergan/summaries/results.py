@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from fergan.action_units import AUResult
+from fergan.differences import Difference
 from fergan.emotions import EmotionResult
 from fergan.protocols import SUBJECT_INDEPENDENT
-from fergan.report import with_interval
-from fergan.results import ExperimentResult
 from fergan.summaries.action_units import papers_units, summary_of_aus
 from fergan.summaries.emotions import papers_emotions, summary_of_emotions
+from fergan.summaries.orderings import emotion_orderings
 from fergan.summaries.scores import protocol_words, row_of, score_of_table
 
 __all__ = ["all_results", "first_experiment", "orderings", "paper_and_ours", "threshold_labels"]
@@ -87,44 +87,37 @@ def _left_out_row(kind: str, experiment: str, pretrained: str, *faces: str) -> d
     return row | dict.fromkeys(protocol_words.values(), "left out: no data") | {"difference": np.nan}
 
 
-#: Orderings that the paper reports: (what, kind, better experiment, worse experiment).
-_ORDERINGS = (
-    ("a network of enhanced CK gives the best accuracy on frontal faces", "emotions", 1, 5),
-    ("much more data in pretraining is an improvement", "emotions", 2, 1),
-    ("frontal faces are easier than multi-view ones", "emotions", 1, 3),
-    ("pretraining on the multi-view faces themselves is worse still", "emotions", 3, 4),
-    ("acted faces in the laboratory are easier than faces in the wild", "emotions", 5, 6),
-    ("small, film-like sets suffer most", "emotions", 6, 8),
-    ("relabelled faces give better Action Units than coded ones", "units", 2, 1),
-    ("within one set is easier than from one set to another", "units", 1, 7),
+#: What the paper says of the order of its Action Unit experiments: (claim, the better one, the worse one).
+_AU_ORDERINGS = (
+    ("relabelled faces give better Action Units than coded ones", 2, 1),
+    ("within one set is easier than from one set to another", 1, 7),
 )
 
 
 def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> pd.DataFrame:
-    """Compare the order of experiments in the paper with the order here, on people never seen.
+    """Compare the order of experiments of both kinds in the paper with the order here, see `emotion_orderings`.
 
-    Rows whose experiments this book has not run as the paper did are left out. "Holds" and "reversed" are said only
-    where the two intervals do not overlap.
+    Areas of Action Units are compared as independent scores: their faces or their labels differ.
     """
     rows = []
-    for claim, kind, better, worse in _ORDERINGS:
-        results, score = (emotions, "accuracy") if kind == "emotions" else (units, "auc")
-        pair = [results.get(number) for number in (better, worse)]
-        if any(result is None for result in pair) or not all(map(_is_papers, (better, worse), pair)):
+    for claim, better, worse in _AU_ORDERINGS:
+        papers = [_papers_areas(units, number) for number in (better, worse)]
+        if any(paper is None for paper in papers):
             continue
-        first, second = (row_of(result.scores, SUBJECT_INDEPENDENT, "discriminator", score) for result in pair)
-        clear = first["low"] > second["high"] or second["low"] > first["high"]
-        verdict = ("holds" if first["value"] > second["value"] else "reversed") if clear else "not decided"
-        name = "emotion" if kind == "emotions" else "AU"
-        rows.append({"the paper": claim, "compared": f"{name} experiments {better} and {worse}",
-                     "first": with_interval(first["value"], first["low"], first["high"]),
-                     "second": with_interval(second["value"], second["low"], second["high"]), "here": verdict})
-    columns = ["the paper", "compared", "first", "second", "here"]
-    return pd.DataFrame(rows or [dict.fromkeys(columns, "–")], columns=columns)
+        ours = (row_of(units[n].scores, SUBJECT_INDEPENDENT, "discriminator", "auc") for n in (better, worse))
+        difference = Difference.of_scores(*((row["value"], row["low"], row["high"]) for row in ours))
+        theirs = [score_of_table(paper, "paper", "auc") for paper in papers]
+        rows.append({"the paper says": claim, "experiments": f"{better} over {worse}", "paper": theirs[0] - theirs[1],
+                     "here": str(difference), "same faces": "no",
+                     "here it": {1: "holds", -1: "fails"}.get(difference.sign, "not decided")})
+    tables = {"emotions": emotion_orderings(emotions), "AUs": pd.DataFrame(rows)}
+    joined = pd.concat([table.assign(kind=kind) for kind, table in tables.items() if len(table)], ignore_index=True)
+    return joined[["kind", *joined.columns.drop("kind")]]
 
 
-def _is_papers(number: int, result: ExperimentResult) -> bool:
-    settings = result.settings
-    if "target" in settings:
-        return papers_emotions(number, settings["pretrained"], settings["target"]) is not None
-    return papers_units(number, settings["pretrained"], settings["train"], settings["test"]) is not None
+def _papers_areas(units: Mapping[int, AUResult], number: int) -> pd.DataFrame | None:
+    if number not in units:
+        return None
+    settings = units[number].settings
+    return papers_units(number, settings["pretrained"], settings["train"], settings["test"])
+
