@@ -19,7 +19,7 @@ from fergan.provenance import read_stamp
 from fergan.runs import Run
 from fergan.sampling import sample
 from fergan.summaries.results import all_results
-from fergan.summaries.scores import protocol_words
+from fergan.summaries.scores import every_protocol
 
 __all__ = ["draw_overview", "overview_figure"]
 
@@ -47,7 +47,7 @@ def overview_figure(home: Path, names: Iterable[str], emotions: Mapping[int, Emo
     if emotions:
         frames = [r.scores.assign(experiment=f"{n}: {r.settings['target']}") for n, r in emotions.items()]
         table = pd.concat(frames).query("score == 'accuracy' and features == 'discriminator'")
-        score_dots(table.replace({"protocol": protocol_words}), "experiment", "protocol", "accuracy", ax=axes[0, 1])
+        score_dots(table.replace({"protocol": every_protocol}), "experiment", "protocol", "accuracy", ax=axes[0, 1])
     return figure
 
 

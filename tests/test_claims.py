@@ -70,9 +70,15 @@ def home(tmp_path_factory):
         save_units(home, number, 0.9 if number in (1, 2, 3, 6) else 0.6, true=0.7 if number == 2 else np.nan)
     for model, found in {"rafd-frontal": 0.9, "kdef": 0.8, "sfew": 0.5}.items():
         write_json(home / "results" / "quality" / model / "scores.json", {"faces_found": dict(value=found, low=found - 0.05, high=found + 0.05)})
-    write_json(home / "results" / "mode_collapse" / "generators" / "scores.json", {
-        "kdef": {"verdict": "varied"}, "sfew": {"verdict": "narrow"}, "kdef-collapsed": {"verdict": "collapsed"}})
+    save_collapse(home, {"kdef": ("varied", 0.8), "sfew": ("narrow", 0.8), "kdef-collapsed": ("collapsed", 0.0)})
     return home
+
+
+def save_collapse(home, generators):
+    """Write the verdict on each generator, and which share of the real faces it covers where others cover .9."""
+    write_json(home / "results" / "mode_collapse" / "generators" / "scores.json", {
+        model: {"verdict": word, "found": {"coverage": covered}, "floor": {"coverage": 0.9}}
+        for model, (word, covered) in generators.items()})
 
 
 def test_every_claim_of_the_paper_has_a_verdict_and_a_sentence(home):
@@ -92,6 +98,17 @@ def test_planted_orders_are_found(home):
     assert table["C2"] == "not reproduced"  # derived labels score .9, true ones .7
     assert table["A4"] == "not decided"  # half of the samples of the wild sets
     assert table["G2"] == "not decided"  # one is narrow; the one trained to collapse does not count
+
+
+@pytest.mark.parametrize(("generators", "word"), [
+    ({"kdef": ("varied", 0.8)}, "reproduced"), ({"kdef": ("varied", 0.3)}, "not decided"),
+    ({"kdef": ("varied", 0.8), "sfew": ("collapsed", 0.1)}, "not reproduced"),
+])
+def test_variety_counts_only_where_the_set_is_covered(tmp_path, generators, word):
+    save_collapse(tmp_path, generators)
+    table = verdicts(tmp_path, emotion_experiments=frozenset(), au_experiments=frozenset())
+    assert table["verdict"]["G2"] == word
+    assert ("But kdef cover less than half" in table["finding"]["G2"]) == (word == "not decided")
 
 
 def test_numbers_on_photographs_are_compared_on_photographs_only(home):

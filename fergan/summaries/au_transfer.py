@@ -140,10 +140,9 @@ def _transfer_well(areas: Areas) -> tuple[str, bool | None]:
     if not named:
         return _NOT_SCORED
     least = min((areas[n][unit], unit, n) for unit in named for n in ACROSS)
-    others = [unit for unit in _known(areas, *ACROSS) if unit not in named]
-    above = all(areas[n][unit] >= np.median([areas[n][u] for u in others]) for unit in named for n in ACROSS)
+    above = all(areas[n][unit] >= areas[n]["all"] for unit in named for n in ACROSS)
     words = "all" if above else "not all"
-    return f"lowest {least[0]:.3f} ({least[1]}, experiment {least[2]}); {words} above the median of the others", above
+    return f"lowest {least[0]:.3f} ({least[1]}, experiment {least[2]}); {words} above their experiment's mean", above
 
 
 def _alike(areas: Areas) -> tuple[str, bool | None]:

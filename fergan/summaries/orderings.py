@@ -18,7 +18,7 @@ EMOTION_ORDERINGS = (
     ("frontal faces are easier than multi-view ones", 1, 3),
     ("pretraining on the multi-view faces themselves is worse still", 3, 4),
     ("posed faces are easier than faces in the wild", 5, 6),
-    ("small, film-like sets suffer most", 6, 8),
+    ("film-like SFEW is harder than RAF-DB", 6, 8),
 )
 
 
