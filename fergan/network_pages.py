@@ -143,7 +143,7 @@ def _provoked(profile: Profile) -> str:
 
 
 def _collapse_page(profile: Profile) -> Page:
-    models = _judged(profile)
+    models = _judged(profile) | {name: model.dataset for name, model in further_models(profile).items()}
     inputs = dict.fromkeys((*map(model_stamp, models), *map(faces_stamp, models.values())))
     parameters = dict(models=",".join(models), provoked=_provoked(profile), n_samples=profile.quality.n_samples)
     return Page("06b_mode_collapse", "generators", "Varied, or the same faces again and again?", parameters, tuple(inputs))

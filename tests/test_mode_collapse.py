@@ -8,7 +8,7 @@ import pytest
 
 from fergan.faces import FaceSet, complete_labels
 from fergan.facs import EMOTIONS
-from fergan.quality.collapse import judge_generator
+from fergan.quality.collapse import can_be_judged, judge_generator
 from fergan.quality.forgotten import class_shares, people_found
 from fergan.quality.modes import judge_variety, spread, thumbnails, variety, variety_floor
 from fergan.runs import make_config
@@ -167,6 +167,14 @@ def test_a_generators_record_leaves_out_what_the_labels_do_not_allow():
     unnamed = FaceSet("small", faces.images, complete_labels(faces.labels.assign(subject=pd.NA, emotion=pd.NA)))
     record = judge_generator(pictures(40, seed=3), unnamed)
     assert record["people"] is None and record["classes"] is None
+
+
+def test_a_set_is_judged_from_the_first_size_that_can_be(one_thread):
+    few, enough = (labelled_faces(n) for n in (13, 14))
+    assert not can_be_judged(few) and can_be_judged(enough)
+    assert judge_generator(pictures(20, seed=5), enough)["found"]["n"] == 7
+    with pytest.raises(ValueError, match="too few"):
+        judge_generator(pictures(20, seed=5), few)
 
 
 def test_a_provoked_collapse_is_caught_while_it_trains(tmp_path, one_thread):

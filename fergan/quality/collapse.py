@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 from fergan.faces import FaceSet
 from fergan.features.hog import HOGFeatures
 from fergan.quality.forgotten import class_shares, people_found
-from fergan.quality.modes import covered, judge_variety, thumbnails, variety, variety_floor
+from fergan.quality.modes import NEIGHBOURS, covered, judge_variety, thumbnails, variety, variety_floor
 
-__all__ = ["coverage_by", "judge_generator"]
+__all__ = ["can_be_judged", "coverage_by", "judge_generator"]
 
 #: People of whom a set has fewer faces each, on average, are hardly people that a generator could forget.
 _FACES_PER_PERSON = 2
@@ -51,6 +51,11 @@ def judge_generator(generated: np.ndarray, faces: FaceSet, *, n_folds: int = 5, 
         "coverage_by_emotion": coverage_by(faces.labels["emotion"].iloc[rows].to_numpy(), *hit),
         "coverage_by_person": coverage_by(faces.labels["subject"].iloc[rows].to_numpy(), *hit),
     }
+
+
+def can_be_judged(faces: FaceSet) -> bool:
+    """Say whether a set has faces enough for neighbourhoods on either side of a comparison."""
+    return len(faces) // 2 > NEIGHBOURS + 1
 
 
 def coverage_by(labels: np.ndarray, by_samples: np.ndarray, by_real: np.ndarray) -> list[dict[str, Any]] | None:
