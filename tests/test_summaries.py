@@ -22,7 +22,7 @@ from fergan.summaries.emotions import (
     worst_mistakes,
 )
 from fergan.summaries.faces import action_unit_counts, describe_faces, faces_per_set
-from fergan.summaries.results import orderings, paper_and_ours
+from fergan.summaries.results import baseline_in_words, orderings, paper_and_ours
 from fergan.summaries.scores import mean_score, score_of
 
 
@@ -125,6 +125,8 @@ def test_means_and_missing_scores():
     assert mean_score(results, "as_published", "accuracy") == pytest.approx(0.8)
     assert np.isnan(mean_score({}, "as_published", "accuracy"))
     assert np.isnan(score_of(results[1], "as_published", "hog", "accuracy"))
+    assert baseline_in_words(results, "discriminator") == "0.500"
+    assert baseline_in_words(results) == baseline_in_words({}) == "not run"  # one experiment without them, or none at all
     assert list(paper_and_ours(results, {})["kind"]) == ["emotions, accuracy"] * 2
 
 

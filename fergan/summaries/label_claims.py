@@ -96,9 +96,10 @@ def few_labels_verdict(results: Mapping[str, LabelEfficiencyResult]) -> Verdict:
     low, high = np.array([[r["low"], r["high"]] for _, _, r in rows]).T
     verdict = NOT_REPRODUCED if (high < 0).any() else REPRODUCED if (low > 0).all() else NOT_DECIDED
     n_better, n_worse = int((low > 0).sum()), int((high < 0).sum())
-    measure = f"mean accuracy over the curve, the discriminator's features minus {rival}, the strongest rival; {target}"
-    because = (f"of {len(rows)} comparisons with methods without pretraining, {n_better} are clearly in favour of the "
-               f"discriminator's features and {n_worse} clearly against")
+    network = results[target].methods[0]
+    measure = f"mean accuracy over the curve, features of the {network} minus {rival}, the strongest rival; {target}"
+    because = (f"of {len(rows)} comparisons with methods without pretraining, {n_better} are clearly in favour of these "
+               f"features and {n_worse} clearly against; networks of other faces may do better")
     return Verdict("A1", verdict, row["value"], row["low"], row["high"], measure, because)
 
 

@@ -13,9 +13,9 @@ from fergan.protocols import SUBJECT_INDEPENDENT
 from fergan.summaries.action_units import papers_units, summary_of_aus
 from fergan.summaries.emotions import papers_emotions, summary_of_emotions
 from fergan.summaries.orderings import emotion_orderings
-from fergan.summaries.scores import protocol_words, row_of, score_of_table
+from fergan.summaries.scores import protocol_words, row_of, score_of, score_of_table
 
-__all__ = ["all_results", "first_experiment", "orderings", "paper_and_ours", "threshold_labels"]
+__all__ = ["all_results", "baseline_in_words", "first_experiment", "orderings", "paper_and_ours", "threshold_labels"]
 
 
 def all_results(home: Path, emotions: str, units: str) -> tuple[dict[int, EmotionResult], dict[int, AUResult]]:
@@ -24,6 +24,13 @@ def all_results(home: Path, emotions: str, units: str) -> tuple[dict[int, Emotio
         return {int(n): cls.load(home / "results" / kind / f"experiment-{n}") for n in numbers.split(",") if n}
 
     return load("emotions", EmotionResult, emotions), load("action_units", AUResult, units)
+
+
+def baseline_in_words(results: Mapping[int, EmotionResult], features: str = "hog") -> str:
+    """Return the mean accuracy of other features on people never seen; "not run" where an experiment lacks them."""
+    values = [score_of(result, SUBJECT_INDEPENDENT, features, "accuracy") for result in results.values()]
+    mean = float(np.mean(values)) if values else float("nan")
+    return "not run" if np.isnan(mean) else f"{mean:.3f}"
 
 
 def first_experiment(
