@@ -10,6 +10,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from fergan.book import mirror_pages, table_of_contents, write_table_of_contents
 from fergan.pages import pages_of
 from fergan.profiles import load_profile
+from fergan.search import COST_RANGE, GAMMA_SCALE_RANGE
 from fergan.site.check import HEAVIEST, BookError, BuiltPage, check_book, outside_sources, page_weight
 
 ROOT = Path(__file__).parent.parent
@@ -106,6 +107,13 @@ def test_missing_prose_is_found(profile, built):
     (html / "book" / "method.html").unlink()
     with pytest.raises(BookError, match=r"book/method.html is missing"):
         check_book(profile, root, html, PROSE)
+
+
+def test_the_method_gives_the_range_that_is_searched():
+    text = (ROOT / "book" / "method.md").read_text()
+    (low, high), (least, most) = COST_RANGE, GAMMA_SCALE_RANGE
+    said = f"between {low:g} and {high:g}, and $\\gamma$ between {least:g} and {most:g} over the median squared distance"
+    assert said in " ".join(text.split())
 
 
 def test_the_committed_table_of_contents_is_the_demos():
