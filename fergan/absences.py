@@ -132,6 +132,7 @@ def nothing_left(profile: Profile) -> list[str]:
 
 
 def folder_faults(profile: Profile, name: str) -> list[str]:
+    """Return what is wrong with the folder of a set that cannot be left out: one sentence, or nothing."""
     dataset = profile.datasets[name]
     if dataset.source == "rendered":
         return []

@@ -155,6 +155,7 @@ def test_the_film_plays(book, browser_page):
     first = film.locator("output").inner_text()
     film.locator("button").click()
     browser_page.wait_for_function("first => document.querySelector('.film-player output').textContent != first", arg=first)
+    assert not browser_page.troubles
 
 
 def test_each_page_offers_its_notebook(book, browser_page):

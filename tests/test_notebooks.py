@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import importlib.util
+import re
 from pathlib import Path
 
 import nbformat
@@ -19,6 +20,7 @@ from fergan.notebooks import (
 )
 from fergan.pages import pages_of
 from fergan.profiles import load_profile
+from fergan.site.figures import PASTED_FIGURES
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -156,6 +158,21 @@ def test_the_defaults_of_a_notebook_are_a_page_of_the_demo():
         ours = [page.parameters for page in pages if page.notebook == path.stem]
         ignored = {"output", "description", "live"}
         assert any(all(defaults[k] == v for k, v in given.items() if k not in ignored) for given in ours), path.stem
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_pasted_out_of_sight_is_shown_by_some_text(path):
+    """A figure whose own output is removed is on the page only where a text asks for it."""
+    cells = nbformat.read(path, as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    text += "\n".join(prose.read_text() for prose in (ROOT / "book").glob("*.md"))
+    hidden = [cell for cell in cells if cell.cell_type == "code" and "remove-output" in cell.metadata.get("tags", [])]
+    calls = [node for cell in hidden for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+    names = [word.arg for call in calls if getattr(call.func, "id", "") == "paste" for word in call.keywords if word.arg]
+    elsewhere = {name for figures in PASTED_FIGURES.values() for name in figures}
+    elsewhere |= {name for cell in cells for name in re.findall(r'numbered_figure\("(\w+)"', cell.source)}
+    names = [name for name in names if name not in elsewhere]
+    assert not [name for name in names if not re.search(rf"\{{glue:figure\}} \S*\b{name}\b|\{{glue:\w*\}}`[^`]*\b{name}\b", text)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

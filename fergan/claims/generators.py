@@ -29,6 +29,7 @@ _BARE = 0.5
 
 @claim("A4")
 def faces_of_every_pose(evidence: Evidence) -> Verdict:
+    """Judge A4 by the share of samples in which a detector finds a face, the best generator of each kind of pose."""
     scores = evidence.records("quality")
     groups = {"frontal": ("rafd-frontal",), "multi-view": ("rafd-multiview", "kdef"), "in the wild": ("raf-db", "sfew", "celeba")}
     signs, said = [], []

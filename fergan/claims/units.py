@@ -31,6 +31,7 @@ def better_than_guessing_across_sets(evidence: Evidence) -> Verdict:
 
 @claim("Q3")
 def consistent_across_sets(evidence: Evidence) -> Verdict:
+    """Judge Q3 by the transfer matrix, or without it by the area of each Action Unit from one set to another."""
     matrix = transfer_matrix(evidence)
     if matrix is not None:
         from fergan.summaries.label_claims import consistency_verdict
