@@ -9,7 +9,7 @@ import pandas as pd
 
 from fergan.facs import canonical_emotion
 from fergan.paper import read_table
-from fergan.permutation import sign_flip_p_value
+from fergan.permutation import N_FLIPS, sign_flip_p_value
 from fergan.protocols import (
     AS_PUBLISHED,
     SUBJECT_INDEPENDENT,
@@ -101,7 +101,7 @@ def emotion_scores(
             p_value = sign_flip_p_value(difference, scored.subjects, seed=scored.seed)
             found += [base | _mean_row("accuracy_difference", difference, scored, words),
                       base | dict(score="accuracy_difference_p_value", value=p_value,
-                                  note=f"{words}: signs of people's differences flipped 1,999 times")]
+                                  note=f"{words}: signs of people's differences flipped {N_FLIPS:,} times")]
     for name in dict.fromkeys(name for _, name in values):
         gap = faces.right(values[AS_PUBLISHED, name]) - faces.right(values[SUBJECT_INDEPENDENT, name])
         found.append(faces.base | dict(protocol=AS_PUBLISHED, features=name)

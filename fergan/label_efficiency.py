@@ -105,7 +105,7 @@ def run_label_efficiency(
     if networks and (images is None or len(images) != len(y)):
         raise ValueError(f"networks need the {len(y)} faces; images has {'none' if images is None else len(images)}")
     searching = dict(n_evaluations=n_evaluations, inner_folds=inner_folds, seed=seed)
-    answers, rows = [], []
+    answers = []
     for name, X in features.items():
         learner = FeatureLearner(X, y, subjects, n_threads=n_threads, **searching)
         problem = hash_parameters({"features": hash_array(X), "y": hash_array(y), "subjects": subjects.tolist()} | searching)

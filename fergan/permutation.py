@@ -10,7 +10,11 @@ from fergan.protocols import other_rows
 from fergan.svm import fit_svc
 from fergan.threads import run_threads
 
-__all__ = ["ChanceTest", "chance_test", "exchangeable", "permuted_within", "sign_flip_p_value"]
+__all__ = ["N_FLIPS", "ChanceTest", "chance_test", "exchangeable", "permuted_within", "sign_flip_p_value"]
+
+
+#: How often the signs of people's differences are flipped, where nothing else is said.
+N_FLIPS = 1999
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def chance_test(
     return ChanceTest(float(accuracies[0]), accuracies[1:])
 
 
-def sign_flip_p_value(differences: np.ndarray, groups: np.ndarray, n_flips: int = 1999, seed: int = 0) -> float:
+def sign_flip_p_value(differences: np.ndarray, groups: np.ndarray, n_flips: int = N_FLIPS, seed: int = 0) -> float:
     """Two-sided paired test of a mean difference of zero: the signs of whole people's differences are flipped.
 
     Parameters
