@@ -24,7 +24,7 @@ from fergan.summaries.datasets import write_datasets_chapter
 __all__ = ["build_book", "html_folder", "mirror_pages", "prepare_sources", "table_of_contents"]
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
-_PROSE_AFTER = ("book/conclusion", "book/limits", "book/exercises", "book/licences", "book/references")
+_PROSE_AFTER = ("book/conclusion", "book/limits", "book/exercises", "book/glossary", "book/licences", "book/references")
 
 
 def table_of_contents(profile: Profile) -> dict:

@@ -78,7 +78,7 @@ def _training_parameters(profile: Profile, dataset: str, changes: Mapping[str, A
     given = training.changes() | {"epochs": profile.datasets[dataset].epochs or training.epochs or -1} | changes
     fields = {field.name: type(field.default) for field in dataclasses.fields(TrainConfig)}
     values = {name: kind(given.get(name, "" if kind is str else -1)) for name, kind in fields.items()}
-    return values | dict(preset=training.preset, seed=profile.seed)
+    return values | dict(preset=training.preset, seed=changes.get("seed", profile.seed))
 
 
 def _dcgan_pages(profile: Profile) -> list[Page]:
@@ -100,7 +100,11 @@ def _dcgan_pages(profile: Profile) -> list[Page]:
 
 
 def _otherwise(model: ModelProfile) -> str:
-    return f"faces with {model.only} only" if model.only else "trained otherwise"
+    """Say in a title what sets a further generator apart: its faces, the one value that differs, or that several do."""
+    if model.only:
+        return f"faces with {model.only} only"
+    changes = [f"{name} {value}" for name, value in model.changes.items()]
+    return changes[0] if len(changes) == 1 else "trained otherwise"
 
 
 def further_models(profile: Profile) -> dict[str, ModelProfile]:
@@ -150,9 +154,10 @@ def _collapse_page(profile: Profile) -> Page:
 
 
 def _judged(profile: Profile) -> dict[str, str]:
-    """Return the generators that are judged by all faces of the set that they learnt: generator -> set."""
+    """Return the generators whose samples the chapter on quality judges, by all faces of their set: generator -> set."""
     models = {name: name for name in pretrained_sets(profile)}
-    return models | {name: model.dataset for name, model in further_models(profile).items() if not model.only}
+    return models | {name: model.dataset for name, model in further_models(profile).items()
+                     if model.quality and not model.only}
 
 
 def _samples_pages(profile: Profile) -> list[Page]:

@@ -214,11 +214,18 @@ def _prepare(notebook: NotebookNode, values: dict[str, Any], page: str, title: s
     return notebook
 
 
+def _names_used(notebook: NotebookNode) -> set[str]:
+    """Return the names that a page's code reads: a notebook's other pages have parameters that this one does not use."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code" and "parameters" not in _tags(cell)]
+    trees = (node for source in sources for node in ast.walk(ast.parse(source)))
+    return {node.id for node in trees if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
 def _how_made(
-    record: dict[str, Any], notebook: Path, values: dict[str, Any], given: dict[str, Any], page: str
+    record: dict[str, Any], notebook: Path, values: dict[str, Any], given: dict[str, Any], page: str, used: set[str]
 ) -> NotebookNode:
-    """Return the last cell of a page: parameters, the command that reruns it, versions; every caption links to it."""
-    rows = "\n".join(f"| `{key}` | `{value!r}` |" for key, value in values.items())
+    """Return the last cell of a page: its parameters, the command that reruns it, versions; every caption links to it."""
+    rows = "\n".join(f"| `{key}` | `{value!r}` |" for key, value in values.items() if key in used or "globals" in used)
     words = " ".join(shlex.quote(f"{key}={value}") for key, value in given.items() if key != "output")
     packages = ", ".join(f"{name} {version}" for name, version in record["packages"].items())
     text = f"""```{{admonition}} How this page was made
@@ -330,7 +337,10 @@ def run_notebook(
     record = provenance_record(values, inputs, watch.seconds)
     record["heading"] = {"title": title, "notes": [list(note) for note in notes]}
     executed.metadata["fergan"] = record
-    executed.cells.append(_how_made(record, path, values, given, page or output.stem))
+    for cell in executed.cells:
+        if "injected-parameters" in _tags(cell):
+            cell.metadata["tags"] = [*_tags(cell), "remove-input"]  # the last cell shows them, with the command
+    executed.cells.append(_how_made(record, path, values, given, page or output.stem, _names_used(prepared) | given.keys()))
     nbformat.write(executed, partial)
     os.replace(partial, output)
     return output

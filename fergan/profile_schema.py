@@ -93,6 +93,7 @@ class ModelProfile(_Section):
     changes: dict[str, int | float | str] = Field({}, description="fields of fergan.runs.TrainConfig")
     only: str = Field("", description="learn only the faces that show this Action Unit, for example AU07")
     collapses: bool = Field(False, description="trained so that it collapses: the example of that chapter")
+    quality: bool = Field(True, description="whether its samples have a page on quality; variety is judged in any case")
 
 
 class FeaturesProfile(_Section):

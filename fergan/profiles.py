@@ -176,7 +176,7 @@ def _training_faults(profile: Profile) -> list[str]:
             faults.append(f"further_models.{name} changes nothing; give changes, or the Action Unit of only")
         if model.only and model.only not in ACTION_UNITS:
             faults.append(f"further_models.{name}.only is {model.only!r}; expected one of {', '.join(ACTION_UNITS)}")
-        fixed = sorted({"preset", "seed"} & set(model.changes))
+        fixed = sorted({"preset"} & set(model.changes))
         if fixed:
             faults.append(f"further_models.{name}.changes.{fixed[0]}: that is the whole profile's; change another value")
             continue

@@ -11,7 +11,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from myst_nb import glue
 
-__all__ = ["numbered_figure", "numbered_table", "paste", "with_interval"]
+__all__ = ["numbered_figure", "numbered_table", "paste", "rounded", "with_interval"]
 
 
 # The first glue imports nbformat and with it jsonschema, which spends a second of every page on a grammar for web
@@ -31,6 +31,11 @@ def paste(**values: Any) -> None:
         glue(name, value, display=isinstance(value, Figure))
         if isinstance(value, Figure):
             plt.close(value)  # or the notebook would show it a second time
+
+
+def rounded(value: float, decimals: int = 3) -> str:
+    """Write a number with so many decimals; what rounds to zero has no sign."""
+    return f"{round(float(value), decimals) + 0.0:.{decimals}f}"
 
 
 def _cell(value: Any, number: Callable[[float], str]) -> str:
@@ -58,7 +63,7 @@ def numbered_table(table: pd.DataFrame, name: str, caption: str, decimals: int =
         Whether cells hold sentences, which wrap.
     """
     def number(value: float) -> str:
-        return f"{value:.{decimals}f}"
+        return rounded(value, decimals)
 
     def line(cells: list[str]) -> str:
         return "| " + " | ".join(cells) + " |"
@@ -93,5 +98,5 @@ def with_interval(value: float, low: float, high: float, decimals: int = 3) -> s
     """Write a score with its interval, for example ``.751 [.720, .781]``; a dash where it is undefined."""
     if pd.isna(value):
         return "–"
-    short = [f"{number:.{decimals}f}" for number in (value, low, high)]
+    short = [rounded(number, decimals) for number in (value, low, high)]
     return f"{short[0]} [{short[1]}, {short[2]}]" if not pd.isna(low) else short[0]

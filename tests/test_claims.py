@@ -1,6 +1,7 @@
 """Verdicts on the paper's claims: right on planted results, never without evidence, and none left out."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from fergan.files import write_json
 from fergan.page import CHAPTERS
 from fergan.paper import read_table
 from fergan.results import score_table
+from fergan.runs import make_config
 
 ROOT = Path(__file__).parent.parent
 EVERY = frozenset(range(1, 9))
@@ -111,6 +113,56 @@ def test_variety_counts_only_where_the_set_is_covered(tmp_path, generators, word
     assert ("But kdef cover less than half" in table["finding"]["G2"]) == (word == "not decided")
 
 
+def save_runs(home, generators):
+    """Write what is left of trainings on kdef: name -> (changed values, verdict on variety, alarms, faces, covered share)."""
+    for name, (changes, _, alarms, n_faces, _) in generators.items():
+        folder = home / "models" / name
+        write_json(folder / "run.json", {"folder": "one", "dataset": name if name in ("kdef", "sfew", "rafd", "celeba", "raf") else "kdef", "only": ""})
+        write_json(folder / "one" / "config.json", {"parameters": asdict(make_config(**changes))})
+        write_json(folder / "one" / "finished.json", {"alarms": [{}] * alarms, "frechet": 5.0, "n_faces": n_faces})
+    save_collapse(home, {name: (word, covered) for name, (_, word, _, _, covered) in generators.items()})
+
+
+def stability(home, generators):
+    save_runs(home, generators)
+    return verdicts(home, emotion_experiments=frozenset(), au_experiments=frozenset())
+
+
+@pytest.mark.parametrize(("larger", "smaller", "word"), [
+    (("collapsed", 0), ("varied", 0), "not reproduced"), (("varied", 3), ("varied", 0), "not reproduced"),
+    (("varied", 0), ("narrow", 0), "reproduced"), (("varied", 0), ("varied", 0), "not decided"),
+])
+def test_a_larger_beta1_is_judged_by_which_training_fails(tmp_path, larger, smaller, word):
+    table = stability(tmp_path, {"kdef": ({}, *smaller, 100, 0.8), "kdef-beta1": ({"beta1": 0.9}, *larger, 100, 0.8)})
+    assert table["verdict"]["M2"] == word
+    assert table["finding"]["M2"].startswith(f"On kdef, beta1 0.9: {larger[0]}, {larger[1]} alarms")
+
+
+def test_other_faces_or_further_changes_are_no_comparison_of_beta1(tmp_path):
+    table = stability(tmp_path, {"kdef": ({}, "varied", 0, 100, 0.8), "sfew": ({"beta1": 0.9}, "varied", 0, 100, 0.8),
+                                 "kdef-b": ({"beta1": 0.9, "epochs": 2}, "varied", 0, 100, 0.8)})
+    assert table["verdict"]["M2"] == "not run in this book"
+
+
+@pytest.mark.parametrize(("last", "word"), [(("varied", 0), "reproduced"), (("varied", 1), "not reproduced"), (("narrow", 0), "not reproduced")])
+def test_stability_needs_several_seeds_of_one_training(tmp_path, last, word):
+    seeds = {"kdef": ({}, "varied", 0, 100, 0.8), "kdef-1": ({"seed": 1}, "varied", 0, 100, 0.8)}
+    assert stability(tmp_path, seeds)["verdict"]["G1"] == "not run in this book"
+    table = stability(tmp_path, seeds | {"kdef-2": ({"seed": 2}, *last, 100, 0.8), "kdef-beta1": ({"beta1": 0.9}, "collapsed", 9, 100, 0.1)})
+    assert table["verdict"]["G1"] == word
+    assert table["finding"]["G1"].startswith(f"{3 if word == 'reproduced' else 2} of 3 trainings on kdef")
+
+
+def test_more_faces_cover_more_or_do_not(tmp_path):
+    names = ("kdef", "sfew", "rafd", "celeba", "raf")
+    rising = {name: ({}, "varied", 0, 100 * i, 0.1 * i) for i, name in enumerate(names, 1)}
+    falling = {name: ({}, "varied", 0, 100 * i, 0.9 - 0.1 * i) for i, name in enumerate(names, 1)}
+    assert stability(tmp_path / "a", rising)["verdict"]["F5"] == "reproduced"
+    assert stability(tmp_path / "b", falling)["verdict"]["F5"] == "not reproduced"
+    equal = {name: ({}, "varied", 0, 100, 0.1 * i) for i, name in enumerate(names, 1)}
+    assert stability(tmp_path / "c", equal)["verdict"]["F5"] == "not run in this book"
+
+
 def test_numbers_on_photographs_are_compared_on_photographs_only(home):
     assert verdicts(home)["verdict"][["A2", "E5", "G3"]].eq("cannot be tested on this data").all()
     on_photographs = verdicts(home, rendered=False)["verdict"]
@@ -138,6 +190,8 @@ def test_an_empty_book_decides_only_what_the_paper_decides(tmp_path):
     (paper_claims.relabelling_improves_all, "table4_au_auc", lambda t: t.assign(exp1=0.5)),
     (paper_claims.inception_score_below_one, "table7_sample_quality_rafd", lambda t: t.assign(**{"is": 1.5})),
     (paper_claims.new_benchmark, "table7_sample_quality_rafd", lambda t: t.assign(fid=t["fid"].where(t["model"] == "DCGAN (paper)", 50.0))),
+    (paper_claims.figures_by_number, "cross_references", lambda t: t.assign(holds=t["cited_for"])),
+    (paper_claims.references_by_number, "cross_references", lambda t: t.assign(holds=t["cited_for"])),
     (paper_claims.worst_transfer, "table4_au_auc", lambda t: t.assign(exp4=t["exp4"].where(t["au"] != "AU04", 0.1), exp7=t["exp7"].where(t["au"] != "AU04", 0.1))),
     (paper_claims.equal_labels_equal_areas, "table4_au_auc", lambda t: t.assign(exp2=0.9)),
 ])

@@ -176,6 +176,21 @@ def test_what_is_pasted_out_of_sight_is_shown_by_some_text(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_page_opens_with_its_answer_and_a_chapter_closes_with_what_was_found(path):
+    book = nbformat.read(path, as_version=4)
+    kinds = ("page", "summary") if book.metadata.get("fergan", {}).get("page_parameter") else ("",)
+    question, _, answer = book.cells[0].source.partition(":::{admonition} In short")
+    assert question.rstrip().endswith("?") and answer
+    for kind in kinds:
+        cells = [cell for cell in book.cells if not {*cell.metadata.get("tags", [])} & {*kinds} - {kind}]
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        assert not [name for name in re.findall(r"\{glue:text\}`(\w+)", answer) if f"{name}=" not in code and f'"{name}"' not in code
+                    and not (path.stem == "07b_claims" and "word.replace" in code)]
+    headings = re.findall("^## (.*)", "\n".join(cell.source for cell in cells if cell.cell_type == "markdown"), re.MULTILINE)
+    assert headings[-1:] == ["What was found"] or path.stem == "07c_groups"  # whose last kind of page has nothing to find
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_what_a_notebook_takes_out_of_an_imported_module_is_there(path):
     """``from fergan import plots`` and then ``plots.gone(...)`` would fail only after a training."""
     code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")

@@ -20,7 +20,8 @@ def result(number, right, target="rafd-frontal", half=0.05):
         "subject": [f"p{i // 2}" for i in range(len(right))], "true": "sad", "predicted": np.where(right, "sad", "happy")})
     rows = [dict(protocol="subject_independent", features="discriminator", score="accuracy", label="all", value=right.mean(),
                  low=right.mean() - half, high=right.mean() + half)]
-    return EmotionResult(score_table(rows), predictions, pd.DataFrame(), {"target": target, "pretrained": PRETRAINED[number]})
+    settings = {"target": target, "pretrained": PRETRAINED[number], "n_resamples": 1000, "seed": 0}
+    return EmotionResult(score_table(rows), predictions, pd.DataFrame(), settings)
 
 
 def test_a_difference_on_the_same_faces_is_paired_and_sharper():

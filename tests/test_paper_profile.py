@@ -57,7 +57,7 @@ def test_its_pages_are_the_demos_but_for_renderer_and_further_generators(tmp_pat
     its_own = set(demo.further_models) - set(profile.further_models)
     shared = [page.path for page in pages_of(demo) if page.notebook != "00_faces" and page.name not in its_own]
     assert [page.path for page in pages_of(profile)] == shared
-    assert list(profile.further_models) == ["enhanced-ck-au07"]  # the paper's own further experiment
+    assert list(profile.further_models) == [f"enhanced-ck-{name}" for name in ("au07", "beta1", "seed-1", "seed-2")]
 
 
 def test_a_substitute_takes_the_place_and_every_page_behind_it_says_so(tmp_path):

@@ -107,9 +107,7 @@ class Evidence:
 
         The same faces are compared face by face, over the same draws of people; other faces as independent.
         """
-        results = [self.emotions(number) for number in (first, second)]
-        settings = results[0].settings
-        return accuracy_difference(*results, n_resamples=settings["n_resamples"], seed=settings["seed"])[0]
+        return accuracy_difference(*(self.emotions(number) for number in (first, second)))[0]
 
 
 def score(result: ExperimentResult, name: str, label: str = "all", features: str = "discriminator",

@@ -1,12 +1,16 @@
 """Claims on the generators: what they draw, how varied, how stable."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from fergan.claims.base import NOT_REPRODUCED, REPRODUCED, CannotTest, NotRun, Verdict, claim, of_signs
+import numpy as np
+
+from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, NotRun, Verdict, claim, of_signs
 from fergan.claims.evidence import Evidence
 from fergan.paper import read_table
 from fergan.provenance import read_stamp
 from fergan.runs import Run
+from fergan.transfer_scores import rank_correlation
 
 
 def _collapse(evidence: Evidence) -> dict[str, Any]:
@@ -25,6 +29,9 @@ def _score_of(content: Any, name: str) -> dict[str, Any]:
 
 #: Below this share of what real faces reach, coverage says that a generator misses its set, however varied its samples.
 _BARE = 0.5
+
+#: So many trainings that differ in their seed alone are needed to speak of stability.
+_SEEDS = 3
 
 
 @claim("A4")
@@ -58,39 +65,85 @@ def no_mode_collapse(evidence: Evidence) -> Verdict:
                    f"{f'; the others: {said}' if said else ''}.{covered}", evidence.shown("06b_mode_collapse", "tab-mode-collapse"))
 
 
-def _runs(evidence: Evidence) -> dict[str, Run]:
-    folders = sorted((evidence.home / "models").glob("*/run.json"))
-    return {path.parent.name: Run.load(path.parent / read_stamp(path)["folder"]) for path in folders}
+@dataclass(frozen=True)
+class _Trained:
+    """One generator: its run, the faces it learnt, and what the chapter on mode collapse says of its samples."""
+
+    name: str
+    run: Run
+    faces: tuple[str, str]
+    variety: str
+
+    @property
+    def alarms(self) -> int:
+        return len(self.run.finished["alarms"])
+
+    @property
+    def failed(self) -> bool:
+        """Whether it gave an alarm while it was trained, or its samples are not varied."""
+        return self.alarms > 0 or self.variety != "varied"
+
+    def differs_in(self, other: "_Trained") -> set[str]:
+        """Return the values of training that differ; ``faces`` where other faces were learnt."""
+        mine, theirs = vars(self.run.config), vars(other.run.config)
+        return {key for key in mine if mine[key] != theirs[key]} | ({"faces"} if self.faces != other.faces else set())
+
+
+def _trained(evidence: Evidence) -> list[_Trained]:
+    """Return the generators whose samples were judged, but the one that was trained to collapse."""
+    found = []
+    for model, record in _collapse(evidence).items():
+        if not (path := evidence.home / "models" / model / "run.json").is_file():
+            continue
+        stamp = read_stamp(path)
+        run = Run.load(evidence.home / "models" / model / stamp["folder"])
+        found.append(_Trained(model, run, (stamp["dataset"], stamp["only"]), record["verdict"]))
+    return found
 
 
 @claim("G1")
 def stable_training(evidence: Evidence) -> Verdict:
-    raise NotRun(f"Every one of this book's {len(_runs(evidence))} generators was trained from one seed; stability is a matter of several.")
+    """Judge G1 by the generators that were trained from several seeds: stable where none of them failed."""
+    trained = _trained(evidence)
+    groups = [[one, *(other for other in trained if one.differs_in(other) == {"seed"})] for one in trained]
+    group = max(groups, key=len, default=[])
+    if len(group) < _SEEDS:
+        raise NotRun(f"No generator of this book was trained from {_SEEDS} seeds or more; stability is a matter of several.")
+    failed = [one for one in group if one.failed]
+    said = "; ".join(f"seed {one.run.config.seed}: {one.variety}, {one.alarms} alarms, Fréchet distance "
+                     f"{one.run.finished['frechet']:.2f}" for one in group)
+    return Verdict(NOT_REPRODUCED if failed else REPRODUCED, f"{len(group) - len(failed)} of {len(group)} trainings on {group[0].faces[0]} that differ "
+                   f"in their seed alone went without an alarm and ended with varied samples ({said}). Networks that are no DCGAN were not trained.",
+                   evidence.shown("06b_mode_collapse", "fig-mode-collapse-generators-curves"))
 
 
 @claim("M2")
 def larger_beta1_is_stabler(evidence: Evidence) -> Verdict:
-    runs = _runs(evidence)
-    for name, run in runs.items():
-        for other, second in runs.items():
-            if _differ_in_beta1(run, second):
-                return _compare_beta1(evidence, {name: run, other: second})
-    raise NotRun("No two generators of this book differ in beta1 alone.")
+    """Judge M2 by two generators that differ in beta1 alone: which of them fails, if only one does."""
+    trained = _trained(evidence)
+    pairs = [(one, other) for one in trained for other in trained
+             if one.differs_in(other) == {"beta1"} and one.run.config.beta1 > other.run.config.beta1]
+    if not pairs:
+        raise NotRun("No two generators of this book differ in beta1 alone.")
+    larger, smaller = pairs[0]
+    word = NOT_DECIDED if larger.failed == smaller.failed else NOT_REPRODUCED if larger.failed else REPRODUCED
+    said = "; ".join(f"beta1 {one.run.config.beta1}: {one.variety}, {one.alarms} alarms, Fréchet distance {one.run.finished['frechet']:.2f}"
+                     for one in (larger, smaller))
+    return Verdict(word, f"On {larger.faces[0]}, {said}; one seed each.", evidence.shown("06b_mode_collapse", "fig-mode-collapse-generators-curves"))
 
 
-def _differ_in_beta1(run: Run, second: Run) -> bool:
-    mine, other = (vars(r.config) for r in (run, second))
-    return mine["beta1"] > other["beta1"] and {key for key in mine if mine[key] != other[key]} == {"beta1"} and run.dataset == second.dataset
-
-
-def _compare_beta1(evidence: Evidence, runs: dict[str, Run]) -> Verdict:
+@claim("F5")
+def diverse_data_against_collapse(evidence: Evidence) -> Verdict:
+    """Judge the part of F5 that this book can see: whether generators of more faces cover more of their set."""
+    own = {one.name: one for one in _trained(evidence) if one.name == one.faces[0]}
     records = _collapse(evidence)
-    (larger, first), (smaller, second) = runs.items()
-    if larger not in records or smaller not in records:
-        raise NotRun(f"The samples of {larger} and {smaller} were not judged.")
-    verdicts = [records[name]["verdict"] for name in (larger, smaller)]
-    word = REPRODUCED if verdicts[0] == "varied" != verdicts[1] else NOT_REPRODUCED
-    return Verdict(word, f"beta1 {first.config.beta1}: {verdicts[0]}; {second.config.beta1}: {verdicts[1]}; one seed each.",
+    covered = [records[name]["found"]["coverage"] / records[name]["floor"]["coverage"] for name in own]
+    rho, p = rank_correlation(np.array([one.run.finished["n_faces"] for one in own.values()], dtype=float), np.array(covered))
+    if np.isnan(rho):
+        raise NotRun("Too few generators were judged, or all learnt as many faces, to say whether more faces help.")
+    word = NOT_DECIDED if p >= 0.05 else REPRODUCED if rho > 0 else NOT_REPRODUCED
+    return Verdict(word, f"The number of faces that a generator learnt and the share of them that its samples cover: rank correlation {rho:+.2f} "
+                   f"over {len(own)} generators, p = {p:.2f}. Several generators at once are a plan of the authors and not in this book.",
                    evidence.shown("06b_mode_collapse", "tab-mode-collapse"))
 
 

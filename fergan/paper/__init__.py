@@ -22,6 +22,7 @@ TABLES = {
     "fig6_confusion": "Fig. 6: the confusion matrices, rows by true class",
     "fig6_emotion_accuracy": "Fig. 6 and the text: accuracy per emotion experiment",
     "emotion_experiments": "Section 4-A: what the eight emotion experiments train and test on",
+    "cross_references": "Figures and references that are cited by a number which holds something else",
     "claims": "The paper's claims, and what tests each",
 }
 

@@ -12,10 +12,12 @@ from fergan.paper import read_table
 from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.report import with_interval
 from fergan.summaries.scores import interval_of, protocol_words, row_of, score_of, score_of_table
+from fergan.summaries.words import percent, ranged
 
 __all__ = [
-    "MAPPING_WORDS", "au_table", "difference_of", "emotion_or_unit", "emotion_or_unit_means", "identical_units",
-    "mapping_table", "papers_of", "papers_units", "reading_of", "summary_of_aus", "table_of_means", "variants_table",
+    "MAPPING_WORDS", "answer_of_unit_experiment", "answer_of_units", "areas_in_words", "au_table", "difference_of",
+    "emotion_or_unit", "emotion_or_unit_means", "emotions_part", "identical_units", "mapping_table", "papers_of",
+    "papers_units", "reading_of", "summary_of_aus", "table_of_means", "variants_table",
 ]
 
 #: How the pages call the mappings of emotions to Action Units.
@@ -156,21 +158,23 @@ def emotion_or_unit(results: Mapping[str, AUResult], labels: Iterable[str] = (*A
     return table if (table["detector"] == "against true AUs").any() else table.iloc[:0]
 
 
+def _mean_of(table: pd.DataFrame, detector: str, pairs: str) -> float:
+    """Return a mean over Action Units of `emotion_or_unit`, that of several experiments averaged; NaN without one."""
+    chosen = table[(table["AU"] == "mean") & (table["detector"] == detector) & (table["pairs"] == pairs)]
+    return float(chosen["value"].mean()) if len(chosen) else float("nan")
+
+
 def reading_of(table: pd.DataFrame) -> str:
     """Say in a sentence what the means of `emotion_or_unit` say; where there are several, their means."""
 
-    def mean(detector: str, pairs: str) -> float:
-        chosen = table[(table["AU"] == "mean") & (table["detector"] == detector) & (table["pairs"] == pairs)]
-        return float(chosen["value"].mean()) if len(chosen) else float("nan")
-
-    derived, true = mean("against derived labels", "all"), mean("against true AUs", "all")
+    derived, true = _mean_of(table, "against derived labels", "all"), _mean_of(table, "against true AUs", "all")
     if np.isnan(true):
         return "The true Action Units behind derived labels are not known here: emotion and Action Unit cannot be told apart"
-    oracle, within = mean("knows the emotion only", "all"), mean("against true AUs", "one emotion")
+    oracle, within = _mean_of(table, "knows the emotion only", "all"), _mean_of(table, "against true AUs", "one emotion")
     words = (f"On average the detectors reach {derived:.3f} against the labels they are tested on and {true:.3f} against "
              f"the true Action Units; knowing the emotion and nothing else would reach {oracle:.3f}. Among faces of one "
              f"emotion they reach {within:.3f}")
-    learnt = mean("trained on true AUs", "one emotion")
+    learnt = _mean_of(table, "trained on true AUs", "one emotion")
     return words if np.isnan(learnt) else f"{words}, and detectors that learnt the true Action Units {learnt:.3f}"
 
 
@@ -199,3 +203,52 @@ def table_of_means(results: Mapping[int, AUResult]) -> pd.DataFrame:
     """Return `summary_of_aus` with the interval of each difference."""
     differences = [difference_of(result, papers_of(number, result)) for number, result in results.items()]
     return summary_of_aus(results).assign(difference=differences)
+
+
+def answer_of_unit_experiment(results: Mapping[str, AUResult], experiment: int) -> str:
+    """Say what mean area one experiment reaches, beside the paper's, and how much of it goes with the emotion."""
+    result = results[MAIN]
+    never, published = (interval_of(result.scores, p, "discriminator", "auc") for p in (SUBJECT_INDEPENDENT, AS_PUBLISHED))
+    paper = papers_of(experiment, result)
+    theirs = "" if paper is None else f" (the paper: {score_of_table(paper, 'paper', 'auc'):.3f})"
+    counted = int(row_of(result.scores, SUBJECT_INDEPENDENT, "discriminator", "auc")["n_labels"])
+    words = (f"On people never seen the mean area under the curve over {counted} Action Units is {never}, where guessing "
+             f"gives .5; as published {published}{theirs}.")
+    part = emotions_part(emotion_or_unit(results, ["all"]))
+    return f"{words} {part}." if part else words
+
+
+def answer_of_units(experiments: Mapping[int, Mapping[str, AUResult]]) -> str:
+    """Say what mean areas are reached within one set and from one set to another, and how much goes with the emotion."""
+    words = areas_in_words({number: results[MAIN] for number, results in experiments.items()})
+    part = emotions_part(emotion_or_unit_means(experiments))
+    return f"{words} {part}." if part else words
+
+
+def areas_in_words(results: Mapping[int, AUResult]) -> str:
+    """Say between what mean areas the experiments lie, those within one set and those from one set to another."""
+    if not results:
+        return "This book has no experiment on Action Units."
+    areas: dict[str, list[float]] = {}
+    for result in results.values():
+        where = "within one set" if result.settings["train"] == result.settings["test"] else "from one set to another"
+        areas.setdefault(where, []).append(score_of(result, SUBJECT_INDEPENDENT, "discriminator", "auc"))
+    spans = [f"{ranged(min(values), max(values))} {where}" for where, values in areas.items()]
+    return (f"The mean area under the curve of Action Units on people never seen is {' and '.join(spans)}, where guessing "
+            "gives .5.")
+
+
+def emotions_part(table: pd.DataFrame) -> str:
+    """Say in one sentence how much of the area above chance goes with the emotion; empty where the truth is not known.
+
+    Knowing the emotion does not help to order faces of one emotion, so that what a detector keeps there of its area
+    above one half is not emotion recognition: the share that is lost is what goes with it.
+    """
+    true, within, oracle = (_mean_of(table, *key) for key in (
+        ("against true AUs", "all"), ("against true AUs", "one emotion"), ("knows the emotion only", "all")))
+    if np.isnan([true, within, oracle]).any() or true <= 0.5:
+        return ""
+    lost = min(max(1 - (within - 0.5) / (true - 0.5), 0.0), 1.0)
+    return (f"On relabelled faces {percent(lost)} of what the detectors' area has above guessing goes with the emotion: "
+            f"against the true Action Units they reach {true:.3f} over all pairs of faces and {within:.3f} over pairs of "
+            f"one emotion, and knowing the emotion alone would reach {oracle:.3f}")

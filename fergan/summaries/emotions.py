@@ -10,13 +10,15 @@ from fergan.emotions import EmotionResult
 from fergan.faces import FaceSet
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import read_table
-from fergan.protocols import AS_PUBLISHED, OFFICIAL_SPLIT
+from fergan.protocols import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.report import with_interval
 from fergan.summaries.scores import every_protocol, interval_of, protocol_words, row_of, score_of, score_of_table
+from fergan.summaries.words import compared, listed
 
 __all__ = [
-    "area_tables_of", "areas_per_emotion", "chosen_parameters", "commonest_mistakes", "emotion_table", "gaps",
-    "paper_confusion", "papers_emotions", "state_of_the_art", "summary_of_emotions", "worst_mistakes",
+    "answer_of_emotions", "answer_of_experiment", "area_tables_of", "areas_per_emotion", "chosen_parameters",
+    "commonest_mistakes", "emotion_table", "gaps", "paper_confusion", "papers_emotions", "state_of_the_art",
+    "summary_of_emotions", "what_the_protocol_is_worth", "worst_mistakes",
 ]
 
 def papers_emotions(experiment: int, pretrained: str, target: str) -> pd.DataFrame | None:
@@ -182,3 +184,57 @@ def state_of_the_art(results: Mapping[int, EmotionResult]) -> pd.DataFrame:
             rows.append({"faces": f"{result.settings['target']} here", "approach": f"this book, {every_protocol[protocol]}",
                          "accuracy": with_interval(row["value"], row["low"], row["high"])})
     return pd.DataFrame(rows)
+
+
+def answer_of_experiment(result: EmotionResult, experiment: int) -> str:
+    """Say how many emotions one experiment names rightly, beside the paper's number, other features and guessing."""
+    protocols = (SUBJECT_INDEPENDENT, AS_PUBLISHED)
+    never, published = (interval_of(result.scores, p, "discriminator", "accuracy") for p in protocols)
+    paper = _papers_of(experiment, result)
+    theirs = "" if paper is None else f" (the paper: {score_of_table(paper, 'paper', 'accuracy'):.3f})"
+    words = f"On people never seen {never} of the emotions are named rightly; as published {published}{theirs}."
+    for features in result.settings["features"][1:]:
+        difference = row_of(result.scores, SUBJECT_INDEPENDENT, features, "accuracy_difference")
+        words += (f" On the same folds the discriminator's features are {compared(difference['low'], difference['high'])} "
+                  f"{_named(features)}, {score_of(result, SUBJECT_INDEPENDENT, features, 'accuracy'):.3f}.")
+    majority = score_of(result, SUBJECT_INDEPENDENT, "none", "majority_accuracy")
+    return f"{words} Always naming the commonest emotion would be right in {majority:.3f}."
+
+
+def _named(features: str) -> str:
+    """Return what a sentence calls a kind of features beside the discriminator's."""
+    known = {"hog": "histograms of gradients (HOG)", "pixels": "the plain pixels", "untrained": "the untrained network"}
+    return known.get(features, f"the features {features}")
+
+
+def answer_of_emotions(results: Mapping[int, EmotionResult]) -> str:
+    """Say between what accuracies the experiments lie, and in how many of them other features are better or worse."""
+    scores = {n: score_of(result, SUBJECT_INDEPENDENT, "discriminator", "accuracy") for n, result in results.items()}
+    worst, best = min(scores, key=scores.get), max(scores, key=scores.get)
+
+    def place(n: int) -> str:
+        return f"{scores[n]:.3f} (experiment {n}, {results[n].settings['target']})"
+
+    spans = f"between {place(worst)} and {place(best)}" if worst != best else place(best)
+    words = f"On people never seen the discriminator's features name {spans} of the emotions rightly."
+    others = dict.fromkeys(f for result in results.values() for f in result.settings["features"][1:])
+    for features in others:
+        rows = [row_of(r.scores, SUBJECT_INDEPENDENT, features, "accuracy_difference") for r in results.values()]
+        rows = [row for row in rows if len(row)]
+        worse, better = sum(row["high"] < 0 for row in rows), sum(row["low"] > 0 for row in rows)
+        words += (f" On the same folds they are clearly worse than {_named(features)} in {worse} of {len(rows)} experiments "
+                  f"and clearly better in {better}.")
+    return words
+
+
+def what_the_protocol_is_worth(results: Mapping[int, EmotionResult]) -> str:
+    """Say in how many experiments the published protocol scores clearly higher, and clearly lower, and by how much."""
+    table = gaps(results).query("features == 'discriminator'")
+    higher, lower = table[table["low"] > 0], table[table["high"] < 0]
+
+    def of(part: pd.DataFrame) -> str:
+        words = [f"{row.experiment.split(':')[0]} by {abs(row.value):.3f}" for row in part.itertuples()]
+        return f" (in experiment {listed(words)})" if words else ""
+
+    return (f"The published protocol scores clearly higher in {len(higher)} of {len(table)} experiments{of(higher)} and "
+            f"clearly lower in {len(lower)}{of(lower)}")

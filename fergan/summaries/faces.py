@@ -1,6 +1,6 @@
 """Tables of the chapter on faces."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +10,15 @@ from fergan.datasets.catalogue import CATALOGUE
 from fergan.faces import FaceSet
 from fergan.facs import ACTION_UNITS, AU_MEANINGS
 from fergan.files import read_json
+from fergan.summaries.words import listed, percent, share
 
-__all__ = ["action_unit_counts", "count_by", "describe_faces", "faces_per_set"]
+__all__ = [
+    "action_unit_counts", "answer_of_set", "answer_of_sets", "count_by", "describe_faces", "faces_per_set",
+    "listed_photographs", "uneven_losses",
+]
+
+#: What became of a photograph in which no face was found, in the words of all pages.
+LEFT_OUT, PLACED = "left out", "placed by view"
 
 
 def describe_faces(faces: FaceSet, account: CroppingAccount, source: str = "") -> pd.DataFrame:
@@ -23,9 +30,9 @@ def describe_faces(faces: FaceSet, account: CroppingAccount, source: str = "") -
     facts = {
         "photographs": f"{account.photographs:,}",
         "crops": f"{len(faces):,}",
-        "without a face": f"{len(account.no_face):,}",
-        "cropped at the median box": f"{len(account.nominal):,}",
-        "unreadable": f"{len(account.unreadable):,}",
+        f"no face found, {PLACED}": f"{len(account.nominal):,}",
+        f"no face found, {LEFT_OUT}": f"{len(account.no_face):,}",
+        f"unreadable, {LEFT_OUT}": f"{len(account.unreadable):,}",
         subjects: f"{people:,}" if people else "not labelled",
         f"crops of one {'person' if subjects == 'people' else subjects.removesuffix('s')}": _per_person(labels["subject"]),
         "emotions": ", ".join(faces.emotions) or "not labelled",
@@ -66,16 +73,19 @@ def _intensity_columns(unit: str) -> tuple[str, str, str]:
 
 
 def count_by(faces: FaceSet, account: CroppingAccount) -> pd.DataFrame:
-    """Return per emotion and per view how many photographs there were and what share of them was lost."""
+    """Return per emotion and per view how many photographs there were, and the share without a face that was found."""
     rows = []
     for kind, groups in (("emotion", account.lost_by_emotion), ("view", account.lost_by_view)):
         for name, lost in groups.items():
-            rows.append({"by": kind, "": name, "photographs": lost["photographs"], "lost": lost["fraction"]})
+            rows.append({"by": kind, "": name, "photographs": lost["photographs"], "no face found": lost["fraction"]})
     return pd.DataFrame(rows)
 
 
 def faces_per_set(home: str | Path, names: Iterable[str]) -> pd.DataFrame:
-    """Return one row per face set: what it holds and what was lost; subjects that are no people are named in their cell."""
+    """Return one row per face set: what it holds, and what became of photographs in which no face was found.
+
+    Subjects that are no people are named in their cell.
+    """
     rows, others = [], {}
     for name in names:
         folder = Path(home) / "faces" / name
@@ -87,8 +97,8 @@ def faces_per_set(home: str | Path, names: Iterable[str]) -> pd.DataFrame:
             "set": name,
             "source": made["source"],
             "faces": len(faces),
-            "no face": account["photographs"] - len(faces),
-            "median box": len(account["nominal"]),
+            PLACED: len(account["nominal"]),
+            LEFT_OUT: account["photographs"] - len(faces),
             "people": faces.labels["subject"].nunique() or None,
             "emotions": len(faces.emotions) or None,
             "AUs": int(faces.labels[list(ACTION_UNITS)].notna().any().sum()) or None,
@@ -102,3 +112,58 @@ def faces_per_set(home: str | Path, names: Iterable[str]) -> pd.DataFrame:
             n if pd.isna(n) or row not in others else f"{n:,} {others[row]}" for row, n in enumerate(table["people"])
         ]
     return table
+
+
+def answer_of_set(faces: FaceSet, account: CroppingAccount, source: str = "") -> str:
+    """Say in one or two sentences what a set came to: crops, people, and the photographs in which no face was found."""
+    people = faces.labels["subject"].nunique()
+    of_people = f" of {people:,} {_subjects(source)}" if people else ""
+    words = f"{len(faces):,} of {account.photographs:,} photographs became crops{of_people}."
+    lost = account.photographs - len(faces)
+    if account.nominal:
+        words += (f" In {share(len(account.nominal), account.photographs)} no face was found, and the crop lies where "
+                  "other faces of the same view do.")
+    return words + (f" {share(lost, account.photographs)} gave none and are left out." if lost else "")
+
+
+def answer_of_sets(table: pd.DataFrame) -> str:
+    """Say what the sets of `faces_per_set` hold, and in which of them most photographs had no face that was found."""
+    missed = table[PLACED] + table[LEFT_OUT]
+    words = f"The network sees {table['faces'].sum():,} faces in {len(table)} sets."
+    if not missed.any():
+        return f"{words} A face was found in every photograph."
+    worst = table.loc[missed.idxmax()]
+    missing = share(int(missed.max()), int(worst["faces"] + worst[LEFT_OUT]))
+    became = [f"{worst[column]:,} {fate}" for column, fate in (
+        (PLACED, "cropped where other faces of the same view are"), (LEFT_OUT, "left out")) if worst[column]]
+    return (f"{words} Most faces were missed in {worst['set']}, in {missing} of its "
+            f"photographs: {listed(became)}.")
+
+
+def listed_photographs(account: CroppingAccount, problems: Sequence[str] = (), n: int = 20) -> pd.DataFrame:
+    """Return the first photographs that were left out or placed by view, and what else is wrong with the source."""
+    rows = [{"photograph": of["source"], "what": f"{LEFT_OUT}: {of['reason']}"} for of in account.unreadable]
+    rows += [{"photograph": name, "what": f"{LEFT_OUT}: no face found"} for name in account.no_face]
+    rows += [{"photograph": name, "what": f"{PLACED}: no face found"} for name in account.nominal]
+    rows += [{"photograph": "–", "what": problem} for problem in problems]
+    return pd.DataFrame(rows[:n] or [{"photograph": "none", "what": "–"}])
+
+
+def uneven_losses(home: str | Path, names: Iterable[str]) -> str:
+    """Say on which set photographs without a face found are spread most unevenly over emotions, and over views."""
+    words = []
+    for kind in ("emotion", "view"):
+        spans = {}
+        for name in names:
+            lost = read_json(Path(home) / "faces" / name / "account.json")[f"lost_by_{kind}"]
+            found = {group: of["fraction"] for group, of in lost.items()}
+            if len(found) > 1:
+                low, high = min(found, key=found.get), max(found, key=found.get)
+                spans[name] = found[high] - found[low], low, found[low], high, found[high]
+        if spans:
+            name = max(spans, key=lambda key: spans[key][0])
+            _, low, least, high, most = spans[name]
+            words.append(f"between {kind}s most on {name}, from {percent(least, 1)} ({low}) to {percent(most, 1)} ({high})")
+    if not words:
+        return "No set has labels of emotion or view to compare losses by"
+    return f"The share of photographs in which no face was found differs {listed(words)}"

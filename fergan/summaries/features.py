@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-__all__ = ["features_per_pair"]
+from fergan.summaries.words import ranged
+
+__all__ = ["answer_of_pairs", "features_per_pair"]
 
 
 def features_per_pair(home: str | Path, pairs: Iterable[str]) -> pd.DataFrame:
@@ -22,3 +24,10 @@ def features_per_pair(home: str | Path, pairs: Iterable[str]) -> pd.DataFrame:
             "above zero": f"{(X > 0).mean():.0%}", "effective dimensions": variances.sum() ** 2 / (variances**2).sum(),
         })
     return pd.DataFrame(rows).round({"effective dimensions": 1})
+
+
+def answer_of_pairs(table: pd.DataFrame) -> str:
+    """Say how many numbers a face becomes in `features_per_pair`, and how many directions of them matter."""
+    sizes, directions = (table[column] for column in ("features", "effective dimensions"))
+    return (f"A face becomes {sizes.max():,} numbers, but they vary in few directions: the effective "
+            f"dimensions are {ranged(directions.min(), directions.max(), 1)}, as if only so many numbers varied freely.")

@@ -8,8 +8,12 @@ import pandas as pd
 from fergan.faces import FaceSet
 from fergan.provenance import read_stamp
 from fergan.runs import PRESETS, Run, differences, make_config
+from fergan.summaries.words import listed, percent
 
-__all__ = ["changes_of", "compared_runs", "learnt_faces", "open_runs", "presets_table", "training_runs"]
+__all__ = [
+    "answer_of_run", "answer_of_runs", "changes_of", "compared_runs", "learnt_faces", "open_runs", "presets_table",
+    "training_runs",
+]
 
 _PRESET_SOURCES = {
     "radford2015": "Radford et al. (2015)", "paper": "the paper's text", "matconvnet": "public MatConvNet code",
@@ -78,3 +82,29 @@ def _samples(run: Run) -> dict[str, float | int]:
     finished, last = run.finished, run.watched.iloc[-1]
     return {"distance": last["frechet"], "smallest": finished["best_frechet"], "at step": finished["best_step"],
             "variety": last["diversity_ratio"], "alarms": len(finished["alarms"])}
+
+
+def answer_of_run(run: Run) -> str:
+    """Say how far the samples of one generator came: their distance to real faces, their variety, and alarms."""
+    finished, first, last = run.finished, run.watched.iloc[0], run.watched.iloc[-1]
+    alarms = len(finished["alarms"])
+    alarmed = f"{alarms} looks" if alarms > 1 else "one look" if alarms else "no look"
+    return (f"In {finished['steps']:,} steps its samples came from a Fréchet distance of {first['frechet']:.1f} to one of "
+            f"{last['frechet']:.1f} from the real faces, and in the end two of them differ {last['diversity_ratio']:.2f} "
+            f"times as much as two real faces do; {alarmed} at "
+            f"them gave an alarm.")
+
+
+def answer_of_runs(runs: dict[str, tuple[Run, str]]) -> str:
+    """Say how far the samples of all generators came, which of them gave an alarm, and which were best before their end."""
+    every = {name: run for name, (run, _) in runs.items()}
+    plain = {name: run for name, run in every.items() if name == runs[name][1]} or every
+    falls = {name: run.watched["frechet"].iloc[-1] / run.watched["frechet"].iloc[0] for name, run in plain.items()}
+    least, most = max(falls, key=falls.get), min(falls, key=falls.get)
+    alarmed = [name for name, run in every.items() if run.finished["alarms"]]
+    early = [name for name, run in every.items() if run.finished["best_step"] < run.finished["steps"]]
+    spans = (f"between {percent(1 - falls[least])} ({least}) and {percent(1 - falls[most])} ({most})" if least != most
+             else f"{percent(1 - falls[most])}")
+    return (f"Training takes {spans} off the Fréchet distance between the samples of each set's own generator and its real "
+            f"faces. Looks at the samples gave alarms for {listed(alarmed)}; the best look came before the last step for "
+            f"{listed(early)}.")

@@ -1,11 +1,13 @@
 """Tables of the chapter on the human study."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from fergan.human_study.analysis import StudyResult
 from fergan.report import with_interval
 
-__all__ = ["pooled_table", "raters_table"]
+__all__ = ["answer_of_study", "pooled_table", "raters_table"]
 
 
 def raters_table(result: StudyResult) -> pd.DataFrame:
@@ -30,3 +32,16 @@ def pooled_table(result: StudyResult) -> pd.DataFrame:
     values = [found["n_raters"], found["n"], with_interval(found["right"], found["low"], found["high"]), found["p"],
               100 * found["said_real"], result.alpha]
     return pd.DataFrame([dict(zip(columns, values, strict=True))])
+
+
+def answer_of_study(results: Mapping[str, StudyResult], n_needed: int) -> str:
+    """Say what raters said, or that nobody has been asked; ``pair`` is the forced choice, ``single`` one face at a time."""
+    found = {name: result.pooled for name, result in results.items() if result.pooled}
+    if not found:
+        return (f"Nobody has been asked yet. The study is ready; for an interval of ± 3 % it needs {n_needed:,} answers, "
+                "and the paper, which reports 76.72 %, does not say how many it had.")
+    kinds = {"pair": "shown a real and a generated face side by side", "single": "shown one face at a time"}
+    words = [f"{kinds[name]}, {with_interval(pooled['right'], pooled['low'], pooled['high'])} of the answers of "
+             f"{pooled['n_raters']} raters were right" for name, pooled in found.items()]
+    joined = "; ".join(words)
+    return f"{joined[:1].upper()}{joined[1:]}. Guessing gives .5."

@@ -8,10 +8,11 @@ import pandas as pd
 from fergan.label_efficiency import LabelEfficiencyResult
 from fergan.report import with_interval
 from fergan.summaries.scores import row_of
+from fergan.summaries.words import listed
 
 __all__ = [
-    "accuracy_table", "counted_in", "curve_tables", "difference_tables", "draws_table", "efficiency_summary", "fits_table",
-    "people_table", "size_tables", "what_it_shows",
+    "accuracy_table", "answer_of_labels", "counted_in", "curve_tables", "difference_tables", "draws_table",
+    "efficiency_summary", "fits_table", "people_table", "size_tables", "what_it_shows",
 ]
 
 
@@ -135,3 +136,19 @@ def fits_table(result: LabelEfficiencyResult) -> pd.DataFrame:
             row[f"{network} on its faces"] = of_network["train_accuracy"].mean()
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def answer_of_labels(result: LabelEfficiencyResult, target: str, level: str = "0.5") -> str:
+    """Say how many labelled people each method needs until half of the test faces are named rightly, fewest first."""
+    needed = {method: _row(result, method, "people_needed", level) for method in result.methods}
+    needed = {method: row["value"] for method, row in needed.items() if len(row) and not np.isnan(row["value"])}
+    counted, n_all = counted_in(result), result.sizes[-1]
+    if not needed:
+        best = max(result.methods, key=lambda method: _row(result, method, "accuracy", str(n_all))["value"])
+        value = _row(result, best, "accuracy", str(n_all))["value"]
+        return (f"On {target} no method names half of the faces of people never seen rightly with all {n_all} {counted} "
+                f"labelled; the best, {best}, reaches {value:.3f}.")
+    words = [f"{needed[method]:.1f} by {method}" for method in sorted(needed, key=needed.get)]
+    never = [method for method in result.methods if method not in needed]
+    return (f"On {target} half of the faces of people never seen are named rightly once so many {counted} are labelled: "
+            f"{listed(words)}" + (f"; with all {n_all} not by {listed(never)}" if never else "") + ".")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-__all__ = ["best_layers", "layers_of_sets"]
+__all__ = ["answer_of_layers", "best_layers", "layers_of_sets"]
 
 _PAPERS = "4"  # the last hidden layer
 
@@ -27,3 +27,10 @@ def best_layers(tables: Mapping[str, pd.DataFrame]) -> dict[str, int]:
         counts["all_is_better"] += int(together["difference"] > 0)
         counts["all_is_clearly_better"] += int(together["difference_low"] > 0)
     return counts
+
+
+def answer_of_layers(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Say how often the paper's layer is the best one, and how often all of them together are better."""
+    found, n = best_layers(tables), len(tables)
+    return (f"The last hidden layer, which the paper takes, is the best single one on {found['last_is_best']} of {n} sets. "
+            f"All layers together do better on {found['all_is_better']}, clearly so on {found['all_is_clearly_better']}.")

@@ -6,8 +6,12 @@ from typing import Any
 import pandas as pd
 
 from fergan.runs import Run
+from fergan.summaries.words import listed
 
-__all__ = ["coverage_table", "people_table", "share_tables", "shares_test_table", "variety_over_training", "verdict_table"]
+__all__ = [
+    "answer_of_variety", "coverage_table", "people_table", "share_tables", "shares_test_table", "variety_over_training",
+    "verdict_table",
+]
 
 
 def verdict_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -75,3 +79,16 @@ def people_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
                          "expected": f"{people['expected']:.1f} [{people['low']:.0f}, {people['high']:.0f}]",
                          "largest share": people["largest_share"], "samples": people["n_generated"]})
     return pd.DataFrame(rows)
+
+
+def answer_of_variety(records: Mapping[str, Mapping[str, Any]], provoked: str = "") -> str:
+    """Say which generators draw the variety of their faces, which do not, and whether the provoked collapse was seen."""
+    meant = {model: record["verdict"] for model, record in records.items() if model != provoked}
+    by_word = {word: [model for model in meant if meant[model] == word] for word in ("narrow", "unlike", "collapsed")}
+    said = [f"{word}: {listed(models)}" for word, models in by_word.items() if models]
+    varied = sum(verdict == "varied" for verdict in meant.values())
+    words = f"{varied} of {len(meant)} generators draw varied faces" + (f" ({'; '.join(said)})." if said else ".")
+    if provoked in records:
+        seen = "is seen" if records[provoked]["verdict"] == "collapsed" else "is not seen"
+        words += f" The collapse that was provoked to try the measures on {seen}: {records[provoked]['reason']}."
+    return words

@@ -11,10 +11,13 @@ from fergan.paper import read_table
 from fergan.provenance import read_stamp
 from fergan.quality.backbones import Missing
 from fergan.quality.records import Score
-from fergan.report import with_interval
+from fergan.report import rounded, with_interval
+from fergan.summaries.words import listed, percent, ranged
 
-__all__ = ["absent_networks", "load_scores", "quality_table", "records_table", "scores_of_generators", "share_of_raters",
-           "summary_of_quality", "table_seven"]
+__all__ = [
+    "absent_networks", "answer_of_quality", "answer_of_scores", "load_scores", "quality_table", "records_table",
+    "scores_of_generators", "share_of_raters", "summary_of_quality", "table_seven",
+]
 
 #: Score -> what a table calls it; an arrow says which way is better.
 WORDS = {
@@ -52,7 +55,7 @@ def quality_table(scores: Iterable[Score]) -> pd.DataFrame:
     rows = []
     for score in scores:
         absent = pd.isna(score.value)
-        floor = "–" if pd.isna(score.floor) else f"{score.floor:.{_DECIMALS.get(score.name, 3)}f}"
+        floor = "–" if pd.isna(score.floor) else rounded(score.floor, _DECIMALS.get(score.name, 3))
         rows.append({"features": score.backbone, "score": WORDS[score.name], "samples": "–" if absent else _interval(score),
                      "real faces": floor, "remark": (score.note.split(":")[0] if absent else score.note) or "–"})
     return pd.DataFrame(rows)
@@ -98,7 +101,7 @@ def summary_of_quality(
         for score in columns:
             digits = _DECIMALS.get(score, 2)
             known = score in of.index and not pd.isna(of.loc[score, "value"])
-            both = [f"{of.loc[score, side]:.{digits}f}" for side in ("value", "floor")] if known else []
+            both = [rounded(of.loc[score, side], digits) for side in ("value", "floor")] if known else []
             row[WORDS[score]] = f"{both[0]} ({both[1]})" if known else "–"
         rows.append(row)
     return pd.DataFrame(rows)
@@ -144,3 +147,28 @@ def _our_row(generator: str, scores: Mapping[tuple[str, str], Score]) -> dict[st
         distance = scores["Inception", "frechet"]
         remark += f"; FID of {distance.n_generated:,} samples and as many faces (floor {distance.floor:.1f})"
     return {"model": f"this book, {generator}", **values, "remark": remark}
+
+
+def answer_of_scores(scores: Iterable[Score], backbone: str = "HOG") -> str:
+    """Say whether samples of one generator look like faces, how like its real ones they are, how varied, and whether new."""
+    of = {score.name: score for score in scores if score.backbone in (backbone, "pixels", "MTCNN")}
+    found, distance, recall, memorised = (of[name] for name in ("faces_found", "frechet", "recall", "memorised"))
+    return (f"A detector finds a face in {percent(found.value)} of the samples. Their Fréchet distance to real faces is "
+            f"{distance.value:.2f} in {backbone} features, where as many other real faces have {distance.floor:.2f}; "
+            f"{percent(recall.value)} of the real faces lie in the neighbourhood of a sample (of other real faces: "
+            f"{percent(recall.floor)}), "
+            f"and {percent(memorised.value, 1)} of the samples are so near to a real face that they count as memorised.")
+
+
+def answer_of_quality(home: str | Path, generators: Iterable[str], backbone: str = "HOG") -> str:
+    """Say between what scores the samples of all generators lie, beside what real faces reach."""
+    table = scores_of_generators(home, generators, backbone).set_index(["score", "generator"])
+    found, memorised = table.loc["faces_found", "value"], table.loc["memorised", "value"]
+    ratio = table.loc["frechet", "value"] / table.loc["frechet", "floor"]
+    words = (f"A detector finds a face in {ranged(100 * found.min(), 100 * found.max(), 0)} % of the samples, least often "
+             f"for {found.idxmin()}. They are not to be taken for real ones: their Fréchet distance to real faces is "
+             f"{ranged(ratio.min(), ratio.max(), 1)} times that of other real faces.")
+    copied = memorised[memorised > 0.05]
+    most = f"at most {percent(memorised.max(), 1)} of the samples are memorised"
+    return f"{words} " + (f"More than 5 % are memorised by {listed(list(copied.index))}; {most}." if len(copied) else
+                          f"Hardly any is a copy: {most}.")

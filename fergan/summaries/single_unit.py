@@ -5,8 +5,9 @@ import pandas as pd
 
 from fergan.protocols import SUBJECT_INDEPENDENT
 from fergan.summaries.scores import interval_of, protocol_words, row_of
+from fergan.summaries.words import listed
 
-__all__ = ["PAPERS_AREAS", "areas_of_single_unit", "single_unit_reading", "single_unit_table"]
+__all__ = ["PAPERS_AREAS", "areas_of_single_unit", "by_heart", "single_unit_reading", "single_unit_table"]
 
 #: The paper's areas on AU7 with a network of enhanced CK's faces with AU7 alone (section 4-B3).
 PAPERS_AREAS = {"unit": "AU07", "dataset": "enhanced-ck", "train": 0.842, "test": 0.58}
@@ -45,3 +46,17 @@ def single_unit_reading(scores: pd.DataFrame, unit: str) -> str:
     words = f"is {more}" if apart else "cannot be told from"
     return (f"On people never seen the network of faces with {unit} only reaches {only['value']:.3f} and {words} the "
             f"network of all faces, {everything['value']:.3f}" + ("" if apart else ": the intervals overlap"))
+
+
+def by_heart(scores: pd.DataFrame) -> str:
+    """Say how far the areas on the faces that were learnt lie above those on people never seen, for each network."""
+    gaps = []
+    for features in dict.fromkeys(scores["features"]):
+        rows = (row_of(scores, SUBJECT_INDEPENDENT, features, score) for score in ("auc_train", "auc"))
+        learnt, unseen = (row.get("value", np.nan) for row in rows)
+        if not np.isnan([learnt, unseen]).any():
+            gaps.append(f"{_NETWORKS[features].format(unit='it')} by {learnt - unseen:.3f}")
+    if not gaps:
+        return "On people never seen no network has an area to compare with that on the faces it learnt"
+    return ("On the faces that a detector learnt from its area differs from that on people never seen; with the network of "
+            f"{listed(gaps)}")

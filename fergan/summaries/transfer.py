@@ -6,10 +6,14 @@ import pandas as pd
 from fergan.protocols import SUBJECT_INDEPENDENT
 from fergan.report import with_interval
 from fergan.summaries.scores import interval_of, row_of
+from fergan.summaries.words import compared, listed
 from fergan.transfer import TransferResult
 from fergan.transfer_scores import OTHERS, rank_correlation
 
-__all__ = ["cell_table", "marks_of", "own_table", "pretraining_table", "size_correlation", "skipped_words"]
+__all__ = [
+    "answer_of_transfer", "cell_table", "marks_of", "no_better_than_commonest", "own_table", "pretraining_table",
+    "size_correlation", "skipped_words",
+]
 
 
 def marks_of(listed: str) -> dict[tuple[str, str], str]:
@@ -71,3 +75,27 @@ def size_correlation(result: TransferResult) -> str:
     if np.isnan(rho):
         return "too few networks, or all of sets of one size, to say whether size matters"
     return f"rank correlation {rho:+.2f} over {len(sizes)} networks, p = {p_value:.2f} by permuting the pairs"
+
+
+def answer_of_transfer(result: TransferResult) -> str:
+    """Say how networks of other faces compare with a set's own network and with the first baseline, mean over sets."""
+    baseline = result.settings["baselines"][0]
+    own, other = (row_of(result.scores, SUBJECT_INDEPENDENT, OTHERS, f"minus_{name}", "all") for name in ("own", baseline))
+    words = [f"{compared(row['low'], row['high'])} {name} ({with_interval(*row[['value', 'low', 'high']])} in accuracy)"
+             for name, row in (("the network of the set's own", own), (f"the baseline {baseline}", other)) if len(row)]
+    if not words:
+        return "No set has networks of other faces."
+    return f"Over all sets, networks of other faces are {' and '.join(words)}."
+
+
+def no_better_than_commonest(result: TransferResult) -> str:
+    """Say on which sets no network is clearly better than always naming the commonest emotion."""
+    found = []
+    for target in result.settings["targets"]:
+        majority = row_of(result.scores, SUBJECT_INDEPENDENT, "none", "majority_accuracy", target)["value"]
+        rows = [row_of(result.scores, SUBJECT_INDEPENDENT, name, "accuracy", target) for name in result.settings["networks"]]
+        if all(row["low"] <= majority for row in rows if len(row)):
+            found.append(f"{target} ({majority:.3f})")
+    if not found:
+        return "On every set some network is clearly better than always naming the commonest emotion"
+    return f"No network is clearly better than always naming the commonest emotion on {listed(found)}"

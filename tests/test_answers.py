@@ -1,0 +1,210 @@
+"""The sentences in which each page says what it found follow the numbers, whichever way these point."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.action_units import AUResult
+from fergan.au_variants import MAIN
+from fergan.cropping import CroppingAccount
+from fergan.emotions import EmotionResult
+from fergan.faces import FaceSet, complete_labels
+from fergan.human_study.analysis import StudyResult
+from fergan.label_efficiency import LabelEfficiencyResult
+from fergan.quality.records import Score
+from fergan.report import rounded, with_interval
+from fergan.results import score_table
+from fergan.summaries.action_units import (
+    answer_of_unit_experiment,
+    areas_in_words,
+    emotions_part,
+)
+from fergan.summaries.emotions import answer_of_emotions, answer_of_experiment, what_the_protocol_is_worth
+from fergan.summaries.faces import LEFT_OUT, PLACED, answer_of_set, answer_of_sets, listed_photographs
+from fergan.summaries.features import answer_of_pairs
+from fergan.summaries.generators import answer_of_run, answer_of_runs
+from fergan.summaries.groups import groups_in_words
+from fergan.summaries.human_study import answer_of_study
+from fergan.summaries.label_efficiency import answer_of_labels
+from fergan.summaries.layers import answer_of_layers
+from fergan.summaries.mode_collapse import answer_of_variety
+from fergan.summaries.quality import answer_of_scores
+from fergan.summaries.single_unit import by_heart
+from fergan.summaries.transfer import answer_of_transfer, no_better_than_commonest
+from fergan.summaries.words import compared, listed, percent, ranged, share
+
+
+def test_small_words():
+    assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["none", "a", "a and b", "a, b and c"]
+    assert ranged(0.2, 0.4, 1) == "between 0.2 and 0.4" and ranged(0.201, 0.204, 1) == "0.2"
+    assert share(12, 1608) == "12 of 1,608 (0.7 %)" and share(0, 8) == "0 of 8" and percent(0.614) == "61 %"
+    assert [compared(*ends) for ends in ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1))] == [
+        "clearly better than", "clearly worse than", "not to be told from"]
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    assert rounded(-0.00001, 4) == "0.0000" and rounded(-0.5, 1) == "-0.5"
+    assert with_interval(-0.0001, -0.1, 0.1) == "0.000 [-0.100, 0.100]"
+
+
+def row(protocol, features, score, value, low=np.nan, high=np.nan, label="all"):
+    return dict(protocol=protocol, features=features, score=score, label=label, value=value, low=low, high=high, n_faces=100,
+                n_subjects=10, n_labels=14)
+
+
+def emotion_result(never, published, hog, target="rafd-frontal"):
+    """A result whose discriminator is less accurate than HOG by ``hog``, each interval .02 to either side."""
+    gap = published - never
+    rows = [row("subject_independent", "discriminator", "accuracy", never, never - 0.02, never + 0.02),
+            row("as_published", "discriminator", "accuracy", published, published - 0.02, published + 0.02),
+            row("as_published", "discriminator", "protocol_gap", gap, gap - 0.02, gap + 0.02),
+            row("as_published", "hog", "protocol_gap", 0.5, 0.4, 0.6),
+            row("subject_independent", "hog", "accuracy", never + hog),
+            row("subject_independent", "hog", "accuracy_difference", -hog, -hog - 0.02, -hog + 0.02),
+            row("subject_independent", "none", "majority_accuracy", 0.125)]
+    settings = {"target": target, "pretrained": "enhanced-ck", "features": ["discriminator", "hog"]}
+    return EmotionResult(score_table(rows), pd.DataFrame(), pd.DataFrame(), settings)
+
+
+@pytest.mark.parametrize("hog, words", [(0.1, "clearly worse than"), (-0.1, "clearly better than"), (0.01, "not to be told from")])
+def test_an_emotion_experiment_says_how_it_compares(hog, words):
+    said = answer_of_experiment(emotion_result(0.6, 0.7, hog), 1)
+    assert f"{words} histograms of gradients (HOG), {0.6 + hog:.3f}" in said
+    assert "0.600 [0.580, 0.620]" in said and "as published 0.700 [0.680, 0.720] (the paper: 0.986)" in said and "0.125" in said
+    assert "(the paper" not in answer_of_experiment(emotion_result(0.6, 0.7, hog, "mine"), 1)
+
+
+def test_all_emotion_experiments_and_both_signs_of_the_gap():
+    results = {1: emotion_result(0.6, 0.7, 0.1), 3: emotion_result(0.4, 0.3, -0.1, "rafd-multiview"),
+               5: emotion_result(0.5, 0.51, 0.01)}
+    said = answer_of_emotions(results)
+    assert "between 0.400 (experiment 3, rafd-multiview) and 0.600 (experiment 1, rafd-frontal)" in said
+    assert "(HOG) in 1 of 3 experiments and clearly better in 1" in said
+    worth = what_the_protocol_is_worth(results)  # HOG's own gap, .5, takes no part
+    assert "higher in 1 of 3 experiments (in experiment 1 by 0.100) and clearly lower in 1 (in experiment 3 by 0.100)" in worth
+    assert what_the_protocol_is_worth({5: results[5]}).endswith("in 0 of 1 experiments and clearly lower in 0")
+
+
+def unit_result(value, train="a", test="a"):
+    rows = [row(p, "discriminator", "auc", value, value - 0.02, value + 0.02) for p in ("subject_independent", "as_published")]
+    settings = {"pretrained": "celeba", "train": train, "test": test, "relabel_train": "", "relabel_test": ""}
+    return AUResult(score_table(rows), pd.DataFrame(), pd.DataFrame(), settings)
+
+
+def test_areas_within_a_set_and_across():
+    results = {1: unit_result(0.7), 2: unit_result(0.8), 3: unit_result(0.6, test="b")}
+    assert "between 0.700 and 0.800 within one set and 0.600 from one set to another" in areas_in_words(results)
+    assert areas_in_words({}) == "This book has no experiment on Action Units."
+    said = answer_of_unit_experiment({MAIN: results[1]}, 1)
+    assert "over 14 Action Units is 0.700 [0.680, 0.720]" in said and "relabelled" not in said
+
+
+def sides(true, within, oracle=0.95):
+    cells = {("against derived labels", "all"): 0.93, ("against true AUs", "all"): true, ("knows the emotion only", "all"): oracle,
+             ("against true AUs", "one emotion"): within}
+    return pd.DataFrame([dict(AU="mean", detector=d, pairs=p, value=v, low=v, high=v) for (d, p), v in cells.items()])
+
+
+@pytest.mark.parametrize("within, lost", [(0.5, "100 %"), (0.9, "0 %"), (0.6, "75 %"), (0.95, "0 %"), (0.4, "100 %")])
+def test_how_much_of_an_area_goes_with_the_emotion(within, lost):
+    """All of it where nothing is left among faces of one emotion, none where everything is."""
+    said = emotions_part(sides(0.9, within))
+    assert said.startswith(f"On relabelled faces {lost} of") and "0.950" in said
+
+
+def test_without_the_truth_nothing_is_said_of_emotion():
+    assert emotions_part(sides(np.nan, 0.6)) == "" and emotions_part(sides(0.5, 0.5)) == ""
+
+
+def test_faces_left_out_and_placed_by_view():
+    images = np.zeros((3, 64, 64, 3), np.uint8)
+    faces = FaceSet("x", images, complete_labels(pd.DataFrame({"source": list("abc"), "subject": list("aab")})))
+    account = CroppingAccount(photographs=4, found=2, unreadable=[{"source": "d", "reason": "cut off"}], nominal=["c"])
+    said = answer_of_set(faces, account)
+    assert "3 of 4 photographs became crops of 2 people" in said and "In 1 of 4 (25.0 %) no face" in said
+    assert "1 of 4 (25.0 %) gave none and are left out" in said
+    assert answer_of_set(faces, CroppingAccount(photographs=3, found=3)) == "3 of 3 photographs became crops of 2 people."
+    table = listed_photographs(account, ["a folder is empty"])
+    assert table["what"].tolist() == ["left out: cut off", "placed by view: no face found", "a folder is empty"]
+    assert listed_photographs(CroppingAccount(photographs=1, found=1))["photograph"].tolist() == ["none"]
+
+
+def test_the_set_with_most_faces_missed():
+    table = pd.DataFrame({"set": ["a", "b"], "faces": [10, 8], PLACED: [1, 0], LEFT_OUT: [0, 2]})
+    assert answer_of_sets(table).endswith("Most faces were missed in b, in 2 of 10 (20.0 %) of its photographs: 2 left out.")
+    assert "in every photograph" in answer_of_sets(table.assign(**{PLACED: 0, LEFT_OUT: 0}))
+
+
+def run(first, last, alarms=(), best=100):
+    watched = pd.DataFrame({"frechet": [first, last], "diversity_ratio": [0.2, 0.9]})
+    return SimpleNamespace(watched=watched, finished={"steps": 100, "best_step": best, "alarms": list(alarms)})
+
+
+def test_generators_that_fall_alarm_and_peak_early():
+    runs = {"a": (run(20, 5), "a"), "b": (run(20, 10, best=60), "b"), "a-broken": (run(20, 40, [1, 2]), "a")}
+    said = answer_of_runs(runs)
+    assert "between 50 % (b) and 75 % (a)" in said and "alarms for a-broken;" in said and said.endswith("last step for b.")
+    assert "no look at them" in answer_of_run(runs["a"][0]) and "2 looks at them" in answer_of_run(runs["a-broken"][0])
+    assert "Fréchet distance of 20.0 to one of 5.0" in answer_of_run(runs["a"][0])
+
+
+def test_features_layers_and_groups():
+    pairs = pd.DataFrame({"features": [4096, 4096], "effective dimensions": [14.04, 27.0]})
+    assert "4,096 numbers" in answer_of_pairs(pairs) and "between 14.0 and 27.0" in answer_of_pairs(pairs)
+    layers = pd.DataFrame({"layer": ["1", "4", "all"], "accuracy": [0.3, 0.4, 0.45], "difference": [-0.1, 0.0, 0.05],
+                           "difference_low": [-0.2, 0.0, 0.01]})
+    assert "on 1 of 1 sets" in answer_of_layers({"x": layers}) and "better on 1, clearly so on 1" in answer_of_layers({"x": layers})
+    assert "in 3 of 8 experiments" in groups_in_words({"skin": 3, "age": 1}, 8) and groups_in_words({"skin": 3, "age": 1}, 8).endswith("in 1.")
+
+
+def labels(needed):
+    rows = [dict(protocol="labelled_people", features=m, score=s, label=label, value=v, low=v, high=v, n_faces=9, n_subjects=9)
+            for m, (half, last) in needed.items() for s, label, v in (("people_needed", "0.5", half), ("accuracy", "4", last))]
+    predictions = pd.DataFrame({"subject": ["a", "a"], "face": [0, 1], "n_people": [4, 4]})
+    settings = {"features": list(needed), "sizes": [1, 4], "networks": []}
+    return LabelEfficiencyResult(score_table(rows), predictions, pd.DataFrame(), settings)
+
+
+def test_labels_that_are_needed_fewest_first():
+    said = answer_of_labels(labels({"a": (9.0, 0.6), "b": (3.0, 0.7), "c": (np.nan, 0.4)}), "x")
+    assert "people are labelled: 3.0 by b and 9.0 by a; with all 4 not by c" in said
+    said = answer_of_labels(labels({"a": (np.nan, 0.2), "b": (np.nan, 0.3)}), "x")
+    assert "no method" in said and "the best, b, reaches 0.300" in said
+
+
+def test_transfer_says_both_differences_and_where_nothing_is_learnt():
+    rows = [row("subject_independent", "networks of other faces", "minus_own", -0.01, -0.03, 0.01),
+            row("subject_independent", "networks of other faces", "minus_hog", -0.1, -0.2, -0.05)]
+    for target, low in (("x", 0.1), ("y", 0.3)):
+        rows += [row("subject_independent", "n", "accuracy", 0.4, low, 0.5, target),
+                 row("subject_independent", "none", "majority_accuracy", 0.2, label=target)]
+    result = SimpleNamespace(scores=score_table(rows), settings={"baselines": ["hog"], "networks": ["n"], "targets": ["x", "y"]})
+    said = answer_of_transfer(result)
+    assert "not to be told from the network of the set's own (-0.010" in said and "clearly worse than the baseline hog" in said
+    assert no_better_than_commonest(result).endswith("on x (0.200)")
+
+
+def test_samples_and_their_variety():
+    scores = [Score("faces_found", 0.5, backbone="MTCNN"), Score("frechet", 7.7, floor=2.2, backbone="HOG"),
+              Score("recall", 0.1, floor=0.9, backbone="HOG"), Score("memorised", 0.004)]
+    said = answer_of_scores(scores)
+    assert "in 50 % of the samples" in said and "7.70 in HOG features" in said and "0.4 % of the samples" in said
+    records = {"a": {"verdict": "varied"}, "b": {"verdict": "narrow"}, "c": {"verdict": "collapsed", "reason": "spread is 1 %"}}
+    assert answer_of_variety(records, "c").startswith("1 of 2 generators draw varied faces (narrow: b).")
+    assert "is seen: spread is 1 %" in answer_of_variety(records, "c")
+    assert "(narrow: b; collapsed: c)" in answer_of_variety(records)
+
+
+def test_nobody_asked_and_some_asked():
+    nobody = StudyResult(pd.DataFrame(), {}, float("nan"))
+    asked = StudyResult(pd.DataFrame(), {"right": 0.6, "low": 0.5, "high": 0.7, "n_raters": 3}, 0.1)
+    assert "Nobody has been asked" in answer_of_study({"pair": nobody, "single": nobody}, 1068)
+    assert answer_of_study({"pair": asked, "single": nobody}, 1068).startswith("Shown a real and a generated face side by side, 0.600")
+
+
+def test_learnt_by_heart():
+    rows = [row("subject_independent", f, s, v) for f, s, v in (("only", "auc_train", 1.0), ("only", "auc", 0.75),
+            ("all", "auc_train", 0.9), ("all", "auc", np.nan))]
+    assert by_heart(score_table(rows)).endswith("with the network of faces with it only by 0.250")
