@@ -61,6 +61,17 @@ def fit_plainly(X, Y, folds, unit, fold, cost):
     return SVC(kernel="linear", C=COSTS[cost]).fit(X[train], Y[train, unit]).decision_function(X[folds[fold]])
 
 
+def fit_in_turn(X, Y, folds, chosen, n_threads):
+    """Return the decision values of the chosen fits, and say of each when it is done: at full size one takes minutes."""
+    with ThreadPoolExecutor(n_threads) as pool:
+        started, found = time.perf_counter(), []
+        for place, values in zip(chosen, pool.map(lambda place: fit_plainly(X, Y, folds, *place), chosen), strict=True):
+            print(f"  plain fit of unit {place[0]}, fold {place[1]}, C = {COSTS[place[2]]:.3g}: there after "
+                  f"{time.perf_counter() - started:.1f} s", flush=True)
+            found.append(values)
+    return found
+
+
 def clocks():
     """Return the time and the processor's time in seconds; on a machine that others use too, only the second says much."""
     return np.array([time.perf_counter(), time.process_time()])
@@ -92,12 +103,11 @@ def main():
         values, _ = search(X, Y, folds, arguments.threads)
         fast, fast_processor = clocks() - start
         print(f"  search {fast:.1f} s", flush=True)
-        # Every cost in turn, with units and folds that differ from one to the next.
+        # Units and folds differ from one to the next, and costs go through the whole ladder, each low one before a high one.
         numbers = range(arguments.plain)
-        chosen = [(5 * i % len(ACTION_UNITS), 3 * i % N_FOLDS, i % len(COSTS)) for i in numbers]
+        chosen = [(5 * i % len(ACTION_UNITS), 3 * i % N_FOLDS, (2 + 5 * i + i // 2) % len(COSTS)) for i in numbers]
         start = clocks()
-        with ThreadPoolExecutor(arguments.threads) as pool:
-            plain = list(pool.map(lambda place: fit_plainly(X, Y, folds, *place), chosen))
+        plain = fit_in_turn(X, Y, folds, chosen, arguments.threads)
         of_fit, of_fit_processor = (clocks() - start) / len(chosen)
     slow = of_fit * n_fits
     wrong, undecided = np.sum([differing(found, values[folds[fold], unit, cost])

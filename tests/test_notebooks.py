@@ -49,6 +49,18 @@ def test_a_page_is_executed_stamped_and_labelled(tmp_path):
     assert record["parameters"]["n"] == 21 and record["packages"]["torch"] and len(record["inputs"]["notebook"]) == 64
 
 
+def test_the_last_cell_lists_the_parameters_that_the_page_uses_and_the_code_above_hides_them(tmp_path):
+    path = notebook(tmp_path, new_code_cell("n * 2", metadata={"tags": ["page"]}), new_code_cell("rate + 1", metadata={"tags": ["summary"]}))
+    for given, used in (({"n": 3}, {"n"}), ({"n": 0}, {"n", "rate"})):
+        cells = nbformat.read(run_notebook(path, tmp_path / "out.ipynb", given), as_version=4).cells
+        assert set(re.findall(r"^\| `(\w+)` \|", cells[-1].source, re.MULTILINE)) == used
+        injected = next(cell for cell in cells if "injected-parameters" in cell.metadata.get("tags", []))
+        assert "remove-input" in injected.metadata["tags"]
+    everything = notebook(tmp_path, new_code_cell("sorted(globals())"))
+    cells = nbformat.read(run_notebook(everything, tmp_path / "out.ipynb", {}), as_version=4).cells
+    assert set(re.findall(r"^\| `(\w+)` \|", cells[-1].source, re.MULTILINE)) == {"n", "rate", "name", "flag"}
+
+
 def test_a_zero_page_parameter_makes_the_summary(tmp_path):
     path = notebook(tmp_path, new_code_cell("1", metadata={"tags": ["page"]}), new_code_cell("2", metadata={"tags": ["summary"]}))
     cells = nbformat.read(run_notebook(path, tmp_path / "out.ipynb", {"n": 0}), as_version=4).cells
