@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml", "requirements.txt")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
 def pytest_collection_modifyitems(items):
     """Keep each file on one of several workers, and begin with the files of the small book, which one worker builds."""
     of_the_book = ("test_workflow", "test_browser")

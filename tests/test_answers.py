@@ -16,6 +16,7 @@ from fergan.label_efficiency import LabelEfficiencyResult
 from fergan.quality.records import Score
 from fergan.report import rounded, with_interval
 from fergan.results import score_table
+from fergan.runs import make_config
 from fergan.summaries.action_units import (
     answer_of_unit_experiment,
     areas_in_words,
@@ -24,16 +25,17 @@ from fergan.summaries.action_units import (
 from fergan.summaries.emotions import answer_of_emotions, answer_of_experiment, what_the_protocol_is_worth
 from fergan.summaries.faces import LEFT_OUT, PLACED, answer_of_set, answer_of_sets, listed_photographs
 from fergan.summaries.features import answer_of_pairs
-from fergan.summaries.generators import answer_of_run, answer_of_runs
+from fergan.summaries.generators import answer_of_run, answer_of_runs, common_changes, early_bests
 from fergan.summaries.groups import groups_in_words
 from fergan.summaries.human_study import answer_of_study
 from fergan.summaries.label_efficiency import answer_of_labels
 from fergan.summaries.layers import answer_of_layers
 from fergan.summaries.mode_collapse import answer_of_variety
 from fergan.summaries.quality import answer_of_scores
-from fergan.summaries.single_unit import by_heart
+from fergan.summaries.results import answer_of_results
+from fergan.summaries.single_unit import by_heart, single_unit_reading
 from fergan.summaries.transfer import answer_of_transfer, no_better_than_commonest
-from fergan.summaries.words import compared, listed, percent, ranged, share
+from fergan.summaries.words import compared, counted, listed, percent, ranged, share
 
 
 def test_small_words():
@@ -41,7 +43,8 @@ def test_small_words():
     assert ranged(0.2, 0.4, 1) == "between 0.2 and 0.4" and ranged(0.201, 0.204, 1) == "0.2"
     assert share(12, 1608) == "12 of 1,608 (0.7 %)" and share(0, 8) == "0 of 8" and percent(0.614) == "61 %"
     assert [compared(*ends) for ends in ((0.1, 0.2), (-0.2, -0.1), (-0.1, 0.1))] == [
-        "clearly better than", "clearly worse than", "not to be told from"]
+        "clearly better than", "clearly worse than", "about as good as"]
+    assert [counted(0, 8), counted(3, 8), counted(0), counted(2)] == ["none of 8", "3 of 8", "none", "2"]
 
 
 def test_what_rounds_to_zero_has_no_sign():
@@ -68,10 +71,10 @@ def emotion_result(never, published, hog, target="rafd-frontal"):
     return EmotionResult(score_table(rows), pd.DataFrame(), pd.DataFrame(), settings)
 
 
-@pytest.mark.parametrize("hog, words", [(0.1, "clearly worse than"), (-0.1, "clearly better than"), (0.01, "not to be told from")])
+@pytest.mark.parametrize("hog, words", [(0.1, "clearly more"), (-0.1, "clearly less"), (0.01, "which is not clearly different")])
 def test_an_emotion_experiment_says_how_it_compares(hog, words):
     said = answer_of_experiment(emotion_result(0.6, 0.7, hog), 1)
-    assert f"{words} histograms of gradients (HOG), {0.6 + hog:.3f}" in said
+    assert f"Histograms of gradients (HOG) reach {0.6 + hog:.3f} on the same folds, {words}." in said
     assert "0.600 [0.580, 0.620]" in said and "as published 0.700 [0.680, 0.720] (the paper: 0.986)" in said and "0.125" in said
     assert "(the paper" not in answer_of_experiment(emotion_result(0.6, 0.7, hog, "mine"), 1)
 
@@ -80,8 +83,9 @@ def test_all_emotion_experiments_and_both_signs_of_the_gap():
     results = {1: emotion_result(0.6, 0.7, 0.1), 3: emotion_result(0.4, 0.3, -0.1, "rafd-multiview"),
                5: emotion_result(0.5, 0.51, 0.01)}
     said = answer_of_emotions(results)
-    assert "between 0.400 (experiment 3, rafd-multiview) and 0.600 (experiment 1, rafd-frontal)" in said
-    assert "(HOG) in 1 of 3 experiments and clearly better in 1" in said
+    assert "it names 0.400 (experiment 3, rafd-multiview) to 0.600 (experiment 1, rafd-frontal) of" in said
+    assert "as published, where people are known, 0.300 (experiment 3, rafd-multiview) to 0.700 (experiment 1, rafd-frontal)." in said
+    assert "(HOG) do clearly better in 1 of 3 experiments and clearly worse in 1." in said
     worth = what_the_protocol_is_worth(results)  # HOG's own gap, .5, takes no part
     assert "higher in 1 of 3 experiments (in experiment 1 by 0.100) and clearly lower in 1 (in experiment 3 by 0.100)" in worth
     assert what_the_protocol_is_worth({5: results[5]}).endswith("in 0 of 1 experiments and clearly lower in 0")
@@ -111,7 +115,9 @@ def sides(true, within, oracle=0.95):
 def test_how_much_of_an_area_goes_with_the_emotion(within, lost):
     """All of it where nothing is left among faces of one emotion, none where everything is."""
     said = emotions_part(sides(0.9, within))
-    assert said.startswith(f"On relabelled faces {lost} of") and "0.950" in said
+    assert said.startswith(f"On these relabelled faces {lost} of the score is emotion") and "would give 0.950" in said
+    several = pd.concat([sides(0.9, within).assign(experiment=name) for name in ("a", "b")])
+    assert emotions_part(several).startswith(f"On relabelled faces (2 experiments) {lost} of")
 
 
 def test_without_the_truth_nothing_is_said_of_emotion():
@@ -132,31 +138,42 @@ def test_faces_left_out_and_placed_by_view():
 
 
 def test_the_set_with_most_faces_missed():
-    table = pd.DataFrame({"set": ["a", "b"], "faces": [10, 8], PLACED: [1, 0], LEFT_OUT: [0, 2]})
-    assert answer_of_sets(table).endswith("Most faces were missed in b, in 2 of 10 (20.0 %) of its photographs: 2 left out.")
+    """By share, not by count: the larger set has more of them."""
+    table = pd.DataFrame({"set": ["a", "b"], "faces": [100, 8], PLACED: [5, 0], LEFT_OUT: [0, 2]})
+    assert "worst on b: in 2 of 10 (20.0 %) of its photographs they found no face; 2 were left out." in answer_of_sets(table)
+    assert answer_of_sets(table).endswith("Over all sets 2 photographs were left out.")
     assert "in every photograph" in answer_of_sets(table.assign(**{PLACED: 0, LEFT_OUT: 0}))
 
 
-def run(first, last, alarms=(), best=100):
+def run(first, last, alarms=(), best=100, **changes):
     watched = pd.DataFrame({"frechet": [first, last], "diversity_ratio": [0.2, 0.9]})
-    return SimpleNamespace(watched=watched, finished={"steps": 100, "best_step": best, "alarms": list(alarms)})
+    return SimpleNamespace(watched=watched, finished={"steps": 100, "best_step": best, "alarms": list(alarms)},
+                           config=make_config("demo", batch_size=32, **changes))
 
 
 def test_generators_that_fall_alarm_and_peak_early():
-    runs = {"a": (run(20, 5), "a"), "b": (run(20, 10, best=60), "b"), "a-broken": (run(20, 40, [1, 2]), "a")}
+    runs = {"a": (run(20, 5), "a"), "b": (run(20, 10, best=60), "b"), "a-broken": (run(20, 40, [1, 2], beta1=0.9, seed=1), "a")}
     said = answer_of_runs(runs)
-    assert "between 50 % (b) and 75 % (a)" in said and "alarms for a-broken;" in said and said.endswith("last step for b.")
-    assert "no look at them" in answer_of_run(runs["a"][0]) and "2 looks at them" in answer_of_run(runs["a-broken"][0])
-    assert "Fréchet distance of 20.0 to one of 5.0" in answer_of_run(runs["a"][0])
+    assert "falls by 50 % (b) to 75 % (a). Of 3 trainings, an alarm of a collapse was given for a-broken." in said
+    assert "none gave an alarm" in answer_of_runs({"a": runs["a"]}) and "falls by 75 % (a)." in answer_of_runs({"a": runs["a"]})
+    assert "On some sets" in answer_of_runs({"a": (run(5, 6), "a")})
+    assert early_bests(runs).startswith("The samples of b were nearest") and early_bests({"a": runs["a"]}).startswith("No generator")
+    assert "No look gave" in answer_of_run(runs["a"][0]) and "2 looks gave" in answer_of_run(runs["a-broken"][0])
+    assert "went from 20.0 before training to 5.0 after 100 steps" in answer_of_run(runs["a"][0])
+    assert common_changes(runs) == "batch_size 32" and common_changes({"x": runs["a-broken"]}) == "batch_size 32, beta1 0.9"
 
 
 def test_features_layers_and_groups():
     pairs = pd.DataFrame({"features": [4096, 4096], "effective dimensions": [14.04, 27.0]})
-    assert "4,096 numbers" in answer_of_pairs(pairs) and "between 14.0 and 27.0" in answer_of_pairs(pairs)
-    layers = pd.DataFrame({"layer": ["1", "4", "all"], "accuracy": [0.3, 0.4, 0.45], "difference": [-0.1, 0.0, 0.05],
-                           "difference_low": [-0.2, 0.0, 0.01]})
-    assert "on 1 of 1 sets" in answer_of_layers({"x": layers}) and "better on 1, clearly so on 1" in answer_of_layers({"x": layers})
-    assert "in 3 of 8 experiments" in groups_in_words({"skin": 3, "age": 1}, 8) and groups_in_words({"skin": 3, "age": 1}, 8).endswith("in 1.")
+    assert "4,096 numbers" in answer_of_pairs(pairs) and "14 to 27 independent numbers" in answer_of_pairs(pairs)
+    good = pd.DataFrame({"layer": ["1", "4", "all"], "accuracy": [0.3, 0.4, 0.45], "difference": [-0.1, 0.0, 0.05],
+                         "difference_low": [-0.2, 0.0, 0.01], "difference_high": [-0.1, 0.0, 0.1]})
+    bad = good.assign(accuracy=[0.5, 0.4, 0.3], difference=[0.1, 0.0, -0.1], difference_low=[0.0, 0.0, -0.2], difference_high=[0.2, 0.0, -0.01])
+    said = answer_of_layers({"x": good, "y": bad})
+    assert "on 1 of 2 sets, not on y." in said and "better than it on x of these sets, and clearly worse on y." in said
+    assert "single one on every set." in answer_of_layers({"x": good}) and "on none of 1 sets, not on y" in answer_of_layers({"y": bad})
+    assert "third of people accuracy differs clearly in 3 of 8" in groups_in_words({"skin": 3, "age": 0}, 8)
+    assert groups_in_words({"skin": 3, "age": 0}, 8).endswith("in none of 8.")
 
 
 def labels(needed):
@@ -169,20 +186,22 @@ def labels(needed):
 
 def test_labels_that_are_needed_fewest_first():
     said = answer_of_labels(labels({"a": (9.0, 0.6), "b": (3.0, 0.7), "c": (np.nan, 0.4)}), "x")
-    assert "people are labelled: 3.0 by b and 9.0 by a; with all 4 not by c" in said
+    assert "so many labelled people are needed, read off the curves: b 3.0; a 9.0. All 4 do not suffice for c." in said
     said = answer_of_labels(labels({"a": (np.nan, 0.2), "b": (np.nan, 0.3)}), "x")
-    assert "no method" in said and "the best, b, reaches 0.300" in said
+    assert said.startswith("All 4 labelled people of x do not suffice") and "best method, b, reaches 0.300" in said
 
 
 def test_transfer_says_both_differences_and_where_nothing_is_learnt():
     rows = [row("subject_independent", "networks of other faces", "minus_own", -0.01, -0.03, 0.01),
             row("subject_independent", "networks of other faces", "minus_hog", -0.1, -0.2, -0.05)]
     for target, low in (("x", 0.1), ("y", 0.3)):
+        rows.append(row("subject_independent", "networks of other faces", "minus_own", low - 0.2, label=target))
         rows += [row("subject_independent", "n", "accuracy", 0.4, low, 0.5, target),
                  row("subject_independent", "none", "majority_accuracy", 0.2, label=target)]
     result = SimpleNamespace(scores=score_table(rows), settings={"baselines": ["hog"], "networks": ["n"], "targets": ["x", "y"]})
     said = answer_of_transfer(result)
-    assert "not to be told from the network of the set's own (-0.010" in said and "clearly worse than the baseline hog" in said
+    assert "about as good as the network of the set's own faces (difference in accuracy -0.010" in said
+    assert "clearly worse than the baseline hog" in said and said.endswith("goes from -0.100 on x to +0.100 on y.")
     assert no_better_than_commonest(result).endswith("on x (0.200)")
 
 
@@ -190,11 +209,13 @@ def test_samples_and_their_variety():
     scores = [Score("faces_found", 0.5, backbone="MTCNN"), Score("frechet", 7.7, floor=2.2, backbone="HOG"),
               Score("recall", 0.1, floor=0.9, backbone="HOG"), Score("memorised", 0.004)]
     said = answer_of_scores(scores)
-    assert "in 50 % of the samples" in said and "7.70 in HOG features" in said and "0.4 % of the samples" in said
-    records = {"a": {"verdict": "varied"}, "b": {"verdict": "narrow"}, "c": {"verdict": "collapsed", "reason": "spread is 1 %"}}
-    assert answer_of_variety(records, "c").startswith("1 of 2 generators draw varied faces (narrow: b).")
-    assert "is seen: spread is 1 %" in answer_of_variety(records, "c")
-    assert "(narrow: b; collapsed: c)" in answer_of_variety(records)
+    assert "in 50 % of the samples" in said and "7.70 in HOG features" in said and "0.4 % of the samples are memorised" in said
+    assert "Varied: 10 % of the real faces" in said and "reach 90 %" in said
+    records = {"a": {"verdict": "varied"}, "b": {"verdict": "narrow"}, "c": {"verdict": "collapsed", "reason": "its spread is 1 %"}}
+    said = answer_of_variety(records, "c")
+    assert said.startswith("1 of 2 generators draw the variety of their faces; not b (some of the variety is lost).")
+    assert "is seen: its spread is 1 %" in said
+    assert "; not c (few faces again and again); b (some" in answer_of_variety(records)
 
 
 def test_nobody_asked_and_some_asked():
@@ -208,3 +229,19 @@ def test_learnt_by_heart():
     rows = [row("subject_independent", f, s, v) for f, s, v in (("only", "auc_train", 1.0), ("only", "auc", 0.75),
             ("all", "auc_train", 0.9), ("all", "auc", np.nan))]
     assert by_heart(score_table(rows)).endswith("with the network of faces with it only by 0.250")
+
+
+@pytest.mark.parametrize("ends, words", [((0.01, 0.1), "Nothing less"), ((-0.2, -0.01), "Less"), ((-0.1, 0.1), "No less, as far as can be told")])
+def test_one_unit_is_judged_by_the_paired_difference(ends, words):
+    rows = [row("subject_independent", f, "auc", v, label="AU07") for f, v in (("only", 0.8), ("all", 0.75))]
+    rows.append(row("subject_independent", "all", "auc_difference", 0.05, *ends, label="AU07"))
+    assert single_unit_reading(score_table(rows), "AU07").startswith(f"{words} than a network of all faces")
+
+
+def test_the_papers_mean_and_ours_over_the_same_experiments():
+    emotions = {1: emotion_result(0.6, 0.7, 0.1), 9: emotion_result(0.1, 0.1, 0.1, "mine")}  # 9 is not the paper's
+    said = answer_of_results(emotions, {})
+    assert said == ("Over 1 experiment on emotions, the paper's mean accuracy is 0.986; here it is 0.700 as published and 0.600 on people "
+                    "never seen.")
+    assert answer_of_results({9: emotions[9]}, {}) == "No experiment of this book is one of the paper's."
+    assert answer_of_results({}, {}) == "This book has no experiment."

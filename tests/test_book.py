@@ -70,6 +70,8 @@ def added(words):
     (without("#top", "#bottom"), "its link ../../intro.html#bottom leads nowhere"),
     (without("intro.html", "outro.html"), "its link ../../outro.html#top leads nowhere"),
     (added('<a href="#nowhere">x</a>'), "its link #nowhere leads nowhere"),
+    (added('<table id="t"><caption><span class="caption-number">Table 3 </span></caption></table>'
+           '<a href="#t"><span class="std std-numref">Table 2</span></a>'), "calls Table 2 what is Table 3, t"),
     (added("x" * HEAVIEST), "at most 1,500,000 are allowed"),
 ])
 def test_each_fault_of_a_page_is_found(profile, built, change, words):

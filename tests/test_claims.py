@@ -73,6 +73,9 @@ def home(tmp_path_factory):
     for model, found in {"rafd-frontal": 0.9, "kdef": 0.8, "sfew": 0.5}.items():
         write_json(home / "results" / "quality" / model / "scores.json", {"faces_found": dict(value=found, low=found - 0.05, high=found + 0.05)})
     save_collapse(home, {"kdef": ("varied", 0.8), "sfew": ("narrow", 0.8), "kdef-collapsed": ("collapsed", 0.0)})
+    for model, n_faces in {"celeba": 3000, "enhanced-ck": 1000}.items():
+        write_json(home / "models" / model / "run.json", {"folder": "one", "dataset": model, "only": ""})
+        write_json(home / "models" / model / "one" / "finished.json", {"n_faces": n_faces})
     return home
 
 
@@ -100,6 +103,12 @@ def test_planted_orders_are_found(home):
     assert table["C2"] == "not reproduced"  # derived labels score .9, true ones .7
     assert table["A4"] == "not decided"  # half of the samples of the wild sets
     assert table["G2"] == "not decided"  # one is narrow; the one trained to collapse does not count
+
+
+def test_more_data_needs_more_data(home, monkeypatch):
+    monkeypatch.setattr(Evidence, "faces_learnt", lambda self, model: 1033 if model == "celeba" else 1000)
+    table = verdicts(home)
+    assert table["verdict"]["E2"] == "cannot be tested on this data" and "learnt 1,033 faces here" in table["finding"]["E2"]
 
 
 @pytest.mark.parametrize(("generators", "word"), [
@@ -131,6 +140,7 @@ def stability(home, generators):
 @pytest.mark.parametrize(("larger", "smaller", "word"), [
     (("collapsed", 0), ("varied", 0), "not reproduced"), (("varied", 3), ("varied", 0), "not reproduced"),
     (("varied", 0), ("narrow", 0), "reproduced"), (("varied", 0), ("varied", 0), "not decided"),
+    (("unlike", 0), ("varied", 0), "not decided"),
 ])
 def test_a_larger_beta1_is_judged_by_which_training_fails(tmp_path, larger, smaller, word):
     table = stability(tmp_path, {"kdef": ({}, *smaller, 100, 0.8), "kdef-beta1": ({"beta1": 0.9}, *larger, 100, 0.8)})

@@ -108,6 +108,8 @@ def test_what_lies_beside_the_real_faces_is_not_called_collapsed():
     assert judge_variety(healthy, floor).word == "varied"
     assert judge_variety(healthy | {"recall": 0.1}, floor).word == "collapsed"
     assert judge_variety(healthy | {"recall": 0.1, "precision": 0.1}, floor).word == "unlike"
+    assert judge_variety(healthy | {"precision": 0.1}, floor).word == "unlike", "scattered samples have large neighbourhoods"
+    assert judge_variety(healthy | {"precision": 0.1, "spread": 0.2}, floor).word == "narrow", "spread needs no real face"
     assert judge_variety(healthy | {"recall": 0.1, "precision": 0.1, "spread": 0.1}, floor).word == "collapsed"
     assert judge_variety(healthy | {"recall": 0.4}, floor).word == "narrow"
     assert judge_variety(healthy | {"repeats": 0.6}, floor).word == "collapsed"

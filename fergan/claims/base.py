@@ -20,12 +20,12 @@ CANNOT_TEST, CONTRADICTION, STATED, NOT_RUN = (
 
 #: Every word that a verdict may use, and what it means.
 VERDICTS = {
-    REPRODUCED: "what is claimed was found here, and its 95 % interval leaves nothing else",
-    NOT_REPRODUCED: "the opposite was found here, and its 95 % interval leaves nothing else",
-    NOT_DECIDED: "the interval leaves both open",
+    REPRODUCED: "every part of what is claimed was found here, where it has a 95 % interval beyond that",
+    NOT_REPRODUCED: "the opposite of at least one part of it was found here, where it has a 95 % interval beyond that",
+    NOT_DECIDED: "some part is left open by its interval, and none is refuted",
     CANNOT_TEST: "a number on photographs that these faces are not, or a comparison with work that is not in this book",
     CONTRADICTION: "the paper's own numbers or words do not agree with it",
-    STATED: "a description or a plan; there is nothing to test",
+    STATED: "a description or a plan, which no result could refute",
     NOT_RUN: "the experiment that tests it is not among this book's",
 }
 

@@ -85,6 +85,13 @@ class Evidence:
             raise NotRun(f"This book has no results on {kind.replace('_', ' ')}.")
         return found
 
+    def faces_learnt(self, model: str) -> int:
+        """Return how many faces a generator learnt."""
+        stamp = self.home / "models" / model / "run.json"
+        if not stamp.is_file():
+            raise NotRun(f"This book has no network of {model}.")
+        return read_json(stamp.parent / read_json(stamp)["folder"] / "finished.json")["n_faces"]
+
     def on_photographs(self, what: str) -> None:
         """Let only a book on photographs go on: `what` is a number on those of the paper."""
         if self.rendered:

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fergan.plots.style import WIDTH
+from fergan.plots.style import WIDTH, generator_looks
 
 __all__ = ["loss_curves", "network_drawing", "watched_curves", "watched_distances"]
 
@@ -69,14 +69,12 @@ def watched_distances(looks: Mapping[str, pd.DataFrame]) -> Figure:
     looks : mapping
         Generator -> columns ``step, frechet``.
     """
-    figure, ax = plt.subplots(figsize=(WIDTH, 3.2))
-    for index, (name, seen) in enumerate(looks.items()):
-        share = 100 * seen["step"] / seen["step"].max()
-        # Line styles and markers tell the curves apart where colours cannot.
-        look = "osD^vPX*"[index % 8] + ("-", "--", ":")[index // 3 % 3]
-        ax.plot(share, seen["frechet"], look, markersize=4, label=name)
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
+    drawn = generator_looks(looks)
+    for name, seen in looks.items():
+        ax.plot(100 * seen["step"] / seen["step"].max(), seen["frechet"], markersize=4, label=name, **drawn[name])
     ax.set(xlabel="share of the training done (%)", ylabel="Fréchet distance", ylim=(0, None))
-    ax.legend(frameon=False, fontsize="small", ncols=2)
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     return figure
 
 

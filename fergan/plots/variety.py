@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fergan.plots.style import WIDTH
+from fergan.plots.style import WIDTH, generator_looks
 
 __all__ = ["share_bars", "variety_curves"]
 
@@ -23,14 +23,12 @@ def variety_curves(looks: Mapping[str, pd.DataFrame], marked: str = "") -> Figur
         A generator to draw in red: one whose collapse was provoked.
     """
     scores = ("spread", "recall", "coverage")
-    figure, axes = plt.subplots(1, len(scores), figsize=(WIDTH, 3.4), sharey=True)
-    for index, (name, seen) in enumerate(looks.items()):
+    figure, axes = plt.subplots(1, len(scores), figsize=(WIDTH, 3.9), sharey=True)
+    drawn = generator_looks(looks, marked)
+    for name, seen in looks.items():
         share = 100 * seen["step"] / max(seen["step"].max(), 1)
-        style = "osD^vPX*"[index % 8] + ("-", "--", ":")[index // 3 % 3]
-        plain = {"color": f"C{(index + (index > 2)) % 10}"}  # without the red of the marked one
-        color = {"color": "C3", "linewidth": 2, "zorder": 5} if name == marked else plain
         for ax, column in zip(axes, scores, strict=True):
-            ax.plot(share, seen[column], style, markersize=3.5, label=name, **color)
+            ax.plot(share, seen[column], markersize=3.5, label=name, **drawn[name])
     for ax, title in zip(axes, scores, strict=True):
         ax.axhline(1, color="0.6", linewidth=0.8, zorder=0)
         ax.set(title=title, ylim=(0, None), xlabel="training done (%)")

@@ -189,9 +189,10 @@ def judge_variety(found: Mapping[str, float], floor: Mapping[str, float]) -> Ver
     Returns
     -------
     Verdict
-        *Collapsed* where half of the samples repeat another one, or the spread is below a quarter of the real faces', or the
-        recall is, though the samples lie among the real faces (by their precision). Where they do not, a low recall
-        says nothing: *unlike*. *Narrow* where spread or recall are below a half, else *varied*.
+        *Collapsed* where half of the samples repeat another one, or the spread is below a quarter of the real faces';
+        *narrow* where the spread is below a half. *Unlike* where the samples do not lie among the real faces, by a precision
+        below a quarter: then recall says nothing, as samples far from all faces have large neighbourhoods. Else by recall:
+        *collapsed* below a quarter, *narrow* below a half, and *varied*.
 
     Raises
     ------
@@ -207,15 +208,14 @@ def judge_variety(found: Mapping[str, float], floor: Mapping[str, float]) -> Ver
             f"variety cannot be judged: the {wrong[0]} is 0 or undefined; there are too few faces, or they have no contrast"
         )
     share = {score: found[score] / floor[score] for score in scores}
-    said = {score: f"{score} is {share[score]:.0%} of what real faces reach" for score in scores}
+    said = {score: f"its {score} is {100 * share[score]:.0f} % of what real faces reach" for score in scores}
     if found["repeats"] > max(REPEATING, 2 * floor["repeats"]):
-        return Verdict("collapsed", f"{found['repeats']:.0%} of the samples are all but equal to another one")
-    if share["spread"] < COLLAPSED:
-        return Verdict("collapsed", said["spread"])
-    if share["recall"] < COLLAPSED and share["precision"] >= COLLAPSED:
-        return Verdict("collapsed", said["recall"])
-    if share["recall"] < NARROW and share["precision"] < COLLAPSED:
-        reason = f"{said['precision']}, so that a low recall ({share['recall']:.0%}) says nothing of variety"
+        return Verdict("collapsed", f"{100 * found['repeats']:.0f} % of its samples are all but equal to another one")
+    if share["spread"] < NARROW:
+        return Verdict("collapsed" if share["spread"] < COLLAPSED else "narrow", said["spread"])
+    if share["precision"] < COLLAPSED:
+        reason = f"{said['precision']}, so that its recall ({100 * share['recall']:.0f} %) says nothing of variety"
         return Verdict("unlike", reason)
-    least = min(("spread", "recall"), key=share.get)
-    return Verdict("narrow" if share[least] < NARROW else "varied", said[least])
+    if share["recall"] < NARROW:
+        return Verdict("collapsed" if share["recall"] < COLLAPSED else "narrow", said["recall"])
+    return Verdict("varied", said[min(("spread", "recall"), key=share.get)])

@@ -27,7 +27,7 @@ class BookError(Exception):
 
 
 class _Reader(HTMLParser):
-    """Collects what the checks look at: links, what is loaded, anchors, classes, and the visible text."""
+    """Collects what the checks look at: links, what is loaded, anchors, classes, numbers, and the visible text."""
 
     def __init__(self):
         super().__init__()
@@ -37,11 +37,19 @@ class _Reader(HTMLParser):
         self.anchors: set[str] = set()
         self.classes: set[str] = set()
         self.text: list[str] = []
+        self.cited: list[tuple[str, str]] = []  # link, and the number that it shows: "Table 3"
+        self.numbers: dict[str, str] = {}  # anchor of a figure or table -> its number
+        self._anchor = self._link = ""
+        self._reads = ""  # class of the number whose text comes next
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         self.anchors.update(attributes[key] for key in ("id", "name") if attributes.get(key))
-        self.classes.update(attributes.get("class", "").split())
+        classes = attributes.get("class", "").split()
+        self.classes.update(classes)
+        self._anchor = attributes.get("id", "") if tag in ("table", "figure") else self._anchor
+        self._link = attributes.get("href", "") if tag == "a" else self._link
+        self._reads = next((kind for kind in ("caption-number", "std-numref") if kind in classes), "")
         if tag == "a" and "href" in attributes:
             self.links.append(attributes["href"])
         if tag == "img":
@@ -53,6 +61,11 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
+        if self._reads == "caption-number":
+            self.numbers[self._anchor] = data.strip()
+        elif self._reads == "std-numref":
+            self.cited.append((self._link, data.strip()))
+        self._reads = ""
 
 
 @dataclass
@@ -109,8 +122,9 @@ def check_book(profile: Profile, root: Path, html: Path, prose: Sequence[str] = 
     ------
     BookError
         A page is missing, is too heavy, lacks a figure it should hold, points to a missing picture, page or anchor, shows a
-        picture without a text for those who do not see it, contains a traceback, or does not say of its faces what it should
-        (see `fergan.page.Page`): that they are rendered, or those of another set.
+        picture without a text for those who do not see it, cites a figure or table by another number than it has, contains a
+        traceback, or does not say of its faces what it should (see `fergan.page.Page`): that they are rendered, or those of
+        another set.
     """
     html = html.resolve()
     built = {path: BuiltPage(path) for path in sorted(html.rglob("*.html")) if "_static" not in path.relative_to(html).parts}
@@ -153,6 +167,11 @@ def _page_faults(page: BuiltPage, built: dict[Path, BuiltPage]) -> Iterator[str]
     for link in dict.fromkeys(page.content.links):
         if not _leads_somewhere(link, page, built):
             yield f"its link {link} leads nowhere"
+    for link, number in page.content.cited:
+        other, anchor = _target(link, page, built)
+        found = other and other.content.numbers.get(anchor)
+        if found and found != number:
+            yield f"calls {number} what is {found}, {anchor}"
 
 
 def _leads_somewhere(link: str, page: BuiltPage, built: dict[Path, BuiltPage]) -> bool:
@@ -160,8 +179,14 @@ def _leads_somewhere(link: str, page: BuiltPage, built: dict[Path, BuiltPage]) -
     parts = urlsplit(link)
     if parts.scheme or parts.netloc or link in ("", "#"):
         return True
-    target = (page.path.parent / unquote(parts.path)).resolve() if parts.path else page.path
-    if not target.exists():
+    if parts.path and not (page.path.parent / unquote(parts.path)).resolve().exists():
         return False
-    other = built.get(target)
-    return not parts.fragment or other is None or unquote(parts.fragment) in other.content.anchors
+    other, anchor = _target(link, page, built)
+    return not anchor or other is None or anchor in other.content.anchors
+
+
+def _target(link: str, page: BuiltPage, built: dict[Path, BuiltPage]) -> tuple[BuiltPage | None, str]:
+    """Return the page of the book that a link leads to, None where it is none of them, and the anchor there."""
+    parts = urlsplit(link)
+    target = (page.path.parent / unquote(parts.path)).resolve() if parts.path else page.path
+    return built.get(target), unquote(parts.fragment)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from myst_nb.ext.glue.crossref import PendingGlueReference
+from sphinx.addnodes import pending_xref
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -46,12 +47,15 @@ def _use_bundled_scripts(app: "Sphinx", config: "Config") -> None:
 
 
 def _pages_that_cite_others(app: "Sphinx", env: "BuildEnvironment") -> Iterable[str]:
-    """Yield the pages that show another page's numbers: they are written anew in every build.
+    """Yield the pages that show another page's numbers, or cite figures by number: they are written anew in every build.
 
     Sphinx does not know of the dependence, and an unchanged text would keep the numbers of an earlier run.
     """
+    def cites(node: Any) -> bool:
+        return isinstance(node, PendingGlueReference) or (isinstance(node, pending_xref) and node["reftype"] == "numref")
+
     for name in env.found_docs:
-        if any(env.get_doctree(name).findall(PendingGlueReference)):
+        if any(env.get_doctree(name).findall(cites)):
             yield name
 
 

@@ -234,12 +234,11 @@ def areas_in_words(results: Mapping[int, AUResult]) -> str:
         where = "within one set" if result.settings["train"] == result.settings["test"] else "from one set to another"
         areas.setdefault(where, []).append(score_of(result, SUBJECT_INDEPENDENT, "discriminator", "auc"))
     spans = [f"{ranged(min(values), max(values))} {where}" for where, values in areas.items()]
-    return (f"The mean area under the curve of Action Units on people never seen is {' and '.join(spans)}, where guessing "
-            "gives .5.")
+    return f"On people never seen the mean area under the curve is {' and '.join(spans)}; guessing gives .5."
 
 
 def emotions_part(table: pd.DataFrame) -> str:
-    """Say in one sentence how much of the area above chance goes with the emotion; empty where the truth is not known.
+    """Say in plain words how much of the area above chance goes with the emotion; empty where the truth is not known.
 
     Knowing the emotion does not help to order faces of one emotion, so that what a detector keeps there of its area
     above one half is not emotion recognition: the share that is lost is what goes with it.
@@ -249,6 +248,8 @@ def emotions_part(table: pd.DataFrame) -> str:
     if np.isnan([true, within, oracle]).any() or true <= 0.5:
         return ""
     lost = min(max(1 - (within - 0.5) / (true - 0.5), 0.0), 1.0)
-    return (f"On relabelled faces {percent(lost)} of what the detectors' area has above guessing goes with the emotion: "
-            f"against the true Action Units they reach {true:.3f} over all pairs of faces and {within:.3f} over pairs of "
-            f"one emotion, and knowing the emotion alone would reach {oracle:.3f}")
+    n = table.get("experiment", pd.Series(dtype=str)).nunique()
+    where = f"On relabelled faces ({n} experiments)" if n > 1 else "On these relabelled faces"
+    return (f"{where} {percent(lost)} of the score is emotion recognition: scored by the true Action Units, the area is "
+            f"{true:.3f} over all pairs of faces and {within:.3f} over pairs that show the same emotion. Knowing the "
+            f"emotion and nothing else would give {oracle:.3f}")

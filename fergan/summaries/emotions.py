@@ -13,7 +13,7 @@ from fergan.paper import read_table
 from fergan.protocols import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.report import with_interval
 from fergan.summaries.scores import every_protocol, interval_of, protocol_words, row_of, score_of, score_of_table
-from fergan.summaries.words import compared, listed
+from fergan.summaries.words import counted, listed
 
 __all__ = [
     "answer_of_emotions", "answer_of_experiment", "area_tables_of", "areas_per_emotion", "chosen_parameters",
@@ -192,38 +192,45 @@ def answer_of_experiment(result: EmotionResult, experiment: int) -> str:
     never, published = (interval_of(result.scores, p, "discriminator", "accuracy") for p in protocols)
     paper = _papers_of(experiment, result)
     theirs = "" if paper is None else f" (the paper: {score_of_table(paper, 'paper', 'accuracy'):.3f})"
-    words = f"On people never seen {never} of the emotions are named rightly; as published {published}{theirs}."
+    words = f"On people never seen it names {never} of the emotions rightly; as published {published}{theirs}."
     for features in result.settings["features"][1:]:
         difference = row_of(result.scores, SUBJECT_INDEPENDENT, features, "accuracy_difference")
-        words += (f" On the same folds the discriminator's features are {compared(difference['low'], difference['high'])} "
-                  f"{_named(features)}, {score_of(result, SUBJECT_INDEPENDENT, features, 'accuracy'):.3f}.")
+        words += (f" {_named(features)[:1].upper()}{_named(features)[1:]} reach "
+                  f"{score_of(result, SUBJECT_INDEPENDENT, features, 'accuracy'):.3f} on the same folds, "
+                  f"{_beside(difference['low'], difference['high'])}.")
     majority = score_of(result, SUBJECT_INDEPENDENT, "none", "majority_accuracy")
-    return f"{words} Always naming the commonest emotion would be right in {majority:.3f}."
+    return f"{words} Always naming the commonest emotion would reach {majority:.3f}."
+
+
+def _beside(low: float, high: float) -> str:
+    """Say how other features compare, by the interval of the discriminator's accuracy minus theirs."""
+    return "clearly less" if low > 0 else "clearly more" if high < 0 else "which is not clearly different"
 
 
 def _named(features: str) -> str:
     """Return what a sentence calls a kind of features beside the discriminator's."""
-    known = {"hog": "histograms of gradients (HOG)", "pixels": "the plain pixels", "untrained": "the untrained network"}
+    known = {"hog": "histograms of gradients (HOG)", "pixels": "the plain pixels",
+             "untrained": "features of the untrained network"}
     return known.get(features, f"the features {features}")
 
 
 def answer_of_emotions(results: Mapping[int, EmotionResult]) -> str:
-    """Say between what accuracies the experiments lie, and in how many of them other features are better or worse."""
-    scores = {n: score_of(result, SUBJECT_INDEPENDENT, "discriminator", "accuracy") for n, result in results.items()}
-    worst, best = min(scores, key=scores.get), max(scores, key=scores.get)
-
-    def place(n: int) -> str:
-        return f"{scores[n]:.3f} (experiment {n}, {results[n].settings['target']})"
-
-    spans = f"between {place(worst)} and {place(best)}" if worst != best else place(best)
-    words = f"On people never seen the discriminator's features name {spans} of the emotions rightly."
+    """Say between what accuracies the experiments lie under both protocols, and how often other features are better."""
+    spans = []
+    said = {SUBJECT_INDEPENDENT: "On people never seen it names", AS_PUBLISHED: "as published, where people are known,"}
+    for protocol, words in said.items():
+        scores = {n: score_of(result, protocol, "discriminator", "accuracy") for n, result in results.items()}
+        ends = [f"{scores[n]:.3f} (experiment {n}, {results[n].settings['target']})"
+                for n in dict.fromkeys((min(scores, key=scores.get), max(scores, key=scores.get)))]
+        spans.append(f"{words} {' to '.join(ends)}")
+    words = f"{spans[0]} of the emotions rightly; {spans[1]}."
     others = dict.fromkeys(f for result in results.values() for f in result.settings["features"][1:])
     for features in others:
         rows = [row_of(r.scores, SUBJECT_INDEPENDENT, features, "accuracy_difference") for r in results.values()]
         rows = [row for row in rows if len(row)]
-        worse, better = sum(row["high"] < 0 for row in rows), sum(row["low"] > 0 for row in rows)
-        words += (f" On the same folds they are clearly worse than {_named(features)} in {worse} of {len(rows)} experiments "
-                  f"and clearly better in {better}.")
+        better, worse = sum(row["high"] < 0 for row in rows), sum(row["low"] > 0 for row in rows)
+        words += (f" {_named(features)[:1].upper()}{_named(features)[1:]} do clearly better in {counted(better, len(rows))} "
+                  f"experiments and clearly worse in {counted(worse)}.")
     return words
 
 

@@ -127,17 +127,17 @@ def answer_of_set(faces: FaceSet, account: CroppingAccount, source: str = "") ->
 
 
 def answer_of_sets(table: pd.DataFrame) -> str:
-    """Say what the sets of `faces_per_set` hold, and in which of them most photographs had no face that was found."""
-    missed = table[PLACED] + table[LEFT_OUT]
-    words = f"The network sees {table['faces'].sum():,} faces in {len(table)} sets."
+    """Say what the sets of `faces_per_set` hold, and in which of them detectors found no face most often."""
+    missed, photographs = table[PLACED] + table[LEFT_OUT], table["faces"] + table[LEFT_OUT]
+    words = f"The networks see {table['faces'].sum():,} faces in {len(table)} sets."
     if not missed.any():
         return f"{words} A face was found in every photograph."
-    worst = table.loc[missed.idxmax()]
-    missing = share(int(missed.max()), int(worst["faces"] + worst[LEFT_OUT]))
-    became = [f"{worst[column]:,} {fate}" for column, fate in (
-        (PLACED, "cropped where other faces of the same view are"), (LEFT_OUT, "left out")) if worst[column]]
-    return (f"{words} Most faces were missed in {worst['set']}, in {missing} of its "
-            f"photographs: {listed(became)}.")
+    worst = (missed / photographs).idxmax()
+    said = {LEFT_OUT: "were left out", PLACED: "were cropped where the other faces of the same view are"}
+    fates = [f"{table[column][worst]:,} {fate}" for column, fate in said.items() if table[column][worst]]
+    missing = share(int(missed[worst]), int(photographs[worst]))
+    return (f"{words} Detectors did worst on {table['set'][worst]}: in {missing} of its photographs they found no face; "
+            f"{listed(fates)}. Over all sets {table[LEFT_OUT].sum():,} photographs were left out.")
 
 
 def listed_photographs(account: CroppingAccount, problems: Sequence[str] = (), n: int = 20) -> pd.DataFrame:

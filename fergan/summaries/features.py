@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fergan.summaries.words import ranged
-
 __all__ = ["answer_of_pairs", "features_per_pair"]
 
 
@@ -29,5 +27,10 @@ def features_per_pair(home: str | Path, pairs: Iterable[str]) -> pd.DataFrame:
 def answer_of_pairs(table: pd.DataFrame) -> str:
     """Say how many numbers a face becomes in `features_per_pair`, and how many directions of them matter."""
     sizes, directions = (table[column] for column in ("features", "effective dimensions"))
-    return (f"A face becomes {sizes.max():,} numbers, but they vary in few directions: the effective "
-            f"dimensions are {ranged(directions.min(), directions.max(), 1)}, as if only so many numbers varied freely.")
+    return (f"It says {sizes.max():,} numbers, most of which repeat what others say: they vary about as much as "
+            f"{_span(directions)} independent numbers would. How much of that is expression, the next chapters measure.")
+
+
+def _span(values: pd.Series) -> str:
+    ends = [f"{value:.0f}" for value in (values.min(), values.max())]
+    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"

@@ -11,8 +11,8 @@ from fergan.runs import PRESETS, Run, differences, make_config
 from fergan.summaries.words import listed, percent
 
 __all__ = [
-    "answer_of_run", "answer_of_runs", "changes_of", "compared_runs", "learnt_faces", "open_runs", "presets_table",
-    "training_runs",
+    "answer_of_run", "answer_of_runs", "changes_of", "common_changes", "compared_runs", "early_bests", "learnt_faces",
+    "open_runs", "presets_table", "training_runs",
 ]
 
 _PRESET_SOURCES = {
@@ -29,6 +29,16 @@ def presets_table() -> pd.DataFrame:
         words = ", ".join(f"{name} {ours} (there {theirs})" for name, (ours, theirs) in changes.items())
         rows.append({"preset": preset, "source": _PRESET_SOURCES[preset], "differs in": words or "–"})
     return pd.DataFrame(rows)
+
+
+def common_changes(runs: dict[str, tuple[Run, str]]) -> str:
+    """Say which values of its preset every one of these trainings changed alike; the seed apart."""
+    changes = []
+    for run, _ in runs.values():
+        preset = vars(make_config(run.config.preset))
+        changes.append({(key, value) for key, value in vars(run.config).items() if value != preset[key] and key != "seed"})
+    common = sorted(set.intersection(*changes)) if changes else []
+    return ", ".join(f"{key} {value}" for key, value in common) or "none"
 
 
 def open_runs(artifacts: str | Path, models: Iterable[str]) -> dict[str, tuple[Run, str]]:
@@ -53,7 +63,7 @@ def training_runs(runs: dict[str, tuple[Run, str]]) -> pd.DataFrame:
     for model, (run, _) in runs.items():
         finished = run.finished
         row = {"generator": model, "faces": finished["n_faces"], "steps": finished["steps"],
-               "minutes": finished["seconds"] / 60}
+               "minutes": finished["seconds"] / 60, "distance at first": run.watched["frechet"].iloc[0]}
         rows.append(row | _samples(run))
     return pd.DataFrame(rows)
 
@@ -80,7 +90,7 @@ def changes_of(run: Run, plain: Run) -> str:
 
 def _samples(run: Run) -> dict[str, float | int]:
     finished, last = run.finished, run.watched.iloc[-1]
-    return {"distance": last["frechet"], "smallest": finished["best_frechet"], "at step": finished["best_step"],
+    return {"distance at the end": last["frechet"], "smallest": finished["best_frechet"], "at step": finished["best_step"],
             "variety": last["diversity_ratio"], "alarms": len(finished["alarms"])}
 
 
@@ -88,23 +98,29 @@ def answer_of_run(run: Run) -> str:
     """Say how far the samples of one generator came: their distance to real faces, their variety, and alarms."""
     finished, first, last = run.finished, run.watched.iloc[0], run.watched.iloc[-1]
     alarms = len(finished["alarms"])
-    alarmed = f"{alarms} looks" if alarms > 1 else "one look" if alarms else "no look"
-    return (f"In {finished['steps']:,} steps its samples came from a Fréchet distance of {first['frechet']:.1f} to one of "
-            f"{last['frechet']:.1f} from the real faces, and in the end two of them differ {last['diversity_ratio']:.2f} "
-            f"times as much as two real faces do; {alarmed} at "
-            f"them gave an alarm.")
+    alarmed = f"{alarms} looks" if alarms > 1 else "One look" if alarms else "No look"
+    return (f"It learns to draw them: the Fréchet distance of its samples to the real faces went from "
+            f"{first['frechet']:.1f} before training to {last['frechet']:.1f} after {finished['steps']:,} steps. Two "
+            f"samples now differ {last['diversity_ratio']:.2f} times as much as two real faces do. {alarmed} gave an alarm "
+            "of a collapse.")
 
 
 def answer_of_runs(runs: dict[str, tuple[Run, str]]) -> str:
-    """Say how far the samples of all generators came, which of them gave an alarm, and which were best before their end."""
+    """Say how far the samples of the sets' own generators came, and which trainings gave an alarm."""
     every = {name: run for name, (run, _) in runs.items()}
     plain = {name: run for name, run in every.items() if name == runs[name][1]} or every
-    falls = {name: run.watched["frechet"].iloc[-1] / run.watched["frechet"].iloc[0] for name, run in plain.items()}
-    least, most = max(falls, key=falls.get), min(falls, key=falls.get)
+    left = {name: run.watched["frechet"].iloc[-1] / run.watched["frechet"].iloc[0] for name, run in plain.items()}
+    least, most = max(left, key=left.get), min(left, key=left.get)
+    spans = f"by {percent(1 - left[least])} ({least})" + (f" to {percent(1 - left[most])} ({most})" if least != most else "")
     alarmed = [name for name, run in every.items() if run.finished["alarms"]]
-    early = [name for name, run in every.items() if run.finished["best_step"] < run.finished["steps"]]
-    spans = (f"between {percent(1 - falls[least])} ({least}) and {percent(1 - falls[most])} ({most})" if least != most
-             else f"{percent(1 - falls[most])}")
-    return (f"Training takes {spans} off the Fréchet distance between the samples of each set's own generator and its real "
-            f"faces. Looks at the samples gave alarms for {listed(alarmed)}; the best look came before the last step for "
-            f"{listed(early)}.")
+    warned = f"an alarm of a collapse was given for {listed(alarmed)}" if alarmed else "none gave an alarm of a collapse"
+    where = "every set" if max(left.values()) < 1 else "some sets"
+    return (f"It learns to draw them. On {where} the samples come nearer to the real faces: their Fréchet distance falls "
+            f"{spans}. Of {len(every)} trainings, {warned}.")
+
+
+def early_bests(runs: dict[str, tuple[Run, str]]) -> str:
+    """Say which generators' samples were nearest to the real faces before the last step."""
+    early = [name for name, (run, _) in runs.items() if run.finished["best_step"] < run.finished["steps"]]
+    return (f"The samples of {listed(early)} were nearest to the real faces before the last step" if early else
+            "No generator's samples were nearer to the real faces before the last step than at the end")

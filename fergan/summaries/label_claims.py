@@ -99,8 +99,18 @@ def few_labels_verdict(results: Mapping[str, LabelEfficiencyResult]) -> Verdict:
     network = results[target].methods[0]
     measure = f"mean accuracy over the curve, features of the {network} minus {rival}, the strongest rival; {target}"
     because = (f"of {len(rows)} comparisons with methods without pretraining, {n_better} are clearly in favour of these "
-               f"features and {n_worse} clearly against; networks of other faces may do better")
+               f"features and {n_worse} clearly against{_best_network(results[target], rival)}")
     return Verdict("A1", verdict, row["value"], row["low"], row["high"], measure, because)
+
+
+def _best_network(result: LabelEfficiencyResult, rival: str) -> str:
+    """Say how another network of faces does that is better over the curve than the first one; empty where none is."""
+    means = {m: row_of(result.scores, "labelled_people", m, "curve_mean")["value"] for m in result.methods}
+    networks = [m for m in result.methods if m.startswith("network of ")]
+    best = max(networks, key=means.get)
+    if best == networks[0]:
+        return ""
+    return f"; the {best} does better, with {means[best]:.3f} over the curve, where {rival} has {means[rival]:.3f}"
 
 
 def _unit_rows(units: list[ExperimentResult]) -> tuple[list[Mapping], dict[str, Mapping]]:
@@ -141,8 +151,8 @@ def generalisation_verdict(matrix: TransferResult | None, units: list[Experiment
         return Verdict("A3", CANNOT_BE_TESTED, because="no set has its own network and one of other faces")
     parts, baseline = [_as_well(row)], matrix.settings["baselines"][0]
     beside = row_of(matrix.scores, SUBJECT_INDEPENDENT, OTHERS, f"minus_{baseline}")["value"]
-    because = (f"networks of other faces differ from the set's own by {row['value']:+.3f} in accuracy, margin {MARGIN}, "
-               f"and from {baseline} by {beside:+.3f}")
+    because = (f"networks of other faces differ from the set's own by {row['value']:+.3f} in accuracy, where {MARGIN} less "
+               f"still counts as equal, and from {baseline} by {beside:+.3f}")
     if across:
         clear = [cell["low"] > 0.5 for cell in across]
         parts.append(True if all(clear) else False if any(cell["high"] <= 0.5 for cell in across) else None)
@@ -167,7 +177,7 @@ def consistency_verdict(matrix: TransferResult | None, units: list[ExperimentRes
     worst = min(rows, key=lambda r: r["value"])
     parts = [_as_well(row) for row in rows]
     because = (f"on {parts.count(True)} of {len(rows)} sets networks of other faces do as well as the own one, on "
-               f"{parts.count(False)} clearly worse, margin {MARGIN}")
+               f"{parts.count(False)} they are worse by more than the margin of {MARGIN}, whole interval")
     known = [cell for cell in across if cell["test"] in within]
     if known:
         below = [cell["high"] < within[cell["test"]]["low"] for cell in known]

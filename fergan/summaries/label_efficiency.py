@@ -140,15 +140,15 @@ def fits_table(result: LabelEfficiencyResult) -> pd.DataFrame:
 
 def answer_of_labels(result: LabelEfficiencyResult, target: str, level: str = "0.5") -> str:
     """Say how many labelled people each method needs until half of the test faces are named rightly, fewest first."""
-    needed = {method: _row(result, method, "people_needed", level) for method in result.methods}
-    needed = {method: row["value"] for method, row in needed.items() if len(row) and not np.isnan(row["value"])}
+    rows = {method: _row(result, method, "people_needed", level) for method in result.methods}
+    known = {method: row["value"] for method, row in rows.items() if len(row) and not np.isnan(row["value"])}
     counted, n_all = counted_in(result), result.sizes[-1]
-    if not needed:
+    if not known:
         best = max(result.methods, key=lambda method: _row(result, method, "accuracy", str(n_all))["value"])
-        value = _row(result, best, "accuracy", str(n_all))["value"]
-        return (f"On {target} no method names half of the faces of people never seen rightly with all {n_all} {counted} "
-                f"labelled; the best, {best}, reaches {value:.3f}.")
-    words = [f"{needed[method]:.1f} by {method}" for method in sorted(needed, key=needed.get)]
-    never = [method for method in result.methods if method not in needed]
-    return (f"On {target} half of the faces of people never seen are named rightly once so many {counted} are labelled: "
-            f"{listed(words)}" + (f"; with all {n_all} not by {listed(never)}" if never else "") + ".")
+        return (f"All {n_all} labelled {counted} of {target} do not suffice to name half of the faces of people never seen "
+                f"rightly; the best method, {best}, reaches {_words(_row(result, best, 'accuracy', str(n_all)), 3)}.")
+    words = [f"{method} {_needed(rows[method], n_all)}" for method in sorted(known, key=known.get)]
+    never = [method for method in result.methods if method not in known]
+    short = f" All {n_all} do not suffice for {listed(never)}." if never else ""
+    return (f"To name half of the faces of people never seen rightly on {target}, so many labelled {counted} are needed, "
+            f"read off the curves: {'; '.join(words)}.{short}")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from fergan.summaries.words import counted, listed
+
 __all__ = ["answer_of_layers", "best_layers", "layers_of_sets"]
 
 _PAPERS = "4"  # the last hidden layer
@@ -13,7 +15,8 @@ def layers_of_sets(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Join the tables of `fergan.layer_readout.layer_accuracies`: ``faces, layer, features, value, low, high, clear``."""
     joined = pd.concat([table.assign(faces=name) for name, table in tables.items()], ignore_index=True)
     clear = (joined["difference_low"] > 0) | (joined["difference_high"] < 0)
-    joined = joined.rename(columns={"accuracy": "value"}).assign(clear=clear.map({True: "yes", False: "no"}))
+    words = clear.map({True: "yes", False: "no"}).where(joined["layer"] != _PAPERS, "–")
+    joined = joined.rename(columns={"accuracy": "value"}).assign(clear=words)
     return joined[["faces", "layer", "features", "value", "low", "high", "clear"]]
 
 
@@ -30,7 +33,12 @@ def best_layers(tables: Mapping[str, pd.DataFrame]) -> dict[str, int]:
 
 
 def answer_of_layers(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Say how often the paper's layer is the best one, and how often all of them together are better."""
-    found, n = best_layers(tables), len(tables)
-    return (f"The last hidden layer, which the paper takes, is the best single one on {found['last_is_best']} of {n} sets. "
-            f"All layers together do better on {found['all_is_better']}, clearly so on {found['all_is_clearly_better']}.")
+    """Say on which sets the paper's layer is the best single one, and on which all of them together do better or worse."""
+    best = [name for name, table in tables.items() if best_layers({name: table})["last_is_best"]]
+    together = {name: table.set_index("layer").loc["all"] for name, table in tables.items()}
+    better = [name for name, row in together.items() if row["difference_low"] > 0]
+    worse = [name for name, row in together.items() if row["difference_high"] < 0]
+    others = [name for name in tables if name not in best]
+    where = "on every set" if not others else f"on {counted(len(best), len(tables))} sets, not on {listed(others)}"
+    return (f"The paper takes the last hidden layer, and it is the best single one {where}. All layers together are clearly "
+            f"better than it on {listed(better)} of these sets, and clearly worse on {listed(worse)}.")

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fergan.runs import Run
-from fergan.summaries.words import listed
+from fergan.summaries.words import counted, listed
 
 __all__ = [
     "answer_of_variety", "coverage_table", "people_table", "share_tables", "shares_test_table", "variety_over_training",
@@ -84,11 +84,14 @@ def people_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 def answer_of_variety(records: Mapping[str, Mapping[str, Any]], provoked: str = "") -> str:
     """Say which generators draw the variety of their faces, which do not, and whether the provoked collapse was seen."""
     meant = {model: record["verdict"] for model, record in records.items() if model != provoked}
-    by_word = {word: [model for model in meant if meant[model] == word] for word in ("narrow", "unlike", "collapsed")}
-    said = [f"{word}: {listed(models)}" for word, models in by_word.items() if models]
+    by_word = {word: [model for model in meant if meant[model] == word] for word in ("collapsed", "narrow", "unlike")}
+    says = {"collapsed": "few faces again and again", "narrow": "some of the variety is lost",
+            "unlike": "too unlike the real faces to say"}
     varied = sum(verdict == "varied" for verdict in meant.values())
-    words = f"{varied} of {len(meant)} generators draw varied faces" + (f" ({'; '.join(said)})." if said else ".")
+    others = [f"{listed(models)} ({says[word]})" for word, models in by_word.items() if models]
+    words = f"{counted(varied, len(meant))} generators draw the variety of their faces"
+    words += f"; not {'; '.join(others)}." if others else "."
     if provoked in records:
         seen = "is seen" if records[provoked]["verdict"] == "collapsed" else "is not seen"
         words += f" The collapse that was provoked to try the measures on {seen}: {records[provoked]['reason']}."
-    return words
+    return f"{words[:1].upper()}{words[1:]}"

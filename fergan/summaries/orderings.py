@@ -14,7 +14,7 @@ __all__ = ["EMOTION_ORDERINGS", "emotion_orderings"]
 #: What the paper says of the order of its emotion experiments: (claim, the better one, the worse one).
 EMOTION_ORDERINGS = (
     ("a network of enhanced CK does best on frontal faces", 1, 5),
-    ("pretraining on much more data improves on it", 2, 1),
+    ("a network of CelebA improves on it", 2, 1),
     ("frontal faces are easier than multi-view ones", 1, 3),
     ("pretraining on the multi-view faces themselves is worse still", 3, 4),
     ("posed faces are easier than faces in the wild", 5, 6),

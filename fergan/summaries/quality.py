@@ -12,7 +12,7 @@ from fergan.provenance import read_stamp
 from fergan.quality.backbones import Missing
 from fergan.quality.records import Score
 from fergan.report import rounded, with_interval
-from fergan.summaries.words import listed, percent, ranged
+from fergan.summaries.words import percent, ranged
 
 __all__ = [
     "absent_networks", "answer_of_quality", "answer_of_scores", "load_scores", "quality_table", "records_table",
@@ -153,22 +153,23 @@ def answer_of_scores(scores: Iterable[Score], backbone: str = "HOG") -> str:
     """Say whether samples of one generator look like faces, how like its real ones they are, how varied, and whether new."""
     of = {score.name: score for score in scores if score.backbone in (backbone, "pixels", "MTCNN")}
     found, distance, recall, memorised = (of[name] for name in ("faces_found", "frechet", "recall", "memorised"))
-    return (f"A detector finds a face in {percent(found.value)} of the samples. Their Fréchet distance to real faces is "
-            f"{distance.value:.2f} in {backbone} features, where as many other real faces have {distance.floor:.2f}; "
-            f"{percent(recall.value)} of the real faces lie in the neighbourhood of a sample (of other real faces: "
-            f"{percent(recall.floor)}), "
-            f"and {percent(memorised.value, 1)} of the samples are so near to a real face that they count as memorised.")
+    return (f"Recognisable: a detector finds a face in {percent(found.value)} of the samples. Like the real faces: their "
+            f"Fréchet distance is {distance.value:.2f} in {backbone} features, where other real faces have "
+            f"{distance.floor:.2f}. Varied: {percent(recall.value)} of the real faces have samples around them, where other "
+            f"real faces reach {percent(recall.floor)}. New: {percent(memorised.value, 1)} of the samples are memorised.")
 
 
 def answer_of_quality(home: str | Path, generators: Iterable[str], backbone: str = "HOG") -> str:
-    """Say between what scores the samples of all generators lie, beside what real faces reach."""
+    """Say between what scores the samples of all generators lie: recognisable, like real faces, varied and new."""
     table = scores_of_generators(home, generators, backbone).set_index(["score", "generator"])
-    found, memorised = table.loc["faces_found", "value"], table.loc["memorised", "value"]
+    found, memorised, recall = (table.loc[name, "value"] for name in ("faces_found", "memorised", "recall"))
     ratio = table.loc["frechet", "value"] / table.loc["frechet", "floor"]
-    words = (f"A detector finds a face in {ranged(100 * found.min(), 100 * found.max(), 0)} % of the samples, least often "
-             f"for {found.idxmin()}. They are not to be taken for real ones: their Fréchet distance to real faces is "
-             f"{ranged(ratio.min(), ratio.max(), 1)} times that of other real faces.")
-    copied = memorised[memorised > 0.05]
-    most = f"at most {percent(memorised.max(), 1)} of the samples are memorised"
-    return f"{words} " + (f"More than 5 % are memorised by {listed(list(copied.index))}; {most}." if len(copied) else
-                          f"Hardly any is a copy: {most}.")
+    return (f"Recognisable: a detector finds a face in {_percents(found)} of a generator's samples, least often for "
+            f"{found.idxmin()}. Like the real faces: the Fréchet distance is {ranged(ratio.min(), ratio.max(), 1)} "
+            f"times that of other real faces. Varied: {_percents(recall)} of the real faces have samples around them, in "
+            f"{backbone} features, which see fine structure. New: at most {percent(memorised.max(), 1)} are memorised.")
+
+
+def _percents(shares: pd.Series) -> str:
+    ends = [f"{100 * value:.0f}" for value in (shares.min(), shares.max())]
+    return f"{ends[0]} %" if ends[0] == ends[1] else f"{ends[0]} to {ends[1]} %"

@@ -15,7 +15,10 @@ from fergan.summaries.emotions import papers_emotions, summary_of_emotions
 from fergan.summaries.orderings import emotion_orderings
 from fergan.summaries.scores import protocol_words, row_of, score_of, score_of_table
 
-__all__ = ["all_results", "baseline_in_words", "first_experiment", "orderings", "paper_and_ours", "threshold_labels"]
+__all__ = [
+    "all_results", "answer_of_results", "baseline_in_words", "first_experiment", "orderings", "paper_and_ours",
+    "threshold_labels",
+]
 
 
 def all_results(home: Path, emotions: str, units: str) -> tuple[dict[int, EmotionResult], dict[int, AUResult]]:
@@ -127,3 +130,19 @@ def _papers_areas(units: Mapping[int, AUResult], number: int) -> pd.DataFrame | 
     settings = units[number].settings
     return papers_units(number, settings["pretrained"], settings["train"], settings["test"])
 
+
+def answer_of_results(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> str:
+    """Say how far the paper's mean scores and ours lie apart, over the experiments that the paper has too."""
+    if not emotions and not units:
+        return "This book has no experiment."
+    table, words = paper_and_ours(emotions, units), []
+    for (kind, score), results in ((("emotions", "accuracy"), emotions), (("Action Units", "auc"), units)):
+        part = table[table["kind"].str.startswith("emotions" if kind == "emotions" else "AUs")].dropna(subset=["paper"])
+        if part.empty:
+            continue
+        run = [results[number] for number in part["experiment"]]
+        ours = [np.mean([score_of(result, p, "discriminator", score) for result in run]) for p in protocol_words]
+        name = "mean accuracy" if kind == "emotions" else "mean area under the curve"
+        words.append(f"Over {len(part)} experiment{'s' * (len(part) > 1)} on {kind}, the paper's {name} is {part['paper'].mean():.3f}; here it is "
+                     f"{ours[0]:.3f} as published and {ours[1]:.3f} on people never seen.")
+    return " ".join(words) or "No experiment of this book is one of the paper's."

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fergan.protocols import SUBJECT_INDEPENDENT
+from fergan.report import with_interval
 from fergan.summaries.scores import interval_of, protocol_words, row_of
 from fergan.summaries.words import listed
 
@@ -41,11 +42,12 @@ def single_unit_reading(scores: pd.DataFrame, unit: str) -> str:
     only, everything = (row_of(scores, SUBJECT_INDEPENDENT, features, "auc", unit) for features in ("only", "all"))
     if np.isnan(only["value"]) or np.isnan(everything["value"]):
         return f"{unit} cannot be learnt here on people never seen: {only['note'] or everything['note']}"
-    apart = only["low"] > everything["high"] or everything["low"] > only["high"]
-    more = "better than" if only["value"] > everything["value"] else "worse than"
-    words = f"is {more}" if apart else "cannot be told from"
-    return (f"On people never seen the network of faces with {unit} only reaches {only['value']:.3f} and {words} the "
-            f"network of all faces, {everything['value']:.3f}" + ("" if apart else ": the intervals overlap"))
+    difference = row_of(scores, SUBJECT_INDEPENDENT, "all", "auc_difference", unit)
+    words = {"better": "Nothing less", "worse": "Less", "open": "No less, as far as can be told"}
+    kind = "better" if difference["low"] > 0 else "worse" if difference["high"] < 0 else "open"
+    return (f"{words[kind]} than a network of all faces: on people never seen its features tell {unit} with an area of "
+            f"{only['value']:.3f}, those of the network of all faces with {everything['value']:.3f} (difference "
+            f"{with_interval(difference['value'], difference['low'], difference['high'])})")
 
 
 def by_heart(scores: pd.DataFrame) -> str:

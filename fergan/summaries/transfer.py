@@ -81,11 +81,17 @@ def answer_of_transfer(result: TransferResult) -> str:
     """Say how networks of other faces compare with a set's own network and with the first baseline, mean over sets."""
     baseline = result.settings["baselines"][0]
     own, other = (row_of(result.scores, SUBJECT_INDEPENDENT, OTHERS, f"minus_{name}", "all") for name in ("own", baseline))
-    words = [f"{compared(row['low'], row['high'])} {name} ({with_interval(*row[['value', 'low', 'high']])} in accuracy)"
-             for name, row in (("the network of the set's own", own), (f"the baseline {baseline}", other)) if len(row)]
+    words = [f"{compared(row['low'], row['high'])} {name} (difference in accuracy "
+             f"{with_interval(*row[['value', 'low', 'high']])})"
+             for name, row in (("the network of the set's own faces", own), (f"the baseline {baseline}", other)) if len(row)]
     if not words:
         return "No set has networks of other faces."
-    return f"Over all sets, networks of other faces are {' and '.join(words)}."
+    table = result.scores
+    cells = table[(table["features"] == OTHERS) & (table["score"] == "minus_own") & (table["label"] != "all")]
+    ends = [f"{cells['value'].loc[place]:+.3f} on {cells['label'].loc[place]}"
+            for place in (cells["value"].idxmin(), cells["value"].idxmax())] if len(cells) > 1 else []
+    single = f" On single sets the first difference goes from {' to '.join(ends)}." if ends else ""
+    return f"On average over sets, networks of other faces are {' and '.join(words)}.{single}"
 
 
 def no_better_than_commonest(result: TransferResult) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["compared", "listed", "percent", "ranged", "share"]
+__all__ = ["compared", "counted", "listed", "percent", "ranged", "share"]
 
 
 def listed(words: Sequence[str]) -> str:
@@ -11,6 +11,11 @@ def listed(words: Sequence[str]) -> str:
     if len(words) < 2:
         return words[0] if words else "none"
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def counted(part: int, whole: int | None = None) -> str:
+    """Write "3 of 8", or "3"; "none" instead of 0."""
+    return ("none" if not part else f"{part:,}") + ("" if whole is None else f" of {whole:,}")
 
 
 def ranged(low: float, high: float, decimals: int = 3) -> str:
@@ -30,5 +35,5 @@ def share(part: int, whole: int) -> str:
 
 
 def compared(low: float, high: float) -> str:
-    """Say by the interval of a difference how the first of two compares with the second."""
-    return "clearly better than" if low > 0 else "clearly worse than" if high < 0 else "not to be told from"
+    """Say by the 95 % interval of a difference how the first of two compares with the second."""
+    return "clearly better than" if low > 0 else "clearly worse than" if high < 0 else "about as good as"
