@@ -33,7 +33,8 @@ run: $(READY) ## run one notebook: make run NOTEBOOK=04_emotions ARGS="experimen
 	$(RUN) run $(NOTEBOOK) $(ARGS)
 
 test: $(READY) ## run the tests, a small book among them
-	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest -m "not book" -n auto --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest -m book
 
 bench: $(READY) ## measure what is claimed to be fast
 	for file in benchmarks/*.py; do $(VENV)/bin/python $$file || exit 1; done

@@ -12,15 +12,6 @@ ROOT = Path(__file__).parent.parent
 PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml", "requirements.txt")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
-def pytest_collection_modifyitems(items):
-    """Keep each file on one of several workers, and begin with the files of the small book, which one worker builds."""
-    of_the_book = ("test_workflow", "test_browser")
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("book" if item.path.stem in of_the_book else item.path.stem))
-    items.sort(key=lambda item: item.path.stem not in of_the_book)  # stable: all else keeps its order
-
-
 @pytest.fixture(scope="module")
 def one_thread():
     """Let PyTorch use one thread, as the pages do: small pictures are then drawn fastest."""

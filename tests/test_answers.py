@@ -226,9 +226,11 @@ def test_nobody_asked_and_some_asked():
 
 
 def test_learnt_by_heart():
-    rows = [row("subject_independent", f, s, v) for f, s, v in (("only", "auc_train", 1.0), ("only", "auc", 0.75),
-            ("all", "auc_train", 0.9), ("all", "auc", np.nan))]
-    assert by_heart(score_table(rows)).endswith("with the network of faces with it only by 0.250")
+    scores = {"only": (1.0, 0.75), "all": (0.9, np.nan), "untrained": (1.0, 0.9)}
+    rows = [row("subject_independent", f, s, v, label="AU07") for f, pair in scores.items() for s, v in zip(("auc_train", "auc"), pair, strict=True)]
+    said = by_heart(score_table(rows), "AU07")
+    assert said.endswith("by 0.250 with the network of faces with AU07 only and 0.100 with the untrained one")
+    assert "no network has an area" in by_heart(score_table(rows), "AU01")
 
 
 @pytest.mark.parametrize("ends, words", [((0.01, 0.1), "Nothing less"), ((-0.2, -0.01), "Less"), ((-0.1, 0.1), "No less, as far as can be told")])

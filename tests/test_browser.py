@@ -17,6 +17,8 @@ from fergan.notebooks import run_notebook
 from fergan.site.extension import STATIC
 from fergan.site.vendor import AXE, VendorError, fetch_packages
 
+pytestmark = pytest.mark.book
+
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 

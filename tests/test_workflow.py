@@ -9,10 +9,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from conftest import environment, run_in
 
 from fergan.pages import pages_of
 from fergan.profiles import load_profile
+
+pytestmark = pytest.mark.book
 
 
 def would_run(root):

@@ -143,6 +143,8 @@ def answer_of_results(emotions: Mapping[int, EmotionResult], units: Mapping[int,
         run = [results[number] for number in part["experiment"]]
         ours = [np.mean([score_of(result, p, "discriminator", score) for result in run]) for p in protocol_words]
         name = "mean accuracy" if kind == "emotions" else "mean area under the curve"
-        words.append(f"Over {len(part)} experiment{'s' * (len(part) > 1)} on {kind}, the paper's {name} is {part['paper'].mean():.3f}; here it is "
+        plural = "s" if len(part) > 1 else ""
+        theirs = part["paper"].mean()
+        words.append(f"Over {len(part)} experiment{plural} on {kind}, the paper's {name} is {theirs:.3f}; here it is "
                      f"{ours[0]:.3f} as published and {ours[1]:.3f} on people never seen.")
     return " ".join(words) or "No experiment of this book is one of the paper's."

@@ -50,15 +50,15 @@ def single_unit_reading(scores: pd.DataFrame, unit: str) -> str:
             f"{with_interval(difference['value'], difference['low'], difference['high'])})")
 
 
-def by_heart(scores: pd.DataFrame) -> str:
+def by_heart(scores: pd.DataFrame, unit: str) -> str:
     """Say how far the areas on the faces that were learnt lie above those on people never seen, for each network."""
     gaps = []
     for features in dict.fromkeys(scores["features"]):
-        rows = (row_of(scores, SUBJECT_INDEPENDENT, features, score) for score in ("auc_train", "auc"))
+        rows = (row_of(scores, SUBJECT_INDEPENDENT, features, score, unit) for score in ("auc_train", "auc"))
         learnt, unseen = (row.get("value", np.nan) for row in rows)
         if not np.isnan([learnt, unseen]).any():
-            gaps.append(f"{_NETWORKS[features].format(unit='it')} by {learnt - unseen:.3f}")
+            gaps.append(f"{learnt - unseen:.3f} with the network of {_NETWORKS[features].format(unit=unit)}"
+                        if features != "untrained" else f"{learnt - unseen:.3f} with the untrained one")
     if not gaps:
         return "On people never seen no network has an area to compare with that on the faces it learnt"
-    return ("On the faces that a detector learnt from its area differs from that on people never seen; with the network of "
-            f"{listed(gaps)}")
+    return f"On the faces that a detector learnt from its area is larger than on people never seen, by {listed(gaps)}"
