@@ -170,7 +170,8 @@ def train(arguments: argparse.Namespace) -> None:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit("stopped; what is trained is kept, and the same command goes on from there")
-    _say(str(finished.folder))
+    if finished:
+        _say(str(finished.folder))
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from fergan.training import make_fabric, train
 __all__ = ["train_model"]
 
 
-def train_model(profile: Profile, model: str, artifacts: Path, *, devices: int = 1, num_nodes: int = 1) -> Run:
+def train_model(profile: Profile, model: str, artifacts: Path, *, devices: int = 1, num_nodes: int = 1) -> Run | None:
     """Train a generator of a profile's book.
 
     Under ``torchrun`` its processes are joined; otherwise as many are started as there are devices.
@@ -30,6 +30,11 @@ def train_model(profile: Profile, model: str, artifacts: Path, *, devices: int =
         The profile's, with the face sets.
     devices, num_nodes : int
         GPUs (or processes, without GPUs) on each machine, and machines.
+
+    Returns
+    -------
+    Run or None
+        The finished run; None in every process but the first, which alone has something to say.
 
     Raises
     ------
@@ -47,7 +52,8 @@ def train_model(profile: Profile, model: str, artifacts: Path, *, devices: int =
     fabric = make_fabric(config.precision, devices=devices, num_nodes=num_nodes)
     fabric.launch()
     with training_progress(f"training {model}", config.batch_size, disable=not fabric.is_global_zero) as show:
-        return train(
+        run = train(
             faces.images, config, artifacts / "models" / model, n_threads=parameters["threads"],
             checkpoint_seconds=parameters["checkpoint_seconds"], fabric=fabric, progress=show,
         )
+    return run if fabric.is_global_zero else None

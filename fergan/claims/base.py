@@ -20,10 +20,10 @@ CANNOT_TEST, CONTRADICTION, STATED, NOT_RUN = (
 
 #: Every word that a verdict may use, and what it means.
 VERDICTS = {
-    REPRODUCED: "every part of what is claimed was found here, where it has a 95 % interval beyond that",
-    NOT_REPRODUCED: "the opposite of at least one part of it was found here, where it has a 95 % interval beyond that",
-    NOT_DECIDED: "some part is left open by its interval, and none is refuted",
-    CANNOT_TEST: "a number on photographs that these faces are not, or a comparison with work that is not in this book",
+    REPRODUCED: "found here in every part; where a part has a 95 % interval, all of it says so",
+    NOT_REPRODUCED: "the opposite was found here in at least one part; where it has a 95 % interval, all of it says so",
+    NOT_DECIDED: "no part is refuted, and at least one is left open, by its interval or by what could be measured",
+    CANNOT_TEST: "it needs what this book does not have: photographs, more faces, or the work of others",
     CONTRADICTION: "the paper's own numbers or words do not agree with it",
     STATED: "a description or a plan, which no result could refute",
     NOT_RUN: "the experiment that tests it is not among this book's",

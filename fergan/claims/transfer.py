@@ -28,7 +28,7 @@ def small_sets_suffer(evidence: Evidence) -> Verdict:
 
 @claim("U10")
 def one_unit_alone(evidence: Evidence) -> Verdict:
-    """Judge that a network of one unit's faces does far worse on new faces than on those it learnt from."""
+    """Judge that a network of one unit's faces does worse on new faces than on those learnt, and than a network of all faces."""
     for page, record in evidence.records("single_unit").items():
         rows = {row["score"]: row for row in record["scores"]
                 if (row["features"], row["protocol"], row["label"]) == ("only", SUBJECT_INDEPENDENT, record["unit"])}
@@ -37,9 +37,15 @@ def one_unit_alone(evidence: Evidence) -> Verdict:
             continue
         if any(value is None for score in scores for value in score):
             raise CannotTest("AU7 cannot be scored on people never seen: too few of them show it.")
-        difference = Difference.of_scores(*scores)
-        return Verdict(of_signs([difference.sign]), f"Area of AU7 in training {words(scores[0])}, on people never seen {words(scores[1])}; "
-                       "the paper .842 and .58.", f"tab-single-{page}")
+        signs = [Difference.of_scores(*scores).sign]
+        beside = next((row for row in record["scores"] if (row["features"], row["protocol"], row["score"]) ==
+                       ("all", SUBJECT_INDEPENDENT, "auc_difference") and row["value"] is not None), None)
+        said = ""
+        if beside:
+            signs.append(int(beside["high"] < 0) - int(beside["low"] > 0))
+            said = f" That it is worse for it than a network of all faces: difference {words([beside[key] for key in ('value', 'low', 'high')])}."
+        return Verdict(of_signs(signs), f"Area of AU7 in training {words(scores[0])}, on people never seen {words(scores[1])}; "
+                       f"the paper .842 and .58.{said}", f"tab-single-{page}")
     raise NotRun("No generator of AU7's faces alone was scored.")
 
 

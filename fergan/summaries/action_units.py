@@ -250,6 +250,6 @@ def emotions_part(table: pd.DataFrame) -> str:
     lost = min(max(1 - (within - 0.5) / (true - 0.5), 0.0), 1.0)
     n = table.get("experiment", pd.Series(dtype=str)).nunique()
     where = f"On relabelled faces ({n} experiments)" if n > 1 else "On these relabelled faces"
-    return (f"{where} {percent(lost)} of the score is emotion recognition: scored by the true Action Units, the area is "
-            f"{true:.3f} over all pairs of faces and {within:.3f} over pairs that show the same emotion. Knowing the "
-            f"emotion and nothing else would give {oracle:.3f}")
+    return (f"{where} {percent(lost)} of what the area has above guessing is emotion recognition: scored by the true Action "
+            f"Units, it falls from {true:.3f} to {within:.3f} when only faces that show the same emotion are compared. Over "
+            f"all faces an oracle that knows the emotion and nothing else would reach {oracle:.3f}")

@@ -134,10 +134,11 @@ def answer_of_sets(table: pd.DataFrame) -> str:
         return f"{words} A face was found in every photograph."
     worst = (missed / photographs).idxmax()
     said = {LEFT_OUT: "were left out", PLACED: "were cropped where the other faces of the same view are"}
-    fates = [f"{table[column][worst]:,} {fate}" for column, fate in said.items() if table[column][worst]]
+    fates = [f"{'all' if table[column][worst] == missed[worst] else f'{table[column][worst]:,}'} {fate}"
+             for column, fate in said.items() if table[column][worst]]
     missing = share(int(missed[worst]), int(photographs[worst]))
-    return (f"{words} Detectors did worst on {table['set'][worst]}: in {missing} of its photographs they found no face; "
-            f"{listed(fates)}. Over all sets {table[LEFT_OUT].sum():,} photographs were left out.")
+    return (f"{words} Detectors did worst on {table['set'][worst]}: in {missing} of its photographs they found no face, the "
+            f"largest share of all; {listed(fates)}. Over all sets {table[LEFT_OUT].sum():,} photographs were left out.")
 
 
 def listed_photographs(account: CroppingAccount, problems: Sequence[str] = (), n: int = 20) -> pd.DataFrame:

@@ -27,8 +27,8 @@ def features_per_pair(home: str | Path, pairs: Iterable[str]) -> pd.DataFrame:
 def answer_of_pairs(table: pd.DataFrame) -> str:
     """Say how many numbers a face becomes in `features_per_pair`, and how many directions of them matter."""
     sizes, directions = (table[column] for column in ("features", "effective dimensions"))
-    return (f"It says {sizes.max():,} numbers, most of which repeat what others say: they vary about as much as "
-            f"{_span(directions)} independent numbers would. How much of that is expression, the next chapters measure.")
+    return (f"It turns each face into {sizes.max():,} numbers. They vary together, about as much as {_span(directions)} "
+            "independent numbers would. How much of that is expression, the next chapters measure.")
 
 
 def _span(values: pd.Series) -> str:

@@ -99,10 +99,11 @@ def answer_of_run(run: Run) -> str:
     finished, first, last = run.finished, run.watched.iloc[0], run.watched.iloc[-1]
     alarms = len(finished["alarms"])
     alarmed = f"{alarms} looks" if alarms > 1 else "One look" if alarms else "No look"
-    return (f"It learns to draw them: the Fréchet distance of its samples to the real faces went from "
+    verdict = ("It does not learn to draw them" if last["frechet"] >= first["frechet"] else
+               "It comes nearer to them, but was near a collapse" if alarms else "It learns to draw them")
+    return (f"{verdict}: the Fréchet distance of its samples to the real faces went from "
             f"{first['frechet']:.1f} before training to {last['frechet']:.1f} after {finished['steps']:,} steps. Two "
-            f"samples now differ {last['diversity_ratio']:.2f} times as much as two real faces do. {alarmed} gave an alarm "
-            "of a collapse.")
+            f"samples now differ {last['diversity_ratio']:.2f} times as much as two real faces do. {alarmed} gave an alarm.")
 
 
 def answer_of_runs(runs: dict[str, tuple[Run, str]]) -> str:

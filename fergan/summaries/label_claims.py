@@ -98,8 +98,9 @@ def few_labels_verdict(results: Mapping[str, LabelEfficiencyResult]) -> Verdict:
     n_better, n_worse = int((low > 0).sum()), int((high < 0).sum())
     network = results[target].methods[0]
     measure = f"mean accuracy over the curve, features of the {network} minus {rival}, the strongest rival; {target}"
-    because = (f"of {len(rows)} comparisons with methods without pretraining, {n_better} are clearly in favour of these "
-               f"features and {n_worse} clearly against{_best_network(results[target], rival)}")
+    where = ", ".join(dict.fromkeys(name for name, _, _ in rows))
+    because = (f"of {len(rows)} comparisons on {where} with methods without pretraining, {n_better} are clearly in favour "
+               f"of these features and {n_worse} clearly against{_best_network(results[target], rival)}")
     return Verdict("A1", verdict, row["value"], row["low"], row["high"], measure, because)
 
 

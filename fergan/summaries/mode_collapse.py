@@ -85,7 +85,7 @@ def answer_of_variety(records: Mapping[str, Mapping[str, Any]], provoked: str = 
     """Say which generators draw the variety of their faces, which do not, and whether the provoked collapse was seen."""
     meant = {model: record["verdict"] for model, record in records.items() if model != provoked}
     by_word = {word: [model for model in meant if meant[model] == word] for word in ("collapsed", "narrow", "unlike")}
-    says = {"collapsed": "few faces again and again", "narrow": "some of the variety is lost",
+    says = {"collapsed": "few faces again and again", "narrow": "variety is lost",
             "unlike": "too unlike the real faces to say"}
     varied = sum(verdict == "varied" for verdict in meant.values())
     others = [f"{listed(models)} ({says[word]})" for word, models in by_word.items() if models]

@@ -165,9 +165,10 @@ def answer_of_quality(home: str | Path, generators: Iterable[str], backbone: str
     found, memorised, recall = (table.loc[name, "value"] for name in ("faces_found", "memorised", "recall"))
     ratio = table.loc["frechet", "value"] / table.loc["frechet", "floor"]
     return (f"Recognisable: a detector finds a face in {_percents(found)} of a generator's samples, least often for "
-            f"{found.idxmin()}. Like the real faces: the Fréchet distance is {ranged(ratio.min(), ratio.max(), 1)} "
-            f"times that of other real faces. Varied: {_percents(recall)} of the real faces have samples around them, in "
-            f"{backbone} features, which see fine structure. New: at most {percent(memorised.max(), 1)} are memorised.")
+            f"{found.idxmin()}. Like the real faces: the Fréchet distance is {ranged(ratio.min(), ratio.max(), 1)} times "
+            f"that of other real faces. Varied: in fine structure ({backbone} features) {_percents(recall)} of the real faces "
+            f"have samples around them; the next chapter compares coarse pictures. New: at most "
+            f"{percent(memorised.max(), 1)} of the samples are memorised.")
 
 
 def _percents(shares: pd.Series) -> str:
