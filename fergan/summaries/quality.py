@@ -166,8 +166,8 @@ def answer_of_quality(home: str | Path, generators: Iterable[str], backbone: str
     ratio = table.loc["frechet", "value"] / table.loc["frechet", "floor"]
     return (f"Recognisable: a detector finds a face in {_percents(found)} of a generator's samples, least often for "
             f"{found.idxmin()}. Like the real faces: the Fréchet distance is {ranged(ratio.min(), ratio.max(), 1)} times "
-            f"that of other real faces. Varied: in fine structure ({backbone} features) {_percents(recall)} of the real faces "
-            f"have samples around them; the next chapter compares coarse pictures. New: at most "
+            f"that of other real faces. Varied: in fine structure ({backbone} features) {_percents(recall)} of the real "
+            f"faces have samples around them; the next chapter compares coarse pictures. New: at most "
             f"{percent(memorised.max(), 1)} of the samples are memorised.")
 
 
