@@ -13,6 +13,7 @@ from fergan.human_study.design import make_study
 from fergan.human_study.simulation import simulated_answers
 from fergan.plots.human_study import example_trials, rater_dots
 from fergan.plots.quality import distributions_of_samples, frechet_against_n, generators_against_floors
+from fergan.plots.variety import share_bars
 from fergan.quality.backbones import Missing
 from fergan.quality.collapse import coverage_by
 from fergan.quality.frechet import Extrapolation
@@ -20,7 +21,7 @@ from fergan.quality.modes import covered
 from fergan.quality.records import Score
 from fergan.report import numbered_table
 from fergan.summaries.human_study import pooled_table, raters_table
-from fergan.summaries.mode_collapse import coverage_table
+from fergan.summaries.mode_collapse import coverage_table, shares_test_table
 from fergan.summaries.quality import (
     absent_networks,
     quality_table,
@@ -108,6 +109,8 @@ def test_figures_have_what_they_were_given():
     figure = frechet_against_n({"HOG": {"samples": line, "real faces": line}})
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["∞", "100", "150", "200"]
     assert frechet_against_n({}).axes[0].texts[0].get_text() == "too few faces for a line"
+    assert "no generator learnt" in share_bars({}).axes[0].texts[0].get_text()
+    assert shares_test_table({"a": {"classes": None}}).iloc[0].eq("–").all()
     values = {"samples": np.arange(5.0), "real faces": np.arange(3.0)}
     assert len(distributions_of_samples({"distance": values, "SSIM": values}, line=1.0).axes) == 2
     table = pd.DataFrame([{"generator": name, "score": "recall", "value": 0.5, "low": 0.4, "high": 0.6, "floor": 0.9} for name in "ab"])

@@ -43,10 +43,16 @@ def share_bars(tables: Mapping[str, pd.DataFrame], n_across: int = 2) -> Figure:
     Parameters
     ----------
     tables : mapping
-        Generator -> columns ``label, real, generated, low, high``: shares, and the interval of the samples'.
+        Generator -> columns ``label, real, generated, low, high``: shares, and the interval of the samples'. Without any,
+        the figure says so.
     n_across : int
         Panels side by side.
     """
+    if not tables:
+        figure, ax = plt.subplots(figsize=(WIDTH, 1))
+        ax.set_axis_off()
+        ax.text(0.5, 0.5, "no generator learnt a set with emotions enough to compare", ha="center", va="center")
+        return figure
     n_down = -(-len(tables) // n_across)
     figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, 2.3 * n_down), squeeze=False, sharex=True)
     for ax in axes.flat[len(tables):]:

@@ -55,7 +55,8 @@ def shares_test_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
             "p": "< .001" if classes["p_value"] < 0.001 else f"{classes['p_value']:.3f}",
             "too rare among samples": ", ".join(lost["label"]) or "none",
         })
-    return pd.DataFrame(rows)
+    columns = ["generator", "accuracy of the classifier", "Cramér's V", "p", "too rare among samples"]
+    return pd.DataFrame(rows or [dict.fromkeys(columns, "–")], columns=columns)
 
 
 def coverage_table(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
