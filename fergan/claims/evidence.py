@@ -1,6 +1,5 @@
 """The results of a book as the judges of claims read them: what is absent is an answer, not an error."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,10 +127,3 @@ def words(of: Score | pd.Series) -> str:
     """Write a score with its interval."""
     value, low, high = of
     return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
-
-
-
-def listed(names: Iterable[str]) -> str:
-    """Write names as one phrase."""
-    names = list(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -5,6 +5,7 @@ from fergan.claims.chapters import label_results_of, said_by_chapter
 from fergan.claims.evidence import Evidence, words
 from fergan.differences import Difference
 from fergan.protocols import SUBJECT_INDEPENDENT
+from fergan.summaries.single_unit import PAPERS_AREAS
 
 #: So near to chance counts as not telling the two apart, in a study with human raters.
 _INDISCERNIBLE = 0.05
@@ -45,7 +46,7 @@ def one_unit_alone(evidence: Evidence) -> Verdict:
             signs.append(int(beside["high"] < 0) - int(beside["low"] > 0))
             said = f" That it is worse for it than a network of all faces: difference {words([beside[key] for key in ('value', 'low', 'high')])}."
         return Verdict(of_signs(signs), f"Area of AU7 in training {words(scores[0])}, on people never seen {words(scores[1])}; "
-                       f"the paper .842 and .58.{said}", f"tab-single-{page}")
+                       f"the paper {PAPERS_AREAS['train']} and {PAPERS_AREAS['test']}.{said}", f"tab-single-{page}")
     raise NotRun("No generator of AU7's faces alone was scored.")
 
 

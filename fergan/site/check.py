@@ -43,6 +43,7 @@ class _Reader(HTMLParser):
         self._reads = ""  # class of the number whose text comes next
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what a tag loads, links to, is called and announces; the parser calls this."""
         attributes = {name: value or "" for name, value in attrs}
         self.anchors.update(attributes[key] for key in ("id", "name") if attributes.get(key))
         classes = attributes.get("class", "").split()
@@ -60,6 +61,7 @@ class _Reader(HTMLParser):
             self.loaded.append(attributes.get("href", ""))
 
     def handle_data(self, data: str) -> None:
+        """Note a text, and the number of a figure or table where one was announced; the parser calls this."""
         self.text.append(data)
         if self._reads == "caption-number":
             self.numbers[self._anchor] = data.strip()
