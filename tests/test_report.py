@@ -8,6 +8,7 @@ import pytest
 from fergan.plots.emotions import area_tables, gap_dots, roc_panels, search_surface
 from fergan.plots.faces import captioned_faces, face_grid, filmstrip, labelled_face_rows
 from fergan.plots.scores import confusion_matrix, heat_map, projection, roc_curves, score_dots
+from fergan.plots.style import generator_looks
 from fergan.plots.training import loss_curves
 from fergan.report import numbered_table, paste, with_interval
 
@@ -96,3 +97,11 @@ def test_every_figure_can_be_drawn():
     assert captioned_faces(FACES[:0], []).axes
     assert heat_map(pd.DataFrame({"1": {"AU01": np.nan, "AU02": 0.7}}), "area", center=0.5).axes
     assert projection(np.random.default_rng(0).normal(size=(9, 2)), ["happy", "sad", "sad"] * 3, ("x", "y")).axes
+
+
+def test_a_generator_looks_alike_in_every_figure_and_unlike_all_others():
+    names = ["a", "b", "c", "d", "e", "f", "g", "a-1", "b-1", "a-2", "a-3", "a-4", "a-5"]
+    plain, marked = generator_looks(names), generator_looks(names, "b-1")
+    assert all(plain[name] == marked[name] for name in names if name != "b-1") and marked["b-1"]["color"] == "C3"
+    assert len({(look["marker"], str(look["linestyle"])) for look in plain.values()}) == len(names)
+    assert plain["a"]["color"] == plain["a-4"]["color"] != plain["b"]["color"]

@@ -15,7 +15,7 @@ __all__ = ["WIDTH", "generator_looks", "use_style"]
 WIDTH = 7.0  # inches, of a full-width figure
 
 
-_MARKERS, _DASHES = "osD^vPX*<>hp", ("-", "--", ":", "-.", (0, (1, 3)))
+_MARKERS, _DASHES = "osD^vPX*<>dp1", ("-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 
 
 def generator_looks(names: Iterable[str], marked: str = "") -> dict[str, dict[str, Any]]:
@@ -33,7 +33,7 @@ def generator_looks(names: Iterable[str], marked: str = "") -> dict[str, dict[st
     names = list(names)
     of_set = {name: next((other for other in names if name.startswith(f"{other}-")), name) for name in names}
     sets = list(dict.fromkeys(of_set.values()))
-    free = [f"C{k}" for k in range(10) if k != 3 or not marked]  # C3 is the red
+    free = [f"C{k}" for k in range(10) if k != 3]  # C3 is the red
     looks: dict[str, dict[str, Any]] = {}
     for index, name in enumerate(names):
         relatives = sum(of_set[other] == of_set[name] for other in names[:index])
