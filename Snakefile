@@ -9,12 +9,12 @@ import os
 import sys
 from pathlib import Path
 
-from fergan.datasets import open_photographs, state_of
-from fergan.notebooks import imported_modules
-from fergan.network_pages import cropping_threads
-from fergan.page import STAMPS, stage_name
-from fergan.pages import pages_of
-from fergan.profiles import load_profile
+from fergan.data import open_photographs, state_of
+from fergan.book.notebooks import imported_modules
+from fergan.book.network_pages import cropping_threads
+from fergan.book.page import STAMPS, stage_name
+from fergan.book.pages import pages_of
+from fergan.book.profiles import load_profile
 
 PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml", data=str(config.get("data", "")))
 HOME = f"artifacts/{PROFILE.name}"

@@ -25,11 +25,11 @@ from search_at_size import N_FEATURES, drawn_features
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from fergan.au_learning import out_of_fold
-from fergan.au_tasks import coded_auc
+from fergan.experiments.au_learning import out_of_fold
+from fergan.experiments.au_tasks import coded_auc
+from fergan.experiments.protocols import other_rows, random_folds
 from fergan.facs import ACTION_UNITS, EMOTIONS, action_units_of
-from fergan.kernels import gram
-from fergan.protocols import other_rows, random_folds
+from fergan.svm.kernels import gram
 
 N_FACES, N_FOLDS, WANTED_RATIO = 8_422, 10, 100
 COSTS = np.logspace(-2, 2, 10)

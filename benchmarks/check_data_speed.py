@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from fergan.datasets import open_photographs
-from fergan.datasets.verification import verify
+from fergan.data import open_photographs
+from fergan.data.verification import verify
 from fergan.files import hash_file
 
 N_ATTRIBUTES = 40

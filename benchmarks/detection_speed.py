@@ -29,8 +29,8 @@ import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
-from fergan.datasets.decoding import ReducedPhotograph, read_photographs
-from fergan.detection import MTCNNDetector, ViolaJones, _choose
+from fergan.data.decoding import ReducedPhotograph, read_photographs
+from fergan.data.detection import MTCNNDetector, ViolaJones, _choose
 from fergan.rendered import protocol_labels, render_faces
 
 WIDTH, HEIGHT = 680, 1024

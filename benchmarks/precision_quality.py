@@ -11,13 +11,13 @@ import tempfile
 import numpy as np
 from scipy import stats
 
-from fergan.cropping import crop_face
-from fergan.datasets.rendered import RenderedPhotographs
+from fergan.data.cropping import crop_face
+from fergan.data.rendered import RenderedPhotographs
 from fergan.features.hog import HOGFeatures
+from fergan.gan.runs import make_config
+from fergan.gan.sampling import sample
+from fergan.gan.training import train
 from fergan.quality.frechet import frechet_distance
-from fergan.runs import make_config
-from fergan.sampling import sample
-from fergan.training import train
 
 
 def rendered_faces(n):

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from fergan.gaussian_svc import GaussianSVC
+from fergan.svm.gaussian_svc import GaussianSVC
 
 N_FACES, N_FEATURES, N_CANDIDATES, N_FOLDS = 15_339, 8_192, 30, 10
 RAF_DB = (867, 877, 355, 5957, 2460, 1619, 3204)  # faces of each emotion, training and test together

@@ -23,8 +23,8 @@ from sklearn.model_selection import cross_val_score
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from fergan.gaussian_svc import GaussianSVC
-from fergan.protocols import other_rows, random_folds
+from fergan.experiments.protocols import other_rows, random_folds
+from fergan.svm.gaussian_svc import GaussianSVC
 
 N_OF_CLASS = [201] * 8
 WANTED_RATIO = 120

@@ -16,5 +16,5 @@ __all__ = ["load_discriminator", "sample"]
 
 def __getattr__(name: str) -> object:
     if name in __all__:
-        return getattr(import_module("fergan.sampling"), name)
+        return getattr(import_module("fergan.gan.sampling"), name)
     raise AttributeError(f"module 'fergan' has no attribute {name!r}")

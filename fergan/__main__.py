@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fergan.profile_schema import Profile
+    from fergan.book.profile_schema import Profile
 
 ROOT = Path(__file__).parent.parent
 
@@ -68,7 +68,7 @@ def _workflow(profile: str, first: str, data: str, cores: str) -> int:
 
 def _profile(arguments: argparse.Namespace) -> "Profile":
     """Load the profile that the command line names, or leave with what is wrong with it."""
-    from fergan.profiles import ProfileError, load_profile
+    from fergan.book.profiles import ProfileError, load_profile
 
     data = str(Path(arguments.data).expanduser().resolve()) if arguments.data else ""
     try:
@@ -89,12 +89,12 @@ def _n_cores(cores: str) -> int:
 
 def book(arguments: argparse.Namespace) -> None:
     """Execute what is not up to date, then build and check the book."""
-    from fergan.book import BookError, build_book
-    from fergan.estimates import estimate, estimate_lines, is_long
-    from fergan.network_pages import longest_training
-    from fergan.preflight import check_plan
-    from fergan.profiles import ProfileError
-    from fergan.site.truth import forget_stale_pages
+    from fergan.book.build import BookError, build_book
+    from fergan.book.estimates import estimate, estimate_lines, is_long
+    from fergan.book.network_pages import longest_training
+    from fergan.book.preflight import check_plan
+    from fergan.book.profiles import ProfileError
+    from fergan.book.site.truth import forget_stale_pages
 
     profile = _profile(arguments)
     home = ROOT / "artifacts" / profile.name
@@ -123,7 +123,7 @@ def book(arguments: argparse.Namespace) -> None:
 
 def check_data(arguments: argparse.Namespace) -> None:
     """Print what the photographs of a profile are; leave with status 1 where an experiment cannot be what it claims."""
-    from fergan.preflight import check_data as check
+    from fergan.book.preflight import check_data as check
 
     profile = _profile(arguments)
     checked = check(profile)
@@ -140,10 +140,10 @@ def check_data(arguments: argparse.Namespace) -> None:
 
 def estimate(arguments: argparse.Namespace) -> None:
     """Print about how long each stage that is left will take."""
-    from fergan.estimates import estimate as measure
-    from fergan.estimates import estimate_lines, unfinished_pages
-    from fergan.preflight import check_plan
-    from fergan.profiles import ProfileError
+    from fergan.book.estimates import estimate as measure
+    from fergan.book.estimates import estimate_lines, unfinished_pages
+    from fergan.book.preflight import check_plan
+    from fergan.book.profiles import ProfileError
 
     profile = _profile(arguments)
     try:
@@ -159,8 +159,8 @@ def estimate(arguments: argparse.Namespace) -> None:
 
 def train(arguments: argparse.Namespace) -> None:
     """Train one generator of a profile, on several devices or machines; its page then shows this run."""
-    from fergan.launch import train_model
-    from fergan.profiles import ProfileError
+    from fergan.book.launch import train_model
+    from fergan.book.profiles import ProfileError
 
     profile = _profile(arguments)
     home = ROOT / "artifacts" / profile.name
@@ -178,7 +178,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Run one notebook with parameters."""
     import nbformat
 
-    from fergan.notebooks import NotebookError, notebook_parameters, parse_assignments, run_notebook
+    from fergan.book.notebooks import NotebookError, notebook_parameters, parse_assignments, run_notebook
 
     path = Path(arguments.notebook)
     if not path.suffix:
@@ -198,15 +198,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 def where(arguments: argparse.Namespace) -> None:
     """Print the folder of a profile's built book."""
-    from fergan.book import html_folder
+    from fergan.book.build import html_folder
 
     print(html_folder(arguments.profile, ROOT))
 
 
 def serve(arguments: argparse.Namespace) -> None:
     """Show the book in the browser, and build its prose again whenever a file of it is saved."""
-    from fergan.site.check import BookError
-    from fergan.site.serve import preview
+    from fergan.book.site.check import BookError
+    from fergan.book.site.serve import preview
 
     try:
         sys.exit(preview(_profile(arguments), ROOT, arguments.port))
@@ -216,9 +216,9 @@ def serve(arguments: argparse.Namespace) -> None:
 
 def pictures(arguments: argparse.Namespace) -> None:
     """Draw the README's pictures from a finished book."""
-    from fergan.book import html_folder
-    from fergan.overview import draw_overview
-    from fergan.site.pictures import PictureError, take_pictures
+    from fergan.book.build import html_folder
+    from fergan.book.overview import draw_overview
+    from fergan.book.site.pictures import PictureError, take_pictures
 
     profile = _profile(arguments)
     try:
@@ -231,8 +231,8 @@ def pictures(arguments: argparse.Namespace) -> None:
 
 def toc(arguments: argparse.Namespace) -> None:
     """Write the table of contents of the demo."""
-    from fergan.book import write_table_of_contents
-    from fergan.profiles import load_profile
+    from fergan.book.build import write_table_of_contents
+    from fergan.book.profiles import load_profile
 
     write_table_of_contents(load_profile(ROOT / "profiles" / "demo.yaml"), ROOT / "_toc.yml")
 

@@ -6,13 +6,13 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score
 from sklearn.svm import SVC
 
-from fergan.action_units import AUData, AUResult, paper_au_scores, relabel, run_au_experiment
-from fergan.au_learning import decision_values, subject_independent
-from fergan.au_tasks import best_f1_threshold
+from fergan.experiments.action_units import AUData, AUResult, paper_au_scores, relabel, run_au_experiment
+from fergan.experiments.au_learning import decision_values, subject_independent
+from fergan.experiments.au_tasks import best_f1_threshold
+from fergan.experiments.protocols import PROTOCOLS, auc, fold_blocks, grouped_folds
+from fergan.experiments.results import SCORE_COLUMNS
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.kernels import gram
-from fergan.protocols import PROTOCOLS, auc, fold_blocks, grouped_folds
-from fergan.results import SCORE_COLUMNS
+from fergan.svm.kernels import gram
 
 QUICK = {"n_folds": 4, "n_resamples": 100, "costs": (0.1, 1.0)}
 
@@ -252,7 +252,7 @@ def test_threshold_has_the_best_f1_of_all():
     ],
 )
 def test_what_cannot_work_is_refused_before_any_fit(change, message, monkeypatch):
-    monkeypatch.setattr("fergan.au_tasks.binary_values", lambda *a: pytest.fail("a fit was started"))
+    monkeypatch.setattr("fergan.experiments.au_tasks.binary_values", lambda *a: pytest.fail("a fit was started"))
     with pytest.raises(ValueError, match=message):
         run_au_experiment(dataclasses.replace(faces(), **change), **QUICK)
 
@@ -285,12 +285,12 @@ def test_folds_with_different_costs_are_pooled_on_one_scale(monkeypatch):
     Y, K = data.occurrence[["AU12"]].to_numpy(), gram(data.features["x"])
     folds, costs = grouped_folds(Y[:, 0], data.subjects, 8, seed=0), np.array([[0.003, 30.0]])
     turns = iter([0, 1] * 8)
-    monkeypatch.setattr("fergan.au_learning._choose", lambda values, Y, task: (np.array([next(turns)]), np.zeros((1, 2))))
+    monkeypatch.setattr("fergan.experiments.au_learning._choose", lambda values, Y, task: (np.array([next(turns)]), np.zeros((1, 2))))
     found = subject_independent(K, Y, folds, costs, 3, 1)
     each = [auc(found.values[fold, 0], Y[fold, 0] == 1) for fold in folds]
     assert auc(found.values[:, 0], Y[:, 0] == 1) == pytest.approx(np.mean(each), abs=0.03)
     # Without it the values of one cost are spread many times as wide as those of the other.
-    monkeypatch.setattr("fergan.au_learning._scale_of", lambda values: (0.0, 1.0))
+    monkeypatch.setattr("fergan.experiments.au_learning._scale_of", lambda values: (0.0, 1.0))
     turns = iter([0, 1] * 8)
     raw = subject_independent(K, Y, folds, costs, 3, 1)
     spreads = [np.array([np.std(result.values[fold]) for fold in folds]) for result in (raw, found)]

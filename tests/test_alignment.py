@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import skimage.data
 
-from fergan.alignment import crop_face, eye_angle
-from fergan.detection import make_detector
+from fergan.data.alignment import crop_face, eye_angle
+from fergan.data.detection import make_detector
 
 
 @pytest.fixture(scope="module")

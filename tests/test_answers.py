@@ -6,36 +6,36 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.action_units import AUResult
-from fergan.au_variants import MAIN
-from fergan.cropping import CroppingAccount
-from fergan.emotions import EmotionResult
-from fergan.faces import FaceSet, complete_labels
-from fergan.human_study.analysis import StudyResult
-from fergan.label_efficiency import LabelEfficiencyResult
-from fergan.quality.records import Score
-from fergan.report import rounded, with_interval
-from fergan.results import score_table
-from fergan.runs import make_config
-from fergan.summaries.action_units import (
+from fergan.book.report import rounded, with_interval
+from fergan.book.tables.action_units import (
     answer_of_unit_experiment,
     areas_in_words,
     emotions_part,
 )
-from fergan.summaries.emotions import answer_of_emotions, answer_of_experiment, what_the_protocol_is_worth
-from fergan.summaries.faces import LEFT_OUT, PLACED, answer_of_set, answer_of_sets, listed_photographs
-from fergan.summaries.features import answer_of_pairs
-from fergan.summaries.generators import answer_of_run, answer_of_runs, common_changes, early_bests
-from fergan.summaries.groups import groups_in_words
-from fergan.summaries.human_study import answer_of_study
-from fergan.summaries.label_efficiency import answer_of_labels
-from fergan.summaries.layers import answer_of_layers
-from fergan.summaries.mode_collapse import answer_of_variety
-from fergan.summaries.quality import answer_of_scores
-from fergan.summaries.results import answer_of_results
-from fergan.summaries.single_unit import by_heart, single_unit_reading
-from fergan.summaries.transfer import answer_of_transfer, no_better_than_commonest
-from fergan.summaries.words import compared, counted, listed, percent, ranged, share
+from fergan.book.tables.emotions import answer_of_emotions, answer_of_experiment, what_the_protocol_is_worth
+from fergan.book.tables.faces import LEFT_OUT, PLACED, answer_of_set, answer_of_sets, listed_photographs
+from fergan.book.tables.features import answer_of_pairs
+from fergan.book.tables.generators import answer_of_run, answer_of_runs, common_changes, early_bests
+from fergan.book.tables.groups import groups_in_words
+from fergan.book.tables.human_study import answer_of_study
+from fergan.book.tables.label_efficiency import answer_of_labels
+from fergan.book.tables.layers import answer_of_layers
+from fergan.book.tables.mode_collapse import answer_of_variety
+from fergan.book.tables.quality import answer_of_scores
+from fergan.book.tables.results import answer_of_results
+from fergan.book.tables.single_unit import by_heart, single_unit_reading
+from fergan.book.tables.transfer import answer_of_transfer, no_better_than_commonest
+from fergan.book.tables.words import compared, counted, listed, percent, ranged, share
+from fergan.data.cropping import CroppingAccount
+from fergan.data.faces import FaceSet, complete_labels
+from fergan.experiments.action_units import AUResult
+from fergan.experiments.au_variants import MAIN
+from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.label_efficiency import LabelEfficiencyResult
+from fergan.experiments.results import score_table
+from fergan.gan.runs import make_config
+from fergan.human_study.analysis import StudyResult
+from fergan.quality.records import Score
 
 
 def test_small_words():

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from fergan.architecture import count_networks, drawing_data, layer_table, layers_of, training_step_flops
-from fergan.dcgan import Discriminator, Generator, count_parameters
-from fergan.plots.training import network_drawing
+from fergan.book.figures.training import network_drawing
+from fergan.gan.architecture import count_networks, drawing_data, layer_table, layers_of, training_step_flops
+from fergan.gan.dcgan import Discriminator, Generator, count_parameters
 
 matplotlib.use("agg")
 KERNEL = 16  # 4x4

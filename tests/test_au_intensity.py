@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.action_units import run_au_experiment
-from fergan.au_data import AUData, coded_intensity
-from fergan.au_intensity import INTENSITY, icc_3_1, intensity_values, resampled_icc
+from fergan.experiments.action_units import run_au_experiment
+from fergan.experiments.au_data import AUData, coded_intensity
+from fergan.experiments.au_intensity import INTENSITY, icc_3_1, intensity_values, resampled_icc
 from fergan.facs import ACTION_UNITS
-from fergan.kernels import gram
+from fergan.svm.kernels import gram
 
 # Shrout and Fleiss (1979), Table 2: six targets rated by four judges. Their Table 4 gives ICC(3,1) = .71; the mean
 # squares of their Table 3, 11.24 between targets and 1.02 residual, give (11.24 - 1.02) / (11.24 + 3 * 1.02) = .715.

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.action_units import run_au_experiment
-from fergan.au_data import AUData, open_au_data, relabel, with_truth_as_labels
-from fergan.au_truth import auc_within, emotion_oracle
-from fergan.au_variants import MAIN, TRUTH, load_variants, run_variants, save_variants
-from fergan.faces import FaceSet, complete_labels, subjects_of
+from fergan.book.tables.action_units import au_table, emotion_or_unit, identical_units, reading_of, variants_table
+from fergan.data.faces import FaceSet, complete_labels, subjects_of
+from fergan.experiments.action_units import run_au_experiment
+from fergan.experiments.au_data import AUData, open_au_data, relabel, with_truth_as_labels
+from fergan.experiments.au_truth import auc_within, emotion_oracle
+from fergan.experiments.au_variants import MAIN, TRUTH, load_variants, run_variants, save_variants
+from fergan.experiments.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT, auc
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.files import write_array, write_json
-from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT, auc
-from fergan.summaries.action_units import au_table, emotion_or_unit, identical_units, reading_of, variants_table
 
 
 def value(result, score, label="all", protocol=SUBJECT_INDEPENDENT, features="x"):

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.action_units import AUResult, paper_au_scores
+from fergan.book.tables.action_units import difference_of, papers_of, table_of_means
+from fergan.book.tables.au_transfer import areas_of, claims_table, rank_agreement, table_four, transfer_table
+from fergan.experiments.action_units import AUResult, paper_au_scores
+from fergan.experiments.protocols import PROTOCOLS
+from fergan.experiments.results import score_table
 from fergan.facs import ACTION_UNITS
 from fergan.paper import read_table
-from fergan.protocols import PROTOCOLS
-from fergan.results import score_table
-from fergan.summaries.action_units import difference_of, papers_of, table_of_means
-from fergan.summaries.au_transfer import areas_of, claims_table, rank_agreement, table_four, transfer_table
 
 
 def as_result(number, half=0.01, shift=0.0, **changes):

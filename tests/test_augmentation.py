@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from fergan.augmentation import POLICIES, augment, mirror
-from fergan.runs import make_config
+from fergan.gan.augmentation import POLICIES, augment, mirror
+from fergan.gan.runs import make_config
 
 
 def random(seed=0):

@@ -7,11 +7,11 @@ import pytest
 import yaml
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from fergan.book import mirror_pages, table_of_contents, write_table_of_contents
-from fergan.pages import pages_of
-from fergan.profiles import load_profile
-from fergan.search import COST_RANGE, GAMMA_SCALE_RANGE
-from fergan.site.check import HEAVIEST, BookError, BuiltPage, check_book, outside_sources, page_weight
+from fergan.book.build import mirror_pages, table_of_contents, write_table_of_contents
+from fergan.book.pages import pages_of
+from fergan.book.profiles import load_profile
+from fergan.book.site.check import HEAVIEST, BookError, BuiltPage, check_book, outside_sources, page_weight
+from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
 ROOT = Path(__file__).parent.parent
 FIGURE = "```{glue:figure} crops\n```"

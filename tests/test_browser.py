@@ -12,10 +12,10 @@ import pytest
 from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from fergan.book import html_folder
-from fergan.notebooks import run_notebook
-from fergan.site.extension import STATIC
-from fergan.site.vendor import AXE, VendorError, fetch_packages
+from fergan.book.build import html_folder
+from fergan.book.notebooks import run_notebook
+from fergan.book.site.extension import STATIC
+from fergan.book.site.vendor import AXE, VendorError, fetch_packages
 
 pytestmark = pytest.mark.book
 

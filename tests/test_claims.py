@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.action_units import AUResult
+from fergan.book.page import CHAPTERS
 from fergan.claims import VERDICTS, Evidence, judge_all
 from fergan.claims import paper as paper_claims
 from fergan.claims.base import Verdict, of_signs
-from fergan.differences import Difference
-from fergan.emotions import EmotionResult
+from fergan.experiments.action_units import AUResult
+from fergan.experiments.differences import Difference
+from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.results import score_table
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.files import write_json
-from fergan.page import CHAPTERS
+from fergan.gan.runs import make_config
 from fergan.paper import read_table
-from fergan.results import score_table
-from fergan.runs import make_config
 
 ROOT = Path(__file__).parent.parent
 EVERY = frozenset(range(1, 9))

@@ -15,12 +15,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fergan import cropping
-from fergan.cropping import crop_face, crop_faces, save_crops
-from fergan.datasets import UnreadablePhotograph
-from fergan.datasets.decoding import FilePhotographs
-from fergan.detection import Detection
-from fergan.faces import FACE_SIZE, FaceSet, complete_labels
+from fergan.data import UnreadablePhotograph, cropping
+from fergan.data.cropping import crop_face, crop_faces, save_crops
+from fergan.data.decoding import FilePhotographs
+from fergan.data.detection import Detection
+from fergan.data.faces import FACE_SIZE, FaceSet, complete_labels
 
 ROOT = Path(__file__).parents[1]
 
@@ -299,9 +298,9 @@ SLOW_RUN = textwrap.dedent("""
     import json, sys, time
     import numpy as np
     import pandas as pd
-    from fergan.cropping import crop_faces
-    from fergan.detection import Detection
-    from fergan.faces import complete_labels
+    from fergan.data.cropping import crop_faces
+    from fergan.data.detection import Detection
+    from fergan.data.faces import complete_labels
 
     class Photographs:
         name, problems, read_rows = "slow", [], 0

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fergan.datasets.catalogue import CATALOGUE, Published
-from fergan.datasets.registry import SOURCES
-from fergan.summaries.datasets import collections_table, describe_collection, profiles_table, write_datasets_chapter
+from fergan.book.tables.datasets import collections_table, describe_collection, profiles_table, write_datasets_chapter
+from fergan.data.catalogue import CATALOGUE, Published
+from fergan.data.registry import SOURCES
 
 ROOT = Path(__file__).parent.parent
 

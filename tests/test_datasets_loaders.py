@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fergan.cropping import crop_faces
-from fergan.datasets import SOURCES, UnreadablePhotograph, kdef, open_photographs, rafd
-from fergan.datasets.catalogue import CATALOGUE
-from fergan.datasets.fetch import fetch
-from fergan.detection import make_detector
+from fergan.data import SOURCES, UnreadablePhotograph, kdef, open_photographs, rafd
+from fergan.data.catalogue import CATALOGUE
+from fergan.data.cropping import crop_faces
+from fergan.data.detection import make_detector
+from fergan.data.fetch import fetch
 from fergan.facs import ACTION_UNITS
 from fergan.rendered import protocol_labels, render_faces
 
@@ -577,7 +577,7 @@ def test_olivetti_refuses_another_array_and_opens_no_pickle(tmp_path):
     with pytest.raises(ValueError, match=r"olivetti_faces.npy does not hold the Olivetti faces \(uint8 \(3, 32, 32\)"):
         open_photographs("mine", "olivetti", folder=str(tmp_path))
     (tmp_path / "olivetti_faces.npy").rename(tmp_path / "olivetti_py3.pkz")
-    with pytest.raises(FileNotFoundError, match="python -m fergan.datasets.fetch olivetti"):
+    with pytest.raises(FileNotFoundError, match="python -m fergan.data.fetch olivetti"):
         open_photographs("mine", "olivetti", folder=str(tmp_path))
 
 

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from fergan.datasets import kdef, rafd
-from fergan.datasets.catalogue import CATALOGUE
+from fergan.data import kdef, rafd
+from fergan.data.catalogue import CATALOGUE
 
 # 20 men, 19 women, 4 boys and 6 girls of one group, 18 men of another: https://rafd.socsci.ru.nl/Overview.html
 GROUPS = [

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fergan.datasets import catalogue, kdef, open_photographs, verification
-from fergan.datasets.catalogue import CATALOGUE, Published
-from fergan.datasets.verification import verify
+from fergan.data import catalogue, kdef, open_photographs, verification
+from fergan.data.catalogue import CATALOGUE, Published
+from fergan.data.verification import verify
 from fergan.facs import EMOTIONS
 
 PEOPLE = [f"{session}{sex}{number:02d}" for session in "A" for sex in "FM" for number in range(1, 6)]

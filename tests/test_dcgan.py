@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fergan.dcgan import (
+from fergan.gan.dcgan import (
     Discriminator,
     Generator,
     count_parameters,
@@ -12,7 +12,7 @@ from fergan.dcgan import (
     to_float,
     to_uint8,
 )
-from fergan.runs import make_config
+from fergan.gan.runs import make_config
 
 
 def test_the_papers_network_has_8192_features():

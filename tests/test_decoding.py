@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fergan.datasets import UnreadablePhotograph, decoding
-from fergan.datasets.decoding import FilePhotographs, read_photograph, read_photographs
+from fergan.data import UnreadablePhotograph, decoding
+from fergan.data.decoding import FilePhotographs, read_photograph, read_photographs
 
 
 @pytest.fixture

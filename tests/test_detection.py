@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import skimage.data
 
-from fergan.datasets import open_photographs
-from fergan.detection import CHOICES, DETECTORS, _choose, crop_face, crop_faces, face_rate, make_detector
-from fergan.faces import FACE_SIZE
+from fergan.data import open_photographs
+from fergan.data.detection import CHOICES, DETECTORS, _choose, crop_face, crop_faces, face_rate, make_detector
+from fergan.data.faces import FACE_SIZE
 
 TRUE_BOX = (180, 65, 272, 170)  # the face of scikit-image's astronaut, 512 x 512, measured by eye: brow to chin
 
@@ -37,7 +37,7 @@ def overlap(box, other) -> float:
 
 
 def test_importing_detection_does_not_import_torch():
-    code = "import fergan.detection, sys; assert 'torch' not in sys.modules"
+    code = "import fergan.data.detection, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.duplicates import duplicate_groups, people_or_duplicates
-from fergan.faces import FaceSet, complete_labels
+from fergan.data.faces import FaceSet, complete_labels
+from fergan.experiments.duplicates import duplicate_groups, people_or_duplicates
 
 
 @pytest.fixture

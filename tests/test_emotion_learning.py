@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from drawn_faces import faces
 
-from fergan.emotion_learning import as_published, official_split, subject_independent
-from fergan.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
-from fergan.protocols import fold_blocks, grouped_folds
-from fergan.svm import multiclass_values
+from fergan.experiments.emotion_learning import as_published, official_split, subject_independent
+from fergan.experiments.protocols import fold_blocks, grouped_folds
+from fergan.svm.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
+from fergan.svm.machines import multiclass_values
 
 
 def test_published_predictions_are_those_of_the_best_trial():
@@ -99,7 +99,7 @@ def test_a_search_that_failed_goes_on_from_its_journal(tmp_path, monkeypatch, pr
             raise KeyboardInterrupt
         return multiclass_values(*arguments, **options)
 
-    monkeypatch.setattr("fergan.svm.multiclass_values", counted)
+    monkeypatch.setattr("fergan.svm.machines.multiclass_values", counted)
     run = list(each_protocol(6, journal=tmp_path))[protocol]
     fails_at = 14
     with pytest.raises(KeyboardInterrupt):
@@ -169,7 +169,7 @@ def test_an_official_split_is_searched_within_its_training_faces_and_scored_once
     ({"memory_gb": 1e-6}, "memory_gb is 1e-06; SVMs on 180 faces need at least"),
 ])
 def test_an_official_split_that_cannot_work_is_refused_before_any_search(monkeypatch, change, message):
-    monkeypatch.setattr("fergan.svm.fit_svc", lambda *a, **k: pytest.fail("a model was fitted"))
+    monkeypatch.setattr("fergan.svm.machines.fit_svc", lambda *a, **k: pytest.fail("a model was fitted"))
     D2, y, subjects = few_faces()
     change = dict(change)
     y = change.pop("y", lambda y: y)(y)
@@ -189,7 +189,7 @@ def test_an_emotion_without_training_faces_is_never_predicted_in_an_official_spl
 def test_pruning_saves_fits_and_leaves_the_best_alone(monkeypatch):
     D2, y, _ = few_faces()
     fits = []
-    monkeypatch.setattr("fergan.svm.multiclass_values", lambda *a: fits.append(1) or multiclass_values(*a))
+    monkeypatch.setattr("fergan.svm.machines.multiclass_values", lambda *a: fits.append(1) or multiclass_values(*a))
     options = dict(n_evaluations=12, inner_folds=10, seed=1)
     results = []
     for prune in (False, True):

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 from drawn_faces import faces
 
-from fergan.emotion_scores import paper_emotion_scores
-from fergan.emotions import EmotionResult, run_emotion_experiment
-from fergan.protocols import PROTOCOLS, auc
-from fergan.results import SCORE_COLUMNS
+from fergan.experiments.emotion_scores import paper_emotion_scores
+from fergan.experiments.emotions import EmotionResult, run_emotion_experiment
+from fergan.experiments.protocols import PROTOCOLS, auc
+from fergan.experiments.results import SCORE_COLUMNS
 
 NAMES = np.array(["angry", "happy", "sad", "surprised"])
 QUICK = {"n_folds": 5, "n_evaluations": 4, "n_resamples": 200}
@@ -132,7 +132,7 @@ def test_the_same_seed_gives_the_same_result_on_any_number_of_threads(result):
     ],
 )
 def test_what_cannot_work_is_refused_before_any_search(change, message, monkeypatch):
-    monkeypatch.setattr("fergan.svm.fit_svc", lambda *a, **k: pytest.fail("a model was fitted"))
+    monkeypatch.setattr("fergan.svm.machines.fit_svc", lambda *a, **k: pytest.fail("a model was fitted"))
     X, y, subjects = faces(n_subjects=change.get("people", 15))
     emotions = NAMES[y].astype(object)
     if "X" in change:
@@ -227,7 +227,7 @@ def test_pruning_is_off_as_published(monkeypatch):
             return function(*arguments, **options)
         return call
 
-    from fergan import emotions
+    from fergan.experiments import emotions
     for name in ("as_published", "subject_independent"):
         monkeypatch.setattr(emotions, name, watched(name, getattr(emotions, name)))
     X, y, subjects = faces(n_subjects=6)

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from fergan import estimates
-from fergan.estimates import StageEstimate, estimate, estimate_lines, is_long
+from fergan.book import estimates
+from fergan.book.estimates import StageEstimate, estimate, estimate_lines, is_long
+from fergan.book.network_pages import cropping_threads
+from fergan.book.pages import pages_of
+from fergan.book.profiles import load_profile
 from fergan.files import write_json
-from fergan.network_pages import cropping_threads
-from fergan.pages import pages_of
-from fergan.profiles import load_profile
+from fergan.gan.runs import make_config
 from fergan.rendered import protocol_labels
-from fergan.runs import make_config
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 
@@ -119,8 +119,8 @@ def test_the_probe_crops_with_the_sets_own_parameters(photographed, monkeypatch)
 
     seen = []
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    monkeypatch.setattr("fergan.datasets.open_photographs", lambda *_, **__: Photographs())
-    monkeypatch.setattr("fergan.cropping.crop_batch", lambda *arguments: seen.append(arguments))
+    monkeypatch.setattr("fergan.data.open_photographs", lambda *_, **__: Photographs())
+    monkeypatch.setattr("fergan.data.cropping.crop_batch", lambda *arguments: seen.append(arguments))
     assert estimates._photograph_seconds(photographed, "small") >= 0
     for photographs, rows, detector, margin, align in seen:
         assert isinstance(photographs, Photographs) and len(rows) == 12, "six for each thread"

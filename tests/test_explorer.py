@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from fergan.dcgan import Generator, initialize_weights
-from fergan.explorer import (
+from fergan.gan.dcgan import Generator, initialize_weights
+from fergan.gan.explorer import (
     Explorer,
     draw,
     interpolate,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.faces import FACE_SIZE, LABEL_COLUMNS, FaceSet, complete_labels, subjects_of
+from fergan.data.faces import FACE_SIZE, LABEL_COLUMNS, FaceSet, complete_labels, subjects_of
 from fergan.facs import ACTION_UNITS
 
 

@@ -8,13 +8,13 @@ from skimage.color import rgb2gray
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fergan.dcgan import Discriminator, Generator, initialize_weights, to_float, to_uint8
 from fergan.features.baselines import BASELINES, absent_baselines, make_baseline
 from fergan.features.discriminator import DiscriminatorFeatures, n_features_of
 from fergan.features.facenet import FacenetFeatures
 from fergan.features.generator import GeneratorFeatures
 from fergan.features.hog import HOGFeatures
 from fergan.features.pixels import PixelFeatures
+from fergan.gan.dcgan import Discriminator, Generator, initialize_weights, to_float, to_uint8
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3), dtype=np.uint8)
 

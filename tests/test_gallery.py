@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from fergan.book.figures.faces import face_panels, true_places
+from fergan.book.notebooks import check_parameters, notebook_parameters
+from fergan.book.pages import pages_of
+from fergan.book.profiles import load_profile
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.notebooks import check_parameters, notebook_parameters
-from fergan.pages import pages_of
-from fergan.plots.faces import face_panels, true_places
-from fergan.profiles import load_profile
 from fergan.rendered import FULL_SIZES, STAND_INS, gallery, protocol_labels, render_expression, render_faces
 
 ROOT = Path(__file__).parent.parent

@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fergan.gaussian_svc import GaussianSVC
-from fergan.protocols import grouped_folds, other_rows, random_folds
+from fergan.experiments.protocols import grouped_folds, other_rows, random_folds
+from fergan.svm.gaussian_svc import GaussianSVC
 
 WORDS = np.array(["sad", "angry", "happy", "fearful"])
 QUICK = {"n_evaluations": 4, "n_folds": 4}
@@ -118,7 +118,7 @@ def test_it_works_in_pipelines_with_a_journal_and_on_any_number_of_threads(tmp_p
     ({"X": "same"}, "most faces have the same features"),
 ])
 def test_what_cannot_work_is_refused_before_any_search(monkeypatch, change, message):
-    monkeypatch.setattr("fergan.svm.fit_svc", lambda *a, **k: pytest.fail("a model was fitted"))
+    monkeypatch.setattr("fergan.svm.machines.fit_svc", lambda *a, **k: pytest.fail("a model was fitted"))
     X, y = samples()
     change = dict(change)
     kind = change.pop("X", 0)
@@ -154,6 +154,6 @@ def test_many_rows_are_predicted_in_parts(monkeypatch):
     X, y = samples()
     model = GaussianSVC(**QUICK).fit(X, y)
     whole = model.decision_function(X), model.predict(X)
-    monkeypatch.setattr("fergan.gaussian_svc._AT_ONCE", 120 * 7)
+    monkeypatch.setattr("fergan.svm.gaussian_svc._AT_ONCE", 120 * 7)
     np.testing.assert_allclose(model.decision_function(X), whole[0], atol=1e-12)
     assert np.array_equal(model.predict(X), whole[1])

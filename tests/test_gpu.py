@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from fergan.dcgan import to_float
 from fergan.features.discriminator import DiscriminatorFeatures
-from fergan.kernels import squared_distances
-from fergan.runs import make_config
-from fergan.sampling import sample
-from fergan.training import train
+from fergan.gan.dcgan import to_float
+from fergan.gan.runs import make_config
+from fergan.gan.sampling import sample
+from fergan.gan.training import train
+from fergan.svm.kernels import squared_distances
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 IMAGES = np.random.default_rng(0).integers(0, 256, (96, 64, 64, 3), dtype=np.uint8)

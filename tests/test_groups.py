@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.emotions import EmotionResult
-from fergan.faces import FaceSet, complete_labels
-from fergan.groups import GROUPS, accuracy_by_group, group_differences, people_of_set
+from fergan.data.faces import FaceSet, complete_labels
+from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.groups import GROUPS, accuracy_by_group, group_differences, people_of_set
+from fergan.experiments.results import score_table
 from fergan.rendered.identity import sample_identity
-from fergan.results import score_table
 
 
 def faces_of(n_people=30, each=10, **more):

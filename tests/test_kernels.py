@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fergan.kernels import gaussian_kernel, gram, kernel_slice, squared_distances, typical_distance
+from fergan.svm.kernels import gaussian_kernel, gram, kernel_slice, squared_distances, typical_distance
 
 
 def clusters(n_samples=120, n_features=8, n_classes=4, spread=1.5, seed=0):

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fergan.book.figures.experiments import difference_curves, learning_curves, transfer_map
+from fergan.book.tables import label_claims, label_efficiency, transfer
+from fergan.book.tables.label_claims import CANNOT_BE_TESTED, NOT_DECIDED, NOT_REPRODUCED, REPRODUCED
+from fergan.experiments.label_efficiency import LabelEfficiencyResult
+from fergan.experiments.label_scores import label_scores
+from fergan.experiments.results import ExperimentResult, score_table
+from fergan.experiments.transfer import Column, transfer_result
 from fergan.files import write_json
-from fergan.label_efficiency import LabelEfficiencyResult
-from fergan.label_scores import label_scores
-from fergan.plots.experiments import difference_curves, learning_curves, transfer_map
-from fergan.results import ExperimentResult, score_table
-from fergan.summaries import label_claims, label_efficiency, transfer
-from fergan.summaries.label_claims import CANNOT_BE_TESTED, NOT_DECIDED, NOT_REPRODUCED, REPRODUCED
-from fergan.transfer import Column, transfer_result
 
 N = 120  # faces of a planted set, each of a person of its own
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from fergan import few_labels
-from fergan.few_labels import DEFAULT_COST, DEFAULT_GAMMA_SCALE, FeatureLearner
-from fergan.kernels import squared_distances, typical_distance
-from fergan.label_efficiency import LabelEfficiencyResult, run_label_efficiency
-from fergan.label_scores import label_scores, levels_between
-from fergan.label_subsets import Subset, check_no_leak, label_subsets, sizes_up_to
-from fergan.learning_curves import curve_at, curve_mean, size_needed
+from fergan.experiments import few_labels
+from fergan.experiments.few_labels import DEFAULT_COST, DEFAULT_GAMMA_SCALE, FeatureLearner
+from fergan.experiments.label_efficiency import LabelEfficiencyResult, run_label_efficiency
+from fergan.experiments.label_scores import label_scores, levels_between
+from fergan.experiments.label_subsets import Subset, check_no_leak, label_subsets, sizes_up_to
+from fergan.experiments.learning_curves import curve_at, curve_mean, size_needed
+from fergan.svm.kernels import squared_distances, typical_distance
 
 WORDS = np.array(["angry", "happy", "sad"])
 QUICK = dict(n_splits=3, n_draws=2, n_evaluations=3, inner_folds=2, n_resamples=100)

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from safetensors.torch import save_file
 
-from fergan.dcgan import Discriminator, initialize_weights
-from fergan.faces import FaceSet, complete_labels
+from fergan.book.tables.layers import best_layers, layers_of_sets
+from fergan.data.faces import FaceSet, complete_labels
+from fergan.experiments.layer_readout import layer_accuracies, some_people
 from fergan.features.discriminator import DiscriminatorFeatures
-from fergan.layer_readout import layer_accuracies, some_people
-from fergan.summaries.layers import best_layers, layers_of_sets
+from fergan.gan.dcgan import Discriminator, initialize_weights
 
 
 def face_set(images, emotions, subjects):
@@ -43,7 +43,7 @@ def test_emotions_in_the_light_are_read_from_every_layer_and_permuted_ones_from_
 def test_the_fourth_layer_is_the_papers(weights, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (24, 64, 64, 3), dtype=np.uint8)
     seen = []
-    monkeypatch.setattr("fergan.layer_readout.squared_distances", lambda X: seen.append(X) or ((X[:, None] - X) ** 2).sum(-1))
+    monkeypatch.setattr("fergan.experiments.layer_readout.squared_distances", lambda X: seen.append(X) or ((X[:, None] - X) ** 2).sum(-1))
     faces = face_set(images, np.tile(["angry", "sad"], 12), [f"p{i // 4}" for i in range(24)])
     layer_accuracies(faces, weights, 4, n_resamples=100)
     np.testing.assert_allclose(seen[3], DiscriminatorFeatures(weights, width=4).transform(images), atol=1e-5)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fergan.datasets import SOURCES, UnreadablePhotograph, open_photographs, state_of
-from fergan.datasets.manifest import ManifestPhotographs
+from fergan.data import SOURCES, UnreadablePhotograph, open_photographs, state_of
+from fergan.data.manifest import ManifestPhotographs
 
 
 @pytest.fixture

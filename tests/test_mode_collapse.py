@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.faces import FaceSet, complete_labels
+from fergan.data.faces import FaceSet, complete_labels
 from fergan.facs import EMOTIONS
+from fergan.gan.runs import make_config
+from fergan.gan.training import train
 from fergan.quality.collapse import can_be_judged, judge_generator
 from fergan.quality.forgotten import class_shares, people_found
 from fergan.quality.modes import judge_variety, spread, thumbnails, variety, variety_floor
-from fergan.runs import make_config
-from fergan.training import train
 
 
 def pictures(n, seed=0, n_modes=0):

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from fergan.notebooks import (
+from fergan.book.notebooks import (
     NotebookError,
     check_parameters,
     imported_modules,
@@ -18,9 +18,9 @@ from fergan.notebooks import (
     parse_assignments,
     run_notebook,
 )
-from fergan.pages import pages_of
-from fergan.profiles import load_profile
-from fergan.site.figures import PASTED_FIGURES
+from fergan.book.pages import pages_of
+from fergan.book.profiles import load_profile
+from fergan.book.site.figures import PASTED_FIGURES
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -118,7 +118,7 @@ def test_a_parameters_cell_holds_only_literals(tmp_path):
 
 
 def test_imports_are_followed_through_modules(tmp_path):
-    path = notebook(tmp_path, new_code_cell("from fergan.training import train"))
+    path = notebook(tmp_path, new_code_cell("from fergan.gan.training import train"))
     names = {module.name for module in imported_modules(path)}
     assert {"training.py", "checkpoints.py", "dcgan.py", "files.py"} <= names
     assert not {"svm.py", "emotions.py", "style.py", "detection.py"} & names

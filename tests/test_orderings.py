@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.emotion_differences import accuracy_difference
-from fergan.emotions import EmotionResult
-from fergan.results import score_table
-from fergan.summaries.orderings import emotion_orderings
+from fergan.book.tables.orderings import emotion_orderings
+from fergan.experiments.emotion_differences import accuracy_difference
+from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.results import score_table
 
 PRETRAINED = {1: "enhanced-ck", 2: "celeba", 3: "enhanced-ck", 5: "rafd-frontal"}
 

@@ -10,13 +10,13 @@ import pytest
 import yaml
 from PIL import Image
 
-from fergan.absences import without_set
-from fergan.datasets import catalogue, kdef, raf_db, rafd, sfew, verification
+from fergan.book.absences import without_set
+from fergan.book.pages import pages_of
+from fergan.book.preflight import check_data
+from fergan.book.profiles import ProfileError, load_profile
+from fergan.book.tables.results import paper_and_ours
+from fergan.data import catalogue, kdef, raf_db, rafd, sfew, verification
 from fergan.facs import ACTION_UNITS
-from fergan.pages import pages_of
-from fergan.preflight import check_data
-from fergan.profiles import ProfileError, load_profile
-from fergan.summaries.results import paper_and_ours
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 FOLDERS = ("enhanced-ck", "celeba", "rafd", "raf-db", "kdef", "sfew")

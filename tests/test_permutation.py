@@ -5,10 +5,10 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from fergan.kernels import gaussian_kernel, squared_distances
-from fergan.permutation import ChanceTest, chance_test, exchangeable, permuted_within, sign_flip_p_value
-from fergan.protocols import grouped_folds, other_rows
-from fergan.svm import multiclass_values
+from fergan.experiments.permutation import ChanceTest, chance_test, exchangeable, permuted_within, sign_flip_p_value
+from fergan.experiments.protocols import grouped_folds, other_rows
+from fergan.svm.kernels import gaussian_kernel, squared_distances
+from fergan.svm.machines import multiclass_values
 
 
 def test_the_p_value_counts_the_true_labelling_too():

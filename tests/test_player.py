@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fergan.player import LARGEST, play_filmstrip
+from fergan.book.player import LARGEST, play_filmstrip
 
 STEPS = [0, 120, 4300]
 
@@ -53,7 +53,7 @@ def test_the_element_is_whole_in_itself_and_small():
 
 
 def test_what_does_not_fit_is_said(monkeypatch):
-    monkeypatch.setattr("fergan.player.LARGEST", 1000)
+    monkeypatch.setattr("fergan.book.player.LARGEST", 1000)
     with pytest.raises(ValueError, match="3 frames of 3 faces need more than 1,000 bytes; show fewer"):
         play_filmstrip(STEPS, grey_frames(), "faces")
 

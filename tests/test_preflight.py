@@ -11,9 +11,9 @@ from skimage.data import astronaut
 from skimage.io import imsave
 
 import fergan.__main__ as command_line
+from fergan.book.preflight import check_data, check_plan
+from fergan.book.profiles import ProfileError, load_profile
 from fergan.files import read_json
-from fergan.preflight import check_data, check_plan
-from fergan.profiles import ProfileError, load_profile
 
 
 def plan(tmp_path, labels, **changes):

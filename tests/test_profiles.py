@@ -6,10 +6,10 @@ from typing import get_args
 import pytest
 import yaml
 
-from fergan.datasets.registry import SOURCES
-from fergan.pages import pages_of
-from fergan.profile_schema import DatasetProfile
-from fergan.profiles import ProfileError, load_profile
+from fergan.book.pages import pages_of
+from fergan.book.profile_schema import DatasetProfile
+from fergan.book.profiles import ProfileError, load_profile
+from fergan.data.registry import SOURCES
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 SMALL = {

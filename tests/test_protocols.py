@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fergan.protocols import (
+from fergan.experiments.protocols import (
     auc,
     bootstrap_interval,
     check_features,
@@ -20,7 +20,7 @@ from fergan.protocols import (
     resampled_confusion,
     resampled_mean,
 )
-from fergan.results import ExperimentResult, score_table
+from fergan.experiments.results import ExperimentResult, score_table
 
 Y = np.repeat(["happy", "sad"], 30)
 PEOPLE = np.tile([f"p{i}" for i in range(12)], 5)

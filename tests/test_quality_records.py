@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from fergan.checkpoints import save_weights
-from fergan.dcgan import Discriminator, Generator, initialize_weights
 from fergan.files import read_json, write_json
+from fergan.gan.checkpoints import save_weights
+from fergan.gan.dcgan import Discriminator, Generator, initialize_weights
 from fergan.quality import inception
 from fergan.quality.backbones import Backbone, Features, Missing, backbones, compact, kept_features
 from fergan.quality.frechet import frechet_distance

@@ -5,24 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.files import write_json
-from fergan.human_study.analysis import CHANCE, analyse
-from fergan.human_study.answers import append_answer, read_answers
-from fergan.human_study.collection import collected_answers, study_size
-from fergan.human_study.design import make_study
-from fergan.human_study.simulation import simulated_answers
-from fergan.plots.human_study import example_trials, rater_dots
-from fergan.plots.quality import distributions_of_samples, frechet_against_n, generators_against_floors
-from fergan.plots.variety import share_bars
-from fergan.quality.backbones import Missing
-from fergan.quality.collapse import coverage_by
-from fergan.quality.frechet import Extrapolation
-from fergan.quality.modes import covered
-from fergan.quality.records import Score
-from fergan.report import numbered_table
-from fergan.summaries.human_study import pooled_table, raters_table
-from fergan.summaries.mode_collapse import coverage_table, shares_test_table
-from fergan.summaries.quality import (
+from fergan.book.figures.human_study import example_trials, rater_dots
+from fergan.book.figures.quality import distributions_of_samples, frechet_against_n, generators_against_floors
+from fergan.book.figures.variety import share_bars
+from fergan.book.report import numbered_table
+from fergan.book.tables.human_study import pooled_table, raters_table
+from fergan.book.tables.mode_collapse import coverage_table, shares_test_table
+from fergan.book.tables.quality import (
     absent_networks,
     quality_table,
     records_table,
@@ -30,6 +19,17 @@ from fergan.summaries.quality import (
     summary_of_quality,
     table_seven,
 )
+from fergan.files import write_json
+from fergan.human_study.analysis import CHANCE, analyse
+from fergan.human_study.answers import append_answer, read_answers
+from fergan.human_study.collection import collected_answers, study_size
+from fergan.human_study.design import make_study
+from fergan.human_study.simulation import simulated_answers
+from fergan.quality.backbones import Missing
+from fergan.quality.collapse import coverage_by
+from fergan.quality.frechet import Extrapolation
+from fergan.quality.modes import covered
+from fergan.quality.records import Score
 
 matplotlib.use("agg")
 

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.plots.emotions import area_tables, gap_dots, roc_panels, search_surface
-from fergan.plots.faces import captioned_faces, face_grid, filmstrip, labelled_face_rows
-from fergan.plots.scores import confusion_matrix, heat_map, projection, roc_curves, score_dots
-from fergan.plots.style import generator_looks
-from fergan.plots.training import loss_curves
-from fergan.report import numbered_table, paste, with_interval
+from fergan.book.figures.emotions import area_tables, gap_dots, roc_panels, search_surface
+from fergan.book.figures.faces import captioned_faces, face_grid, filmstrip, labelled_face_rows
+from fergan.book.figures.scores import confusion_matrix, heat_map, projection, roc_curves, score_dots
+from fergan.book.figures.style import generator_looks
+from fergan.book.figures.training import loss_curves
+from fergan.book.report import numbered_table, paste, with_interval
 
 matplotlib.use("agg")
 FACES = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3), dtype=np.uint8)

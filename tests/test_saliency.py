@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from fergan.dcgan import Discriminator, initialize_weights
-from fergan.facs import ACTION_UNITS
-from fergan.results import score_table
-from fergan.saliency import (
+from fergan.book.tables.saliency import chosen_costs, region_table, saliency_words
+from fergan.experiments.results import score_table
+from fergan.experiments.saliency import (
     action_regions,
     check_region,
     is_rendered,
@@ -18,7 +17,8 @@ from fergan.saliency import (
     shifted_shares,
     smallest_region,
 )
-from fergan.summaries.saliency import chosen_costs, region_table, saliency_words
+from fergan.facs import ACTION_UNITS
+from fergan.gan.dcgan import Discriminator, initialize_weights
 
 
 class Grid(nn.Module):
@@ -148,7 +148,7 @@ def test_words_say_how_many_and_that_they_are_few(planted):
 
 
 def test_costs_are_those_chosen_as_published():
-    from fergan.action_units import AUResult
+    from fergan.experiments.action_units import AUResult
 
     searches = pd.DataFrame({
         "protocol": ["as_published"] * 3 + ["subject_independent"], "features": "discriminator", "outer_folds": "all",

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from fergan.search import COST_RANGE, GAMMA_SCALE_RANGE, search
+from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE, search
 
 
 def peak(C, gamma):
@@ -91,7 +91,7 @@ def test_a_killed_search_ends_in_the_same_trials(tmp_path):
 import sys, time
 sys.path.insert(0, {tests!r})
 from test_search import folds
-from fergan.search import search
+from fergan.svm.search import search
 def slow(C, gamma):
     time.sleep(0.1)
     yield from folds(C, gamma)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from fergan.au_folds import unit_folds
-from fergan.kernels import gram
-from fergan.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT, auc, other_rows
-from fergan.single_unit import run_single_unit
-from fergan.summaries.single_unit import single_unit_reading, single_unit_table
+from fergan.book.tables.single_unit import single_unit_reading, single_unit_table
+from fergan.experiments.au_folds import unit_folds
+from fergan.experiments.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT, auc, other_rows
+from fergan.experiments.single_unit import run_single_unit
+from fergan.svm.kernels import gram
 
 OPTIONS = dict(n_folds=4, n_resamples=100, costs=(0.1,))
 

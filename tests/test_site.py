@@ -18,13 +18,13 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from fergan.notebooks import run_notebook
-from fergan.page import Page
-from fergan.site.access import mend_names
-from fergan.site.figures import write_pasted_figures
-from fergan.site.images import WIDEST, shrink_images
-from fergan.site.truth import forget_stale_pages, missing_keys, stale_pages, why_stale
-from fergan.site.vendor import AXE, MATHJAX, PAGE_SCRIPTS, REQUIREJS, NpmPackage, VendorError, fetch_packages
+from fergan.book.notebooks import run_notebook
+from fergan.book.page import Page
+from fergan.book.site.access import mend_names
+from fergan.book.site.figures import write_pasted_figures
+from fergan.book.site.images import WIDEST, shrink_images
+from fergan.book.site.truth import forget_stale_pages, missing_keys, stale_pages, why_stale
+from fergan.book.site.vendor import AXE, MATHJAX, PAGE_SCRIPTS, REQUIREJS, NpmPackage, VendorError, fetch_packages
 
 ROOT = Path(__file__).parent.parent
 
@@ -156,7 +156,7 @@ def test_stale_pages_are_forgotten_and_named(project, monkeypatch):
     home.mkdir(parents=True)
     executed.rename(home / "experiment-1.ipynb")
     profile = type("Profile", (), {"name": "small"})
-    monkeypatch.setattr("fergan.site.truth.pages_of", lambda _: [page])
+    monkeypatch.setattr("fergan.book.site.truth.pages_of", lambda _: [page])
     assert stale_pages(profile, root) == {} and forget_stale_pages(profile, root) == []
     (root / "stamp.json").write_text("{2}")
     assert forget_stale_pages(profile, root) == ["04_emotions/experiment-1.ipynb is made again: stamp.json has changed since"]
@@ -226,14 +226,14 @@ def test_buttons_are_called_what_they_say(tmp_path):
 
 
 def test_the_settings_name_the_extension():
-    from fergan.site import extension
+    from fergan.book.site import extension
 
-    settings = yaml.safe_load((extension.Path(__file__).parents[1] / "_config.yml").read_text())
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text())
     assert extension.__name__ in settings["sphinx"]["extra_extensions"]
 
 
 def test_the_preview_has_the_books_settings_and_follows_its_sources(tmp_path):
-    from fergan.site.serve import write_settings
+    from fergan.book.site.serve import write_settings
 
     (tmp_path / "book").mkdir()
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
@@ -241,7 +241,7 @@ def test_the_preview_has_the_books_settings_and_follows_its_sources(tmp_path):
     write_settings(tmp_path, tmp_path / "_toc.yml", tmp_path / "preview")
     settings = {}
     exec((tmp_path / "preview" / "conf.py").read_text(), settings)
-    assert "fergan.site.extension" in settings["extensions"] and settings["external_toc_path"] == "_toc.yml"
+    assert "fergan.book.site.extension" in settings["extensions"] and settings["external_toc_path"] == "_toc.yml"
     assert settings["html_static_path"] == ["book/_static"] and settings["numfig"]
     (tmp_path / "book" / "intro.md").write_text("# New\n")
     assert (tmp_path / "preview" / "book" / "intro.md").read_text() == "# New\n"

@@ -4,12 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.cropping import CroppingAccount
-from fergan.emotions import EmotionResult
-from fergan.faces import FaceSet, complete_labels
-from fergan.files import write_json
-from fergan.results import score_table
-from fergan.summaries.emotions import (
+from fergan.book.tables.emotions import (
     area_tables_of,
     areas_per_emotion,
     chosen_parameters,
@@ -21,9 +16,14 @@ from fergan.summaries.emotions import (
     summary_of_emotions,
     worst_mistakes,
 )
-from fergan.summaries.faces import action_unit_counts, describe_faces, faces_per_set
-from fergan.summaries.results import baseline_in_words, orderings, paper_and_ours
-from fergan.summaries.scores import mean_score, score_of
+from fergan.book.tables.faces import action_unit_counts, describe_faces, faces_per_set
+from fergan.book.tables.results import baseline_in_words, orderings, paper_and_ours
+from fergan.book.tables.scores import mean_score, score_of
+from fergan.data.cropping import CroppingAccount
+from fergan.data.faces import FaceSet, complete_labels
+from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.results import score_table
+from fergan.files import write_json
 
 
 def result(target, published, honest, half=0.01, pretrained="enhanced-ck"):

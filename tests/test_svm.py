@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from fergan.kernels import gaussian_kernel, gram, squared_distances
-from fergan.svm import SharedKernel, binary_values, multiclass_values, predicted_classes
+from fergan.svm.kernels import gaussian_kernel, gram, squared_distances
+from fergan.svm.machines import SharedKernel, binary_values, multiclass_values, predicted_classes
 from fergan.threads import run_threads
 
 
@@ -74,7 +74,7 @@ def test_closing_the_models_ends_their_fits(monkeypatch):
         time.sleep(0.02)
         return np.zeros((1, 2))
 
-    monkeypatch.setattr("fergan.svm.multiclass_values", slow)
+    monkeypatch.setattr("fergan.svm.machines.multiclass_values", slow)
     for n_threads in (1, 2):
         fitted.clear()
         models = SharedKernel(np.ones((4, 4)), np.array([0, 1, 0, 1]), n_threads=n_threads).values(1, 1, [((), ())] * 40)
@@ -120,5 +120,5 @@ def test_threads_keep_the_order():
 
 
 def test_importing_the_experiments_does_not_import_torch():
-    code = "import sys, fergan.emotions, fergan.action_units; sys.exit('torch' in sys.modules)"
+    code = "import sys, fergan.experiments.emotions, fergan.experiments.action_units; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from fergan.threshold import operating_points, threshold_explorer
+from fergan.book.threshold import operating_points, threshold_explorer
 
 
 def test_counts_by_hand():

@@ -16,13 +16,13 @@ import torch
 from safetensors.torch import load_file
 
 import fergan
-from fergan.checkpoints import recalibrate_batch_norm
-from fergan.dcgan import Generator
-from fergan.runs import Run, config_from_page, differences, make_config, run_folder
-from fergan.sampling import load_discriminator, sample
-from fergan.training import _loss as training_loss
-from fergan.training import make_fabric, train, train_step
-from fergan.training_state import TrainingState
+from fergan.gan.checkpoints import recalibrate_batch_norm
+from fergan.gan.dcgan import Generator
+from fergan.gan.runs import Run, config_from_page, differences, make_config, run_folder
+from fergan.gan.sampling import load_discriminator, sample
+from fergan.gan.training import _loss as training_loss
+from fergan.gan.training import make_fabric, train, train_step
+from fergan.gan.training_state import TrainingState
 
 CONFIG = make_config("demo", width=4, latent_dim=8, batch_size=8, epochs=3)
 
@@ -62,7 +62,7 @@ def test_a_run_leaves_weights_history_and_filmstrip(finished):
 
 def test_every_interruption_ends_bit_identical(tmp_path, finished, monkeypatch):
     """Press Ctrl-C in the middle of some steps: each time the run stops after that step and has saved it."""
-    from fergan import training
+    from fergan.gan import training
 
     step_of, seen = training.train_step, []
 
@@ -83,8 +83,8 @@ def test_every_interruption_ends_bit_identical(tmp_path, finished, monkeypatch):
 def test_killed_with_sigkill_and_rerun_ends_bit_identical(tmp_path, finished):
     script = (
         "import sys, numpy as np\n"
-        "from fergan.runs import make_config\n"
-        "from fergan.training import train\n"
+        "from fergan.gan.runs import make_config\n"
+        "from fergan.gan.training import train\n"
         "images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)\n"
         "config = make_config('demo', width=4, latent_dim=8, batch_size=8, epochs=3)\n"
         "train(images, config, sys.argv[1], checkpoint_seconds=0)\n"
@@ -142,7 +142,7 @@ def test_a_broken_checkpoint_is_named(tmp_path, content):
 
 def test_a_loss_that_is_not_finite_stops_with_its_step(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "fergan.training.softplus", lambda logit: logit * float("nan")
+        "fergan.gan.training.softplus", lambda logit: logit * float("nan")
     )
     with pytest.raises(FloatingPointError, match="not finite at step 0 of 15"):
         train(faces(), CONFIG, tmp_path)
@@ -205,7 +205,7 @@ def test_a_page_leaves_values_to_the_preset():
     dict(average_decay=0.0),
 ], ids=["matconvnet", "augmented", "plain"])
 def test_every_way_of_training_resumes_bit_identical(tmp_path, monkeypatch, changes):
-    from fergan import training
+    from fergan.gan import training
 
     config = make_config("demo", width=4, latent_dim=8, batch_size=8, epochs=2, **changes)
     whole = train(faces(), config, tmp_path / "whole", n_looks=3)
@@ -257,7 +257,7 @@ def half_done(tmp_path_factory):
             raise InterruptedError
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
-        patch.setattr("fergan.training.SHOW_SECONDS", 0.0)
+        patch.setattr("fergan.gan.training.SHOW_SECONDS", 0.0)
         train(faces(), CONFIG, models, checkpoint_seconds=0, n_looks=2, progress=stop)
     return run_folder(models, faces(), CONFIG)
 
@@ -282,7 +282,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, half_done):
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
     """The loss of the last step is finite, but its update is not."""
-    from fergan import training
+    from fergan.gan import training
 
     step_of = training.train_step
 
@@ -299,7 +299,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
 
 
 def test_an_interrupt_in_the_last_step_is_not_lost(tmp_path, monkeypatch, finished):
-    from fergan import training
+    from fergan.gan import training
 
     step_of = training.train_step
 
@@ -341,7 +341,7 @@ def test_another_machine_is_warned_of(tmp_path, half_done, caplog):
 
 
 def test_the_discriminator_sees_every_face_augmented_afresh(monkeypatch):
-    from fergan import training
+    from fergan.gan import training
 
     seen = []
 
@@ -364,8 +364,8 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, half_done):
     before = (tmp_path / half_done.name / "checkpoint.safetensors").read_bytes()
     script = (
         "import resource, signal, sys, numpy as np\n"
-        "from fergan.runs import make_config\n"
-        "from fergan.training import train\n"
+        "from fergan.gan.runs import make_config\n"
+        "from fergan.gan.training import train\n"
         "images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)\n"
         "config = make_config('demo', width=4, latent_dim=8, batch_size=8, epochs=3)\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -400,13 +400,13 @@ def test_the_best_weights_are_kept_beside_the_last(tmp_path, monkeypatch):
         looked.append(len(looked))
         return [9.0, 1.0, 5.0, 7.0][looked[-1]]
 
-    monkeypatch.setattr("fergan.watch.frechet_distance", distance)
+    monkeypatch.setattr("fergan.gan.watch.frechet_distance", distance)
     run = train(faces(), CONFIG, tmp_path, n_looks=4)
     assert (run.finished["best_step"], run.finished["best_frechet"], run.finished["frechet"]) == (5, 1.0, 7.0)
     last, best = (load_discriminator(run, best=choice).state_dict() for choice in (False, True))
     assert not all(torch.equal(last[key], best[key]) for key in last)
     shorter = dataclasses.replace(CONFIG, epochs=1)  # five steps
-    monkeypatch.setattr("fergan.watch.frechet_distance", lambda *_: 0.0)
+    monkeypatch.setattr("fergan.gan.watch.frechet_distance", lambda *_: 0.0)
     short = train(faces(), shorter, tmp_path / "short", n_looks=2)
     assert all(torch.equal(value, best[key]) for key, value in load_discriminator(short).state_dict().items())
     assert np.array_equal(sample(run, 4, best=True), sample(short, 4)) and not np.array_equal(sample(run, 4), sample(short, 4))
@@ -426,9 +426,9 @@ def test_two_processes_take_the_step_that_one_takes_on_both_halves(tmp_path):
     """Each process sees half of the batch: the gradients are means over both, batch norm's statistics too."""
     script = (
         "import sys, torch\n"
-        "from fergan.runs import make_config\n"
-        "from fergan.training import make_fabric, train_step\n"
-        "from fergan.training_state import TrainingState\n"
+        "from fergan.gan.runs import make_config\n"
+        "from fergan.gan.training import make_fabric, train_step\n"
+        "from fergan.gan.training_state import TrainingState\n"
         "from safetensors.torch import save_file\n"
         "config = make_config('demo', width=4, latent_dim=8, batch_size=8, precision='float32')\n"
         "fabric = make_fabric('float32', devices=2, accelerator='cpu')\n"
@@ -516,7 +516,7 @@ def test_precision_follows_what_the_processor_can_do(monkeypatch):
 def test_a_resumed_bar_counts_only_its_own_steps(monkeypatch):
     from tqdm import tqdm
 
-    from fergan import progress
+    from fergan.gan import progress
 
     bars = []
 

@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fergan.checkpoints import save_weights
-from fergan.dcgan import Discriminator, Generator, initialize_weights
-from fergan.emotion_learning import subject_independent
-from fergan.emotions import run_emotion_experiment
-from fergan.faces import FaceSet, complete_labels
+from fergan.data.faces import FaceSet, complete_labels
+from fergan.experiments.emotion_learning import subject_independent
+from fergan.experiments.emotions import run_emotion_experiment
+from fergan.experiments.protocols import grouped_folds
+from fergan.experiments.transfer import TransferResult, learn_column, read_experiment, some_people, transfer_result
+from fergan.experiments.transfer_columns import learn_columns
+from fergan.experiments.transfer_scores import OTHERS, MatrixFaces, rank_correlation, transfer_scores
 from fergan.files import write_json
-from fergan.kernels import squared_distances
-from fergan.protocols import grouped_folds
-from fergan.transfer import TransferResult, learn_column, read_experiment, some_people, transfer_result
-from fergan.transfer_columns import learn_columns
-from fergan.transfer_scores import OTHERS, MatrixFaces, rank_correlation, transfer_scores
+from fergan.gan.checkpoints import save_weights
+from fergan.gan.dcgan import Discriminator, Generator, initialize_weights
+from fergan.svm.kernels import squared_distances
 
 WORDS = np.array(["angry", "happy", "sad"])
 QUICK = dict(n_folds=3, inner_folds=2, n_evaluations=3, seed=0)

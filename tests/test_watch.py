@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from fergan.watch import Watch
+from fergan.gan.watch import Watch
 
 SURE, UNSURE = np.array([[0.999, 0.002]] * 5), np.array([[0.7, 0.3]] * 5)
 

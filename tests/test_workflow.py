@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import environment, run_in
 
-from fergan.pages import pages_of
-from fergan.profiles import load_profile
+from fergan.book.pages import pages_of
+from fergan.book.profiles import load_profile
 
 pytestmark = pytest.mark.book
 

@@ -11,7 +11,7 @@ __all__ = ["label_results_of", "said_by_chapter", "transfer_matrix", "unit_resul
 def label_results_of(evidence: Evidence) -> dict[str, Any]:
     """Return the results on label efficiency, by face set."""
     names = list(evidence.records("label_efficiency"))
-    from fergan.summaries.label_claims import label_results
+    from fergan.book.tables.label_claims import label_results
 
     return label_results(evidence.home, names)
 
@@ -22,7 +22,7 @@ def transfer_matrix(evidence: Evidence) -> Any:
         evidence.records("transfer")
     except NotRun:
         return None
-    from fergan.transfer import TransferResult
+    from fergan.experiments.transfer import TransferResult
 
     return TransferResult.load(evidence.home / "results" / "transfer" / "matrix")
 

@@ -15,8 +15,8 @@ from fergan.claims.base import (
 )
 from fergan.claims.chapters import said_by_chapter, transfer_matrix
 from fergan.claims.evidence import Evidence, score, words
+from fergan.experiments.protocols import AS_PUBLISHED
 from fergan.paper import read_table
-from fergan.protocols import AS_PUBLISHED
 
 FRONTAL_BEST, MULTI_VIEW, WILD = 1, 3, (6, 7, 8)
 
@@ -95,7 +95,7 @@ def multi_view_network_is_worse(evidence: Evidence) -> Verdict:
 def frontal_faces_give_better_features(evidence: Evidence) -> Verdict:
     matrix = transfer_matrix(evidence)
     if matrix is not None:
-        from fergan.summaries.label_claims import pretraining_verdict
+        from fergan.book.tables.label_claims import pretraining_verdict
 
         return said_by_chapter(pretraining_verdict(matrix), "tab-transfer-size")
     verdict = _higher(evidence, 5, 4)

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fergan.action_units import AUResult
+from fergan.book.page import STAMPS
+from fergan.book.tables.action_units import papers_units
+from fergan.book.tables.emotions import papers_emotions
+from fergan.book.tables.scores import row_of
 from fergan.claims.base import CannotTest, NotRun
-from fergan.differences import Difference
-from fergan.emotion_differences import accuracy_difference
-from fergan.emotions import EmotionResult
+from fergan.experiments.action_units import AUResult
+from fergan.experiments.differences import Difference
+from fergan.experiments.emotion_differences import accuracy_difference
+from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.protocols import SUBJECT_INDEPENDENT
+from fergan.experiments.results import ExperimentResult
 from fergan.files import read_json
-from fergan.page import STAMPS
-from fergan.protocols import SUBJECT_INDEPENDENT
-from fergan.results import ExperimentResult
-from fergan.summaries.action_units import papers_units
-from fergan.summaries.emotions import papers_emotions
-from fergan.summaries.scores import row_of
 
 __all__ = ["Evidence"]
 
@@ -40,7 +40,7 @@ class Evidence:
     emotion_experiments, au_experiments : frozenset of int
         The experiments of this book; a folder may hold results of others, of an earlier profile.
     chapters : frozenset of str
-        The notebooks of this book (keys of `fergan.page.CHAPTERS`); only to these may a verdict point.
+        The notebooks of this book (keys of `fergan.book.page.CHAPTERS`); only to these may a verdict point.
     """
 
     home: Path

@@ -7,10 +7,10 @@ import numpy as np
 
 from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, NotRun, Verdict, claim, of_signs
 from fergan.claims.evidence import Evidence
+from fergan.experiments.transfer_scores import rank_correlation
+from fergan.gan.runs import Run
 from fergan.paper import read_table
 from fergan.provenance import read_stamp
-from fergan.runs import Run
-from fergan.transfer_scores import rank_correlation
 
 
 def _collapse(evidence: Evidence) -> dict[str, Any]:

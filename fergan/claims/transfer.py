@@ -1,11 +1,11 @@
 """Claims of the chapters on few labels, on transfer between sets, and on a generator of one Action Unit."""
 
+from fergan.book.tables.single_unit import PAPERS_AREAS
 from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, NotRun, Verdict, claim, of_signs
 from fergan.claims.chapters import label_results_of, said_by_chapter
 from fergan.claims.evidence import Evidence, words
-from fergan.differences import Difference
-from fergan.protocols import SUBJECT_INDEPENDENT
-from fergan.summaries.single_unit import PAPERS_AREAS
+from fergan.experiments.differences import Difference
+from fergan.experiments.protocols import SUBJECT_INDEPENDENT
 
 #: So near to chance counts as not telling the two apart, in a study with human raters.
 _INDISCERNIBLE = 0.05
@@ -14,7 +14,7 @@ _INDISCERNIBLE = 0.05
 @claim("A1")
 def fewer_labels(evidence: Evidence) -> Verdict:
     results = label_results_of(evidence)
-    from fergan.summaries.label_claims import few_labels_verdict
+    from fergan.book.tables.label_claims import few_labels_verdict
 
     return said_by_chapter(few_labels_verdict(results), "tab-labels-summary")
 
@@ -22,7 +22,7 @@ def fewer_labels(evidence: Evidence) -> Verdict:
 @claim("E7")
 def small_sets_suffer(evidence: Evidence) -> Verdict:
     results = label_results_of(evidence)
-    from fergan.summaries.label_claims import size_verdict
+    from fergan.book.tables.label_claims import size_verdict
 
     return said_by_chapter(size_verdict(results), "tab-labels-summary")
 

@@ -3,7 +3,7 @@
 from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, Verdict, claim, of_signs
 from fergan.claims.chapters import said_by_chapter, transfer_matrix, unit_results
 from fergan.claims.evidence import Evidence, score, words
-from fergan.differences import Difference
+from fergan.experiments.differences import Difference
 from fergan.facs import ACTION_UNITS
 
 ACROSS = (4, 5, 7, 8)
@@ -20,7 +20,7 @@ def features_carry_units(evidence: Evidence) -> Verdict:
 def better_than_guessing_across_sets(evidence: Evidence) -> Verdict:
     matrix = transfer_matrix(evidence)
     if matrix is not None:
-        from fergan.summaries.label_claims import generalisation_verdict
+        from fergan.book.tables.label_claims import generalisation_verdict
 
         return said_by_chapter(generalisation_verdict(matrix, unit_results(evidence)), "tab-transfer-own")
     areas = {number: score(evidence.units(number), "auc") for number in ACROSS}
@@ -34,7 +34,7 @@ def consistent_across_sets(evidence: Evidence) -> Verdict:
     """Judge Q3 by the transfer matrix, or without it by the area of each Action Unit from one set to another."""
     matrix = transfer_matrix(evidence)
     if matrix is not None:
-        from fergan.summaries.label_claims import consistency_verdict
+        from fergan.book.tables.label_claims import consistency_verdict
 
         return said_by_chapter(consistency_verdict(matrix, unit_results(evidence)), "tab-transfer-own")
     signs = {}

@@ -50,7 +50,7 @@ def make_baseline(
         weights = Path(run) / "discriminator.safetensors"
         return DiscriminatorFeatures(weights, width=width, layers=tuple(range(1, N_LAYERS + 1)), pool=True)
     from fergan.features.generator import GeneratorFeatures
-    from fergan.runs import Run
+    from fergan.gan.runs import Run
 
     config = Run.load(run).config
     return GeneratorFeatures(Path(run) / "generator.safetensors", config.generator_width or config.width, config.latent_dim)

@@ -59,8 +59,8 @@ class DiscriminatorFeatures(StatelessFeatures):
         import torch  # here, so that chapters which only need HOG or pixels start faster
         from torch.nn.functional import adaptive_max_pool2d
 
-        from fergan.checkpoints import load_weights
-        from fergan.dcgan import Discriminator, initialize_weights, to_float
+        from fergan.gan.checkpoints import load_weights
+        from fergan.gan.dcgan import Discriminator, initialize_weights, to_float
 
         _check_layers(self.layers)
         network = Discriminator(self.width)

@@ -67,7 +67,7 @@ class GeneratorFeatures(StatelessFeatures):
         """Return the drawings nearest to some faces, uint8 of the same shape: how well each could be inverted."""
         import torch
 
-        from fergan.dcgan import to_uint8
+        from fergan.gan.dcgan import to_uint8
 
         network, device = self._network()
         blocks = (images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size))
@@ -77,8 +77,8 @@ class GeneratorFeatures(StatelessFeatures):
     def _network(self):
         import torch
 
-        from fergan.checkpoints import load_weights
-        from fergan.dcgan import Generator
+        from fergan.gan.checkpoints import load_weights
+        from fergan.gan.dcgan import Generator
 
         device = computing_device(self.device)
         network = load_weights(Generator(self.latent_dim, self.width), Path(self.weights))
@@ -88,7 +88,7 @@ class GeneratorFeatures(StatelessFeatures):
         """Return the noise vectors (n, latent_dim) of some faces; all start at the mean of the noise."""
         import torch
 
-        from fergan.dcgan import to_float
+        from fergan.gan.dcgan import to_float
 
         target = to_float(images, device)
         with torch.enable_grad():

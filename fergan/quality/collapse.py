@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from fergan.faces import FaceSet
+from fergan.data.faces import FaceSet
 from fergan.features.hog import HOGFeatures
 from fergan.quality.forgotten import class_shares, people_found
 from fergan.quality.modes import NEIGHBOURS, covered, judge_variety, thumbnails, variety, variety_floor

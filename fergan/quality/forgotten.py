@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, chi2_contingency
 
-from fergan.kernels import gaussian_kernel, squared_distances, typical_distance
-from fergan.protocols import grouped_folds, other_rows
-from fergan.svm import multiclass_values
+from fergan.experiments.protocols import grouped_folds, other_rows
+from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
+from fergan.svm.machines import multiclass_values
 
 __all__ = ["ClassShares", "PeopleFound", "class_shares", "people_found"]
 

@@ -18,7 +18,7 @@ from fergan.quality.checks import check_images
 
 __all__ = ["PUBLISHED_HASH", "URL", "VARIABLE", "WEIGHTS_FILE", "Inception", "WeightsAbsent", "open_inception"]
 
-VARIABLE = "FERGAN_INCEPTION"  # also in fergan.network_pages
+VARIABLE = "FERGAN_INCEPTION"  # also in fergan.book.network_pages
 WEIGHTS_FILE = "weights-inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS_FILE}"
 PUBLISHED_HASH = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"

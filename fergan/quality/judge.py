@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fergan.detection import face_rate
+from fergan.data.detection import face_rate
 from fergan.files import hash_file, hash_parameters
 from fergan.quality.backbones import Backbone, Features, Missing, compact, kept_features
 from fergan.quality.distances import LARGEST_SUBSET, inception_score, kernel_distance

@@ -1,6 +1,6 @@
 """Pictures and tables of the chapter that shows the rendered faces: from a few seeds to images with names.
 
-Pictures come as ``{title: {caption: image}}``, which `fergan.plots.faces.face_panels` draws, or as rows of one label.
+Pictures come as ``{title: {caption: image}}``, which `fergan.book.figures.faces.face_panels` draws, or as rows of one label.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

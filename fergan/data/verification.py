@@ -1,0 +1,368 @@
+"""Whether the photographs in a folder are what their owners ship: counts, damage, strays and duplicates, in seconds.
+
+A *fault* means that an experiment on them cannot be what it claims to be:
+
+- fewer photographs than the set needs: nine tenths of the published number, or what the catalogue says;
+- more than eleven tenths of the published number, or more than a tenth of them copies of others;
+- fewer than nine tenths of the published people, while the photographs are not a part that may be drawn;
+- an emotion that the set has is absent, where its emotions are used;
+- fewer than nine tenths of the published photographs are coded, where their Action Units are used;
+- more than a tenth of the photographs are empty or unreadable;
+- more than a hundredth of the photographs are also filed under another person.
+
+A *warning* means that it still can, and what to know: every other difference from the published numbers, and every missing,
+unreadable, unknown or repeated file, and whatever else the loader passed over.
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fergan.data.base import Photographs, UnreadablePhotograph
+from fergan.data.catalogue import CATALOGUE, Published
+from fergan.data.decoding import read_photograph
+from fergan.data.folders import some_of
+from fergan.facs import EMOTIONS
+from fergan.files import hash_file
+
+__all__ = ["DataReport", "verify"]
+
+LEAST_SHARE = 0.9  # of the published photographs, people and codes
+MOST_SHARE = 1.1  # of the published photographs
+MOST_REPEATED = 0.1  # of the photographs of a published set, that are copies of others
+MOST_UNREADABLE = 0.1  # of the photographs
+MOST_SHARED = 0.01  # of the photographs, that are also somebody else's
+
+_MOST_NOTES = 5  # that are warnings one by one; all are in the record
+
+_MOST_DECODED = 500  # of the files that look damaged, so that a folder full of them takes no hour
+
+_SAMPLE = 64  # bytes that are read at the start, in the middle and at the end of each file
+
+#: Starts of the formats whose end says nothing: BMP, TIFF, GIF, WebP, PGM and PPM as text, JPEG 2000.
+_STARTS = (b"BM", b"II*\x00", b"MM\x00*", b"GIF8", b"RIFF", b"P2", b"P3", b"\x00\x00\x00\x0cjP  ", b"\xffO\xffQ")
+
+#: Start -> what whole files of the format end with.
+_ENDS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82"}
+
+#: Width, height and greatest value of a binary PGM or PPM file, whose pixels follow.
+_NETPBM = re.compile(rb"P(?P<kind>[56])\s+(?:#[^\n]*\n\s*)*(?P<width>\d+)\s+(?P<height>\d+)\s+(?P<maximum>\d+)\s")
+
+
+@dataclass
+class DataReport:
+    """What was found about a set of photographs.
+
+    Attributes
+    ----------
+    name, source, variant : str
+        See `fergan.data.open_photographs`.
+    title : str
+        What the set is called; its name where it is not in the catalogue.
+    photographs, people : int
+        How many there are; people is 0 where nobody is named.
+    emotions : dict of str to int
+        Photographs per emotion.
+    published : dict
+        ``photographs``, ``people`` and ``emotions`` as the owners publish them; None or empty where they do not.
+    subjects : str
+        What `people` counts: in SFEW films, since the actors are not named.
+    missing, empty, unknown : list of str
+        Files that are named but not there, have no content, or do not belong.
+    reasons : dict of str to str
+        Why each of `unknown` does not belong.
+    notes : list of str
+        What else the loader passed over, one sentence each.
+    coded : int or None
+        Photographs whose Action Units a coder gave; None where the loader does not tell them apart.
+    unreadable : dict of str to str
+        Files that are no picture or cut off -> why. Only beginnings and ends were looked at.
+    repeated, shared : list of list of str
+        Groups of files with the same content: of one person or of nobody named, and of several people.
+    seconds : float
+        How long the verification took.
+    faults, warnings : list of str
+        See the module; one sentence each.
+    """
+
+    name: str
+    source: str
+    variant: str
+    title: str
+    photographs: int
+    people: int
+    emotions: dict[str, int]
+    published: dict[str, Any]
+    subjects: str = "people"
+    missing: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    coded: int | None = None
+    unreadable: dict[str, str] = field(default_factory=dict)
+    repeated: list[list[str]] = field(default_factory=list)
+    shared: list[list[str]] = field(default_factory=list)
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return the report as text, a line at a time."""
+        what = f"{self.title}, {self.variant}" if self.variant else self.title
+        lines = [f"{what}: {_of(self.photographs, self.published.get('photographs'))} photographs"]
+        if self.people:
+            lines[0] += f" of {_of(self.people, self.published.get('people'))} {_named(self.people, self.subjects)}"
+        if self.emotions:
+            published = self.published.get("emotions") or {}
+            counts = (f"{emotion} {_of(n, published.get(emotion))}" for emotion, n in self.emotions.items())
+            lines.append(f"emotions: {', '.join(counts)}")
+        lines += [f"fault: {fault}" for fault in self.faults]
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        if not self.faults and not self.warnings:
+            lines.append("as published" if self.published.get("photographs") else "nothing wrong was found")
+        return [*lines, f"verified in {self.seconds:.1f} s"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values for JSON; of each list of files its length and the first hundred."""
+        content = asdict(self)
+        for name in ("missing", "empty", "unknown", "notes", "repeated", "shared"):
+            content[name] = {"n": len(content[name]), "first": content[name][:100]}
+        for name in ("reasons", "unreadable"):
+            content[name] = {"n": len(content[name]), "first": dict(list(content[name].items())[:100])}
+        return content
+
+
+def verify(
+    photographs: Photographs, source: str, variant: str = "", used: Collection[str] = ("emotions", "Action Units")
+) -> DataReport:
+    """Compare photographs with what is published of their set, and look for damage and duplicates.
+
+    Nothing is decoded but files that look cut off. Each file is opened once; only those that agree in size, beginning,
+    middle and end are read whole.
+
+    Parameters
+    ----------
+    photographs : Photographs
+        A whole set, as `fergan.data.open_photographs` returns it without `n_faces`.
+    source, variant : str
+        What it was opened as.
+    used : collection of str
+        Which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are absent is a fault, and a
+        warning of the others.
+
+    Returns
+    -------
+    DataReport
+        What was found; `faults` and `warnings` say what it means.
+    """
+    start = time.perf_counter()
+    labels = photographs.labels
+    record = CATALOGUE.get(source)
+    published = record.variants[variant] if record else Published()
+    counts = labels["emotion"].value_counts()
+    report = DataReport(
+        name=photographs.name, source=source, variant=variant, title=record.title if record else photographs.name,
+        photographs=len(labels), people=labels["subject"].nunique(),
+        emotions={emotion: int(counts[emotion]) for emotion in EMOTIONS if emotion in counts},
+        published={"photographs": published.photographs, "people": published.people, "emotions": dict(published.emotions),
+                   "coded": published.coded},
+        subjects=record.subjects if record else "people",
+        missing=list(getattr(photographs, "missing", [])), unknown=list(getattr(photographs, "unknown", [])),
+        reasons=dict(getattr(photographs, "reasons", {})), notes=list(getattr(photographs, "notes", [])),
+        coded=getattr(photographs, "coded", None),
+    )  # fmt: skip
+    sizes = getattr(photographs, "sizes", None)
+    if sizes is not None:
+        folder = Path(photographs.folder)
+        report.empty = labels["source"][sizes == 0].tolist()
+        report.unreadable, samples = _look_into(folder, labels["source"].tolist(), sizes)
+        _sort_duplicates(report, labels, _same_content(folder, labels["source"].tolist(), samples))
+    report.faults += _faults(report, published)
+    for kind, sentence in _absent_labels(report, published):
+        (report.faults if kind in used else report.warnings).append(sentence)
+    report.warnings += _warnings(report, labels)
+    if record and record.in_paper and report.photographs < record.in_paper:
+        report.warnings.append(f"{report.photographs:,} photographs; the paper used {record.in_paper:,}")
+    report.seconds = time.perf_counter() - start
+    return report
+
+
+def _look_into(folder: Path, sources: Sequence[str], sizes: np.ndarray) -> tuple[dict[str, str], list[bytes | None]]:
+    """Return why files cannot be read, and a few bytes of each file that can, by which equal ones are found."""
+    unreadable: dict[str, str] = {}
+    samples: list[bytes | None] = []
+    prefix, n_doubtful = f"{folder}{os.sep}", 0
+    for source, size in zip(sources, sizes.tolist(), strict=True):
+        samples.append(None)
+        if not size:
+            continue
+        try:
+            head, middle, tail = _read_sample(prefix + source, size)
+        except OSError as error:
+            unreadable[source] = error.strerror or str(error)
+            continue
+        if not _looks_whole(head, tail, size):
+            n_doubtful += 1
+            reason = _reason(prefix + source) if n_doubtful <= _MOST_DECODED else "begins or ends like no whole picture"
+            if reason:
+                unreadable[source] = reason
+                continue
+        samples[-1] = b"%d %b%b%b" % (size, head, middle, tail)
+    return unreadable, samples
+
+
+def _reason(path: str) -> str:
+    """Return why a photograph cannot be decoded, or nothing where it can."""
+    try:
+        read_photograph(path)
+    except UnreadablePhotograph as problem:
+        return str(problem).removeprefix(f"{path}: ")
+    return ""
+
+
+def _looks_whole(head: bytes, tail: bytes, size: int) -> bool:
+    """Say whether a file begins and ends like a picture; those that do not are decoded to be sure."""
+    for start, end in _ENDS.items():
+        if head.startswith(start):
+            return end in tail
+    if netpbm := _NETPBM.match(head):
+        values = (3 if netpbm["kind"] == b"6" else 1) * int(netpbm["width"]) * int(netpbm["height"])
+        return size >= netpbm.end() + values * (2 if int(netpbm["maximum"]) > 255 else 1)
+    return head.startswith(_STARTS)
+
+
+def _read_sample(path: str, size: int) -> tuple[bytes, bytes, bytes]:
+    """Return the first, middle and last bytes of a file."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        if size <= 4096:  # one read is cheaper than three
+            whole = os.pread(handle, size, 0)
+            half = size // 2
+            return whole[:_SAMPLE], whole[half : half + _SAMPLE], whole[-_SAMPLE:]
+        return (
+            os.pread(handle, _SAMPLE, 0), os.pread(handle, _SAMPLE, size // 2), os.pread(handle, _SAMPLE, size - _SAMPLE)
+        )  # fmt: skip
+    finally:
+        os.close(handle)
+
+
+def _same_content(folder: Path, sources: Sequence[str], samples: Sequence[bytes | None]) -> Iterator[list[int]]:
+    """Yield the rows of each group of files with the same content; only those whose samples agree are read whole."""
+    for rows in _groups(samples):
+        contents = [hash_file(folder / sources[row], hashlib.blake2b) for row in rows]
+        yield from ([rows[i] for i in group] for group in _groups(contents))
+
+
+def _groups(keys: Iterable[bytes | str | None]) -> list[list[int]]:
+    """Return the positions of keys that occur more than once."""
+    positions: dict[bytes | str, list[int]] = {}
+    for position, key in enumerate(keys):
+        if key is not None:
+            positions.setdefault(key, []).append(position)
+    return [group for group in positions.values() if len(group) > 1]
+
+
+def _sort_duplicates(report: DataReport, labels: pd.DataFrame, groups: Iterable[list[int]]) -> None:
+    """Sort groups of equal files by whether they show one person, and note labels and parts that contradict."""
+    subject, emotion, split = (labels[column] for column in ("subject", "emotion", "split"))
+    n_labels = n_parts = 0
+    for rows in groups:
+        sources = labels["source"].iloc[rows].tolist()
+        (report.shared if subject.iloc[rows].nunique() > 1 else report.repeated).append(sources)
+        n_labels += emotion.iloc[rows].nunique() > 1
+        n_parts += split.iloc[rows].nunique() > 1
+    if n_labels:
+        report.warnings.append(f"the same photograph under different emotions: {_times(n_labels)}")
+    if n_parts:
+        report.warnings.append(f"the same photograph in more than one part of the official split: {_times(n_parts)}")
+
+
+def _faults(report: DataReport, published: Published) -> Iterator[str]:
+    n, expected = report.photographs, published.photographs
+    least = published.least or (int(expected * LEAST_SHARE) if expected else 0)
+    if n < least:
+        yield f"{n:,} photographs; {report.title} has {expected:,}, and at least {least:,} are needed to speak of it"
+    elif expected and n > expected * MOST_SHARE:
+        yield f"{n:,} photographs; {report.title} has {expected:,}: something lies in the folder twice, or does not belong"
+    elif published.people and not published.least and report.people < int(published.people * LEAST_SHARE):
+        yield f"photographs of {report.people:,} people; {report.title} has {published.people:,}"
+    copies = sum(len(group) - 1 for group in report.repeated)
+    if expected and copies > n * MOST_REPEATED:
+        yield f"{copies:,} of {n:,} photographs are copies of others, for example {_pair(report.repeated)}"
+    broken = len(report.empty) + len(report.unreadable)
+    if n and broken > n * MOST_UNREADABLE:
+        yield f"{broken:,} of {n:,} photographs are empty or unreadable"
+    shared = sum(len(group) for group in report.shared)
+    if n and shared > n * MOST_SHARED:
+        yield f"{shared:,} of {n:,} photographs are also filed under another person, for example {_pair(report.shared)}"
+
+
+def _absent_labels(report: DataReport, published: Published) -> Iterator[tuple[str, str]]:
+    """Yield which kind of labels is absent, and a sentence that says so."""
+    absent = [emotion for emotion in (*published.emotions, *published.present) if emotion not in report.emotions]
+    if absent:
+        yield "emotions", f"no photograph is {', '.join(absent)}"
+    if published.coded and report.coded is not None and report.coded < int(published.coded * LEAST_SHARE):
+        yield "Action Units", f"{report.coded:,} photographs are coded for Action Units; published are {published.coded:,}"
+
+
+def _warnings(report: DataReport, labels: pd.DataFrame) -> Iterator[str]:
+    faulty = " ".join(report.faults)
+    for what, n in (("photographs", report.photographs), ("people", report.people)):
+        expected = report.published[what]
+        if expected and n != expected and f"{n:,} {what}" not in faulty:
+            yield f"{n:,} {what}; published are {expected:,}"
+    odd = [emotion for emotion, n in report.published["emotions"].items() if report.emotions.get(emotion, n) != n]
+    if odd:
+        counts = (f"{report.emotions[emotion]:,} {emotion} ({report.published['emotions'][emotion]:,})" for emotion in odd)
+        yield f"other numbers per emotion than published: {', '.join(counts)}"
+    for files, what in ((report.missing, "missing"), (report.unknown, "no part of this set, and left out"),
+                        (report.empty, "empty")):  # fmt: skip
+        if files:
+            reason = report.reasons.get(files[0]) if files is report.unknown else None
+            why = f" ({'' if len(files) == 1 else 'the first: '}{reason})" if reason else ""
+            yield f"{_files(len(files))} {what}: {some_of(files)}{why}"
+    if report.unreadable:
+        source, reason = next(iter(report.unreadable.items()))
+        yield f"{_files(len(report.unreadable))} unreadable, for example {source}: {reason}"
+    if report.shared and "also filed under" not in faulty:
+        times = _times(len(report.shared))
+        yield f"the same photograph under several people: {times}, for example {_pair(report.shared)}"
+    if report.repeated and "copies of others" not in faulty:
+        whose = "" if labels["subject"].notna().any() else ", so that folds may show it on both sides"
+        yield f"the same photograph again: {_times(len(report.repeated))}{whose}, for example {_pair(report.repeated)}"
+    coded = report.published["coded"]
+    if report.coded is not None and coded and int(coded * LEAST_SHARE) <= report.coded != coded:
+        yield f"{report.coded:,} photographs are coded for Action Units; published are {coded:,}"
+    yield from report.notes[:_MOST_NOTES]
+    if len(report.notes) > _MOST_NOTES:
+        yield f"{len(report.notes) - _MOST_NOTES:,} more like these"
+
+
+def _files(n: int) -> str:
+    return f"{n:,} file is" if n == 1 else f"{n:,} files are"
+
+
+def _named(n: int, subjects: str) -> str:
+    return subjects if n != 1 else {"people": "person"}.get(subjects, subjects.removesuffix("s"))
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n:,} times"
+
+
+def _pair(groups: list[list[str]]) -> str:
+    return f"{groups[0][0]} and {groups[0][1]}"
+
+
+def _of(n: int, expected: int | None) -> str:
+    return f"{n:,}" if expected in (None, n) else f"{n:,} ({expected:,} published)"

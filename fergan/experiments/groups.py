@@ -1,0 +1,103 @@
+"""Whom a classifier serves worse: its accuracy on groups of people, with intervals.
+
+Only rendered faces say enough of their people for this: how dark the skin and how old the face was drawn. Groups are thirds
+of the people of a set, so that each holds as many.
+"""
+
+import numpy as np
+import pandas as pd
+
+from fergan.data.faces import FaceSet
+from fergan.experiments.differences import Difference
+from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.protocols import SUBJECT_INDEPENDENT, bootstrap_interval, resampled_mean
+from fergan.rendered.identity import sample_identity
+
+__all__ = ["GROUPS", "TRAITS", "accuracy_by_group", "group_differences", "people_of_set"]
+
+#: Trait of a rendered person -> what its lowest, middle and highest third are called.
+GROUPS = {
+    "skin": ("lightest third", "middle third", "darkest third"),
+    "age": ("youngest third", "middle third", "oldest third"),
+}
+
+#: Trait -> what the renderer calls it, a number from 0 to 1.
+TRAITS = {"skin": "melanin", "age": "age"}
+
+
+def people_of_set(faces: FaceSet) -> pd.DataFrame:
+    """Return the traits of each person of a rendered set, and the group that each trait puts the person into.
+
+    Returns
+    -------
+    DataFrame
+        Index: the person. Columns: each of `TRAITS` (0..1) and ``<trait>_group`` (one of `GROUPS`).
+
+    Raises
+    ------
+    ValueError
+        The faces are not rendered, or there are fewer than three people.
+    """
+    if "identity_seed" not in faces.labels:
+        raise ValueError(f"the faces of {faces.name} are not rendered: nothing is known of their people's skin and age")
+    seeds = pd.Series(faces.labels["identity_seed"].to_numpy(), faces.subjects()).groupby(level=0).first()
+    if len(seeds) < 3:
+        raise ValueError(f"{faces.name} has {len(seeds)} people; expected at least 3, one for each group")
+    people = pd.DataFrame({
+        trait: [sample_identity(int(seed))[name] for seed in seeds] for trait, name in TRAITS.items()
+    }, index=seeds.index)
+    for trait, groups in GROUPS.items():
+        order = people[trait].rank(method="first").to_numpy() - 1
+        people[f"{trait}_group"] = [groups[int(3 * place // len(people))] for place in order]
+    return people
+
+
+def accuracy_by_group(result: EmotionResult, people: pd.DataFrame, features: str = "discriminator") -> pd.DataFrame:
+    """Return the accuracy on each group of people, none of whom the classifier was trained on.
+
+    Parameters
+    ----------
+    result : EmotionResult
+    people : DataFrame
+        What `people_of_set` returns for the set that was classified.
+    features : str
+
+    Returns
+    -------
+    DataFrame
+        ``trait, group, value, low, high, n_faces, n_people``; 95 % intervals over people.
+    """
+    table = result.select(SUBJECT_INDEPENDENT, features)
+    right = (table["true"] == table["predicted"]).to_numpy(float)
+    subjects = table["subject"].to_numpy(str)
+    rows = []
+    for trait, groups in GROUPS.items():
+        group_of = people[f"{trait}_group"].reindex(subjects).to_numpy()
+        for group in groups:
+            inside = group_of == group
+            low, high = _interval(right[inside], subjects[inside], result)
+            rows.append(dict(trait=trait, group=group, value=right[inside].mean(), low=low, high=high,
+                             n_faces=int(inside.sum()), n_people=len(set(subjects[inside]))))
+    return pd.DataFrame(rows)
+
+
+def _interval(right: np.ndarray, subjects: np.ndarray, result: EmotionResult) -> tuple[float, float]:
+    settings = result.settings
+    return bootstrap_interval(
+        lambda counts, codes: resampled_mean(right, counts, codes), subjects, settings["n_resamples"], settings["seed"]
+    )
+
+
+def group_differences(table: pd.DataFrame) -> dict[str, Difference]:
+    """Return, for each trait, the accuracy on its lowest group minus that on its highest.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `accuracy_by_group` returns.
+    """
+    scores = table.set_index(["trait", "group"])[["value", "low", "high"]]
+    return {
+        trait: Difference.of_scores(*(tuple(scores.loc[(trait, group)]) for group in (groups[0], groups[-1])))
+        for trait, groups in GROUPS.items()
+    }

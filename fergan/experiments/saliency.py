@@ -1,0 +1,212 @@
+"""Where on a face the detector of an Action Unit looks, and whether that is where the Action Unit acts.
+
+A linear SVM decides by ``w . h(x) + b``, with h the discriminator's last hidden layer. How much each pixel x_p matters is
+``|d(w . h(x)) / d x_p|`` (Simonyan, Vedaldi and Zisserman, 2014), summed over colours and averaged over faces.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.ndimage import gaussian_filter
+
+from fergan.data.cropping import crop_face
+from fergan.facs import ACTION_UNITS
+from fergan.gan.dcgan import to_float
+from fergan.rendered import render_faces
+from fergan.rendered.render import REQUIRED_COLUMNS
+from fergan.svm.kernels import gram, kernel_slice
+from fergan.svm.machines import fit_svc
+
+__all__ = [
+    "RegionCheck", "action_regions", "check_region", "is_rendered", "linear_weights", "saliency_maps", "shifted_shares",
+    "smallest_region",
+]
+
+#: Convolutions with a stride of 2 reach some pixels more often than others; a map is smoothed over this many pixels.
+SMOOTHING = 1.5
+
+#: The pixels that change most, together this share of all change, are where an Action Unit acts.
+SHARE_OF_CHANGE = 0.5
+
+_PHOTOGRAPH = 128  # pixels a side of a rendered photograph, see fergan.data.rendered
+
+
+def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.ndarray:
+    """Return the weights w of one linear C-SVC per column of labels, from their solutions on one Gram matrix.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_faces, n_features), float32
+    Y : ndarray of shape (n_faces, n_units)
+        0, 1 or NaN: not coded, takes no part.
+    costs : sequence of n_units float
+        C of each, in the unit of `fergan.svm.kernels.gram`; NaN where there is none.
+
+    Returns
+    -------
+    ndarray of shape (n_units, n_features), float64
+        Per unit of X, so that ``X @ w`` differs from the decision values by a constant; NaN where only one class is coded
+        or there is no cost.
+    """
+    K, mean = gram(X), X.mean(axis=0, dtype=np.float64)
+    scale = np.mean([np.sum((row - mean) ** 2) for row in X])
+    weights = np.full((Y.shape[1], X.shape[1]), np.nan)
+    for labels, C, w in zip(Y.T, costs, weights, strict=True):
+        known = np.flatnonzero(~np.isnan(labels))
+        if np.isnan(C) or len(np.unique(labels[known])) < 2:
+            continue
+        model = fit_svc(kernel_slice(K, known, known), labels[known].astype(int), C)
+        w[:] = model.dual_coef_[0] @ (X[known[model.support_]] - mean) / scale
+    return weights
+
+
+def saliency_maps(
+    network: torch.nn.Module, weights: np.ndarray, images: np.ndarray, batch_size: int = 64
+) -> np.ndarray:
+    """Return how much each pixel matters to each of several linear decisions on a network's last hidden layer.
+
+    Parameters
+    ----------
+    network : Module
+        In evaluation mode, with a method ``hidden``, as `fergan.gan.dcgan.Discriminator` has.
+    weights : ndarray of shape (n_units, n_features)
+        Rows of NaN give maps of NaN.
+    images : ndarray of shape (n_faces, h, w, 3), dtype uint8
+    batch_size : int
+
+    Returns
+    -------
+    ndarray of shape (n_units, h, w), float64
+        0 or more; each map sums to 1.
+    """
+    if not len(images):
+        raise ValueError("images is empty; a map is an average over faces")
+    W = torch.as_tensor(np.nan_to_num(weights), dtype=torch.float32)
+    total = np.zeros((len(weights), *images.shape[1:3]))
+    for start in range(0, len(images), batch_size):
+        x = to_float(np.ascontiguousarray(images[start : start + batch_size])).requires_grad_()
+        values = network.hidden(x).flatten(1) @ W.T  # (n, n_units)
+        for unit in range(len(weights)):
+            (gradient,) = torch.autograd.grad(values[:, unit].sum(), x, retain_graph=True)
+            total[unit] += gradient.abs().sum(1).sum(0).numpy()
+    total = np.stack([gaussian_filter(values, SMOOTHING, mode="nearest") for values in total])
+    sums = total.sum(axis=(1, 2), keepdims=True)
+    undefined = np.isnan(weights).any(axis=1)[:, None, None] | (sums == 0)
+    return np.where(undefined, np.nan, total / np.where(sums == 0, 1, sums))
+
+
+def is_rendered(labels: pd.DataFrame) -> bool:
+    """Say whether faces can be rendered anew from their labels, so that it is known where each Action Unit acts."""
+    return set(REQUIRED_COLUMNS) <= set(labels.columns)
+
+
+def smallest_region(change: np.ndarray, share: float = SHARE_OF_CHANGE) -> np.ndarray:
+    """Return the fewest pixels that together hold a share of a map: a mask of its shape."""
+    order = np.argsort(-change, axis=None, kind="stable")
+    reached = np.cumsum(change.ravel()[order])
+    region = np.zeros(change.size, dtype=bool)
+    if reached[-1] > 0:
+        region[order[: np.searchsorted(reached, share * reached[-1]) + 1]] = True
+    return region.reshape(change.shape)
+
+
+def action_regions(labels: pd.DataFrame, margin: float, n_people: int = 12, seed: int = 0) -> np.ndarray:
+    """Return where each Action Unit acts: the same people rendered with it at full intensity and without.
+
+    Parameters
+    ----------
+    labels : DataFrame
+        Of a rendered face set, with its boxes.
+    margin : float
+        Of the set's crops.
+    n_people : int
+        Faces to average over, each of another person.
+    seed : int
+        Of their choice.
+
+    Returns
+    -------
+    ndarray of shape (14, 64, 64), bool
+        In the frame of the crops: the fewest pixels with half of the change, see `smallest_region`.
+    """
+    people = labels.groupby("subject", sort=True).sample(1, random_state=seed)
+    people = people.sample(min(n_people, len(people)), random_state=seed).reset_index(drop=True)
+    sides = [f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "right")]
+    people[sides] = 0.0
+    at_rest = _crops(people, margin)
+    regions = []
+    for unit in ACTION_UNITS:
+        moved = _crops(people.assign(**{f"{unit}_left": 1.0, f"{unit}_right": 1.0}), margin)
+        change = np.abs(moved.astype(float) - at_rest).sum(axis=3).mean(axis=0)
+        regions.append(smallest_region(gaussian_filter(change, SMOOTHING, mode="nearest")))
+    return np.stack(regions)
+
+
+def _crops(labels: pd.DataFrame, margin: float) -> np.ndarray:
+    images, _ = render_faces(labels, size=_PHOTOGRAPH)
+    boxes = labels[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy(float)
+    angles = labels["rotated_by"].fillna(0).to_numpy(float) if "rotated_by" in labels else np.zeros(len(labels))
+    return np.stack([crop_face(image, box, margin, angle) for image, box, angle in zip(images, boxes, angles, strict=True)])
+
+
+@dataclass(frozen=True)
+class RegionCheck:
+    """Whether a detector looks where its Action Unit acts.
+
+    Attributes
+    ----------
+    share : float
+        Of the saliency, inside the region.
+    area : float
+        Of the compared part of the face, inside the region: what a detector that looks everywhere would reach.
+    threshold : float
+        The 95th percentile of the shares in shuffled regions.
+    rank : int
+        1 where the saliency is densest in the Action Unit's own region among the regions of all.
+    """
+
+    share: float
+    area: float
+    threshold: float
+    rank: int
+
+    @property
+    def inside(self) -> bool:
+        """Whether the share is above that of 95 % of the shuffled regions."""
+        return self.share > self.threshold
+
+
+def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> RegionCheck:
+    """Compare the saliency inside a unit's region with that inside shuffled regions of the same shape.
+
+    Regions are shuffled within the part of the face that any Action Unit moves (the rectangle around all regions), so that
+    hair and background, at which few detectors look, do not make the comparison easy. Every shift of the region within that
+    rectangle counts once, and every one of its mirror image; what leaves on one side comes in on the other.
+
+    Parameters
+    ----------
+    saliency : ndarray of shape (h, w)
+        0 or more.
+    regions : ndarray of shape (n_units, h, w), bool
+        Of all units.
+    unit : int
+        Which of them.
+    """
+    rows, columns = (np.flatnonzero(regions.any(axis=0).any(axis=axis)) for axis in (1, 0))
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    values = saliency[part] / saliency[part].sum()
+    masks = regions[(slice(None), *part)]
+    shares = shifted_shares(values, [masks[unit], masks[unit][:, ::-1]])
+    densities = np.array([values[mask].mean() if mask.any() else 0.0 for mask in masks])
+    return RegionCheck(float(values[masks[unit]].sum()), float(masks[unit].mean()), float(np.quantile(shares, 0.95)),
+                       int(1 + np.sum(densities > densities[unit])))
+
+
+def shifted_shares(values: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the sum of `values` inside each mask at each of its cyclic shifts, by the convolution theorem."""
+    spectrum = np.fft.rfft2(values)
+    found = [np.fft.irfft2(spectrum * np.conj(np.fft.rfft2(mask.astype(float))), s=values.shape) for mask in masks]
+    return np.concatenate([shares.ravel() for shares in found])

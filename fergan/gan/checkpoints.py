@@ -1,0 +1,236 @@
+"""A training run on disk: checkpoints that survive a kill, final weights, and what reads them back.
+
+Weights are safetensors, histories parquet, notes JSON: opening a run never runs code.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fergan.files import atomic_path, hash_file
+
+if TYPE_CHECKING:
+    from fergan.gan.training_state import TrainingState
+
+__all__ = [
+    "HISTORY_COLUMNS", "keep_best", "load_best", "load_state", "load_weights", "recalibrate_batch_norm",
+    "remove_checkpoints", "remove_unfinished", "save_best", "save_state", "save_weights",
+]
+
+HISTORY_COLUMNS = ["step", "loss_d", "loss_g", "score_real", "score_generated"]
+_CHECKPOINT = "checkpoint.safetensors"
+_PREVIOUS = "checkpoint-previous.safetensors"
+
+
+def _weights(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
+    return {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}
+
+
+def _moments(state: "TrainingState") -> dict[str, Tensor]:
+    return {
+        f"{name}.{index}.{key}": value
+        for name, optimizer in state.optimizers().items()
+        for index, moments in optimizer.state_dict()["state"].items()
+        for key, value in moments.items()
+    }
+
+
+def _save(path: Path, tensors: dict[str, Tensor], note: dict | None = None) -> None:
+    """Write tensors atomically; where that fails, what was there stays."""
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    try:
+        with atomic_path(path) as temporary:
+            save_file(plain, temporary, metadata={"training": json.dumps(note)} if note else None)
+    except (SafetensorError, OSError) as error:
+        raise OSError(
+            f"{path} cannot be written ({error}); what was saved before is kept: "
+            "make room or correct the folder's permissions, and run again to go on from there"
+        ) from error
+
+
+def save_state(folder: Path, state: "TrainingState", history: list[tuple], note: dict[str, Any]) -> None:
+    """Write a checkpoint: history first, then weights and moments, each moved into place when whole.
+
+    The checkpoint is the later of the two, so that a kill between them leaves a history that is merely too long. The
+    checkpoint before is kept beside it.
+
+    Parameters
+    ----------
+    folder : path
+        Of the run.
+    state : TrainingState
+        After at least one step.
+    history : list of tuple
+        The rows of `HISTORY_COLUMNS`.
+    note : dict
+        Plain values that `load_state` returns.
+
+    Raises
+    ------
+    FloatingPointError
+        A weight is not finite; the last checkpoint is kept.
+    OSError
+        It cannot be written; the last one is kept.
+    """
+    weights = _weights(state.networks())
+    broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise FloatingPointError(f"{broken[0]} is not finite after step {state.step}; the last checkpoint is kept")
+    try:
+        with atomic_path(folder / "history.parquet") as temporary:
+            pd.DataFrame(history, columns=HISTORY_COLUMNS).to_parquet(temporary, index=False)
+    except OSError as error:
+        raise OSError(f"{folder / 'history.parquet'} cannot be written ({error}); the last checkpoint is kept") from error
+    new = folder / "checkpoint-new.safetensors"
+    _save(new, weights | _moments(state), note | {"run": folder.name, "step": state.step})
+    if (folder / _CHECKPOINT).is_file():
+        os.replace(folder / _CHECKPOINT, folder / _PREVIOUS)
+    os.replace(new, folder / _CHECKPOINT)
+
+
+def load_state(folder: Path, state: "TrainingState") -> tuple[list[tuple], dict[str, Any]]:
+    """Bring `state` to the folder's checkpoint, or the one before it where that is missing, if there is either.
+
+    Returns
+    -------
+    history : list of tuple
+        The rows of `HISTORY_COLUMNS` up to the checkpoint's step.
+    note : dict
+        What was saved with it; empty without a checkpoint.
+
+    Raises
+    ------
+    ValueError
+        The checkpoint cannot be read, or belongs to another run.
+    """
+    path = next((folder / name for name in (_CHECKPOINT, _PREVIOUS) if (folder / name).is_file()), None)
+    if path is None:
+        return [], {}
+    other = path.name == _CHECKPOINT and (folder / _PREVIOUS).is_file()
+    remedy = "delete it to " + (f"go on from {_PREVIOUS}" if other else "train this run again")
+    try:
+        with safe_open(path, framework="pt") as file:
+            note = json.loads(file.metadata()["training"])
+        if note["run"] != folder.name:
+            raise ValueError(f"checkpoint {path} belongs to run {note['run']}, with other parameters or faces; {remedy}")
+        tensors = load_file(path)
+        for name, network in state.networks().items():
+            network.load_state_dict(_part(tensors, name))
+        for name, optimizer in state.optimizers().items():
+            _restore_moments(optimizer, _part(tensors, name))
+    except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
+        raise ValueError(f"checkpoint {path} cannot be used ({error}); {remedy}") from error
+    state.step = note["step"]
+    return _load_history(folder, state.step), note
+
+
+def _load_history(folder: Path, n_steps: int) -> list[tuple]:
+    path = folder / "history.parquet"
+    remedy = f"delete {folder} to train this run again"
+    try:
+        history = pd.read_parquet(path).head(n_steps)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path} cannot be read ({error}); {remedy}") from error
+    if len(history) < n_steps:
+        raise ValueError(f"{path} ends at step {len(history)}, before its checkpoint at {n_steps}; {remedy}")
+    return list(history.itertuples(index=False, name=None))
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove what only a run that goes on needs."""
+    for path in (folder / _CHECKPOINT, folder / _PREVIOUS, *folder.glob("best-*.safetensors")):
+        path.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove files that a killed process left half-written."""
+    for path in folder.glob(".*.safetensors"):
+        path.unlink(missing_ok=True)
+
+
+def _best(folder: Path, step: int) -> Path:
+    return folder / f"best-{step:07d}.safetensors"
+
+
+def save_best(folder: Path, state: "TrainingState") -> None:
+    """Keep the weights of now as those whose samples were nearest to the faces.
+
+    Earlier ones stay until a checkpoint is past this step, as a run that goes on may find another best.
+    """
+    networks = {"average": state.average, "discriminator": state.discriminator.module}
+    _save(_best(folder, state.step), _weights(networks), {"run": folder.name, "step": state.step})
+
+
+def keep_best(folder: Path, step: int) -> None:
+    """Remove the weights that were once the best, now that those of `step` are."""
+    for path in folder.glob("best-*.safetensors"):
+        if path != _best(folder, step):
+            path.unlink(missing_ok=True)
+
+
+def load_best(folder: Path, state: "TrainingState", step: int) -> None:
+    """Bring the averaged generator and the discriminator to what `save_best` kept after this step."""
+    path = _best(folder, step)
+    try:
+        tensors = load_file(path)
+        state.average.load_state_dict(_part(tensors, "average"))
+        state.discriminator.module.load_state_dict(_part(tensors, "discriminator"))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ValueError(f"best weights {path} cannot be used ({error}); delete {folder} to train this run again") from error
+
+
+def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+
+
+def _restore_moments(optimizer: torch.optim.Adam, saved: dict[str, Tensor]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for index, parameter in enumerate(parameters):
+        optimizer.state[parameter] = {
+            # The fused optimiser walks memory as it lies: a moment in another layout than its parameter (saved
+            # tensors are contiguous, parameters channels-last) would be applied to the wrong weights, silently.
+            key: torch.empty_like(parameter).copy_(saved[f"{index}.{key}"])
+            for key in ("exp_avg", "exp_avg_sq")
+        } | {"step": saved[f"{index}.step"].to(parameter.device)}
+
+
+def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
+    """Write final networks and return the SHA-256 of the discriminator's file."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        _save(folder / f"{name}.safetensors", network.state_dict())
+    return hash_file(folder / "discriminator.safetensors")
+
+
+def load_weights(network: nn.Module, path: Path) -> nn.Module:
+    """Fill a network from a weights file, in evaluation mode, with an error that names the file."""
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ValueError(f"weights {path} cannot be used ({error}); train that run again") from error
+    return network.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def recalibrate_batch_norm(network: nn.Module, batches: list[Tensor]) -> None:
+    """Recompute running statistics as plain means over `batches`.
+
+    A moving average of weights has activations of its own, which the averaged statistics only follow roughly
+    (Izmailov et al., 2018, section 3).
+    """
+    layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # cumulative mean
+    network.train()
+    for batch in batches:
+        network(batch)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum

@@ -1,0 +1,58 @@
+"""Progress bars: images per second and time left of a training, also of one that goes on; the trials of a search."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm.auto import tqdm
+
+__all__ = ["search_progress", "training_progress"]
+
+
+@contextmanager
+def training_progress(
+    title: str, batch_size: int, disable: bool = False
+) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+    """Yield what `fergan.gan.training.train` calls to show how far it is.
+
+    Parameters
+    ----------
+    title : str
+        What is trained.
+    batch_size : int
+        Faces per step.
+    disable : bool
+        Show nothing, as in all processes but the first.
+    """
+    with tqdm(desc=title, unit="step", miniters=1, disable=disable) as bar:
+
+        def show(step: int, n_steps: int, losses: dict[str, float]) -> None:
+            if bar.total != n_steps:
+                # Steps of an earlier run took none of this one's time.
+                bar.reset(total=n_steps)
+                bar.initial = bar.n = step
+            images = (bar.format_dict["rate"] or 0) * batch_size
+            shown = {name: f"{loss:.3f}" for name, loss in losses.items()} | {"images/s": f"{images:.0f}"}
+            bar.set_postfix(shown, refresh=False)
+            bar.update(step - bar.n)
+
+        yield show
+
+
+@contextmanager
+def search_progress(title: str, disable: bool = False) -> Iterator[Callable[[str], None]]:
+    """Yield what the searches of `fergan.experiments.emotions` and others call with a line of text after each trial.
+
+    Parameters
+    ----------
+    title : str
+        What is searched.
+    disable : bool
+        Show nothing.
+    """
+    with tqdm(desc=title, unit="trial", miniters=1, disable=disable) as bar:
+
+        def show(line: str) -> None:
+            bar.set_postfix_str(line, refresh=False)
+            bar.update(1)
+
+        yield show

@@ -1,0 +1,178 @@
+"""A Gaussian SVM that chooses its C and gamma itself, as a scikit-learn estimator."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from fergan.experiments.protocols import check_training_parts, grouped_folds, other_rows, random_folds
+from fergan.svm.fold_search import search_folds
+from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
+from fergan.svm.machines import SharedKernel, fit_svc
+from fergan.svm.search import SearchResult
+
+__all__ = ["GaussianSVC"]
+
+_FLOATS = (np.float64, np.float32)
+_AT_ONCE = 10**8  # kernel values that a prediction holds
+
+
+class GaussianSVC(ClassifierMixin, BaseEstimator):
+    """LibSVM's ``SVC(kernel="rbf")`` with C and gamma found by Bayesian optimisation over cross-validation folds.
+
+    It predicts what `sklearn.svm.SVC` predicts at the same C and gamma; the search shares one matrix of distances, which
+    makes it much faster where there are many features. Features are not standardised.
+
+    Parameters
+    ----------
+    n_evaluations : int
+        Points (C, gamma) that are tried, at least 3.
+    n_folds : int
+        Folds of the search: of whole groups where `fit` is given groups, else at random; stratified.
+    seed : int
+        Of the folds and of the search.
+    n_threads : int
+        Folds fitted at the same time.
+    memory_gb : float
+        Memory in 1e9 bytes for the search, see `fergan.svm.machines.SharedKernel`.
+    prune : bool
+        Stop hopeless trials after some folds, see `fergan.svm.search.search`.
+    journal : path, optional
+        Folder in which finished trials are kept; a search that was stopped goes on there.
+    break_ties : bool
+        As for `sklearn.svm.SVC`.
+    device : str
+        Where distances are computed, see `fergan.svm.kernels.squared_distances`.
+    progress : callable, optional
+        Called with a line of text after each trial.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    best_params_ : dict
+        ``C`` and ``gamma``.
+    best_score_ : float
+        Cross-validated accuracy there. It is the maximum of the search, and therefore too good.
+    best_index_ : int
+        The trial it belongs to.
+    cv_results_ : dict of str to array
+        As of `sklearn.model_selection.GridSearchCV`, without times: ``params, param_C, param_gamma, split0_test_score,
+        ..., mean_test_score, std_test_score, rank_test_score``, and ``pruned``. The mean is the accuracy over all samples,
+        so that larger folds count more. Of a pruned trial it covers the folds seen (NaN for the others), and ranks last.
+    support_ : ndarray of int
+        The training rows that are support vectors.
+    support_vectors_ : ndarray of shape (n_support, n_features)
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> GaussianSVC(n_evaluations=10, n_folds=5).fit(X, y).best_score_ > 0.95
+    True
+    """
+
+    def __init__(
+        self, *, n_evaluations: int = 30, n_folds: int = 10, seed: int = 0, n_threads: int = 1, memory_gb: float = 12.0,
+        prune: bool = False, journal: str | Path | None = None, break_ties: bool = False, device: str = "auto",
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self.n_evaluations = n_evaluations
+        self.n_folds = n_folds
+        self.seed = seed
+        self.n_threads = n_threads
+        self.memory_gb = memory_gb
+        self.prune = prune
+        self.journal = journal
+        self.break_ties = break_ties
+        self.device = device
+        self.progress = progress
+
+    def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> "GaussianSVC":
+        """Search, then train on everything.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Class labels, numbers or strings.
+        groups : array-like of shape (n_samples,), optional
+            Samples of one group, for example a person, stay in one fold.
+
+        Returns
+        -------
+        GaussianSVC
+
+        Raises
+        ------
+        ValueError
+            Before the search: values that are not finite, one class only, a class with fewer samples than folds, fewer
+            groups than folds, or too little memory.
+        """
+        X, y = validate_data(self, X, y, dtype=_FLOATS, ensure_min_samples=2)
+        check_classification_targets(y)
+        if groups is None:
+            folds = random_folds(y, self.n_folds, self.seed)
+        else:
+            check_consistent_length(y, groups)
+            folds = grouped_folds(y, np.asarray(groups), self.n_folds, self.seed)
+        check_training_parts(y, folds)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        D2 = squared_distances(X, device=self.device)
+        models = SharedKernel(D2, codes, n_threads=self.n_threads, memory_gb=self.memory_gb)
+        parts = [(other_rows(len(y), [fold]), fold) for fold in folds]
+        result = search_folds(
+            models, parts, typical_distance(D2), n_evaluations=self.n_evaluations, seed=self.seed, prune=self.prune,
+            journal=self.journal, name="gaussian-svc", break_ties=self.break_ties, progress=self.progress)
+        del models  # and its kernel matrix
+        self.best_params_ = {"C": result.C, "gamma": result.gamma}
+        self.best_score_ = result.score
+        self.best_index_ = int(result.trials["chosen"].argmax())
+        self.cv_results_ = _cv_results(result)
+        self._model = fit_svc(gaussian_kernel(D2, result.gamma, n_threads=self.n_threads), codes, result.C, self.break_ties)
+        self.support_ = self._model.support_
+        self.support_vectors_ = X[self.support_]
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Return the predicted class of each row, array of shape (n_samples,)."""
+        codes = [self._model.predict(K) for K in self._kernels(X)]
+        return self.classes_[np.concatenate(codes)]
+
+    def decision_function(self, X: np.ndarray) -> np.ndarray:
+        """Return decision values as `sklearn.svm.SVC` does: (n_samples, n_classes), with two classes (n_samples,)."""
+        return np.concatenate([self._model.decision_function(K) for K in self._kernels(X)])
+
+    def _kernels(self, X: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the kernel of some rows at a time with the training rows; only support vectors are looked at."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=_FLOATS)
+        n_train = self._model.shape_fit_[0]
+        size = max(1, _AT_ONCE // n_train)
+        for start in range(0, len(X), size):
+            D2 = squared_distances(X[start : start + size], self.support_vectors_, device=self.device, dtype=np.float64)
+            K = np.zeros((len(D2), n_train))
+            K[:, self.support_] = gaussian_kernel(D2, self.best_params_["gamma"])
+            yield K
+
+
+def _cv_results(result: SearchResult) -> dict[str, object]:
+    trials, folds = result.trials, result.fold_scores
+    pruned, scores = trials["pruned"].to_numpy(), trials["score"].to_numpy()
+    ranks = np.empty(len(scores), np.int32)
+    ranks[~pruned] = rankdata(-scores[~pruned], method="min")
+    ranks[pruned] = np.sum(~pruned) + rankdata(-scores[pruned], method="min")
+    return {
+        "params": trials[["C", "gamma"]].to_dict("records"),
+        "param_C": trials["C"].to_numpy(),
+        "param_gamma": trials["gamma"].to_numpy(),
+        **{f"split{k}_test_score": of_fold for k, of_fold in enumerate(folds.T)},
+        "mean_test_score": scores,
+        "std_test_score": np.nanstd(folds, axis=1),
+        "rank_test_score": ranks,
+        "pruned": pruned,
+    }
