@@ -31,7 +31,7 @@ from PIL import Image
 
 from fergan.data.decoding import ReducedPhotograph, read_photographs
 from fergan.data.detection import MTCNNDetector, ViolaJones, _choose
-from fergan.rendered import protocol_labels, render_faces
+from fergan.rendered import render_faces, stand_in_labels
 
 WIDTH, HEIGHT = 680, 1024
 PHOTOGRAPHS_PER_ROUND = 30
@@ -43,7 +43,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".tif", ".tiff")
 def rendered_scenes(n_photographs, n_people=60, seed=0):
     """Render portraits of a few people, and set each at several sizes and places before its own background's colour."""
     rng = np.random.default_rng(seed)
-    labels = protocol_labels("rafd-frontal")
+    labels = stand_in_labels("rafd-frontal")
     portraits, _ = render_faces(labels.iloc[np.linspace(0, len(labels) - 1, n_people).astype(int)], size=256)
     scenes = []
     for number in range(n_photographs):

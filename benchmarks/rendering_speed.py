@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 
-from fergan.rendered import STAND_INS, protocol_labels, render_faces
+from fergan.rendered import STAND_INS, render_faces, stand_in_labels
 from fergan.rendered.render import _SEEDS, _SIDES, SETTING_COLUMNS, _render
 
 PLAIN_BATCH = 16
@@ -63,7 +63,7 @@ def main():
     arguments = parser.parse_args()
     one_thread()
     size, n_faces = arguments.size, arguments.faces * arguments.processes
-    labels = protocol_labels(arguments.stand_in).sample(n_faces, random_state=0)
+    labels = stand_in_labels(arguments.stand_in).sample(n_faces, random_state=0)
     shares = [labels.iloc[k :: arguments.processes] for k in range(arguments.processes)]
 
     with ProcessPoolExecutor(arguments.processes, get_context("spawn"), initializer=one_thread) as pool:

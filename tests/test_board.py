@@ -7,8 +7,8 @@ from traitlets import TraitError
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.rendered import render_expression
-from fergan.rendered.board import BOARD_SIZE, BoardState, face_board, named_states, typical_action_units
-from fergan.rendered.expression import EMOTION_ACTION_UNITS
+from fergan.rendered.gallery import BOARD_SIZE, BoardState, face_board, named_states, typical_action_units
+from fergan.rendered.person import EMOTION_ACTION_UNITS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

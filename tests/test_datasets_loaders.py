@@ -16,7 +16,7 @@ from fergan.data.cropping import crop_faces
 from fergan.data.detection import make_detector
 from fergan.data.fetch import fetch
 from fergan.facs import ACTION_UNITS
-from fergan.rendered import protocol_labels, render_faces
+from fergan.rendered import render_faces, stand_in_labels
 
 FOLDER_SOURCES = sorted(set(SOURCES) - {"rendered", "manifest"})
 
@@ -693,7 +693,7 @@ def rafd_and_kdef_names(number: int, emotion: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("source", ["rafd", "kdef"])
 def test_faces_are_found_through_a_loader_with_their_labels(tmp_path, source):
-    recipes = protocol_labels("rafd-frontal", n_faces=96, seed=1)
+    recipes = stand_in_labels("rafd-frontal", n_faces=96, seed=1)
     recipes = recipes[recipes["emotion"] != "contemptuous"].head(12).reset_index(drop=True)
     expected = {}
     for number, (image, emotion) in enumerate(zip(render_faces(recipes)[0], recipes["emotion"], strict=True), start=1):

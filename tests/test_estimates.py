@@ -14,7 +14,7 @@ from fergan.book.pages import pages_of
 from fergan.book.profiles import load_profile
 from fergan.files import write_json
 from fergan.gan.runs import make_config
-from fergan.rendered import protocol_labels
+from fergan.rendered import stand_in_labels
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 
@@ -44,7 +44,7 @@ def test_stages_are_counted_from_the_profile(quick, tmp_path, one_second):
     assert stages["faces"].seconds == sum(dataset.n_faces for dataset in quick.datasets.values()) == 892
     trained = [*quick.datasets, *(model.dataset for model in quick.further_models.values() if not model.only)]
     steps = [quick.datasets[name].n_faces // 32 * 3 for name in trained]  # whole batches, three epochs
-    shown = protocol_labels("enhanced-ck", n_faces=96, seed=0)["AU07"].sum()
+    shown = stand_in_labels("enhanced-ck", n_faces=96, seed=0)["AU07"].sum()
     steps.append(int(shown) // 4 * 3)  # the network of AU7
     assert stages["generators"].seconds == sum(steps) and stages["generators"].amount == f"{sum(steps)} training steps"
     assert stages["generators"].longest == max(steps)

@@ -15,7 +15,7 @@ from fergan.book.notebooks import check_parameters, notebook_parameters
 from fergan.book.pages import pages_of
 from fergan.book.profiles import load_profile
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.rendered import FULL_SIZES, STAND_INS, gallery, protocol_labels, render_expression, render_faces
+from fergan.rendered import FULL_SIZES, STAND_INS, gallery, render_expression, render_faces, stand_in_labels
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "notebooks" / "00_faces.ipynb"
@@ -96,7 +96,7 @@ def test_sequences_start_neutral_and_move_away():
 def test_wild_rows_are_the_first_faces_of_their_sets():
     rows = gallery.wild_rows(2, seed=0, size=32)
     assert tuple(rows) == gallery.WILD_SETS
-    np.testing.assert_array_equal(rows["sfew"], render_faces(protocol_labels("sfew").iloc[:2], size=32)[0])
+    np.testing.assert_array_equal(rows["sfew"], render_faces(stand_in_labels("sfew").iloc[:2], size=32)[0])
 
 
 def test_truth_belongs_to_its_picture():
@@ -126,7 +126,7 @@ def test_panels_carry_their_titles_and_leave_out_repeated_captions():
 def test_design_table_counts_the_labels():
     table = gallery.design_table({"kdef": 1120, "enhanced-ck": 1000, "sfew": FULL_SIZES["sfew"]}, seed=0).set_index("set")
     assert tuple(table.index) == STAND_INS
-    labels = protocol_labels("kdef", 1120)
+    labels = stand_in_labels("kdef", 1120)
     assert table.loc["kdef"].tolist()[:5] == ["1,120 of 4,900", f"{labels['subject'].nunique()} of 70", 7, "5", "1"]
     assert table.loc["rafd-frontal", ["faces", "emotions", "gazes"]].tolist() == ["0 of 1,608", 8, "3"]
     assert table.loc["sfew", ["faces", "views", "sequences"]].tolist() == ["all 1,260", "any", "–"]
@@ -136,7 +136,7 @@ def test_design_table_counts_the_labels():
 
 def test_variation_table_gives_the_middle_of_the_labels():
     table = gallery.variation_table(seed=0).set_index("set")
-    yaw = protocol_labels("raf-db")["yaw"]
+    yaw = stand_in_labels("raf-db")["yaw"]
     assert table.loc["raf-db", "yaw"] == f"−{abs(yaw.quantile(0.05)):.0f}\u00a0to\u00a0{yaw.quantile(0.95):.0f}"
     assert table.loc["kdef", ["glasses", "covered", "grey"]].tolist() == ["–"] * 3
     assert table.loc["enhanced-ck", "grey"] == "100\u00a0%"

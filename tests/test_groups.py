@@ -8,7 +8,7 @@ from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.groups import GROUPS, accuracy_by_group, group_differences, people_of_set
 from fergan.experiments.results import score_table
-from fergan.rendered.identity import sample_identity
+from fergan.rendered.person import sample_identity
 
 
 def faces_of(n_people=30, each=10, **more):

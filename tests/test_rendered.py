@@ -9,22 +9,22 @@ import pytest
 import torch
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.rendered import FULL_SIZES, STAND_INS, protocol_labels, render_expression, render_faces
-from fergan.rendered.expression import (
+from fergan.rendered import FULL_SIZES, STAND_INS, render_expression, render_faces, stand_in_labels
+from fergan.rendered.landmarks import landmark_curves, landmark_pixels
+from fergan.rendered.parts import hairline, head_part
+from fergan.rendered.person import (
     EMOTION_ACTION_UNITS,
     OCCURRENCE_THRESHOLD,
     draw_action_units,
     occurrence,
     onset_curve,
+    sample_identity,
+    stack_identities,
 )
-from fergan.rendered.hair import hairline
-from fergan.rendered.identity import sample_identity, stack_identities
-from fergan.rendered.landmarks import landmark_curves, landmark_pixels
-from fergan.rendered.protocols import RAF_DB_COUNTS
 from fergan.rendered.raster import DISTANCE, FOCAL, SUPERSAMPLING, Camera, draw_points, rotation
 from fergan.rendered.render import _SEEDS, _SIDES, SETTING_COLUMNS, _render
 from fergan.rendered.scene import default_setting
-from fergan.rendered.surfaces import head_part
+from fergan.rendered.stand_ins import RAF_DB_COUNTS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -96,7 +96,7 @@ def test_people_differ_more_than_one_persons_expressions():
 
 
 def test_landmarks_lie_in_the_box_and_box_in_the_image():
-    labels = protocol_labels("rafd-frontal", 16)
+    labels = stand_in_labels("rafd-frontal", 16)
     images, truth = render_faces(labels.iloc[:6], size=64)
     assert images.shape == (6, 64, 64, 3)
     assert images.dtype == np.uint8
@@ -112,7 +112,7 @@ def test_landmarks_lie_in_the_box_and_box_in_the_image():
 
 
 def test_yaw_turns_the_nose_to_the_images_right():
-    labels = protocol_labels("rafd-multiview", 40)
+    labels = stand_in_labels("rafd-multiview", 40)
     rows = labels[labels.subject == labels.subject[0]].groupby("view", sort=False).head(1)
     _, truth = render_faces(rows, size=64)
     offset = truth["landmark_30_x"] - (truth["landmark_00_x"] + truth["landmark_16_x"]) / 2
@@ -235,7 +235,7 @@ def rendered_together(labels, size, device="cpu"):
 
 def mixed_rows():
     """Rows that use everything: long hair, glasses, occluders, views, sequences."""
-    return pd.concat([protocol_labels(name, 24).iloc[:3] for name in ("celeba", "rafd-multiview", "sfew", "enhanced-ck")])
+    return pd.concat([stand_in_labels(name, 24).iloc[:3] for name in ("celeba", "rafd-multiview", "sfew", "enhanced-ck")])
 
 
 def test_one_face_alone_equals_it_in_a_batch_up_to_rounding():
@@ -260,7 +260,7 @@ def test_a_gpu_renders_the_same_faces_up_to_rounding():
 
 
 def test_covered_says_how_much_an_occluder_hides():
-    labels = protocol_labels("sfew", 200)
+    labels = stand_in_labels("sfew", 200)
     rows = pd.concat([labels[labels.occluded == 1].iloc[:5], labels[labels.occluded == 0].iloc[:2]])
     images, truth = render_faces(rows, size=64)
     assert np.all((truth.covered > 0) == (rows.occluded == 1))
@@ -272,7 +272,7 @@ def test_covered_says_how_much_an_occluder_hides():
 
 
 def test_a_bar_shows_progress_when_asked(capsys):
-    labels = protocol_labels("kdef", 16).iloc[:2]
+    labels = stand_in_labels("kdef", 16).iloc[:2]
     render_faces(labels, size=32)
     assert not capsys.readouterr().err
     render_faces(labels, size=32, progress=True)
@@ -280,7 +280,7 @@ def test_a_bar_shows_progress_when_asked(capsys):
 
 
 def test_a_face_does_not_depend_on_its_batch():
-    labels = pd.concat([protocol_labels("celeba", 16).iloc[:5], protocol_labels("rafd-multiview", 16).iloc[:2]])
+    labels = pd.concat([stand_in_labels("celeba", 16).iloc[:5], stand_in_labels("rafd-multiview", 16).iloc[:2]])
     together, truth = render_faces(labels, size=64)
     order = [4, 6, 0, 5, 1]
     shuffled, shuffled_truth = render_faces(labels.iloc[order], size=64)
@@ -291,7 +291,7 @@ def test_a_face_does_not_depend_on_its_batch():
 
 
 def test_rendering_again_gives_the_same_pixels():
-    labels = protocol_labels("sfew", 16).iloc[:3]
+    labels = stand_in_labels("sfew", 16).iloc[:3]
     np.testing.assert_array_equal(render_faces(labels, size=32)[0], render_faces(labels, size=32)[0])
 
 
@@ -310,32 +310,32 @@ def test_expression_board_takes_sides():
 
 
 def test_rafd_grammar():
-    labels = protocol_labels("rafd-frontal")
+    labels = stand_in_labels("rafd-frontal")
     assert len(labels) == 67 * 8 * 3
     counts = labels.groupby(["subject", "emotion", "gaze"]).size()
     assert len(counts) == 67 * 8 * 3
     assert set(labels.emotion) == set(EMOTIONS)
-    multi = protocol_labels("rafd-multiview")
+    multi = stand_in_labels("rafd-multiview")
     assert len(multi.groupby(["subject", "emotion", "view"])) == 67 * 8 * 5 == len(multi)
     assert {round(v / 45) for v in multi.yaw} == {-2, -1, 0, 1, 2}
 
 
 def test_multiview_photographs_one_expression_from_all_sides():
-    labels = protocol_labels("rafd-multiview")
+    labels = stand_in_labels("rafd-multiview")
     intensity = [c for c in labels if c.endswith(("_left", "_right"))]
     assert labels.groupby(["subject", "emotion"])[intensity].nunique().to_numpy().max() == 1
 
 
 def test_kdef_raf_db_and_sfew_grammar():
-    kdef = protocol_labels("kdef")
+    kdef = stand_in_labels("kdef")
     assert kdef.subject.nunique() == 70
     assert set(kdef.groupby(["subject", "emotion", "view"]).session.apply(lambda s: "".join(sorted(s)))) == {"AB"}
     assert "contemptuous" not in set(kdef.emotion)
-    raf = protocol_labels("raf-db")
+    raf = stand_in_labels("raf-db")
     assert raf.subject.is_unique
     for split, counts in RAF_DB_COUNTS.items():
         assert tuple(raf[raf.split == split].emotion.value_counts().sort_index()) == counts
-    sfew = protocol_labels("sfew")
+    sfew = stand_in_labels("sfew")
     assert set(sfew.split) == {"train", "val"}
     published = np.array([255, 75, 124, 256, 228, 234, 150])  # SFEW 2.0, aligned faces of both parts
     shares = sfew.emotion.value_counts().sort_index().to_numpy() / len(sfew)
@@ -343,7 +343,7 @@ def test_kdef_raf_db_and_sfew_grammar():
 
 
 def test_sequences_run_from_rest_to_apex():
-    labels = protocol_labels("enhanced-ck", 300)
+    labels = stand_in_labels("enhanced-ck", 300)
     intensity = [c for c in labels if c.endswith(("_left", "_right"))]
     for _, frames in labels.groupby("sequence"):
         total = frames.sort_values("frame")[intensity].sum(axis=1).to_numpy()
@@ -352,30 +352,30 @@ def test_sequences_run_from_rest_to_apex():
         assert total[-1] > 0.2
         assert frames.subject.nunique() == frames.emotion.nunique() == 1
         assert frames.frame.tolist() == list(range(len(frames)))
-    assert protocol_labels("enhanced-ck").subject.nunique() == 210
+    assert stand_in_labels("enhanced-ck").subject.nunique() == 210
 
 
 @pytest.mark.parametrize("name", STAND_INS)
 def test_exact_size_unique_sources_and_balance(name):
     for n_faces in (16, 97, 400):
-        labels = protocol_labels(name, n_faces)
+        labels = stand_in_labels(name, n_faces)
         assert len(labels) == n_faces
         assert labels.source.is_unique
         assert labels.subject.nunique() >= 2
         if not name.startswith("enhanced"):
             assert np.ptp(labels.subject.value_counts()) <= 1
-    pd.testing.assert_frame_equal(labels, protocol_labels(name, 400))
-    assert not labels.equals(protocol_labels(name, 400, seed=1))
-    assert len(protocol_labels(name)) == FULL_SIZES[name]
+    pd.testing.assert_frame_equal(labels, stand_in_labels(name, 400))
+    assert not labels.equals(stand_in_labels(name, 400, seed=1))
+    assert len(stand_in_labels(name)) == FULL_SIZES[name]
 
 
 def test_stand_ins_share_no_person():
-    people = [set(protocol_labels(name).identity_seed) for name in STAND_INS]
+    people = [set(stand_in_labels(name).identity_seed) for name in STAND_INS]
     assert len(set().union(*people)) == sum(map(len, people))
 
 
 def test_occurrence_follows_intensity():
-    labels = protocol_labels("celeba", 300)
+    labels = stand_in_labels("celeba", 300)
     for unit in ACTION_UNITS:
         strongest = labels[[f"{unit}_left", f"{unit}_right"]].max(axis=1)
         assert ((strongest >= OCCURRENCE_THRESHOLD) == (labels[unit] == 1)).all()
@@ -403,10 +403,10 @@ def test_onset_curve_rises_from_zero_to_one():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: protocol_labels("rafd"), "name: unknown stand-in 'rafd'"),
-        (lambda: protocol_labels("kdef", 15), "n_faces: expected 16 to 4900"),
-        (lambda: protocol_labels("kdef", 4901), "n_faces: expected 16 to 4900"),
-        (lambda: protocol_labels("kdef", 20.5), "n_faces: expected a whole number"),
+        (lambda: stand_in_labels("rafd"), "name: unknown stand-in 'rafd'"),
+        (lambda: stand_in_labels("kdef", 15), "n_faces: expected 16 to 4900"),
+        (lambda: stand_in_labels("kdef", 4901), "n_faces: expected 16 to 4900"),
+        (lambda: stand_in_labels("kdef", 20.5), "n_faces: expected a whole number"),
         (lambda: draw_action_units(["bored"], np.random.default_rng(0)), "unknown emotion 'bored'"),
         (lambda: render_expression(0, {"AU99": 1.0}), "unknown Action Unit 'AU99'"),
         (lambda: render_expression(0, {"AU12": 1.5}), "AU12 has an intensity outside 0..1"),

@@ -121,9 +121,9 @@ def test_shifts_are_every_cyclic_one():
 
 
 def test_action_units_act_where_they_should(one_thread):
-    from fergan.rendered import protocol_labels, render_faces
+    from fergan.rendered import render_faces, stand_in_labels
 
-    labels = protocol_labels("rafd-frontal", n_faces=32)
+    labels = stand_in_labels("rafd-frontal", n_faces=32)
     _, truth = render_faces(labels)
     labels[["box_left", "box_top", "box_right", "box_bottom"]] = truth[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy()
     assert is_rendered(labels) and not is_rendered(labels.drop(columns="scene_seed"))

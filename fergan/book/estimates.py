@@ -176,9 +176,9 @@ def _n_faces(profile: Profile, name: str, n_photographs: Mapping[str, int]) -> i
     cut = profile.datasets[name].n_faces
     if name in n_photographs or cut:
         return n_photographs.get(name, cut)
-    from fergan.rendered import protocol_labels  # slow to import; only a rendered set that is not cut needs it
+    from fergan.rendered import stand_in_labels  # slow to import; only a rendered set that is not cut needs it
 
-    return len(protocol_labels(name))
+    return len(stand_in_labels(name))
 
 
 def _n_learnt(profile: Profile, page: Page, n_photographs: Mapping[str, int]) -> int:
@@ -189,9 +189,9 @@ def _n_learnt(profile: Profile, page: Page, n_photographs: Mapping[str, int]) ->
         return n_faces
     if profile.datasets[name].source != "rendered":
         return round(_SHARE_SHOWN * n_faces)
-    from fergan.rendered import protocol_labels
+    from fergan.rendered import stand_in_labels
 
-    return int(protocol_labels(name, n_faces=n_faces, seed=profile.seed)[unit].sum())
+    return int(stand_in_labels(name, n_faces=n_faces, seed=profile.seed)[unit].sum())
 
 
 def _config(page: Page) -> TrainConfig:

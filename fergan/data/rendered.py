@@ -47,7 +47,7 @@ class RenderedPhotographs:
         self.size = size
         self.problems: list[str] = []
         self._render = rendered.render_faces
-        self._recipes = rendered.protocol_labels(name, n_faces=n_faces, seed=seed).reset_index(drop=True)
+        self._recipes = rendered.stand_in_labels(name, n_faces=n_faces, seed=seed).reset_index(drop=True)
         self.labels = complete_labels(self._recipes, where=f"rendered {name}")
         # The slider board and the gallery show faces and draw none.
         code = sorted(set(Path(rendered.__file__).parent.glob("*.py")) - {

@@ -11,7 +11,7 @@ from fergan.data.faces import FaceSet
 from fergan.experiments.differences import Difference
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.protocols import SUBJECT_INDEPENDENT, bootstrap_interval, resampled_mean
-from fergan.rendered.identity import sample_identity
+from fergan.rendered.person import sample_identity
 
 __all__ = ["GROUPS", "TRAITS", "accuracy_by_group", "group_differences", "people_of_set"]
 

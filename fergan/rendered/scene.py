@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from fergan.rendered.occluders import occlude
+from fergan.rendered.person import HAIR_COLOURS
 
 SETTINGS = ("studio", "laboratory", "wild", "film")
 GAZE_SHIFT = {"frontal": 0.0, "left": 0.42, "right": -0.42}  # iris shift in cm; left is the person's own left
 LABORATORY_YAW_JITTER = 1.5  # degrees: people do not sit exactly still
-# How exactly a studio photograph is framed: with `fergan.rendered.protocols.GAINS` this sets how hard the frontal stand-in
+# How exactly a studio photograph is framed: with `fergan.rendered.stand_ins.GAINS` this sets how hard the frontal stand-in
 # is on plain pixels (three per cent of shift would take a third of the accuracy away).
 STUDIO_SCALE, STUDIO_SHIFT = (0.98, 1.08), 0.01  # range; standard deviation in frames
 GLASSES = {"none": 0.0, "clear": 1.0, "dark": 2.0}
@@ -149,3 +149,369 @@ def photograph(image, setting, box, skin, rng):
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(45, 95))]
         pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR)
     return pixels, covered
+
+
+CANVAS = 64  # painted at this size and enlarged: it is out of focus anyway
+FILM_EXPOSURE = 0.35  # film scenes are dark
+
+# Linear RGB at full light.
+WALLS = [(0.72, 0.68, 0.60), (0.62, 0.55, 0.44), (0.55, 0.56, 0.56), (0.45, 0.52, 0.58), (0.44, 0.50, 0.40),
+         (0.38, 0.24, 0.15), (0.40, 0.17, 0.14), (0.75, 0.74, 0.72)]  # fmt: skip
+WOODS = [(0.20, 0.11, 0.06), (0.32, 0.19, 0.10), (0.10, 0.06, 0.04), (0.45, 0.32, 0.20)]
+CLOTHS = [(0.10, 0.13, 0.22), (0.28, 0.08, 0.07), (0.09, 0.16, 0.12), (0.35, 0.31, 0.25), (0.06, 0.06, 0.07)]
+LEAVES = [(0.05, 0.10, 0.03), (0.10, 0.18, 0.05), (0.16, 0.22, 0.07), (0.03, 0.06, 0.02), (0.20, 0.16, 0.06)]
+FACADES = [(0.45, 0.40, 0.34), (0.30, 0.17, 0.12), (0.36, 0.36, 0.37), (0.55, 0.50, 0.40)]
+GROUNDS = [(0.10, 0.17, 0.05), (0.25, 0.24, 0.22), (0.30, 0.25, 0.18)]
+
+
+def draw_background(setting, size, rng):
+    """Paint what is behind the head.
+
+    Parameters
+    ----------
+    setting : str
+        One of `fergan.rendered.scene.SETTINGS`.
+    size : int
+        Pixels.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (size, size, 3), float32
+        Linear RGB, 0..1.
+    """
+    canvas = np.empty((CANVAS, CANVAS, 3), np.float32)
+    if setting == "studio":
+        canvas[:] = rng.uniform(0.62, 0.7)
+        return _finish(canvas, size, blur=0, vignette=0.15)
+    if setting == "laboratory":
+        canvas[:] = rng.uniform(0.12, 0.3)
+        return _finish(canvas, size, blur=0, vignette=0.3)
+    if setting == "film" or rng.random() < 0.55:
+        _room(canvas, rng)
+    else:
+        _outdoors(canvas, rng)
+    if setting == "film":
+        canvas *= FILM_EXPOSURE
+    return _finish(canvas, size, blur=rng.uniform(0.6, 2.4), vignette=rng.uniform(0, 0.3))
+
+
+def _pick(palette, rng, low=0.7, high=1.2):
+    """One of the colours, a little lighter or darker."""
+    red, green, blue = palette[rng.integers(len(palette))]
+    level = rng.uniform(low, high)
+    return (min(red * level, 1.0), min(green * level, 1.0), min(blue * level, 1.0))
+
+
+def _box(canvas, x, y, width, height, colour):
+    cv2.rectangle(canvas, (int(x), int(y)), (int(x + width), int(y + height)), colour, -1)
+
+
+def _room(canvas, rng):
+    """A wall with a corner, a floor or table, and what stands before it."""
+    n = CANVAS
+    wall = _pick(WALLS, rng, 0.45, 1.0)
+    canvas[:] = wall
+    corner = int(rng.integers(-n // 4, n + n // 4))
+    far = n if corner > n / 2 else 0
+    side = np.array([[corner, 0], [far, 0], [far, n], [corner, n]], np.int32)
+    shade = rng.uniform(0.55, 0.85)
+    cv2.fillPoly(canvas, [side], tuple(c * shade for c in wall))
+    things = (_window, _shelf, _door, _picture, _lamp, _drapes)
+    for k in rng.permutation(len(things))[: rng.integers(1, 4)]:
+        things[k](canvas, rng)
+    if rng.random() < 0.5:
+        top = n * rng.uniform(0.65, 1.0)
+        _box(canvas, rng.integers(-n // 2, n // 2), top, n, n, _pick(WOODS + CLOTHS, rng))
+
+
+def _window(canvas, rng):
+    x, y, w, h = rng.integers(-8, CANVAS), rng.integers(-10, 14), rng.integers(14, 30), rng.integers(24, 44)
+    frame = _pick(WOODS + WALLS, rng)
+    _box(canvas, x - 2, y - 2, w + 4, h + 4, frame)
+    _box(canvas, x, y, w, h, (0.80, 0.88, 0.95))
+    _box(canvas, x, y + h * rng.uniform(0.5, 0.9), w, h * 0.1 + 1, _pick(LEAVES, rng, 1.0, 2.0))
+    _box(canvas, x + w // 2 - 1, y, 1, h, frame)
+
+
+def _shelf(canvas, rng):
+    x, y, w = rng.integers(-10, CANVAS - 10), rng.integers(-6, 20), rng.integers(18, 40)
+    wood = _pick(WOODS, rng)
+    _box(canvas, x, y, w, CANVAS, tuple(0.5 * c for c in wood))
+    for row in range(y, CANVAS, 11):
+        _box(canvas, x, row, w, 1, wood)
+        book = x + 1
+        while book < x + w - 2:
+            width, height = rng.integers(1, 4), rng.integers(6, 10)
+            _box(canvas, book, row + 10 - height, width - 1, height, _pick(CLOTHS + WALLS, rng, 0.4, 1.2))
+            book += width
+
+
+def _door(canvas, rng):
+    x, w = rng.integers(-10, CANVAS - 5), rng.integers(14, 24)
+    wood = _pick(WOODS + WALLS[-1:], rng)
+    _box(canvas, x, rng.integers(-5, 12), w, CANVAS, wood)
+    for y in (16, 40):
+        _box(canvas, x + 3, y, w - 6, 18, tuple(0.8 * c for c in wood))
+
+
+def _picture(canvas, rng):
+    x, y, w, h = rng.integers(-5, CANVAS), rng.integers(0, 30), rng.integers(8, 20), rng.integers(8, 20)
+    _box(canvas, x - 1, y - 1, w + 2, h + 2, _pick(WOODS, rng))
+    _box(canvas, x, y, w, h, _pick(WALLS, rng))
+    _box(canvas, x, y + h // 2, w, h - h // 2, _pick(CLOTHS + LEAVES, rng))
+
+
+def _lamp(canvas, rng):
+    x, y = int(rng.integers(0, CANVAS)), int(rng.integers(8, 34))
+    glow = np.hypot(np.arange(CANVAS)[:, None] - y, np.arange(CANVAS)[None] - x)
+    canvas += 0.35 * np.exp(-((glow / 16) ** 2))[..., None].astype(np.float32) * np.float32([1.0, 0.8, 0.5])
+    shade = np.array([[x - 2, y - 4], [x + 2, y - 4], [x + 5, y + 4], [x - 5, y + 4]], np.int32)
+    cv2.fillPoly(canvas, [shade], (0.95, 0.82, 0.58))
+    _box(canvas, x, y + 4, 1, CANVAS, (0.08, 0.06, 0.05))
+
+
+def _drapes(canvas, rng):
+    x, w = int(rng.integers(-10, CANVAS - 8)), int(rng.integers(12, 26))
+    columns = np.arange(max(x, 0), min(x + w, CANVAS))
+    folds = 0.75 + 0.25 * np.sin(columns * rng.uniform(1.0, 1.8) + rng.uniform(0, 6))
+    canvas[:, columns] = folds[None, :, None] * np.array(_pick(CLOTHS + WALLS, rng))
+
+
+def _outdoors(canvas, rng):
+    """Sky over a horizon, houses or trees, and grass or pavement."""
+    n, horizon = CANVAS, int(CANVAS * rng.uniform(0.35, 0.85))
+    fade = np.linspace(0, 1, n, dtype=np.float32)[:, None, None]
+    blue = np.float32([0.34, 0.50, 0.78]) * rng.uniform(0.7, 1.1)
+    cloudy = rng.random() < 0.35
+    canvas[:] = (np.float32([0.62, 0.66, 0.70]) if cloudy else blue) * (1 - fade) + 0.82 * fade
+    if rng.random() < 0.45:
+        for _ in range(rng.integers(1, 4)):
+            _house(canvas, horizon, rng)
+    _box(canvas, 0, horizon, n, n, _pick(GROUNDS, rng, 0.6, 1.3))
+    for _ in range(rng.integers(1, 6)):
+        _tree(canvas, horizon, rng)
+    if rng.random() < 0.35:  # a hedge close behind
+        _foliage(canvas, rng, rng.uniform(0, n), n * rng.uniform(0.6, 0.9), n * 0.7, n * 0.3, 60)
+
+
+def _house(canvas, horizon, rng):
+    x, w, top = rng.integers(-10, CANVAS), rng.integers(12, 34), horizon - rng.integers(10, 44)
+    facade = _pick(FACADES, rng)
+    _box(canvas, x, top, w, horizon - top, facade)
+    glass = tuple(c * rng.uniform(0.25, 0.5) for c in facade)
+    for row in range(top + 3, horizon - 3, 7):
+        for column in range(x + 2, x + w - 3, 6):
+            _box(canvas, column, row, 2, 3, glass)
+
+
+def _tree(canvas, horizon, rng):
+    x, height = rng.uniform(0, CANVAS), rng.uniform(8, 34)
+    _box(canvas, x, horizon - height / 2, max(1, height / 12), height / 2 + 2, (0.06, 0.04, 0.025))
+    _foliage(canvas, rng, x, horizon - 0.7 * height, 0.42 * height, 0.45 * height, int(12 + height))
+
+
+def _foliage(canvas, rng, x, y, spread_x, spread_y, n_tufts):
+    """Tufts of leaves, darker below, lit from above."""
+    centre = rng.normal(0, 0.45, (n_tufts, 2))
+    tone, radius = rng.random(n_tufts), rng.integers(1, 4, n_tufts)
+    base = np.array(_pick(LEAVES, rng))
+    for (u, v), t, r in zip(centre, tone, radius, strict=True):
+        colour = base * (1.0 - 0.6 * v) * (0.5 + t)
+        place = int(x + u * spread_x), int(y + v * spread_y)
+        cv2.circle(canvas, place, int(r), tuple(float(c) for c in colour), -1)
+
+
+def _finish(canvas, size, blur, vignette):
+    if blur:
+        canvas = cv2.GaussianBlur(canvas, (0, 0), blur)
+    canvas = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_LINEAR)
+    axis = np.linspace(-1, 1, size, dtype=np.float32)
+    return (canvas * (1 - vignette * (axis[:, None] ** 2 + axis**2) / 2)[..., None]).clip(0, 1)
+
+
+LIGHT = (-0.5, -0.85)  # in the image: from the upper left
+GAMMA = 1 / 2.2
+SUBPIXEL = 4  # bits of position below a pixel that OpenCV draws with
+CLOTH_COLOURS = [(0.55, 0.18, 0.16), (0.16, 0.22, 0.36), (0.62, 0.56, 0.45), (0.20, 0.20, 0.21), (0.25, 0.34, 0.25),
+                 (0.66, 0.64, 0.62), (0.42, 0.28, 0.20)]  # fmt: skip
+
+
+class _Canvas:
+    """A photograph that shapes are put on, and the mask of what they cover."""
+
+    def __init__(self, image, box, skin):
+        self.skin = skin
+        self.image, self.size = image.copy(), image.shape[0]
+        self.left, self.top = box[:2]
+        self.width, self.height = box[2] - box[0], box[3] - box[1]
+        self.covered = np.zeros(image.shape[:2], np.float32)
+
+    def at(self, u, v):
+        """Pixel of a place in the face's box: (0, 0) is its upper left corner, (1, 1) the lower right one."""
+        return self.left + u * self.width, self.top + v * self.height
+
+    def _fixed(self, points):
+        return np.round(np.asarray(points, float) * 2**SUBPIXEL).astype(np.int32)
+
+    def capsule(self, start, end, radius, colour, texture=None):
+        """A finger, an arm or a handle: a line with round ends; radius in widths of the box."""
+        mask = np.zeros(self.covered.shape, np.uint8)
+        ends = [tuple(int(v) for v in self._fixed(self.at(*p))) for p in (start, end)]
+        thickness = max(1, round(2 * radius * self.width))
+        cv2.line(mask, ends[0], ends[1], 255, thickness, cv2.LINE_AA, SUBPIXEL)
+        self.put(mask, colour, roundness=radius, texture=texture)
+
+    def polygon(self, points, colour, roundness=0.08, texture=None, blur=0.0):
+        """A filled outline, given in the box."""
+        mask = np.zeros(self.covered.shape, np.uint8)
+        outline = self._fixed([self.at(*p) for p in points])
+        cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, SUBPIXEL)
+        self.put(mask, colour, roundness, texture, blur)
+
+    def put(self, mask, colour, roundness, texture=None, blur=0.0):
+        """Shade a shape by the slope of its own blurred outline and lay it over the photograph."""
+        mask = mask.astype(np.float32) / 255
+        if blur:
+            mask = cv2.GaussianBlur(mask, (0, 0), blur * self.width)
+        reach = max(0.6, 0.8 * roundness * self.width)
+        height = cv2.GaussianBlur(mask, (0, 0), reach) * reach
+        slope_y, slope_x = np.gradient(height)
+        shade = 0.72 + 0.28 * mask + 0.9 * (slope_x * LIGHT[0] + slope_y * LIGHT[1]) * -1
+        surface = np.asarray(colour, np.float32) * shade[..., None]
+        if texture is not None:
+            surface = surface * texture[..., None]
+        self.image += mask[..., None] * (surface - self.image)
+        self.covered = np.maximum(self.covered, mask)
+
+    def shadow(self, points, strength):
+        """Darken the face beside what will cover it."""
+        mask = np.zeros(self.covered.shape, np.float32)
+        cv2.fillPoly(mask, [self._fixed([self.at(*p) for p in points])], 1.0, cv2.LINE_8, SUBPIXEL)
+        self.image *= 1 - strength * cv2.GaussianBlur(mask, (0, 0), 0.05 * self.width)[..., None]
+
+
+def occlude(image, box, skin, exposure, rng):
+    """Cover a part of the face.
+
+    Parameters
+    ----------
+    image : ndarray of shape (size, size, 3), float32
+        Gamma-encoded RGB, 0..1.
+    box : sequence of 4 floats
+        Left, top, right, bottom of the face in pixels.
+    skin : ndarray of shape (3,)
+        The person's own, for hands; linear RGB.
+    exposure : float
+        Brightness of what is lit like the face, about 1.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    image : ndarray of shape (size, size, 3), float32
+    covered : float
+        Share of the face's box that is covered, 0..1.
+    """
+    canvas = _Canvas(image, box, skin=np.clip(skin * exposure, 0, 1) ** GAMMA)
+    kinds = (_hand, _microphone, _scarf, _cup, _telephone, _shoulder)
+    kinds[rng.integers(len(kinds))](canvas, exposure, rng)
+    left, top, right, bottom = np.clip(np.round(box), 0, canvas.size).astype(int)
+    inside = canvas.covered[top:bottom, left:right]
+    return canvas.image.astype(np.float32), float(inside.mean()) if inside.size else 0.0
+
+
+def _cloth(exposure, rng):
+    return np.array(CLOTH_COLOURS[rng.integers(len(CLOTH_COLOURS))]) * min(exposure, 1.2) * rng.uniform(0.8, 1.15)
+
+
+def _fingers(canvas, skin, u, v, side, lean, length=0.34):
+    """Four fingers from a palm at (u, v) upwards, leaning to one side, and the thumb."""
+    for k in range(4):
+        knuckle = (u + side * (0.13 - 0.085 * k), v - 0.02 * (k in (1, 2)))
+        reach = length * (0.86, 1.0, 0.97, 0.75)[k]
+        tip = (knuckle[0] + lean * (0.6 + 0.2 * k) * reach, knuckle[1] - reach)
+        canvas.capsule(knuckle, tip, 0.047, skin * (1 - 0.03 * k))
+
+
+def _hand(canvas, exposure, rng):
+    """A hand at the cheek or before the mouth."""
+    skin, side = canvas.skin, rng.choice([-1.0, 1.0])
+    u = 0.5 + side * rng.uniform(0.15, 0.5)
+    v = rng.uniform(0.85, 1.0)
+    sleeve = (u + side * 0.45, v + 1.1)
+    canvas.shadow([(u - 0.2, v - 0.3), (u + 0.2, v - 0.3), (u + 0.2, v + 0.3), (u - 0.2, v + 0.3)], 0.35)
+    canvas.capsule((u + side * 0.08, v + 0.2), sleeve, 0.13, skin * 0.95)
+    canvas.capsule((u + side * 0.3, v + 0.75), sleeve, 0.2, _cloth(exposure, rng))
+    canvas.capsule((u - side * 0.03, v + 0.02), (u + side * 0.05, v + 0.16), 0.17, skin)
+    _fingers(canvas, skin, u, v, side, -side * rng.uniform(0.0, 0.4))
+    canvas.capsule((u - side * 0.15, v + 0.1), (u - side * 0.26, v - 0.1), 0.055, skin)
+
+
+def _microphone(canvas, exposure, rng):
+    """A microphone before the mouth, held from below."""
+    u, v = rng.uniform(0.35, 0.65), rng.uniform(0.86, 1.0)
+    lean = rng.uniform(-0.35, 0.35)
+    foot = (u + lean, v + 0.9)
+    canvas.shadow([(u - 0.15, v - 0.1), (u + 0.15, v - 0.1), (u + 0.15, v + 0.2), (u - 0.15, v + 0.2)], 0.3)
+    canvas.capsule((u, v), foot, 0.055, np.full(3, 0.10))
+    rows, columns = np.mgrid[: canvas.size, : canvas.size] / (0.035 * canvas.width)
+    mesh = 0.8 + 0.35 * (np.sin(rows * 3) * np.sin(columns * 3)).astype(np.float32)
+    canvas.capsule((u, v), (u + 0.02 * lean, v + 0.03), 0.13, np.full(3, rng.uniform(0.14, 0.4)), texture=mesh)
+    skin = canvas.skin
+    for k in range(4):
+        across, down = u + lean * (0.5 + 0.1 * k), v + 0.42 + 0.09 * k
+        canvas.capsule((across - 0.1, down), (across + 0.09, down - 0.02), 0.048, skin)
+
+
+def _scarf(canvas, exposure, rng):
+    """A scarf up to the chin, the mouth or the nose, in folds."""
+    top = rng.choice([0.92, 0.78, 0.66])
+    sag, tilt = rng.uniform(0.06, 0.14), rng.uniform(-0.05, 0.05)
+    across = np.linspace(-0.14, 1.14, 15)
+    edge = top + sag * (1 - (2 * across - 1) ** 2) + tilt * (across - 0.5) + 0.012 * np.sin(9 * across + rng.uniform(0, 6))
+    outline = [*zip(across, edge, strict=True), (1.3, 1.25), (1.6, 1.6), (-0.6, 1.6), (-0.3, 1.25)]
+    rows, columns = np.mgrid[: canvas.size, : canvas.size].astype(np.float32)
+    u, v = (columns - canvas.left) / canvas.width, (rows - canvas.top) / canvas.height
+    bent = v - sag * (1 - (2 * u - 1) ** 2) - tilt * u
+    folds = 0.87 + 0.11 * np.sin(24 * bent + 2.2 * np.sin(3 * u + rng.uniform(0, 6)))
+    folds *= 1 - 0.3 * np.clip(np.abs(2 * u - 1) - 0.7, 0, 1)
+    canvas.shadow([(u_, v_ - 0.02) for u_, v_ in outline], 0.3)
+    canvas.polygon(outline, _cloth(exposure, rng), texture=folds.astype(np.float32))
+
+
+def _cup(canvas, exposure, rng):
+    """A cup at the lips, held by a hand."""
+    u, v, side = rng.uniform(0.42, 0.58), rng.uniform(0.72, 0.85), rng.choice([-1.0, 1.0])
+    skin, china = canvas.skin, np.array(CLOTH_COLOURS[rng.integers(len(CLOTH_COLOURS))])
+    canvas.shadow([(u - 0.22, v), (u + 0.22, v), (u + 0.2, v + 0.4), (u - 0.2, v + 0.4)], 0.3)
+    canvas.capsule((u + side * 0.25, v + 0.25), (u + side * 0.75, v + 1.1), 0.13, skin * 0.92)
+    cup = [(u - 0.2, v), (u + 0.2, v), (u + 0.16, v + 0.42), (u - 0.16, v + 0.42)]
+    canvas.polygon(cup, np.clip(china * 1.3 * exposure, 0, 0.95), roundness=0.14)
+    for k in range(4):
+        down = v + 0.1 + 0.085 * k
+        canvas.capsule((u + side * 0.24, down), (u - side * 0.06, down - 0.02), 0.046, skin)
+
+
+def _telephone(canvas, exposure, rng):
+    """A telephone at the ear: glass and fingers over one cheek."""
+    side = rng.choice([-1.0, 1.0])
+    u, lean = 0.5 + side * rng.uniform(0.36, 0.46), side * rng.uniform(-0.12, 0.02)
+    skin = canvas.skin
+    canvas.capsule((u + side * 0.1, 0.75), (u + side * 0.5, 1.7), 0.14, skin * 0.92)
+    body = [(u - 0.1, 0.3), (u + 0.1, 0.3), (u + 0.1 - lean, 0.95), (u - 0.1 - lean, 0.95)]
+    canvas.polygon(body, np.full(3, rng.uniform(0.06, 0.3)), roundness=0.03)
+    for k in range(4):
+        down = 0.45 + 0.1 * k
+        canvas.capsule((u + side * 0.16, down + 0.04), (u - side * 0.09, down), 0.048, skin)
+
+
+def _shoulder(canvas, exposure, rng):
+    """Somebody who stands nearer, out of focus: the back of a head and a shoulder."""
+    side = rng.choice([-1.0, 1.0])
+    u = 0.5 + side * rng.uniform(0.62, 0.8)
+    angle = np.linspace(0, 2 * np.pi, 24)
+    hair = np.clip(0.7 * HAIR_COLOURS[rng.integers(3)] * exposure, 0, 1) ** GAMMA  # dark: it stands in the shade
+    body = [(u - 0.8, 1.15), (u - 0.3, 0.95), (u + 0.3, 0.95), (u + 0.8, 1.15), (u + 0.9, 2.4), (u - 0.9, 2.4)]
+    canvas.polygon(body, _cloth(exposure, rng) * 0.7, roundness=0.2, blur=0.03)
+    head = [(u + 0.42 * np.cos(a), 0.5 + 0.55 * np.sin(a)) for a in angle]
+    canvas.polygon(head, hair, roundness=0.25, blur=0.03)

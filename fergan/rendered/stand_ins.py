@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.rendered.expression import draw_action_units, occurrence, onset_curve
+from fergan.rendered.person import draw_action_units, occurrence, onset_curve
 from fergan.rendered.scene import draw_setting
 
 FULL_SIZES = {
@@ -50,7 +50,7 @@ CELEBA_EMOTIONS = {
 CK_PEOPLE, CK_SEQUENCES = 210, 593
 
 
-def protocol_labels(name, n_faces=None, seed=0):
+def stand_in_labels(name, n_faces=None, seed=0):
     """Describe every face of a stand-in set: identity, expression, pose, light; no pixels yet.
 
     Parameters
