@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from fergan.experiments.au_learning import out_of_fold
 from fergan.experiments.au_tasks import coded_auc
-from fergan.experiments.protocols import other_rows, random_folds
+from fergan.experiments.cross_validation import other_rows, random_folds
 from fergan.facs import ACTION_UNITS, EMOTIONS, action_units_of
 from fergan.svm.kernels import gram
 

@@ -23,7 +23,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from fergan.experiments.protocols import other_rows, random_folds
+from fergan.experiments.cross_validation import other_rows, random_folds
 from fergan.svm.gaussian_svc import GaussianSVC
 
 N_OF_CLASS = [201] * 8

@@ -9,8 +9,9 @@ from sklearn.svm import SVC
 from fergan.experiments.action_units import AUData, AUResult, paper_au_scores, relabel, run_au_experiment
 from fergan.experiments.au_learning import decision_values, subject_independent
 from fergan.experiments.au_tasks import best_f1_threshold
-from fergan.experiments.protocols import PROTOCOLS, auc, fold_blocks, grouped_folds
-from fergan.experiments.results import SCORE_COLUMNS
+from fergan.experiments.cross_validation import PROTOCOLS, fold_blocks, grouped_folds
+from fergan.experiments.intervals import auc
+from fergan.experiments.scores import SCORE_COLUMNS
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.svm.kernels import gram
 

@@ -32,7 +32,7 @@ from fergan.experiments.action_units import AUResult
 from fergan.experiments.au_variants import MAIN
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
-from fergan.experiments.results import score_table
+from fergan.experiments.scores import score_table
 from fergan.gan.runs import make_config
 from fergan.human_study.analysis import StudyResult
 from fergan.quality.records import Score

@@ -12,7 +12,8 @@ from fergan.experiments.action_units import run_au_experiment
 from fergan.experiments.au_data import AUData, open_au_data, relabel, with_truth_as_labels
 from fergan.experiments.au_truth import auc_within, emotion_oracle
 from fergan.experiments.au_variants import MAIN, TRUTH, load_variants, run_variants, save_variants
-from fergan.experiments.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT, auc
+from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
+from fergan.experiments.intervals import auc
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.files import write_array, write_json
 

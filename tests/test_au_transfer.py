@@ -7,8 +7,8 @@ import pytest
 from fergan.book.tables.action_units import difference_of, papers_of, table_of_means
 from fergan.book.tables.au_transfer import areas_of, claims_table, rank_agreement, table_four, transfer_table
 from fergan.experiments.action_units import AUResult, paper_au_scores
-from fergan.experiments.protocols import PROTOCOLS
-from fergan.experiments.results import score_table
+from fergan.experiments.cross_validation import PROTOCOLS
+from fergan.experiments.scores import score_table
 from fergan.facs import ACTION_UNITS
 from fergan.paper import read_table
 

@@ -13,9 +13,9 @@ from fergan.claims import VERDICTS, Evidence, judge_all
 from fergan.claims import paper as paper_claims
 from fergan.claims.base import Verdict, of_signs
 from fergan.experiments.action_units import AUResult
-from fergan.experiments.differences import Difference
 from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.results import score_table
+from fergan.experiments.intervals import Difference
+from fergan.experiments.scores import score_table
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.files import write_json
 from fergan.gan.runs import make_config

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fergan.data.faces import FaceSet, complete_labels
-from fergan.experiments.duplicates import duplicate_groups, people_or_duplicates
+from fergan.experiments.cross_validation import duplicate_groups, people_or_duplicates
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from drawn_faces import faces
 
+from fergan.experiments.cross_validation import fold_blocks, grouped_folds
 from fergan.experiments.emotion_learning import as_published, official_split, subject_independent
-from fergan.experiments.protocols import fold_blocks, grouped_folds
 from fergan.svm.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
 from fergan.svm.machines import multiclass_values
 

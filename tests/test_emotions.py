@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 from drawn_faces import faces
 
+from fergan.experiments.cross_validation import PROTOCOLS
 from fergan.experiments.emotion_scores import paper_emotion_scores
 from fergan.experiments.emotions import EmotionResult, run_emotion_experiment
-from fergan.experiments.protocols import PROTOCOLS, auc
-from fergan.experiments.results import SCORE_COLUMNS
+from fergan.experiments.intervals import auc
+from fergan.experiments.scores import SCORE_COLUMNS
 
 NAMES = np.array(["angry", "happy", "sad", "surprised"])
 QUICK = {"n_folds": 5, "n_evaluations": 4, "n_resamples": 200}

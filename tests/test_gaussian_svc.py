@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fergan.experiments.protocols import grouped_folds, other_rows, random_folds
+from fergan.experiments.cross_validation import grouped_folds, other_rows, random_folds
 from fergan.svm.gaussian_svc import GaussianSVC
 
 WORDS = np.array(["sad", "angry", "happy", "fearful"])

@@ -9,7 +9,7 @@ from fergan.book.tables import label_claims, label_efficiency, transfer
 from fergan.book.tables.label_claims import CANNOT_BE_TESTED, NOT_DECIDED, NOT_REPRODUCED, REPRODUCED
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.label_scores import label_scores
-from fergan.experiments.results import ExperimentResult, score_table
+from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.experiments.transfer import Column, transfer_result
 from fergan.files import write_json
 

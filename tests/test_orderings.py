@@ -7,7 +7,7 @@ import pytest
 from fergan.book.tables.orderings import emotion_orderings
 from fergan.experiments.emotion_differences import accuracy_difference
 from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.results import score_table
+from fergan.experiments.scores import score_table
 
 PRETRAINED = {1: "enhanced-ck", 2: "celeba", 3: "enhanced-ck", 5: "rafd-frontal"}
 

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from fergan.book.tables.saliency import chosen_costs, region_table, saliency_words
-from fergan.experiments.results import score_table
 from fergan.experiments.saliency import (
     action_regions,
     check_region,
@@ -17,6 +16,7 @@ from fergan.experiments.saliency import (
     shifted_shares,
     smallest_region,
 )
+from fergan.experiments.scores import score_table
 from fergan.facs import ACTION_UNITS
 from fergan.gan.dcgan import Discriminator, initialize_weights
 

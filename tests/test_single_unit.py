@@ -6,7 +6,8 @@ from sklearn.svm import SVC
 
 from fergan.book.tables.single_unit import single_unit_reading, single_unit_table
 from fergan.experiments.au_folds import unit_folds
-from fergan.experiments.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT, auc, other_rows
+from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT, other_rows
+from fergan.experiments.intervals import auc
 from fergan.experiments.single_unit import run_single_unit
 from fergan.svm.kernels import gram
 

@@ -22,7 +22,7 @@ from fergan.book.tables.scores import mean_score, score_of
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.results import score_table
+from fergan.experiments.scores import score_table
 from fergan.files import write_json
 
 

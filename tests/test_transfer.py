@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from fergan.data.faces import FaceSet, complete_labels
+from fergan.experiments.cross_validation import grouped_folds
 from fergan.experiments.emotion_learning import subject_independent
 from fergan.experiments.emotions import run_emotion_experiment
-from fergan.experiments.protocols import grouped_folds
 from fergan.experiments.transfer import TransferResult, learn_column, read_experiment, some_people, transfer_result
 from fergan.experiments.transfer_columns import learn_columns
 from fergan.experiments.transfer_scores import OTHERS, MatrixFaces, rank_correlation, transfer_scores

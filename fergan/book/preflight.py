@@ -20,7 +20,7 @@ from fergan.data.base import Photographs
 from fergan.data.faces import subjects_of
 from fergan.data.manifest import has_manifest
 from fergan.data.verification import DataReport, verify
-from fergan.experiments.protocols import grouped_folds, random_folds
+from fergan.experiments.cross_validation import grouped_folds, random_folds
 from fergan.facs import ACTION_UNITS
 from fergan.files import write_json
 from fergan.gan.runs import make_config

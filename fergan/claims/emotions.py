@@ -15,7 +15,7 @@ from fergan.claims.base import (
 )
 from fergan.claims.chapters import said_by_chapter, transfer_matrix
 from fergan.claims.evidence import Evidence, score, words
-from fergan.experiments.protocols import AS_PUBLISHED
+from fergan.experiments.cross_validation import AS_PUBLISHED
 from fergan.paper import read_table
 
 FRONTAL_BEST, MULTI_VIEW, WILD = 1, 3, (6, 7, 8)

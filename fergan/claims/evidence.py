@@ -13,11 +13,11 @@ from fergan.book.tables.emotions import papers_emotions
 from fergan.book.tables.scores import row_of
 from fergan.claims.base import CannotTest, NotRun
 from fergan.experiments.action_units import AUResult
-from fergan.experiments.differences import Difference
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotion_differences import accuracy_difference
 from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT
-from fergan.experiments.results import ExperimentResult
+from fergan.experiments.intervals import Difference
+from fergan.experiments.scores import ExperimentResult
 from fergan.files import read_json
 
 __all__ = ["Evidence"]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fergan.claims.base import CONTRADICTION, STATED, CannotTest, NotRun, Verdict, claim
 from fergan.claims.evidence import Evidence, words
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.facs import EMOTION_MAPPINGS, action_units_of, identical_action_units
 from fergan.paper import read_table
 

@@ -4,8 +4,8 @@ from fergan.book.tables.single_unit import PAPERS_AREAS
 from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, NotRun, Verdict, claim, of_signs
 from fergan.claims.chapters import label_results_of, said_by_chapter
 from fergan.claims.evidence import Evidence, words
-from fergan.experiments.differences import Difference
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
+from fergan.experiments.intervals import Difference
 
 #: So near to chance counts as not telling the two apart, in a study with human raters.
 _INDISCERNIBLE = 0.05

@@ -3,7 +3,7 @@
 from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, Verdict, claim, of_signs
 from fergan.claims.chapters import said_by_chapter, transfer_matrix, unit_results
 from fergan.claims.evidence import Evidence, score, words
-from fergan.experiments.differences import Difference
+from fergan.experiments.intervals import Difference
 from fergan.facs import ACTION_UNITS
 
 ACROSS = (4, 5, 7, 8)

@@ -15,8 +15,9 @@ from fergan.experiments.au_folds import distinct_units, unit_folds
 from fergan.experiments.au_intensity import INTENSITY
 from fergan.experiments.au_learning import learn
 from fergan.experiments.au_scores import intensity_scores, labels_of, occurrence_scores, oracle_scores
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT, bootstrap_interval, fold_blocks, fold_numbers
-from fergan.experiments.results import ExperimentResult, score_table
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT, fold_blocks, fold_numbers
+from fergan.experiments.intervals import bootstrap_interval
+from fergan.experiments.scores import ExperimentResult, roc, score_table
 from fergan.facs import ACTION_UNITS
 from fergan.paper import read_table
 from fergan.svm.kernels import gram
@@ -38,7 +39,7 @@ class AUResult(ExperimentResult):
         curves = {}
         for unit in ACTION_UNITS:
             rows = table[table["label"] == unit]
-            curves[unit] = self._roc(rows["occurrence"].to_numpy() == 1, rows["value"].to_numpy())
+            curves[unit] = roc(rows["occurrence"].to_numpy() == 1, rows["value"].to_numpy())
         return curves
 
 

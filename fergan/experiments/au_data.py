@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fergan.data.faces import FaceSet
-from fergan.experiments.duplicates import people_or_duplicates
-from fergan.experiments.protocols import check_features
+from fergan.experiments.cross_validation import check_features, people_or_duplicates
 from fergan.facs import ACTION_UNITS, action_units_of
 from fergan.features.stored import open_features
 
@@ -131,7 +130,7 @@ def open_au_data(
         Derive the Action Units from the emotions by this mapping; what was coded is then the truth. Empty keeps what was
         coded.
     duplicates_within : float
-        See `fergan.experiments.duplicates.people_or_duplicates`.
+        See `fergan.experiments.cross_validation.people_or_duplicates`.
 
     Returns
     -------

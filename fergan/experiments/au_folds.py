@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from fergan.experiments.protocols import folds_of_protocols
+from fergan.experiments.cross_validation import folds_of_protocols
 
 __all__ = ["distinct_units", "unit_folds"]
 
@@ -56,7 +56,7 @@ def unit_folds(Y: np.ndarray, subjects: np.ndarray, n_folds: int, seed: int) -> 
     Returns
     -------
     dict of str to list of ndarray of int
-        As from `fergan.experiments.protocols.folds_of_protocols`.
+        As from `fergan.experiments.cross_validation.folds_of_protocols`.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def icc_3_1(ratings: np.ndarray) -> float:
 
 
 def resampled_icc(true: np.ndarray, estimated: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """ICC(3,1) of truth and estimate in each resample of people, see `fergan.experiments.protocols.bootstrap_interval`.
+    """ICC(3,1) of truth and estimate in each resample of people, see `fergan.experiments.intervals.bootstrap_interval`.
 
     With two raters it is ``2 cov(x, y) / (var(x) + var(y))``, so that sums over each person's faces suffice.
     """

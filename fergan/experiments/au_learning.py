@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fergan.experiments.au_tasks import OCCURRENCE, Task
-from fergan.experiments.protocols import AS_PUBLISHED, fold_blocks, other_rows
+from fergan.experiments.cross_validation import AS_PUBLISHED, fold_blocks, other_rows
 from fergan.svm.kernels import kernel_slice
 from fergan.threads import run_threads
 
@@ -171,7 +171,7 @@ def subject_independent(
     folds : sequence of ndarray of int
         The faces of each fold; no person in two of them.
     inner_folds : int
-        Folds of the nested search; see `fergan.experiments.protocols.fold_blocks`.
+        Folds of the nested search; see `fergan.experiments.cross_validation.fold_blocks`.
 
     Returns
     -------
@@ -241,7 +241,7 @@ def learn(
     K, Y, K_test, folds, costs, inner_folds, n_threads, task
         As for `across_datasets`, `as_published` and `subject_independent`.
     protocol : str
-        One of `fergan.experiments.protocols.PROTOCOLS`; across datasets the protocols differ in their folds alone.
+        One of `fergan.experiments.cross_validation.PROTOCOLS`; across datasets the protocols differ in their folds alone.
 
     Returns
     -------

@@ -15,12 +15,12 @@ from fergan.experiments.au_data import AUData
 from fergan.experiments.au_intensity import icc_3_1, resampled_icc
 from fergan.experiments.au_tasks import coded_auc
 from fergan.experiments.au_truth import auc_within, emotion_oracle, group_numbers, resampled_within
-from fergan.experiments.protocols import resampled_auc, resampled_confusion
+from fergan.experiments.intervals import resampled_auc, resampled_confusion
 from fergan.facs import ACTION_UNITS
 
 __all__ = ["intensity_scores", "labels_of", "occurrence_scores", "oracle_scores"]
 
-#: Computes low and high of a statistic, see `fergan.experiments.protocols.bootstrap_interval`.
+#: Computes low and high of a statistic, see `fergan.experiments.intervals.bootstrap_interval`.
 Interval = Callable[[Callable[[np.ndarray, np.ndarray], np.ndarray]], tuple[np.ndarray, np.ndarray]]
 
 

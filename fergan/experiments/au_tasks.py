@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fergan.experiments.protocols import auc
+from fergan.experiments.intervals import auc
 from fergan.svm.machines import binary_values
 
 __all__ = ["OCCURRENCE", "Task", "best_f1_threshold", "coded_auc"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from fergan.experiments.protocols import resampled_auc
+from fergan.experiments.intervals import resampled_auc
 
 __all__ = ["auc_within", "emotion_oracle", "group_numbers", "resampled_within"]
 
@@ -71,7 +71,7 @@ def group_numbers(groups: Sequence[str]) -> np.ndarray:
 def resampled_within(
     values: np.ndarray, Y: np.ndarray, groups: np.ndarray, u: int, counts: np.ndarray, codes: np.ndarray
 ) -> np.ndarray:
-    """`auc_within` of unit `u` in each resample of people, see `fergan.experiments.protocols.bootstrap_interval`.
+    """`auc_within` of unit `u` in each resample of people, see `fergan.experiments.intervals.bootstrap_interval`.
 
     Parameters
     ----------

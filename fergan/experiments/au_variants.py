@@ -29,7 +29,7 @@ def run_variants(
     relabel_train, relabel_test : str
         Mappings by which Action Units are derived; empty keeps what was coded.
     duplicates_within : float
-        See `fergan.experiments.duplicates.people_or_duplicates`.
+        See `fergan.experiments.cross_validation.people_or_duplicates`.
     **options
         Of `fergan.experiments.action_units.run_au_experiment`.
 

@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 
-from fergan.experiments.differences import Difference
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT, bootstrap_interval, resampled_mean
-from fergan.experiments.results import ExperimentResult
+from fergan.experiments.intervals import Difference, bootstrap_interval, resampled_mean
+from fergan.experiments.scores import ExperimentResult
 
 __all__ = ["accuracy_difference"]
 
@@ -19,7 +19,7 @@ def accuracy_difference(
 
     Where both classified the same faces the difference of each face is resampled over people, as often and from the same
     seed as the first experiment's own intervals, so that every page gives one interval. Otherwise the two intervals, which
-    are independent, are combined, see `fergan.experiments.differences.Difference.of_scores`.
+    are independent, are combined, see `fergan.experiments.intervals.Difference.of_scores`.
     """
     tables = [result.select(protocol, features).sort_values("face") for result in (first, second)]
     same = first.settings["target"] == second.settings["target"] and np.array_equal(*(t["face"] for t in tables))

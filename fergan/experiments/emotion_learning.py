@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fergan.experiments.protocols import check_training_parts, fold_blocks, grouped_folds, other_rows, random_folds
+from fergan.experiments.cross_validation import check_training_parts, fold_blocks, grouped_folds, other_rows, random_folds
 from fergan.svm.fold_search import Part, journal_of, search_folds
 from fergan.svm.kernels import kernel_slice, typical_distance
 from fergan.svm.machines import SharedKernel, predicted_classes
@@ -69,7 +69,7 @@ def subject_independent(
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, SearchResult]]]:
     """Score each fold with C and gamma chosen without it.
 
-    The search for a block of folds (see `fergan.experiments.protocols.fold_blocks`) maximises the accuracy on the other
+    The search for a block of folds (see `fergan.experiments.cross_validation.fold_blocks`) maximises the accuracy on the other
     blocks, each predicted by a model trained without it and without the block that the search is for.
 
     Parameters
@@ -154,7 +154,7 @@ def official_split(
     ------
     ValueError
         Before the search: a side is empty, a face is on both sides, or the training faces do not suffice for the
-        folds (see `fergan.experiments.protocols.grouped_folds`).
+        folds (see `fergan.experiments.cross_validation.grouped_folds`).
     """
     train, test = np.asarray(train), np.asarray(test)
     if not len(train) or not len(test):

@@ -7,18 +7,18 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from fergan.experiments.permutation import N_FLIPS, sign_flip_p_value
-from fergan.experiments.protocols import (
-    AS_PUBLISHED,
-    SUBJECT_INDEPENDENT,
+from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
+from fergan.experiments.intervals import (
+    N_FLIPS,
     auc,
     balanced_accuracy_and_f1,
     bootstrap_interval,
     resampled_auc,
     resampled_confusion,
     resampled_mean,
+    sign_flip_p_value,
 )
-from fergan.experiments.results import score_table
+from fergan.experiments.scores import score_table
 from fergan.facs import canonical_emotion
 from fergan.paper import read_table
 
@@ -50,7 +50,7 @@ class ScoredFaces:
         return ScoredFaces(self.y[rows], self.names, self.subjects[rows], self.n_resamples, self.seed)
 
     def interval(self, statistic: Callable) -> tuple[np.ndarray, np.ndarray]:
-        """Return the 95 % interval of a statistic, see `fergan.experiments.protocols.bootstrap_interval`."""
+        """Return the 95 % interval of a statistic, see `fergan.experiments.intervals.bootstrap_interval`."""
         return bootstrap_interval(statistic, self.subjects, self.n_resamples, self.seed)
 
     @property
@@ -85,7 +85,7 @@ def emotion_scores(
     Returns
     -------
     list of dict
-        For `fergan.experiments.results.score_table`.
+        For `fergan.experiments.scores.score_table`.
     """
     first = next(iter(values))[1]
     found = []

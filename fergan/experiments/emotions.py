@@ -8,11 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fergan.experiments.emotion_classes import emotion_classes
-from fergan.experiments.emotion_learning import as_published, official_split, subject_independent
-from fergan.experiments.emotion_scores import ScoredFaces, emotion_scores
-from fergan.experiments.permutation import chance_test, exchangeable
-from fergan.experiments.protocols import (
+from fergan.experiments.cross_validation import (
     AS_PUBLISHED,
     OFFICIAL_SPLIT,
     SUBJECT_INDEPENDENT,
@@ -24,7 +20,11 @@ from fergan.experiments.protocols import (
     grouped_folds,
     official_parts,
 )
-from fergan.experiments.results import ExperimentResult, score_table
+from fergan.experiments.emotion_classes import emotion_classes
+from fergan.experiments.emotion_learning import as_published, official_split, subject_independent
+from fergan.experiments.emotion_scores import ScoredFaces, emotion_scores
+from fergan.experiments.intervals import chance_test, exchangeable
+from fergan.experiments.scores import ExperimentResult, roc, score_table
 from fergan.svm.kernels import squared_distances
 from fergan.svm.search import SearchResult
 
@@ -59,7 +59,7 @@ class EmotionResult(ExperimentResult):
         """Return, for each emotion against all others, the false and the true positive rates."""
         table = self.select(protocol, features)
         true = table["true"].to_numpy()
-        return {e: self._roc(true == e, table[f"value_{e}"].to_numpy()) for e in self.emotions}
+        return {e: roc(true == e, table[f"value_{e}"].to_numpy()) for e in self.emotions}
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def run_emotion_experiment(
     subjects : ndarray of shape (n_faces,), str
         The person of each face.
     split : ndarray of shape (n_faces,), optional
-        The set's official split, see `fergan.experiments.protocols.official_parts`. Where its training part is too small for
+        The set's official split, see `fergan.experiments.cross_validation.official_parts`. Where its training part is too small for
         `inner_folds` it is left out, and ``settings["official_split"]`` says why.
     n_folds : int
         Folds of the protocols without an official split.

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from fergan.experiments.cross_validation import check_training_parts, grouped_folds, other_rows
 from fergan.experiments.label_subsets import Subset
-from fergan.experiments.protocols import check_training_parts, grouped_folds, other_rows
 from fergan.experiments.supervised import SupervisedCNN
 from fergan.svm.fold_search import search_folds
 from fergan.svm.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
@@ -54,7 +54,7 @@ class FeatureLearner:
     subjects : ndarray of shape (n_samples,), str
         The person of each face.
     n_evaluations, inner_folds, seed : int
-        Of the search, see `fergan.svm.search.search` and `fergan.experiments.protocols.grouped_folds`.
+        Of the search, see `fergan.svm.search.search` and `fergan.experiments.cross_validation.grouped_folds`.
     n_threads : int
         Folds fitted at the same time.
     """

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from fergan.data.faces import FaceSet
-from fergan.experiments.differences import Difference
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT, bootstrap_interval, resampled_mean
+from fergan.experiments.intervals import Difference, bootstrap_interval, resampled_mean
 from fergan.rendered.person import sample_identity
 
 __all__ = ["GROUPS", "TRAITS", "accuracy_by_group", "group_differences", "people_of_set"]

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fergan.experiments.cross_validation import check_features
 from fergan.experiments.emotion_classes import emotion_classes
 from fergan.experiments.few_labels import DEFAULT_COST, DEFAULT_GAMMA_SCALE, Answer, FeatureLearner, NetworkLearner
 from fergan.experiments.label_scores import LABELLED_PEOPLE, label_scores
 from fergan.experiments.label_subsets import Subset, label_subsets
-from fergan.experiments.protocols import check_features
-from fergan.experiments.results import ExperimentResult, score_table
+from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.experiments.supervised import SupervisedCNN
 from fergan.files import hash_array, hash_parameters, read_json, write_json
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 from fergan.experiments.learning_curves import curve_mean, size_needed
-from fergan.experiments.protocols import bootstrap_interval, resampled_mean
 
 __all__ = ["LABELLED_PEOPLE", "Curves", "label_scores", "levels_between"]
 
@@ -34,7 +34,7 @@ def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray, *, n_resamp
     Returns
     -------
     list of dict
-        For `fergan.experiments.results.score_table`. For each method ``accuracy`` (label: the number of labelled people), beside it
+        For `fergan.experiments.scores.score_table`. For each method ``accuracy`` (label: the number of labelled people), beside it
         ``lowest_draw`` and ``highest_draw``; ``curve_mean``, the mean of the curve over the logarithm of that number;
         ``people_needed`` (label: an accuracy), NaN where it is not reached, its interval NaN on the side that it does
         not reach. For each but the first, ``accuracy_difference`` and ``curve_mean_difference``, the first minus it.

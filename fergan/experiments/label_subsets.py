@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fergan.experiments.protocols import grouped_folds, other_rows
+from fergan.experiments.cross_validation import grouped_folds, other_rows
 
 __all__ = ["Subset", "check_no_leak", "label_subsets", "sizes_up_to"]
 
@@ -64,7 +64,7 @@ def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws
     Raises
     ------
     ValueError
-        As for `fergan.experiments.protocols.grouped_folds`: one class only, or too few people, faces or people of a class.
+        As for `fergan.experiments.cross_validation.grouped_folds`: one class only, or too few people, faces or people of a class.
     """
     if n_draws < 1:
         raise ValueError(f"n_draws is {n_draws}; expected at least 1")

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from fergan.data.faces import FaceSet
-from fergan.experiments.protocols import bootstrap_interval, check_training_parts, grouped_folds, other_rows, resampled_mean
+from fergan.experiments.cross_validation import check_training_parts, grouped_folds, other_rows
+from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 from fergan.facs import EMOTIONS
 from fergan.features.discriminator import N_LAYERS, DiscriminatorFeatures
 from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
@@ -53,7 +54,7 @@ def layer_accuracies(
     Raises
     ------
     ValueError
-        There are too few faces, people or emotions, see `fergan.experiments.protocols.grouped_folds`.
+        There are too few faces, people or emotions, see `fergan.experiments.cross_validation.grouped_folds`.
     """
     known = faces.select(faces.labels["emotion"].notna())
     names = [emotion for emotion in EMOTIONS if emotion in set(known.labels["emotion"])]

@@ -9,8 +9,9 @@ import pandas as pd
 from fergan.experiments.au_folds import unit_folds
 from fergan.experiments.au_learning import Decisions, decision_values, learn
 from fergan.experiments.au_tasks import coded_auc
-from fergan.experiments.protocols import bootstrap_interval, check_features, fold_blocks, other_rows, resampled_auc
-from fergan.experiments.results import score_table
+from fergan.experiments.cross_validation import check_features, fold_blocks, other_rows
+from fergan.experiments.intervals import bootstrap_interval, resampled_auc
+from fergan.experiments.scores import score_table
 from fergan.svm.kernels import gram, kernel_slice
 
 __all__ = ["run_single_unit"]
@@ -37,7 +38,7 @@ def run_single_unit(
     Returns
     -------
     DataFrame
-        See `fergan.experiments.results.score_table`: ``auc`` of faces that no model had seen, and ``auc_train``, the mean over folds
+        See `fergan.experiments.scores.score_table`: ``auc`` of faces that no model had seen, and ``auc_train``, the mean over folds
         of the area on the very faces that each fold's model learnt from; for all but the first feature set
         ``auc_difference``, the first's area minus this one's on the same draws of people. 95 % intervals over people; NaN,
         with a note, where the unit cannot be learnt.

@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fergan.experiments.emotion_classes import emotion_classes
-from fergan.experiments.emotion_learning import subject_independent
-from fergan.experiments.protocols import (
+from fergan.experiments.cross_validation import (
     SUBJECT_INDEPENDENT,
     check_features,
     check_training_parts,
@@ -21,7 +19,9 @@ from fergan.experiments.protocols import (
     fold_numbers,
     grouped_folds,
 )
-from fergan.experiments.results import ExperimentResult, score_table
+from fergan.experiments.emotion_classes import emotion_classes
+from fergan.experiments.emotion_learning import subject_independent
+from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.experiments.transfer_scores import MatrixFaces, transfer_scores
 from fergan.svm.kernels import squared_distances
 

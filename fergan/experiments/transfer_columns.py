@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fergan.data.faces import FaceSet
-from fergan.experiments.duplicates import people_or_duplicates
+from fergan.experiments.cross_validation import people_or_duplicates
 from fergan.experiments.transfer import Column, learn_column, read_experiment, some_people
 from fergan.features.baselines import make_baseline
 from fergan.features.discriminator import DiscriminatorFeatures

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import permutation_test, rankdata
 
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT, bootstrap_interval, resampled_mean
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
+from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 
 __all__ = ["OTHERS", "MatrixFaces", "rank_correlation", "transfer_scores"]
 
@@ -99,7 +100,7 @@ def transfer_scores(faces: MatrixFaces, majority: Mapping[str, float], n_emotion
     Returns
     -------
     list of dict
-        For `fergan.experiments.results.score_table`; the label is the target, or "all" for the mean over targets. ``accuracy``
+        For `fergan.experiments.scores.score_table`; the label is the target, or "all" for the mean over targets. ``accuracy``
         of each kind of features and of `OTHERS`; ``minus_own``, a network's accuracy minus that of the network of
         the target's own faces; ``minus_<baseline>``, a network's accuracy minus a baseline's; ``advantage`` of each
         network, label "all": its accuracy minus the mean of the networks of other faces, over the targets that are

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, chi2_contingency
 
-from fergan.experiments.protocols import grouped_folds, other_rows
+from fergan.experiments.cross_validation import grouped_folds, other_rows
 from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
 from fergan.svm.machines import multiclass_values
 

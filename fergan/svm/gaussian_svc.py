@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from fergan.experiments.protocols import check_training_parts, grouped_folds, other_rows, random_folds
+from fergan.experiments.cross_validation import check_training_parts, grouped_folds, other_rows, random_folds
 from fergan.svm.fold_search import search_folds
 from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
 from fergan.svm.machines import SharedKernel, fit_svc

@@ -10,7 +10,7 @@ from fergan.book.tables.scores import interval_of, protocol_words, row_of, score
 from fergan.book.tables.words import percent, ranged
 from fergan.experiments.action_units import AUResult, paper_au_scores
 from fergan.experiments.au_variants import MAIN, TRUTH
-from fergan.experiments.protocols import AS_PUBLISHED, SUBJECT_INDEPENDENT
+from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, EMOTIONS, label_groups
 from fergan.paper import read_table
 

@@ -14,7 +14,7 @@ from fergan.book.tables.action_units import papers_of
 from fergan.book.tables.scores import protocol_words, row_of, score_of
 from fergan.book.tables.single_unit import PAPERS_AREAS
 from fergan.experiments.action_units import AUResult
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.facs import ACTION_UNITS
 from fergan.paper import read_table
 

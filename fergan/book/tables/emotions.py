@@ -9,9 +9,9 @@ from fergan.book.report import with_interval
 from fergan.book.tables.scores import every_protocol, interval_of, protocol_words, row_of, score_of, score_of_table
 from fergan.book.tables.words import counted, listed
 from fergan.data.faces import FaceSet
+from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.experiments.emotion_scores import paper_emotion_scores
 from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.protocols import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import read_table
 

@@ -11,9 +11,9 @@ from fergan.book.tables.emotions import papers_emotions, summary_of_emotions
 from fergan.book.tables.orderings import emotion_orderings
 from fergan.book.tables.scores import protocol_words, row_of, score_of, score_of_table
 from fergan.experiments.action_units import AUResult
-from fergan.experiments.differences import Difference
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT
+from fergan.experiments.intervals import Difference
 
 __all__ = [
     "all_results", "answer_of_results", "baseline_in_words", "first_experiment", "orderings", "paper_and_ours",

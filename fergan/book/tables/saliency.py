@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fergan.experiments.action_units import AUResult
-from fergan.experiments.protocols import AS_PUBLISHED
+from fergan.experiments.cross_validation import AS_PUBLISHED
 from fergan.experiments.saliency import RegionCheck
 from fergan.facs import ACTION_UNITS
 

@@ -1,14 +1,13 @@
 """Reading single numbers out of results, and writing them with their intervals."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fergan.book.report import with_interval
-from fergan.experiments.protocols import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
-from fergan.experiments.results import ExperimentResult
+from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
+from fergan.experiments.scores import ExperimentResult, row_of, score_of
 
 __all__ = [
     "every_protocol", "interval_of", "mean_in_words", "mean_score", "protocol_words", "row_of", "score_of", "score_of_table",
@@ -18,17 +17,6 @@ __all__ = [
 #: How the pages call the protocols that every set has, and, with the third, all of them.
 protocol_words = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
 every_protocol = protocol_words | {OFFICIAL_SPLIT: "official split"}
-
-
-def score_of(result: ExperimentResult, protocol: str, features: str, score: str, label: str = "all") -> float:
-    """Return one number of a result; NaN where it has none."""
-    return float(row_of(result.scores, protocol, features, score, label).get("value", np.nan))
-
-
-def row_of(scores: pd.DataFrame, protocol: str, features: str, score: str, label: str = "all") -> Mapping[str, Any]:
-    keys = dict(protocol=protocol, features=features, score=score, label=label)
-    found = scores[np.logical_and.reduce([scores[key] == value for key, value in keys.items()])]
-    return {} if found.empty else found.iloc[0]
 
 
 def interval_of(scores: pd.DataFrame, *key: str) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 from fergan.book.report import with_interval
 from fergan.book.tables.scores import interval_of, protocol_words, row_of
 from fergan.book.tables.words import listed
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 
 __all__ = ["PAPERS_AREAS", "areas_of_single_unit", "by_heart", "single_unit_reading", "single_unit_table"]
 

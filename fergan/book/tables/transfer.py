@@ -6,7 +6,7 @@ import pandas as pd
 from fergan.book.report import with_interval
 from fergan.book.tables.scores import interval_of, row_of
 from fergan.book.tables.words import compared, listed
-from fergan.experiments.protocols import SUBJECT_INDEPENDENT
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.transfer import TransferResult
 from fergan.experiments.transfer_scores import OTHERS, rank_correlation
 

@@ -6,9 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fergan.experiments.protocols import (
-    auc,
-    bootstrap_interval,
+from fergan.experiments.cross_validation import (
     check_features,
     check_training_parts,
     fold_blocks,
@@ -16,11 +14,9 @@ from fergan.experiments.protocols import (
     grouped_folds,
     other_rows,
     random_folds,
-    resampled_auc,
-    resampled_confusion,
-    resampled_mean,
 )
-from fergan.experiments.results import ExperimentResult, score_table
+from fergan.experiments.intervals import auc, bootstrap_interval, resampled_auc, resampled_confusion, resampled_mean
+from fergan.experiments.scores import ExperimentResult, score_table
 
 Y = np.repeat(["happy", "sad"], 30)
 PEOPLE = np.tile([f"p{i}" for i in range(12)], 5)

@@ -5,8 +5,8 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from fergan.experiments.permutation import ChanceTest, chance_test, exchangeable, permuted_within, sign_flip_p_value
-from fergan.experiments.protocols import grouped_folds, other_rows
+from fergan.experiments.cross_validation import grouped_folds, other_rows
+from fergan.experiments.intervals import ChanceTest, chance_test, exchangeable, permuted_within, sign_flip_p_value
 from fergan.svm.kernels import gaussian_kernel, squared_distances
 from fergan.svm.machines import multiclass_values
 

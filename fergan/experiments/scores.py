@@ -1,6 +1,6 @@
 """The one form in which results are kept: a table of scores, and the predictions and searches behind it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -11,8 +11,6 @@ from sklearn.metrics import roc_curve
 
 from fergan.files import atomic_path, read_json, write_json
 
-__all__ = ["SCORE_COLUMNS", "ExperimentResult", "score_table"]
-
 #: Every table of scores has these columns; `label` is an emotion, an Action Unit, or "all" (the whole set, or
 #: the mean over `n_labels` labels).
 SCORE_COLUMNS = {
@@ -22,20 +20,24 @@ SCORE_COLUMNS = {
 
 
 def score_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Make a table of `SCORE_COLUMNS`.
-
-    Parameters
-    ----------
-    rows : iterable of dict
-        What a row does not say is NaN, no faces and people, 1 label, or an empty text.
-
-    Returns
-    -------
-    DataFrame
-    """
+    """Make a table of `SCORE_COLUMNS`: what a row does not say is NaN, no faces and people, 1 label, or an empty text."""
     defaults = {"value": np.nan, "low": np.nan, "high": np.nan, "n_faces": 0, "n_subjects": 0, "n_labels": 1}
     filled = [{column: row.get(column, defaults.get(column, "")) for column in SCORE_COLUMNS} for row in rows]
     return pd.DataFrame(filled, columns=list(SCORE_COLUMNS)).astype(SCORE_COLUMNS)
+
+
+def row_of(scores: pd.DataFrame, protocol: str, features: str, score: str, label: str = "all") -> Mapping[str, Any]:
+    """Return one row of a table of scores; empty where it has none."""
+    keys = dict(protocol=protocol, features=features, score=score, label=label)
+    found = scores[np.logical_and.reduce([scores[key] == value for key, value in keys.items()])]
+    return {} if found.empty else found.iloc[0]
+
+
+def roc(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the false and the true positive rates of a ROC curve; NaN where all faces are of one class."""
+    if len(np.unique(positive)) < 2:
+        return np.array([np.nan]), np.array([np.nan])
+    return roc_curve(positive, values)[:2]
 
 
 @dataclass
@@ -47,8 +49,7 @@ class ExperimentResult:
     scores : DataFrame
         See `SCORE_COLUMNS`.
     predictions : DataFrame
-        Out-of-fold predictions and decision values, one row per face (and Action Unit), protocol and feature
-        set.
+        Out-of-fold predictions and decision values, one row per face (and Action Unit), protocol and feature set.
     searches : DataFrame
         Every parameter tried, by protocol, feature set and the outer folds it was tried for.
     settings : dict
@@ -66,19 +67,14 @@ class ExperimentResult:
         for name in ("predictions", "searches"):
             with atomic_path(folder / f"{name}.parquet") as temporary:
                 getattr(self, name).to_parquet(temporary, index=False)
-        write_json(
-            folder / "scores.json", {"settings": self.settings, "scores": self.scores.to_dict("records")}
-        )
+        write_json(folder / "scores.json", {"settings": self.settings, "scores": self.scores.to_dict("records")})
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
         """Read what `save` wrote."""
         folder = Path(folder)
         content = read_json(folder / "scores.json")
-        rows = [
-            {key: np.nan if value is None else value for key, value in row.items()}
-            for row in content["scores"]
-        ]
+        rows = [{key: np.nan if value is None else value for key, value in row.items()} for row in content["scores"]]
         tables = [pd.read_parquet(folder / f"{name}.parquet") for name in ("predictions", "searches")]
         return cls(score_table(rows), *tables, content["settings"])
 
@@ -90,8 +86,7 @@ class ExperimentResult:
             raise ValueError(f"no predictions for protocol {protocol!r} and features {features!r}")
         return chosen
 
-    @staticmethod
-    def _roc(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if len(np.unique(positive)) < 2:
-            return np.array([np.nan]), np.array([np.nan])
-        return roc_curve(positive, values)[:2]
+
+def score_of(result: ExperimentResult, protocol: str, features: str, score: str, label: str = "all") -> float:
+    """Return one number of a result; NaN where it has none."""
+    return float(row_of(result.scores, protocol, features, score, label).get("value", np.nan))

@@ -1,0 +1,229 @@
+"""Who is trained on and who is tested on.
+
+Two protocols for every set. *As published*: stratified random folds, so that a person may stand on both sides, and the
+parameters with the best cross-validation score give the score that is reported. *Subject independent*: stratified folds of
+whole people, and parameters chosen by an inner search that never sees the outer fold it serves. Where a set's authors divided
+it themselves, their division is a third: parameters chosen within the training part, one score on the other.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from fergan.data.faces import FaceSet
+from fergan.files import hash_array
+from fergan.svm.kernels import squared_distances, typical_distance
+
+AS_PUBLISHED, SUBJECT_INDEPENDENT = PROTOCOLS = ("as_published", "subject_independent")
+OFFICIAL_SPLIT = "official_split"
+
+_ROWS = 2000  # of a matrix of distances at a time
+
+
+def check_features(features: dict[str, np.ndarray], n_faces: int) -> None:
+    """Raise ValueError where there are no features, a matrix has not `n_faces` rows, or holds NaN or infinity."""
+    if not features:
+        raise ValueError("features is empty; pass at least one matrix, for example {'discriminator': X}")
+    for name, X in features.items():
+        if X.ndim != 2 or len(X) != n_faces:
+            raise ValueError(f"features {name!r} have shape {X.shape}, expected ({n_faces}, n_features)")
+        wrong = np.flatnonzero(~np.isfinite(X.sum(axis=1, dtype=np.float64)))
+        if len(wrong):
+            raise ValueError(
+                f"features {name!r} hold NaN or infinity in {len(wrong)} of {n_faces} faces (first: row {wrong[0]});"
+                " the network that made them has probably diverged"
+            )
+
+
+def _check_classes(y: np.ndarray, n_folds: int) -> None:
+    classes, counts = np.unique(y, return_counts=True)
+    if n_folds < 2:
+        raise ValueError(f"n_folds is {n_folds}; cross-validation needs at least 2")
+    if len(classes) < 2:
+        raise ValueError(f"all {len(y)} faces are {classes[0]!s}; a classifier needs at least two classes")
+    if counts.min() < n_folds:
+        rare, count = classes[counts.argmin()], counts.min()
+        advice = "leave the class out" if count < 2 else f"lower n_folds to {count} or leave the class out"
+        raise ValueError(f"class {rare!s} has {count} face(s), {n_folds} folds need at least {n_folds}; {advice}")
+
+
+def random_folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
+    """Divide faces at random into folds with about the same share of each class.
+
+    Returns the faces of each fold, ascending; each face is in exactly one.
+
+    Raises
+    ------
+    ValueError
+        There is one class only, or a class has fewer faces than there are folds.
+    """
+    _check_classes(y, n_folds)
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    return [test for _, test in splitter.split(np.zeros(len(y)), y)]
+
+
+def grouped_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
+    """Divide people at random into folds with about the same share of each class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        The class of each face.
+    groups : ndarray of shape (n_samples,)
+        The person of each face; all faces of a person fall into one fold.
+
+    Returns
+    -------
+    list of ndarray of int
+        The faces of each fold, ascending; each face is in exactly one.
+
+    Raises
+    ------
+    ValueError
+        As for `random_folds`, or there are fewer people than folds, or one person alone shows a class.
+    """
+    people = np.unique(groups)
+    if len(people) < 2:
+        raise ValueError("the dataset has a single person; subject-independent folds need at least 2")
+    if len(people) < n_folds:
+        raise ValueError(
+            f"the dataset has {len(people)} people, {n_folds} folds need at least {n_folds};"
+            f" lower n_folds to {len(people)} or use a dataset with more people"
+        )
+    _check_classes(y, n_folds)
+    for label in np.unique(y):
+        if len(np.unique(groups[y == label])) < 2:
+            raise ValueError(f"only one person shows class {label!s}; leave the class out or add people")
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    return [test for _, test in splitter.split(np.zeros(len(y)), y, groups)]
+
+
+def folds_of_protocols(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
+    """Return the folds of each of `PROTOCOLS`: at random as published, of whole people when subject independent."""
+    return {AS_PUBLISHED: random_folds(y, n_folds, seed),
+            SUBJECT_INDEPENDENT: grouped_folds(y, groups, n_folds, seed)}
+
+
+def check_training_parts(y: np.ndarray, folds: Sequence[np.ndarray]) -> None:
+    """Refuse folds of which one is empty or holds all faces of a class, which could then not be learnt."""
+    for number, fold in enumerate(folds):
+        if not len(fold):
+            raise ValueError(f"fold {number} of {len(folds)} is empty; lower n_folds")
+        absent = np.setdiff1d(y, y[other_rows(len(y), [fold])])
+        if len(absent):
+            raise ValueError(
+                f"all faces of class {absent[0]!s} fell into fold {number} of {len(folds)};"
+                " raise n_folds, try another seed, or leave the class out"
+            )
+
+
+def other_rows(n_samples: int, left_out: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the faces that are in none of the given folds."""
+    kept = np.ones(n_samples, dtype=bool)
+    for rows in left_out:
+        kept[rows] = False
+    return np.flatnonzero(kept)
+
+
+def fold_numbers(n_samples: int, folds: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the number of the fold of each face."""
+    numbers = np.empty(n_samples, dtype=int)
+    for number, fold in enumerate(folds):
+        numbers[fold] = number
+    return numbers
+
+
+def fold_blocks(n_folds: int, inner_folds: int) -> list[np.ndarray]:
+    """Gather the outer folds into ``inner_folds + 1`` blocks for a nested search, and return their numbers.
+
+    The parameters for the outer folds of a block are chosen by cross-validation over the other blocks, `inner_folds` in
+    number. No face of the block takes part, so none of its folds is seen by the search that serves it; and a model trained
+    without blocks a and c serves both the choice for a (scored on c) and the choice for c (scored on a).
+    """
+    if inner_folds < 2 or n_folds < 3:
+        raise ValueError(f"a nested search needs n_folds >= 3 and inner_folds >= 2, got {n_folds} and {inner_folds}")
+    return np.array_split(np.arange(n_folds), min(n_folds, inner_folds + 1))
+
+
+def official_parts(split: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """Return the training and the test faces of a set's own division, and what the second part is called.
+
+    Where the test part has no faces, because its labels are not public, the validation part stands for it; otherwise
+    validation faces take no part.
+
+    Parameters
+    ----------
+    split : ndarray of shape (n_samples,)
+        "train", "test", "val" or "validation"; anything else, also a missing value, takes no part.
+
+    Returns
+    -------
+    (train, test, name) or None
+        Rows, ascending, and "test" or "validation"; None without faces on both sides.
+    """
+    words = np.asarray(split, dtype=object).astype(str)
+    train, test, name = np.flatnonzero(words == "train"), np.flatnonzero(words == "test"), "test"
+    if not len(test):
+        test, name = np.flatnonzero(np.isin(words, ["val", "validation"])), "validation"
+    return (train, test, name) if len(train) and len(test) else None
+
+
+def duplicate_groups(images: np.ndarray, features: np.ndarray | None = None, within: float = 0.0) -> np.ndarray:
+    """Group pictures that are the same, or nearly; belonging is passed on from one to the next.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, 3), dtype uint8
+        Their content is compared by its hash.
+    features : ndarray of shape (n, n_features), optional
+    within : float
+        Distance, as a share of the typical one (root of the median squared distance), up to which pictures count as the
+        same; 0 compares contents only.
+
+    Returns
+    -------
+    ndarray of shape (n,), int
+        The number of each picture's group, from 0.
+
+    Raises
+    ------
+    ValueError
+        `within` is not in 0..1, or is above 0 without features.
+    """
+    if not 0 <= within < 1:
+        raise ValueError(f"within is {within}; expected a share of the typical distance, 0 <= within < 1")
+    n = len(images)
+    contents = np.unique([hash_array(image) for image in images], return_inverse=True)[1]
+    first = np.unique(contents, return_index=True)[1]
+    pairs = [np.stack([np.arange(n), first[contents]])]
+    if within > 0:
+        if features is None or len(features) != n:
+            raise ValueError(f"within is {within}, but there are no features of the {n} pictures to compare")
+        some = features[np.linspace(0, n - 1, min(n, _ROWS)).astype(int)]
+        limit = within**2 * typical_distance(squared_distances(some))
+        for start in range(0, n, _ROWS):
+            near = np.nonzero(squared_distances(features[start : start + _ROWS], features) <= limit)
+            pairs.append(np.stack([near[0] + start, near[1]]))
+    return _connected(*np.concatenate(pairs, axis=1), n)
+
+
+def people_or_duplicates(faces: FaceSet, features: np.ndarray | None = None, within: float = 0.0) -> np.ndarray:
+    """Return the person of each face as strings; faces without one that are duplicates (see `duplicate_groups`) are one."""
+    people = faces.subjects()
+    alone = np.flatnonzero(faces.labels["subject"].isna())
+    if not len(alone):
+        return people
+    groups = duplicate_groups(faces.images[alone], None if features is None else features[alone], within)
+    # People are joined, not faces moved: the frames of a sequence stay together.
+    names, codes = np.unique(people, return_inverse=True)
+    joined = _connected(codes[alone], len(names) + groups, len(names) + groups.max() + 1)[: len(names)]
+    first = np.unique(joined, return_index=True)[1]
+    return names[first[joined[codes]]]
+
+
+def _connected(rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
+    graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(size, size))
+    return connected_components(graph, directed=False)[1]
