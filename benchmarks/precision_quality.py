@@ -17,7 +17,7 @@ from fergan.features.hog import HOGFeatures
 from fergan.gan.runs import make_config
 from fergan.gan.sampling import sample
 from fergan.gan.training import train
-from fergan.quality.frechet import frechet_distance
+from fergan.quality.distances import frechet_distance
 
 
 def rendered_faces(n):

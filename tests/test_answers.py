@@ -35,7 +35,7 @@ from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import score_table
 from fergan.gan.runs import make_config
 from fergan.human_study.analysis import StudyResult
-from fergan.quality.records import Score
+from fergan.quality.judge import Score
 
 
 def test_small_words():

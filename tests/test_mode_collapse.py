@@ -10,9 +10,17 @@ from fergan.data.faces import FaceSet, complete_labels
 from fergan.facs import EMOTIONS
 from fergan.gan.runs import make_config
 from fergan.gan.training import train
-from fergan.quality.collapse import can_be_judged, judge_generator
-from fergan.quality.forgotten import class_shares, people_found
-from fergan.quality.modes import judge_variety, spread, thumbnails, variety, variety_floor
+from fergan.quality.collapse import (
+    can_be_judged,
+    class_shares,
+    judge_generator,
+    judge_variety,
+    people_found,
+    spread,
+    thumbnails,
+    variety,
+    variety_floor,
+)
 
 
 def pictures(n, seed=0, n_modes=0):

@@ -7,12 +7,24 @@ from scipy import linalg
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from fergan.quality.checks import check_images
-from fergan.quality.distances import inception_score, kernel_distance
-from fergan.quality.diversity import mean_pairwise_distance, mean_pairwise_interval, nearest_real
-from fergan.quality.frechet import extrapolate_frechet, frechet_distance, rank_note
+from fergan.quality.distances import (
+    check_images,
+    extrapolate_frechet,
+    frechet_distance,
+    inception_score,
+    kernel_distance,
+    rank_note,
+)
 from fergan.quality.neighbours import memorised_below, nearest_distances, neighbourhoods
-from fergan.quality.similarity import SCALES, multiscale_similarity, random_pairs, structural_similarity
+from fergan.quality.similarity import (
+    SCALES,
+    mean_pairwise_distance,
+    mean_pairwise_interval,
+    multiscale_similarity,
+    nearest_real,
+    random_pairs,
+    structural_similarity,
+)
 
 
 def with_statistics(n, mean, covariance, seed):

@@ -9,12 +9,19 @@ import torch
 from fergan.files import read_json, write_json
 from fergan.gan.checkpoints import save_weights
 from fergan.gan.dcgan import Discriminator, Generator, initialize_weights
-from fergan.quality import inception
-from fergan.quality.backbones import Backbone, Features, Missing, backbones, compact, kept_features
-from fergan.quality.frechet import frechet_distance
-from fergan.quality.inception import WeightsAbsent, open_inception
-from fergan.quality.judge import judge_features, judge_samples
-from fergan.quality.records import Score, jackknife, share_score
+from fergan.quality import backbones as inception
+from fergan.quality.backbones import (
+    Backbone,
+    Features,
+    Missing,
+    WeightsAbsent,
+    backbones,
+    compact,
+    kept_features,
+    open_inception,
+)
+from fergan.quality.distances import frechet_distance
+from fergan.quality.judge import Score, jackknife, judge_features, judge_samples, share_score
 
 
 def pictures(n, seed=0, low=60, high=120):

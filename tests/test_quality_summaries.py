@@ -26,10 +26,9 @@ from fergan.human_study.collection import collected_answers, study_size
 from fergan.human_study.design import make_study
 from fergan.human_study.simulation import simulated_answers
 from fergan.quality.backbones import Missing
-from fergan.quality.collapse import coverage_by
-from fergan.quality.frechet import Extrapolation
-from fergan.quality.modes import covered
-from fergan.quality.records import Score
+from fergan.quality.collapse import coverage_by, covered
+from fergan.quality.distances import Extrapolation
+from fergan.quality.judge import Score
 
 matplotlib.use("agg")
 

@@ -18,7 +18,7 @@ LARGE_SET = 1000
 #: The set whose samples the paper scores and shows to raters.
 PAPERS_SET = "rafd-frontal"
 
-#: The environment variable of `fergan.quality.inception`, which is slow to import: another value judges anew.
+#: The environment variable of `fergan.quality.backbones`, which is slow to import: another value judges anew.
 INCEPTION = "FERGAN_INCEPTION"
 
 

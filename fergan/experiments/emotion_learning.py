@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from fergan.experiments.cross_validation import check_training_parts, fold_blocks, grouped_folds, other_rows, random_folds
-from fergan.svm.fold_search import Part, journal_of, search_folds
 from fergan.svm.kernels import kernel_slice, typical_distance
 from fergan.svm.machines import SharedKernel, predicted_classes
-from fergan.svm.search import SearchResult, search
+from fergan.svm.search import Part, SearchResult, journal_of, search, search_folds
 
 __all__ = ["as_published", "official_split", "subject_independent"]
 

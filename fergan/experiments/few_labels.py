@@ -10,10 +10,9 @@ from sklearn.base import clone
 from fergan.experiments.cross_validation import check_training_parts, grouped_folds, other_rows
 from fergan.experiments.label_subsets import Subset
 from fergan.experiments.supervised import SupervisedCNN
-from fergan.svm.fold_search import search_folds
 from fergan.svm.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
 from fergan.svm.machines import SharedKernel, multiclass_values
-from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
+from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE, search_folds
 
 __all__ = ["DEFAULT_COST", "DEFAULT_GAMMA_SCALE", "Answer", "FeatureLearner", "NetworkLearner"]
 

@@ -12,9 +12,9 @@ import pandas as pd
 
 from fergan.features.hog import HOGFeatures
 from fergan.files import atomic_path
-from fergan.quality.diversity import mean_pairwise_distance
-from fergan.quality.frechet import frechet_distance
-from fergan.quality.modes import NEIGHBOURS, variety, variety_floor
+from fergan.quality.collapse import NEIGHBOURS, variety, variety_floor
+from fergan.quality.distances import frechet_distance
+from fergan.quality.similarity import mean_pairwise_distance
 
 __all__ = ["CERTAINTY", "COLLAPSE_RATIO", "N_WATCHED", "Look", "Watch"]
 
@@ -49,7 +49,7 @@ class Look:
     score_real, score_generated : float
         What the discriminator gave, mean over the steps since the last look; NaN before the first step.
     spread, recall, coverage : float
-        See `fergan.quality.modes.Variety`; NaN where there are too few faces.
+        See `fergan.quality.collapse.Variety`; NaN where there are too few faces.
     spread_floor, recall_floor, coverage_floor : float
         What real faces reach beside as many other real faces.
     alarm : str

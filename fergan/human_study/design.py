@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
-from fergan.quality.checks import check_images
+from fergan.quality.distances import check_images
 
 __all__ = ["ANSWERS", "KINDS", "Study", "Trial", "make_study"]
 

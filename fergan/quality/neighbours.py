@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fergan.quality.checks import check_features, check_pair
-
-__all__ = ["MEMORISED", "Neighbourhoods", "memorised_below", "nearest_distances", "neighbourhoods"]
+from fergan.quality.distances import check_features, check_pair
 
 #: Neighbours of improved precision and recall, and of density and coverage, in the works that define them.
 PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5

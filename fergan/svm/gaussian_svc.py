@@ -10,12 +10,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from fergan.experiments.cross_validation import check_training_parts, grouped_folds, other_rows, random_folds
-from fergan.svm.fold_search import search_folds
 from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
 from fergan.svm.machines import SharedKernel, fit_svc
-from fergan.svm.search import SearchResult
-
-__all__ = ["GaussianSVC"]
+from fergan.svm.search import SearchResult, search_folds
 
 _FLOATS = (np.float64, np.float32)
 _AT_ONCE = 10**8  # kernel values that a prediction holds

@@ -13,8 +13,6 @@ import numpy as np
 
 from fergan.threads import run_threads
 
-__all__ = ["gaussian_kernel", "gram", "kernel_slice", "squared_distances", "typical_distance"]
-
 _WORTH_A_GPU = 1e11  # multiplications; fewer take less time than importing PyTorch
 _ROWS = 64  # of a kernel matrix at a time: stay in the processor's cache
 

@@ -15,8 +15,6 @@ from sklearn.svm import SVC
 from fergan.files import hash_array
 from fergan.svm.kernels import gaussian_kernel, kernel_slice
 
-__all__ = ["SharedKernel", "binary_values", "fit_svc", "multiclass_values", "predicted_classes"]
-
 _log = logging.getLogger(__name__)
 
 _CACHE_MB = 500  # of LibSVM, for each model that is being fitted

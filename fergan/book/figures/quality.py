@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fergan.book.figures.style import WIDTH
-from fergan.quality.frechet import Extrapolation
+from fergan.quality.distances import Extrapolation
 
 __all__ = ["distributions_of_samples", "frechet_against_n", "generators_against_floors"]
 

@@ -12,7 +12,7 @@ from fergan.book.tables.words import percent, ranged
 from fergan.paper import read_table
 from fergan.provenance import read_stamp
 from fergan.quality.backbones import Missing
-from fergan.quality.records import Score
+from fergan.quality.judge import Score
 
 __all__ = [
     "absent_networks", "answer_of_quality", "answer_of_scores", "load_scores", "quality_table", "records_table",
