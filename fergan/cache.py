@@ -1,0 +1,448 @@
+"""Results that are computed once: `cached` finds a stage's result by what it is made from, or makes it.
+
+A stage is a public function ``stage(folder, config, **inputs, **running)`` that writes its result into `folder`. The folder
+is named by a key: the hash of the config, of the content of each input, and of the code that computes. That code is the stage
+and every function, class and constant of this package that it uses, directly or through others, compared by syntax tree
+without docstrings and comments; and the tables (CSV, YAML) that it names. So an edit of a plot, a text or a docstring makes
+nothing anew, and a changed line of computing code does so by itself.
+
+A result's ``stamp.json`` is written last. Half-made work beside it (checkpoints, finished trials) is the stage's own matter.
+Nothing is deleted when a key changes: a value changed and changed back computes nothing.
+"""
+
+import ast
+import fcntl
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from fergan.files import hash_array, hash_file, hash_parameters, read_json, write_json
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parent.parent  # the project
+
+#: The packages whose version can change a number.
+PACKAGES = (
+    "torch", "torchvision", "numpy", "scipy", "pillow", "scikit-learn", "scikit-image", "opencv-python-headless",
+    "facenet-pytorch", "optuna", "torchmetrics", "torch-fidelity",
+)
+
+
+class Config(BaseModel):
+    """Base of every stage's parameters: a profile's section and a notebook's dictionary are checked by it.
+
+    Types are strict (a whole number passes for a float), unknown names are refused, values do not change.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def digest(value: Any) -> str:
+    """Return the hexadecimal hash of a value's content.
+
+    Parameters
+    ----------
+    value : ndarray, DataFrame, Config, Path, str, number, None, or a list, tuple or dict of these
+        A path counts by the content of its file. An object with an attribute ``digest`` has its own say.
+
+    Raises
+    ------
+    TypeError
+        Nothing is known about such a value's content.
+    """
+    if hasattr(value, "digest"):
+        return value.digest
+    if isinstance(value, np.ndarray):
+        return hash_array(value) if value.dtype != object else digest(value.tolist())
+    if isinstance(value, Path):
+        return hash_file(value)
+    if hasattr(value, "to_csv"):  # a table, whose library is slow to import
+        return hash_parameters({"table": value.to_csv(), "types": [str(kind) for kind in value.dtypes]}, 64)
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return hash_parameters({str(key): digest(item) for key, item in value.items()}, 64)
+    if isinstance(value, (list, tuple)):
+        return hash_parameters({"items": [digest(item) for item in value]}, 64)
+    if value is None or isinstance(value, (str, int, float, bool, np.generic)):
+        return hash_parameters({"value": value, "type": type(value).__name__}, 64)
+    raise TypeError(f"the content of a {type(value).__name__} cannot be hashed; give arrays, tables, numbers or paths")
+
+
+# ---- the code that computes
+
+_DATA = (".csv", ".yaml", ".yml")
+_SHOWN = (".j2", ".js", ".css", ".html")
+
+
+@dataclass(frozen=True)
+class _Module:
+    """One file of the package, taken apart."""
+
+    name: str
+    folder: Path
+    defined: dict[str, list[ast.AST]]
+    imported: dict[str, tuple[str, str]]  # local name -> module and the name in it; "" for the module itself
+    effects: list[ast.AST]  # what the module does when it is imported, besides defining
+
+
+@cache
+def _path_of(name: str) -> Path | None:
+    """Return the file of a module of this package, without importing it; None where there is no such module."""
+    parts = name.split(".")
+    place = ROOT.joinpath(*parts)
+    candidates = (place / "__init__.py", place.with_suffix(".py")) if parts[0] == "fergan" else ()
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield local name -> (module, name in it) of every import of this package in the nodes."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                if alias.name.split(".")[0] == "fergan":
+                    yield alias.asname or alias.name, (alias.name, "")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "fergan":
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield alias.asname or alias.name, (inner, "") if _path_of(inner) else (node.module, alias.name)
+
+
+@cache
+def _module(name: str) -> _Module:
+    path = _path_of(name)
+    return _taken_apart(name, path.parent, path.read_text(encoding="utf-8"))
+
+
+def _taken_apart(name: str, folder: Path, source: str) -> _Module:
+    defined: dict[str, list[ast.AST]] = {}
+    effects, tops = [], []
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            defined.setdefault(node.name, []).append(node)
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for leaf in (leaf for target in targets for leaf in ast.walk(target)):
+                if isinstance(leaf, ast.Name):
+                    defined.setdefault(leaf.id, []).append(node)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            tops.append(node)
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) and "TYPE_CHECKING" not in ast.dump(
+                node):
+            effects.append(node)
+    return _Module(name, folder, defined, dict(_imports(tops)), effects)
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes away what changes no result: docstrings, and the descriptions of a config's fields."""
+
+    def _without_docstring(self, node: Any) -> Any:
+        self.generic_visit(node)
+        if ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+        return node
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _without_docstring
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        """Drop ``description`` of ``Field(...)``."""
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "Field":
+            node.keywords = [word for word in node.keywords if word.arg != "description"]
+        return node
+
+
+@cache
+def _used(module: str, name: str) -> tuple[str, frozenset[tuple[str, str]], frozenset[str]]:
+    """Return a definition as text, the definitions that it uses, and the words in it; name "" stands for the effects."""
+    of = _module(module)
+    return _used_by(of, of.defined.get(name, []) if name else of.effects)
+
+
+def _used_by(of: _Module, nodes: list[ast.AST]) -> tuple[str, frozenset[tuple[str, str]], frozenset[str]]:
+    inside = [leaf for node in nodes for leaf in ast.walk(node)]
+    imported = of.imported | dict(_imports(inside))
+    uses, words = set(), set()
+    for leaf in inside:
+        if isinstance(leaf, ast.Constant) and isinstance(leaf.value, str) and 0 < len(leaf.value) < 80:
+            words.add(leaf.value)
+        elif isinstance(leaf, ast.Name) and leaf.id in of.defined:
+            uses.add((of.name, leaf.id))
+        elif isinstance(leaf, ast.Name) and leaf.id in imported:
+            uses.add(imported[leaf.id])
+        elif isinstance(leaf, ast.Attribute):  # module.name, also with a dotted module
+            path = ast.unparse(leaf.value) if isinstance(leaf.value, (ast.Name, ast.Attribute)) else ""
+            target = imported.get(path, ("", ""))
+            if target[0] and not target[1]:
+                uses.add((target[0], leaf.attr))
+    text = "\n".join(ast.dump(_Bare().visit(ast.parse(ast.unparse(node)))) for node in nodes)
+    return text, frozenset(uses), frozenset(words)
+
+
+def _closure(start: Iterable[tuple[str, str]]) -> tuple[dict[tuple[str, str], str], set[str], set[Path]]:
+    """Return every definition that is used, as text, with all words in them and the folders of their modules."""
+    found: dict[tuple[str, str], str] = {}
+    words: set[str] = set()
+    folders: set[Path] = set()
+    waiting = list(start)
+    while waiting:
+        module, name = waiting.pop()
+        if (module, name) in found or not _path_of(module):
+            continue
+        of = _module(module)
+        if name and name not in of.defined:
+            if name in of.imported:
+                waiting.append(of.imported[name])
+            elif _path_of(f"{module}.{name}"):
+                waiting.append((f"{module}.{name}", ""))
+            continue
+        text, uses, inside = _used(module, name)
+        found[module, name] = text
+        words |= inside
+        folders.add(of.folder)
+        waiting += [*uses, (module, "")]
+    return found, words, folders
+
+
+def _files(words: Iterable[str], folders: Iterable[Path], kinds: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files of these folders that the words name, with their ending or without it."""
+    words = set(words)
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if path.suffix in kinds and words & {path.name, path.stem, path.name.removesuffix(".md.j2")}:
+                yield path
+
+
+def code_hash(*functions: Any) -> str:
+    """Return the hash of all code of this package that functions or classes use, and of the tables that it names."""
+    return _hash_of_code(tuple((function.__module__, function.__qualname__.split(".")[0]) for function in functions))
+
+
+@cache
+def _hash_of_code(names: tuple[tuple[str, str], ...]) -> str:
+    found, words, folders = _closure(names)
+    tables = {path.name: hash_file(path) for path in _files(words, folders, _DATA)}
+    return hash_parameters({"code": sorted(filter(None, found.values())), "tables": tables}, 16)
+
+
+def hash_of_source(source: str, templates: Path) -> str:
+    """Return the hash of all that a notebook's code uses: code, tables, and the templates and scripts that are named.
+
+    Parameters
+    ----------
+    source : str
+        Its code cells.
+    templates : path
+        The folder of templates.
+    """
+    of = _taken_apart("notebook", templates, source)
+    nodes = [*of.effects, *(node for nodes in of.defined.values() for node in nodes)]
+    _, uses, words = _used_by(of, nodes)
+    found, inside, folders = _closure([*uses, *(target for target in of.imported.values() if target[1])])
+    files = _files(words | inside, {*folders, templates}, (*_DATA, *_SHOWN))
+    return hash_parameters({"code": sorted(found.values()), "files": {str(p): hash_file(p) for p in files}}, 16)
+
+
+# ---- results
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only process that works in a folder; wait for one that is there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("%s is being made by another process; waiting for it", folder)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_whole(folder: Path) -> bool:
+    """Say whether a folder holds a finished result, each file of which has the size that its stamp says."""
+    try:
+        files = read_json(folder / "stamp.json")["files"]
+        return all((folder / name).stat().st_size == size for name, (size, _) in files.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def cached(
+    home: str | Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], *,
+    code: Iterable[Any] = (), keep: bool = False, **running: Any,
+) -> Path:
+    """Return the folder with the result of a stage; compute it where it is not there.
+
+    Parameters
+    ----------
+    home : path
+        The folder of all results of this kind and name; relative to the project.
+    stage : callable
+        Called as ``stage(folder, config, **inputs, **running)``.
+    config : Config
+        Its parameters.
+    inputs : mapping
+        Name -> what it computes from, see `digest`.
+    code : iterable of functions and classes, optional
+        The code that can change the result, where that is less than all that the stage uses.
+    keep : bool
+        Open a result of the same parameters and inputs by earlier code, where the environment has ``KEEP_RUNS=1``.
+    **running
+        What changes how it is computed and never what: threads, progress.
+
+    Returns
+    -------
+    Path
+        ``home/<key>``. The book's own pages, and the first result of its kind, also become what `current` returns.
+    """
+    home = project_path(home)
+    made_of = {"config": digest(config), "inputs": {name: digest(value) for name, value in sorted(inputs.items())},
+               "code": code_hash(*(code or (stage,)))}
+    folder = home / hash_parameters(made_of, 16)
+    kept = _kept(home, made_of) if keep and not is_whole(folder) else None
+    if kept is None:
+        with locked(folder):
+            if not is_whole(folder):
+                _compute(folder, stage, config, inputs, made_of, running)
+    folder = kept or folder
+    _opened.append(folder)
+    if os.environ.get("FERGAN_BOOK") or not (home / "current.json").is_file():
+        _point(home, folder)
+    return folder
+
+
+def _kept(home: Path, made_of: dict[str, Any]) -> Path | None:
+    """Return the newest result of the same parameters and inputs by other code, where the user asks for it."""
+    if os.environ.get("KEEP_RUNS") != "1":
+        return None
+    stamps = [path for path in home.glob("*/stamp.json") if is_whole(path.parent)]
+    same = ("config", "inputs")
+    stamps = [path for path in stamps if all(read_json(path)["made_of"][key] == made_of[key] for key in same)]
+    return max(stamps, key=lambda path: path.stat().st_mtime).parent if stamps else None
+
+
+def _compute(folder: Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], made_of: dict[str, Any],
+             running: Mapping[str, Any]) -> None:
+    if (folder / "stamp.json").is_file():
+        log.warning("%s is not whole and is made again", folder)
+        for path in folder.iterdir():
+            if path.name != ".lock":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    start = time.monotonic()
+    stage(folder, config, **inputs, **running)
+    files = {str(path.relative_to(folder)): (path.stat().st_size, hash_file(path))
+             for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")}
+    content = {name: value for name, (_, value) in files.items()}
+    write_json(folder / "stamp.json", {
+        "stage": f"{stage.__module__}:{stage.__qualname__}", "made_of": made_of, "config": config.model_dump(mode="json"),
+        "files": files, "digest": hash_parameters(content, 64), "provenance": provenance(time.monotonic() - start),
+    })
+    with open(folder.parent / "computed.log", "a", encoding="utf-8") as file:
+        file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {folder.name}\n")
+
+
+def _point(home: Path, folder: Path) -> None:
+    """Let `current` return this result; an equal pointer keeps its time of change."""
+    pointer = {"key": folder.name, "digest": read_json(folder / "stamp.json")["digest"]}
+    path = home / "current.json"
+    if not path.is_file() or read_json(path) != pointer:
+        write_json(path, pointer)
+
+
+_opened: list[Path] = []  # results that this process has opened
+_read: list[Path] = []  # homes that this process has asked for their current result
+
+
+def current(home: str | Path) -> Path:
+    """Return the folder of the result that the book now uses.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none yet; the message says what makes it.
+    """
+    home = project_path(home)
+    path = home / "current.json"
+    folder = home / read_json(path)["key"] if path.is_file() else home
+    if not is_whole(folder):
+        raise FileNotFoundError(f"{home} holds no finished result yet; `make book` makes all, or run its page first: "
+                                f"make run PAGE={'/'.join(home.parts[-2:])}")
+    _read.append(home)
+    return folder
+
+
+def opened() -> dict[str, Any]:
+    """Return what this process has computed or opened by `cached`, and what it has read by `current`; paths as text."""
+    results = {}
+    for folder in dict.fromkeys(_opened):
+        stamp = read_json(folder / "stamp.json")
+        now = machine() | {"packages": versions()}
+        then = {key: stamp["provenance"].get(key) for key in now}
+        results[str(folder)] = {"stage": stamp["stage"], "code": stamp["made_of"]["code"], "digest": stamp["digest"],
+                                "seconds": stamp["provenance"]["seconds"],
+                                "differs": sorted(key for key in now if now[key] != then[key])}
+    reads = {str(home): read_json(home / "current.json")["digest"] for home in dict.fromkeys(_read)}
+    return {"results": results, "reads": reads}
+
+
+def project_path(path: str | Path) -> Path:
+    """Return a path as it is where it is absolute, else below the project: notebooks run in folders of their own."""
+    return ROOT / path
+
+
+# ---- where a result came from
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that can change a number."""
+    return {name: metadata.version(name) for name in PACKAGES}
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """Return what rounding depends on: processor, threads and Python."""
+    processor = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
+            "processor": processor, "threads": available_threads()}
+
+
+def commit() -> str:
+    """Return the commit of the project's checkout, marked where files differ from it; empty outside one."""
+    try:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def provenance(seconds: float) -> dict[str, Any]:
+    """Return where and with what a result was made, in so many seconds."""
+    return machine() | {"packages": versions(), "commit": commit(), "seconds": round(seconds, 1),
+                        "created": datetime.now(UTC).isoformat(timespec="seconds")}
+
+
+def available_threads() -> int:
+    """Return how many processor threads this process may use: what OMP_NUM_THREADS says, else all cores it may run on."""
+    budget = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if budget.isdigit() and int(budget) > 0:
+        return int(budget)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
