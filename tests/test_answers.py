@@ -34,7 +34,7 @@ from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import score_table
 from fergan.gan.runs import make_config
-from fergan.human_study.analysis import StudyResult
+from fergan.human_study.answers import StudyResult
 from fergan.quality.judge import Score
 
 

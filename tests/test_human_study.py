@@ -5,23 +5,38 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from raters import simulated_answers
 
-from fergan.human_study.analysis import analyse, krippendorff_alpha
-from fergan.human_study.answers import COLUMNS, answer_record, append_answer, check_answers, read_answers
-from fergan.human_study.design import Study, make_study
-from fergan.human_study.power import power_against_chance, power_table, trials_for_half_width, wilson_half_width
-from fergan.human_study.simulation import simulated_answers
-from fergan.human_study.turk import read_turk_answers, write_turk_tasks
-from fergan.human_study.widget import StudyWidget
+from fergan.human_study.answers import (
+    COLUMNS,
+    analyse,
+    answer_record,
+    append_answer,
+    check_answers,
+    collected_answers,
+    krippendorff_alpha,
+    read_answers,
+)
+from fergan.human_study.design import (
+    Study,
+    StudyConfig,
+    design_study,
+    power_against_chance,
+    power_table,
+    trials_for_half_width,
+    wilson_half_width,
+)
+from fergan.human_study.publish import StudyWidget, write_turk_tasks
 
 
 def faces(n, seed, low, high):
     return np.random.default_rng(seed).integers(low, high, (n, 64, 64, 3), dtype=np.uint8)
 
 
-def study(kind="pair", n_trials=20, n_catch=4, **options):
+def study(kind="pair", n_trials=20, n_catch=4, n=80, **options):
     """Generated faces are darker than real ones, so that a test can tell them."""
-    return make_study(faces(60, 0, 0, 90), faces(80, 1, 150, 256), kind, n_trials=n_trials, n_catch=n_catch, **options)
+    config = StudyConfig(n_trials=n_trials, n_catch=n_catch, **options)
+    return design_study(faces(n - 20, 0, 0, 90), faces(n, 1, 150, 256), kind, config)
 
 
 def is_real(study, row):
@@ -34,7 +49,7 @@ def test_sheets_are_balanced_whole_and_each_in_an_order_of_its_own(kind):
     orders = set()
     for sheet in made.sheets:
         asked = [trial for trial in sheet if not trial.catch]
-        assert (len(asked), len(sheet)) == (20, 24) == (made.n_trials, made.n_trials + made.n_catch)
+        assert (len(asked), len(sheet)) == (20, 24)
         assert sorted(trial.item for trial in sheet) == list(range(24))
         shown = [row for trial in sheet for row in trial.pictures]
         assert len(set(shown)) == len(shown) == len(made.pictures), "no picture twice"
@@ -77,17 +92,23 @@ def test_a_study_comes_back_from_its_folder_and_another_seed_is_another_study(tm
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    (dict(kind="triple"), "unknown kind"), (dict(n_trials=7), "even number"), (dict(n_catch=30), "no more catch trials"),
-    (dict(n_trials=70), "generated are 60; expected at least 70"), (dict(exposure=0), "exposure is 0"),
+    (dict(kind="triple"), "unknown kind"), (dict(n_trials=7), "multiple of 2"), (dict(n_catch=30), "no more than the 20 trials"),
+    (dict(n_trials=70), "generated are 60; expected at least 70"), (dict(exposure=0), "greater than or equal to 1"),
 ])
 def test_a_study_that_cannot_be_drawn_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
         study(**options)
 
 
+@pytest.mark.parametrize(("n_real", "expected"), [(1608, (100, 10)), (120, (100, 10)), (60, (50, 5)), (16, (14, 1))])
+def test_a_small_set_has_a_smaller_study(n_real, expected):
+    found = StudyConfig().fitting(n_real)
+    assert (found.n_trials, found.n_catch) == expected and found.n_trials + 2 * found.n_catch <= n_real
+
+
 @pytest.mark.parametrize("kind", ["pair", "single"])
 def test_planted_accuracies_are_recovered(kind):
-    made = make_study(faces(500, 0, 0, 90), faces(600, 1, 150, 256), kind, n_trials=400, n_catch=20, n_sheets=6)
+    made = study(kind, 400, 20, n=600, n_sheets=6)
     planted = {"anna": 0.5, "ben": 0.65, "carla": 0.8, "dora": 0.95}
     parts = [simulated_answers(made, rater, sheet, accuracy) for sheet, (rater, accuracy) in enumerate(planted.items())]
     parts.append(simulated_answers(made, "zoe", 5, 0.5, attention=0.4))
@@ -104,7 +125,7 @@ def test_planted_accuracies_are_recovered(kind):
 
 
 def test_raters_agree_by_skill_and_not_by_chance():
-    made = make_study(faces(300, 0, 0, 90), faces(320, 1, 150, 256), n_trials=200, n_catch=0, n_sheets=3)
+    made = study("pair", 200, 0, n=320, n_sheets=3)
 
     def alpha(*accuracies):
         parts = [simulated_answers(made, str(index), index, accuracy) for index, accuracy in enumerate(accuracies)]
@@ -191,12 +212,13 @@ def test_power_is_the_share_of_simulated_studies_that_find_it():
 def test_mechanical_turk_there_and_back(tmp_path):
     made = study(n_sheets=3)
     write_turk_tasks(tmp_path, made, "https://example.org/faces")
+    (tmp_path / "answers").mkdir()
     tasks = pd.read_csv(tmp_path / "tasks.csv", dtype=str)
-    assert list(tasks) == ["study", "sheet", "first", "trials"] and len(tasks) == 3
+    assert list(tasks) == ["study", "sheet", "trials"] and len(tasks) == 3
     assert len(tasks["trials"][0].split(";")) == 24 and len(list((tmp_path / "pictures").glob("*.png"))) == len(made.pictures)
     question = (tmp_path / "question.html").read_text()
     variables = {part.split("}")[0] for part in question.split("${")[1:]}
-    assert variables == {"sheet", "first", "trials"}, "what Mechanical Turk fills in, and nothing else that it would"
+    assert variables == {"sheet", "trials"}, "what Mechanical Turk fills in, and nothing else that it would"
     assert "right_answer" not in question
     rows = []
     for sheet, accuracy in ((0, 1.0), (1, 0.0)):
@@ -204,26 +226,21 @@ def test_mechanical_turk_there_and_back(tmp_path):
                  simulated_answers(made, "worker", sheet, accuracy).replace(np.nan, None).to_dict("records")]
         rows.append({"WorkerId": f"A{sheet}", "AssignmentStatus": "Approved", "Input.study": made.id, "Answer.answers": json.dumps(given)})
     rows.append(rows[0] | {"WorkerId": "A9", "AssignmentStatus": "Rejected"})
-    pd.DataFrame(rows).to_csv(tmp_path / "results.csv", index=False)
-    answers = read_turk_answers(tmp_path / "results.csv", made)
+    pd.DataFrame(rows).to_csv(tmp_path / "answers" / "results.csv", index=False)
+    answers = collected_answers(tmp_path / "answers", {"pair": made})["pair"]
     assert answers["rater"].nunique() == 2 and not answers["rater"].str.contains("A0|A1").any()
     assert sorted(analyse(made, answers).raters["right"]) == [0, 1]
     with pytest.raises(ValueError, match="https://"):
         write_turk_tasks(tmp_path, made, "http://example.org")
-    with pytest.raises(ValueError, match="is of study"):
-        read_turk_answers(tmp_path / "results.csv", study(seed=2))
+    with pytest.raises(ValueError, match="holds answers to study"):
+        collected_answers(tmp_path / "answers", {"pair": study(seed=2)})
 
 
-def test_several_tasks_of_a_sheet_keep_the_numbers_of_its_trials(tmp_path):
-    made = study(n_sheets=1)
-    tasks = pd.read_csv(write_turk_tasks(tmp_path, made, "https://example.org", trials_per_task=10) / "tasks.csv")
-    assert tasks["first"].tolist() == [0, 10, 20] and len(tasks["trials"][2].split(";")) == 4
-
-
-def test_the_widget_writes_each_answer_and_goes_on_where_it_was_left(tmp_path):
+def test_the_widget_writes_each_answer_and_goes_on_where_it_was_left(tmp_path, monkeypatch):
     made, path = study(n_trials=4, n_catch=1), tmp_path / "a.jsonl"
     clock = iter(np.arange(0, 100, 0.25))
-    first = StudyWidget(made, path, "anna", 2, clock=lambda: float(next(clock)))
+    monkeypatch.setattr("fergan.human_study.publish.time.perf_counter", lambda: float(next(clock)))
+    first = StudyWidget(made, path, "anna", 2)
     first.show()
     assert first._faces.value.count("<img") == 2 and "1000ms" in first._faces.value
     for button in (first.buttons[0], first.buttons[1]):

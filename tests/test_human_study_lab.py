@@ -13,13 +13,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from fergan.human_study.answers import read_answers
-from fergan.human_study.design import make_study
+from fergan.human_study.design import StudyConfig, design_study
 
 ROOT = Path(__file__).parent.parent
 
 CELL = """
 from fergan.human_study.design import Study
-from fergan.human_study.widget import StudyWidget
+from fergan.human_study.publish import StudyWidget
 
 StudyWidget(Study.load("study"), "answers.jsonl", "anna", 0)
 """
@@ -30,7 +30,7 @@ def lab(tmp_path, browser):
     """A server that shows a notebook with the study; its address."""
     rng = np.random.default_rng(0)
     generated, real = (rng.integers(low, low + 90, (20, 64, 64, 3), dtype=np.uint8) for low in (0, 150))
-    make_study(generated, real, n_trials=4, n_catch=0, exposure=300).save(tmp_path / "study")
+    design_study(generated, real, "pair", StudyConfig(n_trials=4, n_catch=0, exposure=300)).save(tmp_path / "study")
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(new_notebook(cells=[new_code_cell(CELL)], metadata=kernel), tmp_path / "study.ipynb")
     places = {name: str(tmp_path / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}

@@ -5,11 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from fergan.human_study.analysis import analyse
-from fergan.human_study.answers import read_answers
-from fergan.human_study.design import make_study
-from fergan.human_study.page import write_page
-from fergan.human_study.turk import write_turk_tasks
+from fergan.human_study.answers import analyse, read_answers
+from fergan.human_study.design import StudyConfig, design_study
+from fergan.human_study.publish import write_page, write_turk_tasks
 
 EXPOSURE = 120
 ELSEWHERE = re.compile("^https?://")
@@ -27,7 +25,8 @@ def context(browser):
 def study(kind, n_trials=6, n_catch=2):
     rng = np.random.default_rng(0)
     generated, real = rng.integers(0, 90, (20, 64, 64, 3)), rng.integers(150, 256, (20, 64, 64, 3))
-    return make_study(generated.astype(np.uint8), real.astype(np.uint8), kind, n_trials=n_trials, n_catch=n_catch, n_sheets=4, exposure=EXPOSURE)
+    return design_study(generated.astype(np.uint8), real.astype(np.uint8), kind,
+                        StudyConfig(n_trials=n_trials, n_catch=n_catch, n_sheets=4, exposure=EXPOSURE))
 
 
 def begin(context, path, name):
@@ -58,7 +57,8 @@ def press(page, sheet, number, keys, right=True):
 @pytest.mark.parametrize("kind", ["pair", "single"])
 def test_a_rater_answers_by_keys_closes_the_window_goes_on_and_saves(context, tmp_path, kind):
     made = study(kind)
-    path = write_page(tmp_path / "study.html", made)
+    path = tmp_path / "study.html"
+    write_page(path, made)
     assert "right_answer" not in path.read_text() and "catch" not in path.read_text().split("<script>")[0]
     page, errors = begin(context, path, "Anna Ω")
     page.wait_for_selector(".study-trial[data-ready='0']")
@@ -96,7 +96,7 @@ def test_the_question_of_mechanical_turk_sends_its_answers(context, tmp_path):
     made = study("pair", n_trials=2, n_catch=0)
     write_turk_tasks(tmp_path, made, "https://example.org/faces")
     task = (tmp_path / "tasks.csv").read_text().splitlines()[1].split(",")
-    text = (tmp_path / "question.html").read_text().replace("${sheet}", task[1]).replace("${first}", task[2]).replace("${trials}", task[3])
+    text = (tmp_path / "question.html").read_text().replace("${sheet}", task[1]).replace("${trials}", task[2])
     (tmp_path / "filled.html").write_text(f"<!doctype html><meta charset=utf-8><form id=send>{text}</form>"
                                           "<script>document.querySelector('crowd-form').submit = () => { document.title = 'sent'; };</script>")
     page = context.new_page()

@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from raters import simulated_answers
 
 from fergan.book.figures.human_study import example_trials, rater_dots
 from fergan.book.figures.quality import distributions_of_samples, frechet_against_n, generators_against_floors
@@ -20,11 +21,8 @@ from fergan.book.tables.quality import (
     table_seven,
 )
 from fergan.files import write_json
-from fergan.human_study.analysis import CHANCE, analyse
-from fergan.human_study.answers import append_answer, read_answers
-from fergan.human_study.collection import collected_answers, study_size
-from fergan.human_study.design import make_study
-from fergan.human_study.simulation import simulated_answers
+from fergan.human_study.answers import analyse, append_answer, collected_answers, read_answers
+from fergan.human_study.design import CHANCE, StudyConfig, design_study
 from fergan.quality.backbones import Missing
 from fergan.quality.collapse import coverage_by, covered
 from fergan.quality.distances import Extrapolation
@@ -50,7 +48,7 @@ def home(tmp_path):
 def study():
     rng = np.random.default_rng(0)
     generated, real = (rng.integers(low, low + 90, (40, 64, 64, 3), dtype=np.uint8) for low in (0, 150))
-    return make_study(generated, real, n_trials=20, n_catch=4, n_sheets=3)
+    return design_study(generated, real, "pair", StudyConfig(n_trials=20, n_catch=4, n_sheets=3))
 
 
 def test_what_is_absent_has_a_row_and_a_way_to_get_it():
@@ -127,7 +125,7 @@ def test_without_raters_tables_are_dashes_and_with_them_numbers(study, tmp_path)
     assert pooled_table(found)["raters"].tolist() == [1] and raters_table(found)["right answers"].iloc[0].startswith("1.000 [")
     assert "anna" not in str(numbered_table(raters_table(found), "t", "c").data), "names are not published"
     assert not rater_dots({"pair": found, "single": found}, CHANCE).axes[0].texts
-    other = make_study(study.pictures, study.pictures, n_trials=4, n_catch=0)
+    other = design_study(study.pictures, study.pictures, "pair", StudyConfig(n_trials=4, n_catch=0))
     with pytest.raises(ValueError, match="holds answers to study"):
         collected_answers(tmp_path, {"pair": other})
     matplotlib.pyplot.close("all")
@@ -137,9 +135,3 @@ def test_the_example_shows_an_easy_trial(study):
     labels = [ax.get_xlabel() for ax in example_trials(study).axes]
     assert len(labels) == 6 and sum("easy" in label for label in labels) >= 1
     matplotlib.pyplot.close("all")
-
-
-@pytest.mark.parametrize(("n_real", "expected"), [(1608, (100, 10)), (120, (100, 10)), (60, (50, 5)), (16, (14, 1))])
-def test_a_small_set_has_a_smaller_study(n_real, expected):
-    n_trials, n_catch = study_size(n_real, 100, 10)
-    assert (n_trials, n_catch) == expected and n_trials + 2 * n_catch <= n_real and n_trials % 2 == 0

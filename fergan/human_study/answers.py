@@ -1,23 +1,31 @@
-"""Answers of raters: one JSON object a line, each written whole before the next trial begins."""
+"""What raters answered, one JSON object a line, and what it says: who told real from generated, and did raters agree?"""
 
 import fcntl
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
-from fergan.human_study.design import ANSWERS, Study
+from fergan.human_study.design import ANSWERS, CHANCE, Study
 
-__all__ = ["COLUMNS", "answer_files", "answer_record", "append_answer", "check_answers", "read_answers"]
+#: Raters who get less than this share of the catch trials right are shown, and left out of what is pooled. Fixed beforehand.
+ATTENTIVE = 0.8
 
 #: What every answer says: study, rater, sheet and number of the trial, the answer, milliseconds from the faces' appearance
 #: to the key, milliseconds for which they were really shown (NaN where it was not measured), and the time in UTC.
 COLUMNS = {"study": "string", "rater": "string", "sheet": "int64", "trial": "int64", "answer": "string",
            "milliseconds": "float64", "shown": "float64", "time": "string"}
+
+_TURK_COLUMNS = ("WorkerId", "Input.study", "Answer.answers")
+_RATER_COLUMNS = ["rater", "n", "right", "low", "high", "p", "said_real", "caught", "n_catch", "counted", "milliseconds"]
 
 
 def answer_record(
@@ -30,21 +38,12 @@ def answer_record(
 
 
 def append_answer(path: str | Path, record: Mapping[str, Any]) -> None:
-    """Add one answer to a file, so that neither a crash nor a second writer can spoil those before it.
+    """Add one answer (see `COLUMNS`) to a file, so that neither a crash nor a second writer can spoil those before it.
 
     The line is one write under a lock, and on the disk when this returns. Where an earlier write was cut off, the line
     starts on a new one.
-
-    Parameters
-    ----------
-    path : path
-        Is made where it does not exist.
-    record : mapping
-        See `COLUMNS`.
     """
-    missing = [column for column in COLUMNS if column not in record]
-    if missing:
-        raise ValueError(f"the answer has no {missing[0]}; expected {', '.join(COLUMNS)}")
+    line = json.dumps(_whole(record, "the answer"), ensure_ascii=False, allow_nan=False) + "\n"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -52,67 +51,173 @@ def append_answer(path: str | Path, record: Mapping[str, Any]) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX)
         size = os.fstat(handle).st_size
         cut_off = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        line = json.dumps({column: record[column] for column in COLUMNS}, ensure_ascii=False, allow_nan=False) + "\n"
         os.write(handle, (("\n" if cut_off else "") + line).encode())
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def answer_files(folder: str | Path) -> list[Path]:
-    """Return the answer files of a folder; none where there is no such folder."""
-    return sorted(Path(folder).glob("*.jsonl"))
+def _whole(record: Any, place: str) -> dict[str, Any]:
+    missing = [column for column in COLUMNS if not isinstance(record, Mapping) or column not in record]
+    if missing:
+        raise ValueError(f"{place} has no {missing[0]}; expected {', '.join(COLUMNS)}")
+    return {column: record[column] for column in COLUMNS}
 
 
 def read_answers(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Read answer files.
+    """Read answers from ``*.jsonl`` and from results of Mechanical Turk, ``*.csv``, whose workers get hashes for names.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`, in the order of the lines. A line that was cut off, which a crash can leave, is left out.
+        `COLUMNS`. A line that was cut off, which a crash can leave, and a task that was rejected are left out.
 
     Raises
     ------
     ValueError
-        A line is whole but no answer.
+        A line is whole but no answer, or a table is none of Mechanical Turk's.
     """
-    rows = []
-    for path in paths:
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                if line.strip().startswith("{") and not line.rstrip().endswith("}"):
-                    continue  # cut off
-                if not line.strip():
-                    continue
-                raise ValueError(f"{path}, line {number} is no JSON; expected one answer a line") from None
-            missing = [column for column in COLUMNS if not isinstance(row, dict) or column not in row]
-            if missing:
-                raise ValueError(f"{path}, line {number} has no {missing[0]}; expected {', '.join(COLUMNS)}")
-            rows.append({column: row[column] for column in COLUMNS})
+    rows = [row for path in map(Path, paths) for row in (_of_turk if path.suffix == ".csv" else _of_lines)(path)]
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
+def _of_lines(path: Path) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        line = line.strip()
+        if line and (not line.startswith("{") or line.endswith("}")):
+            yield from _parsed(f"[{line}]", f"{path}, line {number}")
+
+
+def _of_turk(path: Path) -> Iterator[dict[str, Any]]:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    missing = [column for column in _TURK_COLUMNS if column not in table]
+    if missing:
+        raise ValueError(f"{path} has no column {missing[0]}; expected the results of a batch as Mechanical Turk gives them")
+    for number, task in enumerate(table.to_dict("records"), start=2):
+        if task.get("AssignmentStatus") != "Rejected":
+            study = task["Input.study"]
+            rater = "turk-" + hashlib.sha256(f"{study} {task['WorkerId']}".encode()).hexdigest()[:12]
+            for row in _parsed(task["Answer.answers"], f"{path}, line {number}"):
+                yield row | {"study": study, "rater": rater}
+
+
+def _parsed(text: str, place: str) -> list[dict[str, Any]]:
+    try:
+        return [_whole(row, place) for row in json.loads(text)]
+    except json.JSONDecodeError:
+        raise ValueError(f"{place} is no JSON; expected answers as the study writes them") from None
+
+
+def collected_answers(folder: str | Path, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
+    """Return the answers to each study of all files of a folder, which need not exist; see `read_answers`.
+
+    Raises
+    ------
+    ValueError
+        A file holds answers to none of the studies.
+    """
+    answers = read_answers(path for path in sorted(Path(folder).glob("*")) if path.suffix in (".csv", ".jsonl"))
+    ids = {name: study.id for name, study in studies.items()}
+    strange = sorted(set(answers["study"]) - set(ids.values()))
+    if strange:
+        raise ValueError(f"{folder} holds answers to study {strange[0]}; expected those to {', '.join(ids.values())}")
+    return {name: answers[answers["study"] == id_].reset_index(drop=True) for name, id_ in ids.items()}
+
+
 def check_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the answers that count: of each rater the first answer to each item.
+    """Return the answers that count, of each rater the first to each item, with ``item, right_answer, catch`` of the trial.
 
     Raises
     ------
     ValueError
         An answer is of another study, of a trial that it does not have, or none of its kind's.
     """
-    others = sorted(set(answers["study"]) - {study.id})
-    if others:
-        raise ValueError(
-            f"answers are of study {others[0]}, not of {study.id}; keep each study's answers in a folder of its own"
-        )
-    for row in answers.itertuples():
-        if not (0 <= row.sheet < len(study.sheets) and 0 <= row.trial < len(study.sheets[row.sheet])):
+    trials = pd.DataFrame(
+        [(sheet, number, trial.item, trial.right_answer, trial.catch)
+         for sheet, trials in enumerate(study.sheets) for number, trial in enumerate(trials)],
+        columns=["sheet", "trial", "item", "right_answer", "catch"])
+    found = answers.merge(trials, how="left", on=["sheet", "trial"])
+    for row in found.itertuples():
+        if row.study != study.id:
+            raise ValueError(f"answers are of study {row.study}, not of {study.id}; keep each study's in its own folder")
+        if pd.isna(row.item):
             raise ValueError(f"rater {row.rater}: the study has no trial {row.trial} on sheet {row.sheet}")
         if row.answer not in ANSWERS[study.kind]:
             raise ValueError(f"rater {row.rater}, trial {row.trial}: {row.answer!r} is no answer; "
                              f"expected {' or '.join(ANSWERS[study.kind])}")
-    items = [study.sheets[row.sheet][row.trial].item for row in answers.itertuples()]
-    return answers.assign(item=pd.Series(items, index=answers.index, dtype="int64")).drop_duplicates(["rater", "item"])
+    return found.astype({"item": "int64", "catch": bool}).drop_duplicates(["rater", "item"])
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What came out.
+
+    `raters` has one row each: the share of right answers (``right``) of ``n``, its 95 % Wilson interval ``low, high`` and
+    ``p`` of a binomial test against chance; how often a generated face was taken for real (``said_real``); the share of
+    ``n_catch`` catch trials that were right (``caught``), whether the rater is pooled (``counted``), and the median
+    ``milliseconds`` to an answer. `pooled` has ``n, right, low, high, p, said_real, n_raters`` of those that count, if any.
+    `alpha` is Krippendorff's, of which face was taken for real; NaN where no item has two raters.
+    """
+
+    raters: pd.DataFrame
+    pooled: dict[str, float]
+    alpha: float
+
+
+def analyse(study: Study, answers: pd.DataFrame) -> StudyResult:
+    """Analyse the answers to a study (`COLUMNS`); without a row, tables are empty.
+
+    References
+    ----------
+    Wilson (1927). The pooled interval takes all trials as independent, though those of one rater are not quite.
+    """
+    scored = check_answers(study, answers)
+    # In a pair, a wrong answer takes the generated face for the real one; one at a time, "real" about a generated one does.
+    scored["can_fool"] = (scored["right_answer"] == "generated") | (study.kind == "pair")
+    scored["right"] = (scored["answer"] == scored["right_answer"]).astype(bool)
+    raters = pd.DataFrame([_rater(name, rows) for name, rows in scored.groupby("rater", sort=True)], columns=_RATER_COLUMNS)
+    counted = scored[scored["rater"].isin(raters.loc[raters["counted"], "rater"]) & ~scored["catch"]]
+    pooled = _share(counted) | {"n_raters": counted["rater"].nunique()} if len(counted) else {}
+    # Right and wrong say, in either kind, which of two things a rater took a face for.
+    said = counted.pivot(index="rater", columns="item", values="right").astype(float)
+    return StudyResult(raters, pooled, krippendorff_alpha(said.to_numpy()))
+
+
+def _rater(name: str, rows: pd.DataFrame) -> dict[str, object]:
+    asked, caught = rows[~rows["catch"]], rows.loc[rows["catch"], "right"]
+    share = float(caught.mean()) if len(caught) else float("nan")
+    counted = len(asked) > 0 and not share < ATTENTIVE
+    return {"rater": name, **_share(asked), "caught": share, "n_catch": len(caught), "counted": counted,
+            "milliseconds": float(asked["milliseconds"].median())}
+
+
+def _share(rows: pd.DataFrame) -> dict[str, float]:
+    """Return the share of right answers among rows that are no catch trials."""
+    n, hits = len(rows), int(rows["right"].sum())
+    if not n:
+        return {"n": 0, **dict.fromkeys(("right", "low", "high", "p", "said_real"), float("nan"))}
+    test = binomtest(hits, n, CHANCE)
+    interval = test.proportion_ci(method="wilson")
+    fooled = float((~rows.loc[rows["can_fool"], "right"]).mean())  # NaN where no generated face was shown
+    return {"n": n, "right": hits / n, "low": interval.low, "high": interval.high, "p": test.pvalue, "said_real": fooled}
+
+
+def krippendorff_alpha(values: np.ndarray) -> float:
+    """Return Krippendorff's alpha (2011) of nominal values, NaN where no item has two of them or all are the same.
+
+    It is 1 less the observed over the expected disagreement: 1 where raters agree, 0 where as often as by chance.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_raters, n_items)
+        NaN where a rater did not see an item.
+    """
+    counts = (values[:, :, None] == np.unique(values[~np.isnan(values)])).sum(axis=0)  # (n_items, n_names)
+    counts = counts[counts.sum(axis=1) > 1].astype(float)
+    of_item, of_name = counts.sum(axis=1, keepdims=True), counts.sum(axis=0)
+    n = of_name.sum()
+    if not (of_name * (n - of_name)).sum() > 0:
+        return float("nan")
+    observed = (counts * (of_item - counts) / (of_item - 1)).sum() / n
+    expected = (of_name * (n - of_name)).sum() / (n * (n - 1))
+    return float(1 - observed / expected)

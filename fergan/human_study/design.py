@@ -1,15 +1,17 @@
-"""What each rater sees: pairs or single faces, in an order of their own, balanced, with trials that catch inattention."""
+"""What each rater sees: pairs or single faces, balanced, with trials that catch inattention; and how many are needed."""
 
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy.stats import binom, binomtest, norm
 
 from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
 from fergan.quality.distances import check_images
-
-__all__ = ["ANSWERS", "KINDS", "Study", "Trial", "make_study"]
 
 #: Kind of study -> its name, as the field calls it.
 KINDS = {"pair": "two-alternative forced choice", "single": "one face at a time"}
@@ -17,69 +19,60 @@ KINDS = {"pair": "two-alternative forced choice", "single": "one face at a time"
 #: Kind of study -> the two answers, in the order of the left and the right key.
 ANSWERS = {"pair": ("left", "right"), "single": ("real", "generated")}
 
+#: Guessing is right in half of all trials, in either kind of study.
+CHANCE = 0.5
+
 _BLOCK = 16  # pixels: a face whose blocks are shuffled is none any more, and its colours stay
+
+
+class StudyConfig(BaseModel):
+    """How large the study is, how long its faces are shown, and the seed of its pairs, orders and sides."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    n_trials: int = Field(100, ge=2, multiple_of=2, description="trials of one rater; fewer where the set has too few faces")
+    n_catch: int = Field(10, ge=0, description="easy trials of one rater besides, which catch inattention")
+    n_sheets: int = Field(20, ge=1, description="orders of the trials to hand out, one for each rater")
+    exposure: int = Field(1000, ge=1, description="ms for which faces are shown")
+    seed: int = Field(0, ge=0, description="of pairs, orders and sides")
+
+    @model_validator(mode="after")
+    def _check(self) -> "StudyConfig":
+        if self.n_catch > self.n_trials:
+            raise ValueError(f"{self.n_catch} catch trials; expected no more than the {self.n_trials} trials")
+        return self
+
+    def fitting(self, n_real: int) -> "StudyConfig":
+        """Return the study that a set of so many real faces allows: each is shown once, and a catch pair needs two."""
+        if n_real >= self.n_trials + 2 * self.n_catch:
+            return self
+        n_catch = min(self.n_catch, n_real // 12)
+        return StudyConfig(**self.model_dump() | {"n_trials": (n_real - 2 * n_catch) // 2 * 2, "n_catch": n_catch})
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One question of one sheet.
+    """One question of one sheet."""
 
-    Attributes
-    ----------
-    item : int
-        What is asked about, the same on every sheet, so that raters can be compared.
-    pictures : tuple of int
-        Rows of the study's pictures: left and right, or one.
-    right_answer : str
-        One of the kind's `ANSWERS`: the side of the real face, or what the face is.
-    catch : bool
-        Whether anybody who looks must know the answer.
-    """
-
-    item: int
-    pictures: tuple[int, ...]
-    right_answer: str
-    catch: bool = False
+    item: int  # what is asked about, the same on every sheet, so that raters can be compared
+    pictures: tuple[int, ...]  # rows of the study's pictures: left and right, or one
+    right_answer: str  # one of the kind's `ANSWERS`: the side of the real face, or what the face is
+    catch: bool = False  # whether anybody who looks must know the answer
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study: its pictures, and its sheets, one for each rater.
+    """A study: its pictures, and its sheets, one for each rater."""
 
-    Attributes
-    ----------
-    kind : str
-        A key of `KINDS`.
-    pictures : ndarray of shape (n_pictures, 64, 64, 3), dtype uint8
-        In an order that tells nothing.
-    sheets : list of list of Trial
-        Each holds every item once, in an order and with sides of its own.
-    exposure : int
-        Milliseconds for which a face is shown.
-    seed : int
-        Of all draws.
-    """
-
-    kind: str
-    pictures: np.ndarray
-    sheets: list[list[Trial]]
-    exposure: int
+    kind: str  # a key of `KINDS`
+    pictures: np.ndarray  # (n_pictures, 64, 64, 3), uint8, in an order that tells nothing
+    sheets: list[list[Trial]]  # each holds every item once, in an order and with sides of its own
+    exposure: int  # ms for which a face is shown
     seed: int
 
     @cached_property
     def id(self) -> str:
         """A hash of everything; answers carry it, so that none is counted for another study."""
         return hash_parameters(self._record() | {"pictures": hash_array(self.pictures)})
-
-    @property
-    def n_trials(self) -> int:
-        """Trials of a sheet that count."""
-        return sum(not trial.catch for trial in self.sheets[0])
-
-    @property
-    def n_catch(self) -> int:
-        """Trials of a sheet that catch inattention."""
-        return len(self.sheets[0]) - self.n_trials
 
     def _record(self) -> dict:
         sheets = [[asdict(trial) for trial in sheet] for sheet in self.sheets]
@@ -92,13 +85,7 @@ class Study:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Study":
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ValueError
-            The files do not belong together.
-        """
+        """Read what `save` wrote; a ValueError where the files do not belong together."""
         record = read_json(Path(folder) / "study.json")
         id_ = record.pop("id")
         record["sheets"] = [[Trial(**trial | {"pictures": tuple(trial["pictures"])}) for trial in sheet]
@@ -109,10 +96,7 @@ class Study:
         return study
 
 
-def make_study(
-    generated: np.ndarray, real: np.ndarray, kind: str = "pair", *, n_trials: int = 100, n_catch: int = 10,
-    n_sheets: int = 20, exposure: int = 1000, seed: int = 0,
-) -> Study:
+def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: StudyConfig) -> Study:
     """Draw a study.
 
     Of a sheet's trials exactly half have the real face at the left (or are real faces, one at a time). No picture is
@@ -125,37 +109,21 @@ def make_study(
         Drawn from at random.
     kind : str
         A key of `KINDS`.
-    n_trials : int
-        Of a sheet, an even number.
-    n_catch : int
-        Trials of a sheet that catch inattention, besides.
-    n_sheets : int
-        Orders to hand out; as many raters as that each have one of their own.
-    exposure : int
-        Milliseconds for which a face is shown.
-    seed : int
-
-    Returns
-    -------
-    Study
+    config : StudyConfig
 
     Raises
     ------
     ValueError
-        Too few faces, an odd number of trials, or an unknown kind.
+        Too few faces, or an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of study {kind!r}; expected one of {', '.join(KINDS)}")
-    if n_trials < 2 or n_trials % 2 or not 0 <= n_catch <= n_trials or n_sheets < 1:
-        raise ValueError(f"{n_trials} trials and {n_catch} catch trials on {n_sheets} sheets; expected an even number of "
-                         "trials, no more catch trials than that, and at least one sheet")
-    if exposure < 1:
-        raise ValueError(f"exposure is {exposure} ms; expected at least 1")
-    of_each = n_trials if kind == "pair" else n_trials // 2
+    n_catch = config.n_catch
+    of_each = config.n_trials if kind == "pair" else config.n_trials // 2
     n_shuffled = n_catch if kind == "single" else 2 * n_catch
     check_images("generated", generated, minimum=of_each)
     check_images("real", real, minimum=of_each + n_shuffled)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(config.seed)
     fakes = generated[np.sort(rng.permutation(len(generated))[:of_each])]
     rows = rng.permutation(len(real))[: of_each + n_shuffled]
     faces = np.stack([real[row] for row in rows])
@@ -164,9 +132,9 @@ def make_study(
     place = rng.permutation(len(stacked))  # picture i of the stack becomes picture place[i]: names tell nothing
     pictures = np.empty_like(stacked)
     pictures[place] = stacked
-    items = _items(kind, of_each, len(whole), n_catch, place)
-    sheets = [_sheet(kind, items, np.random.default_rng([seed, number])) for number in range(n_sheets)]
-    return Study(kind, pictures, sheets, exposure, seed)
+    items = _items(kind, of_each, len(whole), place)
+    sheets = [_sheet(kind, items, np.random.default_rng([config.seed, number])) for number in range(config.n_sheets)]
+    return Study(kind, pictures, sheets, config.exposure, config.seed)
 
 
 def _shuffled(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -179,10 +147,9 @@ def _shuffled(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return mixed.reshape(images.shape)
 
 
-def _items(kind: str, of_each: int, n_whole: int, n_catch: int, place: np.ndarray) -> list[tuple[tuple[int, ...], bool]]:
+def _items(kind: str, of_each: int, n_whole: int, place: np.ndarray) -> list[tuple[tuple[int, ...], bool]]:
     """Return what is asked about: (pictures with the real one first, whether it is a catch)."""
-    whole, fakes, broken = (place[rows].tolist() for rows in (
-        slice(0, n_whole), slice(n_whole, n_whole + of_each), slice(n_whole + of_each, None)))
+    whole, fakes, broken = (part.tolist() for part in np.split(place, [n_whole, n_whole + of_each]))
     if kind == "pair":
         asked = [(pair, False) for pair in zip(whole[:of_each], fakes, strict=True)]
         return asked + [(pair, True) for pair in zip(whole[of_each:], broken, strict=True)]
@@ -210,3 +177,43 @@ def _sheet(kind: str, items: list[tuple[tuple[int, ...], bool]], rng: np.random.
 def _balanced(n: int, rng: np.random.Generator) -> np.ndarray:
     """Return booleans of which half are true, in random order; of an odd number one more or less."""
     return rng.permutation(np.arange(n) < (n + rng.integers(2)) // 2)
+
+
+def wilson_half_width(n: int) -> float:
+    """Return half the width of the 95 % Wilson interval where half of `n` answers are right."""
+    interval = binomtest(round(CHANCE * n), n).proportion_ci(method="wilson")
+    return (interval.high - interval.low) / 2
+
+
+def trials_for_half_width(half_width: float) -> int:
+    """Return the fewest trials whose 95 % Wilson interval, widest at chance, reaches `half_width` to either side."""
+    if not 0 < half_width < 0.5:
+        raise ValueError(f"half_width is {half_width:g}; expected more than 0 and less than .5")
+    z = norm.ppf(0.975)
+    n = math.ceil((z / half_width) ** 2 / 4 - z**2)  # for an even number; of an odd one no half can be right
+    while n > 1 and wilson_half_width(n - 1) <= half_width:
+        n -= 1
+    return max(n, 1)
+
+
+def power_against_chance(n: int, share: float, level: float = 0.05) -> float:
+    """Return how probably `n` trials show that raters do not guess, where they are right in `share` of them.
+
+    The exact two-sided binomial test at `level`, trials independent.
+    """
+    # The test at a half is symmetric: both tails beyond the same distance from the middle.
+    tail = binom.cdf(np.arange(n + 1), n, CHANCE)
+    lower = int(np.searchsorted(tail, level / 2, side="right")) - 1  # the largest count whose tail is small enough
+    if lower < 0:
+        return 0.0
+    return float(binom.cdf(lower, n, share) + binom.sf(n - lower - 1, n, share))
+
+
+def power_table(n_per_rater: int = 100) -> pd.DataFrame:
+    """Return one row per half width of the interval: trials, raters, and what can be told from chance with as many."""
+    rows = []
+    for half in (0.1, 0.05, 0.03, 0.02, 0.01):
+        n = trials_for_half_width(half)
+        rows.append({"interval": f"± {100 * half:g} %", "trials": n, f"raters of {n_per_rater} trials": -(-n // n_per_rater),
+                     **{f"power at {100 * share:g} %": power_against_chance(n, share) for share in (0.53, 0.55, 0.6)}})
+    return pd.DataFrame(rows)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fergan.book.figures.faces import show_faces
 from fergan.book.figures.style import WIDTH
-from fergan.human_study.analysis import StudyResult
+from fergan.human_study.answers import StudyResult
 from fergan.human_study.design import KINDS, Study
 
 __all__ = ["example_trials", "rater_dots"]

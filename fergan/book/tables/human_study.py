@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from fergan.book.report import with_interval
-from fergan.human_study.analysis import StudyResult
+from fergan.human_study.answers import StudyResult
 
 __all__ = ["answer_of_study", "pooled_table", "raters_table"]
 

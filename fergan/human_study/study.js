@@ -1,44 +1,14 @@
-"""The program that shows trials in a browser, shared by the page of one's own and by Mechanical Turk's.
-
-It knows no right answers. Braces after a dollar sign are avoided: Mechanical Turk would take them for its variables.
-"""
-
-__all__ = ["SCRIPT", "STYLE"]
-
-STYLE = """
-.study { max-width: 44rem; margin: 2rem auto; padding: 0 1rem; font: 1.05rem/1.5 system-ui, sans-serif; color: #1a1a1a; }
-.study h1 { font-size: 1.5rem; }
-.study [hidden] { display: none; }
-.study .faces { display: flex; justify-content: center; gap: 4rem; min-height: 258px; }
-.study .faces div { width: 256px; height: 256px; background: #b0b0b0; border: 1px solid #808080; }
-.study .faces img { width: 256px; height: 256px; display: block; }
-.study .hidden img { visibility: hidden; }
-.study .question { text-align: center; font-size: 1.2rem; min-height: 2rem; }
-.study .keys { display: flex; justify-content: center; gap: 4rem; }
-.study button { min-width: 11rem; min-height: 2.8rem; font: inherit; background: #fff; color: inherit;
-  border: 1px solid #404040; border-radius: 4px; cursor: pointer; }
-.study button:disabled { color: #808080; border-color: #b0b0b0; cursor: default; }
-.study :is(button, input):focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
-.study input { font: inherit; padding: 0.3rem; }
-.study kbd { border: 1px solid #808080; border-radius: 3px; padding: 0 0.35rem; background: #f2f2f2; }
-.study progress { width: 100%; accent-color: #0072b2; }
-.study .note { color: #8a3b00; }
-@media (max-width: 40rem) {
-  .study .faces, .study .keys { gap: 0.5rem; }
-  .study .faces div, .study .faces img, .study button { width: 42vw; min-width: 0; }
-  .study .faces div, .study .faces img { height: 42vw; }
-}
-"""
-
-SCRIPT = r"""
+// Shows trials in a browser: on the page of one's own and on Mechanical Turk's. It knows no right answers.
+// Braces after a dollar sign are avoided: Mechanical Turk would take them for its variables.
 (() => {
   'use strict';
   const data = JSON.parse(document.getElementById('study-data').textContent);
+  const task = data.turk && document.getElementById('task').dataset;  // filled in by Mechanical Turk, one task for each sheet
   const part = name => document.querySelector('.study .' + name);
   const pause = milliseconds => new Promise(done => setTimeout(done, milliseconds));
   const frame = () => new Promise(done => requestAnimationFrame(done));
   const FIXATION = 400;
-  let answers = [], rater = '', sheet = 0, first = 0, trials = [], waiting = null, unsaved = false, turn = 0;
+  let answers = [], rater = '', sheet = 0, trials = [], waiting = null, unsaved = false, turn = 0;
 
   // What was answered is kept in this browser after every trial, so that a closed window loses nothing.
   const place = () => 'study-' + data.id + '-' + rater;
@@ -68,12 +38,11 @@ SCRIPT = r"""
     return [start, shown];
   };
 
-  const ask = async index => {
-    const number = first + index;
+  const ask = async number => {
     part('progress').max = trials.length;
-    part('progress').value = index;
-    part('count').textContent = (index + 1) + ' of ' + trials.length;
-    const [start, exposure] = await show(trials[index]);
+    part('progress').value = number;
+    part('count').textContent = (number + 1) + ' of ' + trials.length;
+    const [start, exposure] = await show(trials[number]);
     let shown = null;
     exposure.then(milliseconds => { shown = milliseconds; });
     buttons.forEach(button => { button.disabled = false; });
@@ -94,7 +63,7 @@ SCRIPT = r"""
     part('study-start').hidden = true;
     part('study-trial').hidden = false;
     const known = new Set(answers.map(answer => answer.trial));
-    for (let index = 0; index < trials.length; index++) if (!known.has(first + index)) await ask(index);
+    for (let number = 0; number < trials.length; number++) if (!known.has(number)) await ask(number);
     part('study-trial').hidden = true;
     part('study-end').hidden = false;
     if (data.turk) {
@@ -127,8 +96,11 @@ SCRIPT = r"""
   }
   // No form of its own: Mechanical Turk puts everything into one, and forms within forms are dropped.
   const begin = () => {
-    if (data.turk) { rater = 'worker'; sheet = data.sheet; first = data.first; trials = data.trials; }
-    else {
+    if (data.turk) {
+      rater = 'worker';
+      sheet = +task.sheet;
+      trials = task.trials.split(';').map(trial => trial.split(' '));
+    } else {
       rater = name.value.trim();
       if (!rater) { name.focus(); return; }
       sheet = sheetOf(rater);
@@ -141,4 +113,3 @@ SCRIPT = r"""
   part('begin').onclick = begin;
   if (name) name.onkeydown = event => { if (event.key === 'Enter') begin(); };
 })();
-"""

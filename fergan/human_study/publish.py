@@ -1,0 +1,158 @@
+"""The study for its raters: one HTML file for any browser, tasks of Amazon Mechanical Turk, or a widget in JupyterLab.
+
+The files hold no right answer. Mechanical Turk takes braces after a dollar sign for its variables, which its columns fill.
+"""
+
+import base64
+import csv
+import io
+import time
+from pathlib import Path
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+from IPython.display import Javascript, display
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from PIL import Image
+
+from fergan.files import atomic_path
+from fergan.human_study.answers import answer_record, append_answer, read_answers
+from fergan.human_study.design import ANSWERS, Study
+
+QUESTIONS = {
+    "pair": "Which of the two is a real face of the collection?",
+    "single": "Is this a real face of the collection, or one that a program made?",
+}
+BUTTONS = {"pair": ("left", "right"), "single": ("real", "made by a program")}
+
+_HERE = Path(__file__).parent
+
+
+def _rendered(template: str, **values: object) -> str:
+    """Return a template of this folder with its values, escaped; `part` puts another file into it as it is."""
+    environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined)
+    environment.globals["part"] = lambda name: Markup((_HERE / name).read_text(encoding="utf-8"))
+    return environment.get_template(template).render(**values)
+
+
+def _png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _data_address(image: np.ndarray) -> str:
+    """Return a picture uint8 (height, width, 3) as an address that holds it."""
+    return f"data:image/png;base64,{base64.b64encode(_png(image)).decode()}"
+
+
+def _name(row: int) -> str:
+    """Return the name of a picture, which tells nothing of what it shows."""
+    return f"p{row:04d}"
+
+
+def _write(path: Path, study: Study, turk: bool, **data: object) -> None:
+    data = {"id": study.id, "exposure": study.exposure, "answers": ANSWERS[study.kind], "turk": turk} | data
+    text = _rendered("study.html.j2", study=study, question=QUESTIONS[study.kind], buttons=BUTTONS[study.kind], data=data)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_page(path: str | Path, study: Study) -> None:
+    """Write a study as one HTML file, with its pictures inside and without its right answers.
+
+    Closing the window loses nothing: whoever opens the file again in the same browser and gives the same name goes on.
+    """
+    pictures = {_name(row): _data_address(image) for row, image in enumerate(study.pictures)}
+    sheets = [[[_name(row) for row in trial.pictures] for trial in sheet] for sheet in study.sheets]
+    _write(Path(path), study, False, pictures=pictures, sheets=sheets)
+
+
+def write_turk_tasks(folder: str | Path, study: Study, base_url: str) -> None:
+    """Write ``tasks.csv``, one task for each sheet, ``question.html``, and the pictures that have to be put at `base_url`.
+
+    Parameters
+    ----------
+    folder : path
+    study : Study
+    base_url : str
+        Where the folder ``pictures`` will be found, an https address.
+    """
+    if not base_url.startswith("https://"):
+        raise ValueError(f"base_url is {base_url!r}; Mechanical Turk expects an address that starts with https://")
+    folder = Path(folder)
+    for row, image in enumerate(study.pictures):
+        with atomic_path(folder / "pictures" / f"{_name(row)}.png") as temporary:
+            temporary.write_bytes(_png(image))
+    with atomic_path(folder / "tasks.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["study", "sheet", "trials"])
+        for number, sheet in enumerate(study.sheets):
+            table.writerow([study.id, number, ";".join(" ".join(map(_name, trial.pictures)) for trial in sheet)])
+    _write(folder / "question.html", study, True, pictures={}, sheets=[], base=base_url.rstrip("/") + "/")
+
+
+class StudyWidget:
+    """A study for one rater, in JupyterLab: it shows the next trial that this rater has not answered.
+
+    Parameters
+    ----------
+    study : Study
+    answers : path
+        The file that answers are added to; see `fergan.human_study.answers.append_answer`.
+    rater : str
+        A name for the answers.
+    sheet : int
+        Which of the study's sheets the rater gets; each rater should have one of their own.
+    """
+
+    def __init__(self, study: Study, answers: str | Path, rater: str, sheet: int):
+        if not rater.strip():
+            raise ValueError("rater is empty; expected a name for the answers")
+        if not 0 <= sheet < len(study.sheets):
+            raise ValueError(f"sheet is {sheet}; expected 0 to {len(study.sheets) - 1}")
+        self._study, self._path, self._rater, self._sheet = study, Path(answers), rater.strip(), sheet
+        self._trials, self._start = study.sheets[sheet], 0.0
+        self._faces, self._progress = widgets.HTML(), widgets.Label()
+        self.buttons = []
+        for name, key, side, answer in zip(BUTTONS[study.kind], "FJ", ("left", "right"), ANSWERS[study.kind], strict=True):
+            button = widgets.Button(description=f"{name} ({key})", layout={"width": "16em"})
+            button.add_class(f"fergan-study-{side}").on_click(lambda _, answer=answer: self._answer(answer))
+            self.buttons.append(button)
+        self.trial = self._next()
+        question = widgets.Label(QUESTIONS[study.kind], style={"font_weight": "bold"})
+        self.box = widgets.VBox([question, self._faces, widgets.HBox(self.buttons), self._progress])
+
+    def _next(self) -> int:
+        """Return the first trial without an answer of this rater."""
+        answers = read_answers([self._path] if self._path.is_file() else [])
+        of = {"study": self._study.id, "rater": self._rater, "sheet": self._sheet}
+        done = set(answers.loc[(answers[list(of)] == pd.Series(of)).all(axis=1), "trial"])
+        return next((number for number in range(len(self._trials)) if number not in done), len(self._trials))
+
+    def _ipython_display_(self) -> None:
+        display(Javascript(filename=_HERE / "widget.js"), self.box)
+        self.show()
+
+    def show(self) -> None:
+        """Show the faces of the trial that is to be answered."""
+        over = self.trial >= len(self._trials)
+        for button in self.buttons:
+            button.disabled = over
+        self._progress.value = f"{self.trial} of {len(self._trials)} answered; answers are in {self._path.name}"
+        if over:
+            self._faces.value = "Thank you: all trials are answered."
+            return
+        pictures = [_data_address(self._study.pictures[row]) for row in self._trials[self.trial].pictures]
+        self._faces.value = _rendered("widget.html.j2", number=self.trial, exposure=self._study.exposure, pictures=pictures)
+        self._start = time.perf_counter()
+
+    def _answer(self, answer: str) -> None:
+        if self.trial >= len(self._trials):
+            return
+        milliseconds = 1000 * (time.perf_counter() - self._start)  # with the way from browser to kernel
+        append_answer(self._path, answer_record(self._study, self._rater, self._sheet, self.trial, answer, milliseconds))
+        self.trial += 1
+        self.show()
