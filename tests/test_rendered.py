@@ -17,14 +17,13 @@ from fergan.rendered.person import (
     OCCURRENCE_THRESHOLD,
     draw_action_units,
     occurrence,
-    onset_curve,
     sample_identity,
-    stack_identities,
+    stack,
 )
 from fergan.rendered.raster import DISTANCE, FOCAL, SUPERSAMPLING, Camera, draw_points, rotation
 from fergan.rendered.render import _SEEDS, _SIDES, SETTING_COLUMNS, _render
 from fergan.rendered.scene import default_setting
-from fergan.rendered.stand_ins import RAF_DB_COUNTS
+from fergan.rendered.stand_ins import RAF_DB_COUNTS, onset_curve
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -34,7 +33,7 @@ def landmarks(unit=None, left=0.0, right=0.0, seeds=range(12)):
     units = torch.zeros(len(seeds), 14, 2)
     if unit:
         units[:, ACTION_UNITS.index(unit)] = torch.tensor([left, right])
-    places = landmark_curves(stack_identities([sample_identity(s) for s in seeds]), units).numpy()
+    places = landmark_curves(stack([sample_identity(s) for s in seeds]), units).numpy()
     return np.concatenate([np.full((len(seeds), 17, 2), np.nan), places], 1)
 
 
@@ -200,7 +199,7 @@ def test_jaw_landmarks_lie_on_the_rendered_outline(pitch, roll):
     """The head is drawn alone, without neck: its mask ends where the jaw's landmarks lie."""
     size = 128
     for seed in (9, 11, 17):
-        person = stack_identities([sample_identity(seed) | {"hair": 0.0}])
+        person = stack([sample_identity(seed) | {"hair": 0.0}])
         units = torch.zeros(1, 14, 2)
         head, _ = head_part(person, units, hairline(person, "cpu"))
         camera, turn = Camera(size, 1.0, 0.0, 0.0), rotation(0.0, pitch, roll, "cpu")

@@ -49,9 +49,9 @@ class RenderedPhotographs:
         self._render = rendered.render_faces
         self._recipes = rendered.stand_in_labels(name, n_faces=n_faces, seed=seed).reset_index(drop=True)
         self.labels = complete_labels(self._recipes, where=f"rendered {name}")
-        # The slider board and the gallery show faces and draw none.
+        # The gallery shows faces and draws none.
         code = sorted(set(Path(rendered.__file__).parent.glob("*.py")) - {
-            Path(rendered.__file__).with_name(name) for name in ("board.py", "gallery.py")
+            Path(rendered.__file__).with_name("gallery.py")
         })
         self.fingerprint = hash_parameters(
             {

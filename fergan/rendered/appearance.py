@@ -1,10 +1,8 @@
 """Colour of the face: skin, brows, eyes, lips, teeth, beard; linear RGB at any place on the curves."""
 
-from functools import lru_cache
-
 import torch
 
-from fergan.rendered.fields import bell, bell2, clip, edge, is_absent, noise, soft_step, total
+from fergan.rendered.fields import bell, bell2, clip, constant, edge, is_absent, noise, soft_step, total
 from fergan.rendered.geometry import (
     FaceCurves,
     crows_feet,
@@ -28,33 +26,17 @@ LASHES = (0.02, 0.014, 0.012)
 NOSTRIL = (0.035, 0.014, 0.011)
 # Tints multiply the skin's three channels.
 FLUSHED, SHADED, LID_CREASE, LIP = (1.0, 0.72, 0.70), (0.55, 0.42, 0.38), (0.5, 0.38, 0.34), (0.86, 0.34, 0.36)
+EAR_TINT = (1.0, 0.86, 0.82)  # ears are redder than the face
+GLASSES_COLOUR = 0.02
+HAIRLINE_BLEND = 0.2  # cm over which single hairs become a cover
+OPAQUE = 0.98  # hair covers the skin from here on
 
 
 def face_colour(x, y, arc, person, curves, gaze, front):
-    """Albedo of the face.
+    """Albedo, gloss and catchlight of the face's skin; see :func:`part_colour`.
 
-    Parameters
-    ----------
-    x, y : Tensor of shape (n_faces, n_points)
-        Places on the smooth head, cm.
-    arc : Tensor of shape (n_faces, n_points)
-        Way along the skin from the midline, cm: textures on it do not stretch on the head's sides.
-    person : SimpleNamespace
-    curves : FaceCurves
-        At the same x.
-    gaze : tuple of 2 numbers
-        Shift of both irises, cm, to the image's right and up.
-    front : Tensor of shape (n_faces, n_points)
-        1 where the point lies on the face, 0 behind the ears.
-
-    Returns
-    -------
-    albedo : Tensor of shape (n_faces, 3, n_points)
-        Linear RGB.
-    gloss : Tensor of shape (n_faces, n_points)
-        1 for skin, more on wet lips.
-    catchlight : Tensor of shape (n_faces, n_points)
-        Reflection of the light in the eyes, added after shading.
+    `arc` is the way along the skin from the midline, cm: textures on it do not stretch on the head's sides. `front` is 1 on
+    the face and 0 behind the ears.
     """
     albedo = _skin(x, y, arc, person, curves, front)
     if not is_absent(person.beard):
@@ -66,27 +48,16 @@ def face_colour(x, y, arc, person, curves, gaze, front):
     return albedo, lip.mul_(0.9).add_(1), catchlight
 
 
-@lru_cache(maxsize=32)
-def colour(rgb, device):
-    """A constant colour, or what a tint takes away: Tensor of shape (1, 3, 1)."""
-    return torch.tensor(rgb, device=device)[None, :, None]
-
-
-@lru_cache(maxsize=32)
-def _missing(rgb, device):
-    return 1 - colour(rgb, device)
-
-
 def _mix(albedo, weight, rgb):
     """Cover albedo (n, 3, m) with a colour, by weight (n, m)."""
     if not torch.is_tensor(rgb):
-        rgb = colour(rgb, str(albedo.device))
+        rgb = constant(rgb, albedo.device)
     return torch.lerp(albedo, rgb, weight.unsqueeze(1))
 
 
 def _tint(albedo, weight, factors):
     """Multiply the three channels towards `factors`, by weight."""
-    return albedo * (1 - weight.unsqueeze(1) * _missing(factors, str(albedo.device)))
+    return albedo * (1 - weight.unsqueeze(1) * (1 - constant(factors, albedo.device)))
 
 
 def _skin(x, y, arc, person, curves, front):
@@ -218,7 +189,7 @@ def _eyes(albedo, x, y, person, curves, gaze, front):
 
 def _eyeball(eye, person, radius):
     """White, iris with its dark ring, and pupil, by distance from the iris's centre in cm."""
-    white = colour(SCLERA, str(radius.device)) * (1 - 0.3 * eye.q * eye.q).unsqueeze(1)
+    white = constant(SCLERA, radius.device) * (1 - 0.3 * eye.q * eye.q).unsqueeze(1)
     iris = person.iris * (0.75 + 1.17 * radius.clamp(max=0.6)).unsqueeze(1)
     ball = torch.lerp(white, iris, edge(0.6 - radius, 0.03).unsqueeze(1))
     darkening = (1 - 0.75 * bell(radius, 0.6, 0.07)) * (1 - 0.96 * edge(0.25 - radius, 0.025))
@@ -235,12 +206,6 @@ def _brows(x, y, person, curves):
     return (person.brow_density * ends * bell(y, brow.height, taper) * hairs).clamp_(0, 0.94)
 
 
-EAR_TINT = (1.0, 0.86, 0.82)  # ears are redder than the face
-GLASSES_COLOUR = 0.02
-HAIRLINE_BLEND = 0.2  # cm over which single hairs become a cover
-OPAQUE = 0.98  # hair covers the skin from here on
-
-
 def part_colour(name, coordinates, person, units, gaze, line):
     """Colour of the visible points of one part.
 
@@ -250,9 +215,10 @@ def part_colour(name, coordinates, person, units, gaze, line):
         Of the part.
     coordinates : Tensor of shape (3, n_faces, m)
         The part's coordinates at each point.
-    person : SimpleNamespace
-    units : Tensor of shape (n_faces, 14, 2)
+    person, units
+        See `fergan.rendered.geometry`.
     gaze : tuple of 2 numbers
+        Shift of both irises, cm, to the image's right and up.
     line : Tensor
         From :func:`fergan.rendered.parts.hairline`.
 
@@ -261,6 +227,7 @@ def part_colour(name, coordinates, person, units, gaze, line):
     albedo : Tensor of shape (n_faces, 3, m)
         Linear RGB.
     gloss, catchlight : Tensor of shape (n_faces, m), or float
+        1 for skin and more on wet lips; the light's reflection in the eyes, added after shading.
     """
     u, v, w = coordinates
     if name == "head":
@@ -270,8 +237,7 @@ def part_colour(name, coordinates, person, units, gaze, line):
     if name == "curtain":
         return person.hair_colour * strands(u, v, person).unsqueeze(1), 0.45, 0.0
     if name == "ear":
-        tint = colour(EAR_TINT, str(u.device))
-        return person.skin * tint * (0.95 + 0.6 * u).unsqueeze(1), 0.5, 0.0
+        return person.skin * constant(EAR_TINT, u.device) * (0.95 + 0.6 * u).unsqueeze(1), 0.5, 0.0
     return torch.full_like(u, GLASSES_COLOUR).unsqueeze(1).expand(-1, 3, -1), 1.0, 0.0
 
 

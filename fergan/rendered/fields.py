@@ -1,4 +1,4 @@
-"""Building blocks of the face: soft bumps and edges over many points, and sums of them.
+"""Building blocks of the face: soft bumps and edges over many points, sums of them, and fixed noise.
 
 A *field* is a tensor of shape (n_faces, n_points). A *number* belongs to a whole face: a tensor of shape (n_faces, 1)
 where several faces are rendered together, a plain float where one is rendered alone. Arithmetic on floats costs a
@@ -13,6 +13,14 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 LARGEST_EXPONENT = 30.0  # exp(-30) is 1e-13; exponentials that underflow are ten times slower
+TEXELS = 512  # of the table of noise; a power of two, so that wrapping around is a bit mask
+FINE, SMOOTH = 1.1, 4.0  # blur of two tables of noise, texels: a feature is about three times as long
+
+
+@lru_cache(maxsize=64)
+def constant(values, device):
+    """A colour, or another constant along the channels: Tensor of shape (1, n, 1)."""
+    return torch.tensor(values, device=device)[None, :, None]
 
 
 @lru_cache(maxsize=4)
@@ -33,11 +41,6 @@ def bell2(x, centre_x, width_x, y, centre_y, width_y):
     return square.clamp_(min=-LARGEST_EXPONENT).exp_()
 
 
-def fade(square):
-    """exp(-square) of a field."""
-    return torch.exp(-square.clamp(max=LARGEST_EXPONENT))
-
-
 def soft_step(x, width):
     """0 for a field far below zero, 1 far above: the logistic function of x / width."""
     return (x / width).clamp_(-LARGEST_EXPONENT, LARGEST_EXPONENT).sigmoid_()
@@ -54,18 +57,9 @@ def is_absent(strength):
 
 
 def total(like, *terms):
-    """Sum of strength times shape.
+    """Sum of strength times shape over (strength, shape): a number or field, and a function that returns a field.
 
-    Parameters
-    ----------
-    like : Tensor of shape (n_faces, n_points)
-        A field of the result's shape.
-    *terms : (strength, shape)
-        A number or field, and a function without arguments that returns a field.
-
-    Returns
-    -------
-    Tensor of shape (n_faces, n_points)
+    The result has the shape of the field `like`.
     """
     result = torch.zeros_like(like)
     for strength, shape in terms:
@@ -83,24 +77,13 @@ def clip(number, low=-math.inf, high=math.inf):
     return number.clamp(low, high) if torch.is_tensor(number) else min(max(number, low), high)
 
 
-def step(number, width):
-    """Logistic function of a number."""
-    if torch.is_tensor(number):
-        return soft_step(number, width)
-    return 1 / (1 + math.exp(-min(max(number / width, -LARGEST_EXPONENT), LARGEST_EXPONENT)))
-
-
 def over_grid(number):
     """A number that broadcasts over (n_faces, rows, columns)."""
     return number[..., None] if torch.is_tensor(number) else number
 
 
-TEXELS = 512  # a power of two, so that wrapping around is a bit mask
-FINE, SMOOTH = 1.1, 4.0  # blur of the two tables, texels: a feature is about three times as long
-
-
 @lru_cache(maxsize=8)
-def noise_table(blur=FINE, device="cpu"):
+def _noise_table(blur, device):
     """Periodic noise of mean 0 and variance 1, flattened: Tensor of shape (TEXELS * TEXELS,)."""
     noise = np.random.default_rng(7).standard_normal((TEXELS, TEXELS))
     noise = gaussian_filter(noise, blur, mode="wrap")
@@ -108,23 +91,12 @@ def noise_table(blur=FINE, device="cpu"):
 
 
 def noise(u, v, person, layer=0, blur=FINE):
-    """Noise at texture coordinates in texels, another pattern per person and layer.
+    """Noise at texture coordinates in texels, another pattern for each person (by its `texture`) and layer.
 
-    Parameters
-    ----------
-    u, v : Tensor of shape (n_faces, n_points)
-    person : SimpleNamespace
-        Its `texture` number picks the person's place in the table.
-    layer : int
-    blur : float
-        `FINE`: features of three texels, which look square when a texel covers several pixels. `SMOOTH`: of twelve.
-
-    Returns
-    -------
-    Tensor of shape (n_faces, n_points)
+    `FINE` noise has features of three texels, which look square when a texel covers several pixels; `SMOOTH` of twelve.
     """
     start = person.texture + 7919 * layer  # positive coordinates: truncation then rounds down
     column = (u + (start % 509 + TEXELS * 64)).int().bitwise_and_(TEXELS - 1)
     row = (v + (start % 491 + TEXELS * 64)).int().bitwise_and_(TEXELS - 1)
     place = column.add_(row, alpha=TEXELS)
-    return noise_table(blur, str(u.device)).index_select(0, place.flatten()).view(place.shape)
+    return _noise_table(blur, str(u.device)).index_select(0, place.flatten()).view(place.shape)

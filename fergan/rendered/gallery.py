@@ -1,26 +1,20 @@
-"""Pictures and tables of the chapter that shows the rendered faces: from a few seeds to images with names.
+"""Pictures and tables of the chapter that shows the rendered faces, and a board of sliders that draws one live.
 
-Pictures come as ``{title: {caption: image}}``, which `fergan.book.figures.faces.face_panels` draws, or as rows of one label.
+Pictures come as ``{title: {caption: image}}``, which `fergan.book.figures.faces.face_panels` draws, or as rows of one
+label; images are uint8 of shape (size, size, 3).
 """
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 import cv2
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+from IPython.display import HTML, Image, display
 
 from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTIONS
 from fergan.rendered.person import OCCURRENCE_THRESHOLD, action_unit_array, draw_action_units, occurrence
 from fergan.rendered.render import render_expression, render_faces
 from fergan.rendered.scene import GAZE_SHIFT, default_setting
 from fergan.rendered.stand_ins import FULL_SIZES, STAND_INS, VIEWS, stand_in_labels
-
-Panels = dict[str, dict[str, np.ndarray]]
 
 WILD_SETS = ("raf-db", "celeba", "sfew")
 PITCHES = (-20, -10, 0, 10, 20)  # degrees
@@ -30,19 +24,32 @@ LIGHTS = {"right": dict(light_azimuth=-65.0), "front": {}, "left": dict(light_az
 CLOSE_UP = 1.55  # scale at which little but the face is in the picture
 PEOPLE_APART = 1000  # identity numbers between one seed's people and the next seed's
 
+BOARD_SIZE = 192  # pixels: drawn in under a tenth of a second
+LARGEST_IDENTITY = 99_999
+MIXTURE = "a mixture"  # what the board's dropdown says while the sliders show no emotion by itself
+# name: (lowest, highest, step, what the board calls it)
+SCENE_SLIDERS = {
+    "yaw": (-90.0, 90.0, 5.0, "yaw °"),
+    "pitch": (-30.0, 30.0, 5.0, "pitch °"),
+    "gaze_x": (-GAZE_SHIFT["left"], GAZE_SHIFT["left"], 0.06, "gaze, cm"),
+    "light_azimuth": (-80.0, 80.0, 5.0, "light from °"),
+    "light_elevation": (-40.0, 80.0, 5.0, "light height °"),
+    "key": (0.0, 1.2, 0.02, "light strength"),
+}
 
-def action_unit_name(unit: str) -> str:
-    """Return an Action Unit with its FACS name, for example "AU12 lip corner puller"."""
+
+def action_unit_name(unit):
+    """An Action Unit with its FACS name, for example "AU12 lip corner puller"."""
     return f"{unit} {AU_MEANINGS[unit]}"
 
 
-def people_of(seed: int, n_people: int) -> range:
-    """Return the identity numbers of `n_people` people, other ones for every seed."""
+def people_of(seed, n_people):
+    """The identity numbers of `n_people` people, other ones for every seed: a range."""
     return range(PEOPLE_APART * seed, PEOPLE_APART * seed + n_people)
 
 
-def posed_faces(n_people: int, seed: int) -> pd.DataFrame:
-    """Return labels of the first people of ``rafd-frontal`` who look ahead: each shows every emotion once."""
+def posed_faces(n_people, seed):
+    """Labels of the first people of ``rafd-frontal`` who look ahead: each shows every emotion once."""
     labels = stand_in_labels("rafd-frontal", seed=seed)
     n_there = labels["subject"].nunique()
     if not 1 <= n_people <= n_there:
@@ -51,76 +58,66 @@ def posed_faces(n_people: int, seed: int) -> pd.DataFrame:
     return ahead[ahead["subject"].isin(ahead["subject"].unique()[:n_people])].reset_index(drop=True)
 
 
-def emotion_rows(n_people: int, seed: int, size: int = 96) -> dict[str, np.ndarray]:
-    """Return for each emotion the faces of the same people, images uint8 (n_people, size, size, 3)."""
+def emotion_rows(n_people, seed, size=96):
+    """For each emotion the faces of the same people."""
     labels = posed_faces(n_people, seed)
     images, _ = render_faces(labels, size=size)
     return {emotion: images[(labels["emotion"] == emotion).to_numpy()] for emotion in EMOTIONS}
 
 
-def true_action_units(labels: pd.DataFrame) -> np.ndarray:
-    """Return the true intensities as features: float32 (n_faces, 28), left and right of each Action Unit."""
+def true_action_units(labels):
+    """The true intensities as features: float32 (n_faces, 28), left and right of each Action Unit."""
     return labels[[f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "right")]].to_numpy(np.float32)
 
 
-def intensity_panels(person: int, levels: Sequence[float], size: int = 96) -> Panels:
-    """Return each Action Unit alone on one face: neutral, then at each intensity 0..1."""
-    panels: Panels = {}
-    neutral = _close_up(person, {}, size)
-    for unit in ACTION_UNITS:
-        raised = {f"{level:.2f}": _close_up(person, {unit: level}, size) for level in levels}
-        panels[action_unit_name(unit)] = {"neutral": neutral, **raised}
-    return panels
+def intensity_panels(person, levels, size=96):
+    """Each Action Unit alone on one face: neutral, then at each of the intensities `levels`, 0..1."""
+    neutral = render_expression(person, {}, size=size, scale=CLOSE_UP)
+    return {
+        action_unit_name(unit): {"neutral": neutral} | {
+            f"{level:.2f}": render_expression(person, {unit: level}, size=size, scale=CLOSE_UP) for level in levels
+        }
+        for unit in ACTION_UNITS
+    }
 
 
-def side_panels(person: int, units: Iterable[str], size: int = 128) -> Panels:
-    """Return Action Units at full intensity on the person's right side, on both and on the left."""
+def side_panels(person, units, size=128):
+    """Action Units at full intensity on the person's right side, on both and on the left."""
     sides = {"right only": (0.0, 1.0), "both": (1.0, 1.0), "left only": (1.0, 0.0)}
     return {
-        action_unit_name(unit): {name: _close_up(person, {unit: side}, size) for name, side in sides.items()}
+        action_unit_name(unit): {
+            name: render_expression(person, {unit: side}, size=size, scale=CLOSE_UP) for name, side in sides.items()
+        }
         for unit in units
     }
 
 
-def _close_up(person: int, units: Mapping[str, float | tuple[float, float]], size: int) -> np.ndarray:
-    return render_expression(person, units, size=size, scale=CLOSE_UP)
-
-
-def scene_panels(person: int, size: int = 128) -> Panels:
-    """Return one neutral face under the yaws of the sets, and under some pitches, gazes and lights."""
-    def draw(**setting: float) -> np.ndarray:
-        return render_expression(person, {}, size=size, **setting)
+def scene_panels(person, size=128):
+    """One neutral face under the yaws of the sets, and under some pitches, gazes and lights."""
+    def row(settings):
+        return {name: render_expression(person, {}, size=size, **setting) for name, setting in settings.items()}
 
     shift = GAZE_SHIFT["left"]
+    gazes = {name: dict(gaze_x=x * shift, gaze_y=y * shift, scale=CLOSE_UP) for name, (x, y) in GAZES.items()}
     return {
-        "yaw, degrees": {_signed(yaw): draw(yaw=float(yaw)) for yaw in sorted(VIEWS.values())},
-        "pitch, degrees": {_signed(pitch): draw(pitch=float(pitch)) for pitch in PITCHES},
-        "gaze": {
-            name: draw(gaze_x=across * shift, gaze_y=up * shift, scale=CLOSE_UP) for name, (across, up) in GAZES.items()
-        },
-        "light from": {name: draw(**light) for name, light in LIGHTS.items()},
+        "yaw, degrees": row({_signed(yaw): dict(yaw=float(yaw)) for yaw in sorted(VIEWS.values())}),
+        "pitch, degrees": row({_signed(pitch): dict(pitch=float(pitch)) for pitch in PITCHES}),
+        "gaze": row(gazes),
+        "light from": row(LIGHTS),
     }
 
 
-def _signed(angle: int) -> str:
-    return f"{angle:+d}".replace("-", "−") if angle else "0"
+def _signed(angle):
+    return f"{angle:+g}".replace("-", "−") if angle else "0"
 
 
-def wild_rows(n_faces: int, seed: int, size: int = 96) -> dict[str, np.ndarray]:
-    """Return the first faces of each stand-in for photographs in the wild, images uint8 (n_faces, size, size, 3)."""
-    return {
-        name: render_faces(stand_in_labels(name, seed=seed).iloc[:n_faces], size=size)[0] for name in WILD_SETS
-    }
+def wild_rows(n_faces, seed, size=96):
+    """The first faces of each stand-in for photographs in the wild."""
+    return {name: render_faces(stand_in_labels(name, seed=seed).iloc[:n_faces], size=size)[0] for name in WILD_SETS}
 
 
-def sequence_rows(emotions: Iterable[str], n_frames: int, seed: int, size: int = 96) -> dict[str, np.ndarray]:
-    """Return the first sequence of each of these emotions in ``enhanced-ck``, from neutral to apex.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_frames, size, size, 3), uint8
-        By emotion, frames evenly spaced in time.
-    """
+def sequence_rows(emotions, n_frames, seed, size=96):
+    """For each emotion the first sequence in ``enhanced-ck``: frames evenly spaced in time, from neutral to apex."""
     labels = stand_in_labels("enhanced-ck", seed=seed)
     rows = {}
     for emotion in emotions:
@@ -134,16 +131,8 @@ def sequence_rows(emotions: Iterable[str], n_frames: int, seed: int, size: int =
     return rows
 
 
-def truth_examples(seed: int, size: int = 192) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
-    """Return faces of several sets and where each truly is.
-
-    Returns
-    -------
-    images : dict of str to ndarray of shape (size, size, 3), uint8
-        By set or view: three views of one person, then the first face of each set in the wild.
-    truth : DataFrame
-        One row per image, in order; see `fergan.rendered.render_faces`.
-    """
+def truth_examples(seed, size=192):
+    """Three views of one person and the first face of each set in the wild: {set or view: image}, and their truth."""
     multiview = stand_in_labels("rafd-multiview", seed=seed)
     surprised = multiview[multiview["emotion"] == "surprised"]
     views = {"frontal": "frontal", "yaw +45": "yaw+45", "yaw −90": "yaw-90"}
@@ -153,14 +142,8 @@ def truth_examples(seed: int, size: int = 192) -> tuple[dict[str, np.ndarray], p
     return dict(zip(chosen, images, strict=True)), truth
 
 
-def parse_sizes(text: str) -> dict[str, int]:
-    """Turn "kdef:1120,sfew:0" into faces per stand-in; 0 stands for the full size.
-
-    Raises
-    ------
-    ValueError
-        A part is not of the form name:number, or names no stand-in.
-    """
+def parse_sizes(text):
+    """Turn "kdef:1120,sfew:0" into faces per stand-in; 0 stands for the full size. ValueError names a faulty part."""
     sizes = {}
     for part in filter(None, text.split(",")):
         name, _, number = part.partition(":")
@@ -171,102 +154,46 @@ def parse_sizes(text: str) -> dict[str, int]:
     return sizes
 
 
-def _named(values: pd.Series) -> str:
-    """How many values there are, or that there is no limit to them."""
-    return "any" if (values == "wild").all() else str(values.nunique())
+def design_table(sizes, seed):
+    """How each stand-in is built: faces, people and sequences of `sizes` and in full; emotions, views and gazes."""
+    def of(here, full):
+        return f"all {full:,}" if here == full else f"{here:,} of {full:,}"
 
-
-def design_table(sizes: Mapping[str, int], seed: int) -> pd.DataFrame:
-    """Return how each stand-in is built: faces and people here and in full, emotions, views, gazes, sequences.
-
-    Parameters
-    ----------
-    sizes : mapping of str to int
-        Faces of each stand-in in use; one that is not named is not used.
-    seed : int
-    """
     rows = []
     for name in STAND_INS:
         full = stand_in_labels(name, seed=seed)
         here = stand_in_labels(name, sizes[name], seed=seed) if name in sizes else full.iloc[:0]
+        sequences = here["sequence"].nunique(), full["sequence"].nunique()
         rows.append({
             "set": name,
-            "faces": _of(len(here), len(full)),
-            "people": _of(here["subject"].nunique(), full["subject"].nunique()),
+            "faces": of(len(here), len(full)),
+            "people": of(here["subject"].nunique(), full["subject"].nunique()),
             "emotions": full["emotion"].nunique() or pd.NA,
-            "views": _named(full["view"]),
-            "gazes": _named(full["gaze"]),
-            "sequences": _of(here["sequence"].nunique(), full["sequence"].nunique()),
+            "views": "any" if (full["view"] == "wild").all() else str(full["view"].nunique()),
+            "gazes": "any" if (full["gaze"] == "wild").all() else str(full["gaze"].nunique()),
+            "sequences": of(*sequences) if sequences[1] else "–",
         })
     return pd.DataFrame(rows)
 
 
-def _of(here: int, full: int) -> str:
-    if not full:
-        return "–"
-    return f"all {full:,}" if here == full else f"{here:,} of {full:,}"
-
-
-def variation_table(seed: int) -> pd.DataFrame:
-    """Return what else varies within each full stand-in: the middle 90 % of angles in degrees, shares of faces."""
+def variation_table(seed):
+    """What else varies within each full stand-in: the middle 90 % of angles in degrees, shares of faces."""
+    shares = {"glasses": "glasses", "covered": "occluded", "grey": "grey"}
+    angles = {"yaw": "yaw", "pitch": "pitch", "light from": "light_azimuth"}
     rows = []
     for name in STAND_INS:
         labels = stand_in_labels(name, seed=seed)
-        shares = {"glasses": "glasses", "covered": "occluded", "grey": "grey"}
-        rows.append({
-            "set": name,
-            "yaw": _middle(labels["yaw"]),
-            "pitch": _middle(labels["pitch"]),
-            "light from": _middle(labels["light_azimuth"]),
-            **{title: _share(labels[column] > 0) for title, column in shares.items()},
-        })
+        middle = labels[list(angles.values())].quantile([0.05, 0.95]).round().astype(int)
+        row = {title: "{}\u00a0to\u00a0{}".format(*middle[column]).replace("-", "−") for title, column in angles.items()}
+        chosen = {title: (labels[column] > 0).mean() for title, column in shares.items()}
+        rows.append({"set": name} | row | {title: f"{100 * n:.0f}\u00a0%" if n else "–" for title, n in chosen.items()})
     return pd.DataFrame(rows)
 
 
-def _middle(values: pd.Series) -> str:
-    low, high = values.quantile([0.05, 0.95]).round().astype(int)
-    return f"{low} to {high}".replace("-", "−").replace(" ", "\u00a0")  # in one line
+def typical_action_units(emotion):
+    """The Action Units that more than half of an emotion's posed faces show: {unit: (left, right)}.
 
-
-def _share(chosen: pd.Series) -> str:
-    return f"{100 * chosen.mean():.0f}\u00a0%" if chosen.any() else "–"
-
-
-BOARD_SIZE = 192  # pixels: drawn in under a tenth of a second
-SHOWN_WIDTH = "320px"
-LARGEST_IDENTITY = 99_999
-MIXTURE = ""  # the dropdown's value while the sliders show no emotion by itself
-
-_REST = default_setting()
-# name: (lowest, highest, step, what the board calls it)
-SCENE_SLIDERS = {
-    "yaw": (-90.0, 90.0, 5.0, "yaw °"),
-    "pitch": (-30.0, 30.0, 5.0, "pitch °"),
-    "gaze_x": (-GAZE_SHIFT["left"], GAZE_SHIFT["left"], 0.06, "gaze, cm"),
-    "light_azimuth": (-80.0, 80.0, 5.0, "light from °"),
-    "light_elevation": (-40.0, 80.0, 5.0, "light height °"),
-    "key": (0.0, 1.2, 0.02, "light strength"),
-}
-
-
-def typical_action_units(emotion: str) -> dict[str, tuple[float, float]]:
-    """Return the Action Units that more than half of an emotion's posed faces show, at their median intensity.
-
-    Parameters
-    ----------
-    emotion : str
-        One of `fergan.facs.EMOTIONS`.
-
-    Returns
-    -------
-    dict
-        Action Unit to (left, right) of the person's own sides, in steps of .05; one that lies on one side only
-        is put on the left.
-
-    Raises
-    ------
-    ValueError
-        For a name that is no emotion.
+    Their median intensities in steps of .05; one that lies on one side only is put on the person's left.
     """
     drawn = draw_action_units([emotion] * 999, np.random.default_rng(0))
     weaker, stronger = np.median(np.sort(drawn, axis=2), axis=0).T  # (14,) each
@@ -279,218 +206,85 @@ def typical_action_units(emotion: str) -> dict[str, tuple[float, float]]:
     return units
 
 
-@dataclass(frozen=True)
-class BoardState:
-    """One face as the board sets it: who, what it shows, and how it is seen.
-
-    Attributes
-    ----------
-    person : int
-        Identity number.
-    emotion : str
-        One of `fergan.facs.EMOTIONS`, or empty for a mixture of one's own.
-    action_units : dict
-        Action Unit to its intensities 0..1, (left, right) of the person's own sides.
-    yaw, pitch : float
-        Degrees; at positive yaw the nose points to the image's right.
-    gaze_x : float
-        Shift of the iris in cm, positive to the person's own left.
-    light_azimuth, light_elevation : float
-        Where the light comes from, degrees.
-    key : float
-        Its strength, relative.
-    """
-
-    person: int = 0
-    emotion: str = "neutral"
-    action_units: dict[str, tuple[float, float]] = field(default_factory=dict)
-    yaw: float = _REST["yaw"]
-    pitch: float = _REST["pitch"]
-    gaze_x: float = _REST["gaze_x"]
-    light_azimuth: float = _REST["light_azimuth"]
-    light_elevation: float = _REST["light_elevation"]
-    key: float = _REST["key"]
-
-    def draw(self, size: int = BOARD_SIZE) -> np.ndarray:
-        """Render it: uint8 (size, size, 3), RGB."""
-        scene = {name: getattr(self, name) for name in SCENE_SLIDERS}
-        return render_expression(self.person, self.action_units, size=size, **scene)
-
-    def labels(self) -> dict[str, str]:
-        """Return the true labels in words, as a face set would carry them."""
-        present = occurrence(action_unit_array(self.action_units)[None])[0] == 1
-        names = [unit for unit, there in zip(ACTION_UNITS, present, strict=True) if there]
-        turns = [f"{name} {angle:+g}°" for name, angle in (("yaw", self.yaw), ("pitch", self.pitch)) if angle]
-        return {
-            "person": str(self.person),
-            "emotion": self.emotion or "a mixture",
-            "Action Units": ", ".join(f"{unit} {_sides(*self.action_units[unit])}" for unit in names) or "none",
-            "pose": ", ".join(turns).replace("-", "−") or "frontal",
-            "gaze": {0: "ahead", 1: "left", -1: "right"}[int(np.sign(round(self.gaze_x, 2)))],
-        }
-
-
-def _sides(left: float, right: float) -> str:
-    if left == right:
-        return f"{left:.2f}"
-    if not left or not right:
-        return f"{left:.2f} left only" if left else f"{right:.2f} right only"
-    return f"{left:.2f} left, {right:.2f} right"
-
-
-def named_states(person: int = 0) -> dict[str, BoardState]:
-    """Return a few settings of the board, for a page on which no board can run."""
-    surprised, happy = (typical_action_units(emotion) for emotion in ("surprised", "happy"))
+def board_settings():
+    """A few settings of the board, for a page on which no board can run: {name: (emotion, Action Units, scene)}."""
+    surprised, happy, contemptuous = map(typical_action_units, ("surprised", "happy", "contemptuous"))
     return {
-        "neutral": BoardState(person),
-        "happy": BoardState(person, "happy", happy),
-        "contemptuous": BoardState(person, "contemptuous", typical_action_units("contemptuous")),
-        "squint": BoardState(person, MIXTURE, {"AU06": (0.7, 0.0), "AU07": (1.0, 0.0), "AU12": (0.5, 0.0)}),
-        "surprised": BoardState(person, "surprised", surprised, yaw=40.0),
-        "glance": BoardState(person, MIXTURE, {"AU02": (0.9, 0.0)}, gaze_x=GAZE_SHIFT["left"], light_azimuth=60.0),
+        "neutral": ("neutral", {}, {}),
+        "happy": ("happy", happy, {}),
+        "contemptuous": ("contemptuous", contemptuous, {}),
+        "squint": (MIXTURE, {"AU06": (0.7, 0.0), "AU07": (1.0, 0.0), "AU12": (0.5, 0.0)}, {}),
+        "surprised": ("surprised", surprised, dict(yaw=40.0)),
+        "glance": (MIXTURE, {"AU02": (0.9, 0.0)}, dict(gaze_x=GAZE_SHIFT["left"], light_azimuth=60.0)),
     }
 
 
-class FaceBoard(widgets.VBox):
-    """The board: each change of a control draws the face and its labels anew.
+def true_labels(emotion, action_units, scene):
+    """The true labels of one setting of the board, in words; of each Action Unit there the left and the right."""
+    present = occurrence(action_unit_array(action_units)[None])[0] == 1
+    there = [unit for unit, is_there in zip(ACTION_UNITS, present, strict=True) if is_there]
+    return {
+        "emotion": emotion,
+        "Action Units": ", ".join("{} {:.2f}/{:.2f}".format(unit, *action_units[unit]) for unit in there) or "none",
+        "yaw": _signed(scene.get("yaw", 0)),
+        "pitch": _signed(scene.get("pitch", 0)),
+        "gaze": {0: "ahead", 1: "left", -1: "right"}[int(np.sign(round(scene.get("gaze_x", 0), 2)))],
+    }
 
-    Sliders report when they are let go, so that a drag costs one drawing and not one for every step on its way.
 
-    Parameters
-    ----------
-    seed : int
-        Of the people that *random person* draws; the first one too.
+def face_board(seed=0):
+    """Return a board of sliders that draws one face live and says its true labels; it needs a running kernel.
 
-    Attributes
-    ----------
-    emotion : Dropdown
-        Choosing an emotion sets the Action Units to those typical of it; empty is a mixture of one's own.
-    units : dict of str to (FloatSlider, FloatSlider)
-        Left and right of each Action Unit, the person's own sides.
-    scene : dict of str to FloatSlider
-        Pose, gaze and light, by the names of `SCENE_SLIDERS`.
-    linked : Checkbox
-        Whether the other side of an Action Unit follows.
-    person : BoundedIntText
-    neutral, random : Button
-    image : Image
-    truth : HTML
-        The true labels.
+    Choosing an emotion sets the Action Units to those typical of it; moving one makes it a mixture. `seed` chooses the
+    first person, and those whom *random person* draws. Sliders report when they are let go: a drag draws once.
     """
+    rng = np.random.default_rng([int(seed), 4])
+    rest = default_setting()
+    units = {f"{unit}_{side}": _slider(0, 1, 0.05, 0, f"{action_unit_name(unit)}, {side}")
+             for unit in ACTION_UNITS for side in ("left", "right")}
+    scene = {name: _slider(*bounds, rest[name], title) for name, (*bounds, title) in SCENE_SLIDERS.items()}
+    emotion = widgets.Dropdown(options=[*EMOTIONS, MIXTURE], value="neutral", description="emotion")
+    linked = widgets.Checkbox(value=True, description="move both sides together", indent=False)
+    person = widgets.BoundedIntText(int(rng.integers(LARGEST_IDENTITY + 1)), max=LARGEST_IDENTITY, description="person")
+    random = widgets.Button(description="random person")
+    random.on_click(lambda _: setattr(person, "value", int(rng.integers(LARGEST_IDENTITY + 1))))
+    setting = []  # the control whose change sets others, which must not draw the face too
 
-    def __init__(self, seed: int = 0):
-        self._rng = np.random.default_rng([int(seed), 4])
-        self._setting = False
-        names = [(emotion, emotion) for emotion in EMOTIONS] + [("a mixture", MIXTURE)]
-        self.emotion = widgets.Dropdown(options=names, value="neutral", description="emotion")
-        self.units = {unit: (_slider(0, 1, 0.05), _slider(0, 1, 0.05)) for unit in ACTION_UNITS}
-        self.scene = {
-            name: _slider(low, high, step, _REST[name], description)
-            for name, (low, high, step, description) in SCENE_SLIDERS.items()
-        }
-        self.linked = widgets.Checkbox(value=True, description="move both sides together", indent=False)
-        self.person = widgets.BoundedIntText(value=self._stranger(), min=0, max=LARGEST_IDENTITY, description="person")
-        self.neutral = widgets.Button(description="neutral", tooltip="rest, frontal, studio light")
-        self.random = widgets.Button(description="random person", tooltip="somebody else, everything else as it is")
-        self.image = widgets.Image(format="png", layout=widgets.Layout(width=SHOWN_WIDTH))
-        self.truth = widgets.HTML()
-        super().__init__([self._arranged()])
-        self._listen()
-        self._redraw()
+    def follow(change):
+        if setting:
+            return
+        setting.append(change["owner"])
+        moved = next((name for name, slider in units.items() if slider is change["owner"]), None)
+        if moved:
+            emotion.value = MIXTURE
+            unit, _, side = moved.partition("_")
+            if linked.value:
+                units[f"{unit}_{'left' if side == 'right' else 'right'}"].value = change["new"]
+        elif emotion.value != MIXTURE:
+            typical = typical_action_units(emotion.value)
+            for unit in ACTION_UNITS:
+                units[f"{unit}_left"].value, units[f"{unit}_right"].value = typical.get(unit, (0.0, 0.0))
+        setting.clear()
 
-    @property
-    def state(self) -> BoardState:
-        """What the controls say."""
-        units = {unit: (left.value, right.value) for unit, (left, right) in self.units.items() if left.value or right.value}
-        scene = {name: slider.value for name, slider in self.scene.items()}
-        return BoardState(self.person.value, self.emotion.value, units, **scene)
+    def draw(person, emotion, **sliders):
+        if setting:
+            return None
+        sides = {unit: (sliders.pop(f"{unit}_left"), sliders.pop(f"{unit}_right")) for unit in ACTION_UNITS}
+        image, labels = render_expression(person, sides, size=BOARD_SIZE, **sliders), true_labels(emotion, sides, sliders)
+        display(Image(cv2.imencode(".png", image[..., ::-1])[1].tobytes(), width=320))
+        display(HTML("<br>".join(f"<b>{name}</b>: {text}" for name, text in labels.items())))
+        return image, labels
 
-    @state.setter
-    def state(self, state: BoardState) -> None:
-        with self._together():
-            self.person.value, self.emotion.value = state.person, state.emotion
-            self._set_units(state.action_units)
-            for name, slider in self.scene.items():
-                slider.value = getattr(state, name)
-
-    def _set_units(self, action_units: dict[str, tuple[float, float]]) -> None:
-        for unit, sliders in self.units.items():
-            for slider, value in zip(sliders, action_units.get(unit, (0.0, 0.0)), strict=True):
-                slider.value = value
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """Change many controls and draw once: they report each change, and are not listened to meanwhile."""
-        self._setting = True
-        try:
-            yield
-        finally:
-            self._setting = False
-        self._redraw()
-
-    def _listen(self) -> None:
-        self.emotion.observe(self._choose_emotion, "value")
-        for sliders in self.units.values():
-            for slider, other in (sliders, sliders[::-1]):
-                slider.observe(partial(self._move_unit, other), "value")
-        for control in (self.person, *self.scene.values()):
-            control.observe(self._move_other, "value")
-        self.neutral.on_click(lambda _: setattr(self, "state", BoardState(self.person.value)))
-        self.random.on_click(lambda _: setattr(self.person, "value", self._stranger()))
-
-    def _choose_emotion(self, change: dict[str, Any]) -> None:
-        if not self._setting:
-            with self._together():
-                if change["new"] != MIXTURE:
-                    self._set_units(typical_action_units(change["new"]))
-
-    def _move_unit(self, other: widgets.FloatSlider, change: dict[str, Any]) -> None:
-        if not self._setting:
-            with self._together():
-                self.emotion.value = MIXTURE
-                if self.linked.value:
-                    other.value = change["new"]
-
-    def _move_other(self, change: dict[str, Any]) -> None:
-        if not self._setting:
-            self._redraw()
-
-    def _stranger(self) -> int:
-        return int(self._rng.integers(LARGEST_IDENTITY + 1))
-
-    def _redraw(self) -> None:
-        state = self.state
-        self.image.value = cv2.imencode(".png", state.draw()[..., ::-1])[1].tobytes()
-        rows = (f"<b>{name}</b>: {text}" for name, text in state.labels().items())
-        self.truth.value = f'<div style="width:{SHOWN_WIDTH};line-height:1.5">' + "<br>".join(rows) + "</div>"
-
-    def _arranged(self) -> widgets.Box:
-        """Lay the picture and its truth beside the controls, or above them where there is no room."""
-        heads = [widgets.Label("Action Unit"), widgets.Label("person's left"), widgets.Label("person's right")]
-        cells = [cell for unit, (left, right) in self.units.items()
-                 for cell in (widgets.Label(f"{unit} {AU_MEANINGS[unit]}"), left, right)]
-        grid = widgets.GridBox([*heads, *cells], layout=widgets.Layout(grid_template_columns="185px 190px 190px"))
-        buttons = widgets.HBox([self.neutral, self.random])
-        picture = widgets.VBox([self.image, self.person, self.emotion, buttons, self.truth])
-        controls = widgets.VBox([self.linked, grid, *self.scene.values()])
-        return widgets.Box([picture, controls], layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
+    for control in (emotion, *units.values()):
+        control.observe(follow, "value")  # before the board listens to the same controls
+    board = widgets.interactive(draw, person=person, emotion=emotion, **units, **scene)
+    grid = widgets.GridBox([linked, random, *units.values(), *scene.values()],
+                           layout=widgets.Layout(grid_template_columns="auto auto"))
+    board.children = [widgets.HBox([widgets.VBox([person, emotion, board.out]), grid])]
+    board.controls = {"person": person, "emotion": emotion, "linked": linked, "random": random, **units, **scene}
+    return board
 
 
-def _slider(low: float, high: float, step: float, value: float = 0.0, description: str = "") -> widgets.FloatSlider:
-    width = "360px" if description else "185px"
-    return widgets.FloatSlider(
-        value=value, min=low, max=high, step=step, description=description, continuous_update=False,
-        readout_format=".2f" if step < 1 else ".0f", layout=widgets.Layout(width=width),
-        style={"description_width": "95px" if description else "0px"},
-    )
-
-
-def face_board(seed: int = 0) -> FaceBoard:
-    """Return a board of sliders that draws one face live.
-
-    Parameters
-    ----------
-    seed : int
-        Of the first person, and of those whom *random person* draws.
-    """
-    return FaceBoard(seed)
+def _slider(low, high, step, value, title):
+    return widgets.FloatSlider(value=value, min=low, max=high, step=step, description=title, continuous_update=False,
+                               layout=widgets.Layout(width="400px"), style={"description_width": "200px"})

@@ -1,10 +1,11 @@
-"""The head's surface and the curves of the face.
+"""The head's surface, the curves of the face, and the relief that they raise.
 
 Frame: centimetres, x to the image's right, y up, z to the camera, origin on the head's axis at eye level.
 
-One set of landmark curves (lids, brows, lips, nose) is computed from identity and Action Units; relief,
-colour and landmarks all follow the same curves, so that labels and pixels cannot disagree. Points are tensors
-of shape (n_faces, n_points), parameters (n_faces, 1).
+One set of landmark curves (lids, brows, lips, nose) is computed from identity and Action Units; relief, colour and
+landmarks all follow the same curves, so that labels and pixels cannot disagree. In every function `x` and `y` are
+places on the smooth head, fields in cm, `person` comes from :func:`fergan.rendered.person.stack`, `units` is a
+tensor of shape (n_faces, 14, 2), and `curves` are the `FaceCurves` at the same x.
 """
 
 import math
@@ -15,7 +16,7 @@ import torch
 from scipy.interpolate import CubicSpline
 
 from fergan.facs import ACTION_UNITS
-from fergan.rendered.fields import bell, bell2, clip, edge, fade, over_grid, soft_step, total
+from fergan.rendered.fields import LARGEST_EXPONENT, bell, bell2, clip, edge, over_grid, soft_step, total
 
 # Rings from the crown to below the jaw, at these positions along the rows:
 # height in front, height at the back, half-width, depth in front, depth behind, superellipse exponent.
@@ -48,25 +49,11 @@ MIDLINE_BLEND = 0.5  # cm over which left and right intensities blend
 
 
 def activity(units, x):
-    """Intensity of each Action Unit at the places x, left and right blended over the midline.
-
-    Parameters
-    ----------
-    units : Tensor of shape (n_faces, 14, 2)
-        Left, right; the person's left is at positive x.
-    x : Tensor of shape (n_faces, n_points)
-
-    Returns
-    -------
-    types.SimpleNamespace
-        au01 .. au27: numbers where both sides agree, else fields.
-    """
+    """Intensities au01 .. au27 at the places x: numbers where both sides agree, else fields, left at positive x."""
     toward_left, levels = None, {}
     for name, (left, right) in zip(ACTION_UNITS, _sides(units), strict=True):
-        if name not in PAIRED_UNITS:
+        if name not in PAIRED_UNITS or (isinstance(left, float) and left == right):
             level = (left + right) / 2
-        elif isinstance(left, float) and left == right:
-            level = left
         else:
             toward_left = soft_step(x, MIDLINE_BLEND) if toward_left is None else toward_left
             level = right + (left - right) * toward_left
@@ -162,17 +149,7 @@ def nose_layout(x, person, act):
 
 
 class FaceCurves:
-    """All curves at one set of places, computed once and shared by relief and colour.
-
-    Parameters
-    ----------
-    x : Tensor of shape (n_faces, n_points)
-        Places across the face, cm.
-    person : SimpleNamespace
-        From :func:`fergan.rendered.person.stack_identities`.
-    units : Tensor of shape (n_faces, 14, 2)
-        Intensities 0..1.
-    """
+    """All curves at one set of places, computed once and shared by relief and colour."""
 
     def __init__(self, x, person, units):
         self.act = activity(units, x)
@@ -249,22 +226,7 @@ def forehead_lines(x, y, person, curves):
 
 
 def relief(x, y, person, curves):
-    """Raise eyes, nose, mouth, cheeks and wrinkles.
-
-    Parameters
-    ----------
-    x, y : Tensor of shape (n_faces, n_points)
-        Places on the smooth head, cm.
-    person : SimpleNamespace
-        From :func:`fergan.rendered.person.stack_identities`.
-    curves : FaceCurves
-        At the same x.
-
-    Returns
-    -------
-    Tensor of shape (n_faces, n_points)
-        Height above the smooth head, cm.
-    """
+    """How far eyes, nose, mouth, cheeks and wrinkles raise the face above the smooth head: a field, cm."""
     height = _nose(x, y, person, curves)
     for part in (_eyes, _cheeks, _mouth, _folds, _chin, _wrinkles):
         height += part(x, y, person, curves)
@@ -304,7 +266,7 @@ def _nose(x, y, person, curves):
     profile += person.nose_hump * bell(along, 0.42, 0.2)
     across = ax / (person.nose_bridge_width * (1 - along) + (0.62 + 0.3 * nose.width) * along)
     square = across * across
-    ridge = profile * fade(square * (0.55 + 0.45 * square))
+    ridge = profile * torch.exp(-(square * (0.55 + 0.45 * square)).clamp(max=LARGEST_EXPONENT))
     ball = (0.62 * person.nose_tip) * bell2(ax, 0, 0.8, y, nose.tip, 0.62)
     # The underside slopes from the tip to the lip; an upturned nose shows more of it.
     under = nose.tip - 0.62 + 0.3 * person.nose_upturn + 0.26 * ax * ax

@@ -24,18 +24,7 @@ INNER_M = (-0.9, -0.35, 0.0, 0.35, 0.9, 0.35, 0.0, -0.35)
 
 
 def landmark_curves(person, units):
-    """The 51 inner landmarks (brows, nose, eyes, mouth; iBUG 17 to 67) as places on the smooth head.
-
-    Parameters
-    ----------
-    person : SimpleNamespace
-    units : Tensor of shape (n_faces, 14, 2)
-
-    Returns
-    -------
-    Tensor of shape (n_faces, 51, 2)
-        x and y in centimetres, from the very curves that shape and colour the face.
-    """
+    """The 51 inner landmarks (iBUG 17 to 67) on the smooth head, (n_faces, 51, 2) in cm, along the face's own curves."""
 
     def along(*values):
         return torch.tensor(values, device=units.device).expand(len(units), -1)
@@ -70,9 +59,7 @@ def landmark_curves(person, units):
 
 def landmark_pixels(person, units, head, turn, camera):
     """Landmarks in the image: Tensor of shape (n_faces, 68, 2), pixels."""
-    inner = _on_surface(landmark_curves(person, units), head)
-    column, row, _ = camera.project(turn @ inner)
-    inner = torch.stack([column, row], -1)
+    inner = camera.pixels(turn @ _on_surface(landmark_curves(person, units), head))
     return torch.cat([_jaw(head, turn, camera), inner], 1) * (camera.size / camera.resolution)
 
 
@@ -104,11 +91,11 @@ def _jaw(head, turn, camera):
     belongs = ((level < OUTLINE_TOP) & beside_nose).flatten(1)
     points = head.position[..., patch].flatten(2)
     middle = torch.tensor(FACE_MIDDLE, device=turn.device).expand(len(turn), -1)[..., None]
-    column, row, _ = camera.project(turn @ torch.cat([points, middle], 2))
-    centre = torch.stack([column[:, -1:], row[:, -1:]], -1)  # (n_faces, 1, 2)
+    outline = camera.pixels(turn @ torch.cat([points, middle], 2))
+    centre = outline[:, -1:]  # (n_faces, 1, 2)
     # Angles in the image from straight below, in the frame of the rolled head; the left of the image is negative.
     roll = torch.atan2(turn[:, 1, 0], turn[:, 0, 0].abs().clamp(min=0.3))[:, None]
-    right, down = column[:, :-1] - centre[..., 0], row[:, :-1] - centre[..., 1]
+    right, down = (outline[:, :-1] - centre).unbind(2)
     angle = torch.atan2(right, down) + roll
     n_bins = JAW_FINENESS * 16 + 1
     place = (angle + JAW_ANGLE) * ((n_bins - 1) / (2 * JAW_ANGLE))
@@ -122,25 +109,12 @@ def _jaw(head, turn, camera):
 
 
 def face_box(base, landmarks, turn, camera):
-    """Box around the face: lower forehead to chin, cheek to cheek, and every landmark.
+    """Box around the face, (n_faces, 4) as left, top, right, bottom in pixels: lower forehead to chin, cheek to cheek.
 
-    Parameters
-    ----------
-    base : Tensor of shape (n_faces, 3, rows, columns)
-        The smooth head, cm.
-    landmarks : Tensor of shape (n_faces, 68, 2)
-        Pixels; in profile the nose stands out from the smooth head.
-    turn : Tensor of shape (n_faces, 3, 3)
-    camera : Camera
-
-    Returns
-    -------
-    Tensor of shape (n_faces, 4)
-        Left, top, right, bottom, pixels.
+    `base` is the smooth head; the box also holds every landmark, because in profile the nose stands out from that head.
     """
     belongs = ((base[:, 1] < BOX_TOP) & (base[:, 2] > BOX_BACK)).flatten(1)
-    column, row, _ = camera.project(turn @ base.flatten(2))
-    surface = torch.stack([column, row], -1) * (camera.size / camera.resolution)
+    surface = camera.pixels(turn @ base.flatten(2)) * (camera.size / camera.resolution)
     far = 1e6
     low = torch.where(belongs.unsqueeze(-1), surface, far).amin(1)
     high = torch.where(belongs.unsqueeze(-1), surface, -far).amax(1)

@@ -5,7 +5,7 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
-from fergan.rendered.fields import over_grid
+from fergan.rendered.fields import constant, over_grid
 
 SHADOW_TEXELS, SHADOW_WIDTH = 96, 40.0  # shadow map: texels and cm
 SHADOW_SHARPNESS = 1.2  # per cm: larger is a harder edge
@@ -15,15 +15,9 @@ WRAP = (0.28, 0.17, 0.12)  # light that skin carries around edges, by channel
 BLEED = (0.10, 0.04, 0.02)  # shadows on skin glow a little red
 
 
-def unit(vectors, dim=1):
+def _unit(vectors):
     """Vectors scaled to length 1."""
-    return vectors * (vectors * vectors).sum(dim, keepdim=True).clamp(min=1e-12).rsqrt()
-
-
-def surface_normals(position, outward):
-    """Unit normals by central differences, for (n_faces, 3, rows, columns)."""
-    down, across = torch.gradient(position, dim=(2, 3))
-    return unit(torch.linalg.cross(down, across, dim=1) * outward)
+    return vectors * (vectors * vectors).sum(1, keepdim=True).clamp(min=1e-12).rsqrt()
 
 
 @lru_cache(maxsize=16)
@@ -33,10 +27,8 @@ def _box_blur(n, widths, device):
     for width in widths:
         reach = torch.arange(-(width // 2), width // 2 + 1, device=device)
         places = (torch.arange(n, device=device)[:, None] + reach).clamp(0, n - 1)
-        matrix = (
-            torch.zeros(n, n, device=device).scatter_add_(1, places, torch.full(places.shape, 1 / width, device=device))
-            @ matrix
-        )
+        share = torch.full(places.shape, 1 / width, device=device)
+        matrix = torch.zeros(n, n, device=device).scatter_add_(1, places, share) @ matrix
     return matrix
 
 
@@ -53,44 +45,26 @@ def light_direction(azimuth, elevation, device):
     return torch.cat([torch.sin(azimuth) * across, torch.sin(elevation), torch.cos(azimuth) * across], 1)
 
 
-def ambient_share(part):
+def _ambient_share(part):
     """Share of the light from all around that reaches each point of a part, 0..1."""
-    if part.name == "head":
-        return hollow_shade(part)
-    if part.name == "torso":
-        return neck_shade(part)
+    if part.name == "head":  # less in hollows, where the surface lies behind its surroundings
+        depth = part.position[:, 2]
+        near, far = ((_blur(depth, window) - depth).clamp_(min=0) for window in (7, 17))
+        return (1 - 0.45 * near - 0.26 * far).clamp_(0.45, 1)
+    if part.name == "torso":  # the neck lies in the chin's shade
+        y, cosine = part.coordinates[:, 1], part.coordinates[:, 2]
+        return 1 - 0.5 * torch.sigmoid((y + 13.9) / 1.1) * torch.sigmoid(5 * (cosine + 0.3))
     return torch.full_like(part.position[:, 0], 0.9)
-
-
-def hollow_shade(part):
-    """Ambient light in the head's hollows, 0..1: less where the surface lies behind its surroundings."""
-    depth = part.position[:, 2]
-    near, far = ((_blur(depth, window) - depth).clamp_(min=0) for window in (7, 17))
-    return (1 - 0.45 * near - 0.26 * far).clamp_(0.45, 1)
-
-
-def neck_shade(part):
-    """The neck lies in the chin's shade."""
-    y, cosine = part.coordinates[:, 1], part.coordinates[:, 2]
-    return 1 - 0.5 * torch.sigmoid((y + 13.9) / 1.1) * torch.sigmoid(5 * (cosine + 0.3))
 
 
 def cast_shadows(positions, light):
     """Share of the key light that reaches each point, 0..1, by an exponential shadow map.
 
-    Parameters
-    ----------
-    positions : list of Tensor of shape (n_faces, 3, rows, columns)
-        Surfaces as the camera sees them, cm.
-    light : Tensor of shape (n_faces, 3)
-        Unit vectors to the light.
-
-    Returns
-    -------
-    list of Tensor of shape (n_faces, rows, columns)
+    `positions` are the surfaces as the camera sees them, each (n_faces, 3, rows, columns) in cm; `light` (n_faces, 3) points
+    to the light; the result is a tensor (n_faces, rows, columns) for each.
     """
     up = torch.tensor([0.0, 1.0, 0.0], device=light.device).expand_as(light)
-    right = unit(torch.linalg.cross(up, light, dim=1))
+    right = _unit(torch.linalg.cross(up, light, dim=1))
     axes = torch.stack([right, torch.linalg.cross(light, right, dim=1), light], 1)  # (n_faces, 3, 3)
     points = torch.cat([p.flatten(2) for p in positions], 2)
     u, v, toward = (axes @ points).unbind(1)
@@ -105,24 +79,20 @@ def cast_shadows(positions, light):
     place = torch.stack([column, row], -1).mul_(2 / SHADOW_TEXELS).sub_(1).unsqueeze(1)  # -1..1 across the map
     blocked = F.grid_sample(shadow_map, place, padding_mode="border", align_corners=False).flatten(1)
     lit = (torch.exp(SHADOW_SHARPNESS * (toward + SHADOW_BIAS)) / blocked).clamp(0, 1)
-    lit = 1 - SHADOW_DEPTH * (1 - lit)
-    sizes = [p.shape[2] * p.shape[3] for p in positions]
-    pieces = lit.split(sizes, 1)
+    pieces = (1 - SHADOW_DEPTH * (1 - lit)).split([p.shape[2] * p.shape[3] for p in positions], 1)
     return [piece.view(-1, *p.shape[2:]) for piece, p in zip(pieces, positions, strict=True)]
 
 
 def arriving_light(part, position, key_share, light, setting):
-    """What reaches each point of a part and in which direction it leaves.
+    """What reaches each point of a part and in which direction it leaves: Tensor of shape (n_faces, 4, rows, columns).
 
-    Returns
-    -------
-    Tensor of shape (n_faces, 4, rows, columns)
-        Cosine to the light, cosine of the mirrored view to the light, ambient light, share of the key light.
+    Cosine to the light, cosine of the mirrored view to the light, ambient light, share of the key light.
     """
-    normal = surface_normals(position, part.outward)
-    half = unit(light + _constant((0.0, 0.0, 1.0), str(light.device)).flatten())
+    down, across = torch.gradient(position, dim=(2, 3))
+    normal = _unit(torch.linalg.cross(down, across, dim=1) * part.outward)
+    half = _unit(light + constant((0.0, 0.0, 1.0), light.device).flatten())
     towards = torch.stack([light, half], 1) @ normal.flatten(2)  # (n_faces, 2, n_points)
-    ambient = (0.8 + 0.2 * normal[:, 1]) * ambient_share(part) * over_grid(setting.ambient)
+    ambient = (0.8 + 0.2 * normal[:, 1]) * _ambient_share(part) * over_grid(setting.ambient)
     return torch.cat([towards.view(-1, 2, *ambient.shape[1:]), torch.stack([ambient, key_share], 1)], 1)
 
 
@@ -132,24 +102,13 @@ def shade(albedo, gloss, catchlight, arriving, setting):
     `arriving` are the four channels of :func:`arriving_light`, (4, n_faces, m).
     """
     facing, mirror, ambient, key_share = arriving
-    device = str(albedo.device)
-    wrap, bleed = _constant(WRAP, device), _constant(BLEED, device)
+    wrap, bleed = constant(WRAP, albedo.device), constant(BLEED, albedo.device)
     diffuse = ((facing.unsqueeze(1) + wrap) / (1 + wrap)).clamp_(min=0)
     diffuse *= torch.addcmul(bleed, key_share.unsqueeze(1), 1 - bleed)
-    diffuse *= _key_colour(setting, device)
+    # Warm light is redder and less blue: (n_faces, 3, 1).
+    warmth, key = (torch.as_tensor(n, device=albedo.device).reshape(-1, 1, 1) for n in (setting.warmth, setting.key))
+    diffuse *= (1 + warmth * constant((1.0, 0.0, -1.0), albedo.device)) * key
     sixth = mirror.clamp(min=0) ** 12
     square = sixth * sixth
     specular = (0.07 * sixth).addcmul_(square, square, value=0.09) * key_share * gloss * setting.key
     return albedo * diffuse.add_(ambient.unsqueeze(1)) + (specular + 0.75 * catchlight).unsqueeze(1)
-
-
-def _key_colour(setting, device):
-    """The key light by channel, (n_faces, 3, 1): warm light is redder and less blue."""
-    warm = torch.as_tensor(setting.warmth, device=device).reshape(-1, 1, 1)
-    tint = 1 + warm * _constant((1.0, 0.0, -1.0), device)
-    return tint * torch.as_tensor(setting.key, device=device).reshape(-1, 1, 1)
-
-
-@lru_cache(maxsize=8)
-def _constant(values, device):
-    return torch.tensor(values, device=device)[None, :, None]

@@ -47,17 +47,7 @@ def hairline(person, device):
 
 
 def depth_inside(azimuth, y, line):
-    """Signed distance into the hair, cm: negative on bare skin, zero on the hairline.
-
-    Parameters
-    ----------
-    azimuth : Tensor of shape (n_faces, n_points)
-        0 in front, positive to the image's right, radians.
-    y : Tensor of shape (n_faces, n_points)
-        Height on the smooth head, cm.
-    line : Tensor of shape (n_faces, HAIRLINE_STEPS)
-        From :func:`hairline`.
-    """
+    """Signed distance into the hair, cm: negative on bare skin, zero on the hairline; azimuth 0 is in front."""
     place = (azimuth + math.pi) * ((HAIRLINE_STEPS - 1) / (2 * math.pi))
     return (y - line.gather(1, place.long().clamp_(0, HAIRLINE_STEPS - 1))).clamp_(min=-BARE)
 
@@ -118,17 +108,7 @@ def _curtain_grid(device, n_rows=44, n_columns=84):
 
 
 def curtain(person, device):
-    """Long hair hanging behind and beside the face.
-
-    Returns
-    -------
-    position : Tensor of shape (n_faces, 3, n_rows, n_columns)
-        Centimetres.
-    around, along : Tensor of shape (n_faces, n_rows, n_columns)
-        Strand coordinates, cm.
-    visible : Tensor of shape (n_faces, n_rows, n_columns), bool
-        False for people without long hair.
-    """
+    """Long hair hanging behind and beside the face; coordinates are cm around the head and down along the strands."""
     angle, t = _curtain_grid(str(device))
     p = {name: over_grid(getattr(person, name)) for name in CURTAIN_PARAMETERS}
     n_faces = 1 if not torch.is_tensor(person.hair_long) else len(person.hair_long)
@@ -185,18 +165,9 @@ TORSO_AXIS_Z = -2.2  # cm: the neck stands behind the head's axis
 class Part:
     """One grid of surface points.
 
-    Attributes
-    ----------
-    name : str
-    position : Tensor of shape (n_faces, 3, rows, columns)
-        Centimetres, in the head's frame.
-    coordinates : Tensor of shape (n_faces, 3, rows, columns)
-        What the colour depends on; its meaning is the part's own.
-    refine : tuple of int
-        Points drawn per grid step, down and across, at 128 pixels.
-    outward : float
-        1 or -1: which side of the grid faces out.
-    visible : Tensor of shape (n_faces, rows, columns), bool, or None
+    `position` is (n_faces, 3, rows, columns), cm in the head's frame; of the same shape are the `coordinates` that the
+    colour depends on, whose meaning is the part's own. `refine` says how many points are drawn per grid step, down and
+    across, at 128 pixels; `outward` (1 or -1) which side faces out; `visible` which points are there, None for all.
     """
 
     name: str
@@ -302,22 +273,7 @@ def head_grid(device="cpu"):
 
 
 def head_part(person, units, line):
-    """The head with relief and hair.
-
-    Parameters
-    ----------
-    person : SimpleNamespace
-    units : Tensor of shape (n_faces, 14, 2)
-    line : Tensor
-        From :func:`fergan.rendered.parts.hairline`.
-
-    Returns
-    -------
-    part : Part
-        Coordinates are x and y on the smooth head, and azimuth.
-    base : Tensor of shape (n_faces, 3, rows, columns)
-        The smooth head.
-    """
+    """The head with relief and hair, whose coordinates are x, y and azimuth on the smooth head; and that smooth head."""
     grid = head_grid(str(units.device))
     base = grid.base(person, units)
     n_faces = len(base)
@@ -341,7 +297,7 @@ def head_part(person, units, line):
 
 
 def all_parts(person, units, glasses_kind, line):
-    """Every surface of the scene; long hair and glasses only where somebody in the batch has them."""
+    """Every surface of the scene, and the smooth head; long hair and glasses only where somebody in the batch has them."""
     device = units.device
     head, base = head_part(person, units, line)
     parts = [head, torso(person, device), ear(person, 1.0, device), ear(person, -1.0, device)]

@@ -1,7 +1,8 @@
-"""People: the permanent shape and colouring of a face, drawn from one integer.
+"""People: the permanent shape and colouring of a face, and the expression it shows.
 
-An identity is a plain dictionary of floats (centimetres unless said otherwise) and of colours (linear RGB).
-It holds nothing that an expression, a camera or a light changes.
+An identity is drawn from one integer: a dictionary of floats (centimetres unless said otherwise) and linear-RGB colours,
+which no expression, camera or light changes. An expression is 14 Action Units on either side, from 0 (absent) to 1
+(maximum). Sides are the person's own: *left* appears on the right of an unmirrored frontal photograph.
 """
 
 from functools import lru_cache
@@ -54,19 +55,84 @@ SHAPE = {
 
 # Five skins from light to dark, linear RGB; melanin 0..1 interpolates between them.
 SKIN_TONES = np.array([[0.80, 0.56, 0.45], [0.70, 0.45, 0.33], [0.54, 0.33, 0.22], [0.34, 0.19, 0.12], [0.17, 0.09, 0.06]])
-# Black, dark brown, brown, light brown, blond, red; linear RGB.
-HAIR_COLOURS = np.array(
-    [
-        [0.022, 0.017, 0.015],
-        [0.055, 0.033, 0.022],
-        [0.13, 0.072, 0.040],
-        [0.27, 0.17, 0.09],
-        [0.48, 0.35, 0.19],
-        [0.26, 0.085, 0.038],
-    ]
-)
+# Black, dark brown, brown; light brown, blond, red; linear RGB.
+HAIR_COLOURS = np.array([[0.022, 0.017, 0.015], [0.055, 0.033, 0.022], [0.13, 0.072, 0.040],
+                         [0.27, 0.17, 0.09], [0.48, 0.35, 0.19], [0.26, 0.085, 0.038]])  # fmt: skip
 # Dark brown, brown, hazel, blue-grey; linear RGB.
 IRIS_COLOURS = np.array([[0.07, 0.04, 0.025], [0.14, 0.08, 0.04], [0.12, 0.13, 0.06], [0.10, 0.15, 0.21]])
+
+# FACS scores five levels, A (trace) to E (maximum); we call an Action Unit present from B (slight) on. With
+# the levels spread over 0..1 a trace ends at about one fifth. An Action Unit on one side only is present.
+OCCURRENCE_THRESHOLD = 0.2
+
+# Traces that nobody intends: each Action Unit is now and then slightly active, always below the threshold.
+BACKGROUND_PROBABILITY, BACKGROUND_MAXIMUM = 0.06, 0.18
+
+# emotion: {Action Unit: (probability, mean intensity)}, after the field's prototypes (EMFACS).
+EMOTION_ACTION_UNITS = {
+    "angry": {
+        "AU04": (1.0, 0.85), "AU05": (0.5, 0.5), "AU07": (0.85, 0.7), "AU17": (0.4, 0.5),
+        "AU23": (0.6, 0.75), "AU24": (0.6, 0.75), "AU25": (0.15, 0.4),
+    },
+    "contemptuous": {"AU12": (1.0, 0.6), "AU07": (0.2, 0.25), "AU17": (0.2, 0.3), "AU24": (0.25, 0.35)},
+    "disgusted": {
+        "AU04": (0.6, 0.45), "AU06": (0.3, 0.4), "AU07": (0.6, 0.5), "AU09": (1.0, 0.85),
+        "AU15": (0.4, 0.5), "AU17": (0.6, 0.6), "AU25": (0.35, 0.5),
+    },
+    "fearful": {
+        "AU01": (1.0, 0.8), "AU02": (0.85, 0.65), "AU04": (0.7, 0.45), "AU05": (1.0, 0.8),
+        "AU07": (0.3, 0.3), "AU25": (0.95, 0.7), "AU27": (0.25, 0.3),
+    },
+    "happy": {"AU06": (0.9, 0.75), "AU07": (0.2, 0.3), "AU12": (1.0, 0.8), "AU25": (0.8, 0.7)},
+    "neutral": {},
+    "sad": {"AU01": (1.0, 0.75), "AU04": (0.85, 0.5), "AU07": (0.15, 0.3), "AU15": (1.0, 0.75), "AU17": (0.6, 0.6)},
+    "surprised": {
+        "AU01": (1.0, 0.85), "AU02": (1.0, 0.85), "AU05": (0.85, 0.65), "AU25": (1.0, 0.7), "AU27": (0.95, 0.7),
+    },
+}  # fmt: skip
+ONE_SIDED = {("contemptuous", "AU12")}  # contempt is a smile on one side
+
+
+@lru_cache(maxsize=4096)
+def sample_identity(seed):
+    """Draw one person: the same seed is the same person on every machine.
+
+    Returns
+    -------
+    dict
+        Floats (lengths in cm, proportions 0..1) and linear-RGB colours, ndarray of shape (3,); read-only, it is cached.
+    """
+    rng = np.random.default_rng([int(seed), 1])
+    masculinity = float(rng.beta(0.6, 0.6))
+    age = float(rng.beta(1.6, 2.2))
+    melanin = float(rng.beta(1.0, 1.9))
+    face = _shape(rng, masculinity)
+    face["eye_open"] -= 0.14 * (age - 0.4)
+    face["nose_width"] += 0.14 * (melanin - 0.4)
+    face["upper_lip"] += 0.2 * (melanin - 0.4)
+    face["lower_lip"] += 0.2 * (melanin - 0.4)
+    skin = np.array([np.interp(melanin * 4, np.arange(5), SKIN_TONES[:, c]) for c in range(3)])
+    face["skin"] = skin * (1 + np.array([0.0, 0.05, 0.1]) * rng.uniform(-1, 1))
+    face["hair_colour"] = _hair_colour(rng, melanin, age)
+    face["brow_colour"] = face["hair_colour"] * 0.6 + 0.006
+    iris_weights = [0.35, 0.25, 0.15, 0.25] if melanin < 0.35 else [0.7, 0.25, 0.04, 0.01]
+    face["iris"] = IRIS_COLOURS[rng.choice(4, p=iris_weights)] * rng.uniform(0.8, 1.3)
+    face.update(_hair_style(rng, masculinity, melanin, age))
+    tone = rng.uniform(0.03, 0.5)
+    face["cloth"] = np.clip(tone * (1 + 0.35 * rng.standard_normal(3)), 0.02, 0.6)
+    face["neckline"] = rng.uniform(-0.4, 2.4)
+    bearded = masculinity > 0.55 and rng.random() < 0.45
+    face.update(
+        masculinity=masculinity,
+        age=age,
+        melanin=melanin,
+        blush=rng.uniform(0.2, 0.8),
+        makeup=float((masculinity < 0.5) * rng.random()),
+        beard=float(bearded * rng.uniform(0.15, 1.0)),
+        freckles=float((rng.random() < 0.25) * rng.random() * (melanin < 0.5)),
+        texture=float(rng.integers(1 << 20)),
+    )
+    return face
 
 
 def _shape(rng, masculinity):
@@ -117,121 +183,19 @@ def _hair_style(rng, masculinity, melanin, age):
     }
 
 
-def _clothes(rng):
-    tone = rng.uniform(0.03, 0.5)
-    return {
-        "cloth": np.clip(tone * (1 + 0.35 * rng.standard_normal(3)), 0.02, 0.6),
-        "neckline": rng.uniform(-0.4, 2.4),
-    }
+def stack(rows, device="cpu"):
+    """Turn n dictionaries with the same keys into one namespace of numbers that broadcast over points.
 
-
-@lru_cache(maxsize=4096)
-def sample_identity(seed):
-    """Draw one person.
-
-    Parameters
-    ----------
-    seed : int
-        Non-negative; the same seed is the same person on every machine.
-
-    Returns
-    -------
-    dict
-        Floats (lengths in centimetres, proportions 0..1) and linear-RGB colours, ndarray of shape (3,).
-        Treat it as read-only: it is cached.
-    """
-    rng = np.random.default_rng([int(seed), 1])
-    masculinity = float(rng.beta(0.6, 0.6))
-    age = float(rng.beta(1.6, 2.2))
-    melanin = float(rng.beta(1.0, 1.9))
-    face = _shape(rng, masculinity)
-    face["eye_open"] -= 0.14 * (age - 0.4)
-    face["nose_width"] += 0.14 * (melanin - 0.4)
-    face["upper_lip"] += 0.2 * (melanin - 0.4)
-    face["lower_lip"] += 0.2 * (melanin - 0.4)
-    skin = np.array([np.interp(melanin * 4, np.arange(5), SKIN_TONES[:, c]) for c in range(3)])
-    face["skin"] = skin * (1 + np.array([0.0, 0.05, 0.1]) * rng.uniform(-1, 1))
-    face["hair_colour"] = _hair_colour(rng, melanin, age)
-    face["brow_colour"] = face["hair_colour"] * 0.6 + 0.006
-    iris_weights = [0.35, 0.25, 0.15, 0.25] if melanin < 0.35 else [0.7, 0.25, 0.04, 0.01]
-    face["iris"] = IRIS_COLOURS[rng.choice(4, p=iris_weights)] * rng.uniform(0.8, 1.3)
-    face.update(_hair_style(rng, masculinity, melanin, age), **_clothes(rng))
-    bearded = masculinity > 0.55 and rng.random() < 0.45
-    face.update(
-        masculinity=masculinity,
-        age=age,
-        melanin=melanin,
-        blush=rng.uniform(0.2, 0.8),
-        makeup=float((masculinity < 0.5) * rng.random()),
-        beard=float(bearded * rng.uniform(0.15, 1.0)),
-        freckles=float((rng.random() < 0.25) * rng.random() * (melanin < 0.5)),
-        texture=float(rng.integers(1 << 20)),
-    )
-    return face
-
-
-def stack_identities(identities, device="cpu"):
-    """Turn n identities into one namespace of numbers that broadcast over points.
-
-    Parameters
-    ----------
-    identities : list of dict
-        From :func:`sample_identity`, all with the same keys.
-    device : str or torch.device
-
-    Returns
-    -------
-    types.SimpleNamespace
-        Numbers (see `fergan.rendered.fields`: floats for one identity, tensors of shape (n, 1) for several), colours
-        as tensors of shape (n, 3, 1).
+    See `fergan.rendered.fields`: floats for one row, tensors of shape (n, 1) for several; colours of shape (n, 3, 1).
     """
     stacked = {}
-    for name, value in identities[0].items():
-        if len(identities) == 1 and np.ndim(value) == 0:
+    for name, value in rows[0].items():
+        if len(rows) == 1 and np.ndim(value) == 0:
             stacked[name] = float(value)
         else:
-            values = np.stack([np.asarray(identity[name], np.float32) for identity in identities])
+            values = np.stack([np.asarray(row[name], np.float32) for row in rows])
             stacked[name] = torch.as_tensor(values, device=device).unsqueeze(-1)
     return SimpleNamespace(**stacked)
-
-
-LEFT, RIGHT = 0, 1
-
-# FACS scores five levels, A (trace) to E (maximum); we call an Action Unit present from B (slight) on. With
-# the levels spread over 0..1 a trace ends at about one fifth. An Action Unit on one side only is present.
-OCCURRENCE_THRESHOLD = 0.2
-
-# Traces that nobody intends: each Action Unit is now and then slightly active, always below the threshold.
-BACKGROUND_PROBABILITY, BACKGROUND_MAXIMUM = 0.06, 0.18
-
-# emotion: {Action Unit: (probability, mean intensity)}, after the field's prototypes (EMFACS).
-EMOTION_ACTION_UNITS = {
-    "angry": {
-        "AU04": (1.0, 0.85), "AU05": (0.5, 0.5), "AU07": (0.85, 0.7), "AU17": (0.4, 0.5),
-        "AU23": (0.6, 0.75), "AU24": (0.6, 0.75), "AU25": (0.15, 0.4),
-    },
-    "contemptuous": {"AU12": (1.0, 0.6), "AU07": (0.2, 0.25), "AU17": (0.2, 0.3), "AU24": (0.25, 0.35)},
-    "disgusted": {
-        "AU04": (0.6, 0.45), "AU06": (0.3, 0.4), "AU07": (0.6, 0.5), "AU09": (1.0, 0.85),
-        "AU15": (0.4, 0.5), "AU17": (0.6, 0.6), "AU25": (0.35, 0.5),
-    },
-    "fearful": {
-        "AU01": (1.0, 0.8), "AU02": (0.85, 0.65), "AU04": (0.7, 0.45), "AU05": (1.0, 0.8),
-        "AU07": (0.3, 0.3), "AU25": (0.95, 0.7), "AU27": (0.25, 0.3),
-    },
-    "happy": {"AU06": (0.9, 0.75), "AU07": (0.2, 0.3), "AU12": (1.0, 0.8), "AU25": (0.8, 0.7)},
-    "neutral": {},
-    "sad": {
-        "AU01": (1.0, 0.75), "AU04": (0.85, 0.5), "AU07": (0.15, 0.3), "AU15": (1.0, 0.75),
-        "AU17": (0.6, 0.6),
-    },
-    "surprised": {
-        "AU01": (1.0, 0.85), "AU02": (1.0, 0.85), "AU05": (0.85, 0.65), "AU25": (1.0, 0.7),
-        "AU27": (0.95, 0.7),
-    },
-}  # fmt: skip
-# Contempt is a smile on one side.
-ONE_SIDED = {("contemptuous", "AU12")}
 
 
 def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
@@ -239,8 +203,8 @@ def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
 
     Parameters
     ----------
-    emotions : sequence of str
-        n names out of `fergan.facs.EMOTIONS`.
+    emotions : sequence of n str
+        Out of `fergan.facs.EMOTIONS`; a ValueError names the first that is none.
     rng : numpy.random.Generator
     gain : float
         Scales every intensity: about 1.5 for a posed face, .95 in the wild.
@@ -251,14 +215,11 @@ def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     -------
     ndarray of shape (n, 14, 2), float32
         Intensities 0..1 in the order of `fergan.facs.ACTION_UNITS`, person's left then right.
-
-    Raises
-    ------
-    ValueError
-        For a name that is no emotion.
     """
     emotions = np.asarray(emotions, dtype=object)
-    check_emotions(emotions)
+    for emotion in emotions:
+        if emotion not in EMOTIONS:
+            raise ValueError(f"emotion: unknown emotion {emotion!r}, expected one of {', '.join(EMOTIONS)}")
     n_faces = len(emotions)
     units = np.zeros((n_faces, len(ACTION_UNITS), 2))
     strong_side = rng.integers(2, size=n_faces)
@@ -281,29 +242,8 @@ def occurrence(units):
     return (np.asarray(units).max(-1) >= OCCURRENCE_THRESHOLD).astype(float)
 
 
-def onset_curve(time):
-    """Share of the apex intensity reached at `time` 0..1: rest, a smooth rise, then a short hold."""
-    t = np.clip((np.asarray(time, float) - 0.08) / 0.8, 0, 1)
-    return t * t * t * (t * (6 * t - 15) + 10)
-
-
 def action_unit_array(action_units):
-    """Turn {"AU12": .8, "AU01": (left, right)} into intensities of shape (14, 2).
-
-    Parameters
-    ----------
-    action_units : dict
-        Action Unit name to one intensity for both sides or a (left, right) pair, each 0..1.
-
-    Returns
-    -------
-    ndarray of shape (14, 2), float32
-
-    Raises
-    ------
-    ValueError
-        For an unknown Action Unit or an intensity outside 0..1.
-    """
+    """Turn {"AU12": .8, "AU01": (left, right)} into float32 intensities of shape (14, 2), or raise ValueError."""
     units = np.zeros((len(ACTION_UNITS), 2), np.float32)
     for name, intensity in action_units.items():
         if name not in ACTION_UNITS:
@@ -320,10 +260,3 @@ def check_intensities(units):
     if bad.any():
         name = ACTION_UNITS[np.argwhere(bad)[0][-2]]
         raise ValueError(f"action_units: {name} has an intensity outside 0..1 ({units[bad][0]:g})")
-
-
-def check_emotions(emotions):
-    """Raise ValueError naming the first entry that is no emotion."""
-    for emotion in emotions:
-        if emotion not in EMOTIONS:
-            raise ValueError(f"emotion: unknown emotion {emotion!r}, expected one of {', '.join(EMOTIONS)}")

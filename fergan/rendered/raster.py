@@ -29,11 +29,6 @@ def rotation(yaw, pitch, roll, device):
     return about_z @ about_x @ about_y
 
 
-def turned(position, turn):
-    """Points (n_faces, 3, rows, columns) turned by matrices (n_faces, 3, 3)."""
-    return (turn @ position.flatten(2)).view_as(position)
-
-
 class Camera:
     """Perspective projection of points in cm to supersampled pixels; `scale` and the shifts are numbers."""
 
@@ -48,6 +43,10 @@ class Camera:
         depth = DISTANCE - points[:, 2]
         factor = self.focal / depth
         return self.centre_x + factor * points[:, 0], self.centre_y - factor * (points[:, 1] + 1.0), depth
+
+    def pixels(self, points):
+        """Columns and rows alone, (n_faces, n, 2)."""
+        return torch.stack(self.project(points)[:2], -1)
 
 
 def draw_points(parts, surfaces, camera):

@@ -1,7 +1,5 @@
 """One batch of faces from parameters to linear images: surfaces, light, visibility, colour."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import torch
@@ -12,34 +10,17 @@ from fergan.rendered.appearance import part_colour
 from fergan.rendered.landmarks import face_box, landmark_pixels
 from fergan.rendered.lighting import arriving_light, cast_shadows, light_direction, shade
 from fergan.rendered.parts import all_parts, hairline
-from fergan.rendered.person import action_unit_array, check_intensities, sample_identity, stack_identities
-from fergan.rendered.raster import Camera, draw_points, pad_indices, put, reduce_image, rotation, take, turned
+from fergan.rendered.person import action_unit_array, check_intensities, sample_identity, stack
+from fergan.rendered.raster import Camera, draw_points, pad_indices, put, reduce_image, rotation, take
 from fergan.rendered.scene import default_setting, draw_background, photograph
-
-
-@dataclass
-class Truth:
-    """What is known of a rendered face: box (n_faces, 4) and landmarks (n_faces, 68, 2), in pixels."""
-
-    box: torch.Tensor
-    landmarks: torch.Tensor
 
 
 @torch.inference_mode()
 def render_batch(person, units, setting, size):
     """Render n faces without background.
 
-    Parameters
-    ----------
-    person : SimpleNamespace
-        From :func:`fergan.rendered.person.stack_identities`.
-    units : Tensor of shape (n_faces, 14, 2)
-        Intensities 0..1, person's left and right.
-    setting : SimpleNamespace
-        The numbers of :func:`fergan.rendered.scene.draw_setting`, and `body_follows`, the share of the head's
-        turn that the shoulders make.
-    size : int
-        Width and height in pixels.
+    `setting` has the numbers of :func:`fergan.rendered.scene.draw_setting`, and `body_follows`, the share of the head's turn
+    that the shoulders make; `person` and `units` are those of `fergan.rendered.geometry`.
 
     Returns
     -------
@@ -47,7 +28,8 @@ def render_batch(person, units, setting, size):
         Linear RGB, multiplied by coverage.
     coverage : Tensor of shape (n_faces, 1, size, size)
         0..1.
-    truth : Truth
+    box, landmarks : Tensor of shape (n_faces, 4) and (n_faces, 68, 2)
+        Pixels.
     """
     device = units.device
     line = hairline(person, device)
@@ -56,29 +38,19 @@ def render_batch(person, units, setting, size):
     turn_body = rotation(setting.yaw * setting.body_follows, setting.pitch * 0.3, setting.roll * 0.2, device)
     light = light_direction(setting.light_azimuth, setting.light_elevation, device)
     camera = Camera(size, setting.scale, setting.shift_x, setting.shift_y)
-    positions = [turned(part.position, turn_body if part.name == "torso" else turn) for part in parts]
-    nearest, points = draw_points(parts, _lit_surfaces(parts, positions, light, setting), camera)
-    image = _colour_visible(parts, nearest, points, person, units, setting, line)
-
-    resolution = camera.resolution
-    n_points = sum(table.shape[1] for table in points)
-    covered = (nearest < n_points).float().view(-1, 1, resolution, resolution)
-    image = reduce_image(image.reshape(-1, 3, resolution, resolution))
-    landmarks = landmark_pixels(person, units, parts[0], turn, camera)
-    return (
-        image,
-        reduce_image(covered),
-        Truth(face_box(base, landmarks, turn, camera), landmarks),
-    )
-
-
-def _lit_surfaces(parts, positions, light, setting):
-    """What each point carries: position, coordinates, and the light that arrives."""
-    surfaces = []
+    turns = [turn_body if part.name == "torso" else turn for part in parts]
+    positions = [(t @ part.position.flatten(2)).view_as(part.position) for t, part in zip(turns, parts, strict=True)]
+    surfaces = []  # what each point carries: position, coordinates, and the light that arrives
     for part, position, key_share in zip(parts, positions, cast_shadows(positions, light), strict=True):
         arriving = arriving_light(part, position, key_share, light, setting)
         surfaces.append(torch.cat([position, part.coordinates, arriving], 1))
-    return surfaces
+    nearest, points = draw_points(parts, surfaces, camera)
+    image = _colour_visible(parts, nearest, points, person, units, setting, line)
+
+    covered = (nearest < sum(table.shape[1] for table in points)).float()
+    image, covered = (reduce_image(t.reshape(len(t), -1, *[camera.resolution] * 2)) for t in (image, covered))
+    landmarks = landmark_pixels(person, units, parts[0], turn, camera)
+    return image, covered, face_box(base, landmarks, turn, camera), landmarks
 
 
 def _colour_visible(parts, nearest, points, person, units, setting, line):
@@ -202,23 +174,22 @@ def _check_size(size):
 def _render(settings, units, size, device):
     """Images (n, size, size, 3) uint8 and numbers (n, 4 + 136) of a batch that fits in memory."""
     people = [sample_identity(int(row["identity_seed"])) for row in settings]
-    person = stack_identities(people, device)
+    person = stack(people, device)
     # Studio cameras stand around a person; elsewhere people turn their heads more than their shoulders.
     numbers = [
         {name: float(row[name]) for name in _NUMBERS}
         | {"body_follows": 1.0 if row["setting"] in ("studio", "laboratory") else 0.5}
         for row in settings
     ]
-    setting = stack_identities(numbers, device)
-    image, coverage, truth = render_batch(person, torch.tensor(units, device=device), setting, size)
-    image, coverage = (t.permute(0, 2, 3, 1).cpu().numpy() for t in (image, coverage))
-    box, landmarks = truth.box.cpu().numpy(), truth.landmarks.cpu().numpy()
+    setting = stack(numbers, device)
+    batch = render_batch(person, torch.tensor(units, device=device), setting, size)
+    image, coverage, box, landmarks = (t.cpu().numpy() for t in batch)
     pictures = np.empty((len(settings), size, size, 3), np.uint8)
     covered = np.zeros((len(settings), 1))
     for i, row in enumerate(settings):
         rng = np.random.default_rng([int(row["scene_seed"]), 2])
         behind = draw_background(row["setting"], size, np.random.default_rng([int(row["background_seed"]), 3]))
-        linear = image[i] + behind * (1 - coverage[i])
+        linear = image[i].transpose(1, 2, 0) + behind * (1 - coverage[i].transpose(1, 2, 0))
         encoded = (linear / (1 + 0.12 * linear)).clip(0, 1) ** np.float32(1 / 2.2)
         pictures[i], covered[i] = photograph(encoded, row, box[i], people[i]["skin"], rng)
     return pictures, np.concatenate([box, covered, landmarks.reshape(len(settings), -1)], 1)

@@ -29,10 +29,9 @@ def draw_setting(labels, setting, rng):
     Returns
     -------
     pandas.DataFrame
-        One row per face: `setting`, `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm), `scale` (1
-        fills most of the frame), `shift_x`, `shift_y` (fractions of the frame), `light_azimuth`,
-        `light_elevation` (degrees), `ambient`, `key` (relative intensities), `warmth` (of the light),
-        `glasses` (0 none, 1 clear, 2 dark), `occluded`, `grey` (0 or 1).
+        One row per face: `setting`, `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm), `scale` (1 fills most of the
+        frame), `shift_x`, `shift_y` (fractions of the frame), `light_azimuth`, `light_elevation` (degrees), `ambient`,
+        `key` (relative intensities), `warmth` (of the light), `glasses` (0 none, 1 clear, 2 dark), `occluded`, `grey` (0|1).
     """
     n_faces = len(labels)
     draw = _draw_wild if setting in ("wild", "film") else _draw_posed
@@ -165,21 +164,7 @@ GROUNDS = [(0.10, 0.17, 0.05), (0.25, 0.24, 0.22), (0.30, 0.25, 0.18)]
 
 
 def draw_background(setting, size, rng):
-    """Paint what is behind the head.
-
-    Parameters
-    ----------
-    setting : str
-        One of `fergan.rendered.scene.SETTINGS`.
-    size : int
-        Pixels.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of shape (size, size, 3), float32
-        Linear RGB, 0..1.
-    """
+    """Paint what is behind the head in one of `SETTINGS`: linear RGB 0..1, float32 of shape (size, size, 3)."""
     canvas = np.empty((CANVAS, CANVAS, 3), np.float32)
     if setting == "studio":
         canvas[:] = rng.uniform(0.62, 0.7)
@@ -392,25 +377,9 @@ class _Canvas:
 
 
 def occlude(image, box, skin, exposure, rng):
-    """Cover a part of the face.
+    """Cover a part of the face: a changed image and the share of the face's box that is covered, 0..1.
 
-    Parameters
-    ----------
-    image : ndarray of shape (size, size, 3), float32
-        Gamma-encoded RGB, 0..1.
-    box : sequence of 4 floats
-        Left, top, right, bottom of the face in pixels.
-    skin : ndarray of shape (3,)
-        The person's own, for hands; linear RGB.
-    exposure : float
-        Brightness of what is lit like the face, about 1.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    image : ndarray of shape (size, size, 3), float32
-    covered : float
-        Share of the face's box that is covered, 0..1.
+    Image, box and skin are those of :func:`photograph`; `exposure` is the brightness of what is lit like the face, about 1.
     """
     canvas = _Canvas(image, box, skin=np.clip(skin * exposure, 0, 1) ** GAMMA)
     kinds = (_hand, _microphone, _scarf, _cup, _telephone, _shoulder)

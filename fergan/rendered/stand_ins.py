@@ -5,12 +5,13 @@ Smaller versions keep people balanced and keep each person's series of emotions 
 """
 
 import zlib
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.rendered.person import draw_action_units, occurrence, onset_curve
+from fergan.rendered.person import draw_action_units, occurrence
 from fergan.rendered.scene import draw_setting
 
 FULL_SIZES = {
@@ -66,37 +67,33 @@ def stand_in_labels(name, n_faces=None, seed=0):
     -------
     pandas.DataFrame
         One row per face: `source` (unique), `subject`, `emotion` (or missing), `view`, `gaze`, `split` and `session`
-        (or missing), `AU01`..`AU27` (occurrence 0. or 1.), `AU01_left`, `AU01_right`.. (intensity 0..1, the
-        person's own sides), `yaw`, `pitch`, `roll` (degrees; at positive yaw the nose points to the
-        image's right), the settings that :func:`render_faces` reads, and `sequence`, `frame` (missing
-        and 0 where there are no sequences).
+        (or missing), `AU01`..`AU27` (occurrence 0. or 1.), `AU01_left`, `AU01_right`.. (intensity 0..1, the person's
+        own sides), `yaw`, `pitch`, `roll` (degrees; at positive yaw the nose points to the image's right), the settings
+        that :func:`render_faces` reads, and `sequence`, `frame` (missing and 0 where there are no sequences).
 
     Raises
     ------
     ValueError
         For an unknown name or an impossible number of faces.
     """
-    n_faces = _check_request(name, n_faces)
-    rng = np.random.default_rng([int(seed), zlib.crc32(name.encode())])
-    labels, units, setting = _DESIGNS[name](n_faces, rng)
-    labels = _add_people(labels, name, seed)
-    labels = pd.concat([labels, _action_unit_columns(units)], axis=1)
-    labels = pd.concat([labels, draw_setting(labels, setting, rng)], axis=1)
-    labels.insert(0, "source", [f"{name}/{i:05d}" for i in range(n_faces)])
-    return labels
-
-
-def _check_request(name, n_faces):
     if name not in FULL_SIZES:
         raise ValueError(f"name: unknown stand-in {name!r}, expected one of {', '.join(STAND_INS)}")
     full = FULL_SIZES[name]
-    if n_faces is None:
-        return full
+    n_faces = full if n_faces is None else n_faces
     if isinstance(n_faces, bool) or not isinstance(n_faces, int | np.integer):
         raise ValueError(f"n_faces: expected a whole number or None, got {n_faces!r}")
     if not MINIMUM_FACES <= n_faces <= full:
         raise ValueError(f"n_faces: expected {MINIMUM_FACES} to {full} for {name!r}, got {n_faces}")
-    return int(n_faces)
+    rng = np.random.default_rng([int(seed), zlib.crc32(name.encode())])
+    labels, units, setting = DESIGNS[name](int(n_faces), rng)
+    labels = _add_people(labels, name, seed)
+    columns = dict(zip(ACTION_UNITS, occurrence(units).T, strict=True))
+    for unit, sides in zip(ACTION_UNITS, units.transpose(1, 2, 0), strict=True):
+        columns[f"{unit}_left"], columns[f"{unit}_right"] = sides
+    labels = pd.concat([labels, pd.DataFrame(columns)], axis=1)
+    labels = pd.concat([labels, draw_setting(labels, setting, rng)], axis=1)
+    labels.insert(0, "source", [f"{name}/{i:05d}" for i in range(n_faces)])
+    return labels
 
 
 def _add_people(labels, name, seed):
@@ -111,52 +108,27 @@ def _add_people(labels, name, seed):
     return labels
 
 
-def _action_unit_columns(units):
-    columns = dict(zip(ACTION_UNITS, occurrence(units).T, strict=True))
-    for index, unit in enumerate(ACTION_UNITS):
-        columns[f"{unit}_left"], columns[f"{unit}_right"] = units[:, index, 0], units[:, index, 1]
-    return pd.DataFrame(columns)
-
-
 def _table(person, emotion, view, gaze, split=None, session=None, sequence=None, frame=0):
     n_faces = len(person)
-    missing = [pd.NA] * n_faces
-    return pd.DataFrame(
-        {
-            "person": np.asarray(person, int),
-            "emotion": pd.array(emotion, dtype="string"),
-            "view": np.broadcast_to(np.asarray(view, object), n_faces),
-            "gaze": np.broadcast_to(np.asarray(gaze, object), n_faces),
-            "split": pd.array(missing if split is None else split, dtype="string"),
-            "session": pd.array(missing if session is None else session, dtype="string"),
-            "sequence": pd.array(missing if sequence is None else sequence, dtype="string"),
-            "frame": np.broadcast_to(np.asarray(frame, int), n_faces),
-        }
-    )
+    words = {"emotion": emotion, "split": split, "session": session, "sequence": sequence}
+    words = {key: pd.array([pd.NA] * n_faces if w is None else w, dtype="string") for key, w in words.items()}
+    table = {"person": np.asarray(person, int), "view": np.broadcast_to(np.asarray(view, object), n_faces),
+             "gaze": np.broadcast_to(np.asarray(gaze, object), n_faces), "frame": np.broadcast_to(frame, n_faces)}
+    order = ["person", "emotion", "view", "gaze", "split", "session", "sequence", "frame"]
+    return pd.DataFrame(table | words)[order]
 
 
 def _factorial(n_faces, n_people, cells, n_core):
     """Pick n_faces (person, cell) pairs of a factorial design, people balanced to within one face.
 
-    Parameters
-    ----------
-    n_faces, n_people : int
-    cells : list of tuple
-        All cells of one person; the first `n_core` come first, the rest (repetitions) when people run out.
-        Emotions vary fastest, so that a person's series of emotions stays whole.
-    n_core : int
-
-    Returns
-    -------
-    person : ndarray of shape (n_faces,)
-    chosen : list of tuple
+    Of all `cells` of one person the first `n_core` come first, the rest (repetitions) when people run out. Emotions vary
+    fastest, so that a person's series of emotions stays whole.
     """
     used = int(np.clip(-(-n_faces // n_core), min(4, n_people), n_people))
     quota = np.full(used, n_faces // used)
     quota[: n_faces % used] += 1
     person = np.repeat(np.arange(used), quota)
-    n_emotions = len({cell[0] for cell in cells})
-    chosen = []
+    chosen, n_emotions = [], len({cell[0] for cell in cells})
     for p, count in enumerate(quota):
         for k in range(count):  # each person starts at another emotion, so that an incomplete series misses others
             series, place = divmod(k, n_emotions)
@@ -164,9 +136,10 @@ def _factorial(n_faces, n_people, cells, n_core):
     return person, chosen
 
 
-def _posed(n_faces, rng, n_people, cells, n_core):
-    """Laboratory photographs: every person poses every emotion; cells are (emotion, view, gaze, session)."""
-    person, chosen = _factorial(n_faces, n_people, cells, n_core)
+def _posed(n_people, emotions, n_faces, rng, views=("frontal",), gazes=("frontal",), sessions=(pd.NA,)):
+    """Laboratory photographs: every person poses every emotion, in every view and gaze, once in each session."""
+    cells = [(e, view, gaze, session) for session in sessions for view in views for gaze in gazes for e in emotions]
+    person, chosen = _factorial(n_faces, n_people, cells, len(cells) // len(sessions))
     emotion, view, gaze, session = (np.array(column, object) for column in zip(*chosen, strict=True))
     labels = _table(person, emotion, view, gaze, session=session)
     # One pose of a face is photographed by all cameras at once: same expression in every view of a session.
@@ -175,21 +148,6 @@ def _posed(n_faces, rng, n_people, cells, n_core):
     take_emotions = labels["emotion"].to_numpy(object)[np.unique(codes, return_index=True)[1]]
     units = draw_action_units(take_emotions, rng, gain=GAINS["posed"])[codes]
     return labels, units, "studio"
-
-
-def _rafd_frontal(n_faces, rng):
-    cells = [(e, "frontal", gaze, pd.NA) for gaze in ("frontal", "left", "right") for e in EMOTIONS]
-    return _posed(n_faces, rng, 67, cells, len(cells))
-
-
-def _rafd_multiview(n_faces, rng):
-    cells = [(e, view, "frontal", pd.NA) for view in VIEWS for e in EMOTIONS]
-    return _posed(n_faces, rng, 67, cells, len(cells))
-
-
-def _kdef(n_faces, rng):
-    cells = [(e, view, "frontal", session) for session in "AB" for view in VIEWS for e in BASIC_EMOTIONS]
-    return _posed(n_faces, rng, 70, cells, len(cells) // 2)
 
 
 def _in_proportion(n_faces, counts):
@@ -204,22 +162,14 @@ def _in_proportion(n_faces, counts):
     return shares
 
 
-def _scattered(n_faces, rng, split_counts, setting, gain):
+def _scattered(split_counts, setting, n_faces, rng):
     """Photographs of strangers: one person each, emotions as unequal as in the original."""
     cells = [(split, emotion) for split in split_counts for emotion in BASIC_EMOTIONS]
     shares = _in_proportion(n_faces, np.concatenate([split_counts[split] for split in split_counts]))
     rows = np.repeat(np.arange(len(cells)), shares)[rng.permutation(n_faces)]
     emotion = [cells[r][1] for r in rows]
     labels = _table(np.arange(n_faces), emotion, "wild", "wild", split=[cells[r][0] for r in rows])
-    return labels, draw_action_units(emotion, rng, gain=gain, asymmetry=0.12), setting
-
-
-def _raf_db(n_faces, rng):
-    return _scattered(n_faces, rng, RAF_DB_COUNTS, "wild", gain=GAINS["wild"])
-
-
-def _sfew(n_faces, rng):
-    return _scattered(n_faces, rng, SFEW_COUNTS, "film", gain=GAINS["film"])
+    return labels, draw_action_units(emotion, rng, gain=GAINS[setting], asymmetry=0.12), setting
 
 
 def _celeba(n_faces, rng):
@@ -229,6 +179,12 @@ def _celeba(n_faces, rng):
     shown = rng.choice(moods, n_faces, p=list(CELEBA_EMOTIONS.values()))
     labels = _table(person, [pd.NA] * n_faces, "wild", "wild")
     return labels, draw_action_units(shown.astype(object), rng, gain=GAINS["celebrities"], asymmetry=0.1), "wild"
+
+
+def onset_curve(time):
+    """Share of the apex intensity reached at `time` 0..1: rest, a smooth rise, then a short hold."""
+    t = np.clip((np.asarray(time, float) - 0.08) / 0.8, 0, 1)
+    return t * t * t * (t * (6 * t - 15) + 10)
 
 
 def _enhanced_ck(n_faces, rng):
@@ -242,20 +198,21 @@ def _enhanced_ck(n_faces, rng):
     apex = draw_action_units(emotion, rng, gain=GAINS["laboratory"])
     which = np.repeat(np.arange(n_sequences), lengths)
     frame = np.concatenate([np.arange(length) for length in lengths])
-    time = frame / np.maximum(lengths[which] - 1, 1)
-    units = (apex[which] * onset_curve(time)[:, None, None]).astype(np.float32)
+    onset = onset_curve(frame / np.maximum(lengths[which] - 1, 1))
+    units = (apex[which] * onset[:, None, None]).astype(np.float32)
     sequence = [f"enhanced-ck/sequence-{k:03d}" for k in which]
     shown = np.array(emotion, object)[which]
     labels = _table(which % people, shown, "frontal", "frontal", sequence=sequence, frame=frame)
     return labels, units, "laboratory"
 
 
-_DESIGNS = {
-    "rafd-frontal": _rafd_frontal,
-    "rafd-multiview": _rafd_multiview,
-    "kdef": _kdef,
-    "raf-db": _raf_db,
+# Each turns a number of faces and a random generator into labels, Action Units (n_faces, 14, 2) and the setting's name.
+DESIGNS = {
+    "rafd-frontal": partial(_posed, 67, EMOTIONS, gazes=("frontal", "left", "right")),
+    "rafd-multiview": partial(_posed, 67, EMOTIONS, views=tuple(VIEWS)),
+    "kdef": partial(_posed, 70, BASIC_EMOTIONS, views=tuple(VIEWS), sessions=("A", "B")),
+    "raf-db": partial(_scattered, RAF_DB_COUNTS, "wild"),
     "celeba": _celeba,
     "enhanced-ck": _enhanced_ck,
-    "sfew": _sfew,
+    "sfew": partial(_scattered, SFEW_COUNTS, "film"),
 }
