@@ -60,7 +60,7 @@ def main():
         ends.append(time.perf_counter() - start)
         print(f"  {ends[-1]:6.0f} s  {line}", flush=True)
 
-    model = GaussianSVC(n_evaluations=arguments.candidates, n_folds=N_FOLDS, n_threads=arguments.threads,
+    model = GaussianSVC(n_evaluations=arguments.candidates, cv=N_FOLDS, n_threads=arguments.threads,
                         memory_gb=arguments.memory, device=arguments.device, progress=progress)
     start = time.perf_counter()
     with threadpool_limits(arguments.threads):

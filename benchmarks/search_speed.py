@@ -66,9 +66,9 @@ def main():
     n_fits = N_CANDIDATES * N_FOLDS
     print(f"{len(y)} faces x {N_FEATURES} features, {N_CANDIDATES} candidates x {N_FOLDS} folds, "
           f"{arguments.threads} threads", flush=True)
-    options = dict(n_evaluations=N_CANDIDATES, n_folds=N_FOLDS, n_threads=arguments.threads, device=arguments.device)
+    options = dict(n_evaluations=N_CANDIDATES, cv=N_FOLDS, n_threads=arguments.threads, device=arguments.device)
     with threadpool_limits(arguments.threads):
-        GaussianSVC(n_evaluations=3, n_folds=2).fit(X[:64], y[:64] > 3)  # warm up: imports
+        GaussianSVC(n_evaluations=3, cv=2).fit(X[:64], y[:64] > 3)  # warm up: imports
         models, *times = zip(*(seconds(GaussianSVC(**options).fit, X, y) for _ in range(arguments.rounds)), strict=True)
         pruned, of_pruned, _ = seconds(GaussianSVC(prune=True, **options).fit, X, y)
         numbers = np.linspace(0, N_CANDIDATES - 1, arguments.plain).astype(int)

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from fergan.experiments.cross_validation import check_training_parts, grouped_folds, other_rows, random_folds
 from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
-from fergan.svm.machines import SharedKernel, fit_svc
+from fergan.svm.machines import Part, SharedKernel, fit_svc
 from fergan.svm.search import SearchResult, search_folds
 
 _FLOATS = (np.float64, np.float32)
@@ -28,10 +28,10 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
     ----------
     n_evaluations : int
         Points (C, gamma) that are tried, at least 3.
-    n_folds : int
-        Folds of the search: of whole groups where `fit` is given groups, else at random; stratified.
+    cv : int or scikit-learn splitter
+        Folds of the search; a number of them is drawn at random, stratified, of whole groups where `fit` is given groups.
     seed : int
-        Of the folds and of the search.
+        Of these folds and of the search.
     n_threads : int
         Folds fitted at the same time.
     memory_gb : float
@@ -50,36 +50,31 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    best_params_ : dict
-        ``C`` and ``gamma``.
-    best_score_ : float
-        Cross-validated accuracy there. It is the maximum of the search, and therefore too good.
-    best_index_ : int
-        The trial it belongs to.
+    best_params_, best_score_, best_index_ : dict, float, int
+        ``C`` and ``gamma``, their cross-validated accuracy (the maximum of the search, and therefore too good), their trial.
     cv_results_ : dict of str to array
-        As of `sklearn.model_selection.GridSearchCV`, without times: ``params, param_C, param_gamma, split0_test_score,
-        ..., mean_test_score, std_test_score, rank_test_score``, and ``pruned``. The mean is the accuracy over all samples,
-        so that larger folds count more. Of a pruned trial it covers the folds seen (NaN for the others), and ranks last.
-    support_ : ndarray of int
-        The training rows that are support vectors.
-    support_vectors_ : ndarray of shape (n_support, n_features)
+        As of `sklearn.model_selection.GridSearchCV`, without times, and ``pruned``. The mean is the accuracy over all
+        samples, so that larger folds count more. Of a pruned trial it covers the folds seen (NaN for the others), and
+        ranks last.
+    support_, support_vectors_ : ndarray
+        The training rows that are support vectors, and these rows.
     n_features_in_ : int
 
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
-    >>> GaussianSVC(n_evaluations=10, n_folds=5).fit(X, y).best_score_ > 0.95
+    >>> GaussianSVC(n_evaluations=10, cv=5).fit(X, y).best_score_ > 0.95
     True
     """
 
     def __init__(
-        self, *, n_evaluations: int = 30, n_folds: int = 10, seed: int = 0, n_threads: int = 1, memory_gb: float = 12.0,
+        self, *, n_evaluations: int = 30, cv=10, seed: int = 0, n_threads: int = 1, memory_gb: float = 12.0,
         prune: bool = False, journal: str | Path | None = None, break_ties: bool = False, device: str = "auto",
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.n_evaluations = n_evaluations
-        self.n_folds = n_folds
+        self.cv = cv
         self.seed = seed
         self.n_threads = n_threads
         self.memory_gb = memory_gb
@@ -100,28 +95,18 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         groups : array-like of shape (n_samples,), optional
             Samples of one group, for example a person, stay in one fold.
 
-        Returns
-        -------
-        GaussianSVC
-
         Raises
         ------
         ValueError
-            Before the search: values that are not finite, one class only, a class with fewer samples than folds, fewer
-            groups than folds, or too little memory.
+            Before the search: values that are not finite, a class that some training part lacks, fewer groups than folds,
+            or too little memory.
         """
         X, y = validate_data(self, X, y, dtype=_FLOATS, ensure_min_samples=2)
         check_classification_targets(y)
-        if groups is None:
-            folds = random_folds(y, self.n_folds, self.seed)
-        else:
-            check_consistent_length(y, groups)
-            folds = grouped_folds(y, np.asarray(groups), self.n_folds, self.seed)
-        check_training_parts(y, folds)
         self.classes_, codes = np.unique(y, return_inverse=True)
+        parts = self._parts(y, groups)
         D2 = squared_distances(X, device=self.device)
         models = SharedKernel(D2, codes, n_threads=self.n_threads, memory_gb=self.memory_gb)
-        parts = [(other_rows(len(y), [fold]), fold) for fold in folds]
         result = search_folds(
             models, parts, typical_distance(D2), n_evaluations=self.n_evaluations, seed=self.seed, prune=self.prune,
             journal=self.journal, name="gaussian-svc", break_ties=self.break_ties, progress=self.progress)
@@ -135,8 +120,25 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         self.support_vectors_ = X[self.support_]
         return self
 
+    def _parts(self, y: np.ndarray, groups: np.ndarray | None) -> list[Part]:
+        if len(self.classes_) < 2:
+            raise ValueError(f"all {len(y)} samples are {y[0]!s}; a classifier needs at least two classes")
+        if groups is not None:
+            check_consistent_length(y, groups)
+        splitter = self.cv
+        if not hasattr(splitter, "split"):
+            kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+            splitter = kind(self.cv, shuffle=True, random_state=self.seed)
+        parts = list(splitter.split(np.zeros(len(y)), y, groups))
+        for number, (train, test) in enumerate(parts):
+            absent = np.setdiff1d(self.classes_, y[train])
+            if len(absent) or not len(test):
+                what = f"has no sample of class {absent[0]!s} to train on" if len(absent) else "is empty"
+                raise ValueError(f"fold {number} of {len(parts)} {what}; try other folds, or leave the class out")
+        return parts
+
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """Return the predicted class of each row, array of shape (n_samples,)."""
+        """Return the class of each sample."""
         codes = [self._model.predict(K) for K in self._kernels(X)]
         return self.classes_[np.concatenate(codes)]
 

@@ -18,15 +18,13 @@ _ROWS = 64  # of a kernel matrix at a time: stay in the processor's cache
 
 
 def squared_distances(
-    X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", memory_gb: float = 1.0,
-    dtype: type = np.float32,
+    X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", memory_gb: float = 1.0, dtype: type = np.float32
 ) -> np.ndarray:
     """Compute all squared Euclidean distances between the rows of two matrices.
 
-    Blocks of rows are centred on the mean of `Y`, and ``|x|^2 + |y|^2 - 2 x.y`` is summed in float64, so that little
-    is lost to cancellation: before the result is rounded to float32, its error is about 1e-15 times the largest squared
-    distance from the mean. The rounding, 6e-8 of each distance, changes a Gaussian kernel by at most 2.2e-8: less than
-    the 3e-8 of LibSVM, which rounds its kernel to float32 while it trains.
+    Blocks of rows are centred on the mean of `Y`, and ``|x|^2 + |y|^2 - 2 x.y`` is summed in float64: before the result is
+    rounded to float32, its error is about 1e-15 times the largest squared distance from the mean. The rounding, 6e-8 of each
+    distance, changes a Gaussian kernel by at most 2.2e-8: less than LibSVM, which rounds its kernel to float32 in training.
 
     Parameters
     ----------
@@ -38,12 +36,7 @@ def squared_distances(
     memory_gb : float
         Memory for the blocks, in 1e9 bytes; neither `X` nor the result is counted.
     dtype : type
-        Of the result: float32 for the distances that a search keeps, or float64.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_columns)
-        Never negative.
+        Of the result of shape (n_rows, n_columns), which is never negative: float32 suffices for a search, or float64.
     """
     D2 = np.empty((len(X), len(X if Y is None else Y)), dtype)
     for rows, columns, products, x_norms, y_norms in _centred_products(X, Y, device, memory_gb):
@@ -59,24 +52,11 @@ def squared_distances(
 
 
 def gram(X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", memory_gb: float = 1.0) -> np.ndarray:
-    """Compute the linear kernel ``(x - m).(y - m) / s``, centred and scaled by its second argument.
+    """Compute the linear kernel ``(x - m).(y - m) / s``, where m is the mean of `Y` and s its mean squared distance from m.
 
-    Here m is the mean of `Y` and s its mean squared distance from m. Moving the origin leaves a C-SVC with a
-    free bias unchanged. Dividing by s gives the diagonal of ``gram(Y)`` a mean of 1, so that one grid of C
-    suits features of any scale.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_features), float32 or float64
-        For a test set the rows are its faces, and `Y` is the training set.
-    Y : ndarray of shape (n_columns, n_features), optional
-        `X` itself when left out.
-    device, memory_gb
-        As for `squared_distances`.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_columns), float64
+    Moving the origin leaves a C-SVC with a free bias unchanged. Dividing by s gives the diagonal of ``gram(Y)`` a mean of 1,
+    so that one grid of C suits features of any scale. For a test set `X` is its faces and `Y` the training set; parameters
+    are those of `squared_distances`. Returns float64 of shape (n_rows, n_columns).
     """
     K = np.empty((len(X), len(X if Y is None else Y)))
     scale = 0.0
@@ -87,9 +67,7 @@ def gram(X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", me
         if rows.start == 0:
             scale += y_norms.sum() / K.shape[1]
     if scale == 0:
-        raise ValueError(
-            "all faces have the same features; the network that made them has probably collapsed"
-        )
+        raise ValueError("all faces have the same features; the network that made them has probably collapsed")
     K /= scale
     return K
 
@@ -97,10 +75,7 @@ def gram(X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", me
 def _centred_products(
     X: np.ndarray, Y: np.ndarray | None, device: str, memory_gb: float
 ) -> Iterator[tuple[slice, slice, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield blocks of ``(X - m) (Y - m)'`` in float64, where they lie, and the squared norms of their rows and columns.
-
-    The mean of `Y` is m. Without `Y` only the blocks on and above the diagonal come.
-    """
+    """Yield rows, columns, ``(X - m) (Y - m)'`` and both squared norms of blocks; without `Y` none below the diagonal."""
     other = X if Y is None else Y
     n_rows, n_columns, n_features = len(X), len(other), X.shape[1]
     if other.shape[1] != n_features:
@@ -128,19 +103,19 @@ def _arithmetic(device: str, n_products: int) -> tuple[Callable, Callable]:
         centred = part - mean
         return centred, np.einsum("ij,ij->i", centred, centred)
 
-    if device == "cpu" or (device == "auto" and n_products < _WORTH_A_GPU):
-        return lambda a, b: a @ b.T, centre
-    import torch
-
-    if device == "auto" and not torch.cuda.is_available():
-        return lambda a, b: a @ b.T, centre
-
     def centre_there(part, mean):
         # float64, as the mean is
         centred = torch.from_numpy(np.ascontiguousarray(part)).to(device) - torch.from_numpy(mean).to(device)
         return centred, centred.square().sum(1).cpu().numpy()
 
-    device = "cuda" if device == "auto" else device
+    if device == "auto" and n_products >= _WORTH_A_GPU:
+        import torch
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device in ("auto", "cpu"):
+        return lambda a, b: a @ b.T, centre
+    import torch
+
     return lambda a, b: (a @ b.T).cpu().numpy(), centre_there
 
 
@@ -156,22 +131,18 @@ def _mirror(matrix: np.ndarray, rows: slice, columns: slice) -> None:
 def typical_distance(D2: np.ndarray) -> float:
     """Return the median squared distance between two faces, the data's own unit for ``1 / gamma``.
 
-    It uses every face without its label, test faces included; it only places the box that is searched. Above
-    2,000 faces an even subset of rows stands for all.
+    It uses every face without its label, test faces included, and only places the box that is searched. Above 2,000 faces
+    an even subset of rows stands for all.
     """
     rows = D2[:: max(1, len(D2) // 2000)]
     apart = rows[rows > 0]
     median = float(np.median(apart)) if len(apart) >= rows.size / 2 else 0.0
     if median <= 0:
-        raise ValueError(
-            "most faces have the same features; the network that made them has probably collapsed"
-        )
+        raise ValueError("most faces have the same features; the network that made them has probably collapsed")
     return median
 
 
-def gaussian_kernel(
-    D2: np.ndarray, gamma: float, out: np.ndarray | None = None, n_threads: int = 1
-) -> np.ndarray:
+def gaussian_kernel(D2: np.ndarray, gamma: float, out: np.ndarray | None = None, n_threads: int = 1) -> np.ndarray:
     """Return ``exp(-gamma * D2)`` as float64, in `out` where it is given."""
     out = np.empty(D2.shape) if out is None else out
 

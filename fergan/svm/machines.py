@@ -6,19 +6,18 @@ Fits run on threads, because LibSVM releases Python's global lock.
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 
 import numpy as np
 from sklearn import config_context
 from sklearn.svm import SVC
 
-from fergan.files import hash_array
 from fergan.svm.kernels import gaussian_kernel, kernel_slice
 
 _log = logging.getLogger(__name__)
 
-_CACHE_MB = 500  # of LibSVM, for each model that is being fitted
+Part = tuple[np.ndarray, np.ndarray]  # the faces to train on, the faces to test on
 
+_CACHE_MB = 500  # of LibSVM, for each model that is being fitted
 _MISSING_CLASS = -1.0  # below every vote count, which starts at -1/3
 
 
@@ -41,12 +40,8 @@ class SharedKernel:
     n_threads : int
         Models fitted at the same time; fewer, with a warning in the log, where the memory does not suffice.
     memory_gb : float
-        Memory in 1e9 bytes for the distances, the kernel matrix, and for each thread a part of it and LibSVM's cache.
-
-    Raises
-    ------
-    ValueError
-        The memory does not suffice for one thread.
+        Memory in 1e9 bytes for the distances, the kernel matrix, and for each thread a part of it and LibSVM's cache; an
+        error where it does not suffice for one thread.
     """
 
     def __init__(self, D2: np.ndarray, y: np.ndarray, *, n_threads: int = 1, memory_gb: float = 12.0) -> None:
@@ -59,27 +54,18 @@ class SharedKernel:
             _log.warning("%d of %d threads fit into %g GB with %d faces", fitting, n_threads, memory_gb, n)
         self.n_threads = min(n_threads, fitting)
         self.n_classes = int(y.max()) + 1
-        self.y = y
-        self._D2 = D2
+        self.y, self.D2 = y, D2
         self._K = self._gamma = None
 
-    @cached_property
-    def digest(self) -> str:
-        """Hash of the distances."""
-        return hash_array(self._D2)
-
-    def values(self, C: float, gamma: float, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
-        """Yield the decision values of the test faces of each (train, test) part, see `multiclass_values`.
-
-        The next parts are fitted meanwhile; closing the iterator ends that.
-        """
+    def values(self, C: float, gamma: float, parts: Sequence[Part]) -> Iterator[np.ndarray]:
+        """Yield the `multiclass_values` of each part; the next ones are fitted meanwhile, until the iterator is closed."""
         if not parts:
             return
         if self._gamma != gamma:
-            self._K = gaussian_kernel(self._D2, gamma, out=self._K, n_threads=self.n_threads)
+            self._K = gaussian_kernel(self.D2, gamma, out=self._K, n_threads=self.n_threads)
             self._gamma = gamma
 
-        def fit(part: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        def fit(part: Part) -> np.ndarray:
             return multiclass_values(self._K, self.y, *part, C, self.n_classes)
 
         if self.n_threads == 1:
@@ -104,25 +90,20 @@ def multiclass_values(
         Which faces.
     C : float
         Cost of the margin's violations.
-    n_classes : int
 
     Returns
     -------
     ndarray of shape (n_test, n_classes), float64
-        Pairwise votes for each class plus, between -1/3 and 1/3, the summed and squashed pairwise decision
-        values; the predicted class is the largest. With two classes, minus and plus the decision value. A
-        class without a training face gets a value below all others.
+        Pairwise votes for each class plus, between -1/3 and 1/3, the summed and squashed pairwise decision values; the
+        predicted class is the largest. With two classes, minus and plus the decision value. A class without a training
+        face gets a value below all others.
     """
     # With each class contiguous LibSVM reads memory in order: its pairwise problems take a third less time.
     train = train[np.argsort(y[train], kind="stable")]
     present = np.unique(y[train])
     if len(present) < 2:
-        raise ValueError(
-            "a training part holds a single class; use fewer folds or inner folds, or more people"
-        )
-    model = fit_svc(kernel_slice(K, train, train), y[train], C)
-    with config_context(assume_finite=True):
-        found = model.decision_function(kernel_slice(K, test, train))
+        raise ValueError("a training part holds a single class; use fewer folds or inner folds, or more people")
+    found = _decision(fit_svc(kernel_slice(K, train, train), y[train], C), kernel_slice(K, test, train))
     if len(present) == 2:
         found = np.column_stack([-found, found])
     values = np.full((len(test), n_classes), _MISSING_CLASS if len(present) > 2 else -np.inf)
@@ -130,20 +111,19 @@ def multiclass_values(
     return values
 
 
-def predicted_classes(values: np.ndarray, break_ties: bool = True) -> np.ndarray:
-    """Return the class of each row of `multiclass_values`.
+def _decision(model: SVC, K: np.ndarray) -> np.ndarray:
+    with config_context(assume_finite=True):
+        return model.decision_function(K)
 
-    Classes with as many pairwise votes are told apart by their decision values, or, without `break_ties`, the first
-    one is taken, as LibSVM does.
-    """
+
+def predicted_classes(values: np.ndarray, break_ties: bool = True) -> np.ndarray:
+    """Return the class of each row of `multiclass_values`; without `break_ties` the first of equal votes, as in LibSVM."""
     if not break_ties and values.shape[1] > 2:
         values = np.round(values)  # the votes
     return values.argmax(axis=1)
 
 
-def binary_values(
-    K_train: np.ndarray, occurrence: np.ndarray, K_test: np.ndarray, costs: Sequence[float]
-) -> np.ndarray:
+def binary_values(K_train: np.ndarray, occurrence: np.ndarray, K_test: np.ndarray, costs: Sequence[float]) -> np.ndarray:
     """Train one binary C-SVC per cost and return its decision values.
 
     A solution whose largest coefficient stays below C does not touch that bound, so it solves the problem for
@@ -151,10 +131,9 @@ def binary_values(
 
     Parameters
     ----------
-    K_train : ndarray of shape (n_train, n_train), float64
+    K_train, K_test : ndarray of shape (n_train, n_train) and (n_test, n_train), float64
     occurrence : ndarray of shape (n_train,)
         0 or 1.
-    K_test : ndarray of shape (n_test, n_train), float64
     costs : sequence of float
         Ascending.
 
@@ -168,8 +147,7 @@ def binary_values(
         return values
     for index, C in enumerate(costs):
         model = fit_svc(K_train, occurrence.astype(int), C)
-        with config_context(assume_finite=True):
-            values[:, index] = model.decision_function(K_test)
+        values[:, index] = _decision(model, K_test)
         if np.abs(model.dual_coef_).max() < C * (1 - 1e-9):
             values[:, index + 1 :] = values[:, [index]]
             break

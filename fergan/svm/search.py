@@ -1,13 +1,14 @@
 """The search for the two parameters of a Gaussian SVM: Bayesian optimisation over log C and log gamma.
 
-A trial fits the folds of a cross-validation one after another. A journal keeps the finished trials, so that a search
-that was stopped goes on where it was and ends in the same trials as one that was not: what is proposed next depends on
-the seed and on the finished trials only.
+A trial fits the folds of a cross-validation one after another. A journal keeps the finished trials, so that a search that was
+stopped goes on where it was and ends in the same trials as one that was not: what is proposed next depends on the seed and on
+the finished trials only. (Optuna's own journal resumes to the same trials too, but after a kill it waits 30 s for the lock of
+the dead process, and a log that ends in half a line cannot be opened again once anything was added.)
 """
 
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,7 @@ import pandas as pd
 from scipy.stats import qmc
 
 from fergan.files import hash_array, hash_parameters, read_json, write_json
-from fergan.svm.machines import SharedKernel, predicted_classes
+from fergan.svm.machines import Part, SharedKernel, predicted_classes
 
 #: Box of the Bayesian search, both log-uniform: C, and gamma times the median squared distance.
 COST_RANGE = (1e-1, 1e3)
@@ -26,19 +27,11 @@ GAMMA_SCALE_RANGE = (1e-2, 3.0)
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best point of a search and all points tried.
+    """The best point of a search, its score, and all points tried.
 
-    Attributes
-    ----------
-    C, gamma : float
-        The chosen cost and kernel parameter.
-    score : float
-        The objective there.
-    trials : DataFrame
-        Columns ``trial, C, gamma, gamma_scale, score, pruned, n_folds, chosen``, in the order of evaluation. The
-        score of a pruned trial is that of the ``n_folds`` folds it saw; it is never chosen.
-    fold_scores : ndarray of shape (n_trials, n_folds), float64
-        NaN for the folds that a pruned trial did not see.
+    ``trials`` has the columns ``trial, C, gamma, gamma_scale, score, pruned, n_folds, chosen``, in the order of evaluation.
+    The score of a pruned trial is that of the ``n_folds`` folds it saw; it is never chosen. ``fold_scores`` of shape
+    (n_trials, n_folds) are NaN for the folds that a pruned trial did not see.
     """
 
     C: float
@@ -69,12 +62,12 @@ class _Trial(NamedTuple):
 def search(
     objective: Callable[[float, float], Generator[tuple[float, float]]], distance: float, *,
     n_evaluations: int = 30, seed: int = 0, prune: bool = False, journal: str | Path | None = None,
-    problem: str = "", progress: Callable[[str], None] | None = None,
+    problem: str = "search", progress: Callable[[str], None] | None = None,
 ) -> SearchResult:
     """Maximise a cross-validated score over C and gamma by Bayesian optimisation with a Gaussian process.
 
-    The first half of the evaluations (at most ten) is a Halton sequence, the same for every objective with
-    the same seed; the others are proposed by Optuna's `GPSampler`. Of equally good points the one with the
+    The first half of the evaluations (at most ten) is a Halton sequence, the same for every objective with the same seed;
+    the others are proposed by Optuna's `GPSampler` (Snoek et al., NIPS 2012). Of equally good points the one with the
     smallest C, then the smallest gamma is chosen: the smoothest classifier.
 
     Parameters
@@ -92,33 +85,29 @@ def search(
         Stop a trial whose folds so far are worse than the same folds of the best trial, by Wilcoxon's signed-rank
         test at 0.1, which takes at least four folds. The Gaussian process learns its score on these folds.
     journal : path, optional
-        JSON file that is written after each trial; the trials found in it are not evaluated again.
+        Folder for a file that is written after each trial; the trials found in it are not evaluated again.
     problem : str
-        Names what the objective computes, for example a hash of its data; a journal of another is refused.
+        Names what the objective computes, for example by a hash of its data: the file is named after it and the settings.
     progress : callable, optional
         Called with a line of text after each trial.
-
-    Returns
-    -------
-    SearchResult
 
     Raises
     ------
     ValueError
-        Fewer than 3 evaluations, a journal of another search, or a score that is not finite.
-
-    References
-    ----------
-    Snoek, Larochelle and Adams, *Practical Bayesian Optimization of Machine Learning Algorithms*, NIPS 2012.
+        Fewer than 3 evaluations, or a score that is not finite.
     """
     if n_evaluations < 3:
         raise ValueError(f"n_evaluations is {n_evaluations}; a Bayesian search needs at least 3")
     n_startup = max(2, min(10, n_evaluations // 2))
     start = 10 ** qmc.scale(qmc.Halton(2, rng=seed).random(n_startup), *np.log10([COST_RANGE, GAMMA_SCALE_RANGE]).T)
-    settings = dict(problem=problem, seed=seed, n_startup=n_startup, distance=distance, prune=prune,
-                    C=list(COST_RANGE), gamma_scale=list(GAMMA_SCALE_RANGE))
-    trials = _read_journal(journal, settings)[:n_evaluations]
-    with _quiet_optuna() as optuna:
+    settings = hash_parameters({"all": [problem, seed, n_startup, distance, prune, COST_RANGE, GAMMA_SCALE_RANGE]})
+    kept = Path(journal) / f"{problem}-{settings}.json" if journal is not None else None
+    trials = [_Trial(**trial) for trial in read_json(kept)][:n_evaluations] if kept and kept.exists() else []
+    import optuna  # here, because its Gaussian process imports torch, which takes a second
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         pruner = optuna.pruners.WilcoxonPruner() if prune else optuna.pruners.NopPruner()
         study = optuna.create_study(direction="maximize", pruner=pruner)
         box = {name: optuna.distributions.FloatDistribution(*limits, log=True)
@@ -137,25 +126,11 @@ def search(
             trial = _evaluate(objective, asked, distance)
             study.tell(asked, _learnt(trial, trials))
             trials.append(trial)
-            if journal is not None:
-                write_json(journal, {"settings": settings, "trials": [t._asdict() for t in trials]})
+            if kept is not None:
+                write_json(kept, [t._asdict() for t in trials])
             if progress is not None:
                 progress(_line(trials, n_evaluations, distance))
     return _best(trials, distance)
-
-
-@contextmanager
-def _quiet_optuna() -> Iterator:
-    import optuna  # here, because its Gaussian process imports torch, which takes a second
-
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield optuna
-    finally:
-        optuna.logging.set_verbosity(verbosity)
 
 
 def _evaluate(objective, asked, distance: float) -> _Trial:
@@ -189,81 +164,49 @@ def _learnt(trial: _Trial, earlier: list[_Trial]) -> float:
     return min(trial.score, max(t.score for t in earlier if not t.pruned))
 
 
-def _read_journal(journal: str | Path | None, settings: dict) -> list[_Trial]:
-    if journal is None or not Path(journal).exists():
-        return []
-    content = read_json(journal)
-    found = content.get("settings", {}) if isinstance(content, dict) else {}
-    differing = [name for name, value in settings.items() if found.get(name) != value]
-    if differing:
-        raise ValueError(f"{journal} is the journal of another search ({', '.join(differing)} differ);"
-                         " delete it or name another file")
-    return [_Trial(**trial) for trial in content["trials"]]
-
-
 def _best(trials: list[_Trial], distance: float) -> SearchResult:
-    table = pd.DataFrame({
-        "trial": np.arange(len(trials)),
-        "C": [t.C for t in trials],
-        "gamma": [t.gamma_scale / distance for t in trials],
-        "gamma_scale": [t.gamma_scale for t in trials],
-        "score": [t.score for t in trials],
-        "pruned": [t.pruned for t in trials],
-        "n_folds": [len(t.sizes) for t in trials],
-    })
-    order = table.sort_values(["pruned", "score", "C", "gamma"], ascending=[True, False, True, True])
-    table["chosen"] = table.index == order.index[0]
-    row = order.iloc[0]
-    fold_scores = np.full((len(trials), table["n_folds"].max()), np.nan)
-    for of_trial, trial in zip(fold_scores, trials, strict=True):
-        of_trial[: len(trial.sizes)] = trial.fold_scores
-    return SearchResult(float(row["C"]), float(row["gamma"]), float(row["score"]), table, fold_scores)
-
-
-Part = tuple[np.ndarray, np.ndarray]  # the faces to train on, the faces to test on
+    table = pd.DataFrame(trials)[["C", "gamma_scale", "pruned"]]
+    table.insert(0, "trial", np.arange(len(trials)))
+    table.insert(2, "gamma", table["gamma_scale"] / distance)
+    table.insert(4, "score", [t.score for t in trials])
+    table["n_folds"] = [len(t.sizes) for t in trials]
+    best = table.sort_values(["pruned", "score", "C", "gamma"], ascending=[True, False, True, True]).iloc[0]
+    table["chosen"] = table["trial"] == best["trial"]
+    fold_scores = pd.DataFrame([t.fold_scores for t in trials]).to_numpy()  # shorter rows end in NaN
+    return SearchResult(float(best["C"]), float(best["gamma"]), float(best["score"]), table, fold_scores)
 
 
 def search_folds(
-    models: SharedKernel, parts: Sequence[Part], distance: float, *, n_evaluations: int, seed: int, prune: bool = False,
-    journal: str | Path | None = None, name: str = "search", break_ties: bool = True,
-    progress: Callable[[str], None] | None = None,
+    models: SharedKernel, parts: Sequence[Part], distance: float, *, journal: str | Path | None = None, name: str = "search",
+    break_ties: bool = True, **options,
 ) -> SearchResult:
     """Choose C and gamma by the accuracy over all parts, each predicted by the model that was trained for it.
 
     Parameters
     ----------
     models : SharedKernel
-    parts : sequence of (ndarray of int, ndarray of int)
-        The faces to train on and those to test on, of each fold.
-    distance, n_evaluations, seed, prune, progress
-        See `fergan.svm.search.search`.
-    journal, name : path and str, optional
-        Folder for the journal, and how its name begins, see `journal_of`.
+    parts : sequence of Part
+    journal, name
+        See `journal_of`.
     break_ties : bool
         See `fergan.svm.machines.predicted_classes`.
-
-    Returns
-    -------
-    SearchResult
+    distance, options
+        The other arguments of `search`.
     """
 
     def right_answers(C: float, gamma: float) -> Iterator[tuple[int, int]]:
         for (_, test), values in zip(parts, models.values(C, gamma, parts), strict=True):
             yield int(np.sum(predicted_classes(values, break_ties) == models.y[test])), len(test)
 
-    return search(right_answers, distance, n_evaluations=n_evaluations, seed=seed, prune=prune, progress=progress,
-                  **journal_of(journal, f"{name}-ties" if break_ties else name, models, parts))
+    name = f"{name}-ties" if break_ties else name
+    return search(right_answers, distance, **options, **journal_of(journal, name, models, parts))
 
 
 def journal_of(folder: str | Path | None, name: str, models: SharedKernel, parts: Sequence[Part]) -> dict[str, object]:
-    """Return where the journal of a search lies, and the problem that it is named after, as arguments of `search`.
-
-    The problem is a hash of the distances, of the parts, and of the labels of the faces in them, so that a folder serves
-    any number of searches: one whose data changed begins anew beside the old one.
-    """
+    """Return the arguments `journal` and `problem` of `search`: a hash of the distances, the parts and the labels in them."""
     if folder is None:
         return {}
     faces = np.unique(np.concatenate([rows for part in parts for rows in part]))  # the labels of others must not matter
     hashed = [hash_array(rows.astype(np.int64)) for rows in (models.y[faces], *(rows for part in parts for rows in part))]
-    problem = hash_parameters({"name": name, "distances": models.digest, "labels and parts": hashed})
-    return {"journal": Path(folder) / f"{name}-{problem}.json", "problem": problem}
+    problem = hash_parameters({"distances": hash_array(models.D2), "labels and parts": hashed})
+    return {"journal": folder, "problem": f"{name}-{problem}"}
