@@ -230,7 +230,16 @@ def _files(words: Iterable[str], folders: Iterable[Path], kinds: tuple[str, ...]
 
 def code_hash(*functions: Any) -> str:
     """Return the hash of all code of this package that functions or classes use, and of the tables that it names."""
-    return _hash_of_code(tuple((function.__module__, function.__qualname__.split(".")[0]) for function in functions))
+    return code_hash_of(_names_of(functions))
+
+
+def _names_of(functions: Iterable[Any]) -> list[str]:
+    return [f"{function.__module__}:{function.__qualname__.split('.')[0]}" for function in functions]
+
+
+def code_hash_of(names: Iterable[str]) -> str:
+    """Return what `code_hash` returns for functions and classes that are named ``module:name``; nothing is imported."""
+    return _hash_of_code(tuple((name.partition(":")[0], name.partition(":")[2]) for name in names))
 
 
 @cache
@@ -318,7 +327,7 @@ def cached(
     if kept is None:
         with locked(folder):
             if not is_whole(folder):
-                _compute(folder, stage, config, inputs, made_of, running)
+                _compute(folder, stage, config, inputs, made_of, _names_of(code or (stage,)), running)
     folder = kept or folder
     _opened.append(folder)
     if os.environ.get("FERGAN_BOOK") or not (home / "current.json").is_file():
@@ -337,7 +346,7 @@ def _kept(home: Path, made_of: dict[str, Any]) -> Path | None:
 
 
 def _compute(folder: Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], made_of: dict[str, Any],
-             running: Mapping[str, Any]) -> None:
+             code_of: list[str], running: Mapping[str, Any]) -> None:
     if (folder / "stamp.json").is_file():
         log.warning("%s is not whole and is made again", folder)
         for path in folder.iterdir():
@@ -349,7 +358,7 @@ def _compute(folder: Path, stage: Callable[..., None], config: BaseModel, inputs
              for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")}
     content = {name: value for name, (_, value) in files.items()}
     write_json(folder / "stamp.json", {
-        "stage": f"{stage.__module__}:{stage.__qualname__}", "made_of": made_of, "config": config.model_dump(mode="json"),
+        "stage": f"{stage.__module__}:{stage.__qualname__}", "made_of": made_of, "code_of": code_of, "config": config.model_dump(mode="json"),
         "files": files, "digest": hash_parameters(content, 64), "provenance": provenance(time.monotonic() - start),
     })
     with open(folder.parent / "computed.log", "a", encoding="utf-8") as file:
@@ -393,8 +402,10 @@ def opened() -> dict[str, Any]:
         stamp = read_json(folder / "stamp.json")
         now = machine() | {"packages": versions()}
         then = {key: stamp["provenance"].get(key) for key in now}
-        results[str(folder)] = {"stage": stamp["stage"], "code": stamp["made_of"]["code"], "digest": stamp["digest"],
+        results[str(folder)] = {"stage": stamp["stage"], "code": stamp["made_of"]["code"], "code_of": stamp["code_of"],
+                                "digest": stamp["digest"],
                                 "seconds": stamp["provenance"]["seconds"],
+                                "kept": stamp["made_of"]["code"] != code_hash_of(stamp["code_of"]),
                                 "differs": sorted(key for key in now if now[key] != then[key])}
     reads = {str(home): read_json(home / "current.json")["digest"] for home in dict.fromkeys(_read)}
     return {"results": results, "reads": reads}

@@ -1,92 +1,132 @@
-"""From executed pages to a published book: table of contents, build, and a check of what was built."""
+"""From executed pages to a published book: table of contents, what prose includes, the build, and a check of what was built."""
 
+import base64
 import shutil
 import subprocess
 import sys
-from filecmp import cmp
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import yaml
 
-from fergan.book.pages import pages_of
-from fergan.book.profile_schema import Profile
-from fergan.book.site.access import mend_names
-from fergan.book.site.check import BookError, check_book
-from fergan.book.site.extension import STATIC
-from fergan.book.site.figures import write_pasted_figures
-from fergan.book.site.images import shrink_images
-from fergan.book.site.licences import write_licences
-from fergan.book.site.truth import missing_keys, stale_pages
-from fergan.book.site.vendor import VendorError, fetch_packages
-from fergan.book.tables.datasets import write_datasets_chapter
+from fergan.book.assets import VendorError, fetch_packages, shrink_images, write_licences
+from fergan.book.chapters.data import write_datasets_chapter
+from fergan.book.check import BookError, check_book
+from fergan.book.extension import STATIC
+from fergan.book.fresh import Book
+from fergan.book.pages import CHAPTERS, pages_of
+from fergan.book.profile import Profile
+from fergan.book.run import NOTEBOOKS, notebook_parameters, parameter_cell, passages_of, tags
+from fergan.cache import ROOT
+from fergan.files import atomic_path, read_json
 
-__all__ = ["build_book", "html_folder", "mirror_pages", "prepare_sources", "table_of_contents"]
+EXECUTED = ROOT / "book" / "executed"
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
 _PROSE_AFTER = ("book/conclusion", "book/limits", "book/exercises", "book/glossary", "book/licences", "book/references")
+
+#: Parameters of notebooks that are no config -> what they mean.
+MEANINGS = {
+    "artifacts": "folder of faces, networks, features and results, below the project",
+    "au_experiments": "numbers of the Action Unit experiments",
+    "aus_left_out": "Action Unit experiments that need a set that is not there",
+    "chapters": "notebooks of the book, to whose figures and tables a verdict may point",
+    "checkpoint_seconds": "seconds between checkpoints",
+    "csv": "the folder's table of labels, where the source reads one",
+    "dataset": "face set",
+    "datasets": "face sets",
+    "emotion_experiments": "numbers of the emotion experiments",
+    "emotions_left_out": "emotion experiments that need a set that is not there",
+    "experiment": "number of the experiment",
+    "experiments": "experiments, by number or with their sets",
+    "folder": "folder of the photographs; empty for rendered faces",
+    "inception": "file with the weights of the Inception network, or \"download\"; None without",
+    "judge": "generator whose discriminator gives features; not the judged one, which has learnt to deceive its own",
+    "margin": "widening of the face box on each side, share of its side",
+    "model": "generator",
+    "models": "generators",
+    "networks": "generators whose discriminators give features",
+    "only": "train only on faces that show this Action Unit; None takes all",
+    "pairs": "features: network-on-faces",
+    "paper_model": "generator that stands beside the paper's in Table VII, or None",
+    "pretrained": "generator whose discriminator gives the features",
+    "profile": "name of the profile",
+    "provoked": "generator that was trained to collapse, or None",
+    "read": "experiments that equal a cell of the matrix, whose results are read",
+    "relabel_test": "mapping that derives the tested Action Units from emotions, or None",
+    "relabel_train": "mapping that derives the trained Action Units from emotions, or None",
+    "rendered": "whether faces are rendered, not photographed",
+    "replaced": "face sets that another set stands in for",
+    "seed": "of everything that is random",
+    "sets": "face sets",
+    "single_units": "networks that were trained on the faces with one Action Unit",
+    "target": "face set that is classified",
+    "targets": "face sets that are classified",
+    "test": "face set that detectors are tested on",
+    "threads": "processor threads; another count rounds differently",
+    "train": "face set that detectors are trained on",
+    "unit": "Action Unit",
+}
 
 
 def table_of_contents(profile: Profile) -> dict:
     """Return the profile's table of contents as Jupyter Book 1.x expects it in ``_toc.yml``."""
     chapters: dict[str, dict] = {}
     for page in pages_of(profile):
-        file = f"book/executed/{page.path.removesuffix('.ipynb')}"
-        if page.notebook not in chapters:
-            chapters[page.notebook] = {"file": file, "sections": []}
+        file = {"file": f"book/executed/{page.id}"}
+        if page.chapter in chapters:
+            chapters[page.chapter].setdefault("sections", []).append(file)
         else:
-            chapters[page.notebook]["sections"].append({"file": file})
-    made = [{k: v for k, v in chapter.items() if v} for chapter in chapters.values()]
+            chapters[page.chapter] = file
     return {
         "format": "jb-book",
         "root": "book/intro",
         "parts": [
             {"caption": "Before you start", "chapters": [{"file": file} for file in _PROSE_BEFORE]},
-            {"caption": "The reproduction", "chapters": made},
+            {"caption": "The reproduction", "chapters": list(chapters.values())},
             {"caption": "After", "chapters": [{"file": file} for file in _PROSE_AFTER]},
         ],
     }
 
 
+def _write_where_different(path: Path, content: bytes) -> bool:
+    """Write a file unless it has this content already: an equal one keeps its time of change, and is not built again."""
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+    return True
+
+
 def write_table_of_contents(profile: Profile, path: Path) -> None:
-    """Write the table of contents where it differs from the file; an equal one keeps its time stamp."""
-    text = "# Written by `python -m fergan toc`: the pages of the demo and of the paper's own run.\n"
-    text += yaml.safe_dump(table_of_contents(profile), sort_keys=False)
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    """Write the table of contents where it differs from the file."""
+    text = "# Written by `python -m fergan write`: the pages of the demo and of the paper's own run.\n"
+    _write_where_different(path, (text + yaml.safe_dump(table_of_contents(profile), sort_keys=False)).encode())
 
 
-def mirror_pages(profile: Profile, source: Path, target: Path) -> bool:
-    """Make `target` hold exactly the profile's executed pages; untouched where equal, so that little is rebuilt.
-
-    Returns
-    -------
-    bool
-        Whether anything changed.
-    """
-    wanted = {page.path for page in pages_of(profile)}
-    changed = False
-    for path in wanted:
-        old, new = target / path, source / path
-        if not old.is_file() or not cmp(old, new, shallow=False):
-            old.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(new, old)
-            changed = True
-    for old in target.rglob("*.ipynb"):
-        if str(old.relative_to(target)) not in wanted:
-            old.unlink()
-            changed = True
-    return changed
+def write_parameter_cells(profile: Profile) -> None:
+    """Write every notebook's parameters cell: all names with the values of its first page in this profile, and what they mean."""
+    seen: dict[str, dict[str, Any]] = {}
+    for page in pages_of(profile):
+        seen.setdefault(page.notebook, page.parameters)
+    for name, values in seen.items():
+        path = NOTEBOOKS / f"{name}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        notebook_parameters(notebook, path.name)
+        cell = next(cell for cell in notebook.cells if "parameters" in tags(cell))
+        cell.source = parameter_cell(values, MEANINGS)
+        _write_where_different(path, (nbformat.writes(notebook) + "\n").encode())
 
 
-def html_folder(profile: str, root: Path) -> Path:
+def html_folder(profile: str) -> Path:
     """Return where a profile's book is built; jupyter-book puts its own ``_build/html`` below the path it is given."""
-    return root / "_build" / "html" if profile == "demo" else root / "_build" / profile / "_build" / "html"
+    return ROOT / "_build" / "html" if profile == "demo" else ROOT / "_build" / profile / "_build" / "html"
 
 
-def prepare_sources(profile: Profile, root: Path) -> Path:
-    """Put into ``book/executed`` what the profile's book is built from, and refuse what is not of this state.
+def prepare_sources(book: Book) -> Path:
+    """Put into ``book/executed`` what the profile's book is built from, and refuse pages that are not of the present state.
 
     Returns
     -------
@@ -96,20 +136,42 @@ def prepare_sources(profile: Profile, root: Path) -> Path:
     Raises
     ------
     BookError
-        A page is of an earlier state, or a text asks for a number that no page has.
+        A page is of an earlier state.
     """
-    html = html_folder(profile.name, root)
-    toc = root / "_toc.yml" if profile.name == "demo" else html.parent / "_toc.yml"
-    mirror_pages(profile, root / "artifacts" / profile.name / "pages", root / "book" / "executed")
-    write_table_of_contents(profile, toc)
-    write_datasets_chapter(root / "book" / "executed" / "datasets", root / "profiles")
-    write_licences(root / "book" / "executed" / "licences.md", root)
-    _check_truth(profile, root)
-    write_pasted_figures(root / "book" / "executed")
+    stale = {page.id: book.why_stale(page)[0] for page in book.pages.values()}
+    if any(stale.values()):
+        lines = "\n".join(f"- {name}: {why}" for name, why in stale.items() if why)
+        raise BookError(f"these pages cannot be published; run `make book` again\n{lines}")
+    wanted = dict(_sources(book))
+    for path, content in wanted.items():
+        _write_where_different(path, content)
+    for old in EXECUTED.rglob("*"):
+        if old.suffix in (".ipynb", ".md", ".png") and old not in wanted and old.parent.name != "datasets" and old.stem != "licences":
+            old.unlink()
+    write_datasets_chapter(EXECUTED / "datasets", ROOT / "profiles")
+    write_licences(EXECUTED / "licences.md")
+    toc = ROOT / "_toc.yml" if book.profile.name == "demo" else html_folder(book.profile.name).parent / "_toc.yml"
+    write_table_of_contents(book.profile, toc)
     return toc
 
 
-def build_book(profile: Profile, root: Path) -> Path:
+def _sources(book: Book) -> Iterator[tuple[Path, bytes]]:
+    """Yield the executed pages, and the passages and figures of pages across all others, which prose includes."""
+    for page in book.pages.values():
+        path = book.executed(page)
+        yield EXECUTED / f"{page.id}.ipynb", path.read_bytes()
+        if page.name != "summary" and CHAPTERS[page.chapter]:
+            continue
+        executed = read_json(path)
+        for name, text in passages_of(executed).items():
+            yield EXECUTED / "said" / page.label / f"{name}.md", text.encode()
+        for output in (output for cell in executed["cells"] for output in cell.get("outputs", ())):
+            label = output.get("metadata", {}).get("fergan", {}).get("figure")
+            if label:
+                yield EXECUTED / "said" / page.label / f"{label}.png", base64.b64decode("".join(output["data"]["image/png"]))
+
+
+def build_book(book: Book) -> Path:
     """Build the HTML book of a profile whose pages are executed, and check it.
 
     Nothing is built when no page, prose or setting is newer than the last good build.
@@ -118,26 +180,31 @@ def build_book(profile: Profile, root: Path) -> Path:
     -------
     Path
         The book's ``index.html``.
+
+    Raises
+    ------
+    BookError
+        Something in the pages or the prose is wrong; the message lists each fault.
     """
-    html = html_folder(profile.name, root)
+    html = html_folder(book.profile.name)
     done = html.parent / ".checked"
-    toc = prepare_sources(profile, root)
-    sources = [root / "_config.yml", toc, *(p for p in (root / "book").rglob("*") if p.is_file())]
+    toc = prepare_sources(book)
+    sources = [ROOT / "_config.yml", toc, *(p for p in (ROOT / "book").rglob("*") if p.is_file()),
+               *(ROOT / "fergan" / "book").glob("*.py")]
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"
     done.unlink(missing_ok=True)
-    _bundle_scripts(root)
-    command = [
-        str(Path(sys.executable).with_name("jupyter-book")), "build", str(root), "--toc", str(toc), "--path-output",
-        str(html.parent.parent), "-n", "-W", "--keep-going", "-q",
-    ]
+    _bundle_scripts()
+    # By module: the environment's scripts name the folder that it was made in, which may have been moved.
+    program = "import sys; from jupyter_book.cli.main import main; sys.argv[0] = 'jupyter-book'; main()"
+    command = [sys.executable, "-c", program, "build", str(ROOT), "--toc", str(toc), "--path-output", str(html.parent.parent),
+               "-n", "-W", "--keep-going", "-q"]
     try:
-        if subprocess.run(command, cwd=root).returncode:
+        if subprocess.run(command, cwd=ROOT).returncode:
             raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
-        _forget_old_pages(profile, html)
+        _forget_old_pages(book.profile, html)
         shrink_images(html)
-        mend_names(html)
-        check_book(profile, root, html, [*_PROSE_BEFORE, *_PROSE_AFTER])
+        check_book(book.profile, html, [*_PROSE_BEFORE, *_PROSE_AFTER])
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.
         shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)
@@ -153,15 +220,6 @@ def _forget_old_pages(profile: Profile, html: Path) -> None:
         old.unlink()
 
 
-def _check_truth(profile: Profile, root: Path) -> None:
-    """Refuse to build from pages of an earlier state, or a text that asks for a number which no page has."""
-    faults = [f"{page} is of an earlier state: {reason}" for page, reason in stale_pages(profile, root).items()]
-    faults += missing_keys(root, _files_of(table_of_contents(profile)))
-    if faults:
-        lines = "\n".join(f"- {fault}" for fault in faults)
-        raise BookError(f"these pages cannot be published; run `make book` again\n{lines}")
-
-
 def _files_of(contents: Any) -> list[str]:
     """Return every file of a table of contents, or of a part of it."""
     if isinstance(contents, list):
@@ -172,10 +230,10 @@ def _files_of(contents: Any) -> list[str]:
     return own + [file for key in ("parts", "chapters", "sections") for file in _files_of(contents.get(key))]
 
 
-def _bundle_scripts(root: Path) -> None:
+def _bundle_scripts() -> None:
     """Fetch the scripts that pages load, so that these need no network; without npm they are loaded from elsewhere."""
     try:
-        fetch_packages(root / STATIC / "vendor")
+        fetch_packages(ROOT / STATIC / "vendor")
     except VendorError as error:
-        shutil.rmtree(root / STATIC, ignore_errors=True)
+        shutil.rmtree(ROOT / STATIC, ignore_errors=True)
         print(f"the book's scripts are not bundled: {error}; its equations will be loaded from a public server", flush=True)

@@ -1,96 +1,349 @@
-"""The pages of a profile's book: which notebook makes each, with which parameters, from what.
+"""The pages of a profile's book: which notebook makes each, with which parameters, after which other pages.
 
-This, with `fergan.book.network_pages` and `fergan.book.experiment_pages`, is the one place that knows how stages follow one another;
-the Snakefile executes it and the table of contents lists it. Stages meet only through files under ``artifacts/<profile>/``:
-each page waits for the stamps of earlier stages and leaves one of its own.
+Pages meet only through results under ``artifacts/<profile>/<kind>/<name>/``: a page computes its own by `fergan.cache.cached`
+and reads others by `fergan.cache.current`. The Snakefile orders pages by `Page.after`, the table of contents lists them.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from fergan.book.experiment_pages import experiment_pages, listed
-from fergan.book.network_pages import network_pages, quality_pages
-from fergan.book.page import Page, faces_stamp, stamp_of
-from fergan.book.profile_schema import Profile
+from fergan.book.profile import Profile
+from fergan.cache import available_threads
 
-__all__ = ["pages_of"]
+#: Chapter, named by its notebook -> the notebook of its further pages (one for each set, network or experiment), or None.
+CHAPTERS: dict[str, str | None] = {
+    "00_faces": None,
+    "01_data": "01_data_set",
+    "02_dcgan": "02_dcgan_model",
+    "03_features": "03_features_pair",
+    "03b_layers": None,
+    "04_emotions": "04_emotions_experiment",
+    "04b_label_efficiency": "04b_label_efficiency_set",
+    "04c_transfer": None,
+    "05_action_units": "05_action_units_experiment",
+    "05b_single_unit": None,
+    "05c_saliency": None,
+    "06_quality": "06_quality_model",
+    "06b_mode_collapse": None,
+    "06c_human_study": None,
+    "07_results": None,
+    "07b_claims": None,
+    "07c_groups": None,
+}
+
+#: Chapters whose results have another name than the notebook without its number.
+_KINDS = {"01_data": "faces", "02_dcgan": "models"}
+
+#: The set whose samples the paper scores and shows to raters.
+PAPERS_SET = "rafd-frontal"
+
+#: Where the weights of the Inception network are; see `fergan.quality.backbones`.
+INCEPTION = "FERGAN_INCEPTION"
+
+#: So many photographs are cropped on several threads; fewer take minutes on one.
+LARGE_SET = 1000
+
+
+@dataclass(frozen=True)
+class Page:
+    """One executed notebook.
+
+    Attributes
+    ----------
+    chapter : str
+        A key of `CHAPTERS`.
+    name : str
+        Of the set, network or experiment; ``"summary"`` for the page across all of them.
+    parameters : dict
+        What papermill sets: numbers, words, lists, and configs as dictionaries.
+    after : tuple of str
+        The pages whose results it reads, by `id`.
+    threads : int
+        Processor threads it uses.
+    """
+
+    chapter: str
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    threads: int = 1
+
+    @property
+    def id(self) -> str:
+        """What the page is called on the command line, and its path in the book without suffix."""
+        return f"{self.chapter}/{self.name}"
+
+    @property
+    def notebook(self) -> str:
+        """The notebook that makes it."""
+        return self.chapter if self.name == "summary" else CHAPTERS[self.chapter] or self.chapter
+
+    @property
+    def label(self) -> str:
+        """The page's label in the book, unique there."""
+        return f"{_plain(self.chapter).replace('_', '-')}-{self.name}"
+
+    @property
+    def home(self) -> str:
+        """Where its results are, below the profile's artifacts."""
+        return f"{kind_of(self.chapter)}/{self.name}"
+
+
+def _plain(chapter: str) -> str:
+    return re.sub(r"^[0-9]+[a-z]?_", "", chapter)
+
+
+def kind_of(chapter: str) -> str:
+    """Return the folder of a chapter's results."""
+    return _KINDS.get(chapter, _plain(chapter))
 
 
 def pages_of(profile: Profile) -> list[Page]:
     """Return every page of the profile's book, in reading order."""
-    pages = [page for make in (network_pages, experiment_pages, quality_pages) for page in make(profile)]
-    pages.append(_results_page(profile, pages))
-    pages.append(_claims_page(profile, pages))
-    pages.append(_groups_page(profile))
-    by_stamp = {page.stamp: page for page in pages if page.stamp}
+    makers = (_rendered, _data, _models, _features, _layers, _emotions, _labels, _transfer, _units, _single_units, _saliency,
+              _samples, _collapse, _study)
+    pages = [page for make in makers for page in make(profile)]
+    pages += [_results(profile, pages), _claims(profile, pages), *_groups(profile)]
+    home = f"artifacts/{profile.name}"
+    return [Page(p.chapter, p.name, {"artifacts": home} | p.parameters, tuple(dict.fromkeys(p.after)), p.threads) for p in pages]
+
+
+def _with_summary(chapter: str, pages: list[Page], /, **parameters: Any) -> list[Page]:
+    """Put the page across a chapter's others before them; it waits for all of them."""
+    return [Page(chapter, "summary", parameters, tuple(page.id for page in pages)), *pages] if pages else []
+
+
+def _faces(*names: str) -> list[str]:
+    return [f"01_data/{name}" for name in names]
+
+
+def _networks(*names: str) -> list[str]:
+    return [f"02_dcgan/{name}" for name in names]
+
+
+def _pair(pretrained: str, target: str) -> str:
+    return f"03_features/{pretrained}-on-{target}"
+
+
+def _rendered(profile: Profile) -> Iterator[Page]:
+    sets = {name: dataset.n_faces for name, dataset in profile.datasets.items() if dataset.source == "rendered"}
+    if sets:
+        yield Page("00_faces", "rendered", dict(sets=sets, seed=profile.seed))
+
+
+def _data(profile: Profile) -> list[Page]:
+    pages = [
+        Page("01_data", name, dict(
+            dataset=name, folder=profile.dataset_folder(name), csv=dataset.csv,
+            faces=dataset.faces.model_dump() | {"seed": profile.seed},
+        ), threads=cropping_threads(profile, name, available_threads()))
+        for name, dataset in profile.datasets.items()
+    ]
+    return _with_summary("01_data", pages, datasets=list(profile.datasets))
+
+
+def cropping_threads(profile: Profile, name: str, n_cores: int) -> int:
+    """Return how many of a workflow's cores read and crop a set: for many photographs all that no training may hold.
+
+    Rendered sets and small ones go side by side, which needs no waiting at the end of each batch.
+    """
+    dataset = profile.datasets[name]
+    if dataset.source == "rendered" or (dataset.n_faces or LARGE_SET) < LARGE_SET:
+        return 1
+    return n_cores if len(profile.datasets) == 1 else max(1, n_cores - profile.threads)
+
+
+def _models(profile: Profile) -> list[Page]:
+    running = dict(threads=profile.threads, checkpoint_seconds=profile.checkpoint_seconds)
+    pages = [
+        Page("02_dcgan", name, dict(model=name, dataset=dataset, only=only, training=config.model_dump(), **running),
+             tuple(_faces(dataset)), threads=profile.threads)
+        for name, (dataset, config, only) in profile.models.items()
+    ]
+    datasets = {name: dataset for name, (dataset, _, _) in profile.models.items()}
+    return _with_summary("02_dcgan", pages, models=datasets)
+
+
+def longest_training(profile: Profile) -> str:
+    """Return the page of the network that takes longest to train: begun last, it would hold up the end."""
+    def faces_seen(name: str) -> float:
+        dataset, config, _ = profile.models[name]
+        return (profile.datasets[dataset].n_faces or float("inf")) * config.epochs
+
+    return _networks(max(profile.pretrained_sets, key=faces_seen))[0]
+
+
+def _features(profile: Profile) -> list[Page]:
+    pages = [
+        Page("03_features", f"{pretrained}-on-{target}",
+             dict(pretrained=pretrained, target=target, features=profile.features.model_dump()),
+             (*_networks(pretrained), *_faces(target)))
+        for pretrained, target in profile.pairs
+    ]
+    return _with_summary("03_features", pages, pairs=[page.name for page in pages])
+
+
+def _layers(profile: Profile) -> Iterator[Page]:
+    """The page that compares layers, where a set's emotions are classified with its own network."""
+    own = [e.target for e in profile.emotion_experiments if e.pretrained == e.target]
+    sets = [name for name in profile.datasets if name in own]
+    if sets:
+        yield Page("03b_layers", "layers", dict(sets=sets, layers=profile.layers.model_dump()), (*_networks(*sets), *_faces(*sets)))
+
+
+def _emotions(profile: Profile) -> list[Page]:
+    pages = [
+        Page("04_emotions", f"experiment-{e.experiment}",
+             dict(experiment=e.experiment, pretrained=e.pretrained, target=e.target, emotions=profile.emotions.model_dump()),
+             (_pair(e.pretrained, e.target), *_faces(e.target), *_networks(e.pretrained)))
+        for e in profile.emotion_experiments
+    ]
+    return _with_summary("04_emotions", pages, experiments=[e.experiment for e in profile.emotion_experiments])
+
+
+def _labels(profile: Profile) -> list[Page]:
+    """Accuracy against labelled people, for the sets that are there and have an experiment."""
+    section = profile.label_efficiency
+    pages = []
+    for target in (*section.targets, *section.size_targets):
+        networks = list(dict.fromkeys(e.pretrained for e in profile.emotion_experiments if e.target == target))
+        if not networks:
+            continue
+        whole = target in section.targets
+        networks = networks[: section.max_networks] if whole else [target] if target in networks else networks[:1]
+        config = section if whole else section.features_only
+        after = [*(_pair(network, target) for network in networks), *_faces(target)]
+        parameters = dict(target=target, networks=networks, label_efficiency=config.model_dump())
+        pages.append(Page("04b_label_efficiency", target, parameters, tuple(after + _networks(networks[0]))))
+    return _with_summary("04b_label_efficiency", pages, targets=[page.name for page in pages])
+
+
+def _transfer(profile: Profile) -> Iterator[Page]:
+    """The transfer matrix, where there are two networks at least; cells that equal an experiment are read from there."""
+    networks = profile.pretrained_sets
+    targets = [name for name in profile.transfer.targets if name in profile.datasets]
+    if not targets or len(networks) < 2:
+        return
+    marked = [e for e in profile.emotion_experiments if e.target in targets]
+    read = [e.experiment for e in marked if profile.transfer.same_search(profile.emotions)]
+    after = [*_networks(*networks), *_faces(*targets, *networks), *(f"04_emotions/experiment-{number}" for number in read)]
+    yield Page("04c_transfer", "matrix", dict(
+        networks=networks, targets=targets, experiments=[e.model_dump() for e in marked], read=read,
+        transfer=profile.transfer.model_dump(),
+    ), tuple(after))
+
+
+def _units(profile: Profile) -> list[Page]:
+    pages = [
+        Page("05_action_units", f"experiment-{e.experiment}", dict(
+            experiment=e.experiment, pretrained=e.pretrained, train=e.train, test=e.test,
+            relabel_train=profile.datasets[e.train].relabel, relabel_test=profile.datasets[e.test].relabel,
+            action_units=profile.action_units.model_dump(),
+        ), tuple(page for name in (e.train, e.test) for page in (_pair(e.pretrained, name), *_faces(name))))
+        for e in profile.au_experiments
+    ]
+    singles = [page.name for page in _single_units(profile)]
+    made = _with_summary("05_action_units", pages, experiments=[e.experiment for e in profile.au_experiments], single_units=singles)
+    if made:
+        first = made[0]
+        made[0] = Page(first.chapter, first.name, first.parameters, (*first.after, *(f"05b_single_unit/{name}" for name in singles)))
+    return made
+
+
+def _single_units(profile: Profile) -> list[Page]:
+    """One page for each network that is trained only on the faces with one Action Unit."""
     return [
-        replace(page, parameters=_places(profile, page) | page.parameters, notes=tuple(_notes(profile, page, by_stamp)))
-        for page in pages
+        Page("05b_single_unit", name,
+             dict(model=name, dataset=dataset, unit=only, action_units=profile.action_units.model_dump()),
+             (*_networks(name, dataset), *_faces(dataset)))
+        for name, (dataset, _, only) in profile.models.items() if only and profile.au_experiments
     ]
 
 
-def _places(profile: Profile, page: Page) -> dict[str, str | int]:
-    """Return the parameters that every notebook has; the rendered faces' reads and leaves nothing."""
-    home = f"../artifacts/{profile.name}"  # as seen from notebooks/
-    return {"seed": profile.seed} | ({} if page.notebook == "00_faces" else {"artifacts": home, "output": home})
+def _saliency(profile: Profile) -> Iterator[Page]:
+    """The detectors of the first experiment that trains on coded Action Units, or else of the first."""
+    for e in sorted(profile.au_experiments, key=lambda e: bool(profile.datasets[e.train].relabel))[:1]:
+        dataset = profile.datasets[e.train]
+        yield Page("05c_saliency", f"experiment-{e.experiment}", dict(
+            experiment=e.experiment, pretrained=e.pretrained, train=e.train, relabel_train=dataset.relabel,
+            margin=dataset.margin, seed=profile.seed,
+        ), (f"05_action_units/experiment-{e.experiment}", *_networks(e.pretrained), _pair(e.pretrained, e.train), *_faces(e.train)))
 
 
-def _stamps_behind(page: Page, by_stamp: dict[str, Page]) -> set[str]:
-    """Return the page's stamp and those of every page that it depends on, directly or not."""
-    return {page.stamp}.union(*(_stamps_behind(by_stamp[stamp], by_stamp) for stamp in page.inputs))
+def _judged(profile: Profile) -> dict[str, str]:
+    """Return the generators whose samples the chapter on quality judges: generator -> set."""
+    further = profile.further_models
+    return {name: dataset for name, (dataset, _, only) in profile.models.items()
+            if not only and (name not in further or further[name].quality)}
 
 
-def _notes(profile: Profile, page: Page, by_stamp: dict[str, Page]) -> Iterator[tuple[str, str]]:
-    """Yield what a reader must know of the faces behind a page."""
-    if profile.rendered:
-        yield "Rendered faces", (
-            "The faces on this page were rendered by this project's own code: they are stand-ins, and no number here is a "
-            "result on photographs."
-        )
+def _provoked(profile: Profile) -> str | None:
+    """Return the generator that was trained to collapse, if there is one."""
+    return next((name for name in profile.models if name in profile.further_models and profile.further_models[name].collapses), None)
+
+
+def _samples(profile: Profile) -> list[Page]:
+    def judge(dataset: str) -> str:  # another set's discriminator: the judged generator has learnt to deceive its own
+        return next((name for name in profile.pretrained_sets if name != dataset), dataset)
+
+    models = {name: dataset for name, dataset in _judged(profile).items() if name != _provoked(profile)}
+    pages = [
+        Page("06_quality", name,
+             dict(model=name, dataset=dataset, judge=judge(dataset), inception=os.environ.get(INCEPTION) or None,
+                  quality=profile.quality.model_dump()),
+             (*_networks(name, judge(dataset)), *_faces(dataset)))
+        for name, dataset in models.items()
+    ]
+    papers = PAPERS_SET if PAPERS_SET in models else None
+    made = _with_summary("06_quality", pages, models=list(models), paper_model=papers)
+    if made and papers:  # whose raters stand in the paper's table too
+        made[0] = Page("06_quality", "summary", made[0].parameters, (*made[0].after, f"06c_human_study/{papers}"))
+    return made
+
+
+def _collapse(profile: Profile) -> Iterator[Page]:
+    models = {name: dataset for name, (dataset, _, _) in profile.models.items()}
+    if models:
+        parameters = dict(models=models, provoked=_provoked(profile), quality=profile.quality.model_dump())
+        yield Page("06b_mode_collapse", "generators", parameters, (*_networks(*models), *_faces(*models.values())))
+
+
+def _study(profile: Profile) -> Iterator[Page]:
+    """The human study, of the paper's set or of the first one."""
+    sets = profile.pretrained_sets
+    name = PAPERS_SET if PAPERS_SET in sets else sets[0]
+    yield Page("06c_human_study", name, dict(model=name, dataset=name, human_study=profile.human_study.model_dump()),
+               (*_networks(name), *_faces(name)))
+
+
+def _results(profile: Profile, pages: list[Page]) -> Page:
+    """The page across all chapters."""
     absences = profile.absences
-    behind = _stamps_behind(page, by_stamp) if absences.replaced else set()
-    for name, by in absences.replaced.items():
-        if faces_stamp(name) in behind:
-            yield "Another set of faces", (
-                f"The photographs of {name} were not there when this page was made: {by} took their place. Where the page "
-                f"says {name}, read {by}, also where it sets a number beside the paper's."
-            )
-    if page.name in ("summary", "results", "verdicts") and absences.left_out:
-        without = {name: ", ".join(absences.experiments_without(name)) for name in absences.left_out}
-        sets = "; ".join(f"{name} ({experiments})" if experiments else name for name, experiments in without.items())
-        yield "Left out: no data", f"The photographs of these sets were not there, and what needs them is left out: {sets}."
-
-
-def _results_page(profile: Profile, pages: list[Page]) -> Page:
-    """Return the page across all chapters; it waits for the faces, the generators and every result."""
-    before = [page.stamp for page in pages if page.stamp.startswith(("faces/", "models/", "results/"))]
     parameters = dict(
-        profile=profile.name, rendered=profile.rendered,
-        datasets=",".join(profile.datasets),
-        emotion_experiments=",".join(str(e.experiment) for e in profile.emotion_experiments),
-        au_experiments=",".join(str(e.experiment) for e in profile.au_experiments),
-        emotions_left_out=listed(profile.absences.emotion_experiments),
-        aus_left_out=listed(profile.absences.au_experiments),
+        profile=profile.name, rendered=profile.rendered, datasets=list(profile.datasets), **_numbers(profile),
+        emotions_left_out=[e.model_dump() for e in absences.emotion_experiments],
+        aus_left_out=[e.model_dump() for e in absences.au_experiments],
     )
-    return Page("07_results", "results", "The paper's numbers beside ours", parameters, tuple(before))
+    return Page("07_results", "results", parameters, tuple(page.id for page in pages if page.name != "summary"))
 
 
-def _claims_page(profile: Profile, pages: list[Page]) -> Page:
-    """Return the page that judges every claim of the paper by the results; it waits for all of them."""
-    before = [page.stamp for page in pages if page.stamp.startswith(("models/", "results/"))]
-    parameters = dict(
-        rendered=profile.rendered, replaced=",".join(profile.absences.replaced),
-        emotion_experiments=",".join(str(e.experiment) for e in profile.emotion_experiments),
-        au_experiments=",".join(str(e.experiment) for e in profile.au_experiments),
-        chapters=",".join(dict.fromkeys(page.notebook for page in pages)),
-    )
-    return Page("07b_claims", "verdicts", "What the paper says, what we found", parameters, tuple(before))
+def _claims(profile: Profile, pages: list[Page]) -> Page:
+    """The page that judges every claim of the paper by the results."""
+    parameters = dict(rendered=profile.rendered, replaced=list(profile.absences.replaced), **_numbers(profile),
+                      chapters=list(dict.fromkeys(page.chapter for page in pages)) + ["07_results"])
+    return Page("07b_claims", "verdicts", parameters, tuple(page.id for page in pages if page.name != "summary"))
 
 
-def _groups_page(profile: Profile) -> Page:
-    """Return the page that compares groups of people, on faces that say who their people are: the rendered ones."""
+def _numbers(profile: Profile) -> Mapping[str, list[int]]:
+    return {kind: [e.experiment for e in getattr(profile, kind)] for kind in ("emotion_experiments", "au_experiments")}
+
+
+def _groups(profile: Profile) -> Iterator[Page]:
+    """The page that compares groups of people, on faces that say who their people are: the rendered ones."""
     known = [e for e in profile.emotion_experiments if profile.datasets[e.target].source == "rendered"]
-    stamps = [stamp_of("04_emotions", f"experiment-{e.experiment}") for e in known]
-    stamps += dict.fromkeys(faces_stamp(e.target) for e in known)
-    parameters = dict(experiments=",".join(str(e.experiment) for e in known))
-    return Page("07c_groups", "people", "Whom does it recognise worse?", parameters, tuple(stamps))
+    after = [*(f"04_emotions/experiment-{e.experiment}" for e in known), *_faces(*(e.target for e in known))]
+    if known:
+        yield Page("07c_groups", "people", dict(experiments=[e.experiment for e in known], seed=profile.seed), tuple(after))

@@ -1,0 +1,1 @@
+"""One file a chapter: its tables and figures, from results."""

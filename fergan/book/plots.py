@@ -1,0 +1,295 @@
+"""The figures that several chapters draw: one look for all, faces, scores with intervals, curves, tables as shades.
+
+Figures are made for a column about 7 inches wide and stay readable at 400 pixels: few panels, no legend over data, colours that
+differ in lightness as well as in hue.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 7.0  # inches, of a full-width figure
+
+_MARKERS, _DASHES = "osD^vPX*<>dp1", ("-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
+
+
+def use_style() -> None:
+    """Set the book's look; each notebook calls it once."""
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9)
+    plt.rcParams.update({
+        "figure.dpi": 110, "savefig.bbox": "tight", "figure.constrained_layout.use": True, "axes.titlesize": "medium",
+        "axes.spines.top": False, "axes.spines.right": False, "image.interpolation": "nearest",
+    })
+
+
+def generator_styles(names: Iterable[str], marked: str = "") -> dict[str, dict[str, Any]]:
+    """Return how to draw the curve of each generator, the same in every figure.
+
+    Generators of one set (``"sfew"``, ``"sfew-augmented"``) have one colour, and lines and markers of their own, which tell
+    all curves apart where colours cannot.
+
+    Parameters
+    ----------
+    names : iterable of str
+    marked : str
+        A generator to draw in red and above the others: one whose collapse was provoked.
+    """
+    names = list(names)
+    of_set = {name: next((other for other in names if name.startswith(f"{other}-")), name) for name in names}
+    sets = list(dict.fromkeys(of_set.values()))
+    free = [f"C{k}" for k in range(10) if k != 3]  # C3 is the red
+    styles: dict[str, dict[str, Any]] = {}
+    for index, name in enumerate(names):
+        relatives = sum(of_set[other] == of_set[name] for other in names[:index])
+        styles[name] = {"color": free[sets.index(of_set[name]) % len(free)], "marker": _MARKERS[index % len(_MARKERS)],
+                       "linestyle": _DASHES[relatives % len(_DASHES)], "linewidth": 1.5 if relatives == 0 else 1.1}
+        if name == marked:
+            styles[name] |= {"color": "C3", "linewidth": 2, "zorder": 5}
+    return styles
+
+
+# ---- faces
+
+def _tile(images: np.ndarray, n_columns: int, gap: int = 2) -> np.ndarray:
+    """Lay images (n, h, w, 3) out row by row on a white sheet."""
+    n, height, width, _ = images.shape
+    n_rows = max(1, -(-n // n_columns))  # a row for no face at all stays white
+    sheet = np.full((n_rows * (height + gap) - gap, n_columns * (width + gap) - gap, 3), 255, np.uint8)
+    for index, image in enumerate(images):
+        top, left = (index // n_columns) * (height + gap), (index % n_columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def show_faces(ax: Axes, images: np.ndarray, n_columns: int) -> None:
+    """Draw images uint8 (n, h, w, 3) row by row into an axes of one's own."""
+    _show(ax, _tile(np.asarray(images), n_columns))
+
+
+def _show(ax: Axes, sheet: np.ndarray) -> None:
+    ax.imshow(sheet, interpolation="lanczos")
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+    sns.despine(ax=ax, left=True, bottom=True)
+
+
+def face_grid(images: np.ndarray, n_columns: int = 12, title: str = "", ax: Axes | None = None) -> Figure:
+    """Show faces row by row.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, 64, 64, 3), dtype uint8
+    n_columns : int
+        Faces in a row.
+    title : str
+        Above the grid.
+    ax : Axes, optional
+        Where to draw; a new figure otherwise.
+    """
+    sheet = _tile(np.asarray(images), n_columns)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(WIDTH, WIDTH * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0)))
+    _show(ax, sheet)
+    ax.set_title(title, loc="left")
+    return ax.figure
+
+
+def face_rows(rows: Mapping[str, np.ndarray], n_columns: int) -> Figure:
+    """Show one row of faces per label, the label at its left."""
+    height = WIDTH / n_columns * 0.95
+    figure, axes = plt.subplots(len(rows), 1, figsize=(WIDTH, height * len(rows)), squeeze=False)
+    for ax, (label, images) in zip(axes.flat, rows.items(), strict=True):
+        _show(ax, _tile(np.asarray(images), n_columns))
+        ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize="small")
+    return figure
+
+
+def captioned_faces(images: np.ndarray, captions: Sequence[str], n_columns: int = 8) -> Figure:
+    """Show faces row by row, each with its caption below.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, 64, 64, 3), dtype uint8
+    captions : sequence of n str
+        One or two lines each.
+    n_columns : int
+        Faces in a row.
+    """
+    n_rows = max(1, -(-len(images) // n_columns))
+    side = WIDTH / n_columns
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(WIDTH, n_rows * (side + 0.36)), squeeze=False)
+    for ax in axes.flat[len(images):]:
+        ax.set_axis_off()
+    for ax, image, caption in zip(axes.flat, images, captions, strict=False):
+        _show(ax, image)
+        ax.set_xlabel(caption, fontsize="x-small", labelpad=2)
+    return figure
+
+
+def face_walks(images: np.ndarray, rows: Sequence[str], columns: Sequence[str], xlabel: str) -> Figure:
+    """Show faces that change from left to right, one walk per row.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_rows, n_columns, 64, 64, 3), dtype uint8
+    rows, columns : sequence of str
+        What stands beside each row and above each column.
+    xlabel : str
+        What the columns are.
+    """
+    n_rows, n_columns, height, width, _ = images.shape
+    gap = 2
+    figure, ax = plt.subplots(figsize=(WIDTH, WIDTH * n_rows / n_columns + 0.5))
+    _show(ax, _tile(images.reshape(-1, height, width, 3), n_columns, gap))
+    ax.set_xticks((np.arange(n_columns) + 0.5) * (width + gap) - 1.5, columns, fontsize="large")
+    ax.set_yticks((np.arange(n_rows) + 0.5) * (height + gap) - 1.5, rows, fontsize="large")
+    ax.xaxis.set_label_position("top")
+    ax.tick_params(length=0, pad=3, top=True, labeltop=True, bottom=False, labelbottom=False)
+    ax.set_xlabel(xlabel, fontsize="large")
+    return figure
+
+
+# ---- scores
+
+def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], areas: Mapping[str, float]) -> Figure:
+    """Draw one ROC curve per class.
+
+    Parameters
+    ----------
+    curves : mapping
+        Class -> (false-positive rates, true-positive rates).
+    areas : mapping
+        Class -> area under its curve, for the legend.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+    ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
+    styles = ["-", "--", "-.", ":"]
+    colors = sns.color_palette("colorblind", len(curves))
+    for index, (name, (false_rate, true_rate)) in enumerate(curves.items()):
+        label = f"{name} {areas[name]:.3f}"
+        ax.plot(false_rate, true_rate, styles[index % 4], color=colors[index], label=label, linewidth=1.4)
+    ax.set(xlabel="false-positive rate", ylabel="true-positive rate", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
+    ax.legend(title="area under the curve", frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize="small")
+    return figure
+
+
+def confusion_matrix(counts: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+    """Draw a confusion matrix: counts and their share of the true class (row), which is also the shade.
+
+    Parameters
+    ----------
+    counts : DataFrame of shape (n_classes, n_classes)
+        True classes in rows, predicted ones in columns; NaN where unknown.
+    title : str
+        Above the matrix.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(WIDTH + 0.6, 0.62 * WIDTH))  # eight names side by side
+    shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
+    text = [[_cell(count, share) for count, share in zip(*row, strict=True)]
+            for row in zip(counts.to_numpy(float), shares.to_numpy(float), strict=True)]
+    sns.heatmap(
+        shares, annot=np.array(text), fmt="", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=ax,
+        annot_kws={"fontsize": "small", "linespacing": 1.1}, linewidths=0.5, linecolor="white",
+    )
+    ax.set(xlabel="predicted", ylabel="true")
+    ax.set_title(title, loc="left")
+    ax.tick_params(labelsize="small", rotation=0)
+    ax.set_xticks(ax.get_xticks(), ax.get_xticklabels(), rotation=25, ha="right", rotation_mode="anchor")
+    if counts.isna().all(axis=None):
+        ax.grid(False)
+        ax.text(0.5, 0.5, "not given", ha="center", va="center", transform=ax.transAxes, color="0.4")
+    return ax.figure
+
+
+def _cell(count: float, share: float) -> str:
+    """Write a count with its share below; an empty cell stays bare, so that the eye finds the others."""
+    if np.isnan(count):
+        return ""
+    return f"{count:.0f}\n{share:.0%}" if count else "0"
+
+
+def score_dots(
+    table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float | None = None, ylabel: str = "", ax: Axes | None = None
+) -> Figure:
+    """Draw scores with intervals as dots, one line per `y`, one colour and marker per `hue`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns `y`, `hue`, ``value``, ``low``, ``high``; the interval may be missing.
+    y, hue : str
+        Columns for the lines and the colours.
+    xlabel : str
+        What the score is.
+    chance : float, optional
+        Where guessing would land.
+    ylabel : str
+        What the lines are, where their names do not say it.
+    ax : Axes, optional
+        Where to draw; a new figure otherwise.
+    """
+    lines, groups = list(dict.fromkeys(table[y])), list(dict.fromkeys(table[hue]))
+    if ax is None:
+        _, ax = plt.subplots(figsize=(WIDTH, 1.1 + 0.42 * len(lines) * max(1, len(groups) / 2.5)))
+    offsets = np.linspace(-0.28, 0.28, len(groups)) if len(groups) > 1 else [0.0]
+    colors = sns.color_palette("colorblind", len(groups))
+    for group, offset, color, marker in zip(groups, offsets, colors, "osD^vPX*" * 4, strict=False):
+        part = table[table[hue] == group]
+        place = np.array([lines.index(value) for value in part[y]]) + offset
+        ax.hlines(place, part["low"], part["high"], color=color, linewidth=2, alpha=0.6)
+        ax.plot(part["value"], place, marker, color=color, label=group, markersize=5.5)
+    if chance is not None:
+        ax.axvline(chance, color="0.4", linestyle=":", linewidth=1)
+        ax.annotate("chance", (chance, -0.7), fontsize="x-small", color="0.4", ha="center", va="bottom")
+    ax.set(yticks=range(len(lines)), yticklabels=lines, xlabel=xlabel, ylabel=ylabel, ylim=(len(lines) - 0.4, -0.7))
+    ax.legend(frameon=False, ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), fontsize="small")
+    return ax.figure
+
+
+def heat_map(table: pd.DataFrame, label: str, low: float = 0.0, high: float = 1.0, center: float | None = None) -> Figure:
+    """Draw a table of scores as shaded cells with their numbers; empty cells are NaN.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its index and columns label the cells.
+    label : str
+        What the shade means.
+    low, high, center : float
+        Ends (and middle) of the shade.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.32 * len(table)))
+    sns.heatmap(
+        table, annot=True, fmt=".2f", cmap="viridis" if center is None else "RdBu", vmin=low, vmax=high, center=center,
+        ax=ax, annot_kws={"fontsize": "small"}, linewidths=0.5, linecolor="white", cbar_kws={"label": label},
+    )
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(labelsize="small", rotation=0)
+    return figure
+
+
+def projection(points: np.ndarray, classes: Sequence[str], axis_labels: tuple[str, str]) -> Figure:
+    """Scatter two-dimensional points, one colour and marker per class.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, 2)
+    classes : sequence of n str
+    axis_labels : pair of str
+    """
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
+    order = list(dict.fromkeys(sorted(classes)))
+    sns.scatterplot(
+        x=points[:, 0], y=points[:, 1], hue=list(classes), style=list(classes), hue_order=order, style_order=order,
+        ax=ax, s=16, linewidth=0, alpha=0.8,
+    )
+    ax.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", markerscale=1.4)
+    return figure

@@ -1,0 +1,336 @@
+"""Profiles: which faces, networks and experiments a book is made of, checked before anything runs.
+
+A profile is a YAML file under ``profiles/``. Its sections are the configs of the stages, so that a parameter has one
+definition, with its unit, bounds and default, where it is used. A misspelt key, a wrong type, a key given twice, an experiment
+on a set that is not there: each is one clear line that names the key.
+"""
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from fergan.cache import Config
+from fergan.data.config import FacesConfig, SetConfig
+from fergan.experiments.action_units import AUConfig
+from fergan.experiments.emotions import EmotionConfig
+from fergan.experiments.label_efficiency import LabelEfficiencyConfig
+from fergan.experiments.layers import LayersConfig
+from fergan.experiments.transfer import TransferConfig
+from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
+from fergan.features.config import FeaturesConfig
+from fergan.gan.config import TrainConfig
+from fergan.human_study.design import StudyConfig
+from fergan.paper import read_table
+from fergan.quality.config import QualityConfig
+
+
+class ProfileError(ValueError):
+    """A profile cannot be used; the message names the file, the key and what was expected."""
+
+
+class ModelProfile(Config):
+    """A further generator of a face set, beside the one that the experiments use: what it changes in training's values."""
+
+    dataset: str = Field(description="the face set that it is trained on")
+    changes: dict[str, int | float | str] = Field({}, description="fields of training")
+    only: str | None = Field(None, description="train only on the faces that show this Action Unit, for example AU07")
+    collapses: bool = Field(False, description="trained so that it collapses: the example of that chapter")
+    quality: bool = Field(True, description="whether its samples have a page on quality; variety is judged in any case")
+
+
+class EmotionExperiment(Config):
+    """A discriminator pretrained on one set, its features classified on another."""
+
+    experiment: int = Field(ge=1)
+    pretrained: str
+    target: str
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The face sets that it needs."""
+        return self.pretrained, self.target
+
+
+class ActionUnitExperiment(Config):
+    """A discriminator pretrained on one set; linear SVMs trained on a second and tested on a third."""
+
+    experiment: int = Field(ge=1)
+    pretrained: str
+    train: str
+    test: str
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The face sets that it needs."""
+        return self.pretrained, self.train, self.test
+
+
+class Absences(Config):
+    """What of a profile is not there, and what was done about it (see `fergan.book.checks`)."""
+
+    replaced: dict[str, str] = Field({}, description="face set -> the name of its substitute")
+    left_out: list[str] = Field([], description="face sets without photographs and without a substitute")
+    folders: dict[str, str] = Field({}, description="where each of these sets was looked for")
+    reasons: dict[str, str] = Field({}, description='what was found there: "does not exist"')
+    substitutes: dict[str, str] = Field({}, description="what could take the place of a set that is left out, and where")
+    emotion_experiments: list[EmotionExperiment] = Field([], description="those that need a set that is left out")
+    au_experiments: list[ActionUnitExperiment] = Field([], description="those that need a set that is left out")
+
+    def experiments_without(self, name: str) -> list[str]:
+        """Return which experiments are left out because this set is not there."""
+        kinds = (("emotion", self.emotion_experiments), ("Action Unit", self.au_experiments))
+        return [f"{kind} experiment {e.experiment}" for kind, experiments in kinds for e in experiments if name in e.sets]
+
+
+class Profile(Config):
+    """A whole book's parameters. `load_profile` reads it, and fills in ``name``, ``data`` and ``absences``."""
+
+    name: str
+    data: str = ""
+    absences: Absences = Absences()
+    description: str
+    seed: int = Field(0, description="of everything that is random; a section may have its own")
+    threads: int = Field(1, ge=1, description="processor threads of one training")
+    checkpoint_seconds: float = Field(20.0, gt=0, description="seconds between a training's checkpoints")
+    datasets: dict[str, SetConfig] = Field(min_length=1)
+    training: TrainConfig = TrainConfig()
+    further_models: dict[str, ModelProfile] = {}
+    features: FeaturesConfig = FeaturesConfig()
+    layers: LayersConfig = LayersConfig()
+    emotions: EmotionConfig = EmotionConfig()
+    label_efficiency: LabelEfficiencyConfig = LabelEfficiencyConfig()
+    transfer: TransferConfig = TransferConfig()
+    action_units: AUConfig = AUConfig()
+    quality: QualityConfig = QualityConfig()
+    human_study: StudyConfig = StudyConfig()
+    emotion_experiments: list[EmotionExperiment] = []
+    au_experiments: list[ActionUnitExperiment] = []
+
+    @property
+    def rendered(self) -> bool:
+        """Whether any face of this profile is rendered rather than photographed."""
+        return any(dataset.source == "rendered" for dataset in self.datasets.values())
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The distinct (pretrained, target) pairs whose features some experiment needs."""
+        needed = [(e.pretrained, e.target) for e in self.emotion_experiments]
+        for e in self.au_experiments:
+            needed += [(e.pretrained, e.train), (e.pretrained, e.test)]
+        return list(dict.fromkeys(needed))
+
+    @property
+    def pretrained_sets(self) -> list[str]:
+        """The sets that some experiment needs a network of."""
+        needed = {pretrained for pretrained, _ in self.pairs}
+        return [name for name in self.datasets if name in needed]
+
+    @property
+    def models(self) -> dict[str, tuple[str, TrainConfig, str | None]]:
+        """Every generator of the book: its set, how it is trained, and the one Action Unit whose faces it sees, or None."""
+        own = {name: (name, self._training(name, {}), None) for name in self.pretrained_sets}
+        return own | {name: (model.dataset, self._training(model.dataset, model.changes), model.only)
+                      for name, model in self.further_models.items() if model.dataset in own}
+
+    def _training(self, dataset: str, changes: dict[str, Any]) -> TrainConfig:
+        epochs = self.datasets[dataset].epochs
+        return self.training.changed(**({"epochs": epochs} if epochs else {}) | changes)
+
+    def dataset_folder(self, name: str) -> str:
+        """Return the absolute folder of a dataset's photographs; empty for rendered ones."""
+        dataset = self.datasets[name]
+        return "" if dataset.source == "rendered" else str((Path(self.data) / dataset.folder).resolve())
+
+
+#: Section of a profile, which is also the name of a notebook's parameter -> its class.
+SECTIONS: dict[str, type[Config]] = {
+    name: field.annotation for name, field in Profile.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Config) and name != "absences"
+} | {"faces": FacesConfig}
+
+
+# ---- reading
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key given twice is an error, and 1e-4 a number."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping; the first of two equal keys would be dropped without a word."""
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+            if key in seen:
+                raise ProfileError(f"{key} is given twice, in lines {seen[key]} and {line}; keep one, with the values of both")
+            seen[key] = line
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))
+
+
+def read_profile(path: str | Path, data: str = "") -> Profile:
+    """Read a profile and check what can be checked without looking for its photographs.
+
+    Parameters
+    ----------
+    path : path
+        A YAML file.
+    data : str
+        The data folder; needed where a dataset comes from photographs.
+
+    Raises
+    ------
+    ProfileError
+        Something in it cannot work; the message has one line per fault.
+    """
+    path = Path(path)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
+        raise ProfileError(f"profile {path} does not exist; profiles there: {known}")
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506: a SafeLoader
+    except yaml.YAMLError as error:
+        raise ProfileError(f"{path} is not readable as YAML: {error}") from error
+    except ProfileError as error:
+        raise ProfileError(f"{path}: {error}") from None
+    if not isinstance(content, dict):
+        raise ProfileError(f"{path} is empty; expected keys such as description, datasets and training")
+    content = _with_seed(_paper_experiments(content)) | {"name": path.stem, "data": data}
+    try:
+        profile = Profile.model_validate(content)
+    except ValidationError as error:
+        raise ProfileError("\n".join(f"{path}: {explain(item, Profile)}" for item in error.errors())) from None
+    faults = list(_faults(profile))
+    if faults:
+        raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
+    return profile
+
+
+def _paper_experiments(content: dict[str, Any]) -> dict[str, Any]:
+    """Let ``emotion_experiments: paper`` and ``au_experiments: paper`` stand for the paper's own lists."""
+    content = dict(content)
+    if content.get("emotion_experiments") == "paper":
+        table = read_table("emotion_experiments")[["experiment", "pretrained", "target"]]
+        content["emotion_experiments"] = table.to_dict("records")
+    if content.get("au_experiments") == "paper":
+        content["au_experiments"] = read_table("table5_au_experiments").to_dict("records")
+    return content
+
+
+def _with_seed(content: dict[str, Any]) -> dict[str, Any]:
+    """Give the profile's seed to every section that has a seed and none of its own."""
+    seed, content = content.get("seed", 0), dict(content)
+    for name, section in SECTIONS.items():
+        if name in Profile.model_fields and "seed" in section.model_fields and isinstance(content.get(name, {}), dict):
+            content[name] = {"seed": seed} | content.get(name, {})
+    return content
+
+
+def explain(item: Any, model: type[BaseModel]) -> str:
+    """Return one of pydantic's errors as one line that names the key and what was expected."""
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(str(item["loc"][-1]), sorted(_all_keys(model)), n=1)
+        return f"{key} is not a known key" + (f"; did you mean {close[0]!r}?" if close else "")
+    if item["type"] == "missing":
+        return f"{key} is missing"
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    return f"{key} is {item['input']!r}; {message[0].lower()}{message[1:]}"
+
+
+def _all_keys(model: type[BaseModel]) -> set[str]:
+    keys = set(model.model_fields)
+    for field in model.model_fields.values():
+        for inner in _classes(field.annotation):
+            keys |= _all_keys(inner)
+    return keys
+
+
+def _classes(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _classes(inner)
+
+
+# ---- what the schema cannot see
+
+def _faults(profile: Profile) -> Iterator[str]:
+    yield from _model_faults(profile)
+    yield from _experiment_faults(profile)
+    weights = profile.emotions.facenet_weights
+    if weights and not Path(weights).is_file():
+        yield f"emotions.facenet_weights: {weights} does not exist; name the weights file, or leave it out"
+    stand_ins = _stand_ins()
+    for name, dataset in profile.datasets.items():
+        if not _is_name(name) or "-on-" in name:
+            yield f"datasets.{name}: a name has only lower-case letters, digits and hyphens, no '-on-' or 'summary'"
+        if dataset.source == "rendered" and name not in stand_ins:
+            yield f"datasets.{name}: no rendered stand-in has this name; there are {', '.join(sorted(stand_ins))}"
+        if dataset.substitute and dataset.substitute.source == "rendered" and name not in stand_ins:
+            yield f"datasets.{name}.substitute: no rendered stand-in has this name"
+        if dataset.relabel and dataset.relabel not in EMOTION_MAPPINGS:
+            yield f"datasets.{name}.relabel is {dataset.relabel!r}; expected one of {', '.join(EMOTION_MAPPINGS)}"
+
+
+def _is_name(name: str) -> bool:
+    return bool(re.fullmatch(r"[a-z0-9][a-z0-9-]*", name)) and not name.startswith("summary")
+
+
+def _experiment_faults(profile: Profile) -> Iterator[str]:
+    known = ", ".join(profile.datasets)
+    labels = profile.label_efficiency
+    named = {"label_efficiency.targets": labels.targets, "label_efficiency.size_targets": labels.size_targets,
+             "transfer.targets": profile.transfer.targets}
+    for key, names in named.items():
+        for name in names:
+            if name not in profile.datasets:
+                yield f"{key} has {name!r}, which is not among the datasets ({known})"
+    for name in sorted(set(labels.targets) & set(labels.size_targets)):
+        yield f"label_efficiency.size_targets has {name!r}, which is among the targets already"
+    if not profile.emotion_experiments and not profile.au_experiments:
+        yield "emotion_experiments and au_experiments are both empty; a book needs at least one experiment"
+    for kind in ("emotion_experiments", "au_experiments"):
+        experiments = getattr(profile, kind)
+        numbers = [experiment.experiment for experiment in experiments]
+        for number in sorted({n for n in numbers if numbers.count(n) > 1}):
+            yield f"{kind} has number {number} twice"
+        for index, experiment in enumerate(experiments):
+            for role, name in experiment.model_dump(exclude={"experiment"}).items():
+                if name not in profile.datasets:
+                    yield f"{kind}.{index}.{role} is {name!r}, which is not among the datasets ({known})"
+
+
+def _model_faults(profile: Profile) -> Iterator[str]:
+    for name, model in profile.further_models.items():
+        if model.dataset not in profile.datasets:
+            yield f"further_models.{name}.dataset is {model.dataset!r}, which is not among the datasets"
+        if name in profile.datasets or not _is_name(name):
+            yield f"further_models.{name}: expected lower-case letters, digits and hyphens, and no dataset's name"
+        if not model.changes and not model.only:
+            yield f"further_models.{name} changes nothing; give changes, or the Action Unit of only"
+        if model.only and model.only not in ACTION_UNITS:
+            yield f"further_models.{name}.only is {model.only!r}; expected one of {', '.join(ACTION_UNITS)}"
+        if "preset" in model.changes:
+            yield f"further_models.{name}.changes.preset: that is the whole profile's; change another value"
+            continue
+        try:
+            profile.training.changed(**model.changes)
+        except ValidationError as error:
+            for item in error.errors():
+                yield f"further_models.{name}.changes.{explain(item, TrainConfig)}"
+
+
+def _stand_ins() -> set[str]:
+    """Return the face sets of the paper, each of which has a stand-in; the renderer itself is slow to import."""
+    tables = (read_table("emotion_experiments"), read_table("table5_au_experiments"))
+    return {name for table in tables for name in table.drop(columns=["experiment", "n"], errors="ignore").stack()}

@@ -1,0 +1,401 @@
+"""Running a notebook as a page: parameters checked first, executed by papermill, prepared for the book, moved into place when whole.
+
+A notebook has one cell tagged ``parameters``: assignments with a comment each; configs are dictionaries, a line for each value.
+The same notebook runs by hand in JupyterLab, and by plain papermill.
+"""
+
+import ast
+import difflib
+import os
+import shlex
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+from pydantic import ValidationError
+
+from fergan.book.pages import CHAPTERS, Page
+from fergan.book.profile import SECTIONS, explain
+from fergan.book.show import say
+from fergan.cache import ROOT, commit, machine, versions
+from fergan.files import read_json
+
+NOTEBOOKS = ROOT / "notebooks"
+
+#: Tags of cells that a page shows nothing of, and of those of which it shows what they show.
+PLUMBING, DRAWING = "remove-cell", "remove-input"
+
+# Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
+_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
+
+#: The user's settings that could change what a page computes or shows; all others (GPUs, proxies, FERGAN_*, ...) are kept.
+_FOREIGN = ("JUPYTER", "IPYTHON", "PYTHON", "MPL", "MATPLOTLIB", "SNAKEMAKE", "PAPERMILL")
+
+
+class NotebookError(Exception):
+    """A notebook cannot be run as asked, or failed; the message says which, where and what to do."""
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """Return a cell's tags."""
+    return cell.metadata.get("tags", [])
+
+
+def read_notebook(name: str) -> NotebookNode:
+    """Read a notebook of the project by name."""
+    path = NOTEBOOKS / f"{name}.ipynb"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb"))) or "none"
+        raise NotebookError(f"notebook {path} does not exist; notebooks there: {known}")
+    return nbformat.read(path, as_version=4)
+
+
+def code_of(notebook: NotebookNode) -> str:
+    """Return the code of a notebook's cells but its parameters."""
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code" and "parameters" not in tags(cell))
+
+
+# ---- parameters
+
+def notebook_parameters(notebook: NotebookNode, name: str) -> dict[str, Any]:
+    """Return the parameters of a notebook with their defaults.
+
+    Raises
+    ------
+    NotebookError
+        There is not exactly one cell tagged ``parameters``, or it holds more than assignments of literals.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "parameters" in tags(cell)]
+    if len(cells) != 1:
+        raise NotebookError(f"{name} has {len(cells)} cells tagged 'parameters'; expected exactly one")
+    parameters = {}
+    for node in ast.parse(cells[0].source).body:
+        if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
+            raise NotebookError(f"{name}: line {node.lineno} of the parameters cell is not a plain assignment")
+        try:
+            parameters[node.targets[0].id] = ast.literal_eval(node.value)
+        except ValueError as error:
+            raise NotebookError(f"{name}: parameter {node.targets[0].id} must be a literal") from error
+    return parameters
+
+
+def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Check given values against a notebook's; papermill itself would only warn.
+
+    Parameters
+    ----------
+    declared : mapping
+        See `notebook_parameters`.
+    given : mapping
+        What differs; of a config only the values that differ need be there.
+    name : str
+        Of the notebook, for messages.
+
+    Returns
+    -------
+    dict
+        The given values, configs whole.
+
+    Raises
+    ------
+    NotebookError
+        A parameter is unknown, of another type, or a config's value is not allowed.
+    """
+    checked = {}
+    for key, value in given.items():
+        if key not in declared:
+            raise NotebookError(_unknown(key, declared, name))
+        default = declared[key]
+        if key in SECTIONS and isinstance(value, Mapping):
+            try:
+                checked[key] = SECTIONS[key](**dict(default) | dict(value)).model_dump()
+            except ValidationError as error:
+                raise NotebookError("; ".join(f"{name}: {key}.{explain(e, SECTIONS[key])}" for e in error.errors())) from None
+            continue
+        if isinstance(default, float) and type(value) is int:
+            value = float(value)
+        if default is not None and value is not None and type(value) is not type(default):
+            expected = f"{type(default).__name__}, for example {default!r}"
+            raise NotebookError(f"{name}: parameter {key} is {value!r} ({type(value).__name__}); expected {expected}")
+        checked[key] = value
+    return checked
+
+
+def _unknown(key: str, declared: Mapping[str, Any], name: str) -> str:
+    known = [*declared, *(inner for value in declared.values() if isinstance(value, dict) for inner in value)]
+    close = difflib.get_close_matches(key.split(".")[-1], [str(k) for k in known], n=1)
+    return f"{name} has no parameter {key!r}; " + (f"did you mean {close[0]!r}?" if close else f"it has {', '.join(declared)}")
+
+
+def parse_assignments(words: Sequence[str], declared: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Turn words such as ``n_folds=5`` or ``training.epochs=5`` into values; a config's value is found by its name alone."""
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise NotebookError(f"{word!r} is not of the form name=value")
+        section, _, inner = key.rpartition(".")
+        homes = [k for k, v in declared.items() if k in SECTIONS and isinstance(v, dict) and inner in v]
+        if not section and key not in declared and len(homes) == 1:
+            section = homes[0]
+        if (section and section not in declared) or (not section and key not in declared):
+            raise NotebookError(_unknown(key, declared, name))
+        default = declared[section].get(inner) if section else declared[key]
+        value = text if isinstance(default, str) else _literal(text)
+        if section:
+            values.setdefault(section, {})[inner] = value
+        else:
+            values[key] = value
+    return values
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval({"true": "True", "false": "False", "null": "None"}.get(text, text))
+    except (ValueError, SyntaxError):
+        return text  # the check that follows names the parameter
+
+
+def parameter_cell(values: Mapping[str, Any], comments: Mapping[str, str]) -> str:
+    """Return the source of a parameters cell: every name with its value and what it means.
+
+    Parameters
+    ----------
+    values : mapping
+        Of a page; configs as dictionaries.
+    comments : mapping
+        Name -> meaning, of what is no config; a config's are those of its fields.
+    """
+    lines = []
+    for key, value in values.items():
+        if key not in SECTIONS:
+            lines.append(f"{key} = {value!r}  # {comments[key]}")
+            continue
+        fields = SECTIONS[key].model_fields
+        inner = [f"    {name!r}: {item!r},  # {fields[name].description}" for name, item in value.items()]
+        lines += [f"{key} = {{", *inner, "}"]
+    return "\n".join(lines).replace("'", '"')
+
+
+# ---- execution
+
+def environment(*, book: bool = False) -> dict[str, str]:
+    """Return the environment of a kernel: the project's code, none of the user's settings of Jupyter, Python or matplotlib."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
+    kept |= _MEMORY | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull, "JUPYTER_PREFER_ENV_PATH": "1"}
+    kept.pop("FERGAN_BOOK", None)
+    return kept | ({"FERGAN_BOOK": "1"} if book else {})
+
+
+@contextmanager
+def _surroundings(book: bool) -> Iterator[None]:
+    """Let the kernel start in `environment`, and pass the first Ctrl-C or SIGTERM on to it; it then fails in the usual way.
+
+    The kernel lives in a process session of its own, which a terminal's Ctrl-C does not reach. A second signal ends this
+    process at once.
+    """
+    import psutil
+
+    def pass_on(number: int, _frame: object) -> None:
+        for kernel in psutil.Process().children():
+            kernel.send_signal(signal.SIGINT)
+        for handled in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(handled, handlers[handled])
+
+    before = dict(os.environ)
+    handlers = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    with TemporaryDirectory(prefix="ipython-") as settings:
+        os.environ.clear()
+        os.environ.update(environment(book=book) | {"IPYTHONDIR": settings})
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+
+_LAST_CELL = "from fergan.cache import opened as _opened\n\ndisplay({'application/json': _opened()}, raw=True)"
+
+
+def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], name: str, *, book: bool) -> NotebookNode:
+    """Execute a notebook with parameters; what it opened is in its metadata, under ``fergan``.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+    partial : path
+        Where the executed cells are written meanwhile.
+    given : mapping
+        Parameters that differ from the notebook's, checked.
+    name : str
+        Of the notebook, for messages.
+    book : bool
+        Whether it becomes a page of the book, whose results others then read.
+
+    Raises
+    ------
+    NotebookError
+        A cell failed or the kernel died: the half-executed copy is kept and named.
+    """
+    import papermill  # slow to import, and not needed for checks
+    from nbclient.exceptions import DeadKernelError
+    from traitlets.config import Config
+
+    source = partial.with_name(f".{partial.stem}.prepared.ipynb")
+    notebook.cells.append(new_code_cell(_LAST_CELL, metadata={"tags": [PLUMBING]}))
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, source)
+    try:
+        # Kernels that start at the same moment can pick the same network port; sockets in a folder of their own cannot.
+        with _surroundings(book), TemporaryDirectory(prefix="kernel-") as sockets:
+            kernel = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/socket"}})
+            executed = papermill.execute_notebook(
+                str(source), str(partial), parameters=dict(given), kernel_name="python3", language="python",
+                cwd=str(NOTEBOOKS), progress_bar=False, log_output=False, config=kernel,
+            )
+    except DeadKernelError as error:
+        message = f"{name}: its kernel died ({error}); was memory short? what ran so far: {partial}"
+        raise NotebookError(message) from None
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(f"{name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
+                            f"the half-executed copy with the error: {partial}") from None
+    finally:
+        source.unlink(missing_ok=True)
+    outputs = executed.cells.pop().outputs
+    executed.metadata["fergan"] = next(output["data"]["application/json"] for output in outputs if "data" in output)
+    return executed
+
+
+def run_by_hand(page: Page, given: Mapping[str, Any], output: Path) -> Path:
+    """Execute a page with some parameters changed and keep the copy; the book and its results stay as they are.
+
+    Raises
+    ------
+    NotebookError
+        A parameter does not fit (nothing has run then), or a cell failed.
+    """
+    notebook = read_notebook(page.notebook)
+    name = f"{page.notebook}.ipynb"
+    declared = notebook_parameters(notebook, name) | check_parameters(notebook_parameters(notebook, name), page.parameters, name)
+    values = page.parameters | check_parameters(declared, given, name)
+    partial = output.with_name(f"{output.stem}.failed.ipynb")
+    executed = execute(notebook, partial, values, name, book=False)
+    nbformat.write(executed, partial)
+    os.replace(partial, output)
+    return output
+
+
+# ---- a page of the book
+
+def publish(executed: NotebookNode, page: Page, heading: str, values: Mapping[str, Any], seconds: float) -> None:
+    """Turn an executed notebook into a page, in place.
+
+    The title and notices replace its first heading, and the passage ``answer`` follows them. A figure becomes the output of a
+    cell of its own, with label, caption and text for those who do not see it in the cell's metadata, where MyST-NB reads them.
+    Bars of progress and warnings go. The last cell says how the page was made.
+    """
+    first, rest = executed.cells[0], executed.cells[1:]
+    title, _, text = first.source.partition("\n")
+    if not title.startswith("# "):
+        raise NotebookError(f"{page.notebook}.ipynb: its first cell starts with {title!r}; expected a heading '# ...'")
+    cells = [cell for old in rest for cell in _cells_of(old)]
+    answers = [cell for cell in cells if _records(cell) & {"answer"}]
+    cells = [cell for cell in cells if cell not in answers]
+    top = new_markdown_cell(f"({page.label})=\n{heading}\n{text}")
+    made = new_markdown_cell(_how_made(executed, page, values, seconds), metadata={"tags": ["provenance"]})
+    executed.cells = [top, *answers, *cells, made]
+    executed.metadata.pop("widgets", None)
+
+
+def _cells_of(cell: NotebookNode) -> Iterator[NotebookNode]:
+    """Yield a cell and, after it, one more for each further figure that it shows."""
+    if cell.cell_type != "code":
+        yield cell
+        return
+    if {"parameters", "injected-parameters"} & set(tags(cell)):
+        cell.metadata["tags"] = [*tags(cell), PLUMBING]
+    kept = [output for output in cell.outputs if output.output_type in ("display_data", "execute_result", "error")
+            and "application/vnd.jupyter.widget-view+json" not in output.get("data", {})]
+    groups: list[list[NotebookNode]] = [[]]
+    for output in kept:
+        alone = "figure" in _record(output)
+        if groups[-1] and (alone or "figure" in _record(groups[-1][0])):
+            groups.append([])
+        groups[-1].append(output)
+    cell.outputs = groups[0]
+    for index, group in enumerate(groups):
+        part = cell if index == 0 else new_code_cell("", metadata={"tags": [DRAWING]}, outputs=group)
+        record = _record(group[0]) if group else {}
+        if "figure" in record:
+            part.metadata["mystnb"] = {"figure": {"name": record["figure"], "caption": record["caption"]},
+                                       "image": {"alt": record["alt"]}}
+        yield part
+
+
+def _record(output: NotebookNode) -> Mapping[str, str]:
+    return output.get("metadata", {}).get("fergan", {})
+
+
+def _records(cell: NotebookNode) -> set[str]:
+    """Return the last words of the passages that a cell shows: ``answer`` of ``emotions-answer``."""
+    if cell.cell_type != "code":
+        return set()
+    return {_record(output).get("passage", "").rpartition("-")[2] for output in cell.outputs}
+
+
+def passages_of(executed: Mapping[str, Any]) -> dict[str, str]:
+    """Return the passages that an executed page shows, by name: texts of the book include them."""
+    outputs = [output for cell in executed["cells"] for output in cell.get("outputs", ())]
+    return {_record(output)["passage"]: "".join(output["data"]["text/markdown"]) for output in outputs if "passage" in _record(output)}
+
+
+def _how_made(executed: NotebookNode, page: Page, values: Mapping[str, Any], seconds: float) -> str:
+    """Return the box that says how a page was made: its parameters, the command that reruns it, versions, where a result came from."""
+    flat = {}
+    for key, value in values.items():
+        flat |= {f"{key}.{k}": v for k, v in value.items()} if key in SECTIONS else {key: value}
+    results = executed.metadata["fergan"]["results"].values()
+    example = next((f"{k.rpartition('.')[2]}={v}" for k, v in flat.items() if isinstance(v, int) and "." in k), "seed=1")
+    return say("pages", "made", page=page, seconds=seconds, commit=commit(), machine=machine(), packages=versions(),
+               parameters=flat, computed=sum(result["seconds"] for result in results), example=shlex.quote(example),
+               differs=sorted({key for result in results for key in result["differs"]}))
+
+
+def find_page(pages: Sequence[Page], word: str) -> Page:
+    """Return the page that a command line names, with or without ``.ipynb``.
+
+    Raises
+    ------
+    NotebookError
+        There is no such page; the message lists those that are meant, or says what the old way of naming one has become.
+    """
+    wanted = word.removesuffix(".ipynb").removeprefix("notebooks/")
+    by_id = {page.id: page for page in pages}
+    if wanted in by_id:
+        return by_id[wanted]
+    chapter = next((c for c, further in CHAPTERS.items() if wanted in (c, further)), "")
+    of_chapter = [page for page in pages if page.chapter == chapter]
+    if len(of_chapter) == 1:
+        return of_chapter[0]
+    if chapter:
+        raise NotebookError(f"say which page of {chapter}: {', '.join(page.id for page in of_chapter) or 'this profile has none'}; "
+                            f"for example make run PAGE={of_chapter[-1].id if of_chapter else chapter}")
+    close = difflib.get_close_matches(wanted, by_id, n=3)
+    raise NotebookError(f"there is no page {word!r}; " + (f"did you mean {' or '.join(close)}?" if close else
+                                                          f"there are {', '.join(by_id)}"))
+
+
+def record_of(path: Path) -> dict[str, Any]:
+    """Return what an executed page says of how it was made; empty where there is none."""
+    try:
+        return read_json(path)["metadata"].get("fergan", {})
+    except (OSError, ValueError, KeyError):
+        return {}

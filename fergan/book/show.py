@@ -1,0 +1,203 @@
+"""What notebooks put on a page: sentences from templates, numbered tables, figures with captions.
+
+A chapter's sentences are the macros of ``templates/<chapter>.md.j2``. Everything that a template fills in is escaped, so that
+what comes from a reader's data (names of files, people, labels) is text: it never becomes Markdown, HTML or code. Run by hand,
+a notebook shows the same as plain text and tables; on a page of the book tables and figures get numbers, captions and labels.
+"""
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>$|#~&@%])")
+
+
+def in_book() -> bool:
+    """Say whether this process makes a page of the book, not a notebook that is run by hand."""
+    return os.environ.get("FERGAN_BOOK") == "1"
+
+
+def escape(value: Any) -> Markup:
+    """Return a value as Markdown that shows just its text, on one line; what is Markdown already (Markup) stays."""
+    if isinstance(value, Markup):
+        return value
+    text = " ".join(str(value).split())
+    return Markup(_SPECIAL.sub(r"\\\1", text))
+
+
+# ---- numbers in words: the filters of the templates
+
+def rounded(value: float, decimals: int = 3) -> Markup:
+    """Write a number with so many decimals; what rounds to zero has no sign, and a dash stands for NaN."""
+    return Markup("–") if pd.isna(value) else Markup(f"{round(float(value), decimals) + 0.0:,.{decimals}f}")
+
+
+def interval(row: Any, decimals: int = 3) -> Markup:
+    """Write a score with its interval, ".751 [.720, .781]"; `row` is (value, low, high) or a mapping or row with these names."""
+    if not isinstance(row, (tuple, list)):
+        if not len(row):
+            return Markup("–")
+        row = [row[key] for key in ("value", "low", "high")]
+    value, low, high = (rounded(number, decimals) for number in row)
+    return value if pd.isna(row[0]) or pd.isna(row[1]) else Markup(f"{value} [{low}, {high}]")
+
+
+def percent(value: float, decimals: int = 0) -> Markup:
+    """Write a share as "61 %"."""
+    return Markup("–") if pd.isna(value) else Markup(f"{100 * value:.{decimals}f} %")
+
+
+def thousands(value: int) -> Markup:
+    """Write a count as "1,608"."""
+    return Markup(f"{int(value):,}")
+
+
+def listed(words: Iterable[Any], last: str = "and") -> Markup:
+    """Write "a", "a and b", "a, b and c"; "none" without any."""
+    words = [escape(word) for word in words]
+    if len(words) < 2:
+        return words[0] if words else Markup("none")
+    return Markup(f"{', '.join(words[:-1])} {last} {words[-1]}")
+
+
+def counted(part: int, whole: int | None = None) -> Markup:
+    """Write "3 of 8", or "3"; "none" instead of 0."""
+    return Markup(("none" if not part else f"{part:,}") + ("" if whole is None else f" of {whole:,}"))
+
+
+def ranged(ends: Sequence[float], decimals: int = 3) -> Markup:
+    """Write "between .2 and .4", or, where both ends are written alike, the one number."""
+    low, high = (rounded(value, decimals) for value in (min(ends), max(ends)))
+    return low if low == high else Markup(f"between {low} and {high}")
+
+
+FILTERS: dict[str, Callable[..., Markup]] = {
+    "rounded": rounded, "interval": interval, "percent": percent, "thousands": thousands, "listed": listed,
+    "counted": counted, "ranged": ranged,
+}
+
+
+# ---- sentences
+
+@cache
+def _environment() -> jinja2.Environment:
+    """Return the templates; a name that is not given is an error, and what is filled in is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, finalize=escape,
+        trim_blocks=True, lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    return environment
+
+
+def say(template: str, passage: str, **values: Any) -> Markup:
+    """Return a passage of a template as Markdown.
+
+    Parameters
+    ----------
+    template : str
+        The file ``templates/<template>.md.j2``.
+    passage : str
+        One of its macros.
+    **values
+        What the macro takes; it chooses its words by them.
+    """
+    macro = getattr(_environment().get_template(f"{template}.md.j2").module, passage)
+    return Markup(str(macro(**values)).strip())
+
+
+def plain(text: str) -> str:
+    """Return Markdown without the roles and boxes that only the book understands: for notebooks that are run by hand."""
+    text = re.sub(r"\{[a-z:]+\}`(?:([^`<]+?)\s*<[^`>]*>|([^`]*))`", lambda found: found[1] or found[2], text)
+    text = re.sub(r"^:::+\s*\{[^}]*\}\s*(.*)$", r"**\1**\n", text, flags=re.MULTILINE)
+    return re.sub(r"^:(?:::+|[a-z-]+:.*)$\n?", "", text, flags=re.MULTILINE).replace("****", "")
+
+
+def speak(template: str, passage: str, **values: Any) -> None:
+    """Show a passage of a template; the passage ``answer`` opens its page. See `say`."""
+    _show_markdown(say(template, passage, **values), {"passage": f"{template}-{passage}"})
+
+
+def _show_markdown(text: str, record: dict[str, str]) -> None:
+    from IPython.display import Markdown, display
+
+    display(Markdown(text if in_book() else plain(text)), metadata={"fergan": record})
+
+
+# ---- tables and figures
+
+def _cell(value: Any, decimals: int) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    return rounded(value, decimals) if isinstance(value, float) else escape(value)
+
+
+def markdown_table(table: pd.DataFrame, decimals: int = 3) -> str:
+    """Return a table as Markdown: its columns are the header, its index is not shown, missing values are dashes."""
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cells) + " |"
+
+    align = ["--:" if pd.api.types.is_numeric_dtype(table[column]) else ":--" for column in table]
+    rows = [line(_cell(value, decimals) for value in row) for row in table.itertuples(index=False, name=None)]
+    return "\n".join([line(str(escape(column)) for column in table), line(align), *rows])
+
+
+def show_table(table: pd.DataFrame, label: str, caption: str, *, decimals: int = 3, sentences: bool = False) -> None:
+    """Show a table with a number, a caption and a label that other pages can cite; nothing where it has no row.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its columns become the header. Cells that are text are escaped, unless they are Markup.
+    label : str
+        Unique in the book, ``tab-...``.
+    caption : str
+        What it shows, n, seed and interval: a passage of the chapter's template.
+    decimals : int
+        Of floating-point cells.
+    sentences : bool
+        Whether cells hold sentences, which wrap.
+    """
+    if table.empty:
+        return
+    body = markdown_table(table, decimals)
+    kind = ":class: text\n" if sentences else ":class: wide\n" if "[" in body.replace("\\[", "") else ""
+    # A fence of tildes: behind one of backticks a caption could hold none, and with them no reference.
+    text = f"~~~{{table}} {caption}\n:name: {label}\n{kind}\n{body}\n~~~" if in_book() else f"**{caption}**\n\n{body}"
+    _show_markdown(text, {"table": label})
+
+
+def show_figure(figure: Any, label: str, caption: str, alt: str) -> None:
+    """Show a figure with a number, a caption and a label that other pages can cite, and close it.
+
+    The picture is drawn here, so that no setting of matplotlib or IPython changes what a page shows.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    label : str
+        Unique in the book, ``fig-...``.
+    caption : str
+        What it shows, n, seed and interval: a passage of the chapter's template.
+    alt : str
+        What a reader who does not see it needs to know; one sentence without markup.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import Image, display
+
+    content = io.BytesIO()
+    figure.savefig(content, format="png", bbox_inches="tight")
+    plt.close(figure)
+    display(Image(content.getvalue(), format="png"), metadata={"fergan": {"figure": label, "caption": str(caption), "alt": alt}})
+    if not in_book():
+        _show_markdown(f"*{plain(caption)}*", {})
