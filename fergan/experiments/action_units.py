@@ -1,187 +1,284 @@
-"""The Action Unit experiments: one linear C-SVC per Action Unit, within one dataset or from one to another.
+"""The Action Unit experiments: one linear C-SVC per Action Unit, within one dataset or from one to another."""
 
-All Action Units share one Gram matrix and the same folds. Labels that are the same for every training face
-(as those derived from an emotion often are) share one classifier, so that they cannot differ by rounding.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from fergan.experiments.au_data import AUData, relabel
-from fergan.experiments.au_folds import distinct_units, unit_folds
-from fergan.experiments.au_intensity import INTENSITY
-from fergan.experiments.au_learning import learn
-from fergan.experiments.au_scores import intensity_scores, labels_of, occurrence_scores, oracle_scores
-from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT, fold_blocks, fold_numbers
-from fergan.experiments.intervals import bootstrap_interval
+from fergan.cache import Config
+from fergan.data.faces import FaceSet
+from fergan.experiments.au_learning import INTENSITY, Decisions, UnitLearner, decision_values, unit_folds
+from fergan.experiments.au_scores import UnitScores, coded_auc
+from fergan.experiments.cross_validation import (
+    SUBJECT_INDEPENDENT,
+    check_features,
+    fold_blocks,
+    fold_numbers,
+    other_rows,
+    people_or_duplicates,
+)
+from fergan.experiments.intervals import bootstrap_interval, resampled_auc
 from fergan.experiments.scores import ExperimentResult, roc, score_table
-from fergan.facs import ACTION_UNITS
+from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS, action_units_of
+from fergan.files import write_json
 from fergan.paper import read_table
-from fergan.svm.kernels import gram
+from fergan.svm.kernels import gram, kernel_slice
 
-__all__ = ["AUData", "AUResult", "paper_au_scores", "relabel", "run_au_experiment"]
+#: The experiment itself, and the one whose detectors learn the true Action Units where its own learn derived ones. The
+#: other variants are named after the mapping by which they derive.
+MAIN, TRUTH = "", "truth"
+
+FEATURES = "discriminator"
+
+
+class DetectorConfig(Config):
+    """Folds, costs and intervals of the detectors of Action Units."""
+
+    n_folds: int = Field(10, ge=3, description="folds of cross-validation, within one set")
+    inner_folds: int = Field(3, ge=2, description="folds of the nested search, and of the choice of the cost across sets")
+    costs: list[float] = Field([0.01, 0.1, 1.0, 10.0], min_length=1, description="values of the linear SVM's C to choose from")
+    n_resamples: int = Field(1000, ge=0, description="bootstrap resamples over people, for 95 % intervals")
+    seed: int = Field(0, ge=0, description="of folds and resamples")
+
+
+class AUConfig(DetectorConfig):
+    """The Action Unit experiments."""
+
+    duplicates_within: float = Field(
+        0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together"
+    )
 
 
 class AUResult(ExperimentResult):
     """Scores, predictions and searches of an Action Unit experiment.
 
-    ``predictions`` has one row per face, Action Unit, protocol and feature set: ``protocol, features, label,
-    face, subject, fold, occurrence, value, predicted``; the last two are NaN for an Action Unit that could
-    not be learnt.
+    ``predictions`` has one row per face, Action Unit and protocol: ``protocol, features, label, face, subject, fold,
+    occurrence, value, predicted``; the last two are NaN for an Action Unit that could not be learnt.
     """
 
-    def roc(self, protocol: str, features: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def roc(self, protocol: str, features: str = FEATURES) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return the false and the true positive rates of each Action Unit; NaN where they are undefined."""
         table = self.select(protocol, features).dropna(subset=["occurrence", "value"])
-        curves = {}
-        for unit in ACTION_UNITS:
-            rows = table[table["label"] == unit]
-            curves[unit] = roc(rows["occurrence"].to_numpy() == 1, rows["value"].to_numpy())
-        return curves
+        of_units = {unit: table[table["label"] == unit] for unit in ACTION_UNITS}
+        return {unit: roc(rows["occurrence"].to_numpy() == 1, rows["value"].to_numpy()) for unit, rows in of_units.items()}
+
+
+@dataclass(frozen=True)
+class AUData:
+    """Features of faces and their Action Units; labels are 0, 1 or NaN (not coded)."""
+
+    X: np.ndarray  # (n_faces, n_features), float32
+    Y: np.ndarray  # (n_faces, 14): the labels that are learnt and scored on
+    subjects: np.ndarray  # (n_faces,), str
+    truth: np.ndarray | None = None  # (n_faces, 14): where Y is derived from the emotion and the truth is known
+    emotions: Sequence[str | None] | None = None
+    intensity: np.ndarray | None = None  # (n_faces, 14), see `coded_intensity`
+
+    @classmethod
+    def of(cls, faces: FaceSet, X: np.ndarray, mapping: str = "", duplicates_within: float = 0.0) -> "AUData":
+        """Take the Action Units of a face set with features X: coded, or derived by a mapping; what was coded is then the truth."""
+        coded = units_of(faces)
+        emotions = [None if pd.isna(emotion) else emotion for emotion in faces.labels["emotion"]]
+        people = people_or_duplicates(faces, X, duplicates_within)
+        truth = coded if mapping and not np.isnan(coded).all() else None
+        return cls(X, units_of(faces, mapping), people, truth, emotions, coded_intensity(faces.labels))
+
+
+def units_of(faces: FaceSet, mapping: str = "") -> np.ndarray:
+    """Return the Action Units of faces, 0, 1 or NaN of shape (n_faces, 14): coded, or derived from the emotions by a mapping."""
+    return relabel(faces.labels["emotion"], mapping) if mapping else faces.labels[list(ACTION_UNITS)].to_numpy(float)
+
+
+def relabel(emotions: Iterable[str | None], mapping: str = "paper") -> np.ndarray:
+    """Derive Action Units, of shape (n_faces, 14), from emotions, as the paper does for RaFD; NaN where one is missing."""
+    shown = [None if pd.isna(emotion) else action_units_of(emotion, mapping) for emotion in emotions]
+    return np.array([[np.nan if units is None else float(unit in units) for unit in ACTION_UNITS] for units in shown])
+
+
+def coded_intensity(labels: pd.DataFrame) -> np.ndarray | None:
+    """Return the intensity of each Action Unit, 0 to 1 or NaN, of shape (n_faces, 14); None where nobody graded any.
+
+    Coders give one grade to a face (``AU12_intensity``). Where each side has its own (``AU12_left``, ``AU12_right``) the
+    stronger one counts, as it does in FACS for a movement that shows on both sides.
+    """
+    graded = np.full((len(labels), len(ACTION_UNITS)), np.nan)
+    for u, unit in enumerate(ACTION_UNITS):
+        sides = [f"{unit}_left", f"{unit}_right"]
+        if f"{unit}_intensity" in labels:
+            graded[:, u] = labels[f"{unit}_intensity"].to_numpy(float)
+        elif set(sides) <= set(labels.columns):
+            graded[:, u] = labels[sides].to_numpy(float).max(axis=1)
+    if (graded < 0).any() or (graded > 1).any():
+        raise ValueError("intensities of Action Units lie outside 0 to 1")
+    return None if np.isnan(graded).all() else graded
 
 
 def run_au_experiment(
-    train: AUData, test: AUData | None = None, *,
-    n_folds: int = 10, inner_folds: int = 3, costs: Sequence[float] = (0.01, 0.1, 1.0, 10.0), n_resamples: int = 1000,
-    seed: int = 0, n_threads: int = 1, progress: Callable[[str], None] | None = None,
-) -> AUResult:
-    """Recognise Action Units from each feature set under both protocols.
+    folder: Path, config: AUConfig, *, train: FaceSet, X: np.ndarray, relabel_train: str = "", test: FaceSet | None = None,
+    X_test: np.ndarray | None = None, relabel_test: str = "", n_threads: int = 1,
+) -> None:
+    """Run an experiment; where its labels are derived, by every other mapping too, and with the truth where it is known.
 
-    Without `test`, within one dataset, as in the emotion experiments: folds at random with C chosen on those
-    same folds, or folds of people with C chosen by a nested search. With `test`, from one dataset to another:
-    trained on all of `train`, scored on all of `test`; the protocols then differ in the folds of `train`, at
-    random or by person, on which C is chosen.
+    Each variant's result is written into a folder of its own in `folder`, see `load_variants`; the experiment itself last.
 
     Parameters
     ----------
-    train : AUData
-    test : AUData, optional
-        With the same feature sets as `train`, and of other people.
-    n_folds : int
-        Folds within one dataset.
-    inner_folds : int
-        Folds of the nested search, and of the choice of C across datasets.
-    costs : sequence of float
-        Values of C to choose from, by the pooled area under the curve, separately for each Action Unit; the
-        smallest on a tie. Their unit is that of `fergan.svm.kernels.gram`.
-    n_resamples : int
-        Bootstrap resamples over people of the tested set for the 95 % intervals of ``auc``, ``auc_true`` and
-        ``f1``.
-    seed : int
-        Of folds and resamples.
-    n_threads : int
-        Action Units fitted at the same time.
-    progress : callable, optional
-        Called with a line of text after each protocol and feature set.
-
-    Returns
-    -------
-    AUResult
-        Scores ``auc, average_precision, f1, prevalence, n_positive`` per Action Unit, ``auc_true`` and
-        ``auc_true_within`` where the truth is known, and means with the label "all", whose `n_labels` counts the Action
-        Units in them; see `fergan.experiments.au_scores`. With the features "emotion" come the scores of an oracle that knows
-        the emotion and nothing else. Where both sets are graded there is ``icc``, subject-independent only, of
-        intensities that a linear regression estimates with one of the three smallest costs. An Action Unit that is
-        absent, or always present, in training or test is NaN, said in `note`, and in no mean. The threshold of F1 is
-        the best one on training faces, from decision values of models that did not see them. Within one dataset the
-        decision values of n_folds models are pooled; where folds choose costs of their own, on one scale, see
-        `fergan.experiments.au_learning.subject_independent`.
+    train, test : FaceSet; without `test`, within one set
+    X, X_test : ndarray of shape (n_faces, n_features), float32, their features by one network
+    relabel_train, relabel_test : mappings by which Action Units are derived; empty keeps what was coded
     """
-    _check(train, test)
-    Y = labels_of(train.occurrence)
-    folds = unit_folds(Y, np.asarray(train.subjects, str), n_folds if test is None else inner_folds, seed)
-    if test is None:
-        fold_blocks(n_folds, inner_folds)  # refuses numbers that do not go together while nothing is fitted yet
-    costs = np.sort(np.asarray(costs, dtype=float))
+    sets = [(train, X, relabel_train)] + ([] if test is None else [(test, X_test, relabel_test)])
+    derived = next((mapping for _, _, mapping in sets if mapping), "")
+    mappings = {MAIN: [mapping for _, _, mapping in sets]}
+    mappings |= {name: [mapping and name for _, _, mapping in sets] for name in EMOTION_MAPPINGS if derived and name != derived}
+    data = {
+        name: [AUData.of(faces, F, mapping, config.duplicates_within) for (faces, F, _), mapping in zip(sets, by, strict=True)]
+        for name, by in mappings.items()
+    }
+    if data[MAIN][0].truth is not None:
+        data[TRUTH] = [part if part.truth is None else replace(part, Y=part.truth) for part in data[MAIN]]
+    for name in reversed(data):
+        result = recognise(*data[name], config=config, n_threads=n_threads)
+        by = mappings.get(name, [""])
+        result.settings |= dict(train=train.name, test=sets[-1][0].name, relabel_train=by[0], relabel_test=by[-1],
+                                variants=list(data))
+        result.save(folder / name)
+
+
+def load_variants(folder: str | Path) -> dict[str, AUResult]:
+    """Read what `run_au_experiment` wrote: `MAIN`, the other mappings, and `TRUTH`."""
+    main = AUResult.load(folder)
+    return {name: AUResult.load(Path(folder) / name) if name else main for name in main.settings["variants"]}
+
+
+def recognise(train: AUData, test: AUData | None = None, *, config: DetectorConfig, n_threads: int = 1) -> AUResult:
+    """Recognise Action Units under both protocols.
+
+    Without `test`, within one dataset, as in the emotion experiments: folds at random with C chosen on those same folds, or
+    folds of people with C chosen by a nested search. With `test`, of other people, from one dataset to another: trained on
+    all of `train`, scored on all of `test`; the protocols then differ in the folds of `train`, at random or by person, on
+    which C is chosen.
+
+    For the scores see `fergan.experiments.au_scores.UnitScores`: per Action Unit, and means with the label "all". An Action
+    Unit that is absent, or always present, in training or test is NaN, said in `note`, and in no mean. Where both sets are
+    graded there is ``icc``, subject-independent only, of intensities that a linear regression estimates with one of the three
+    smallest costs. With the features "emotion" come the scores of an oracle that knows the emotion and nothing else.
+    """
     tested = train if test is None else test
-    interval = partial(bootstrap_interval, groups=np.asarray(tested.subjects, str), n_resamples=n_resamples, seed=seed)
+    for where, data in (("train", train), ("test", tested)):
+        check_features({where: data.X}, len(data.Y))
+    if train.X.shape[1] != tested.X.shape[1]:
+        raise ValueError(f"train has {train.X.shape[1]} features, test {tested.X.shape[1]}; they must be the same")
+    folds = unit_folds(train.Y, train.subjects, config.n_folds if test is None else config.inner_folds, config.seed)
+    costs = np.sort(np.array(config.costs))
+    scores = UnitScores(tested, config.n_resamples, config.seed)
+    K, K_test = gram(train.X), None if test is None else gram(test.X, train.X)
+    learner = UnitLearner(K, train.Y, costs, n_threads=n_threads)
     rows, predictions, searches = [], [], []
-    for name, X in train.features.items():
-        K, K_test = gram(X), None if test is None else gram(test.features[name], X)
-        for protocol, of_protocol in folds.items():
-            base = {"protocol": protocol, "features": name}
-            values, thresholds, trials = _occurrences(K, Y, K_test, protocol, of_protocol, costs, inner_folds, n_threads)
-            numbers = fold_numbers(len(Y), of_protocol) if test is None else np.full(len(test.subjects), -1)
-            rows += [base | row for row in occurrence_scores(values, thresholds, Y, tested, interval)]
-            predictions.append(_predictions(base, values, thresholds, tested, numbers))
-            searches += [trial.assign(**base) for trial in trials]
-            if progress is not None:
-                mean = next(r["value"] for r in rows[::-1] if r["score"] == "auc" and r["label"] == "all")
-                progress(f"{name}, {protocol}: mean AUC {mean:.3f}")
-        if _is_graded(train, tested):
-            # The paper grades nothing, so there is no published way that could be repeated.
-            graded, honest = labels_of(train.intensity), folds[SUBJECT_INDEPENDENT]
-            ladder = np.tile(costs[:3], (len(ACTION_UNITS), 1))
-            found = learn(K, graded, K_test, SUBJECT_INDEPENDENT, honest, ladder, inner_folds, n_threads, INTENSITY)
-            base = {"protocol": SUBJECT_INDEPENDENT, "features": name}
-            rows += [base | row for row in intensity_scores(found.values, graded, tested, interval)]
-    oracle = {"protocol": SUBJECT_INDEPENDENT, "features": "emotion"}
-    rows += [oracle | row for row in oracle_scores(tested, interval)]
-    settings = dict(n_folds=n_folds, inner_folds=inner_folds, costs=costs.tolist(), across=test is not None,
-                    n_resamples=n_resamples, seed=seed, features=list(train.features))
-    columns = ["protocol", "features", "outer_folds", "label", "C", "auc", "chosen"]
-    return AUResult(score_table(rows), pd.concat(predictions, ignore_index=True),
-                    pd.concat(searches, ignore_index=True)[columns], settings)
+    for protocol, of_protocol in folds.items():
+        base = dict(protocol=protocol, features=FEATURES)
+        found = learner.learn(protocol, of_protocol, config.inner_folds, K_test)
+        fold = fold_numbers(len(K), of_protocol) if test is None else np.full(len(tested.subjects), -1)
+        rows += [base | row for row in scores.occurrence(found.values, found.thresholds, train.Y)]
+        predictions += _predictions(base, found, tested, fold)
+        searches += [
+            pd.DataFrame(base | dict(outer_folds=served, label=unit, C=costs, auc=areas[u],
+                                     chosen=np.arange(len(costs)) == chosen[u]))
+            for served, chosen, areas in found.searches for u, unit in enumerate(ACTION_UNITS)
+        ]
+    base = dict(protocol=SUBJECT_INDEPENDENT, features=FEATURES)
+    if train.intensity is not None and tested.intensity is not None and train.truth is None:
+        # The paper grades nothing, so there is no published way that could be repeated.
+        learner = UnitLearner(K, train.intensity, costs[:3], INTENSITY, n_threads)
+        found = learner.learn(SUBJECT_INDEPENDENT, folds[SUBJECT_INDEPENDENT], config.inner_folds, K_test)
+        rows += [base | row for row in scores.intensity(found.values, train.intensity)]
+    rows += [base | dict(features="emotion") | row for row in scores.oracle()]
+    settings = config.model_dump() | dict(across=test is not None)
+    return AUResult(score_table(rows), pd.concat(predictions, ignore_index=True), pd.concat(searches, ignore_index=True), settings)
 
 
-def _occurrences(K, Y, K_test, protocol, folds, costs, inner_folds, n_threads) -> tuple:
-    """Return decision values and thresholds of every Action Unit, and the table of each search."""
-    distinct, unit_of = distinct_units(Y)
-    ladder = np.tile(costs, (distinct.shape[1], 1))
-    found = learn(K, distinct, K_test, protocol, folds, ladder, inner_folds, n_threads)
-    return found.values[:, unit_of], found.thresholds[:, unit_of], _trials(found.trials, costs, unit_of)
-
-
-def _check(train: AUData, test: AUData | None) -> None:
-    train.check("train")
-    if test is not None:
-        test.check("test")
-        widths = [{name: X.shape[1] for name, X in data.features.items()} for data in (train, test)]
-        if widths[0] != widths[1]:
-            raise ValueError(f"train has features of widths {widths[0]}, test of {widths[1]}; they must be the same")
-
-
-def _is_graded(train: AUData, tested: AUData) -> bool:
-    """Say whether intensities can be learnt and scored: both sets have them, and the labels are not the emotion's."""
-    return train.intensity is not None and tested.intensity is not None and train.true_occurrence is None
-
-
-def _predictions(base: dict, values, thresholds, tested: AUData, fold: np.ndarray) -> pd.DataFrame:
-    predicted = np.where(np.isnan(values), np.nan, values >= thresholds)
-    subjects = np.asarray(tested.subjects, str)
-    of_units = [
-        pd.DataFrame(dict(base, label=unit, face=np.arange(len(values)), subject=subjects, fold=fold,
-                          occurrence=tested.occurrence[unit].to_numpy(float), value=values[:, u],
-                          predicted=predicted[:, u]))
+def _predictions(base: dict, found: Decisions, tested: AUData, fold: np.ndarray) -> list[pd.DataFrame]:
+    predicted = np.where(np.isnan(found.values), np.nan, found.values >= found.thresholds)
+    return [
+        pd.DataFrame(base | dict(label=unit, face=np.arange(len(fold)), subject=tested.subjects, fold=fold,
+                                 occurrence=tested.Y[:, u], value=found.values[:, u], predicted=predicted[:, u]))
         for u, unit in enumerate(ACTION_UNITS)
     ]
-    return pd.concat(of_units, ignore_index=True)
 
 
-def _trials(trials, costs: np.ndarray, unit_of: np.ndarray) -> list[pd.DataFrame]:
-    return [
-        pd.DataFrame(dict(outer_folds=outer_folds, label=unit, C=costs, auc=areas[unit_of[u]],
-                          chosen=np.arange(len(costs)) == chosen[unit_of[u]]))
-        for outer_folds, chosen, areas in trials for u, unit in enumerate(ACTION_UNITS)
-    ]
+def run_single_unit(
+    folder: Path, config: DetectorConfig, *, features: Mapping[str, np.ndarray], occurrence: np.ndarray, subjects: np.ndarray,
+    unit: str, n_threads: int = 1,
+) -> None:
+    """Recognise one Action Unit within a set from the features of several networks, under both protocols.
+
+    Writes ``scores.json``: ``auc`` of faces that no model had seen; ``auc_train``, the mean over folds of the area on the very
+    faces that each fold's model learnt from; and for all but the first feature set ``auc_difference``, the first's area minus
+    this one's on the same resamples of people. NaN, with a note, where the unit cannot be learnt.
+
+    Parameters
+    ----------
+    features : mapping of str to ndarray of shape (n_faces, n_features)
+    occurrence : ndarray of shape (n_faces,), 0, 1 or NaN
+    subjects : ndarray of shape (n_faces,), str
+    unit : what the Action Unit is called
+    """
+    check_features(features, len(occurrence))
+    coded = ~np.isnan(occurrence)
+    Y, subjects = occurrence[coded, None], subjects[coded]
+    folds, costs = unit_folds(Y, subjects, config.n_folds, config.seed), np.sort(np.array(config.costs))
+    score = partial(_area, labels=Y[:, 0], subjects=subjects, config=config)
+    everyone, rows, of_first = np.arange(len(Y)), [], {}
+    for name, X in features.items():
+        learner = UnitLearner(gram(X[coded]), Y, costs, n_threads=n_threads)
+        for protocol, of_protocol in folds.items():
+            found = learner.learn(protocol, of_protocol, config.inner_folds)
+            base = dict(protocol=protocol, features=name, label=unit, n_faces=len(Y), n_subjects=len(set(subjects)))
+            unseen = (found.values[:, 0], everyone)
+            rows += [base | dict(score="auc") | score([unseen]),
+                     base | dict(score="auc_train") | score(_on_training(learner, of_protocol, found))]
+            if of_first.setdefault(protocol, unseen) is not unseen:
+                rows.append(base | dict(score="auc_difference") | score([of_first[protocol], unseen], weights=(1, -1)))
+    write_json(folder / "scores.json", score_table(rows).to_dict("records"))
+
+
+def _on_training(learner: UnitLearner, folds: Sequence[np.ndarray], found: Decisions) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return for each fold the decision values of the faces that its model learnt from, and which faces these are."""
+    parts = []
+    for which, chosen, _ in found.searches:
+        for number in range(len(folds)) if which == "all" else map(int, which.split()):
+            rows = other_rows(len(learner.Y), [folds[number]])
+            K = kernel_slice(learner.K, rows, rows)
+            parts.append((decision_values(K, learner.Y[rows], K, learner.costs[chosen, None])[:, 0, 0], rows))
+    return parts
+
+
+def _area(
+    parts: Sequence[tuple[np.ndarray, np.ndarray]], labels: np.ndarray, subjects: np.ndarray, config: DetectorConfig,
+    weights: Sequence[float] | None = None,
+) -> dict[str, object]:
+    """Return value, low, high and note of the mean, or weighted sum, of the areas of parts, each with its values and its faces."""
+    weights = np.full(len(parts), 1 / len(parts)) if weights is None else weights
+    areas = np.array([coded_auc(values, labels[rows]) for values, rows in parts])
+    if np.isnan(areas).any() or any(np.isnan(values).any() for values, _ in parts):
+        return dict(value=np.nan, note="never or always present in the training part of a fold")
+
+    def resampled(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        return weights @ np.array([resampled_auc(values, labels[rows] == 1, counts, codes[rows]) for values, rows in parts])
+
+    low, high = bootstrap_interval(resampled, subjects, config.n_resamples, config.seed)
+    return dict(value=float(weights @ areas), low=float(low), high=float(high))
 
 
 def paper_au_scores(experiment: int) -> pd.DataFrame:
-    """Return the paper's areas under the curve (Table IV) as a table of scores.
-
-    The paper states neither intervals nor numbers of faces or people: these are NaN and 0.
-
-    Parameters
-    ----------
-    experiment : int
-        1 to 8.
-    """
+    """Return the paper's areas under the curve (Table IV) of an experiment from 1 to 8; no intervals, numbers of faces 0."""
     if experiment not in range(1, 9):
         raise ValueError(f"the paper has Action Unit experiments 1 to 8, not {experiment!r}")
     areas = read_table("table4_au_auc").set_index("au")[f"exp{experiment}"]
-    base = dict(protocol="paper", features="discriminator", score="auc")
+    base = dict(protocol="paper", features=FEATURES, score="auc")
     rows = [dict(base, label=unit, value=areas[unit]) for unit in ACTION_UNITS]
     return score_table([*rows, dict(base, label="all", value=areas["Average"], n_labels=len(ACTION_UNITS))])

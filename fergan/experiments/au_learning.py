@@ -1,61 +1,240 @@
-"""Learning Action Units: decision values, costs and thresholds from a Gram matrix and folds (see `fergan.experiments.au_folds`).
+"""Learning Action Units: folds, and linear support vector machines with their costs and thresholds on one Gram matrix.
 
-Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded), and `costs` has a row of
-ascending costs for each column. The cost of a unit is the one with the largest pooled area under the curve, its
-threshold the one with the best F1. Neither is chosen on the faces that it serves, but for the costs of the published
-protocol. What is learnt and by what a cost is judged is a `fergan.experiments.au_tasks.Task`.
+Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded), or intensities from 0 (absent) to 1
+(maximum; FACS' five grades, A to E, are .2 apart). The cost of a unit is the one with the largest pooled score, its threshold
+the one with the best F1. Neither is chosen on the faces that it serves, but for the costs of the published protocol.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm import SVR
 
-from fergan.experiments.au_tasks import OCCURRENCE, Task
-from fergan.experiments.cross_validation import AS_PUBLISHED, fold_blocks, other_rows
+from fergan.experiments.au_scores import coded_auc, icc_3_1
+from fergan.experiments.cross_validation import AS_PUBLISHED, fold_blocks, folds_of_protocols, other_rows
 from fergan.svm.kernels import kernel_slice
+from fergan.svm.machines import binary_values
 from fergan.threads import run_threads
 
-__all__ = ["Decisions", "across_datasets", "as_published", "decision_values", "learn", "out_of_fold", "subject_independent"]
+#: Half a grade of FACS: a smaller error of an intensity costs nothing in training.
+TOLERANCE = 0.1
+
+_MAX_ITERATIONS = 100_000  # of LibSVM's solver, for each fit; a large cost may need millions for digits that do not matter
+_CACHE_MB = 500
 
 
-@dataclass
-class Decisions:
-    """Decision values and thresholds, with the search behind them.
+def unit_folds(Y: np.ndarray, subjects: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
+    """Return the folds of each protocol, stratified by the patterns of Action Units: see `folds_of_protocols`.
 
-    Attributes
-    ----------
-    values, thresholds : ndarray of shape (n_faces, n_units), float64
-        An Action Unit is said to be present where its value reaches its threshold.
-    trials : list of (str, ndarray of shape (n_units,), ndarray of shape (n_units, n_costs))
-        The outer folds that a search served, the index of the cost it chose for each unit, and the areas under
-        the curve of all costs.
+    A ValueError says that no Action Unit is both present and absent, or that there are too few faces or people.
+    """
+    strata = _strata(Y, subjects, n_folds)
+    if len(np.unique(strata)) < 2:  # nothing to stratify by: any two classes that are spread evenly will do
+        strata = np.where(np.arange(len(Y)) % 2, "odd", "even")
+    return folds_of_protocols(strata, subjects, n_folds, seed)
+
+
+def _strata(Y: np.ndarray, subjects: np.ndarray, n_folds: int) -> np.ndarray:
+    """Class of each face for stratification: its pattern of Action Units, rare patterns together."""
+    if not (np.nanmin(Y, axis=0, initial=1) < np.nanmax(Y, axis=0, initial=0)).any():
+        raise ValueError("no Action Unit is both present and absent among these faces; nothing can be learnt")
+    patterns = np.array(["".join("?" if np.isnan(v) else str(int(v)) for v in row) for row in Y])
+    names, counts = np.unique(patterns, return_counts=True)
+    common = {n for n, count in zip(names, counts, strict=True)
+              if count >= n_folds and len(np.unique(subjects[patterns == n])) >= 2}
+    strata = np.array([p if p in common else "rare" for p in patterns])
+    rare = strata == "rare"
+    if common and rare.sum() and (rare.sum() < n_folds or len(np.unique(subjects[rare])) < 2):
+        strata[rare] = names[counts.argmax()]
+    return strata
+
+
+def best_f1_threshold(values: np.ndarray, positive: np.ndarray) -> float:
+    """Return the threshold t for which the rule ``value >= t`` has the largest F1; NaN without positives.
+
+    Faces whose value is NaN take no part. It is one of the values; of equally good thresholds the highest.
+    """
+    known = ~np.isnan(values)
+    values, positive = values[known], positive[known]
+    if not positive.any():
+        return float("nan")
+    descending = np.argsort(-values, kind="stable")
+    hits = np.cumsum(positive[descending])
+    f1 = 2 * hits / (np.arange(1, len(values) + 1) + positive.sum())
+    # Within a tie only the last face is a possible place for the threshold.
+    last = np.append(np.diff(values[descending]) != 0, True)
+    return float(values[descending][np.where(last, f1, -1).argmax()])
+
+
+def intensity_values(K_train: np.ndarray, intensity: np.ndarray, K_test: np.ndarray, costs: Sequence[float]) -> np.ndarray:
+    """Train one linear support vector regression per cost and return its estimates, cut to 0..1.
+
+    Arguments and shapes are those of `fergan.svm.machines.binary_values`, with intensities as labels; so is the end of the
+    ladder of costs, where a solution does not touch its bound. NaN where all training faces have the same intensity.
+    """
+    values = np.full((len(K_test), len(costs)), np.nan)
+    if len(np.unique(intensity)) < 2:
+        return values
+    for index, C in enumerate(costs):
+        model = SVR(kernel="precomputed", C=C, epsilon=TOLERANCE, cache_size=_CACHE_MB, max_iter=_MAX_ITERATIONS)
+        with config_context(assume_finite=True), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            values[:, index] = np.clip(model.fit(K_train, intensity).predict(K_test), 0, 1)
+        if not model.dual_coef_.size or np.abs(model.dual_coef_).max() < C * (1 - 1e-9):
+            values[:, index + 1 :] = values[:, [index]]
+            break
+    return values
+
+
+class Task(NamedTuple):
+    """What is learnt of an Action Unit."""
+
+    fit: Callable[..., np.ndarray]  # fit(K_train, labels, K_test, costs) returns values of shape (n_test, n_costs)
+    score: Callable[[np.ndarray, np.ndarray], float]  # score(values, labels) judges a cost: larger is better, or NaN
+    classifies: bool  # only the order of values matters: there is a threshold, and values need a common scale
+
+
+OCCURRENCE = Task(binary_values, coded_auc, classifies=True)
+INTENSITY = Task(intensity_values, icc_3_1, classifies=False)
+
+
+class Decisions(NamedTuple):
+    """Decision values and thresholds of shape (n_faces, n_units), with the searches behind them.
+
+    Each search has the outer folds that it served, the index of each unit's cost (n_units,), and all scores (n_units, n_costs).
     """
 
     values: np.ndarray
     thresholds: np.ndarray
-    trials: list[tuple[str, np.ndarray, np.ndarray]]
+    searches: list[tuple[str, np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class UnitLearner:
+    """A linear SVM for each Action Unit, all on one Gram matrix and the same folds (the faces of each)."""
+
+    K: np.ndarray  # Gram matrix (n_faces, n_faces), float64
+    Y: np.ndarray  # (n_faces, n_units)
+    costs: np.ndarray  # ascending values of C to choose from (n_costs,)
+    task: Task = OCCURRENCE
+    n_threads: int = 1  # Action Units fitted at the same time
+
+    def learn(
+        self, protocol: str, folds: Sequence[np.ndarray], inner_folds: int, K_test: np.ndarray | None = None
+    ) -> Decisions:
+        """Learn across datasets if there is a test set, otherwise within one dataset by the given protocol.
+
+        Labels that are the same for every face, as those derived from an emotion often are, share one classifier, so that
+        they cannot differ by rounding.
+        """
+        columns, unit_of = np.unique(np.nan_to_num(self.Y, nan=-1), axis=1, return_inverse=True)
+        columns[columns == -1] = np.nan
+        learner = replace(self, Y=columns)
+        if K_test is not None:
+            found = learner.across_datasets(folds, K_test)
+        elif protocol == AS_PUBLISHED:
+            found = learner.as_published(folds)
+        else:
+            found = learner.subject_independent(folds, inner_folds)
+        searches = [(served, chosen[unit_of], scores[unit_of]) for served, chosen, scores in found.searches]
+        return Decisions(found.values[:, unit_of], found.thresholds[:, unit_of], searches)
+
+    def as_published(self, folds: Sequence[np.ndarray]) -> Decisions:
+        """Choose the costs over `folds`, and return the decision values of those very folds.
+
+        The thresholds of a fold are the best ones on the other folds.
+        """
+        every = self.out_of_fold(folds)
+        chosen, scores = self._choose(every)
+        values = _at(every, chosen)
+        thresholds = np.empty_like(values)
+        for fold in folds:
+            rest = other_rows(len(values), [fold])
+            thresholds[fold] = self._thresholds(values[rest], self.Y[rest])
+        return Decisions(values, thresholds, [("all", chosen, scores)])
+
+    def subject_independent(self, folds: Sequence[np.ndarray], inner_folds: int) -> Decisions:
+        """Score each fold with costs and thresholds chosen without it, by a search for each block of folds.
+
+        Decision values grow with the cost, and blocks may choose different ones. So that values of all folds can be pooled,
+        each block's are standardised: less the mean, and divided by the standard deviation, of the values with the same
+        costs of faces outside the block, by models that had not seen them. For the blocks see
+        `fergan.experiments.cross_validation.fold_blocks`.
+        """
+        blocks = fold_blocks(len(folds), inner_folds)
+        rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
+        inner = self._values_without_blocks(rows)
+        found = Decisions(np.empty(self.Y.shape), np.empty(self.Y.shape), [])
+        for a, block in enumerate(blocks):
+            chosen, scores = self._choose(inner[a])
+            found.searches.append((" ".join(map(str, block)), chosen, scores))
+            of_chosen = _at(inner[a], chosen)
+            centre, spread = _scale_of(of_chosen) if self.task.classifies else (0.0, 1.0)
+            found.thresholds[rows[a]] = (self._thresholds(of_chosen, self.Y) - centre) / spread
+            for i in block:
+                values = self._values(other_rows(len(self.Y), [folds[i]]), folds[i], self.costs[chosen, None])[..., 0]
+                found.values[folds[i]] = (values - centre) / spread
+        return found
+
+    def across_datasets(self, folds: Sequence[np.ndarray], K_test: np.ndarray) -> Decisions:
+        """Choose costs and thresholds over `folds` of the training set, train on all of it, decide on the test set.
+
+        `K_test`, of shape (n_test, n_faces), is the Gram matrix of test and training faces.
+        """
+        inner = self.out_of_fold(folds)
+        chosen, scores = self._choose(inner)
+        values = decision_values(self.K, self.Y, K_test, self.costs[chosen, None], self.task, self.n_threads)[..., 0]
+        thresholds = np.broadcast_to(self._thresholds(_at(inner, chosen), self.Y), values.shape)
+        return Decisions(values, thresholds, [("all", chosen, scores)])
+
+    def out_of_fold(self, folds: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the values of every face by the models that were trained on the other folds: (n_faces, n_units, n_costs)."""
+        values = np.empty((*self.Y.shape, len(self.costs)))
+        for fold in folds:
+            values[fold] = self._values(other_rows(len(self.Y), [fold]), fold)
+        return values
+
+    def _values(self, train: np.ndarray, test: np.ndarray, costs: np.ndarray | None = None) -> np.ndarray:
+        costs = np.tile(self.costs, (self.Y.shape[1], 1)) if costs is None else costs
+        K_train, K_test = kernel_slice(self.K, train, train), kernel_slice(self.K, test, train)
+        return decision_values(K_train, self.Y[train], K_test, costs, self.task, self.n_threads)
+
+    def _values_without_blocks(self, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """For each block, values of all other faces by models that saw neither the block nor the one that the face is in.
+
+        A model without blocks a and c serves both of them. Shape (n_blocks, n_faces, n_units, n_costs), NaN in the block.
+        """
+        inner = np.full((len(rows), *self.Y.shape, len(self.costs)), np.nan)
+        for a in range(len(rows)):
+            for c in range(a):
+                values = self._values(other_rows(len(self.Y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]]))
+                inner[c][rows[a]], inner[a][rows[c]] = np.split(values, [len(rows[a])])
+        return inner
+
+    def _choose(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Index of each unit's cost with the largest pooled score, the smallest on a tie, and all scores."""
+        units = range(self.Y.shape[1])
+        scores = np.array([[self.task.score(of_cost, self.Y[:, u]) for of_cost in values[:, u].T] for u in units])
+        return np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1), scores
+
+    def _thresholds(self, values: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        if not self.task.classifies:
+            return np.full(Y.shape[1], np.nan)
+        known = ~np.isnan(Y)
+        return np.array([best_f1_threshold(v[k], y[k] == 1) for v, y, k in zip(values.T, Y.T, known.T, strict=True)])
 
 
 def decision_values(
-    K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray, n_threads: int, task: Task = OCCURRENCE
+    K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray, task: Task = OCCURRENCE, n_threads: int = 1
 ) -> np.ndarray:
-    """Train every Action Unit with every cost on the faces for which it is coded.
+    """Train every Action Unit with every cost (n_units, n_costs) on the faces for which it is coded.
 
-    Parameters
-    ----------
-    K_train : ndarray of shape (n_train, n_train)
-        Gram matrix of the training faces.
-    Y : ndarray of shape (n_train, n_units)
-    K_test : ndarray of shape (n_test, n_train)
-    costs : ndarray of shape (n_units, n_costs)
-    n_threads : int
-    task : Task
-
-    Returns
-    -------
-    ndarray of shape (n_test, n_units, n_costs), float64
-        NaN for a unit of which the training faces show only one class.
+    Returns values of shape (n_test, n_units, n_costs), NaN for a unit of which the training faces show only one class.
     """
 
     def of_unit(u: int) -> np.ndarray:
@@ -67,132 +246,9 @@ def decision_values(
     return np.stack(run_threads(of_unit, range(Y.shape[1]), n_threads), axis=1)
 
 
-def _part_values(K, Y, train, test, costs, n_threads, task) -> np.ndarray:
-    return decision_values(kernel_slice(K, train, train), Y[train], kernel_slice(K, test, train), costs, n_threads, task)
-
-
-def out_of_fold(
-    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int, task: Task = OCCURRENCE
-) -> np.ndarray:
-    """Return for every face the values of the models that were trained on the other folds, with every cost.
-
-    Parameters
-    ----------
-    K, Y, folds, costs, n_threads, task
-        As for `as_published`.
-
-    Returns
-    -------
-    ndarray of shape (n_faces, n_units, n_costs), float64
-    """
-    values = np.empty((*Y.shape, costs.shape[1]))
-    for fold in folds:
-        values[fold] = _part_values(K, Y, other_rows(len(Y), [fold]), fold, costs, n_threads, task)
-    return values
-
-
-def _choose(values: np.ndarray, Y: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """Index of each unit's cost with the largest pooled score, the smallest on a tie, and all scores."""
-    areas = [[task.score(of_cost, Y[:, u]) for of_cost in values[:, u].T] for u in range(Y.shape[1])]
-    areas = np.array(areas)
-    return np.where(np.isnan(areas), -np.inf, areas).argmax(axis=1), areas
-
-
 def _at(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """Values (n_faces, n_units) at the chosen cost of each unit."""
     return np.take_along_axis(values, chosen[None, :, None], axis=2)[:, :, 0]
-
-
-def _thresholds(values: np.ndarray, Y: np.ndarray, task: Task) -> np.ndarray:
-    known = ~np.isnan(Y)
-    return np.array([task.threshold(v[k], y[k]) for v, y, k in zip(values.T, Y.T, known.T, strict=True)])
-
-
-def as_published(
-    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int, task: Task = OCCURRENCE
-) -> Decisions:
-    """Choose the costs over `folds`, and return the decision values of those very folds.
-
-    Parameters
-    ----------
-    K : ndarray of shape (n_faces, n_faces)
-        Gram matrix.
-    Y : ndarray of shape (n_faces, n_units)
-    folds : sequence of ndarray of int
-        The faces of each fold.
-    costs : ndarray of shape (n_units, n_costs)
-    n_threads : int
-    task : Task
-
-    Returns
-    -------
-    Decisions
-        The thresholds of a fold are the best ones on the other folds.
-    """
-    every = out_of_fold(K, Y, folds, costs, n_threads, task)
-    chosen, areas = _choose(every, Y, task)
-    values = _at(every, chosen)
-    thresholds = np.empty_like(values)
-    for fold in folds:
-        rest = other_rows(len(Y), [fold])
-        thresholds[fold] = _thresholds(values[rest], Y[rest], task)
-    return Decisions(values, thresholds, [("all", chosen, areas)])
-
-
-def _values_without_blocks(K, Y, rows: Sequence[np.ndarray], costs, n_threads, task) -> np.ndarray:
-    """For each block, whose faces `rows` lists, decision values of all other faces.
-
-    They are by models that saw neither the block nor the one that the face is in: a model without blocks a and c
-    serves both of them. Shape (n_blocks, n_faces, n_units, n_costs), NaN for the faces of the block.
-    """
-    inner = np.full((len(rows), *Y.shape, costs.shape[1]), np.nan)
-    for a in range(len(rows)):
-        for c in range(a):
-            train, test = other_rows(len(Y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])
-            of_a, of_c = np.split(_part_values(K, Y, train, test, costs, n_threads, task), [len(rows[a])])
-            inner[c][rows[a]], inner[a][rows[c]] = of_a, of_c
-    return inner
-
-
-def subject_independent(
-    K: np.ndarray, Y: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, inner_folds: int, n_threads: int,
-    task: Task = OCCURRENCE,
-) -> Decisions:
-    """Score each fold with costs and thresholds chosen without it, by a search for each block of folds.
-
-    Decision values grow with the cost, and blocks may choose different ones. So that values of all folds can be pooled, each
-    block's are brought to one scale: less the mean, and divided by the standard deviation, of the values with the same
-    costs of faces outside the block, by models that had not seen them.
-
-    Parameters
-    ----------
-    K, Y, costs, n_threads, task
-        As for `as_published`.
-    folds : sequence of ndarray of int
-        The faces of each fold; no person in two of them.
-    inner_folds : int
-        Folds of the nested search; see `fergan.experiments.cross_validation.fold_blocks`.
-
-    Returns
-    -------
-    Decisions
-    """
-    blocks = fold_blocks(len(folds), inner_folds)
-    rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
-    inner = _values_without_blocks(K, Y, rows, costs, n_threads, task)
-    found = Decisions(np.empty(Y.shape), np.empty(Y.shape), [])
-    for a, block in enumerate(blocks):
-        chosen, areas = _choose(inner[a], Y, task)
-        found.trials.append((" ".join(map(str, block)), chosen, areas))
-        of_chosen = _at(inner[a], chosen)
-        centre, spread = _scale_of(of_chosen) if task.on_one_scale else (0.0, 1.0)
-        found.thresholds[rows[a]] = (_thresholds(of_chosen, Y, task) - centre) / spread
-        best = np.take_along_axis(costs, chosen[:, None], axis=1)
-        for i in block:
-            train = other_rows(len(Y), [folds[i]])
-            values = _part_values(K, Y, train, folds[i], best, n_threads, task)[..., 0]
-            found.values[folds[i]] = (values - centre) / spread
-    return found
 
 
 def _scale_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -202,53 +258,3 @@ def _scale_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     centre = np.where(known, values, 0).sum(axis=0) / n
     spread = np.sqrt(np.sum(np.where(known, values - centre, 0) ** 2, axis=0) / n)
     return centre, np.where(spread > 0, spread, 1.0)
-
-
-def across_datasets(
-    K: np.ndarray, Y: np.ndarray, K_test: np.ndarray, folds: Sequence[np.ndarray], costs: np.ndarray, n_threads: int,
-    task: Task = OCCURRENCE,
-) -> Decisions:
-    """Choose costs and thresholds over `folds` of the training set, train on all of it, decide on the test set.
-
-    Parameters
-    ----------
-    K, Y, folds, costs, n_threads, task
-        Of the training set, as for `as_published`.
-    K_test : ndarray of shape (n_test, n_faces)
-        Gram matrix of test and training faces.
-
-    Returns
-    -------
-    Decisions
-        Of the test faces.
-    """
-    inner = out_of_fold(K, Y, folds, costs, n_threads, task)
-    chosen, areas = _choose(inner, Y, task)
-    best = np.take_along_axis(costs, chosen[:, None], axis=1)
-    values = decision_values(K, Y, K_test, best, n_threads, task)[..., 0]
-    thresholds = np.broadcast_to(_thresholds(_at(inner, chosen), Y, task), values.shape)
-    return Decisions(values, thresholds, [("all", chosen, areas)])
-
-
-def learn(
-    K: np.ndarray, Y: np.ndarray, K_test: np.ndarray | None, protocol: str, folds: Sequence[np.ndarray],
-    costs: np.ndarray, inner_folds: int, n_threads: int, task: Task = OCCURRENCE,
-) -> Decisions:
-    """Learn across datasets if there is a test set, otherwise within one dataset by the given protocol.
-
-    Parameters
-    ----------
-    K, Y, K_test, folds, costs, inner_folds, n_threads, task
-        As for `across_datasets`, `as_published` and `subject_independent`.
-    protocol : str
-        One of `fergan.experiments.cross_validation.PROTOCOLS`; across datasets the protocols differ in their folds alone.
-
-    Returns
-    -------
-    Decisions
-    """
-    if K_test is not None:
-        return across_datasets(K, Y, K_test, folds, costs, n_threads, task)
-    if protocol == AS_PUBLISHED:
-        return as_published(K, Y, folds, costs, n_threads, task)
-    return subject_independent(K, Y, folds, costs, inner_folds, n_threads, task)

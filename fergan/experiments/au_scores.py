@@ -1,139 +1,189 @@
 """How well Action Units are recognised: every score per unit with its interval, and the mean over those that have one.
 
 A unit that is absent, or always present, has no score: it is NaN, its row says why, and the mean, which says how many
-units are in it, does without it.
+units are in it, does without it. Every score but average precision is a statistic of resampled people, ``statistic(u,
+counts, codes)`` for unit u, see `fergan.experiments.intervals.bootstrap_interval`; its value is the one of all people once.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-from fergan.experiments.au_data import AUData
-from fergan.experiments.au_intensity import icc_3_1, resampled_icc
-from fergan.experiments.au_tasks import coded_auc
-from fergan.experiments.au_truth import auc_within, emotion_oracle, group_numbers, resampled_within
-from fergan.experiments.intervals import resampled_auc, resampled_confusion
+from fergan.experiments.intervals import auc, bootstrap_interval, resampled_auc, resampled_confusion
 from fergan.facs import ACTION_UNITS
 
-__all__ = ["intensity_scores", "labels_of", "occurrence_scores", "oracle_scores"]
+if TYPE_CHECKING:
+    from fergan.experiments.action_units import AUData
 
-#: Computes low and high of a statistic, see `fergan.experiments.intervals.bootstrap_interval`.
-Interval = Callable[[Callable[[np.ndarray, np.ndarray], np.ndarray]], tuple[np.ndarray, np.ndarray]]
-
-
-def labels_of(table: pd.DataFrame) -> np.ndarray:
-    """Return the Action Units of a table as floats of shape (n_faces, 14)."""
-    return table[list(ACTION_UNITS)].to_numpy(dtype=float)
+_UNITS = range(len(ACTION_UNITS))
 
 
-def occurrence_scores(
-    values: np.ndarray, thresholds: np.ndarray, Y_train: np.ndarray, tested: AUData, interval: Interval
-) -> list[dict]:
-    """Return the rows of all scores of one protocol and feature set.
+def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
+    """Area under the ROC curve over the faces with a value and a label (0, 1 or NaN); NaN without positives or negatives."""
+    known = ~np.isnan(values) & ~np.isnan(labels)
+    return auc(values[known], labels[known] == 1)
 
-    Parameters
-    ----------
-    values, thresholds : ndarray of shape (n_faces, 14)
-        Decision values of the tested faces; from the threshold on, a unit is said to be present.
-    Y_train : ndarray of shape (n_train, 14)
-    tested : AUData
-    interval : callable
-        See `Interval`.
 
-    Returns
-    -------
-    list of dict
-        ``auc, f1, average_precision, prevalence, n_positive``; where the truth behind derived labels is known,
-        ``auc_true`` against it, and ``auc_true_within``: the same over pairs of faces of one emotion, which knowing the
-        emotion does not help to order.
+def icc_3_1(estimated: np.ndarray, graded: np.ndarray) -> float:
+    """Return the intraclass correlation ICC(3,1) of two raters of the same faces; faces with a missing rating take no part.
+
+    With the mean squares of a two-way analysis of variance, faces by raters, it is (MS_faces - MS_error) / (MS_faces + MS_error):
+    at most 1, NaN where all ratings are the same. A rater who always says a fixed amount more is not held to disagree (Shrout
+    and Fleiss, 1979, Intraclass correlations: uses in assessing rater reliability, Psychological Bulletin 86(2)).
     """
-    subjects = np.asarray(tested.subjects, str)
-    rows = []
-    for score, table in (("auc", tested.occurrence), ("auc_true", tested.true_occurrence)):
-        if table is not None:
-            Y = labels_of(table)
-            points, notes = _areas(values, Y), _notes(values, Y_train, Y)
-            rows += _score_rows(score, points, partial(_resampled_area, values, Y), Y, notes, subjects, interval)
-    if tested.true_occurrence is not None and tested.emotions is not None:
-        rows += _within_rows(values, Y_train, tested, subjects, interval)
-
-    Y = labels_of(tested.occurrence)
-    notes = _notes(values, Y_train, Y)
-    f1 = partial(_resampled_f1, values >= thresholds, Y)
-    everyone = (np.ones((1, 1)), np.zeros(len(Y), dtype=int))
-    points = np.array([np.nan if note else f1(u, *everyone)[0] for u, note in enumerate(notes)])
-    rows += _score_rows("f1", points, f1, Y, notes, subjects, interval)
-    points = np.array([np.nan if note else _average_precision(values[:, u], Y[:, u]) for u, note in enumerate(notes)])
-    rows += _score_rows("average_precision", points, None, Y, notes, subjects, interval)
-    return rows + _count_rows(Y, subjects, interval)
+    known = ~np.isnan(estimated) & ~np.isnan(graded)
+    return float(resampled_icc(graded[known], estimated[known], np.ones((1, 1)), np.zeros(known.sum(), int))[0])
 
 
-def intensity_scores(values: np.ndarray, graded_train: np.ndarray, tested: AUData, interval: Interval) -> list[dict]:
-    """Return the rows of ``icc``, the agreement of estimated and graded intensities.
+def resampled_icc(true: np.ndarray, estimated: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """`icc_3_1` in each resample of people: ``2 cov(x, y) / (var(x) + var(y))``, from sums over each person's faces."""
+    moments = np.stack([np.ones_like(true), true, estimated, true**2, estimated**2, true * estimated], axis=1)
+    of_people = np.zeros((counts.shape[1], moments.shape[1]))
+    np.add.at(of_people, codes, moments)
+    n, x, y, xx, yy, xy = (counts @ of_people).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = (xx - x**2 / n) + (yy - y**2 / n)
+        return np.where(spread > 1e-12, 2 * (xy - x * y / n) / spread, np.nan)
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_faces, 14)
-        Estimates, 0 to 1.
-    graded_train : ndarray of shape (n_train, 14)
-        The intensities that were learnt from.
-    tested : AUData
-    interval : callable
-        See `Interval`.
+
+def resampled_within(
+    values: np.ndarray, labels: np.ndarray, groups: Sequence[str], counts: np.ndarray, codes: np.ndarray
+) -> np.ndarray:
+    """Area under the ROC curve over pairs within a group: the share of (positive, negative) pairs of one group in order.
+
+    Faces whose group is None, or whose label is NaN, take no part. Shape (n_resamples,), NaN where no group has both a positive
+    and a negative face.
     """
-    subjects, graded = np.asarray(tested.subjects, str), labels_of(tested.intensity)
-
-    def varies(column: np.ndarray) -> bool:
-        known = column[~np.isnan(column)]
-        return len(known) > 1 and np.ptp(known) > 0
-
-    notes = []
-    for u in range(len(ACTION_UNITS)):
-        where = "" if varies(graded_train[:, u]) else "training"
-        where = where or ("" if varies(graded[:, u]) else "test")
-        one_sided = np.isnan(values[~np.isnan(graded[:, u]), u]).any()
-        notes.append(f"not graded, or always the same, in {where}" if where else
-                     "always the same in the training part of a fold" if one_sided else "")
-    points = np.array([np.nan if note else icc_3_1(np.column_stack([graded[:, u], values[:, u]]))
-                       for u, note in enumerate(notes)])
-
-    def resampled(u: int, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        known = ~np.isnan(graded[:, u])
-        return resampled_icc(graded[known, u], values[known, u], counts, codes[known])
-
-    return _score_rows("icc", points, resampled, graded, notes, subjects, interval)
+    won, pairs = np.zeros((2, len(counts)))
+    numbers = pd.factorize(pd.Series(list(groups), dtype="object"))[0]
+    known = ~np.isnan(values) & ~np.isnan(labels) & (numbers >= 0)
+    for group in np.unique(numbers[known]):
+        rows = np.flatnonzero(known & (numbers == group))
+        positive = labels[rows] == 1
+        if positive.all() or not positive.any():
+            continue
+        n_of_class = [counts @ np.bincount(codes[rows[of_class]], minlength=counts.shape[1]) for of_class in (positive, ~positive)]
+        area = resampled_auc(values[rows], positive, counts, codes[rows])
+        won += np.nan_to_num(area) * n_of_class[0] * n_of_class[1]
+        pairs += n_of_class[0] * n_of_class[1]
+    return np.where(pairs > 0, won / np.where(pairs > 0, pairs, 1), np.nan)
 
 
-def oracle_scores(tested: AUData, interval: Interval) -> list[dict]:
-    """Return the rows of ``auc_true`` for `emotion_oracle`; nothing where truth or emotions are not known.
+def emotion_oracle(emotions: Sequence[str], truth: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+    """Return what somebody would say who sees nothing but the emotion: how often others who show it show each unit.
 
-    Against the derived labels such an oracle has an area of 1 by construction.
+    Shares of shape (n_faces, n_units); NaN where the emotion is None or nobody else shows it. A face's own person does not count.
     """
-    if tested.true_occurrence is None or tested.emotions is None:
-        return []
-    subjects, Y = np.asarray(tested.subjects, str), labels_of(tested.true_occurrence)
-    values = emotion_oracle(tested.emotions, Y, subjects)
-    known = ~np.isnan(values).all(axis=1)
-    values, Y, subjects = values[known], Y[known], subjects[known]
-
-    def of_known(statistic):
-        # The same resamples of people as for the detectors, without the faces whose emotion is not known.
-        return interval(lambda counts, codes: statistic(counts, codes[known]))
-
-    notes = _notes(values, Y, Y)
-    return _score_rows("auc_true", _areas(values, Y), partial(_resampled_area, values, Y), Y, notes, subjects, of_known)
+    emotions = np.array([None if pd.isna(e) else e for e in emotions], dtype=object)
+    values = np.full(truth.shape, np.nan)
+    for emotion in {e for e in emotions if e is not None}:
+        rows = np.flatnonzero(emotions == emotion)
+        people, codes = np.unique(subjects[rows], return_inverse=True)
+        shown, coded = np.zeros((2, len(people), truth.shape[1]))
+        np.add.at(shown, codes, np.nan_to_num(truth[rows]))
+        np.add.at(coded, codes, ~np.isnan(truth[rows]))
+        with np.errstate(invalid="ignore"):
+            values[rows] = ((shown.sum(axis=0) - shown) / (coded.sum(axis=0) - coded))[codes]
+    return values
 
 
-def _within_rows(values, Y_train, tested: AUData, subjects, interval) -> list[dict]:
-    Y, groups = labels_of(tested.true_occurrence), group_numbers(tested.emotions)
-    points = np.array([auc_within(values[:, u], Y[:, u], tested.emotions) for u in range(len(ACTION_UNITS))])
-    notes = [note or ("" if point == point else "no emotion has it on some faces and not on others")
-             for note, point in zip(_notes(values, Y_train, Y), points, strict=True)]
-    resampled = partial(resampled_within, values, Y, groups)
-    return _score_rows("auc_true_within", points, resampled, Y, notes, subjects, interval)
+class UnitScores:
+    """The rows of the score table for the faces of one tested set, with 95 % intervals over people."""
+
+    def __init__(self, tested: "AUData", n_resamples: int, seed: int) -> None:
+        self.tested, self.n_resamples, self.seed = tested, n_resamples, seed
+
+    def occurrence(self, values: np.ndarray, thresholds: np.ndarray, Y_train: np.ndarray) -> list[dict]:
+        """Return the rows of ``auc, f1, average_precision, prevalence, n_positive`` from decision values (n_faces, 14).
+
+        Where the truth behind derived labels is known, there is ``auc_true`` against it, and ``auc_true_within``: the same
+        over pairs of faces of one emotion, which knowing the emotion does not help to order.
+        """
+        Y, truth, emotions = self.tested.Y, self.tested.truth, self.tested.emotions
+        notes = _notes(values, Y_train, Y)
+        rows = self._rows("auc", _area(values, Y), Y, notes)
+        if truth is not None:
+            true_notes = _notes(values, Y_train, truth)
+            rows += self._rows("auc_true", _area(values, truth), truth, true_notes)
+            if emotions is not None:
+                rows += self._rows("auc_true_within",
+                                   lambda u, *resamples: resampled_within(values[:, u], truth[:, u], emotions, *resamples),
+                                   truth, true_notes, "no emotion has it on some faces and not on others")
+        rows += self._rows("f1", _f1(values >= thresholds, Y), Y, notes)
+
+        def average_precision(u: int, *_) -> list[float]:
+            known = ~np.isnan(Y[:, u])
+            return [average_precision_score(Y[known, u], values[known, u])]
+
+        rows += self._rows("average_precision", average_precision, Y, notes, interval=False)
+        # How often each unit is present, of which there is no mean.
+        n_coded, n_positive = (~np.isnan(Y)).sum(axis=0), np.nansum(Y, axis=0)
+        uncoded = ["" if n else "not coded in test" for n in n_coded]
+        for score, counts in (("prevalence", n_positive / np.maximum(1, n_coded)), ("n_positive", n_positive)):
+            rows += self._rows(score, lambda u, *_, counts=counts: counts[[u]], Y, uncoded, interval=False)[:-1]
+        return rows
+
+    def intensity(self, values: np.ndarray, graded_train: np.ndarray) -> list[dict]:
+        """Return the rows of ``icc``, the agreement of estimated (n_faces, 14) and graded intensities."""
+        graded = self.tested.intensity
+
+        def note(u: int) -> str:
+            for labels, where in ((graded_train[:, u], "training"), (graded[:, u], "test")):
+                if len(np.unique(labels[~np.isnan(labels)])) < 2:
+                    return f"not graded, or always the same, in {where}"
+            one_sided = np.isnan(values[~np.isnan(graded[:, u]), u]).any()
+            return "always the same in the training part of a fold" if one_sided else ""
+
+        def icc(u: int, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+            known = ~np.isnan(graded[:, u])
+            return resampled_icc(graded[known, u], values[known, u], counts, codes[known])
+
+        return self._rows("icc", icc, graded, [note(u) for u in _UNITS])
+
+    def oracle(self) -> list[dict]:
+        """Return the rows of ``auc_true`` for `emotion_oracle`; nothing where truth or emotions are not known.
+
+        Against the derived labels such an oracle has an area of 1 by construction.
+        """
+        if self.tested.truth is None or self.tested.emotions is None:
+            return []
+        values = emotion_oracle(self.tested.emotions, self.tested.truth, self.tested.subjects)
+        known = ~np.isnan(values).all(axis=1)
+        values, Y = values[known], self.tested.truth[known]
+        return self._rows("auc_true", _area(values, Y), Y, _notes(values, Y, Y), known=known)
+
+    def _rows(
+        self, score: str, statistic: Callable, Y: np.ndarray, notes: Sequence[str], undefined: str = "", *,
+        interval: bool = True, known: np.ndarray | slice = np.s_[:],
+    ) -> list[dict]:
+        """Rows of one score: each Action Unit, and the mean over those without a note. `Y` is of the faces `known`."""
+        subjects = self.tested.subjects[known]
+        everyone = (np.ones((1, 1)), np.zeros(len(Y), dtype=int))
+        points = np.array([np.nan if notes[u] else statistic(u, *everyone)[0] for u in _UNITS])
+        notes = [note or (undefined if np.isnan(point) else "") for note, point in zip(notes, points, strict=True)]
+        fine = [u for u in _UNITS if not notes[u]]
+        low, high = np.full((2, len(points) + 1), np.nan)
+        if interval and fine:
+
+            def with_mean(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+                found = np.stack([statistic(u, counts, codes[known]) for u in fine], axis=1)
+                # A resample without any face of a rare unit still has a mean over the other units.
+                counted = (~np.isnan(found)).sum(axis=1)
+                mean = np.where(counted, np.nansum(found, axis=1) / np.maximum(1, counted), np.nan)
+                return np.column_stack([found, mean])
+
+            # The same resamples of people for all scores, also of some faces only.
+            low[[*fine, -1]], high[[*fine, -1]] = bootstrap_interval(with_mean, self.tested.subjects, self.n_resamples, self.seed)
+        coded = ~np.isnan(Y)
+        rows = [dict(score=score, label=unit, value=points[u], low=low[u], high=high[u], n_faces=int(coded[:, u].sum()),
+                     n_subjects=len(np.unique(subjects[coded[:, u]])), note=notes[u]) for u, unit in enumerate(ACTION_UNITS)]
+        left_out = ", ".join(unit for unit, note in zip(ACTION_UNITS, notes, strict=True) if note)
+        return [*rows, dict(score=score, label="all", value=np.mean(points[fine]) if fine else np.nan, low=low[-1], high=high[-1],
+                            n_faces=len(Y), n_subjects=len(np.unique(subjects)), n_labels=len(fine),
+                            note=f"without {left_out}" if left_out else "")]
 
 
 def _notes(values: np.ndarray, Y_train: np.ndarray, Y_test: np.ndarray) -> list[str]:
@@ -147,65 +197,24 @@ def _notes(values: np.ndarray, Y_train: np.ndarray, Y_test: np.ndarray) -> list[
             return f"not coded in {where}"
         return f"{'always' if present[0] else 'never'} present in {where}"
 
-    notes = [note(Y_train[:, u], "training") or note(Y_test[:, u], "test") for u in range(len(ACTION_UNITS))]
     partly = np.isnan(values).any(axis=0)
-    return [n or ("never or always present in the training part of a fold" if p else "")
-            for n, p in zip(notes, partly, strict=True)]
+    return [note(Y_train[:, u], "training") or note(Y_test[:, u], "test")
+            or ("never or always present in the training part of a fold" if partly[u] else "") for u in _UNITS]
 
 
-def _score_rows(score: str, points: np.ndarray, resampled: Callable | None, Y, notes, subjects, interval) -> list[dict]:
-    """Rows of one score: each Action Unit, and the mean over those without a note."""
-    fine = [u for u, note in enumerate(notes) if not note]
-    low, high = np.full((2, len(points) + 1), np.nan)
-    if resampled is not None and fine:
-
-        def statistic(counts, codes):
-            found = np.stack([resampled(u, counts, codes) for u in fine], axis=1)
-            # A resample without any face of a rare unit still has a mean over the other units.
-            counted = (~np.isnan(found)).sum(axis=1)
-            mean = np.where(counted, np.nansum(found, axis=1) / np.maximum(1, counted), np.nan)
-            return np.column_stack([found, mean])
-
-        low[[*fine, -1]], high[[*fine, -1]] = interval(statistic)
-    rows = []
-    for u, unit in enumerate(ACTION_UNITS):
+def _area(values: np.ndarray, Y: np.ndarray) -> Callable:
+    def area(u: int, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
         known = ~np.isnan(Y[:, u])
-        rows.append(dict(score=score, label=unit, value=points[u] if u in fine else np.nan, low=low[u], high=high[u],
-                         n_faces=int(known.sum()), n_subjects=len(np.unique(subjects[known])), note=notes[u]))
-    left_out = [unit for unit, note in zip(ACTION_UNITS, notes, strict=True) if note]
-    rows.append(dict(score=score, label="all", value=np.mean(points[fine]) if fine else np.nan, low=low[-1],
-                     high=high[-1], n_faces=len(Y), n_subjects=len(np.unique(subjects)), n_labels=len(fine),
-                     note=f"without {', '.join(left_out)}" if left_out else ""))
-    return rows
+        return resampled_auc(values[known, u], Y[known, u] == 1, counts, codes[known])
+
+    return area
 
 
-def _areas(values: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    return np.array([coded_auc(of_unit, labels) for of_unit, labels in zip(values.T, Y.T, strict=True)])
+def _f1(predicted: np.ndarray, Y: np.ndarray) -> Callable:
+    def f1(u: int, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        known = ~np.isnan(Y[:, u])
+        confusion = resampled_confusion(Y[known, u].astype(int), predicted[known, u].astype(int), 2, counts, codes[known])
+        with np.errstate(invalid="ignore"):
+            return 2 * confusion[:, 1, 1] / (2 * confusion[:, 1, 1] + confusion[:, 0, 1] + confusion[:, 1, 0])
 
-
-def _average_precision(values: np.ndarray, labels: np.ndarray) -> float:
-    known = ~np.isnan(labels)
-    return average_precision_score(labels[known], values[known])
-
-
-def _resampled_area(values, Y, u: int, counts, codes) -> np.ndarray:
-    known = ~np.isnan(Y[:, u])
-    return resampled_auc(values[known, u], Y[known, u] == 1, counts, codes[known])
-
-
-def _resampled_f1(predicted, Y, u: int, counts, codes) -> np.ndarray:
-    known = ~np.isnan(Y[:, u])
-    confusion = resampled_confusion(Y[known, u].astype(int), predicted[known, u].astype(int), 2, counts, codes[known])
-    wrong = confusion[:, 0, 1] + confusion[:, 1, 0]
-    with np.errstate(invalid="ignore"):
-        return 2 * confusion[:, 1, 1] / (2 * confusion[:, 1, 1] + wrong)
-
-
-def _count_rows(Y: np.ndarray, subjects: np.ndarray, interval: Callable) -> list[dict]:
-    """Rows of how often each Action Unit is present, of which there is no mean."""
-    n_coded, n_positive = (~np.isnan(Y)).sum(axis=0), np.nansum(Y, axis=0)
-    uncoded = ["" if n else "not coded in test" for n in n_coded]
-    rows = []
-    for score, points in (("prevalence", n_positive / np.maximum(1, n_coded)), ("n_positive", n_positive)):
-        rows += _score_rows(score, points, None, Y, uncoded, subjects, interval)[:-1]
-    return rows
+    return f1

@@ -6,50 +6,109 @@ A linear SVM decides by ``w . h(x) + b``, with h the discriminator's last hidden
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import Field
 from scipy.ndimage import gaussian_filter
 
+from fergan.cache import Config
 from fergan.data.cropping import crop_face
+from fergan.data.faces import FaceSet
+from fergan.experiments.action_units import units_of
 from fergan.facs import ACTION_UNITS
+from fergan.files import read_json, write_array, write_json
 from fergan.gan.dcgan import to_float
+from fergan.gan.runs import Run
+from fergan.gan.sampling import load_discriminator
 from fergan.rendered import render_faces
 from fergan.rendered.render import REQUIRED_COLUMNS
 from fergan.svm.kernels import gram, kernel_slice
 from fergan.svm.machines import fit_svc
 
-__all__ = [
-    "RegionCheck", "action_regions", "check_region", "is_rendered", "linear_weights", "saliency_maps", "shifted_shares",
-    "smallest_region",
-]
-
-#: Convolutions with a stride of 2 reach some pixels more often than others; a map is smoothed over this many pixels.
-SMOOTHING = 1.5
-
-#: The pixels that change most, together this share of all change, are where an Action Unit acts.
-SHARE_OF_CHANGE = 0.5
-
+SMOOTHING = 1.5  # pixels; convolutions with a stride of 2 reach some pixels more often than others
+SHARE_OF_CHANGE = 0.5  # the pixels that change most, together this share of all change, are where an Action Unit acts
 _PHOTOGRAPH = 128  # pixels a side of a rendered photograph, see fergan.data.rendered
 
 
-def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.ndarray:
-    """Return the weights w of one linear C-SVC per column of labels, from their solutions on one Gram matrix.
+class SaliencyConfig(Config):
+    """Which faces the maps are made from."""
+
+    n_faces: int = Field(300, ge=1, description="faces that the maps are averaged over, at most")
+    n_people: int = Field(12, ge=1, description="people who show where each Action Unit acts; rendered faces only")
+    seed: int = Field(0, ge=0, description="of the choice of faces and people")
+
+
+@dataclass(frozen=True)
+class RegionCheck:
+    """Whether a detector looks where its Action Unit acts."""
+
+    share: float  # of the saliency, inside the region
+    area: float  # of the compared part of the face, inside the region: what a detector that looks everywhere would reach
+    threshold: float  # the 95th percentile of the shares in shuffled regions
+    rank: int  # 1 where the saliency is densest in the Action Unit's own region among the regions of all
+
+    @property
+    def inside(self) -> bool:
+        """Whether the share is above that of 95 % of the shuffled regions."""
+        return self.share > self.threshold
+
+
+@dataclass(frozen=True)
+class SaliencyMaps:
+    """What `map_saliency` writes."""
+
+    maps: np.ndarray  # (14, 64, 64), float64, see `saliency_maps`
+    average: np.ndarray  # of the faces, (64, 64, 3), uint8
+    n_faces: int
+    regions: np.ndarray | None  # where each Action Unit acts, (14, 64, 64), bool; known of rendered faces only
+    checks: dict[str, RegionCheck]  # of the Action Units that have a map; empty without regions
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "SaliencyMaps":
+        """Read what `map_saliency` wrote."""
+        folder = Path(folder)
+        maps, average = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("maps", "average"))
+        content = read_json(folder / "checks.json")
+        regions = np.load(folder / "regions.npy", allow_pickle=False) if content["rendered"] else None
+        return cls(maps, average, content["n_faces"], regions, {unit: RegionCheck(**c) for unit, c in content["checks"].items()})
+
+
+def map_saliency(
+    folder: Path, config: SaliencyConfig, *, faces: FaceSet, X: np.ndarray, relabel: str, costs: np.ndarray, run: Run,
+    margin: float,
+) -> None:
+    """Map where the detectors of an Action Unit experiment look, and write a `SaliencyMaps` into `folder`.
 
     Parameters
     ----------
-    X : ndarray of shape (n_faces, n_features), float32
-    Y : ndarray of shape (n_faces, n_units)
-        0, 1 or NaN: not coded, takes no part.
-    costs : sequence of n_units float
-        C of each, in the unit of `fergan.svm.kernels.gram`; NaN where there is none.
+    faces : FaceSet that the detectors learn from
+    X : ndarray of shape (n_faces, n_features), float32, its features by the discriminator of `run`
+    relabel : mapping of emotions to Action Units, see `fergan.experiments.action_units.units_of`
+    costs : ndarray of shape (14,), C of each detector, NaN where there is none
+    margin : of the set's crops, a fraction of the face box
+    """
+    weights = linear_weights(X, units_of(faces, relabel), costs)
+    rows = np.sort(np.random.default_rng(config.seed).choice(len(faces), min(config.n_faces, len(faces)), replace=False))
+    maps = saliency_maps(load_discriminator(run), weights, faces.images[rows])
+    rendered = set(REQUIRED_COLUMNS) <= set(faces.labels.columns)  # can be rendered anew
+    checks = {}
+    if rendered:
+        regions = action_regions(faces.labels, margin, config.n_people, config.seed)
+        write_array(folder / "regions.npy", regions)
+        checks = {unit: check_region(maps[u], regions, u) for u, unit in enumerate(ACTION_UNITS) if not np.isnan(maps[u]).any()}
+    write_array(folder / "maps.npy", maps)
+    write_array(folder / "average.npy", faces.images[rows].mean(axis=0).astype(np.uint8))
+    write_json(folder / "checks.json", dict(rendered=rendered, n_faces=len(rows), checks={u: vars(c) for u, c in checks.items()}))
 
-    Returns
-    -------
-    ndarray of shape (n_units, n_features), float64
-        Per unit of X, so that ``X @ w`` differs from the decision values by a constant; NaN where only one class is coded
-        or there is no cost.
+
+def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.ndarray:
+    """Return the weights w of one linear C-SVC per column of labels (0, 1 or NaN), from their solutions on one Gram matrix.
+
+    Shape (n_units, n_features), per unit of X, so that ``X @ w`` differs from the decision values by a constant; NaN where
+    only one class is coded or the cost (in the unit of `fergan.svm.kernels.gram`) is NaN.
     """
     K, mean = gram(X), X.mean(axis=0, dtype=np.float64)
     scale = np.mean([np.sum((row - mean) ** 2) for row in X])
@@ -63,24 +122,18 @@ def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.n
     return weights
 
 
-def saliency_maps(
-    network: torch.nn.Module, weights: np.ndarray, images: np.ndarray, batch_size: int = 64
-) -> np.ndarray:
+def saliency_maps(network: torch.nn.Module, weights: np.ndarray, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
     """Return how much each pixel matters to each of several linear decisions on a network's last hidden layer.
 
     Parameters
     ----------
-    network : Module
-        In evaluation mode, with a method ``hidden``, as `fergan.gan.dcgan.Discriminator` has.
-    weights : ndarray of shape (n_units, n_features)
-        Rows of NaN give maps of NaN.
-    images : ndarray of shape (n_faces, h, w, 3), dtype uint8
-    batch_size : int
+    network : Module in evaluation mode, with a method ``hidden``, as `fergan.gan.dcgan.Discriminator` has
+    weights : ndarray of shape (n_units, n_features); rows of NaN give maps of NaN
+    images : ndarray of shape (n_faces, h, w, 3), uint8
 
     Returns
     -------
-    ndarray of shape (n_units, h, w), float64
-        0 or more; each map sums to 1.
+    ndarray of shape (n_units, h, w), float64, 0 or more; each map sums to 1
     """
     if not len(images):
         raise ValueError("images is empty; a map is an average over faces")
@@ -98,11 +151,6 @@ def saliency_maps(
     return np.where(undefined, np.nan, total / np.where(sums == 0, 1, sums))
 
 
-def is_rendered(labels: pd.DataFrame) -> bool:
-    """Say whether faces can be rendered anew from their labels, so that it is known where each Action Unit acts."""
-    return set(REQUIRED_COLUMNS) <= set(labels.columns)
-
-
 def smallest_region(change: np.ndarray, share: float = SHARE_OF_CHANGE) -> np.ndarray:
     """Return the fewest pixels that together hold a share of a map: a mask of its shape."""
     order = np.argsort(-change, axis=None, kind="stable")
@@ -116,26 +164,12 @@ def smallest_region(change: np.ndarray, share: float = SHARE_OF_CHANGE) -> np.nd
 def action_regions(labels: pd.DataFrame, margin: float, n_people: int = 12, seed: int = 0) -> np.ndarray:
     """Return where each Action Unit acts: the same people rendered with it at full intensity and without.
 
-    Parameters
-    ----------
-    labels : DataFrame
-        Of a rendered face set, with its boxes.
-    margin : float
-        Of the set's crops.
-    n_people : int
-        Faces to average over, each of another person.
-    seed : int
-        Of their choice.
-
-    Returns
-    -------
-    ndarray of shape (14, 64, 64), bool
-        In the frame of the crops: the fewest pixels with half of the change, see `smallest_region`.
+    `labels` are those of a rendered face set, with its boxes, and `margin` is that of its crops. The regions, bool of shape
+    (14, 64, 64) in the frame of the crops, hold the fewest pixels with half of the change, see `smallest_region`.
     """
     people = labels.groupby("subject", sort=True).sample(1, random_state=seed)
     people = people.sample(min(n_people, len(people)), random_state=seed).reset_index(drop=True)
-    sides = [f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "right")]
-    people[sides] = 0.0
+    people[[f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "right")]] = 0.0
     at_rest = _crops(people, margin)
     regions = []
     for unit in ACTION_UNITS:
@@ -152,48 +186,13 @@ def _crops(labels: pd.DataFrame, margin: float) -> np.ndarray:
     return np.stack([crop_face(image, box, margin, angle) for image, box, angle in zip(images, boxes, angles, strict=True)])
 
 
-@dataclass(frozen=True)
-class RegionCheck:
-    """Whether a detector looks where its Action Unit acts.
-
-    Attributes
-    ----------
-    share : float
-        Of the saliency, inside the region.
-    area : float
-        Of the compared part of the face, inside the region: what a detector that looks everywhere would reach.
-    threshold : float
-        The 95th percentile of the shares in shuffled regions.
-    rank : int
-        1 where the saliency is densest in the Action Unit's own region among the regions of all.
-    """
-
-    share: float
-    area: float
-    threshold: float
-    rank: int
-
-    @property
-    def inside(self) -> bool:
-        """Whether the share is above that of 95 % of the shuffled regions."""
-        return self.share > self.threshold
-
-
 def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> RegionCheck:
     """Compare the saliency inside a unit's region with that inside shuffled regions of the same shape.
 
     Regions are shuffled within the part of the face that any Action Unit moves (the rectangle around all regions), so that
     hair and background, at which few detectors look, do not make the comparison easy. Every shift of the region within that
-    rectangle counts once, and every one of its mirror image; what leaves on one side comes in on the other.
-
-    Parameters
-    ----------
-    saliency : ndarray of shape (h, w)
-        0 or more.
-    regions : ndarray of shape (n_units, h, w), bool
-        Of all units.
-    unit : int
-        Which of them.
+    rectangle counts once, and every one of its mirror image; what leaves on one side comes in on the other. `saliency` has
+    shape (h, w); `regions`, of all units, (n_units, h, w), bool.
     """
     rows, columns = (np.flatnonzero(regions.any(axis=0).any(axis=axis)) for axis in (1, 0))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
