@@ -25,8 +25,8 @@ from search_at_size import N_FEATURES, drawn_features
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from fergan.experiments.au_learning import out_of_fold
-from fergan.experiments.au_tasks import coded_auc
+from fergan.experiments.au_learning import UnitLearner
+from fergan.experiments.au_scores import coded_auc
 from fergan.experiments.cross_validation import other_rows, random_folds
 from fergan.facs import ACTION_UNITS, EMOTIONS, action_units_of
 from fergan.svm.kernels import gram
@@ -50,7 +50,7 @@ def drawn_faces(n_faces, n_features, seed=0):
 def search(X, Y, folds, n_threads):
     """Return the decision values of all units and costs, and the index of the best cost of each unit."""
     K = gram(X, device="cpu")
-    values = out_of_fold(K, Y, folds, np.tile(COSTS, (Y.shape[1], 1)), n_threads)
+    values = UnitLearner(K, Y, COSTS, n_threads=n_threads).out_of_fold(folds)
     areas = [[coded_auc(of_cost, Y[:, u]) for of_cost in values[:, u].T] for u in range(Y.shape[1])]
     return values, np.argmax(areas, axis=1)
 

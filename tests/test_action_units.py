@@ -1,4 +1,6 @@
-import dataclasses
+"""The Action Unit experiments: what is planted is found, what leaks is caught, and every score follows from the predictions."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -6,16 +8,32 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score
 from sklearn.svm import SVC
 
-from fergan.experiments.action_units import AUData, AUResult, paper_au_scores, relabel, run_au_experiment
-from fergan.experiments.au_learning import decision_values, subject_independent
-from fergan.experiments.au_tasks import best_f1_threshold
-from fergan.experiments.cross_validation import PROTOCOLS, fold_blocks, grouped_folds
+from fergan.data.faces import FaceSet, complete_labels, subjects_of
+from fergan.experiments.action_units import (
+    FEATURES,
+    MAIN,
+    TRUTH,
+    AUConfig,
+    AUData,
+    AUResult,
+    DetectorConfig,
+    coded_intensity,
+    load_variants,
+    paper_au_scores,
+    recognise,
+    relabel,
+    run_au_experiment,
+    run_single_unit,
+)
+from fergan.experiments.au_learning import unit_folds
+from fergan.experiments.cross_validation import AS_PUBLISHED, PROTOCOLS, SUBJECT_INDEPENDENT, other_rows
 from fergan.experiments.intervals import auc
-from fergan.experiments.scores import SCORE_COLUMNS
+from fergan.experiments.scores import SCORE_COLUMNS, row_of, score_table
 from fergan.facs import ACTION_UNITS, EMOTIONS
+from fergan.files import read_json
 from fergan.svm.kernels import gram
 
-QUICK = {"n_folds": 4, "n_resamples": 100, "costs": (0.1, 1.0)}
+QUICK = AUConfig(n_folds=4, n_resamples=100, costs=[0.1, 1.0])
 
 
 def faces(n_subjects=10, emotions=EMOTIONS, noise=0.8, seed=0, width=30):
@@ -26,34 +44,37 @@ def faces(n_subjects=10, emotions=EMOTIONS, noise=0.8, seed=0, width=30):
     subjects = np.repeat([f"p{i:02d}" for i in range(n_subjects)], 2 * len(emotions))
     X = mixing[[EMOTIONS.index(w) for w in words]] + noise * rng.normal(size=(len(words), width))
     order = rng.permutation(len(words))
-    return AUData({"x": X[order].astype(np.float32)}, relabel(words[order]), subjects[order])
+    return AUData(X[order].astype(np.float32), relabel(words[order]), subjects[order])
 
 
-def value(result, protocol, score, label, column="value"):
-    table = result.scores[(result.scores["protocol"] == protocol) & (result.scores["score"] == score)]
-    return table.set_index("label").loc[label, column]
+def changed(data, **units):
+    """The same faces with other labels of some Action Units."""
+    Y = data.Y.copy()
+    for unit, labels in units.items():
+        Y[:, ACTION_UNITS.index(unit)] = labels
+    return replace(data, Y=Y)
+
+
+def column(data, unit):
+    return data.Y[:, ACTION_UNITS.index(unit)]
+
+
+def value(result, protocol, score, label, key="value", features=FEATURES):
+    scores = result if isinstance(result, pd.DataFrame) else result.scores
+    return row_of(scores, protocol, features, score, label)[key]
 
 
 @pytest.fixture(scope="module")
 def within():
-    return run_au_experiment(faces(), **QUICK)
+    return recognise(faces(), config=QUICK)
 
 
 def test_relabelling_follows_table_six():
-    table = relabel(["happy", "anger", None, "neutral", pd.NA])
-    assert list(table.columns) == list(ACTION_UNITS)
+    table = pd.DataFrame(relabel(["happy", "anger", None, "neutral", pd.NA]), columns=list(ACTION_UNITS))
     assert [unit for unit in ACTION_UNITS if table[unit][0]] == ["AU06", "AU12", "AU25"]
-    assert [unit for unit in ACTION_UNITS if table[unit][1] == 1] == [
-        "AU04",
-        "AU05",
-        "AU07",
-        "AU17",
-        "AU23",
-        "AU24",
-    ]
-    assert table.loc[[2, 4]].isna().all(axis=None)
-    assert (table.loc[3] == 0).all()
-    assert relabel(["angry"], "emfacs")["AU17"][0] == 0
+    assert [unit for unit in ACTION_UNITS if table[unit][1] == 1] == ["AU04", "AU05", "AU07", "AU17", "AU23", "AU24"]
+    assert table.loc[[2, 4]].isna().all(axis=None) and (table.loc[3] == 0).all()
+    assert relabel(["angry"], "emfacs")[0, ACTION_UNITS.index("AU17")] == 0
     with pytest.raises(ValueError, match="unknown mapping"):
         relabel(["angry"], "other")
 
@@ -63,27 +84,19 @@ def test_units_in_the_features_are_found_and_every_score_follows_from_the_predic
     for protocol in PROTOCOLS:
         areas = []
         for unit in ACTION_UNITS:
-            table = within.select(protocol, "x").query("label == @unit")
+            table = within.select(protocol, FEATURES).query("label == @unit")
             truth = table["occurrence"].to_numpy() == 1
             areas.append(auc(table["value"].to_numpy(), truth))
-            assert areas[-1] == value(within, protocol, "auc", unit) > 0.8
-            np.testing.assert_allclose(
-                value(within, protocol, "f1", unit), f1_score(truth, table["predicted"])
-            )
-            np.testing.assert_allclose(
-                value(within, protocol, "average_precision", unit),
-                average_precision_score(truth, table["value"]),
-            )
+            assert areas[-1] == pytest.approx(value(within, protocol, "auc", unit)) and areas[-1] > 0.8
+            assert value(within, protocol, "f1", unit) == pytest.approx(f1_score(truth, table["predicted"]))
+            assert value(within, protocol, "average_precision", unit) == pytest.approx(average_precision_score(truth, table["value"]))
             assert value(within, protocol, "n_positive", unit) == truth.sum()
             assert value(within, protocol, "prevalence", unit) == truth.mean()
-            assert (
-                value(within, protocol, "auc", unit, "low")
-                <= areas[-1]
-                <= value(within, protocol, "auc", unit, "high")
-            )
-            false_positive, true_positive = within.roc(protocol, "x")[unit]
-            np.testing.assert_allclose(np.trapezoid(true_positive, false_positive), areas[-1])
-        np.testing.assert_allclose(value(within, protocol, "auc", "all"), np.mean(areas))
+            low, high = (value(within, protocol, "auc", unit, key) for key in ("low", "high"))
+            assert low <= areas[-1] <= high
+            false_positive, true_positive = within.roc(protocol)[unit]
+            assert np.trapezoid(true_positive, false_positive) == pytest.approx(areas[-1])
+        assert value(within, protocol, "auc", "all") == pytest.approx(np.mean(areas))
         assert value(within, protocol, "auc", "all", "n_labels") == 14
 
 
@@ -97,81 +110,61 @@ def test_identical_labels_give_identical_scores(within):
 
 @pytest.mark.parametrize(("constant", "word"), [(0.0, "never"), (1.0, "always")])
 def test_a_constant_unit_is_nan_with_a_note_and_in_no_mean(constant, word):
-    data = faces()
-    occurrence = data.occurrence.assign(AU06=constant)
-    result = run_au_experiment(dataclasses.replace(data, occurrence=occurrence), **QUICK)
+    result = recognise(changed(faces(), AU06=constant), config=QUICK)
     for protocol in PROTOCOLS:
         for name in ("auc", "f1", "average_precision"):
-            for column in ("value", "low", "high"):
-                assert np.isnan(value(result, protocol, name, "AU06", column))
+            assert np.isnan([value(result, protocol, name, "AU06", key) for key in ("value", "low", "high")]).all()
             assert value(result, protocol, name, "AU06", "note") == f"{word} present in training"
             others = [value(result, protocol, name, unit) for unit in ACTION_UNITS if unit != "AU06"]
-            np.testing.assert_allclose(value(result, protocol, name, "all"), np.mean(others))
+            assert value(result, protocol, name, "all") == pytest.approx(np.mean(others))
             assert value(result, protocol, name, "all", "n_labels") == 13
             assert value(result, protocol, name, "all", "note") == "without AU06"
         assert value(result, protocol, "prevalence", "AU06") == constant
-        assert np.isnan(result.roc(protocol, "x")["AU06"][0]).all()
-    assert result.select("as_published", "x").query("label == 'AU06'")["predicted"].isna().all()
+        assert np.isnan(result.roc(protocol)["AU06"][0]).all()
+    assert result.select(AS_PUBLISHED, FEATURES).query("label == 'AU06'")["predicted"].isna().all()
 
 
 def test_a_unit_that_one_person_alone_shows_is_nan_where_that_person_is_not_trained_on():
     data = faces()
-    shown = (data.subjects == "p03").astype(float)
-    result = run_au_experiment(
-        dataclasses.replace(data, occurrence=data.occurrence.assign(AU06=shown)), **QUICK
-    )
-    assert np.isnan(value(result, "subject_independent", "auc", "AU06"))
-    assert "training part of a fold" in value(result, "subject_independent", "auc", "AU06", "note")
-    assert np.isfinite(value(result, "as_published", "auc", "AU06"))
+    result = recognise(changed(data, AU06=(data.subjects == "p03").astype(float)), config=QUICK)
+    assert np.isnan(value(result, SUBJECT_INDEPENDENT, "auc", "AU06"))
+    assert "training part of a fold" in value(result, SUBJECT_INDEPENDENT, "auc", "AU06", "note")
+    assert np.isfinite(value(result, AS_PUBLISHED, "auc", "AU06"))
 
 
 def test_train_comes_first_and_test_second():
     train = faces(emotions=("angry", "neutral", "sad", "fearful"))
     test = faces(n_subjects=6, emotions=("happy", "angry", "neutral"), seed=1)
-    result = run_au_experiment(train, test, **QUICK)
+    result = recognise(train, test, config=QUICK)
     for protocol in PROTOCOLS:
-        table = result.select(protocol, "x")
+        table = result.select(protocol, FEATURES)
         assert len(table) == 14 * 6 * 3 * 2 and (table["fold"] == -1).all()
         assert value(result, protocol, "auc", "AU06", "note") == "never present in training"  # happy
         assert value(result, protocol, "auc", "AU01", "note") == "never present in test"  # sad
         assert value(result, protocol, "auc", "AU07") > 0.85  # angry, in both
         assert value(result, protocol, "auc", "AU07", "n_subjects") == 6
-    swapped = run_au_experiment(test, train, **QUICK)
-    assert value(swapped, "as_published", "auc", "AU01", "note") == "never present in training"
+    assert value(recognise(test, train, config=QUICK), AS_PUBLISHED, "auc", "AU01", "note") == "never present in training"
 
 
 def test_decision_values_across_datasets_equal_libsvms_own_in_the_units_of_the_training_set():
     train, test = faces(), faces(n_subjects=6, emotions=("happy", "sad"), seed=1)
-    result = run_au_experiment(train, test, costs=(0.5,), n_resamples=0)
-    X, X_test = (data.features["x"].astype(float) for data in (train, test))
+    result = recognise(train, test, config=AUConfig(costs=[0.5], n_resamples=0))
+    X, X_test = train.X.astype(float), test.X.astype(float)
     scale = np.sqrt(np.mean(np.sum((X - X.mean(axis=0)) ** 2, axis=1)))
-    direct = SVC(kernel="linear", C=0.5).fit(X / scale, train.occurrence["AU06"])
-    found = result.select("subject_independent", "x").query("label == 'AU06'")["value"]
+    direct = SVC(kernel="linear", C=0.5).fit(X / scale, column(train, "AU06"))
+    found = result.select(SUBJECT_INDEPENDENT, FEATURES).query("label == 'AU06'")["value"]
     np.testing.assert_allclose(found, direct.decision_function(X_test / scale), atol=5e-3)
 
 
-def test_protocols_across_datasets_share_the_test_set_and_differ_in_the_folds_that_choose_the_cost():
-    train, test = faces(noise=2.0), faces(n_subjects=6, seed=1)
-    result = run_au_experiment(train, test, inner_folds=3, costs=(0.001, 0.1, 10.0), n_resamples=0)
-    chosen = result.searches[result.searches["chosen"]]
+def test_protocols_across_datasets_differ_in_the_folds_that_choose_the_cost():
+    config = AUConfig(costs=[0.001, 0.1, 10.0], n_resamples=0)
+    searches = recognise(faces(noise=2.0), faces(n_subjects=6, seed=1), config=config).searches
+    chosen = searches[searches["chosen"]]
     assert (chosen.groupby(["protocol", "label"]).size() == 1).all()
-    areas = result.searches.pivot(index=["label", "C"], columns="protocol", values="auc")
-    assert not np.allclose(areas["as_published"], areas["subject_independent"])
-    best = result.searches.groupby(["protocol", "label"])["auc"].max().to_numpy()
+    areas = searches.pivot(index=["label", "C"], columns="protocol", values="auc")
+    assert not np.allclose(areas[AS_PUBLISHED], areas[SUBJECT_INDEPENDENT])
+    best = searches.groupby(["protocol", "label"])["auc"].max().to_numpy()
     assert np.array_equal(chosen.sort_values(["protocol", "label"])["auc"], best)
-
-
-def test_derived_labels_are_also_scored_against_the_truth():
-    data, test = faces(), faces(n_subjects=6, seed=1)
-    truth = test.occurrence.copy()
-    truth["AU12"] = test.occurrence[
-        "AU09"
-    ]  # what the derived label calls AU12 is in truth absent, and AU9 is there
-    result = run_au_experiment(data, dataclasses.replace(test, true_occurrence=truth), **QUICK)
-    assert value(result, "as_published", "auc", "AU12") > 0.85
-    assert value(result, "as_published", "auc_true", "AU12") < 0.6
-    assert value(result, "as_published", "auc_true", "AU06") == value(result, "as_published", "auc", "AU06")
-    assert "auc_true" not in set(run_au_experiment(data, test, **QUICK).scores["score"])
 
 
 def test_people_who_leak_are_rewarded_by_random_folds_and_caught_by_folds_of_people():
@@ -180,93 +173,51 @@ def test_people_who_leak_are_rewarded_by_random_folds_and_caught_by_folds_of_peo
     person = np.unique(data.subjects, return_inverse=True)[1]
     X = rng.normal(size=(12, 30))[person] + 0.1 * rng.normal(size=(len(person), 30))
     of_person = rng.permutation(np.arange(12) % 2).astype(float)  # half of the people always show the unit
-    occurrence = data.occurrence.assign(AU06=of_person[person])
-    result = run_au_experiment(AUData({"x": X.astype(np.float32)}, occurrence, data.subjects), **QUICK)
-    assert value(result, "as_published", "auc", "AU06") > 0.95
-    assert value(result, "subject_independent", "auc", "AU06") < 0.75
+    result = recognise(changed(replace(data, X=X.astype(np.float32)), AU06=of_person[person]), config=QUICK)
+    assert value(result, AS_PUBLISHED, "auc", "AU06") > 0.95
+    assert value(result, SUBJECT_INDEPENDENT, "auc", "AU06") < 0.75
+
+
+@pytest.mark.parametrize("with_subjects", [True, False])
+def test_frames_of_one_sequence_stay_together_in_the_honest_folds(with_subjects):
+    """Frames are recognised by their sequence alone; whether a sequence shows AU12 is drawn for it."""
+    rng = np.random.default_rng(1)
+    sequence = np.repeat(np.arange(40), 5)
+    X = rng.standard_normal((40, 60))[sequence] + 0.1 * rng.standard_normal((len(sequence), 60))
+    shown = rng.permutation(np.arange(40) % 2)[sequence].astype(float)
+    table = {"source": [f"{i}" for i in range(len(sequence))], "sequence": [f"s{k}" for k in sequence], "AU12": shown}
+    labels = complete_labels(pd.DataFrame(table | ({"subject": [f"p{k // 2}" for k in sequence]} if with_subjects else {})))
+    data = AUData(X.astype(np.float32), labels[list(ACTION_UNITS)].to_numpy(float), subjects_of(labels))
+    result = recognise(data, config=AUConfig(n_folds=4, n_resamples=0, costs=[0.1, 1.0]))
+    assert value(result, AS_PUBLISHED, "auc", "AU12") > 0.95 and value(result, SUBJECT_INDEPENDENT, "auc", "AU12") < 0.7
+    folds = [result.select(protocol, FEATURES).query("label == 'AU12'").set_index("face")["fold"] for protocol in PROTOCOLS]
+    n_folds = [of_protocol.groupby(sequence).nunique().max() for of_protocol in folds]
+    assert n_folds[0] > 1 and n_folds[1] == 1
 
 
 def test_permuted_labels_score_at_chance_in_both_protocols():
     data = faces(n_subjects=20)
-    shuffled = data.occurrence.sample(frac=1, random_state=0).reset_index(drop=True)
-    result = run_au_experiment(dataclasses.replace(data, occurrence=shuffled), **QUICK)
+    result = recognise(replace(data, Y=np.random.default_rng(0).permutation(data.Y)), config=QUICK)
     for protocol in PROTOCOLS:
         assert abs(value(result, protocol, "auc", "all") - 0.5) < 0.06
 
 
-def test_neither_cost_nor_threshold_nor_value_of_a_fold_depends_on_its_labels():
-    data = faces(noise=2.0)
-    Y = data.occurrence[["AU04", "AU05", "AU12"]].to_numpy()
-    K = gram(data.features["x"])
-    folds = grouped_folds(Y[:, 0], data.subjects, 4, seed=0)
-    costs = np.tile([0.01, 0.1, 1.0], (3, 1))
-    block = fold_blocks(4, 3)[1]
-    assert len(block) == 1
-    rows = folds[block[0]]
-    other = Y.copy()
-    other[rows] = 1 - Y[rows]
-    before, after = (subject_independent(K, labels, folds, costs, 3, 1) for labels in (Y, other))
-    assert np.array_equal(before.values[rows], after.values[rows])
-    assert np.array_equal(before.thresholds[rows], after.thresholds[rows])
-    assert np.array_equal(before.trials[1][2], after.trials[1][2])
-    assert not np.array_equal(before.trials[0][2], after.trials[0][2])
-
-
-def test_uncoded_faces_take_no_part_in_training():
-    data = faces()
-    Y = data.occurrence[["AU12"]].to_numpy(copy=True)
-    K, costs = gram(data.features["x"]), np.array([[1.0]])
-    coded = np.arange(100)
-    Y[100:] = np.nan
-    expected = decision_values(K[:100, :100], Y[:100], K[120:, :100], costs, 1)
-    assert np.array_equal(decision_values(K, Y, K[120:], costs, 1), expected)
-    result = run_au_experiment(
-        dataclasses.replace(data, occurrence=data.occurrence.assign(AU12=Y[:, 0], AU15=np.nan)), **QUICK
-    )
-    assert value(result, "as_published", "auc", "AU12", "n_faces") == len(coded)
-    assert value(result, "as_published", "auc", "AU15", "note") == "not coded in training"
-    assert value(result, "as_published", "n_positive", "AU12") == data.occurrence["AU12"][:100].sum()
-
-
-def test_threshold_has_the_best_f1_of_all():
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        values, positive = rng.integers(0, 6, 30).astype(float), rng.random(30) < 0.4
-        scores = {t: f1_score(positive, values >= t) for t in np.unique(values)}
-        threshold = best_f1_threshold(np.append(values, np.nan), np.append(positive, True))
-        assert threshold == max(t for t, s in scores.items() if np.isclose(s, max(scores.values())))
-    assert np.isnan(best_f1_threshold(values, np.zeros(30, bool)))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"features": {"x": np.full((160, 30), np.nan)}}, "train: features 'x' hold NaN"),
-        (
-            {"occurrence": relabel(["happy"] * 160).drop(columns="AU27")},
-            "train: occurrence has no column AU27",
-        ),
-        ({"occurrence": relabel(["happy"] * 160) * 3}, "values other than 0, 1"),
-        ({"occurrence": relabel(["happy"] * 160)}, "no Action Unit is both present and absent"),
-        ({"subjects": np.array(["a", "b"] * 80)}, "2 people, 4 folds"),
-        ({"subjects": np.array(["a", "b"])}, "160 rows for 2 faces"),
-    ],
-)
+@pytest.mark.parametrize(("change", "message"), [
+    ({"X": np.full((160, 30), np.nan)}, "features 'train' hold NaN"),
+    ({"Y": relabel(["happy"] * 160)}, "no Action Unit is both present and absent"),
+    ({"subjects": np.array(["a", "b"] * 80)}, "2 people, 4 folds"),
+])
 def test_what_cannot_work_is_refused_before_any_fit(change, message, monkeypatch):
-    monkeypatch.setattr("fergan.experiments.au_tasks.binary_values", lambda *a: pytest.fail("a fit was started"))
+    monkeypatch.setattr("fergan.experiments.action_units.gram", lambda *a: pytest.fail("work was started"))
     with pytest.raises(ValueError, match=message):
-        run_au_experiment(dataclasses.replace(faces(), **change), **QUICK)
-
-
-def test_features_of_other_widths_are_refused():
+        recognise(replace(faces(), **change), config=QUICK)
     with pytest.raises(ValueError, match="must be the same"):
-        run_au_experiment(faces(), faces(width=20))
+        recognise(faces(), faces(width=20), config=QUICK)
 
 
 def test_result_survives_saving_and_threads_change_nothing(within, tmp_path):
     within.save(tmp_path)
-    loaded = AUResult.load(tmp_path)
-    again = run_au_experiment(faces(), n_threads=2, **QUICK)
+    loaded, again = AUResult.load(tmp_path), recognise(faces(), config=QUICK, n_threads=2)
     for name in ("scores", "predictions", "searches"):
         pd.testing.assert_frame_equal(getattr(loaded, name), getattr(within, name))
         pd.testing.assert_frame_equal(getattr(again, name), getattr(within, name))
@@ -274,27 +225,125 @@ def test_result_survives_saving_and_threads_change_nothing(within, tmp_path):
 
 def test_paper_scores_are_table_four():
     scores = paper_au_scores(4).set_index("label")["value"]
-    assert (
-        scores["AU12"] == pytest.approx(0.515) and scores["all"] == pytest.approx(0.697) and len(scores) == 15
-    )
+    assert scores["AU12"] == pytest.approx(0.515) and scores["all"] == pytest.approx(0.697) and len(scores) == 15
     with pytest.raises(ValueError, match="1 to 8"):
         paper_au_scores(0)
 
 
-def test_folds_with_different_costs_are_pooled_on_one_scale(monkeypatch):
-    data = faces(noise=3.0, n_subjects=16)
-    Y, K = data.occurrence[["AU12"]].to_numpy(), gram(data.features["x"])
-    folds, costs = grouped_folds(Y[:, 0], data.subjects, 8, seed=0), np.array([[0.003, 30.0]])
-    turns = iter([0, 1] * 8)
-    monkeypatch.setattr("fergan.experiments.au_learning._choose", lambda values, Y, task: (np.array([next(turns)]), np.zeros((1, 2))))
-    found = subject_independent(K, Y, folds, costs, 3, 1)
-    each = [auc(found.values[fold, 0], Y[fold, 0] == 1) for fold in folds]
-    assert auc(found.values[:, 0], Y[:, 0] == 1) == pytest.approx(np.mean(each), abs=0.03)
-    # Without it the values of one cost are spread many times as wide as those of the other.
-    monkeypatch.setattr("fergan.experiments.au_learning._scale_of", lambda values: (0.0, 1.0))
-    turns = iter([0, 1] * 8)
-    raw = subject_independent(K, Y, folds, costs, 3, 1)
-    spreads = [np.array([np.std(result.values[fold]) for fold in folds]) for result in (raw, found)]
-    assert spreads[0].max() > 10 * spreads[0].min() and spreads[1].max() < 2 * spreads[1].min()
-    # Which faces reach their threshold does not change.
-    assert np.array_equal(raw.values >= raw.thresholds, found.values >= found.thresholds)
+def test_intensities_come_from_one_grade_or_from_the_stronger_side():
+    graded = coded_intensity(pd.DataFrame({"AU01_intensity": [0.2, np.nan], "AU12_left": [0.4, 0.0], "AU12_right": [0.6, 0.1]}))
+    table = pd.DataFrame(graded, columns=list(ACTION_UNITS))
+    assert table["AU01"][0] == 0.2 and np.isnan(table["AU01"][1]) and table["AU12"].tolist() == [0.6, 0.1]
+    assert table["AU27"].isna().all() and coded_intensity(pd.DataFrame({"source": ["a"]})) is None
+    with pytest.raises(ValueError, match="outside 0 to 1"):
+        coded_intensity(pd.DataFrame({"AU01_intensity": [3.0]}))
+
+
+@pytest.fixture(scope="module")
+def sets():
+    """Three sets of the same faces: with emotions and the truth beside them, with coded units alone, with emotions alone."""
+    rng = np.random.default_rng(0)
+    emotions, subjects = np.tile(np.repeat(EMOTIONS, 2), 12), np.repeat([f"p{i:02d}" for i in range(12)], 16)
+    truth = pd.DataFrame(relabel(emotions), columns=list(ACTION_UNITS)).assign(AU06=lambda t: t["AU06"] * (rng.random(len(t)) < 0.5))
+    X = rng.standard_normal((len(emotions), 20)) + 3 * (emotions[:, None] == np.resize(EMOTIONS, 20))
+    table = pd.DataFrame({"source": [str(i) for i in range(len(X))], "subject": subjects})
+    tables = {"posed": table.assign(emotion=emotions, **truth), "coded": table.assign(**truth), "bare": table.assign(emotion=emotions)}
+    images = np.zeros((len(X), 64, 64, 3), np.uint8)
+    return {name: FaceSet(name, images, complete_labels(t)) for name, t in tables.items()}, X.astype(np.float32)
+
+
+SMALL = AUConfig(n_folds=3, inner_folds=2, n_resamples=0, costs=[1.0])
+
+
+def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth(sets, tmp_path):
+    run_au_experiment(tmp_path, SMALL, train=sets[0]["posed"], X=sets[1], relabel_train="paper")
+    runs = load_variants(tmp_path)
+    assert list(runs) == [MAIN, "emfacs", TRUTH]
+    assert [run.settings["relabel_train"] for run in runs.values()] == ["paper", "emfacs", ""]
+    of_truth = [value(runs[TRUTH], SUBJECT_INDEPENDENT, score, "AU06") for score in ("auc", "auc_true")]
+    assert of_truth[0] == of_truth[1]
+    assert value(runs[MAIN], AS_PUBLISHED, "auc_true", "AU06") < value(runs[MAIN], AS_PUBLISHED, "auc", "AU06")
+    # AU17 is angry in Table VI and not in EMFACS; AU06 is happy in both.
+    for unit, n in (("AU06", 1), ("AU17", 2)):
+        assert len({value(runs[name], SUBJECT_INDEPENDENT, "prevalence", unit) for name in (MAIN, "emfacs")}) == n
+
+
+@pytest.mark.parametrize(("train", "test", "mappings", "variants"), [
+    ("coded", None, {}, [MAIN]),
+    ("bare", None, {"relabel_train": "paper"}, [MAIN, "emfacs"]),
+    # Trained on coded labels and tested on derived ones, the truth needs no detectors of its own.
+    ("coded", "posed", {"relabel_test": "paper"}, [MAIN, "emfacs"]),
+])
+def test_other_sets_have_fewer_variants(sets, tmp_path, train, test, mappings, variants):
+    found, X = sets
+    other = {} if test is None else {"test": found[test], "X_test": X}
+    run_au_experiment(tmp_path, SMALL, train=found[train], X=X, **other, **mappings)
+    runs = load_variants(tmp_path)
+    assert list(runs) == variants
+    assert [runs[MAIN].settings[key] for key in ("train", "test", "across")] == [train, test or train, test is not None]
+
+
+# ---- one Action Unit
+
+SINGLE = DetectorConfig(n_folds=4, n_resamples=100, costs=[0.1])
+
+
+def drawn(n_people=12, width=150):
+    """More features than faces: noise separates what it was fitted to and nothing else; "all" holds the Action Unit."""
+    subjects = np.repeat([f"p{i:02d}" for i in range(n_people)], 8)
+    shown = np.tile([1.0, 0.0], 4 * n_people)
+    noise = np.random.default_rng(0).standard_normal((len(shown), width)).astype(np.float32)
+    signal = noise.copy()
+    signal[:, 0] += 12 * shown
+    return {"only": noise, "all": signal}, shown, subjects
+
+
+@pytest.fixture
+def single(tmp_path):
+    def run(features, occurrence, subjects):
+        run_single_unit(tmp_path, SINGLE, features=features, occurrence=occurrence, subjects=subjects, unit="AU07")
+        return score_table(read_json(tmp_path / "scores.json"))
+
+    return run
+
+
+def of(scores, features, score, key="value", protocol=SUBJECT_INDEPENDENT):
+    return value(scores, protocol, score, "AU07", key, features)
+
+
+def test_noise_is_learnt_by_heart_and_a_signal_is_found(single):
+    scores = single(*drawn())
+    for protocol in PROTOCOLS:
+        assert of(scores, "only", "auc_train", protocol=protocol) > 0.95 < of(scores, "all", "auc", protocol=protocol)
+        assert abs(of(scores, "only", "auc", protocol=protocol) - 0.5) < 0.15
+        assert of(scores, "only", "auc", "low", protocol) < 0.5 < of(scores, "only", "auc", "high", protocol)
+
+
+def test_the_area_in_training_is_that_of_libsvms_own_models_on_their_own_faces(single):
+    features, shown, subjects = drawn(width=12)
+    K, areas = gram(features["only"]), []
+    for fold in unit_folds(shown[:, None], subjects, 4, 0)[SUBJECT_INDEPENDENT]:
+        rows = other_rows(len(shown), [fold])
+        model = SVC(kernel="precomputed", C=0.1).fit(K[np.ix_(rows, rows)], shown[rows])
+        areas.append(auc(model.decision_function(K[np.ix_(rows, rows)]), shown[rows] == 1))
+    assert of(single(features, shown, subjects), "only", "auc_train") == pytest.approx(np.mean(areas), abs=1e-3)
+
+
+def test_a_difference_is_paired(single):
+    """Equal features differ by exactly 0 on every draw of people; others by the difference of their areas, sharper than both."""
+    features, shown, subjects = drawn(width=12)
+    scores = single({"only": features["only"], "all": features["only"]}, shown, subjects)
+    assert [of(scores, "all", "auc_difference", key) for key in ("value", "low", "high")] == [0, 0, 0]
+    scores = single(features, shown, subjects)
+    assert of(scores, "all", "auc_difference") == pytest.approx(of(scores, "only", "auc") - of(scores, "all", "auc"))
+    assert of(scores, "all", "auc_difference", "high") < 0
+
+
+def test_uncoded_faces_take_no_part_and_one_person_alone_cannot_teach(single):
+    features, shown, subjects = drawn(width=12)
+    scores = single(features, np.where(np.arange(len(shown)) < 64, shown, np.nan), subjects)
+    assert set(scores["n_faces"]) == {64} and set(scores["n_subjects"]) == {8}
+    scores = single(features, ((subjects == "p03") & (shown == 1)).astype(float), subjects)
+    assert np.isnan(of(scores, "only", "auc")) and "training part of a fold" in of(scores, "only", "auc", "note")
+    with pytest.raises(ValueError, match="no Action Unit is both present and absent"):
+        single(features, np.zeros(len(shown)), subjects)

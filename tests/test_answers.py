@@ -28,8 +28,7 @@ from fergan.book.tables.transfer import answer_of_transfer, no_better_than_commo
 from fergan.book.tables.words import compared, counted, listed, percent, ranged, share
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet, complete_labels
-from fergan.experiments.action_units import AUResult
-from fergan.experiments.au_variants import MAIN
+from fergan.experiments.action_units import MAIN, AUResult
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import score_table

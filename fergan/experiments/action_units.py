@@ -1,6 +1,6 @@
 """The Action Unit experiments: one linear C-SVC per Action Unit, within one dataset or from one to another."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,6 @@ from fergan.experiments.au_scores import UnitScores, coded_auc
 from fergan.experiments.cross_validation import (
     SUBJECT_INDEPENDENT,
     check_features,
-    fold_blocks,
     fold_numbers,
     other_rows,
     people_or_duplicates,
@@ -40,7 +39,7 @@ class DetectorConfig(Config):
 
     n_folds: int = Field(10, ge=3, description="folds of cross-validation, within one set")
     inner_folds: int = Field(3, ge=2, description="folds of the nested search, and of the choice of the cost across sets")
-    costs: list[float] = Field([0.01, 0.1, 1.0, 10.0], min_length=1, description="values of the linear SVM's C to choose from")
+    costs: list[float] = Field([0.01, 0.1, 1.0, 10.0], min_length=1, description="values of the linear SVM's C to try")
     n_resamples: int = Field(1000, ge=0, description="bootstrap resamples over people, for 95 % intervals")
     seed: int = Field(0, ge=0, description="of folds and resamples")
 
@@ -80,7 +79,7 @@ class AUData:
 
     @classmethod
     def of(cls, faces: FaceSet, X: np.ndarray, mapping: str = "", duplicates_within: float = 0.0) -> "AUData":
-        """Take the Action Units of a face set with features X: coded, or derived by a mapping; what was coded is then the truth."""
+        """Take the Action Units of a face set: coded, or derived by a mapping; what was coded is then the truth."""
         coded = units_of(faces)
         emotions = [None if pd.isna(emotion) else emotion for emotion in faces.labels["emotion"]]
         people = people_or_duplicates(faces, X, duplicates_within)
@@ -89,7 +88,7 @@ class AUData:
 
 
 def units_of(faces: FaceSet, mapping: str = "") -> np.ndarray:
-    """Return the Action Units of faces, 0, 1 or NaN of shape (n_faces, 14): coded, or derived from the emotions by a mapping."""
+    """Return the Action Units of faces (n_faces, 14), 0, 1 or NaN: coded, or derived from the emotions by a mapping."""
     return relabel(faces.labels["emotion"], mapping) if mapping else faces.labels[list(ACTION_UNITS)].to_numpy(float)
 
 
@@ -131,21 +130,22 @@ def run_au_experiment(
     X, X_test : ndarray of shape (n_faces, n_features), float32, their features by one network
     relabel_train, relabel_test : mappings by which Action Units are derived; empty keeps what was coded
     """
-    sets = [(train, X, relabel_train)] + ([] if test is None else [(test, X_test, relabel_test)])
-    derived = next((mapping for _, _, mapping in sets if mapping), "")
-    mappings = {MAIN: [mapping for _, _, mapping in sets]}
-    mappings |= {name: [mapping and name for _, _, mapping in sets] for name in EMOTION_MAPPINGS if derived and name != derived}
+    sets, by = [(train, X)], [relabel_train]
+    if test is not None:
+        sets, by = [*sets, (test, X_test)], [*by, relabel_test]
+    others = [name for name in EMOTION_MAPPINGS if any(by) and name != (by[0] or by[-1])]
+    mappings = {MAIN: by} | {name: [mapping and name for mapping in by] for name in others}
     data = {
-        name: [AUData.of(faces, F, mapping, config.duplicates_within) for (faces, F, _), mapping in zip(sets, by, strict=True)]
-        for name, by in mappings.items()
+        name: [AUData.of(*parts, mapping, config.duplicates_within) for parts, mapping in zip(sets, of_sets, strict=True)]
+        for name, of_sets in mappings.items()
     }
     if data[MAIN][0].truth is not None:
         data[TRUTH] = [part if part.truth is None else replace(part, Y=part.truth) for part in data[MAIN]]
     for name in reversed(data):
         result = recognise(*data[name], config=config, n_threads=n_threads)
         by = mappings.get(name, [""])
-        result.settings |= dict(train=train.name, test=sets[-1][0].name, relabel_train=by[0], relabel_test=by[-1],
-                                variants=list(data))
+        names = dict(train=train.name, test=sets[-1][0].name, relabel_train=by[0], relabel_test=by[-1])
+        result.settings |= names | dict(variants=list(data))
         result.save(folder / name)
 
 
@@ -165,8 +165,8 @@ def recognise(train: AUData, test: AUData | None = None, *, config: DetectorConf
 
     For the scores see `fergan.experiments.au_scores.UnitScores`: per Action Unit, and means with the label "all". An Action
     Unit that is absent, or always present, in training or test is NaN, said in `note`, and in no mean. Where both sets are
-    graded there is ``icc``, subject-independent only, of intensities that a linear regression estimates with one of the three
-    smallest costs. With the features "emotion" come the scores of an oracle that knows the emotion and nothing else.
+    graded there is ``icc``, subject-independent only, of intensities that a linear regression estimates with one of the
+    three smallest costs. With the features "emotion" come the scores of an oracle that knows the emotion and nothing else.
     """
     tested = train if test is None else test
     for where, data in (("train", train), ("test", tested)):
@@ -198,7 +198,8 @@ def recognise(train: AUData, test: AUData | None = None, *, config: DetectorConf
         rows += [base | row for row in scores.intensity(found.values, train.intensity)]
     rows += [base | dict(features="emotion") | row for row in scores.oracle()]
     settings = config.model_dump() | dict(across=test is not None)
-    return AUResult(score_table(rows), pd.concat(predictions, ignore_index=True), pd.concat(searches, ignore_index=True), settings)
+    tables = [pd.concat(parts, ignore_index=True) for parts in (predictions, searches)]
+    return AUResult(score_table(rows), *tables, settings)
 
 
 def _predictions(base: dict, found: Decisions, tested: AUData, fold: np.ndarray) -> list[pd.DataFrame]:
@@ -211,14 +212,14 @@ def _predictions(base: dict, found: Decisions, tested: AUData, fold: np.ndarray)
 
 
 def run_single_unit(
-    folder: Path, config: DetectorConfig, *, features: Mapping[str, np.ndarray], occurrence: np.ndarray, subjects: np.ndarray,
-    unit: str, n_threads: int = 1,
+    folder: Path, config: DetectorConfig, *, features: Mapping[str, np.ndarray], occurrence: np.ndarray,
+    subjects: np.ndarray, unit: str, n_threads: int = 1,
 ) -> None:
     """Recognise one Action Unit within a set from the features of several networks, under both protocols.
 
-    Writes ``scores.json``: ``auc`` of faces that no model had seen; ``auc_train``, the mean over folds of the area on the very
-    faces that each fold's model learnt from; and for all but the first feature set ``auc_difference``, the first's area minus
-    this one's on the same resamples of people. NaN, with a note, where the unit cannot be learnt.
+    Writes ``scores.json``: ``auc`` of faces that no model had seen; ``auc_train``, the mean over folds of the area on the
+    very faces that each fold's model learnt from; and for all but the first feature set ``auc_difference``, the first's area
+    minus this one's on the same resamples of people. NaN, with a note, where the unit cannot be learnt.
 
     Parameters
     ----------
@@ -242,7 +243,8 @@ def run_single_unit(
             rows += [base | dict(score="auc") | score([unseen]),
                      base | dict(score="auc_train") | score(_on_training(learner, of_protocol, found))]
             if of_first.setdefault(protocol, unseen) is not unseen:
-                rows.append(base | dict(score="auc_difference") | score([of_first[protocol], unseen], weights=(1, -1)))
+                both = [of_first[protocol], unseen]
+                rows.append(base | dict(score="auc_difference") | score(both, weights=np.array([1, -1])))
     write_json(folder / "scores.json", score_table(rows).to_dict("records"))
 
 
@@ -259,9 +261,9 @@ def _on_training(learner: UnitLearner, folds: Sequence[np.ndarray], found: Decis
 
 def _area(
     parts: Sequence[tuple[np.ndarray, np.ndarray]], labels: np.ndarray, subjects: np.ndarray, config: DetectorConfig,
-    weights: Sequence[float] | None = None,
+    weights: np.ndarray | None = None,
 ) -> dict[str, object]:
-    """Return value, low, high and note of the mean, or weighted sum, of the areas of parts, each with its values and its faces."""
+    """Return value, low, high and note of the mean, or weighted sum, of the areas of parts (values and their faces)."""
     weights = np.full(len(parts), 1 / len(parts)) if weights is None else weights
     areas = np.array([coded_auc(values, labels[rows]) for values, rows in parts])
     if np.isnan(areas).any() or any(np.isnan(values).any() for values, _ in parts):

@@ -1,8 +1,9 @@
 """Learning Action Units: folds, and linear support vector machines with their costs and thresholds on one Gram matrix.
 
 Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded), or intensities from 0 (absent) to 1
-(maximum; FACS' five grades, A to E, are .2 apart). The cost of a unit is the one with the largest pooled score, its threshold
-the one with the best F1. Neither is chosen on the faces that it serves, but for the costs of the published protocol.
+(maximum; FACS' five grades, A to E, are .2 apart). The cost of a unit is the one with the largest pooled score, its
+threshold the one with the best F1. Neither is chosen on the faces that it serves, but for the costs of the published
+protocol.
 """
 
 import warnings
@@ -100,13 +101,13 @@ class Task(NamedTuple):
 
 
 OCCURRENCE = Task(binary_values, coded_auc, classifies=True)
-INTENSITY = Task(intensity_values, icc_3_1, classifies=False)
+INTENSITY = Task(intensity_values, lambda values, graded: icc_3_1(graded, values), classifies=False)
 
 
 class Decisions(NamedTuple):
     """Decision values and thresholds of shape (n_faces, n_units), with the searches behind them.
 
-    Each search has the outer folds that it served, the index of each unit's cost (n_units,), and all scores (n_units, n_costs).
+    Each search has the outer folds that it served, each unit's index of a cost (n_units,), and scores (n_units, n_costs).
     """
 
     values: np.ndarray
@@ -193,7 +194,7 @@ class UnitLearner:
         return Decisions(values, thresholds, [("all", chosen, scores)])
 
     def out_of_fold(self, folds: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the values of every face by the models that were trained on the other folds: (n_faces, n_units, n_costs)."""
+        """Return the values of every face by models trained on the other folds, of shape (n_faces, n_units, n_costs)."""
         values = np.empty((*self.Y.shape, len(self.costs)))
         for fold in folds:
             values[fold] = self._values(other_rows(len(self.Y), [fold]), fold)

@@ -27,19 +27,28 @@ def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
     return auc(values[known], labels[known] == 1)
 
 
-def icc_3_1(estimated: np.ndarray, graded: np.ndarray) -> float:
-    """Return the intraclass correlation ICC(3,1) of two raters of the same faces; faces with a missing rating take no part.
+def icc_3_1(*raters: np.ndarray) -> float:
+    """Return the intraclass correlation ICC(3,1): how well k raters of the same faces agree, each of shape (n_faces,).
 
-    With the mean squares of a two-way analysis of variance, faces by raters, it is (MS_faces - MS_error) / (MS_faces + MS_error):
-    at most 1, NaN where all ratings are the same. A rater who always says a fixed amount more is not held to disagree (Shrout
-    and Fleiss, 1979, Intraclass correlations: uses in assessing rater reliability, Psychological Bulletin 86(2)).
+    With the mean squares of a two-way analysis of variance, faces by raters, it is ``(MS_faces - MS_error) / (MS_faces +
+    (k - 1) MS_error)``: at most 1, NaN where all ratings are the same. A rater who always says a fixed amount more is not
+    held to disagree. Faces with a missing rating take no part (Shrout and Fleiss, 1979, Psychological Bulletin 86(2)).
     """
-    known = ~np.isnan(estimated) & ~np.isnan(graded)
-    return float(resampled_icc(graded[known], estimated[known], np.ones((1, 1)), np.zeros(known.sum(), int))[0])
+    ratings = np.column_stack(raters)
+    ratings = ratings[~np.isnan(ratings).any(axis=1)]
+    n, k = ratings.shape
+    if n < 2:
+        return float("nan")
+    of_faces, of_raters, mean = ratings.mean(axis=1), ratings.mean(axis=0), ratings.mean()
+    between = k * np.sum((of_faces - mean) ** 2) / (n - 1)
+    error = np.sum((ratings - of_faces[:, None] - of_raters[None, :] + mean) ** 2) / ((n - 1) * (k - 1))
+    if between + error <= 1e-15 * max(1.0, mean**2):
+        return float("nan")
+    return float((between - error) / (between + (k - 1) * error))
 
 
 def resampled_icc(true: np.ndarray, estimated: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """`icc_3_1` in each resample of people: ``2 cov(x, y) / (var(x) + var(y))``, from sums over each person's faces."""
+    """`icc_3_1` in each resample of people: it is ``2 cov(x, y) / (var(x) + var(y))``, of sums over each person's faces."""
     moments = np.stack([np.ones_like(true), true, estimated, true**2, estimated**2, true * estimated], axis=1)
     of_people = np.zeros((counts.shape[1], moments.shape[1]))
     np.add.at(of_people, codes, moments)
@@ -54,8 +63,8 @@ def resampled_within(
 ) -> np.ndarray:
     """Area under the ROC curve over pairs within a group: the share of (positive, negative) pairs of one group in order.
 
-    Faces whose group is None, or whose label is NaN, take no part. Shape (n_resamples,), NaN where no group has both a positive
-    and a negative face.
+    Faces whose group is None, or whose label is NaN, take no part. Shape (n_resamples,), NaN where no group has both a
+    positive and a negative face.
     """
     won, pairs = np.zeros((2, len(counts)))
     numbers = pd.factorize(pd.Series(list(groups), dtype="object"))[0]
@@ -65,17 +74,18 @@ def resampled_within(
         positive = labels[rows] == 1
         if positive.all() or not positive.any():
             continue
-        n_of_class = [counts @ np.bincount(codes[rows[of_class]], minlength=counts.shape[1]) for of_class in (positive, ~positive)]
-        area = resampled_auc(values[rows], positive, counts, codes[rows])
-        won += np.nan_to_num(area) * n_of_class[0] * n_of_class[1]
-        pairs += n_of_class[0] * n_of_class[1]
+        n_positive, n_negative = (counts @ np.bincount(codes[rows[of_class]], minlength=counts.shape[1])
+                                  for of_class in (positive, ~positive))
+        won += np.nan_to_num(resampled_auc(values[rows], positive, counts, codes[rows])) * n_positive * n_negative
+        pairs += n_positive * n_negative
     return np.where(pairs > 0, won / np.where(pairs > 0, pairs, 1), np.nan)
 
 
 def emotion_oracle(emotions: Sequence[str], truth: np.ndarray, subjects: np.ndarray) -> np.ndarray:
     """Return what somebody would say who sees nothing but the emotion: how often others who show it show each unit.
 
-    Shares of shape (n_faces, n_units); NaN where the emotion is None or nobody else shows it. A face's own person does not count.
+    Shares of shape (n_faces, n_units), NaN where the emotion is None or nobody else shows it. A face's own person does not
+    count.
     """
     emotions = np.array([None if pd.isna(e) else e for e in emotions], dtype=object)
     values = np.full(truth.shape, np.nan)
@@ -176,14 +186,15 @@ class UnitScores:
                 return np.column_stack([found, mean])
 
             # The same resamples of people for all scores, also of some faces only.
-            low[[*fine, -1]], high[[*fine, -1]] = bootstrap_interval(with_mean, self.tested.subjects, self.n_resamples, self.seed)
+            bounds = bootstrap_interval(with_mean, self.tested.subjects, self.n_resamples, self.seed)
+            low[[*fine, -1]], high[[*fine, -1]] = bounds
         coded = ~np.isnan(Y)
         rows = [dict(score=score, label=unit, value=points[u], low=low[u], high=high[u], n_faces=int(coded[:, u].sum()),
                      n_subjects=len(np.unique(subjects[coded[:, u]])), note=notes[u]) for u, unit in enumerate(ACTION_UNITS)]
         left_out = ", ".join(unit for unit, note in zip(ACTION_UNITS, notes, strict=True) if note)
-        return [*rows, dict(score=score, label="all", value=np.mean(points[fine]) if fine else np.nan, low=low[-1], high=high[-1],
-                            n_faces=len(Y), n_subjects=len(np.unique(subjects)), n_labels=len(fine),
-                            note=f"without {left_out}" if left_out else "")]
+        mean = dict(score=score, label="all", value=np.mean(points[fine]) if fine else np.nan, low=low[-1], high=high[-1])
+        return [*rows, mean | dict(n_faces=len(Y), n_subjects=len(np.unique(subjects)), n_labels=len(fine),
+                                   note=f"without {left_out}" if left_out else "")]
 
 
 def _notes(values: np.ndarray, Y_train: np.ndarray, Y_test: np.ndarray) -> list[str]:

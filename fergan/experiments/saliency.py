@@ -73,7 +73,8 @@ class SaliencyMaps:
         maps, average = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("maps", "average"))
         content = read_json(folder / "checks.json")
         regions = np.load(folder / "regions.npy", allow_pickle=False) if content["rendered"] else None
-        return cls(maps, average, content["n_faces"], regions, {unit: RegionCheck(**c) for unit, c in content["checks"].items()})
+        checks = {unit: RegionCheck(**check) for unit, check in content["checks"].items()}
+        return cls(maps, average, content["n_faces"], regions, checks)
 
 
 def map_saliency(
@@ -98,10 +99,11 @@ def map_saliency(
     if rendered:
         regions = action_regions(faces.labels, margin, config.n_people, config.seed)
         write_array(folder / "regions.npy", regions)
-        checks = {unit: check_region(maps[u], regions, u) for u, unit in enumerate(ACTION_UNITS) if not np.isnan(maps[u]).any()}
+        mapped = [u for u in range(len(ACTION_UNITS)) if not np.isnan(maps[u]).any()]
+        checks = {ACTION_UNITS[u]: vars(check_region(maps[u], regions, u)) for u in mapped}
     write_array(folder / "maps.npy", maps)
     write_array(folder / "average.npy", faces.images[rows].mean(axis=0).astype(np.uint8))
-    write_json(folder / "checks.json", dict(rendered=rendered, n_faces=len(rows), checks={u: vars(c) for u, c in checks.items()}))
+    write_json(folder / "checks.json", dict(rendered=rendered, n_faces=len(rows), checks=checks))
 
 
 def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.ndarray:

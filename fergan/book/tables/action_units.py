@@ -8,8 +8,7 @@ import pandas as pd
 from fergan.book.report import with_interval
 from fergan.book.tables.scores import interval_of, protocol_words, row_of, score_of, score_of_table
 from fergan.book.tables.words import percent, ranged
-from fergan.experiments.action_units import AUResult, paper_au_scores
-from fergan.experiments.au_variants import MAIN, TRUTH
+from fergan.experiments.action_units import MAIN, TRUTH, AUResult, paper_au_scores
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, EMOTIONS, label_groups
 from fergan.paper import read_table

@@ -202,7 +202,7 @@ def claims_table(
     Parameters
     ----------
     experiments : mapping
-        Number -> variants, see `fergan.experiments.au_variants`. Claims on experiments that were not run on the paper's sets are left
+        Number -> variants, see `fergan.experiments.action_units`. Claims on experiments that were not run on the paper's sets are left
         out.
     single_unit : mapping, optional
         ``train`` and ``test``: the areas of the experiment on AU7; None where it could not be learnt.
