@@ -9,10 +9,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from fergan.files import atomic_path
 
-__all__ = ["StatelessFeatures", "check_images", "computing_device"]
-
 
 def check_images(images: np.ndarray) -> np.ndarray:
+    """Return images as an array, or say what is wrong with them."""
     images = np.asanyarray(images)
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
         raise ValueError(f"images are {images.dtype} {images.shape}; expected uint8 (n, height, width, 3)")
@@ -23,7 +22,7 @@ def check_images(images: np.ndarray) -> np.ndarray:
 
 def computing_device(device: str) -> str:
     """Return "cuda" for "auto" where PyTorch finds a GPU, else "cpu"; any other word as it is."""
-    import torch
+    import torch  # here, so that chapters which only need HOG or pixels start faster
 
     if device != "auto":
         return device
@@ -39,6 +38,7 @@ class StatelessFeatures(TransformerMixin, BaseEstimator):
     batch_size = 256  # faces at a time
 
     def fit(self, images: np.ndarray, y: None = None) -> "StatelessFeatures":
+        """Check the images, and learn nothing."""
         check_images(images)
         return self
 
@@ -50,15 +50,9 @@ class StatelessFeatures(TransformerMixin, BaseEstimator):
         return self._fill(images, np.empty)
 
     def transform_to(self, path: str | Path, images: np.ndarray) -> np.ndarray:
-        """Write the features to an ``.npy`` file as they are computed, and return it memory-mapped for reading.
+        """Write the features of images to an ``.npy`` file as they are computed, and return it memory-mapped for reading.
 
         Neither images nor features have to fit into memory; the file is moved into place when it is whole.
-
-        Parameters
-        ----------
-        path : path
-        images : ndarray of shape (n, height, width, 3), dtype uint8
-            May be memory-mapped.
         """
         with atomic_path(path) as temporary:
             def on_disk(shape: tuple[int, int], dtype: type) -> np.ndarray:

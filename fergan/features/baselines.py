@@ -1,18 +1,42 @@
-"""Features that stand beside the discriminator's last layer, by name."""
+"""Features that stand beside the discriminator's last layer: HOG, pixels, and others by name."""
 
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from fergan.features.base import StatelessFeatures
 from fergan.features.discriminator import N_LAYERS, DiscriminatorFeatures
-from fergan.features.hog import HOGFeatures
-from fergan.features.pixels import PixelFeatures
-
-__all__ = ["BASELINES", "absent_baselines", "make_baseline"]
+from fergan.threads import run_threads
 
 #: Kinds of features that need no training, then those of the same training run's networks, then another network's.
 BASELINES = ("untrained", "hog", "pixels", "pooled", "generator", "facenet")
 
-_OF_A_RUN = ("pooled", "generator")
+
+class HOGFeatures(StatelessFeatures):
+    """Histograms of oriented gradients (Dalal and Triggs, 2005): 8x8-pixel cells, 2x2-cell blocks, 9 orientations.
+
+    1,764 numbers for a face of 64x64 pixels, on `n_threads` threads.
+    """
+
+    def __init__(self, n_threads: int = 1):
+        self.n_threads = n_threads
+
+    def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
+        from skimage.feature import hog
+
+        def describe(image: np.ndarray) -> np.ndarray:
+            return hog(image, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), channel_axis=-1)
+
+        return lambda images: np.stack(run_threads(describe, images, self.n_threads)).astype(np.float32)
+
+
+class PixelFeatures(StatelessFeatures):
+    """The image itself: grey values in 0..1, one number per pixel."""
+
+    def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
+        luma = np.array([0.299, 0.587, 0.114], np.float32) / 255  # ITU-R BT.601
+        return lambda images: (images @ luma).reshape(len(images), -1).astype(np.float32)
 
 
 def make_baseline(
@@ -34,7 +58,7 @@ def make_baseline(
     """
     if name not in BASELINES:
         raise ValueError(f"unknown baseline {name!r}; expected one of {', '.join(BASELINES)}")
-    if name in _OF_A_RUN and run is None:
+    if name in ("pooled", "generator") and run is None:
         raise ValueError(f"baseline {name!r} needs the folder of a training run")
     if name == "untrained":
         return DiscriminatorFeatures(None, width=width, seed=seed)
@@ -42,18 +66,15 @@ def make_baseline(
         return HOGFeatures()
     if name == "pixels":
         return PixelFeatures()
-    if name == "facenet":
-        from fergan.features.facenet import FacenetFeatures
-
-        return FacenetFeatures(facenet_weights)
     if name == "pooled":
-        weights = Path(run) / "discriminator.safetensors"
-        return DiscriminatorFeatures(weights, width=width, layers=tuple(range(1, N_LAYERS + 1)), pool=True)
-    from fergan.features.generator import GeneratorFeatures
-    from fergan.gan.runs import Run
+        return DiscriminatorFeatures(Path(run) / "discriminator.safetensors", layers=range(1, N_LAYERS + 1), pool=True)
+    if name == "generator":
+        from fergan.features.generator import GeneratorFeatures
 
-    config = Run.load(run).config
-    return GeneratorFeatures(Path(run) / "generator.safetensors", config.generator_width or config.width, config.latent_dim)
+        return GeneratorFeatures(Path(run) / "generator.safetensors")
+    from fergan.features.facenet import FacenetFeatures
+
+    return FacenetFeatures(facenet_weights)
 
 
 def absent_baselines(names: list[str], facenet_weights: str = "") -> dict[str, str]:

@@ -1,13 +1,13 @@
-"""What a discriminator says about faces."""
+"""What a discriminator says about faces, and the stage that computes it for a whole set."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field, field_validator
 
+from fergan.cache import Config
 from fergan.features.base import StatelessFeatures, computing_device
-
-__all__ = ["N_LAYERS", "DiscriminatorFeatures", "n_features_of"]
 
 #: Hidden layers of the discriminator; the last one is the paper's.
 N_LAYERS = 4
@@ -15,20 +15,51 @@ N_LAYERS = 4
 _GRID = 4  # rows and columns of the last layer's maps, and of those that are pooled
 
 
+class FeaturesConfig(Config):
+    """Which layers of the discriminator the experiments see."""
+
+    layers: list[int] = Field([N_LAYERS], description="hidden layers, 1 (nearest to the image) to 4 (the paper's)")
+    pool: bool = Field(False, description="reduce each layer's maps to 4x4 by the maximum, as Radford et al. do")
+
+    @field_validator("layers")
+    @classmethod
+    def _known_layers(cls, layers: list[int]) -> list[int]:
+        return _checked_layers(layers)
+
+
+def extract(folder: Path, config: FeaturesConfig, *, images: np.ndarray, discriminator: Path, device: str = "auto") -> None:
+    """Write the features of faces by one discriminator to ``X.npy``, float32 (n_faces, n_features).
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
+        May be memory-mapped.
+    discriminator : path
+        A ``discriminator.safetensors``.
+    device : str
+        See `DiscriminatorFeatures`.
+    """
+    describer = DiscriminatorFeatures(discriminator, layers=config.layers, pool=config.pool, device=device)
+    describer.transform_to(Path(folder) / "X.npy", images)
+
+
+def load_features(folder: str | Path) -> np.ndarray:
+    """Return the features that `extract` wrote into a folder, memory-mapped: float32 (n_faces, n_features)."""
+    return np.load(Path(folder) / "X.npy", mmap_mode="r", allow_pickle=False)
+
+
 class DiscriminatorFeatures(StatelessFeatures):
     """Activations of the discriminator's hidden layers, in evaluation mode.
 
-    The paper takes the last hidden layer as it is, the default here. Radford et al. take all layers, each reduced to 4x4 by
-    the maximum: ``layers=(1, 2, 3, 4), pool=True``.
+    The paper takes the last hidden layer as it is, the default here: ``8 * width`` maps of 4x4, 8,192 numbers at its width of 64.
+    Radford et al. take all layers, each reduced to 4x4 by the maximum: ``layers=(1, 2, 3, 4), pool=True``.
 
     Parameters
     ----------
     weights : path or None
         A ``discriminator.safetensors``; None leaves the network untrained, as a baseline.
-    width : int
-        The network's width; the last layer has ``8 * width`` maps of 4x4, 8,192 numbers at the paper's width of 64.
-    seed : int
-        Of the training run whose untrained discriminator this is.
+    width, seed : int
+        Of the untrained network: channels of its first layer, and seed of the training run that would start with it.
     batch_size : int
         Faces at a time.
     layers : sequence of int
@@ -59,16 +90,14 @@ class DiscriminatorFeatures(StatelessFeatures):
         import torch  # here, so that chapters which only need HOG or pixels start faster
         from torch.nn.functional import adaptive_max_pool2d
 
-        from fergan.gan.checkpoints import load_weights
-        from fergan.gan.dcgan import Discriminator, initialize_weights, to_float
+        from fergan.gan.networks import Discriminator, initialize_weights, open_discriminator, to_float
 
-        _check_layers(self.layers)
-        network = Discriminator(self.width)
+        layers = _checked_layers(self.layers)
         if self.weights is None:
+            network = Discriminator(self.width).eval()
             initialize_weights(network, seed=self.seed + 1)  # as training starts its discriminator
-            network.eval()
         else:
-            load_weights(network, Path(self.weights))
+            network = open_discriminator(self.weights)
         device = computing_device(self.device)
         network.to(device, memory_format=torch.channels_last)
 
@@ -76,10 +105,10 @@ class DiscriminatorFeatures(StatelessFeatures):
             # Tensor cores would round the inputs of convolutions to ten bits.
             with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
                 maps, found = to_float(images, device), {}
-                for number, block in enumerate(network.blocks[: max(self.layers)], start=1):
+                for number, block in enumerate(network.blocks[: max(layers)], start=1):
                     maps = block(maps)
                     found[number] = maps
-                chosen = [found[layer] for layer in self.layers]
+                chosen = [found[layer] for layer in layers]
                 if self.pool:
                     chosen = [adaptive_max_pool2d(maps, _GRID) for maps in chosen]
                 return torch.cat([maps.flatten(1) for maps in chosen], dim=1).cpu().numpy()
@@ -92,10 +121,10 @@ def n_features_of(width: int, layers: Sequence[int] = (N_LAYERS,), pool: bool = 
 
     Layer k has ``width * 2^(k - 1)`` maps of ``64 / 2^k`` rows and columns, or of 4 where they are pooled.
     """
-    _check_layers(layers)
-    return sum(width * 2 ** (k - 1) * (_GRID if pool else 64 >> k) ** 2 for k in layers)
+    return sum(width * 2 ** (k - 1) * (_GRID if pool else 64 >> k) ** 2 for k in _checked_layers(layers))
 
 
-def _check_layers(layers: Sequence[int]) -> None:
+def _checked_layers(layers: Sequence[int]) -> Sequence[int]:
     if not layers or not set(layers) <= set(range(1, N_LAYERS + 1)) or len(set(layers)) < len(layers):
         raise ValueError(f"layers are {layers!r}; expected some of 1 (nearest to the image) to {N_LAYERS}, each once")
+    return layers

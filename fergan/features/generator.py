@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fergan.features.base import StatelessFeatures, computing_device
 
-__all__ = ["GeneratorFeatures"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fergan.gan.networks import Generator
 
 
 class GeneratorFeatures(StatelessFeatures):
@@ -21,8 +25,6 @@ class GeneratorFeatures(StatelessFeatures):
     ----------
     weights : path
         A ``generator.safetensors``.
-    width, latent_dim : int
-        The generator's.
     n_steps : int
         Of gradient descent (Adam), for each face. It takes as long as that many epochs of training.
     learning_rate : float
@@ -38,13 +40,9 @@ class GeneratorFeatures(StatelessFeatures):
     Creswell and Bharath, *Inverting the Generator of a Generative Adversarial Network*, IEEE TNNLS 30, 2019.
     """
 
-    def __init__(
-        self, weights: str | Path, width: int = 64, latent_dim: int = 100, n_steps: int = 100, learning_rate: float = 0.1,
-        prior: float = 1e-3, batch_size: int = 256, device: str = "auto",
-    ):
+    def __init__(self, weights: str | Path, n_steps: int = 100, learning_rate: float = 0.1, prior: float = 1e-3,
+                 batch_size: int = 256, device: str = "auto"):
         self.weights = weights
-        self.width = width
-        self.latent_dim = latent_dim
         self.n_steps = n_steps
         self.learning_rate = learning_rate
         self.prior = prior
@@ -67,32 +65,30 @@ class GeneratorFeatures(StatelessFeatures):
         """Return the drawings nearest to some faces, uint8 of the same shape: how well each could be inverted."""
         import torch
 
-        from fergan.gan.dcgan import to_uint8
+        from fergan.gan.networks import to_uint8
 
         network, device = self._network()
         blocks = (images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size))
         with torch.no_grad():
             return np.concatenate([to_uint8(network(self._invert(network, np.asarray(block), device))) for block in blocks])
 
-    def _network(self):
+    def _network(self) -> tuple["Generator", str]:
         import torch
 
-        from fergan.gan.checkpoints import load_weights
-        from fergan.gan.dcgan import Generator
+        from fergan.gan.networks import open_generator
 
         device = computing_device(self.device)
-        network = load_weights(Generator(self.latent_dim, self.width), Path(self.weights))
-        return network.to(device, memory_format=torch.channels_last), device
+        return open_generator(self.weights).to(device, memory_format=torch.channels_last), device
 
-    def _invert(self, network, images: np.ndarray, device: str):
+    def _invert(self, network: "Generator", images: np.ndarray, device: str) -> "Tensor":
         """Return the noise vectors (n, latent_dim) of some faces; all start at the mean of the noise."""
         import torch
 
-        from fergan.gan.dcgan import to_float
+        from fergan.gan.networks import to_float
 
         target = to_float(images, device)
         with torch.enable_grad():
-            noise = torch.zeros(len(images), self.latent_dim, device=device, requires_grad=True)
+            noise = torch.zeros(len(images), network.latent_dim, device=device, requires_grad=True)
             # Adam scales each number by its own gradients, and the sum over faces keeps these apart.
             optimizer = torch.optim.Adam([noise], lr=self.learning_rate)
             for _ in range(self.n_steps):

@@ -1,4 +1,4 @@
-"""A training run on disk: checkpoints that survive a kill, final weights, and what reads them back.
+"""Checkpoints of a training run, which survive a kill, and its final weights.
 
 Weights are safetensors, histories parquet, notes JSON: opening a run never runs code.
 """
@@ -6,7 +6,7 @@ Weights are safetensors, histories parquet, notes JSON: opening a run never runs
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import torch
@@ -15,47 +15,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fergan.files import atomic_path, hash_file
-
-if TYPE_CHECKING:
-    from fergan.gan.training_state import TrainingState
-
-__all__ = [
-    "HISTORY_COLUMNS", "keep_best", "load_best", "load_state", "load_weights", "recalibrate_batch_norm",
-    "remove_checkpoints", "remove_unfinished", "save_best", "save_state", "save_weights",
-]
+from fergan.gan.step import TrainingState
 
 HISTORY_COLUMNS = ["step", "loss_d", "loss_g", "score_real", "score_generated"]
 _CHECKPOINT = "checkpoint.safetensors"
 _PREVIOUS = "checkpoint-previous.safetensors"
 
 
-def _weights(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
-    return {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}
-
-
-def _moments(state: "TrainingState") -> dict[str, Tensor]:
-    return {
-        f"{name}.{index}.{key}": value
-        for name, optimizer in state.optimizers().items()
-        for index, moments in optimizer.state_dict()["state"].items()
-        for key, value in moments.items()
-    }
-
-
-def _save(path: Path, tensors: dict[str, Tensor], note: dict | None = None) -> None:
-    """Write tensors atomically; where that fails, what was there stays."""
-    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    try:
-        with atomic_path(path) as temporary:
-            save_file(plain, temporary, metadata={"training": json.dumps(note)} if note else None)
-    except (SafetensorError, OSError) as error:
-        raise OSError(
-            f"{path} cannot be written ({error}); what was saved before is kept: "
-            "make room or correct the folder's permissions, and run again to go on from there"
-        ) from error
-
-
-def save_state(folder: Path, state: "TrainingState", history: list[tuple], note: dict[str, Any]) -> None:
+def save_state(folder: Path, run: str, state: TrainingState, history: list[tuple], note: dict[str, Any]) -> None:
     """Write a checkpoint: history first, then weights and moments, each moved into place when whole.
 
     The checkpoint is the later of the two, so that a kill between them leaves a history that is merely too long. The
@@ -63,8 +30,8 @@ def save_state(folder: Path, state: "TrainingState", history: list[tuple], note:
 
     Parameters
     ----------
-    folder : path
-        Of the run.
+    folder, run : path, str
+        Of the run, and the hash of what it is trained with and on.
     state : TrainingState
         After at least one step.
     history : list of tuple
@@ -83,19 +50,21 @@ def save_state(folder: Path, state: "TrainingState", history: list[tuple], note:
     broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
     if broken:
         raise FloatingPointError(f"{broken[0]} is not finite after step {state.step}; the last checkpoint is kept")
-    try:
-        with atomic_path(folder / "history.parquet") as temporary:
-            pd.DataFrame(history, columns=HISTORY_COLUMNS).to_parquet(temporary, index=False)
-    except OSError as error:
-        raise OSError(f"{folder / 'history.parquet'} cannot be written ({error}); the last checkpoint is kept") from error
+    write_table(folder / "history.parquet", pd.DataFrame(history, columns=HISTORY_COLUMNS))
+    moments = {
+        f"{name}.{index}.{key}": value
+        for name, optimizer in state.optimizers().items()
+        for index, moments in optimizer.state_dict()["state"].items()
+        for key, value in moments.items()
+    }
     new = folder / "checkpoint-new.safetensors"
-    _save(new, weights | _moments(state), note | {"run": folder.name, "step": state.step})
+    _save(new, weights | moments, note | {"run": run, "step": state.step})
     if (folder / _CHECKPOINT).is_file():
         os.replace(folder / _CHECKPOINT, folder / _PREVIOUS)
     os.replace(new, folder / _CHECKPOINT)
 
 
-def load_state(folder: Path, state: "TrainingState") -> tuple[list[tuple], dict[str, Any]]:
+def load_state(folder: Path, run: str, state: TrainingState) -> tuple[list[tuple], dict[str, Any]]:
     """Bring `state` to the folder's checkpoint, or the one before it where that is missing, if there is either.
 
     Returns
@@ -118,8 +87,8 @@ def load_state(folder: Path, state: "TrainingState") -> tuple[list[tuple], dict[
     try:
         with safe_open(path, framework="pt") as file:
             note = json.loads(file.metadata()["training"])
-        if note["run"] != folder.name:
-            raise ValueError(f"checkpoint {path} belongs to run {note['run']}, with other parameters or faces; {remedy}")
+        if note["run"] != run:
+            raise ValueError(f"checkpoint {path} belongs to another run, with other parameters or faces; {remedy}")
         tensors = load_file(path)
         for name, network in state.networks().items():
             network.load_state_dict(_part(tensors, name))
@@ -128,19 +97,28 @@ def load_state(folder: Path, state: "TrainingState") -> tuple[list[tuple], dict[
     except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
         raise ValueError(f"checkpoint {path} cannot be used ({error}); {remedy}") from error
     state.step = note["step"]
-    return _load_history(folder, state.step), note
+    history = read_table(folder / "history.parquet").head(state.step)
+    if len(history) < state.step:
+        raise ValueError(f"{folder / 'history.parquet'} ends at step {len(history)}, before its checkpoint at {state.step}; "
+                         f"delete {folder} to train this run again")
+    return list(history.itertuples(index=False, name=None)), note
 
 
-def _load_history(folder: Path, n_steps: int) -> list[tuple]:
-    path = folder / "history.parquet"
-    remedy = f"delete {folder} to train this run again"
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table of a run as parquet, atomically."""
     try:
-        history = pd.read_parquet(path).head(n_steps)
+        with atomic_path(path) as temporary:
+            table.to_parquet(temporary, index=False)
+    except OSError as error:
+        raise OSError(f"{path} cannot be written ({error}); the last checkpoint is kept") from error
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table of a run, with an error that names it."""
+    try:
+        return pd.read_parquet(path)
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path} cannot be read ({error}); {remedy}") from error
-    if len(history) < n_steps:
-        raise ValueError(f"{path} ends at step {len(history)}, before its checkpoint at {n_steps}; {remedy}")
-    return list(history.itertuples(index=False, name=None))
+        raise ValueError(f"{path} cannot be read ({error}); delete its folder to train this run again") from error
 
 
 def remove_checkpoints(folder: Path) -> None:
@@ -155,17 +133,12 @@ def remove_unfinished(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _best(folder: Path, step: int) -> Path:
-    return folder / f"best-{step:07d}.safetensors"
-
-
-def save_best(folder: Path, state: "TrainingState") -> None:
+def save_best(folder: Path, state: TrainingState) -> None:
     """Keep the weights of now as those whose samples were nearest to the faces.
 
     Earlier ones stay until a checkpoint is past this step, as a run that goes on may find another best.
     """
-    networks = {"average": state.average, "discriminator": state.discriminator.module}
-    _save(_best(folder, state.step), _weights(networks), {"run": folder.name, "step": state.step})
+    _save(_best(folder, state.step), _weights({"average": state.average, "discriminator": state.discriminator.module}))
 
 
 def keep_best(folder: Path, step: int) -> None:
@@ -175,7 +148,7 @@ def keep_best(folder: Path, step: int) -> None:
             path.unlink(missing_ok=True)
 
 
-def load_best(folder: Path, state: "TrainingState", step: int) -> None:
+def load_best(folder: Path, state: TrainingState, step: int) -> None:
     """Bring the averaged generator and the discriminator to what `save_best` kept after this step."""
     path = _best(folder, step)
     try:
@@ -186,8 +159,35 @@ def load_best(folder: Path, state: "TrainingState", step: int) -> None:
         raise ValueError(f"best weights {path} cannot be used ({error}); delete {folder} to train this run again") from error
 
 
+def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
+    """Write final networks and return the SHA-256 of the discriminator's file."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        _save(folder / f"{name}.safetensors", network.state_dict())
+    return hash_file(folder / "discriminator.safetensors")
+
+
+def _best(folder: Path, step: int) -> Path:
+    return folder / f"best-{step:07d}.safetensors"
+
+
+def _weights(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
+    return {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}
+
+
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+
+
+def _save(path: Path, tensors: dict[str, Tensor], note: dict[str, Any] | None = None) -> None:
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    try:
+        with atomic_path(path) as temporary:
+            save_file(plain, temporary, metadata={"training": json.dumps(note)} if note else None)
+    except (SafetensorError, OSError) as error:
+        raise OSError(
+            f"{path} cannot be written ({error}); what was saved before is kept: "
+            "make room or correct the folder's permissions, and run again to go on from there"
+        ) from error
 
 
 def _restore_moments(optimizer: torch.optim.Adam, saved: dict[str, Tensor]) -> None:
@@ -199,38 +199,3 @@ def _restore_moments(optimizer: torch.optim.Adam, saved: dict[str, Tensor]) -> N
             key: torch.empty_like(parameter).copy_(saved[f"{index}.{key}"])
             for key in ("exp_avg", "exp_avg_sq")
         } | {"step": saved[f"{index}.step"].to(parameter.device)}
-
-
-def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
-    """Write final networks and return the SHA-256 of the discriminator's file."""
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        _save(folder / f"{name}.safetensors", network.state_dict())
-    return hash_file(folder / "discriminator.safetensors")
-
-
-def load_weights(network: nn.Module, path: Path) -> nn.Module:
-    """Fill a network from a weights file, in evaluation mode, with an error that names the file."""
-    try:
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise ValueError(f"weights {path} cannot be used ({error}); train that run again") from error
-    return network.eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def recalibrate_batch_norm(network: nn.Module, batches: list[Tensor]) -> None:
-    """Recompute running statistics as plain means over `batches`.
-
-    A moving average of weights has activations of its own, which the averaged statistics only follow roughly
-    (Izmailov et al., 2018, section 3).
-    """
-    layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # cumulative mean
-    network.train()
-    for batch in batches:
-        network(batch)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum

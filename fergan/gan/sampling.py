@@ -1,24 +1,20 @@
-"""Two lines for anyone who wants to use a trained model: draw faces from it, or take its discriminator."""
+"""Using a trained run: its networks, samples, and walks through the noise between two faces and along its leading directions."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from fergan.gan.checkpoints import load_weights
-from fergan.gan.dcgan import Discriminator, Generator, to_uint8
+from fergan.gan.networks import Discriminator, Generator, open_discriminator, open_generator, to_uint8
 from fergan.gan.runs import Run
 
-__all__ = ["load_discriminator", "load_generator", "sample"]
+if TYPE_CHECKING:
+    from ipywidgets import interactive
 
-
-def _opened(run: Run | str | Path) -> Run:
-    return run if isinstance(run, Run) else Run.load(run)
-
-
-def _folder(run: Run, best: bool) -> Path:
-    """Return where the weights lie; those of the best look are the last ones where nothing was better."""
-    return run.folder / "best" if best and (run.folder / "best").is_dir() else run.folder
+REACH = 3.0  # how far the sliders go along a direction, in standard deviations of the noise
+_SHOWN = 192  # pixels a side, of the faces above the sliders
 
 
 def load_generator(run: Run | str | Path, best: bool = False) -> Generator:
@@ -31,15 +27,18 @@ def load_generator(run: Run | str | Path, best: bool = False) -> Generator:
     best : bool
         The weights whose samples were nearest to the faces (smallest Frechet distance) instead of the last ones.
     """
-    run = _opened(run)
-    network = Generator(run.config.latent_dim, run.config.generator_width or run.config.width)
-    return load_weights(network, _folder(run, best) / "generator.safetensors")
+    return open_generator(_folder(run, best) / "generator.safetensors")
 
 
 def load_discriminator(run: Run | str | Path, best: bool = False) -> Discriminator:
-    """Return a run's discriminator in evaluation mode; parameters as for `load_generator`."""
-    run = _opened(run)
-    return load_weights(Discriminator(run.config.width), _folder(run, best) / "discriminator.safetensors")
+    """Return a run's discriminator in evaluation mode, ``hidden(faces)`` of which are features; parameters as for `load_generator`."""
+    return open_discriminator(_folder(run, best) / "discriminator.safetensors")
+
+
+def _folder(run: Run | str | Path, best: bool) -> Path:
+    """Return where the weights lie; those of the best snapshot are the last ones where nothing was better."""
+    folder = (run if isinstance(run, Run) else Run.load(run)).folder
+    return folder / "best" if best and (folder / "best").is_dir() else folder
 
 
 @torch.inference_mode()
@@ -65,7 +64,140 @@ def sample(run: Run | str | Path, n: int, seed: int = 0, batch_size: int = 256, 
     """
     if n < 1:
         raise ValueError(f"n is {n}; expected at least one sample")
-    run = _opened(run)
     generator = load_generator(run, best)
-    noise = torch.randn(n, run.config.latent_dim, generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(n, generator.latent_dim, generator=torch.Generator().manual_seed(seed))
     return np.concatenate([to_uint8(generator(z)) for z in noise.split(batch_size)])
+
+
+@torch.inference_mode()
+def draw(generator: Generator, noise: Tensor) -> np.ndarray:
+    """Return faces uint8 (..., 64, 64, 3) of noise (..., latent_dim)."""
+    faces = to_uint8(generator(noise.reshape(-1, noise.shape[-1])))
+    return faces.reshape(*noise.shape[:-1], *faces.shape[1:])
+
+
+def noise_of(seed: int, latent_dim: int) -> Tensor:
+    """Return the noise vector (latent_dim,) of a seed, the one behind ``sample(run, 1, seed)``."""
+    return torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed))
+
+
+def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
+    """Turn from one noise vector to another: the direction along the great circle, the length in proportion.
+
+    Vectors of noise in many dimensions all have nearly the same length. The straight line between two of them passes through
+    shorter ones, which the generator never met in training; the arc does not (White, 2016, arXiv:1609.04468).
+
+    Parameters
+    ----------
+    start, end : Tensor of shape (latent_dim,)
+    share : float
+        0 gives `start`, 1 gives `end`.
+
+    Raises
+    ------
+    ValueError
+        One of them is zero, or they point in opposite directions: then there is no one arc.
+    """
+    lengths = start.norm(), end.norm()
+    if not (lengths[0] > 0 and lengths[1] > 0):
+        raise ValueError("slerp needs two vectors that are not zero")
+    u, v = start / lengths[0], end / lengths[1]
+    # Twice the arctangent is exact for nearly parallel vectors too, where the arc cosine of their product is not.
+    angle = 2 * torch.atan2((u - v).norm(), (u + v).norm())
+    if torch.pi - angle < 1e-4:
+        raise ValueError("slerp needs two vectors that do not point in opposite directions; use another seed")
+    length = (1 - share) * lengths[0] + share * lengths[1]
+    # sinc is 1 at 0, so that parallel vectors need no case of their own.
+    weights = [part * torch.sinc(part * angle / torch.pi) / torch.sinc(angle / torch.pi) for part in (1 - share, share)]
+    return length * (weights[0] * u + weights[1] * v)
+
+
+def interpolate(latent_dim: int, n_rows: int, n_columns: int, seed: int = 0) -> Tensor:
+    """Return rows of noise (n_rows, n_columns, latent_dim), each turning from one random vector to another."""
+    ends = torch.randn(n_rows, 2, latent_dim, generator=torch.Generator().manual_seed(seed))
+    shares = np.linspace(0, 1, n_columns).tolist()
+    return torch.stack([torch.stack([slerp(start, end, share) for share in shares]) for start, end in ends])
+
+
+def leading_directions(generator: Generator, n: int) -> Tensor:
+    """Return the directions of the noise that the generator's first layer passes on most strongly.
+
+    They are the right singular vectors of its weights (Shen and Zhou, 2021, arXiv:2007.06600), strongest first: no face is
+    drawn to find them, no label is used, and nothing says that one of them is a single trait of the face.
+
+    Returns
+    -------
+    Tensor of shape (n, latent_dim)
+        Of length 1 and at right angles to each other; the largest number of each is positive.
+    """
+    if not 1 <= n <= generator.latent_dim:
+        raise ValueError(f"n is {n}; expected 1 to {generator.latent_dim} directions, the length of the noise")
+    weight = generator.project[0].weight.detach().float().flatten(1)  # (latent_dim, 8w * 16)
+    directions = torch.linalg.svd(weight, full_matrices=False).U.T[:n]
+    largest = directions.gather(1, directions.abs().argmax(dim=1, keepdim=True))
+    return directions * largest.sign()
+
+
+def random_directions(latent_dim: int, n: int, seed: int = 0) -> Tensor:
+    """Return directions (n, latent_dim) of length 1 drawn evenly from all, to compare others with."""
+    directions = torch.randn(n, latent_dim, generator=torch.Generator().manual_seed(seed))
+    return directions / directions.norm(dim=1, keepdim=True)
+
+
+def shift(noise: Tensor, directions: Tensor, amounts: np.ndarray) -> Tensor:
+    """Return noise (latent_dim,) moved along each of n directions: (n, n_amounts, latent_dim).
+
+    Parameters
+    ----------
+    noise : Tensor of shape (latent_dim,)
+    directions : Tensor of shape (n, latent_dim)
+    amounts : ndarray of shape (n_amounts,)
+        How far, in standard deviations of the noise.
+    """
+    return noise + torch.as_tensor(amounts, dtype=noise.dtype)[:, None] * directions[:, None]
+
+
+def pixel_change(generator: Generator, directions: Tensor, reach: float, n_faces: int = 16, seed: int = 0) -> float:
+    """Return by how many grey levels a pixel changes, on average, between both ends of a direction.
+
+    Parameters
+    ----------
+    directions : Tensor of shape (n, latent_dim)
+        The mean is over all of them, over `n_faces` random faces, and over pixels and colours.
+    reach : float
+        From minus to plus this many standard deviations of the noise.
+    """
+    noise = torch.randn(n_faces, generator.latent_dim, generator=torch.Generator().manual_seed(seed))
+    ends = torch.stack([shift(z, directions, np.array([-reach, reach])) for z in noise])  # (n_faces, n, 2, latent_dim)
+    faces = draw(generator, ends).astype(np.float32)
+    return float(np.abs(faces[:, :, 1] - faces[:, :, 0]).mean())
+
+
+def explore(run: Run | str | Path, seed: int = 0, n_directions: int = 5) -> "interactive":
+    """Return sliders that mix three faces and move the mixture along the leading directions, for a notebook with a kernel.
+
+    Parameters
+    ----------
+    run : Run or path
+        A finished training run, or its folder.
+    seed : int
+        Of face A; B and C take the next seeds. Sliders turn from A to B, and from there to C.
+    n_directions : int
+        Each has a slider, in standard deviations of the noise.
+    """
+    from ipywidgets import FloatSlider, IntText, interactive
+    from PIL import Image
+
+    generator = load_generator(run)
+    directions = leading_directions(generator, n_directions)
+
+    def show(face_a: int, face_b: int, face_c: int, a_to_b: float, then_to_c: float, **moves: float) -> Image.Image:
+        a, b, c = (noise_of(number, generator.latent_dim) for number in (face_a, face_b, face_c))
+        mixture = slerp(slerp(a, b, a_to_b), c, then_to_c) + torch.tensor([*moves.values()]) @ directions
+        row = np.concatenate(list(draw(generator, torch.stack([mixture, a, b, c]))), axis=1)
+        return Image.fromarray(row).resize((4 * _SHOWN, _SHOWN), Image.Resampling.BICUBIC)
+
+    faces = {f"face_{name}": IntText(seed + i) for i, name in enumerate("abc")}
+    mixes = {name: FloatSlider(0.0, min=0, max=1, step=0.05) for name in ("a_to_b", "then_to_c")}
+    moves = {f"direction_{i + 1}": FloatSlider(0.0, min=-REACH, max=REACH, step=0.05) for i in range(n_directions)}
+    return interactive(show, **faces, **mixes, **moves)

@@ -1,10 +1,10 @@
-"""Training a DCGAN on the faces of one dataset, without labels.
+"""Training a DCGAN on the faces of one dataset, without labels: the loop around `fergan.gan.step`.
 
-Everything random in a step is drawn from a generator seeded by (seed, step), so the state of a run is its weights, its
-optimisers' moments and the step number: a run that was killed and started again continues exactly where it was. The
-loop is the same on a processor, a GPU, or many of them: Lightning Fabric has the device, the precision and the processes.
+A run that was killed and started again continues exactly where it was, and nothing that is done is lost. The loop is the
+same on a processor, a GPU, or many of them: Lightning Fabric has the device, the precision and the processes.
 """
 
+import fcntl
 import logging
 import os
 import signal
@@ -12,38 +12,42 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.loggers import TensorBoardLogger
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
-from torch.nn.functional import softplus
 
-from fergan.gan.augmentation import augment, mirror
-from fergan.gan.checkpoints import remove_unfinished
-from fergan.gan.dcgan import to_device, to_float
-from fergan.gan.draws import Draws, steps_per_epoch
-from fergan.gan.run_keeper import RunKeeper, alone, finish
-from fergan.gan.runs import Run, TrainConfig, run_folder
-from fergan.gan.training_state import TrainingState
-from fergan.gan.watch import Watch
-
-__all__ = ["has_native_bfloat16", "make_fabric", "train", "train_step"]
+from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
+from fergan.gan.checkpoints import (
+    HISTORY_COLUMNS, keep_best, load_best, load_state, read_table, remove_checkpoints, remove_unfinished, save_best, save_state,
+    save_weights, write_table,
+)
+from fergan.gan.networks import has_native_bfloat16, to_uint8
+from fergan.gan.runs import TrainConfig
+from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, next_step, steps_per_epoch
 
 # A run notes its precision itself; Fabric would say it on every page.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+log = logging.getLogger(__name__)
 
 SHOW_SECONDS = 0.5  # between reports of progress
+N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
 
 
-def has_native_bfloat16(device: torch.device) -> bool:
-    """Say whether the device multiplies bfloat16 itself; elsewhere it is emulated, and slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+class SnapshotMonitor(Protocol):
+    """What measures the samples of a training now and then, see `fergan.quality.monitor.Monitor`."""
+
+    n_samples: int
+
+    def measure(self, step: int, n_steps: int, samples: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+        """Return numbers on samples uint8 (n_samples, 64, 64, 3), a distance ``frechet`` and an ``alarm`` among them."""
 
 
 def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1, **options: Any) -> Fabric:
@@ -73,115 +77,31 @@ def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1
     return Fabric(strategy=strategy, precision=words[precision], **options)
 
 
-def _loss(logit: Tensor, label: float, label_noise: float = 0.0, random: torch.Generator | None = None) -> Tensor:
-    """Mean of log(1 + exp(-label * logit)): for labels of -1 and 1 the cross-entropy, which noise blurs."""
-    if not label_noise:
-        return softplus(-label * logit).mean()
-    noise = to_device(torch.randn(logit.shape, generator=random), logit.device)
-    return softplus(-(label + label_noise * noise) * logit).mean()
-
-
-def train_step(state: TrainingState, real: Tensor, noise: Tensor, config: TrainConfig, fabric: Fabric,
-               random: torch.Generator) -> Tensor:
-    """Update both networks once.
-
-    Parameters
-    ----------
-    state : TrainingState
-        Changed in place; `step` is left to the caller.
-    real : Tensor of shape (n, 3, 64, 64)
-        Faces in -1..1.
-    noise : Tensor of shape (n, latent_dim)
-    random : torch.Generator
-        Of augmentation and label noise, on the processor.
-
-    Returns
-    -------
-    Tensor of shape (4,)
-        ``loss_d, loss_g, score_real, score_generated``, the scores as probabilities of being real, each before the
-        discriminator is updated on these faces.
-    """
-    generator, discriminator = state.generator, state.discriminator
-    real = augment(mirror(real, config.flip_probability, random), config.augment, random)
-
-    # Update the discriminator: real faces towards 1, generated ones towards -1.
-    if config.discriminator_updates == 2:
-        generated = generator(noise)
-        logit_generated = discriminator(augment(generated.detach(), config.augment, random))
-        loss_generated = _loss(logit_generated, -1, config.label_noise, random)
-        _update(state.optimizer_d, loss_generated, fabric)
-        logit_real = discriminator(real)
-        loss_real = _loss(logit_real, 1, config.label_noise, random)
-        _update(state.optimizer_d, loss_real, fabric)
-    else:
-        with fabric.autocast():  # around all three, so that weights are turned to bfloat16 once
-            generated = generator(noise)
-            shown = augment(generated.detach(), config.augment, random)
-            logit_real, logit_generated = discriminator(real), discriminator(shown)
-        loss_real = _loss(logit_real, 1, config.label_noise, random)
-        loss_generated = _loss(logit_generated, -1, config.label_noise, random)
-        _update(state.optimizer_d, loss_real + loss_generated, fabric)
-
-    # Update the generator, through a discriminator whose own gradients nobody needs: so the plain one, without exchange.
-    discriminator.requires_grad_(False)
-    with fabric.autocast():
-        logit = discriminator.module(augment(generated, config.augment, random)).float()
-    loss_g = _loss(logit, 1)
-    _update(state.optimizer_g, loss_g, fabric)
-    discriminator.requires_grad_(True)
-
-    scores = logit_real.sigmoid().mean(), logit_generated.sigmoid().mean()
-    losses = torch.stack([loss_real + loss_generated, loss_g, *scores]).detach()
-    if fabric.world_size > 1:
-        losses = _merge(state, losses, fabric.world_size)
-    state.move_average(config.average_decay)
-    return losses
-
-
-def _update(optimizer: torch.optim.Optimizer, loss: Tensor, fabric: Fabric) -> None:
-    optimizer.zero_grad()
-    fabric.backward(loss)
-    optimizer.step()
-
-
-def _merge(state: TrainingState, losses: Tensor, world_size: int) -> Tensor:
-    """Average batch-norm statistics and losses over the processes, which saw different faces; one exchange for all."""
-    parts = [losses, *state.statistics()]
-    merged = torch.cat([part.flatten() for part in parts])
-    torch.distributed.all_reduce(merged)  # Fabric's own waits for all processes first
-    merged /= world_size
-    values = merged.split([part.numel() for part in parts])
-    for part, value in zip(parts[1:], values[1:], strict=True):
-        part.copy_(value.view_as(part))
-    return values[0]
+#: All code that can change a weight: a change of any other leaves finished runs as they are.
+WEIGHT_CODE = (make_fabric, TrainingState, RandomStreams, next_step, calibrate_average)
 
 
 def train(
-    images: np.ndarray,
-    config: TrainConfig,
-    models: str | Path,
-    *,
-    n_threads: int = 1,
-    checkpoint_seconds: float = 20.0,
-    n_looks: int = 13,
-    fabric: Fabric | None = None,
+    folder: str | Path, config: TrainConfig, *, images: np.ndarray, monitor: SnapshotMonitor | None = None, n_threads: int = 1,
+    checkpoint_seconds: float = 20.0, n_snapshots: int = 13, fabric: Fabric | None = None,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
-) -> Run:
-    """Train a DCGAN, or continue or simply return a run that is already there.
+) -> None:
+    """Train a DCGAN, or continue a run that is already there; `fergan.gan.runs.Run` reads it when it is finished.
 
     Parameters
     ----------
+    folder : path
+        Of this run alone.
+    config : TrainConfig
     images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
         The faces; all of them are kept on the device.
-    config : TrainConfig
-        What to train with.
-    models : path
-        The folder that holds this dataset's runs, each in a folder named by its hash.
+    monitor : SnapshotMonitor, optional
+        What measures the snapshots; without it none counts as the best but the last.
     n_threads : int
         Processor threads; other counts give other rounding, so it is recorded.
     checkpoint_seconds : float
         Seconds between checkpoints. A killed run loses at most this much work.
-    n_looks : int
+    n_snapshots : int
         How many times from start to end the samples of the same noise are drawn, kept and measured.
     fabric : Fabric, optional
         Where to run, launched; without it one process on the first GPU or the processor.
@@ -197,56 +117,205 @@ def train(
     ValueError
         There are fewer faces than one batch, or the run's folder holds something else.
     """
-    n_steps = steps_per_epoch(len(images), config) * config.epochs
+    folder, n_steps = Path(folder), steps_per_epoch(len(images), config) * config.epochs
     fabric = fabric or make_fabric(config.precision)
     with fabric.rank_zero_first():
-        folder = run_folder(models, images, config)
-    with alone(folder, fabric):
+        run = _claim(folder, config, images)
+    with _alone(folder, fabric):
         if not (folder / "finished.json").is_file():
             torch.set_num_threads(n_threads)
-            _train(folder, images, config, fabric, n_steps, n_threads, checkpoint_seconds, n_looks, progress)
+            training = _Training(folder, run, config, images, monitor, n_steps, fabric, n_threads)
+            steps = set(np.linspace(0, n_steps, n_snapshots).round().astype(int).tolist())
+            _loop(training, steps, checkpoint_seconds, progress)
+            training.finish(len(images))
         fabric.barrier()
-    return Run.load(folder)
 
 
-def _train(
-    folder: Path, images: np.ndarray, config: TrainConfig, fabric: Fabric, n_steps: int, n_threads: int,
-    checkpoint_seconds: float, n_looks: int, progress: Callable[[int, int, dict[str, float]], None] | None,
-) -> None:
-    """Bring a run to its end, from wherever it is."""
-    if fabric.is_global_zero:
-        remove_unfinished(folder)
-    state = TrainingState(config, fabric)
-    draws = Draws(len(images), config, fabric)
-    watch = Watch(folder, images, n_steps, config.seed) if fabric.is_global_zero else None
-    keeper = RunKeeper(folder, state, watch, draws, n_steps, fabric, n_threads)
-    _check_same_step(state, folder, fabric)
-    data = torch.from_numpy(np.array(images)).to(fabric.device)  # a copy: the faces on disk are read-only
-    look_steps = set(np.linspace(0, n_steps, n_looks).round().astype(int).tolist())
-
+def _loop(training: "_Training", snapshot_steps: set[int], checkpoint_seconds: float,
+          progress: Callable[[int, int, dict[str, float]], None] | None) -> None:
+    """Take all steps that are left."""
+    state, n_steps = training.state, training.n_steps
     saved = shown = time.monotonic()
     with _interrupts_noted() as interrupted:
-        while state.step < n_steps and not _agreed_to_stop(bool(interrupted), state.step, fabric):
-            if state.step in look_steps:
-                keeper.look()
-            real = to_float(data[draws.rows(state.step)])
-            keeper.add(train_step(state, real, draws.noise(state.step), config, fabric, draws.other(state.step)))
-            state.step += 1
+        while state.step < n_steps and not _agreed_to_stop(bool(interrupted), state.step, training.fabric):
+            if state.step in snapshot_steps:
+                training.take_snapshot()
+            training.take_step()
             now = time.monotonic()
             if now - saved > checkpoint_seconds:
-                keeper.checkpoint()
+                training.save_checkpoint()
                 saved = now
             if now - shown > SHOW_SECONDS or state.step == n_steps:
-                keeper.flush()
+                training.flush()
                 if progress is not None:
-                    progress(state.step, n_steps, dict(loss_d=keeper.history[-1][1], loss_g=keeper.history[-1][2]))
+                    progress(state.step, n_steps, dict(zip(HISTORY_COLUMNS[1:3], training.history[-1][1:3], strict=True)))
                 shown = now
-        keeper.checkpoint()
+        training.save_checkpoint()
         if interrupted or state.step < n_steps:
             raise KeyboardInterrupt
-    keeper.look()
-    if fabric.is_global_zero:
-        finish(folder, state, watch, draws, keeper, len(images))
+    training.take_snapshot()
+
+
+class _Training:
+    """A run under way: its state, and what it has done so far. Only the first process measures and writes."""
+
+    def __init__(self, folder: Path, run: str, config: TrainConfig, images: np.ndarray, monitor: SnapshotMonitor | None,
+                 n_steps: int, fabric: Fabric, n_threads: int):
+        self.n_steps, self.fabric = n_steps, fabric
+        self._folder, self._run, self._config, self._monitor = folder, run, config, monitor
+        self._first = fabric.is_global_zero
+        if self._first:
+            remove_unfinished(folder)
+        self.state, self._streams = TrainingState(config, fabric), RandomStreams(len(images), config, fabric)
+        self._log = TensorBoardLogger(folder, name="tensorboard", version="") if self._first else None
+        self._pending: list[Tensor] = []
+        self.history, note = load_state(folder, run, self.state)
+        path = folder / "snapshots.parquet"
+        self._snapshots = read_table(path).to_dict("records") if path.is_file() else []
+        self._parts = _with_part(note.get("parts", []), _machine(fabric, n_threads) | {"from_step": self.state.step})
+        self._seconds, self._start = note.get("seconds", 0.0), time.monotonic()
+        _check_same_step(self.state, folder, fabric)
+        self._faces = torch.from_numpy(np.array(images)).to(fabric.device)  # a copy: the faces on disk are read-only
+
+    def take_step(self) -> None:
+        """Take one step, and note its losses where they are, without waiting for them."""
+        self._pending.append(next_step(self.state, self._faces, self._streams, self._config, self.fabric))
+
+    def flush(self) -> None:
+        """Bring the losses of the last steps to the processor and stop where one is not finite."""
+        if not self._pending:
+            return
+        rows = torch.stack(self._pending).cpu().numpy()
+        first = self.state.step - len(rows)
+        bad = ~np.isfinite(rows[:, :2]).all(axis=1)
+        if bad.any():
+            raise FloatingPointError(
+                f"training loss is not finite at step {first + int(bad.argmax())} of {self.n_steps}; "
+                "the last checkpoint is kept; with a lower learning_rate it starts anew, as another run"
+            )
+        self.history.extend((first + i, *row) for i, row in enumerate(rows.tolist()))
+        self._pending.clear()
+        if self._first:
+            self._log.log_metrics(dict(zip(HISTORY_COLUMNS[1:], rows.mean(0).tolist(), strict=True)), self.state.step)
+
+    def save_checkpoint(self) -> None:
+        """Save the state after the last whole step."""
+        self.flush()
+        if self._first and self.state.step:
+            note = {"seconds": self._so_far(), "parts": self._parts}
+            save_state(self._folder, self._run, self.state, self.history, note)
+            if self._snapshots:
+                keep_best(self._folder, self._best()["step"])
+
+    def take_snapshot(self) -> None:
+        """Measure what the averaged generator makes of the same noise, keep a few of its faces, and the best weights."""
+        self.flush()
+        if not self._first:
+            return
+        step = self.state.step
+        samples = _draw_samples(self.state, self._streams.fixed_noise(getattr(self._monitor, "n_samples", N_FILM_FACES), -1))
+        earlier = [row for row in self._snapshots if row["step"] < step]  # later ones are of a run that was resumed
+        scores = np.array(self.history[earlier[-1]["step"] if earlier else 0 :]).reshape(-1, len(HISTORY_COLUMNS))[:, 3:]
+        measured = self._monitor.measure(step, self.n_steps, samples, scores) if self._monitor else {"alarm": ""}
+        found = {"step": step} | measured
+        if found["alarm"] and not (self._snapshots and self._snapshots[-1]["alarm"]):
+            log.warning("step %d of %d: %s", step, self.n_steps, found["alarm"])
+        self._snapshots = [*earlier, found]
+        try:
+            write_array(self._folder / "filmstrip" / f"step-{step:07d}.npy", samples[:N_FILM_FACES])
+            write_table(self._folder / "snapshots.parquet", pd.DataFrame(self._snapshots))
+            if found is self._best():
+                save_best(self._folder, self.state)
+            self._log.log_metrics({name: value for name, value in measured.items() if name != "alarm"}, step)
+            self._log.save()
+        except OSError as error:
+            raise OSError(f"{self._folder} cannot be written ({error}); the last checkpoint is kept") from error
+
+    def finish(self, n_faces: int) -> None:
+        """Save the last weights, and the best where they are others; note how it went; drop what only resuming needs."""
+        if not self._first:
+            return
+        state, best, last = self.state, self._best(), self._snapshots[-1]
+        calibrate_average(state, self._streams)
+        weights = save_weights(self._folder, state.average, state.discriminator.module)
+        if best["step"] != state.step:
+            load_best(self._folder, state, best["step"])
+            calibrate_average(state, self._streams)
+            save_weights(self._folder / "best", state.average, state.discriminator.module)
+        note = {key: value for key, value in self._parts[-1].items() if key != "from_step"} | dict(
+            steps=state.step, n_faces=n_faces, seconds=self._so_far(), torch=metadata.version("torch"), weights=weights,
+            best_step=best["step"], best_frechet=best.get("frechet"), frechet=last.get("frechet"),
+            alarms=[{"step": row["step"], "reason": row["alarm"]} for row in self._snapshots if row["alarm"]],
+            parts=self._parts,
+        )
+        write_json(self._folder / "finished.json", note)
+        remove_checkpoints(self._folder)
+
+    def _best(self) -> dict[str, Any]:
+        """The snapshot nearest to the real faces, the earlier one of equals; the last one where nothing is measured."""
+        return min(self._snapshots, key=lambda row: row["frechet"]) if self._monitor else self._snapshots[-1]
+
+    def _so_far(self) -> float:
+        """Seconds of training so far, over all interrupted runs."""
+        return self._seconds + time.monotonic() - self._start
+
+
+@torch.no_grad()
+def _draw_samples(state: TrainingState, noise: Tensor) -> np.ndarray:
+    state.average.train()  # batch statistics: the running ones lag behind the weights early on
+    saved = {name: buffer.clone() for name, buffer in state.average.named_buffers()}
+    images = state.average(noise)
+    for name, buffer in state.average.named_buffers():
+        buffer.copy_(saved[name])
+    return to_uint8(images)
+
+
+def _claim(folder: Path, config: TrainConfig, images: np.ndarray) -> str:
+    """Note in a run's folder what it is trained with and on, refuse one that belongs to another run, and return its hash."""
+    record = {"parameters": config.model_dump(), "images": hash_array(images)}
+    path = folder / "config.json"
+    if path.is_file():
+        if read_json(path) != record:
+            raise ValueError(f"{path} belongs to a run with other parameters or faces; move that folder away")
+    else:
+        try:
+            write_json(path, record)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"{folder} cannot be written ({error.strerror}); give training a folder that can be written"
+            ) from error
+    return hash_parameters(record)
+
+
+@contextmanager
+def _alone(folder: Path, fabric: Fabric) -> Iterator[None]:
+    """Be the only run that writes to this folder; a killed one's lock is gone with it."""
+    if not fabric.is_global_zero:
+        yield
+        return
+    with open(folder / ".training.lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(f"{folder} is being trained by another process; wait for it, or end it, and run again") from None
+        yield
+
+
+def _machine(fabric: Fabric, n_threads: int) -> dict[str, Any]:
+    """Return what a run's rounding depends on."""
+    precision = "bfloat16" if "bf16" in fabric.strategy.precision.precision else "float32"
+    return dict(device=str(fabric.device), processes=fabric.world_size, precision=precision, threads=n_threads)
+
+
+def _with_part(parts: list[dict[str, Any]], part: dict[str, Any]) -> list[dict[str, Any]]:
+    """Add this start of a run to the earlier ones, and warn where it computes otherwise than the one before."""
+    if parts:
+        before = parts[-1]
+        kept = before | {"from_step": part["from_step"]}
+        changed = ", ".join(f"{key} {kept[key]} to {part[key]}" for key in kept if kept[key] != part[key])
+        if changed:
+            log.warning("this run goes on from step %d with other rounding than before (%s)", part["from_step"], changed)
+    return [*parts, part]
 
 
 def _agreed_to_stop(interrupted: bool, step: int, fabric: Fabric) -> bool:

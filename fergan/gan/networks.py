@@ -5,19 +5,15 @@ image; the paper's networks have width 64, so that the discriminator's last hidd
 features of every experiment.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor, nn
-
-__all__ = [
-    "Discriminator",
-    "Generator",
-    "count_parameters",
-    "initialize_weights",
-    "to_device",
-    "to_float",
-    "to_uint8",
-]
 
 
 def _generator_block(n_in: int, n_out: int) -> nn.Sequential:
@@ -96,12 +92,16 @@ class Discriminator(nn.Module):
         """Numbers per face in the last hidden layer: 8 * width maps of 4x4."""
         return 8 * self.width * 4 * 4
 
-    def hidden(self, images: Tensor) -> Tensor:
-        """Return the last hidden layer (n, 8 * width, 4, 4) of images (n, 3, 64, 64) in -1..1."""
+    def hidden(self, images: Tensor | np.ndarray) -> Tensor:
+        """Return the last hidden layer (n, 8 * width, 4, 4) of faces: uint8 (n, 64, 64, 3), or float (n, 3, 64, 64) in -1..1."""
+        if isinstance(images, np.ndarray) or images.dtype == torch.uint8:
+            images = to_float(images, self.to_logit.weight.device)
+        if images.shape[1:] != (3, 64, 64):
+            raise ValueError(f"faces have shape {tuple(images.shape)}; expected uint8 (n, 64, 64, 3) or float (n, 3, 64, 64)")
         return self.blocks(images)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return one logit per image (n,); larger means more likely real."""
+    def forward(self, images: Tensor | np.ndarray) -> Tensor:
+        """Return one logit per face (n,), given as for `hidden`; larger means more likely real."""
         return self.to_logit(self.hidden(images)).flatten()
 
 
@@ -144,3 +144,60 @@ def to_float(images: np.ndarray | Tensor, device: torch.device | str | None = No
     """
     tensor = torch.as_tensor(np.asarray(images) if isinstance(images, np.ndarray) else images).to(device)
     return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
+    """Fill a network from a ``.safetensors`` file, in evaluation mode, with an error that names the file."""
+    with _named(path):
+        network.load_state_dict(load_file(path))
+    return network.eval().requires_grad_(False)
+
+
+def open_generator(path: str | Path) -> Generator:
+    """Return the generator whose weights a ``.safetensors`` file holds, in evaluation mode; its size is read from the file."""
+    latent_dim, channels, *_ = _shape(path, "project.0.weight")
+    return load_weights(Generator(latent_dim, channels // 8), path)
+
+
+def open_discriminator(path: str | Path) -> Discriminator:
+    """Return the discriminator whose weights a file holds, as `open_generator` does."""
+    return load_weights(Discriminator(_shape(path, "blocks.0.0.weight")[0]), path)
+
+
+def _shape(path: str | Path, name: str) -> list[int]:
+    with _named(path), safe_open(path, framework="pt") as file:
+        return file.get_slice(name).get_shape()
+
+
+@contextmanager
+def _named(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise ValueError(f"weights {path} cannot be used ({error}); train that run again") from error
+
+
+@torch.no_grad()
+def recalibrate_batch_norm(network: nn.Module, batches: list[Tensor]) -> None:
+    """Recompute running statistics as plain means over `batches`.
+
+    A moving average of weights has activations of its own, which the averaged statistics only follow roughly
+    (Izmailov et al., 2018, section 3).
+    """
+    layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # cumulative mean
+    network.train()
+    for batch in batches:
+        network(batch)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def has_native_bfloat16(device: torch.device) -> bool:
+    """Say whether the device multiplies bfloat16 itself; elsewhere it is emulated, and slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
