@@ -59,7 +59,7 @@ def measure(way, n, n_features, threads):
 
 def one_pass(n):
     """Time one pass of HOG and all scores from it, and as many passes as scores."""
-    from fergan.features.hog import HOGFeatures
+    from fergan.features.baselines import HOGFeatures
     from fergan.quality.backbones import Features
     from fergan.quality.judge import judge_features
 

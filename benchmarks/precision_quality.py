@@ -7,14 +7,16 @@ quarter of an hour on two cores; `--faces` and `--epochs` change that.
 
 import argparse
 import tempfile
+from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
 from fergan.data.cropping import crop_face
 from fergan.data.rendered import RenderedPhotographs
-from fergan.features.hog import HOGFeatures
-from fergan.gan.runs import make_config
+from fergan.features.baselines import HOGFeatures
+from fergan.gan.config import TrainConfig
+from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
 from fergan.gan.training import train
 from fergan.quality.distances import frechet_distance
@@ -42,8 +44,9 @@ def main():
     with tempfile.TemporaryDirectory() as models:
         for seed in range(arguments.seeds):
             for precision, found in distances.items():
-                config = make_config("demo", batch_size=32, epochs=arguments.epochs, seed=seed, precision=precision)
-                run = train(faces, config, models, n_threads=arguments.threads)
+                config = TrainConfig(preset="demo", batch_size=32, epochs=arguments.epochs, seed=seed, precision=precision)
+                train(Path(models) / f"{precision}-{seed}", config, images=faces, n_threads=arguments.threads)
+                run = Run.load(Path(models) / f"{precision}-{seed}")
                 n_steps = run.finished["steps"]
                 features = HOGFeatures().transform(sample(run, arguments.samples, seed=seed))
                 found.append(frechet_distance(features, real))

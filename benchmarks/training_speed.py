@@ -4,7 +4,7 @@ The plain step is what a tutorial writes: float32, contiguous tensors, Adam with
 computed in the generator's update as well, faces normalised one by one as a data loader does. Prints one line; the ratio
 is what counts, because a machine's absolute speed drifts. On a GPU a second line gives the ratio to a plain step whose faces
 are normalised on the GPU already, and a third the share of the measured peak of matrix products that the step reaches; at
-width 64 it takes about 2.3 GFLOP per image (`fergan.gan.architecture.training_step_flops` derives it).
+width 64 it takes about 2.3 GFLOP per image (`fergan.gan.layers.training_step_flops` derives it).
 """
 
 import argparse
@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from fergan.gan.architecture import training_step_flops
-from fergan.gan.dcgan import Discriminator, Generator, initialize_weights, to_float
-from fergan.gan.runs import make_config
-from fergan.gan.training import make_fabric, train_step
-from fergan.gan.training_state import TrainingState
+from fergan.gan.config import TrainConfig
+from fergan.gan.layers import training_step_flops
+from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_float
+from fergan.gan.step import TrainingState, train_step
+from fergan.gan.training import make_fabric
 
 
 def normalised(images):
@@ -78,7 +78,7 @@ def main():
     fabric = make_fabric("auto")
     device = fabric.device
     n = arguments.steps or (50 if device.type == "cuda" else 3)
-    config = make_config("radford2015", width=arguments.width, batch_size=arguments.batch)
+    config = TrainConfig(preset="radford2015", width=arguments.width, batch_size=arguments.batch)
     images = np.random.default_rng(0).integers(0, 256, (arguments.batch, 64, 64, 3), dtype=np.uint8)
 
     networks = Generator(config.latent_dim, config.width), Discriminator(config.width)
@@ -115,7 +115,7 @@ def main():
     if device.type == "cuda":
         times = [(seconds(plain_ready, device, n), seconds(ours, device, n)) for _ in range(arguments.rounds)]
         print(f"  with faces ready on the GPU: ratio {statistics.median(a / b for a, b in times):.2f}")
-        work = training_step_flops(networks[0], networks[1]) * rates[1]
+        work = training_step_flops(config.latent_dim, config.width) * rates[1]
         peak = matrix_peak(device, getattr(torch, precision))
         print(f"  {work / 1e12:.1f} TFLOP/s of {peak / 1e12:.0f} measured in a matrix product: {work / peak:.0%}")
 

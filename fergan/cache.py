@@ -319,9 +319,7 @@ def cached(
     Path
         ``home/<key>``. The book's own pages, and the first result of its kind, also become what `current` returns.
     """
-    home = project_path(home)
-    made_of = {"config": digest(config), "inputs": {name: digest(value) for name, value in sorted(inputs.items())},
-               "code": code_hash(*(code or (stage,)))}
+    home, made_of = project_path(home), _made_of(stage, config, inputs, code)
     folder = home / hash_parameters(made_of, 16)
     kept = _kept(home, made_of) if keep and not is_whole(folder) else None
     if kept is None:
@@ -333,6 +331,18 @@ def cached(
     if os.environ.get("FERGAN_BOOK") or not (home / "current.json").is_file():
         _point(home, folder)
     return folder
+
+
+def result_folder(
+    home: str | Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], code: Iterable[Any] = (),
+) -> Path:
+    """Return where `cached` keeps this result, there or not: for processes that work on one result together."""
+    return project_path(home) / hash_parameters(_made_of(stage, config, inputs, code), 16)
+
+
+def _made_of(stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], code: Iterable[Any]) -> dict:
+    return {"config": digest(config), "inputs": {name: digest(value) for name, value in sorted(inputs.items())},
+            "code": code_hash(*(code or (stage,)))}
 
 
 def _kept(home: Path, made_of: dict[str, Any]) -> Path | None:

@@ -32,7 +32,7 @@ from fergan.experiments.action_units import MAIN, AUResult
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import score_table
-from fergan.gan.runs import make_config
+from fergan.gan.config import TrainConfig
 from fergan.human_study.answers import StudyResult
 from fergan.quality.judge import Score
 
@@ -146,8 +146,8 @@ def test_the_set_with_most_faces_missed():
 
 def run(first, last, alarms=(), best=100, **changes):
     watched = pd.DataFrame({"frechet": [first, last], "diversity_ratio": [0.2, 0.9]})
-    return SimpleNamespace(watched=watched, finished={"steps": 100, "best_step": best, "alarms": list(alarms)},
-                           config=make_config("demo", batch_size=32, **changes))
+    return SimpleNamespace(snapshots=watched, finished={"steps": 100, "best_step": best, "alarms": list(alarms)},
+                           config=TrainConfig(preset="demo", batch_size=32, **changes))
 
 
 def test_generators_that_fall_alarm_and_peak_early():

@@ -1,7 +1,6 @@
 """Verdicts on the paper's claims: right on planted results, never without evidence, and none left out."""
 
 import re
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from fergan.experiments.intervals import Difference
 from fergan.experiments.scores import score_table
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.files import write_json
-from fergan.gan.runs import make_config
+from fergan.gan.config import TrainConfig
 from fergan.paper import read_table
 
 ROOT = Path(__file__).parent.parent
@@ -127,7 +126,7 @@ def save_runs(home, generators):
     for name, (changes, _, alarms, n_faces, _) in generators.items():
         folder = home / "models" / name
         write_json(folder / "run.json", {"folder": "one", "dataset": name if name in ("kdef", "sfew", "rafd", "celeba", "raf") else "kdef", "only": ""})
-        write_json(folder / "one" / "config.json", {"parameters": asdict(make_config(**changes))})
+        write_json(folder / "one" / "config.json", {"parameters": TrainConfig(**changes).model_dump()})
         write_json(folder / "one" / "finished.json", {"alarms": [{}] * alarms, "frechet": 5.0, "n_faces": n_faces})
     save_collapse(home, {name: (word, covered) for name, (_, word, _, _, covered) in generators.items()})
 

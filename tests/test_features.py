@@ -5,16 +5,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from skimage.color import rgb2gray
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from fergan.features.baselines import BASELINES, absent_baselines, make_baseline
-from fergan.features.discriminator import DiscriminatorFeatures, n_features_of
+from fergan.features.baselines import BASELINES, HOGFeatures, PixelFeatures, absent_baselines, make_baseline
+from fergan.features.config import FeaturesConfig
+from fergan.features.discriminator import DiscriminatorFeatures, extract, load_features, n_features_of
 from fergan.features.facenet import FacenetFeatures
 from fergan.features.generator import GeneratorFeatures
-from fergan.features.hog import HOGFeatures
-from fergan.features.pixels import PixelFeatures
-from fergan.gan.dcgan import Discriminator, Generator, initialize_weights, to_float, to_uint8
+from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_float, to_uint8
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3), dtype=np.uint8)
 
@@ -31,7 +28,7 @@ def weights(tmp_path):
 
 def test_discriminator_features_are_the_last_hidden_layer(weights):
     path, network = weights
-    X = DiscriminatorFeatures(path, width=4).fit_transform(IMAGES)
+    X = DiscriminatorFeatures(path).fit_transform(IMAGES)
     with torch.no_grad():
         expected = network.blocks(to_float(IMAGES)).flatten(1).numpy()
     assert X.shape == (7, 8 * 4 * 16) and X.dtype == np.float32
@@ -40,9 +37,9 @@ def test_discriminator_features_are_the_last_hidden_layer(weights):
 
 def test_a_faces_features_do_not_depend_on_batch_or_company(weights):
     path, _ = weights
-    X = DiscriminatorFeatures(path, width=4).transform(IMAGES)
-    np.testing.assert_allclose(DiscriminatorFeatures(path, width=4, batch_size=2).transform(IMAGES), X, atol=1e-5)
-    np.testing.assert_allclose(DiscriminatorFeatures(path, width=4).transform(IMAGES[3:4]), X[3:4], atol=1e-5)
+    X = DiscriminatorFeatures(path).transform(IMAGES)
+    np.testing.assert_allclose(DiscriminatorFeatures(path, batch_size=2).transform(IMAGES), X, atol=1e-5)
+    np.testing.assert_allclose(DiscriminatorFeatures(path).transform(IMAGES[3:4]), X[3:4], atol=1e-5)
 
 
 def test_the_untrained_baseline_depends_on_its_seed_only():
@@ -70,24 +67,16 @@ def test_hog_sees_edges_and_not_brightness():
         np.concatenate([ramp, ramp + 100, ramp.transpose(0, 2, 1, 3)])))
 
 
-def test_transformers_work_in_a_pipeline():
-    X = make_pipeline(PixelFeatures(), StandardScaler()).fit_transform(IMAGES)
-    assert np.abs(X.mean(axis=0)).max() < 1e-5
-
-
 def test_bad_input_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"images are float64 \(7, 64, 64, 3\); expected uint8"):
         PixelFeatures().fit(IMAGES.astype(float))
+    with pytest.raises(ValueError, match="there are no images"):
+        HOGFeatures().transform(IMAGES[:0])
     with pytest.raises(ValueError, match="unknown baseline 'sift'"):
         make_baseline("sift")
     (tmp_path / "discriminator.safetensors").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="discriminator.safetensors cannot be used"):
-        DiscriminatorFeatures(tmp_path / "discriminator.safetensors", width=4).transform(IMAGES)
-
-
-def test_weights_of_another_width_are_refused(weights):
-    with pytest.raises(ValueError, match="cannot be used"):
-        DiscriminatorFeatures(weights[0], width=8).transform(IMAGES)
+        DiscriminatorFeatures(tmp_path / "discriminator.safetensors").transform(IMAGES)
 
 
 def test_layers_are_concatenated_whole_or_pooled_to_4x4(weights):
@@ -97,30 +86,33 @@ def test_layers_are_concatenated_whole_or_pooled_to_4x4(weights):
         for block in network.blocks:
             maps.append(block(maps[-1]))
     assert [m.shape[2] for m in maps[1:]] == [32, 16, 8, 4]
-    whole = DiscriminatorFeatures(path, width=4, layers=(3, 1)).transform(IMAGES)
+    whole = DiscriminatorFeatures(path, layers=(3, 1)).transform(IMAGES)
     np.testing.assert_allclose(whole, torch.cat([maps[3].flatten(1), maps[1].flatten(1)], 1), atol=1e-5)
     assert whole.shape[1] == n_features_of(4, (3, 1)) == 16 * 64 + 4 * 1024
-    pooled = DiscriminatorFeatures(path, width=4, layers=(1, 2, 3, 4), pool=True).transform(IMAGES)
+    pooled = DiscriminatorFeatures(path, layers=(1, 2, 3, 4), pool=True).transform(IMAGES)
     by_hand = [m.reshape(7, m.shape[1], 4, m.shape[2] // 4, 4, m.shape[2] // 4).amax((3, 5)).flatten(1) for m in maps[1:]]
     np.testing.assert_allclose(pooled, torch.cat(by_hand, 1), atol=1e-5)
     assert pooled.shape[1] == n_features_of(4, (1, 2, 3, 4), pool=True) == 16 * (4 + 8 + 16 + 32)
     assert n_features_of(64) == 8192  # the paper's
     for wrong in ((), (0,), (5,), (1, 1)):
         with pytest.raises(ValueError, match="expected some of 1"):
-            DiscriminatorFeatures(path, width=4, layers=wrong).transform(IMAGES)
+            DiscriminatorFeatures(path, layers=wrong).transform(IMAGES)
 
 
-def test_features_on_disk_are_those_in_memory_and_whole_or_not_there(weights, tmp_path):
+def test_a_stage_writes_features_whole_or_not_at_all(weights, tmp_path, monkeypatch):
     path, _ = weights
-    describer = DiscriminatorFeatures(path, width=4, batch_size=3)
-    on_disk = describer.transform_to(tmp_path / "X.npy", IMAGES)
-    assert isinstance(on_disk, np.memmap) and not on_disk.flags.writeable
-    np.testing.assert_array_equal(on_disk, describer.transform(IMAGES))
-    np.testing.assert_array_equal(np.load(tmp_path / "X.npy", allow_pickle=False), on_disk)
+    monkeypatch.setattr(DiscriminatorFeatures, "batch_size", 3)
+    config = FeaturesConfig(layers=[2, 4], pool=True)
+    extract(tmp_path / "a", config, images=IMAGES, discriminator=path)
+    X = load_features(tmp_path / "a")
+    assert isinstance(X, np.memmap) and not X.flags.writeable
+    np.testing.assert_array_equal(X, DiscriminatorFeatures(path, layers=(2, 4), pool=True).transform(IMAGES))
     path.unlink()
     with pytest.raises(ValueError, match="cannot be used"):
-        describer.transform_to(tmp_path / "other.npy", IMAGES)
-    assert [p.name for p in tmp_path.iterdir()] == ["X.npy"]
+        extract(tmp_path / "b", config, images=IMAGES, discriminator=path)
+    assert not (tmp_path / "b" / "X.npy").exists()
+    with pytest.raises(ValueError, match="expected some of 1"):
+        FeaturesConfig(layers=[4, 5])
 
 
 @pytest.fixture
@@ -138,12 +130,12 @@ def test_the_generators_features_are_those_of_the_noise_that_drew_a_face(generat
     noise = torch.randn(6, 10, generator=torch.Generator().manual_seed(50))
     with torch.no_grad():
         images, expected = to_uint8(network(noise)), network.project(noise[:, :, None, None]).flatten(1).numpy()
-    describer = GeneratorFeatures(path, width=8, latent_dim=10, prior=1e-4)
+    describer = GeneratorFeatures(path, prior=1e-4)
     X = describer.fit_transform(images)
     assert X.shape == (6, 8 * 8 * 16)
     assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(X, expected, strict=True)) > 0.99
     assert np.abs(describer.redraw(images).astype(int) - images).mean() < 2 < images.std() / 10
-    alone = GeneratorFeatures(path, width=8, latent_dim=10, prior=1e-4, batch_size=2).transform(images[4:])
+    alone = GeneratorFeatures(path, prior=1e-4, batch_size=2).transform(images[4:])
     np.testing.assert_allclose(alone, X[4:], atol=2e-2)
 
 
@@ -180,14 +172,9 @@ def test_weights_that_hold_code_are_refused(tmp_path, capsys):
 
 def test_baselines_by_name(weights, generator, tmp_path):
     assert set(BASELINES) == {"untrained", "hog", "pixels", "pooled", "generator", "facenet"}
-    pooled = make_baseline("pooled", width=4, run=tmp_path).transform(IMAGES)
+    pooled = make_baseline("pooled", run=tmp_path).transform(IMAGES)
     assert pooled.shape == (7, n_features_of(4, (1, 2, 3, 4), pool=True))
     with pytest.raises(ValueError, match="'generator' needs the folder of a training run"):
         make_baseline("generator")
     assert list(absent_baselines(["hog", "facenet"])) == ["facenet"]
     assert absent_baselines(["hog", "facenet"], "weights.pt") == absent_baselines(["hog"]) == {}
-
-
-def test_no_image_at_all_is_refused():
-    with pytest.raises(ValueError, match="there are no images"):
-        HOGFeatures().transform(IMAGES[:0])

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from fergan.features.discriminator import DiscriminatorFeatures
-from fergan.gan.dcgan import to_float
-from fergan.gan.runs import make_config
+from fergan.gan.config import TrainConfig
+from fergan.gan.networks import to_float
+from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
 from fergan.gan.training import train
+from fergan.quality.monitor import Monitor
 from fergan.svm.kernels import squared_distances
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -26,7 +28,7 @@ def test_faces_on_a_device_stay_there():
     {}, dict(augment="color,translation,cutout", flip_probability=0.5, label_noise=0.2, discriminator_updates=2, average_decay=0.9),
 ])
 def test_training_runs_there_and_goes_on(tmp_path, changes):
-    config = make_config("demo", width=8, batch_size=16, epochs=6, precision="float32", **changes)
+    config = TrainConfig(preset="demo", width=8, batch_size=16, epochs=6, precision="float32", **changes)
     stopped = []
 
     def stop(step, n_steps, losses):
@@ -35,8 +37,9 @@ def test_training_runs_there_and_goes_on(tmp_path, changes):
             raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError, match="stopped"):
-        train(IMAGES, config, tmp_path, checkpoint_seconds=0.0, progress=stop)
-    run = train(IMAGES, config, tmp_path)
+        train(tmp_path, config, images=IMAGES, monitor=Monitor(IMAGES), checkpoint_seconds=0.0, progress=stop)
+    train(tmp_path, config, images=IMAGES, monitor=Monitor(IMAGES))
+    run = Run.load(tmp_path)
     assert run.finished["device"].startswith("cuda") and run.finished["steps"] == 36 and len(run.history) == 36
     assert sample(run, 4).shape == (4, 64, 64, 3)
 

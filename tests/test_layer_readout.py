@@ -9,7 +9,7 @@ from fergan.book.tables.layers import best_layers, layers_of_sets
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.layer_readout import layer_accuracies, some_people
 from fergan.features.discriminator import DiscriminatorFeatures
-from fergan.gan.dcgan import Discriminator, initialize_weights
+from fergan.gan.networks import Discriminator, initialize_weights
 
 
 def face_set(images, emotions, subjects):

@@ -8,7 +8,8 @@ import pytest
 
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.facs import EMOTIONS
-from fergan.gan.runs import make_config
+from fergan.gan.config import TrainConfig
+from fergan.gan.runs import Run
 from fergan.gan.training import train
 from fergan.quality.collapse import (
     can_be_judged,
@@ -21,6 +22,7 @@ from fergan.quality.collapse import (
     variety,
     variety_floor,
 )
+from fergan.quality.monitor import Monitor
 
 
 def pictures(n, seed=0, n_modes=0):
@@ -189,8 +191,9 @@ def test_a_set_is_judged_from_the_first_size_that_can_be(one_thread):
 
 def test_a_provoked_collapse_is_caught_while_it_trains(tmp_path, one_thread):
     """A large step of Adam with the paper's first decay of .9: the same settings, larger, make the book's own example."""
-    config = make_config("demo", width=8, batch_size=16, epochs=12, learning_rate=0.004, beta1=0.9)
+    config = TrainConfig(preset="demo", width=8, batch_size=16, epochs=12, learning_rate=0.004, beta1=0.9)
     faces = pictures(96, seed=4)
-    run = train(faces, config, tmp_path, n_threads=1, checkpoint_seconds=1e9)
-    last = run.watched.iloc[-1]
+    train(tmp_path, config, images=faces, monitor=Monitor(faces), checkpoint_seconds=1e9)
+    run = Run.load(tmp_path)
+    last = run.snapshots.iloc[-1]
     assert run.finished["alarms"] and last["spread"] < 0.25 * last["spread_floor"], last.to_dict()

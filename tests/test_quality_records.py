@@ -8,7 +8,7 @@ import torch
 
 from fergan.files import read_json, write_json
 from fergan.gan.checkpoints import save_weights
-from fergan.gan.dcgan import Discriminator, Generator, initialize_weights
+from fergan.gan.networks import Discriminator, Generator, initialize_weights
 from fergan.quality import backbones as inception
 from fergan.quality.backbones import (
     Backbone,

@@ -17,7 +17,7 @@ from fergan.experiments.saliency import (
 )
 from fergan.experiments.scores import score_table
 from fergan.facs import ACTION_UNITS
-from fergan.gan.dcgan import Discriminator, initialize_weights
+from fergan.gan.networks import Discriminator, initialize_weights
 
 
 class Grid(nn.Module):

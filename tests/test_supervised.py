@@ -7,7 +7,7 @@ from sklearn.base import clone
 from fergan.experiments.label_efficiency import run_label_efficiency
 from fergan.experiments.supervised import SupervisedCNN
 from fergan.gan.checkpoints import save_weights
-from fergan.gan.dcgan import Discriminator, Generator, initialize_weights
+from fergan.gan.networks import Discriminator, Generator, initialize_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = dict(width=4, epochs=20, min_steps=30, batch_size=16)

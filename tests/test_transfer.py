@@ -13,7 +13,7 @@ from fergan.experiments.transfer_columns import learn_columns
 from fergan.experiments.transfer_scores import OTHERS, MatrixFaces, rank_correlation, transfer_scores
 from fergan.files import write_json
 from fergan.gan.checkpoints import save_weights
-from fergan.gan.dcgan import Discriminator, Generator, initialize_weights
+from fergan.gan.networks import Discriminator, Generator, initialize_weights
 from fergan.svm.kernels import squared_distances
 
 WORDS = np.array(["angry", "happy", "sad"])

@@ -5,13 +5,16 @@ The run lands where the notebook looks for it, which then shows it instead of tr
 
 from pathlib import Path
 
+from fergan.book.network_pages import page_config
 from fergan.book.pages import pages_of
 from fergan.book.profile_schema import Profile
 from fergan.book.profiles import ProfileError
+from fergan.cache import cached, is_whole, result_folder
 from fergan.data.faces import FaceSet
 from fergan.gan.progress import training_progress
-from fergan.gan.runs import Run, config_from_page
-from fergan.gan.training import make_fabric, train
+from fergan.gan.runs import Run
+from fergan.gan.training import WEIGHT_CODE, make_fabric, train
+from fergan.quality.monitor import Monitor
 
 __all__ = ["train_model"]
 
@@ -47,13 +50,20 @@ def train_model(profile: Profile, model: str, artifacts: Path, *, devices: int =
     if model not in pages:
         raise ProfileError(f"profile {profile.name} trains no generator {model!r}; it has {', '.join(pages)}")
     parameters = pages[model]
-    config = config_from_page(parameters["preset"], parameters["seed"], parameters)
+    config = page_config(parameters)
     faces = FaceSet.load(artifacts / "faces" / parameters["dataset"]).showing(parameters["only"])
     fabric = make_fabric(config.precision, devices=devices, num_nodes=num_nodes)
     fabric.launch()
     with training_progress(f"training {model}", config.batch_size, disable=not fabric.is_global_zero) as show:
-        run = train(
-            faces.images, config, artifacts / "models" / model, n_threads=parameters["threads"],
-            checkpoint_seconds=parameters["checkpoint_seconds"], fabric=fabric, progress=show,
-        )
-    return run if fabric.is_global_zero else None
+        home, inputs = artifacts / "models" / model, {"images": faces.images}
+        running = dict(n_threads=parameters["threads"], checkpoint_seconds=parameters["checkpoint_seconds"], fabric=fabric,
+                       progress=show)
+        folder = result_folder(home, train, config, inputs, WEIGHT_CODE)
+        there = is_whole(folder)
+        fabric.barrier()  # all have looked before the first one begins
+        if fabric.is_global_zero:
+            monitor = Monitor(faces.images, config.seed)
+            return Run.load(cached(home, train, config, inputs, code=WEIGHT_CODE, keep=True, monitor=monitor, **running))
+        if not there:
+            train(folder, config, **inputs, **running)
+    return None

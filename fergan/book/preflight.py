@@ -23,7 +23,7 @@ from fergan.data.verification import DataReport, verify
 from fergan.experiments.cross_validation import grouped_folds, random_folds
 from fergan.facs import ACTION_UNITS
 from fergan.files import write_json
-from fergan.gan.runs import make_config
+from fergan.gan.config import TrainConfig
 
 __all__ = ["DataCheck", "check_data", "check_plan"]
 
@@ -191,7 +191,7 @@ def _only_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[
         if not model.only or model.dataset not in labels:
             continue
         shown = int((labels[model.dataset][model.only] == 1).sum())
-        config = make_config(profile.training.preset, **profile.training.changes() | model.changes)
+        config = TrainConfig(preset=profile.training.preset, **profile.training.changes() | model.changes)
         if shown < config.batch_size:
             yield (f"further_models.{name}: {shown} photographs of {model.dataset} show {model.only}, a batch needs "
                    f"{config.batch_size}; choose another Action Unit, lower batch_size in its changes, or take it out")

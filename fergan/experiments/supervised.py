@@ -13,9 +13,14 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from fergan.features.base import check_images
-from fergan.gan.checkpoints import load_weights, recalibrate_batch_norm
-from fergan.gan.dcgan import Discriminator, initialize_weights, to_float
-from fergan.gan.training import has_native_bfloat16
+from fergan.gan.networks import (
+    Discriminator,
+    has_native_bfloat16,
+    initialize_weights,
+    load_weights,
+    recalibrate_batch_norm,
+    to_float,
+)
 
 __all__ = ["SupervisedCNN"]
 
@@ -46,7 +51,7 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     width : int
-        Channels of the first layer, as of `fergan.gan.dcgan.Discriminator`.
+        Channels of the first layer, as of `fergan.gan.networks.Discriminator`.
     weights : path, optional
         A ``discriminator.safetensors`` of that width to start from; without it the start is random.
     epochs : int

@@ -4,27 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, field_validator
 
-from fergan.cache import Config
 from fergan.features.base import StatelessFeatures, computing_device
-
-#: Hidden layers of the discriminator; the last one is the paper's.
-N_LAYERS = 4
+from fergan.features.config import N_LAYERS, FeaturesConfig, checked_layers
 
 _GRID = 4  # rows and columns of the last layer's maps, and of those that are pooled
-
-
-class FeaturesConfig(Config):
-    """Which layers of the discriminator the experiments see."""
-
-    layers: list[int] = Field([N_LAYERS], description="hidden layers, 1 (nearest to the image) to 4 (the paper's)")
-    pool: bool = Field(False, description="reduce each layer's maps to 4x4 by the maximum, as Radford et al. do")
-
-    @field_validator("layers")
-    @classmethod
-    def _known_layers(cls, layers: list[int]) -> list[int]:
-        return _checked_layers(layers)
 
 
 def extract(folder: Path, config: FeaturesConfig, *, images: np.ndarray, discriminator: Path, device: str = "auto") -> None:
@@ -51,8 +35,8 @@ def load_features(folder: str | Path) -> np.ndarray:
 class DiscriminatorFeatures(StatelessFeatures):
     """Activations of the discriminator's hidden layers, in evaluation mode.
 
-    The paper takes the last hidden layer as it is, the default here: ``8 * width`` maps of 4x4, 8,192 numbers at its width of 64.
-    Radford et al. take all layers, each reduced to 4x4 by the maximum: ``layers=(1, 2, 3, 4), pool=True``.
+    The paper takes the last hidden layer as it is, the default here: ``8 * width`` maps of 4x4, 8,192 numbers at width
+    64. Radford et al. take all layers, each reduced to 4x4 by the maximum: ``layers=(1, 2, 3, 4), pool=True``.
 
     Parameters
     ----------
@@ -92,7 +76,7 @@ class DiscriminatorFeatures(StatelessFeatures):
 
         from fergan.gan.networks import Discriminator, initialize_weights, open_discriminator, to_float
 
-        layers = _checked_layers(self.layers)
+        layers = checked_layers(self.layers)
         if self.weights is None:
             network = Discriminator(self.width).eval()
             initialize_weights(network, seed=self.seed + 1)  # as training starts its discriminator
@@ -121,10 +105,4 @@ def n_features_of(width: int, layers: Sequence[int] = (N_LAYERS,), pool: bool = 
 
     Layer k has ``width * 2^(k - 1)`` maps of ``64 / 2^k`` rows and columns, or of 4 where they are pooled.
     """
-    return sum(width * 2 ** (k - 1) * (_GRID if pool else 64 >> k) ** 2 for k in _checked_layers(layers))
-
-
-def _checked_layers(layers: Sequence[int]) -> Sequence[int]:
-    if not layers or not set(layers) <= set(range(1, N_LAYERS + 1)) or len(set(layers)) < len(layers):
-        raise ValueError(f"layers are {layers!r}; expected some of 1 (nearest to the image) to {N_LAYERS}, each once")
-    return layers
+    return sum(width * 2 ** (k - 1) * (_GRID if pool else 64 >> k) ** 2 for k in checked_layers(layers))

@@ -49,9 +49,9 @@ def _layers(name: str, x: torch.Tensor, stages: list[nn.Module]) -> pd.DataFrame
 def training_step_flops(latent_dim: int, width: int, generator_width: int | None = None) -> int:
     """Count the floating-point operations of one training step, per face of the batch.
 
-    With :math:`F_G` and :math:`F_D` for the forward passes, and :math:`f_G` and :math:`f_D` for their first layers, whose input
-    needs no gradient, it comes to :math:`8 F_D - 2 f_D + 3 F_G - f_G`: 2.27 GFLOP at width 64. The count is taken from PyTorch
-    while it runs such a step on shapes.
+    With :math:`F_G` and :math:`F_D` for the forward passes, and :math:`f_G` and :math:`f_D` for their first layers, whose
+    input needs no gradient, it comes to :math:`8 F_D - 2 f_D + 3 F_G - f_G`: 2.27 GFLOP at width 64. The count is taken from
+    PyTorch while it runs such a step on shapes.
     """
     with torch.device("meta"):
         generator, discriminator = Generator(latent_dim, generator_width or width), Discriminator(width)

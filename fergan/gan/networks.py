@@ -93,11 +93,11 @@ class Discriminator(nn.Module):
         return 8 * self.width * 4 * 4
 
     def hidden(self, images: Tensor | np.ndarray) -> Tensor:
-        """Return the last hidden layer (n, 8 * width, 4, 4) of faces: uint8 (n, 64, 64, 3), or float (n, 3, 64, 64) in -1..1."""
+        """Return the last hidden layer (n, 8w, 4, 4) of faces: uint8 (n, 64, 64, 3), or float (n, 3, 64, 64) in -1..1."""
         if isinstance(images, np.ndarray) or images.dtype == torch.uint8:
             images = to_float(images, self.to_logit.weight.device)
         if images.shape[1:] != (3, 64, 64):
-            raise ValueError(f"faces have shape {tuple(images.shape)}; expected uint8 (n, 64, 64, 3) or float (n, 3, 64, 64)")
+            raise ValueError(f"faces are {tuple(images.shape)}; expected uint8 (n, 64, 64, 3) or float (n, 3, 64, 64)")
         return self.blocks(images)
 
     def forward(self, images: Tensor | np.ndarray) -> Tensor:
@@ -154,7 +154,7 @@ def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
 
 
 def open_generator(path: str | Path) -> Generator:
-    """Return the generator whose weights a ``.safetensors`` file holds, in evaluation mode; its size is read from the file."""
+    """Return the generator whose weights a ``.safetensors`` file holds, in evaluation mode; the file tells its size."""
     latent_dim, channels, *_ = _shape(path, "project.0.weight")
     return load_weights(Generator(latent_dim, channels // 8), path)
 

@@ -1,4 +1,4 @@
-"""Using a trained run: its networks, samples, and walks through the noise between two faces and along its leading directions."""
+"""Using a trained run: its networks, samples, and walks through the noise, between faces and along leading directions."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ def load_generator(run: Run | str | Path, best: bool = False) -> Generator:
 
 
 def load_discriminator(run: Run | str | Path, best: bool = False) -> Discriminator:
-    """Return a run's discriminator in evaluation mode, ``hidden(faces)`` of which are features; parameters as for `load_generator`."""
+    """Return a run's discriminator; its ``hidden(faces)`` are features. Parameters as for `load_generator`."""
     return open_discriminator(_folder(run, best) / "discriminator.safetensors")
 
 

@@ -1,8 +1,8 @@
 """One step of training, and all else that can change a weight: the start, random streams, augmentation, losses, Adam.
 
 Everything random in a step is drawn from a stream seeded by (seed, step), so the state of a run is its weights, its
-optimisers' moments and the step number. The step is the same on a processor, a GPU, or many of them: Lightning Fabric has the
-device, the precision and the processes.
+optimisers' moments and the step number. The step is the same on a processor, a GPU, or many of them: Lightning Fabric
+has the device, the precision and the processes.
 """
 
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from fergan.gan.networks import Discriminator, Generator, initialize_weights, re
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from fergan.gan.runs import TrainConfig
+    from fergan.gan.config import TrainConfig
 
 
 class TrainingState:
@@ -292,8 +292,9 @@ def _merge(state: TrainingState, losses: Tensor, world_size: int) -> Tensor:
     return values[0]
 
 
-def next_step(state: TrainingState, faces: Tensor, streams: RandomStreams, config: "TrainConfig", fabric: "Fabric") -> Tensor:
-    """Take the step that follows, on its share of faces uint8 (n_faces, 64, 64, 3), and return the losses of `train_step`."""
+def next_step(state: TrainingState, faces: Tensor, streams: RandomStreams, config: "TrainConfig",
+              fabric: "Fabric") -> Tensor:
+    """Take the step that follows, on its share of faces uint8 (n_faces, 64, 64, 3); return the losses of `train_step`."""
     real = to_float(faces[streams.rows(state.step)])
     losses = train_step(state, real, streams.noise(state.step), config, fabric, streams.other(state.step))
     state.step += 1

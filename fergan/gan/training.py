@@ -26,11 +26,20 @@ from torch import Tensor
 
 from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
 from fergan.gan.checkpoints import (
-    HISTORY_COLUMNS, keep_best, load_best, load_state, read_table, remove_checkpoints, remove_unfinished, save_best, save_state,
-    save_weights, write_table,
+    HISTORY_COLUMNS,
+    keep_best,
+    load_best,
+    load_state,
+    read_table,
+    remove_checkpoints,
+    remove_unfinished,
+    save_best,
+    save_state,
+    save_weights,
+    write_table,
 )
+from fergan.gan.config import TrainConfig
 from fergan.gan.networks import has_native_bfloat16, to_uint8
-from fergan.gan.runs import TrainConfig
 from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, next_step, steps_per_epoch
 
 # A run notes its precision itself; Fabric would say it on every page.
@@ -58,7 +67,7 @@ def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1
     Parameters
     ----------
     precision : str
-        See `fergan.gan.runs.TrainConfig`.
+        See `fergan.gan.config.TrainConfig`.
     devices, num_nodes : int
         Processes on each machine, and machines.
     **options
@@ -82,8 +91,8 @@ WEIGHT_CODE = (make_fabric, TrainingState, RandomStreams, next_step, calibrate_a
 
 
 def train(
-    folder: str | Path, config: TrainConfig, *, images: np.ndarray, monitor: SnapshotMonitor | None = None, n_threads: int = 1,
-    checkpoint_seconds: float = 20.0, n_snapshots: int = 13, fabric: Fabric | None = None,
+    folder: str | Path, config: TrainConfig, *, images: np.ndarray, monitor: SnapshotMonitor | None = None,
+    n_threads: int = 1, checkpoint_seconds: float = 20.0, n_snapshots: int = 13, fabric: Fabric | None = None,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> None:
     """Train a DCGAN, or continue a run that is already there; `fergan.gan.runs.Run` reads it when it is finished.

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fergan.features.baselines import HOGFeatures
 from fergan.features.discriminator import DiscriminatorFeatures
-from fergan.features.hog import HOGFeatures
 from fergan.files import atomic_path, hash_array, hash_file, hash_parameters, read_json, write_array, write_json
 from fergan.quality.distances import check_images
 

@@ -11,7 +11,7 @@ from scipy.stats import binomtest, chi2_contingency
 
 from fergan.data.faces import FaceSet
 from fergan.experiments.cross_validation import grouped_folds, other_rows
-from fergan.features.hog import HOGFeatures
+from fergan.features.baselines import HOGFeatures
 from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
 from fergan.svm.machines import multiclass_values
 

@@ -66,7 +66,7 @@ def check_images(name: str, images: np.ndarray, minimum: int = 1) -> np.ndarray:
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
         raise ValueError(
             f"{name} are {images.dtype} {images.shape}; expected uint8 (n, height, width, 3) with values 0 to 255, "
-            "for example by fergan.gan.dcgan.to_uint8"
+            "for example by fergan.gan.networks.to_uint8"
         )
     if len(images) < minimum:
         raise ValueError(f"{name} are {len(images)}; expected at least {minimum}")

@@ -3,9 +3,9 @@
 import numpy as np
 
 from fergan.features.baselines import HOGFeatures
-from fergan.quality.similarity import mean_pairwise_distance
-from fergan.quality.distances import frechet_distance
 from fergan.quality.collapse import NEIGHBOURS, variety, variety_floor
+from fergan.quality.distances import frechet_distance
+from fergan.quality.similarity import mean_pairwise_distance
 
 #: Samples less varied than this share of as many real faces are taken for a collapse. Chosen: a generator that has learnt
 #: its set comes near 1, one that ignores its noise is at 0; each generator's page shows its own.

@@ -1,6 +1,6 @@
 """Figures of networks and their training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,9 +41,9 @@ def watched_curves(looks: pd.DataFrame, best_step: int, collapse_ratio: float) -
     Parameters
     ----------
     looks : DataFrame
-        Columns ``step, frechet, diversity_ratio``; see `fergan.gan.watch`.
+        Columns ``step, frechet, diversity_ratio``; see `fergan.quality.monitor`.
     best_step : int
-        The look to mark.
+        The snapshot to mark.
     collapse_ratio : float
         The variety below which samples count as collapsed.
     """
@@ -78,46 +78,43 @@ def watched_distances(looks: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def network_drawing(
-    networks: Mapping[str, Sequence[tuple[int, int, int]]], reference: Mapping[str, Sequence[tuple[int, int, int]]],
-    features: tuple[str, int, str], note: str = "",
-) -> Figure:
+def network_drawing(networks: Mapping[str, pd.DataFrame], reference: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw networks as rows of boxes: the taller, the larger the maps; the longer, the more of them.
 
-    Sides grow with the square root of what they stand for, or the small ones could not be seen.
+    Sides grow with the square root of what they stand for, or the small ones could not be seen. The layer of the
+    features, the last but one of the discriminator, is highlighted.
 
     Parameters
     ----------
     networks : mapping
-        Name -> (channels, height, width) of the input and of what each layer puts out.
+        Name -> layers, see `fergan.gan.layers.discriminator_layers`.
     reference : mapping
-        The same networks at another width; their channels are written in grey. May be empty.
-    features : (str, int, str)
-        The network and the position of the layer to highlight, and what is written there.
-    note : str
-        What the grey numbers are.
+        The same networks at the paper's width; their channels are written in grey. May be empty.
     """
     figure, axes = plt.subplots(len(networks), 1, figsize=(5.6, 2.4 * len(networks)), squeeze=False)
-    for ax, (name, shapes) in zip(axes.flat, networks.items(), strict=True):
-        for index, (channels, height, width) in enumerate(shapes):
-            highlighted = (name, index) == features[:2]
-            _box(ax, index, channels, height, "#e69f00" if highlighted else "#9ecae1")
-            text = f"{height}×{width}\n× {channels}" if height > 1 else f"{channels}"
+    for ax, (name, layers) in zip(axes.flat, networks.items(), strict=True):
+        for index, (channels, side) in enumerate(zip(layers["channels"], layers["side"], strict=True)):
+            highlighted = name == "discriminator" and index == len(layers) - 2
+            _box(ax, index, channels, side, "#e69f00" if highlighted else "#9ecae1")
+            text = f"{side}×{side}\n× {channels}" if side > 1 else f"{channels}"
             place = dict(x=index, y=-0.06, ha="center", va="top", linespacing=1.35)
             ax.text(s=text, fontweight="bold" if highlighted else None, **place)
-            theirs = reference.get(name, shapes)[index][0]
+            theirs = reference.get(name, layers)["channels"][index]
             if theirs != channels:
                 ax.text(s=f"\n\n× {theirs}", color="0.4", **place)
             if highlighted:
-                ax.text(index, 0.42, features[2], ha="center", va="bottom", color="#8a5a00", fontweight="bold")
+                features = f"features: {channels} × {side} × {side} = {channels * side**2:,}"
+                ax.text(index, 0.42, features, ha="center", va="bottom", color="#8a5a00", fontweight="bold")
             if index:
                 ax.annotate("", (index - 0.34, 0.1), (index - 0.66, 0.1), arrowprops=dict(arrowstyle="->", color="0.5"))
-        ax.set(xlim=(-0.5, len(shapes) - 0.5), ylim=(-0.6, 1.12), xticks=[], yticks=[])
+        ax.set(xlim=(-0.5, len(layers) - 0.5), ylim=(-0.6, 1.12), xticks=[], yticks=[])
         ax.set_title(name, loc="left", fontweight="bold")
         ax.grid(False)
         sns.despine(ax=ax, left=True, bottom=True)
-    if note:
-        figure.supxlabel(note, fontsize="small", color="0.4")
+    if reference:
+        channels, side = reference["discriminator"].iloc[-2][["channels", "side"]]
+        figure.supxlabel(f"grey: channels at the paper's width, where the features are {channels} × {side} × {side} = "
+                         f"{channels * side**2:,}", fontsize="small", color="0.4")
     return figure
 
 

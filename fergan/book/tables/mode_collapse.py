@@ -29,7 +29,7 @@ def variety_over_training(runs: Mapping[str, Run]) -> dict[str, pd.DataFrame]:
     """Return each generator's looks with spread, recall and coverage as shares of their floors."""
     looks = {}
     for model, run in runs.items():
-        seen = run.watched
+        seen = run.snapshots
         floors = {score: seen[score] / seen[f"{score}_floor"] for score in ("spread", "recall", "coverage")}
         looks[model] = seen.assign(**floors)
     return looks

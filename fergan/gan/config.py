@@ -1,0 +1,96 @@
+"""The parameters of a training run, and the presets that fill them."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from fergan.cache import Config
+
+#: Training presets as data. A preset names what its source fixes; what it does not name has `TrainConfig`'s defaults.
+PRESETS: dict[str, dict[str, float | int | str]] = {
+    # Radford, Metz and Chintala (2015), section 4; the 300 epochs are those of the paper that this book reproduces.
+    "radford2015": dict(
+        width=64, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.5, beta2=0.999, weight_std=0.02, epochs=300,
+    ),
+    # The paper's own text, section 3.1: as above, but a first moment's decay of 0.9.
+    "paper": dict(
+        width=64, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.9, beta2=0.999, weight_std=0.02, epochs=300,
+    ),
+    # The public MatConvNet implementation (github.com/sunghbae/dcgan-matconvnet) whose numbers match the paper's: a
+    # generator twice as wide (1024-512-256-128 channels), labels of -1 and 1 blurred by noise, the discriminator updated
+    # on generated faces and then on real ones. It draws its noise once an epoch, a vector for each face, which comes to the
+    # same as drawing it for each step.
+    "matconvnet": dict(
+        width=64, generator_width=128, latent_dim=100, batch_size=128, learning_rate=2e-4, beta1=0.5, beta2=0.999,
+        weight_std=0.02, epochs=300, label_noise=0.2, discriminator_updates=2,
+    ),
+    # Small enough for two processor cores: a quarter of the arithmetic, smaller batches, larger steps, averaged samples.
+    "demo": dict(
+        width=32, latent_dim=100, batch_size=64, learning_rate=5e-4, beta1=0.5, beta2=0.999, weight_std=0.02,
+        epochs=30, average_decay=0.99,
+    ),
+}
+
+#: The parts of differentiable augmentation, see `fergan.gan.step.augment`.
+_POLICIES = ("color", "translation", "cutout")
+
+
+class TrainConfig(Config):
+    """The parameters of one training run; each changes what is learnt. What is not given comes from the preset."""
+
+    preset: str = Field("radford2015", description="where the other values come from, a key of PRESETS")
+    width: int = Field(64, ge=1, description="channels of the discriminator's first layer; 64 gives 8,192 features")
+    generator_width: int | None = Field(None, ge=1, description="channels of the generator's last hidden layer; null: width")
+    latent_dim: int = Field(100, ge=1, description="length of the noise vector")
+    batch_size: int = Field(128, ge=2, description="faces per step, over all processes; batch normalisation needs two")
+    learning_rate: float = Field(2e-4, gt=0, description="of Adam, for both networks")
+    beta1: float = Field(0.5, ge=0, lt=1, description="of Adam, decay of the first moment per step")
+    beta2: float = Field(0.999, ge=0, lt=1, description="of Adam, decay of the second moment per step")
+    weight_std: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
+    epochs: int = Field(300, ge=1, description="passes over the faces")
+    average_decay: float = Field(0.0, ge=0, lt=1, description="decay per step of the moving average of the generator that "
+                                 "draws the samples, at most (1 + step) / (10 + step); 0 uses the generator itself")
+    label_noise: float = Field(0.0, ge=0, description="standard deviation of what is added to the discriminator's labels of "
+                               "-1 and 1, afresh for each face")
+    discriminator_updates: Literal[1, 2] = Field(1, description="1: on real and generated faces together; 2: on generated, "
+                                                 "then on real ones")
+    augment: str = Field("none", description="differentiable augmentation of all that the discriminator sees: none, or some "
+                         "of color,translation,cutout joined by commas")
+    flip_probability: float = Field(0.0, ge=0, le=1, description="share of the real faces mirrored, afresh in each step")
+    precision: Literal["auto", "bf16", "float32"] = Field("auto", description="bfloat16 where the device has it "
+                                                          "(auto), always, or never")
+    seed: int = Field(0, ge=0, description="of the initial weights, the noise and the order of the faces")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: dict[str, Any]) -> dict[str, Any]:
+        preset = given.get("preset", "radford2015")
+        if preset not in PRESETS:
+            raise ValueError(f"unknown training preset {preset!r}; expected one of {', '.join(PRESETS)}")
+        return PRESETS[preset] | given
+
+    @field_validator("augment")
+    @classmethod
+    def _known_policies(cls, value: str) -> str:
+        policies = value.split(",")
+        if policies != ["none"] and not (set(policies) <= set(_POLICIES) and len(set(policies)) == len(policies)):
+            raise ValueError(f"augment is {value!r}; expected 'none', or some of {', '.join(_POLICIES)} joined by commas")
+        return value
+
+    @property
+    def generator_channels(self) -> int:
+        """Channels of the generator's layer nearest to the image."""
+        return self.generator_width or self.width
+
+    def changed(self, **changes: Any) -> "TrainConfig":
+        """Return these parameters with some changed, checked like new ones; the preset stays."""
+        if "preset" in changes:
+            raise ValueError("preset: the other values came from it already; change another value")
+        return type(self)(**self.model_dump() | changes)
+
+    def differences(self, reference: str = "radford2015") -> dict[str, tuple[Any, Any]]:
+        """Return what these parameters change against a preset: field -> (value here, the preset's value)."""
+        theirs = type(self)(preset=reference)
+        pairs = {name: (value, getattr(theirs, name)) for name, value in self}
+        pairs["generator_width"] = (self.generator_width, self.generator_width and theirs.generator_channels)
+        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and name not in ("preset", "seed")}

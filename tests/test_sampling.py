@@ -1,0 +1,157 @@
+"""Samples, and walks through the noise: geometry with exact answers, and sliders moved from Python."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import fergan
+from fergan.files import write_json
+from fergan.gan.checkpoints import save_weights
+from fergan.gan.config import TrainConfig
+from fergan.gan.networks import Discriminator, Generator, initialize_weights
+from fergan.gan.runs import Run
+from fergan.gan.sampling import (
+    draw,
+    explore,
+    interpolate,
+    leading_directions,
+    load_discriminator,
+    pixel_change,
+    random_directions,
+    sample,
+    shift,
+    slerp,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run as earlier versions left it, whose networks have not learnt anything."""
+    folder = tmp_path_factory.mktemp("run")
+    networks = Generator(latent_dim=20, width=4), Discriminator(width=8)
+    for network in networks:
+        initialize_weights(network, std=0.2, seed=1)
+    save_weights(folder, *networks)
+    parameters = TrainConfig(latent_dim=20, width=8, generator_width=4).model_dump()
+    write_json(folder / "config.json", {"parameters": parameters, "images": "", "version": 3})
+    write_json(folder / "finished.json", {"steps": 1})
+    return Run.load(folder)
+
+
+@pytest.fixture
+def generator():
+    network = Generator(latent_dim=20, width=4)
+    initialize_weights(network, std=0.2, seed=1)
+    return network.eval()
+
+
+def test_runs_of_earlier_versions_are_read(run):
+    record = run.folder / "config.json"
+    record.write_text(record.read_text().replace('"generator_width": 4', '"generator_width": 0'))
+    assert Run.load(run.folder).config.generator_width is None and Run.load(run.folder).digest == run.digest
+
+
+def test_samples_depend_on_the_seed_only(run):
+    np.testing.assert_array_equal(sample(run, 6, seed=1), sample(run.folder, 6, seed=1, batch_size=2))
+    np.testing.assert_array_equal(fergan.sample(run.folder, 3, seed=4), sample(run, 3, seed=4))
+    assert not np.array_equal(sample(run, 6, seed=1), sample(run, 6, seed=2))
+    with pytest.raises(ValueError, match="at least one sample"):
+        sample(run, 0)
+
+
+def test_a_loaded_discriminator_is_frozen_and_in_evaluation_mode(run):
+    network, faces = fergan.load_discriminator(run), sample(run, 4)
+    assert network.n_features == 8 * 8 * 16
+    assert not network.training and not any(p.requires_grad for p in network.parameters())
+    assert torch.allclose(network.hidden(faces)[:1], network.hidden(faces[:1]), atol=1e-5)
+    with pytest.raises(AttributeError, match="has no attribute 'samples'"):
+        fergan.samples  # noqa: B018
+    with pytest.raises(FileNotFoundError, match="no finished training run"):
+        load_discriminator(run.folder / "elsewhere")
+
+
+def test_slerp_turns_in_proportion():
+    middle = slerp(torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0]), 0.5)
+    torch.testing.assert_close(middle, torch.tensor([math.sqrt(2), math.sqrt(2)]))
+    third = slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), 1 / 3)  # a third of 90 degrees
+    torch.testing.assert_close(third, torch.tensor([math.cos(math.pi / 6), math.sin(math.pi / 6)]))
+    a, b = torch.randn(2, 50, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    b *= 3
+    angle = torch.acos(a @ b / (a.norm() * b.norm()))
+    for share in (0.0, 0.1, 0.5, 0.8, 1.0):
+        point = slerp(a, b, share)
+        torch.testing.assert_close(point.norm(), (1 - share) * a.norm() + share * b.norm())
+        assert float(torch.acos((a @ point / (a.norm() * point.norm())).clamp(max=1))) == pytest.approx(share * float(angle), abs=1e-7)
+
+
+def test_slerp_of_parallel_vectors_is_the_straight_line_and_of_opposite_ones_an_error():
+    a = torch.tensor([1.0, 2.0, 2.0])
+    torch.testing.assert_close(slerp(a, a, 0.3), a)
+    torch.testing.assert_close(slerp(a, 2 * a, 0.5), 1.5 * a)
+    with pytest.raises(ValueError, match="opposite directions; use another seed"):
+        slerp(a, -a, 0.5)
+    with pytest.raises(ValueError, match="not zero"):
+        slerp(a, 0 * a, 0.5)
+
+
+def test_rows_of_an_interpolation_join_different_vectors_of_equal_kind():
+    rows = interpolate(latent_dim=100, n_rows=3, n_columns=5, seed=2)
+    assert rows.shape == (3, 5, 100)
+    assert torch.equal(rows, interpolate(100, 3, 5, seed=2)) and not torch.equal(rows, interpolate(100, 3, 5, seed=3))
+    assert len({tuple(z.tolist()) for z in rows[:, [0, -1]].reshape(-1, 100)}) == 6
+    # The straight line's middle is about 7 long where noise is about 10; the arc's middle is as long as its ends.
+    torch.testing.assert_close(rows[:, 2].norm(dim=1), (rows[:, 0].norm(dim=1) + rows[:, 4].norm(dim=1)) / 2)
+
+
+def test_faces_keep_the_layout_of_their_noise(generator):
+    noise = torch.randn(2, 3, 20, generator=torch.Generator().manual_seed(0))
+    faces = draw(generator, noise)
+    assert faces.shape == (2, 3, 64, 64, 3) and faces.dtype == np.uint8
+    np.testing.assert_array_equal(faces[1, 2], draw(generator, noise[1, 2]))
+
+
+def test_a_planted_direction_is_found_first():
+    network = Generator(latent_dim=20, width=4)
+    initialize_weights(network, seed=0)
+    planted = random_directions(20, 1, seed=5)[0]
+    with torch.no_grad():
+        pattern = torch.randn(32, 4, 4, generator=torch.Generator().manual_seed(0))
+        network.project[0].weight += planted[:, None, None, None] * pattern
+    found = leading_directions(network, 3)
+    assert abs(float(found[0] @ planted)) > 0.99
+    torch.testing.assert_close(found @ found.T, torch.eye(3), atol=1e-5, rtol=0)
+    assert (found.gather(1, found.abs().argmax(1, keepdim=True)) > 0).all()
+    with pytest.raises(ValueError, match="n is 21; expected 1 to 20 directions"):
+        leading_directions(network, 21)
+
+
+def test_pixels_change_along_what_the_generator_uses_and_not_along_what_it_ignores(generator):
+    with torch.no_grad():
+        generator.project[0].weight[10:] = 0
+    axes = torch.eye(20)
+    assert pixel_change(generator, axes[10:], reach=3) == 0
+    assert pixel_change(generator, axes[:10], reach=3) > pixel_change(generator, axes[:10], reach=1) > 0
+    moved = shift(torch.ones(6), torch.eye(6)[:2], np.array([-2.0, 0.0, 3.0]))
+    assert moved[0, 0].tolist() == [-1, 1, 1, 1, 1, 1] and moved[1, 2].tolist() == [1, 4, 1, 1, 1, 1]
+
+
+def test_sliders_mix_three_faces_and_move_along_directions(run):
+    board = explore(run, seed=7, n_directions=3)
+    sliders = {child.description: child for child in board.children if hasattr(child, "description")}
+
+    def shown():  # mixture, A, B and C, without the borders between them
+        board.update()
+        assert board.result.size == (4 * 192, 192)
+        return [np.asarray(board.result)[:, 192 * i + 8 : 192 * i + 184] for i in range(4)]
+
+    mixture, a, b, _ = shown()
+    np.testing.assert_array_equal(mixture, a)
+    sliders["a_to_b"].value = 1.0
+    mixture = shown()[0]
+    np.testing.assert_array_equal(mixture, b)
+    sliders["direction_2"].value = -2.5
+    assert not np.array_equal(shown()[0], mixture)
+    sliders["face_b"].value = 42
+    assert not np.array_equal(shown()[2], b)

@@ -1,0 +1,157 @@
+"""One step: its losses, what the discriminator is shown, and that several processes take it together."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fergan.gan import step
+from fergan.gan.config import TrainConfig
+from fergan.gan.step import POLICIES, TrainingState, adversarial_loss, augment, mirror, train_step
+from fergan.gan.training import make_fabric
+
+SMALL = dict(preset="demo", width=4, latent_dim=8, batch_size=8, precision="float32")
+
+
+def random(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def images(n=6, size=16):
+    return torch.rand(n, 3, size, size, generator=random(9)) * 2 - 1
+
+
+def test_the_cross_entropy_is_that_of_torch():
+    logit = torch.linspace(-9, 9, 37)
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    assert torch.allclose(adversarial_loss(logit, 1), entropy(logit, torch.ones(37)))
+    assert torch.allclose(adversarial_loss(logit, -1), entropy(logit, torch.zeros(37)))
+    label = -1 + 0.2 * torch.randn(37, generator=random(1))
+    assert torch.allclose(adversarial_loss(logit, -1, 0.2, random(1)), torch.log1p(torch.exp(-label * logit)).mean())
+
+
+def test_two_updates_show_generated_faces_first():
+    """The second update must see a discriminator that the first has changed."""
+    fabric = make_fabric("float32", accelerator="cpu")
+    real, noise, scores = torch.rand(8, 3, 64, 64), torch.randn(8, 8), {}
+    for updates in (1, 2):
+        config = TrainConfig(**SMALL, learning_rate=0.05, discriminator_updates=updates)
+        scores[updates] = train_step(TrainingState(config, fabric), real, noise, config, fabric, random())[2:]
+    assert scores[1][1] == scores[2][1] and scores[1][0] != scores[2][0]
+
+
+def test_the_discriminator_sees_every_face_augmented_afresh(monkeypatch):
+    seen = []
+    monkeypatch.setattr(step, "augment", lambda shown, policy, random: seen.append(shown) or shown)
+    fabric = make_fabric("float32", accelerator="cpu")
+    real, config = torch.rand(8, 3, 64, 64), TrainConfig(**SMALL, augment="cutout")
+    train_step(TrainingState(config, fabric), real, torch.randn(8, 8), config, fabric, random())
+    assert len(seen) == 3 and torch.equal(seen[0], real)  # real faces, those shown, and those that teach the generator
+    assert torch.equal(seen[1], seen[2]) and not seen[1].requires_grad and seen[2].requires_grad
+
+
+def test_two_processes_take_the_step_that_one_takes_on_both_halves(tmp_path):
+    """Each process sees half of the batch: the gradients are means over both, batch norm's statistics too."""
+    path = tmp_path / "two.py"
+    path.write_text(f"""
+import sys, torch
+from fergan.gan.config import TrainConfig
+from fergan.gan.step import TrainingState, train_step
+from fergan.gan.training import make_fabric
+from safetensors.torch import save_file
+config = TrainConfig(**{SMALL!r})
+fabric = make_fabric('float32', devices=2, accelerator='cpu')
+fabric.launch()
+state, rank = TrainingState(config, fabric), fabric.global_rank
+random = torch.Generator().manual_seed(5)
+real, noise = torch.rand(8, 3, 64, 64, generator=random), torch.randn(8, 8, generator=random)
+losses = train_step(state, real[rank::2], noise[rank::2], config, fabric, torch.Generator())
+weights = {{f'{{n}}.{{k}}': v.contiguous() for n, net in state.networks().items() for k, v in net.state_dict().items()}}
+save_file(weights | {{'losses': losses}}, f'{{sys.argv[1]}}/{{rank}}.safetensors')
+fabric.barrier()
+""")
+    subprocess.run([sys.executable, str(path), str(tmp_path)], check=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    first, second = (load_file(tmp_path / f"{rank}.safetensors") for rank in (0, 1))
+    assert all(torch.equal(value, second[key]) for key, value in first.items())
+
+    fabric, source = make_fabric("float32", accelerator="cpu"), random(5)
+    real, noise = torch.rand(8, 3, 64, 64, generator=source), torch.randn(8, 8, generator=source)
+    state = TrainingState(TrainConfig(**SMALL), fabric)
+    generator, discriminator = state.generator.module, state.discriminator.module
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    made = [generator(noise[half::2]) for half in (0, 1)]
+    loss_d = sum(
+        entropy(discriminator(real[half::2]), torch.ones(4)) + entropy(discriminator(made[half].detach()), torch.zeros(4))
+        for half in (0, 1)
+    ) / 2
+    loss_d.backward()
+    state.optimizer_d.step()
+    loss_g = sum(entropy(discriminator(faces), torch.ones(4)) for faces in made) / 2
+    loss_g.backward()
+    state.optimizer_g.step()
+    assert first["losses"][0] == pytest.approx(loss_d.item(), rel=1e-5)
+    assert first["losses"][1] == pytest.approx(loss_g.item(), rel=1e-5)
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        for key, value in network.named_parameters():
+            assert torch.allclose(first[f"{name}.{key}"], value, atol=1e-5), key
+
+
+# ---- augmentation
+
+@pytest.mark.parametrize("policy", [*POLICIES, "color,translation,cutout"])
+def test_each_policy_depends_on_the_seed_and_passes_gradients(policy):
+    x = images().requires_grad_()
+    first = augment(x, policy, random(1))
+    assert torch.equal(first, augment(x, policy, random(1))) and not torch.equal(first, augment(x, policy, random(2)))
+    assert first.shape == x.shape
+    first.square().sum().backward()
+    assert x.grad.abs().sum() > 0
+
+
+def test_none_leaves_images_as_they_are():
+    x = images()
+    assert augment(x, "none", random()) is x and mirror(x, 0.0, random()) is x
+
+
+def test_translation_moves_by_at_most_an_eighth_and_fills_with_grey():
+    """Every image holds one bright pixel, which 8 +- 2 never moves out of 16 pixels."""
+    x = torch.zeros(200, 3, 16, 16)
+    x[:, :, 8, 8] = 1
+    moved = augment(x, "translation", random())
+    places = moved[:, 0].nonzero()
+    assert len(places) == 200 and (moved.amax(dim=(1, 2, 3)) == 1).all()
+    offsets = places[:, 1:] - 8
+    assert {tuple(o) for o in offsets.tolist()} == {(r, c) for r in range(-2, 3) for c in range(-2, 3)}
+    moved = augment(torch.ones(100, 3, 16, 16), "translation", random())
+    assert set(moved.unique().tolist()) == {0.0, 1.0}
+    assert ((moved == 0).all(dim=1).sum(dim=(1, 2)) <= 16 * 16 - 14 * 14).all()
+
+
+def test_cutout_blanks_at_most_a_quarter():
+    kept = augment(torch.ones(300, 3, 16, 16), "cutout", random())
+    assert set(kept.unique().tolist()) == {0.0, 1.0}
+    blank = (kept[:, 0] == 0).sum(dim=(1, 2))
+    assert blank.max() == 8 * 8 and blank.min() >= 4 * 4 and (blank == 64).sum() > 50
+
+
+def test_colour_changes_saturation_brightness_and_contrast_as_far_as_published():
+    """Of each image, brightness moves the mean, contrast scales its grey pattern, saturation what differs from grey."""
+    random_image = torch.rand(1, 3, 8, 8, generator=random(5)).expand(2000, -1, -1, -1)
+    changed = augment(random_image, "color", random())
+    grey = [x.mean(dim=1, keepdim=True) for x in (random_image, changed)]
+    shift = (changed.mean(dim=(1, 2, 3)) - random_image.mean(dim=(1, 2, 3)))
+    contrast = (grey[1].std(dim=(1, 2, 3)) / grey[0].std(dim=(1, 2, 3)))
+    colour = [(x - g).std(dim=(1, 2, 3)) for x, g in zip((random_image, changed), grey, strict=True)]
+    saturation = colour[1] / colour[0] / contrast
+    for factor, (low, high) in ((shift, (-0.5, 0.5)), (contrast, (0.5, 1.5)), (saturation, (0, 2))):
+        assert low - 1e-4 <= factor.min() < low + 0.01 and high - 0.01 < factor.max() <= high + 1e-4
+
+
+def test_mirroring_turns_the_asked_share():
+    x = images(n=2000, size=4)
+    turned = mirror(x, 0.3, random())
+    same, flipped = (turned == x).all(dim=(1, 2, 3)), (turned == x.flip(3)).all(dim=(1, 2, 3))
+    assert (same | flipped).all() and abs(float(flipped.float().mean()) - 0.3) < 0.04
