@@ -20,7 +20,7 @@ from fergan.data.faces import FaceSet
 from fergan.experiments.action_units import units_of
 from fergan.facs import ACTION_UNITS
 from fergan.files import read_json, write_array, write_json
-from fergan.gan.dcgan import to_float
+from fergan.gan.networks import to_float
 from fergan.gan.runs import Run
 from fergan.gan.sampling import load_discriminator
 from fergan.rendered import render_faces
@@ -129,7 +129,7 @@ def saliency_maps(network: torch.nn.Module, weights: np.ndarray, images: np.ndar
 
     Parameters
     ----------
-    network : Module in evaluation mode, with a method ``hidden``, as `fergan.gan.dcgan.Discriminator` has
+    network : Module in evaluation mode, with a method ``hidden``, as `fergan.gan.networks.Discriminator` has
     weights : ndarray of shape (n_units, n_features); rows of NaN give maps of NaN
     images : ndarray of shape (n_faces, h, w, 3), uint8
 
