@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["atomic_path", "hash_array", "hash_file", "hash_parameters", "read_json", "write_array", "write_json"]
+__all__ = ["atomic_path", "hash_array", "hash_file", "hash_parameters", "read_json", "rendered", "write_array", "write_json"]
 
 
 @contextmanager
@@ -90,3 +90,17 @@ def hash_array(array: np.ndarray) -> str:
     for start in range(0, len(array), 1024):  # in blocks: the array may be memory-mapped
         digest.update(np.ascontiguousarray(array[start : start + 1024]).data)
     return digest.hexdigest()
+
+
+def rendered(template: str | Path, **values: Any) -> str:
+    """Return a Jinja template filled with values, which are escaped for HTML.
+
+    In it, ``part(name)`` puts another file of its folder there as it is: a script or a style.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    folder, name = Path(template).parent, Path(template).name
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
+    environment.globals["part"] = lambda name: Markup((folder / name).read_text(encoding="utf-8"))
+    return environment.get_template(name).render(**values)

@@ -8,9 +8,9 @@ import yaml
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from fergan.book.build import mirror_pages, table_of_contents, write_table_of_contents
+from fergan.book.check import HEAVIEST, BookError, BuiltPage, check_book
 from fergan.book.pages import pages_of
 from fergan.book.profiles import load_profile
-from fergan.book.site.check import HEAVIEST, BookError, BuiltPage, check_book, outside_sources, page_weight
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
 ROOT = Path(__file__).parent.parent
@@ -88,20 +88,13 @@ def test_links_to_other_hosts_files_and_places_on_the_page_are_followed(profile,
     check_book(profile, root, html, PROSE)
 
 
-def test_what_a_page_loads_from_other_hosts_is_listed(tmp_path):
-    page = tmp_path / "page.html"
-    page.write_text('<script src="https://cdn.example.org/a.js"></script><script src="b.js"></script><a href="https://example.org">x</a>'
-                    '<link rel="stylesheet" href="//example.org/c.css"><link rel="next" href="https://example.org/d">')
-    assert outside_sources(BuiltPage(page)) == ["https://cdn.example.org/a.js", "//example.org/c.css"]
-
-
 def test_a_pictures_weight_counts_once(tmp_path):
     (tmp_path / "_images").mkdir()
     (tmp_path / "_images" / "a.png").write_bytes(b"x" * 1000)
     (tmp_path / "shared.png").write_bytes(b"x" * 5000)
     page = tmp_path / "page.html"
     page.write_text('<img src="_images/a.png"><img src="_images/a.png"><img src="shared.png">')
-    assert page_weight(BuiltPage(page)) == 1000 + page.stat().st_size
+    assert BuiltPage.read(page).weight == 1000 + page.stat().st_size
 
 
 def test_missing_prose_is_found(profile, built):

@@ -14,8 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fergan.book.build import html_folder
 from fergan.book.notebooks import run_notebook
-from fergan.book.site.extension import STATIC
-from fergan.book.site.vendor import AXE, VendorError, fetch_packages
+from fergan.book.extension import STATIC
+from fergan.book.assets import AXE, VendorError, fetch_packages
 
 pytestmark = pytest.mark.book
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fergan.book.player import LARGEST, play_filmstrip
+from fergan.book.players import LARGEST_FILM, play_filmstrip
 
 STEPS = [0, 120, 4300]
 
@@ -48,12 +48,12 @@ def test_the_frames_lie_below_each_other_in_order():
 def test_the_element_is_whole_in_itself_and_small():
     faces = np.random.default_rng(0).integers(0, 256, (9, 16, 64, 64, 3), dtype=np.uint8)  # noise: the hardest to compress
     html = play_filmstrip(range(9), faces, "faces").data
-    assert len(html.encode()) < LARGEST == 300_000
+    assert len(html.encode()) < LARGEST_FILM == 300_000
     assert "http" not in html and "src=" not in html and "@import" not in html
 
 
 def test_what_does_not_fit_is_said(monkeypatch):
-    monkeypatch.setattr("fergan.book.player.LARGEST", 1000)
+    monkeypatch.setattr("fergan.book.players.LARGEST_FILM", 1000)
     with pytest.raises(ValueError, match="3 frames of 3 faces need more than 1,000 bytes; show fewer"):
         play_filmstrip(STEPS, grey_frames(), "faces")
 

@@ -11,9 +11,9 @@ from typing import Any
 import nbformat
 import yaml
 
-from fergan.book.assets import VendorError, fetch_packages, shrink_images, write_licences
+from fergan.book.assets import VendorError, fetch_packages, finish_pages, write_licences
 from fergan.book.chapters.data import write_datasets_chapter
-from fergan.book.check import BookError, check_book
+from fergan.book.check import EXECUTED, BookError, check_book
 from fergan.book.extension import STATIC
 from fergan.book.fresh import Book
 from fergan.book.pages import CHAPTERS, pages_of
@@ -21,8 +21,6 @@ from fergan.book.profile import Profile
 from fergan.book.run import NOTEBOOKS, notebook_parameters, parameter_cell, passages_of, tags
 from fergan.cache import ROOT
 from fergan.files import atomic_path, read_json
-
-EXECUTED = ROOT / "book" / "executed"
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
 _PROSE_AFTER = ("book/conclusion", "book/limits", "book/exercises", "book/glossary", "book/licences", "book/references")
@@ -203,7 +201,7 @@ def build_book(book: Book) -> Path:
         if subprocess.run(command, cwd=ROOT).returncode:
             raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
         _forget_old_pages(book.profile, html)
-        shrink_images(html)
+        finish_pages(html)
         check_book(book.profile, html, [*_PROSE_BEFORE, *_PROSE_AFTER])
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.

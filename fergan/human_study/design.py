@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from scipy.stats import binom, binomtest, norm
 
+from fergan.cache import Config
 from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
 from fergan.quality.distances import check_images
 
@@ -25,10 +26,9 @@ CHANCE = 0.5
 _BLOCK = 16  # pixels: a face whose blocks are shuffled is none any more, and its colours stay
 
 
-class StudyConfig(BaseModel):
+class StudyConfig(Config):
     """How large the study is, how long its faces are shown, and the seed of its pairs, orders and sides."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     n_trials: int = Field(100, ge=2, multiple_of=2, description="trials of one rater; fewer where the set has too few faces")
     n_catch: int = Field(10, ge=0, description="easy trials of one rater besides, which catch inattention")
     n_sheets: int = Field(20, ge=1, description="orders of the trials to hand out, one for each rater")

@@ -13,11 +13,9 @@ import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 from IPython.display import Javascript, display
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from PIL import Image
 
-from fergan.files import atomic_path
+from fergan.files import atomic_path, rendered
 from fergan.human_study.answers import answer_record, append_answer, read_answers
 from fergan.human_study.design import ANSWERS, Study
 
@@ -28,13 +26,6 @@ QUESTIONS = {
 BUTTONS = {"pair": ("left", "right"), "single": ("real", "made by a program")}
 
 _HERE = Path(__file__).parent
-
-
-def _rendered(template: str, **values: object) -> str:
-    """Return a template of this folder with its values, escaped; `part` puts another file into it as it is."""
-    environment = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined)
-    environment.globals["part"] = lambda name: Markup((_HERE / name).read_text(encoding="utf-8"))
-    return environment.get_template(template).render(**values)
 
 
 def _png(image: np.ndarray) -> bytes:
@@ -55,9 +46,9 @@ def _name(row: int) -> str:
 
 def _write(path: Path, study: Study, turk: bool, **data: object) -> None:
     data = {"id": study.id, "exposure": study.exposure, "answers": ANSWERS[study.kind], "turk": turk} | data
-    text = _rendered("study.html.j2", study=study, question=QUESTIONS[study.kind], buttons=BUTTONS[study.kind], data=data)
+    text = {"question": QUESTIONS[study.kind], "buttons": BUTTONS[study.kind]}
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(rendered(_HERE / "study.html.j2", study=study, data=data, **text), encoding="utf-8")
 
 
 def write_page(path: str | Path, study: Study) -> None:
@@ -146,7 +137,8 @@ class StudyWidget:
             self._faces.value = "Thank you: all trials are answered."
             return
         pictures = [_data_address(self._study.pictures[row]) for row in self._trials[self.trial].pictures]
-        self._faces.value = _rendered("widget.html.j2", number=self.trial, exposure=self._study.exposure, pictures=pictures)
+        shown = {"number": self.trial, "exposure": self._study.exposure, "pictures": pictures}
+        self._faces.value = rendered(_HERE / "widget.html.j2", **shown)
         self._start = time.perf_counter()
 
     def _answer(self, answer: str) -> None:

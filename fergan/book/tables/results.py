@@ -50,7 +50,7 @@ def first_experiment(
 def threshold_labels(result: EmotionResult | AUResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return, for each label that some faces show and others do not, who shows it and the decision values.
 
-    On people never seen, discriminator features; see `fergan.book.threshold.operating_points`.
+    On people never seen, discriminator features; see `fergan.book.players.operating_points`.
     """
     table = result.select(SUBJECT_INDEPENDENT, "discriminator")
     if isinstance(result, EmotionResult):

@@ -8,23 +8,15 @@ import sys
 from pathlib import Path
 
 from fergan.book.build import prepare_sources
-from fergan.book.profile_schema import Profile
+from fergan.book.fresh import Book
+from fergan.book.profile import Profile
 from fergan.files import atomic_path
-
-__all__ = ["preview", "write_settings"]
 
 
 def write_settings(root: Path, toc: Path, folder: Path) -> None:
     """Lay out a folder that Sphinx itself can build: the book's settings as ``conf.py``, its contents, and its sources.
 
-    Parameters
-    ----------
-    root : Path
-        The project.
-    toc : Path
-        The table of contents of the profile.
-    folder : Path
-        Made where it is not there. The sources are a link, so that what is edited is what is built.
+    The sources are a link, so that what is edited is what is built.
     """
     from jupyter_book.config import get_final_config
 
@@ -40,20 +32,12 @@ def write_settings(root: Path, toc: Path, folder: Path) -> None:
 
 
 def preview(profile: Profile, root: Path, port: int = 8000) -> int:
-    """Build the preview, open a server for it, and build again what changes, until it is interrupted.
-
-    Returns
-    -------
-    int
-        The server's exit status.
-    """
-    toc = prepare_sources(profile, root)
+    """Build the preview, open a server for it, and build again what changes; return the server's exit status."""
+    toc = prepare_sources(Book(profile))
     folder = root / "_build" / "preview"
     write_settings(root, toc, folder / "source")
-    command = [
-        sys.executable, "-m", "sphinx_autobuild", str(folder / "source"), str(folder / "html"),
-        "--watch", str(root / "book"), "--host", "127.0.0.1", "--port", str(port), "-q",
-    ]
+    command = [sys.executable, "-m", "sphinx_autobuild", str(folder / "source"), str(folder / "html"),
+               "--watch", str(root / "book"), "--host", "127.0.0.1", "--port", str(port), "-q"]
     try:
         return subprocess.run(command, cwd=root).returncode
     except KeyboardInterrupt:

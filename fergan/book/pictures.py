@@ -1,0 +1,132 @@
+"""The README's pictures of a built book: real and generated faces beside scores, screenshots, and a threshold that moves."""
+
+import io
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+
+from fergan.book.build import html_folder
+from fergan.book.check import EXECUTED
+from fergan.book.plots import score_dots, show_faces
+from fergan.book.profile import Profile
+from fergan.book.tables.scores import every_protocol
+from fergan.cache import current
+from fergan.data.faces import FaceSet
+from fergan.experiments.emotions import EmotionResult
+from fergan.files import atomic_path
+from fergan.gan.runs import Run
+from fergan.gan.sampling import sample
+
+#: Screenshot -> page, window in points, and the element that is brought into view.
+SCREENSHOTS = {
+    "introduction": ("book/intro.html", (1280, 800), "h1"),
+    "claims": ("book/executed/07b_claims/verdicts.html", (1280, 800), "#fig-claims-verdicts"),
+    "telephone": ("book/executed/07_results/results.html", (390, 800), "#fig-protocols"),
+}
+_OVERVIEW = EXECUTED / "said" / "results-results" / "fig-story.png"
+_FILM = "book/executed/07_results/results.html"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+class PictureError(Exception):
+    """The pictures cannot be taken; the message says what is missing."""
+
+
+def find_browser() -> str:
+    """Return the path of the system's Chromium; empty where there is none."""
+    return next(filter(None, map(shutil.which, _BROWSERS)), "")
+
+
+def draw_pictures(profile: Profile, folder: Path) -> list[Path]:
+    """Take every picture of a profile's built book, into `folder`.
+
+    Raises
+    ------
+    PictureError
+        The book is not built, or there is no browser.
+    """
+    from playwright.sync_api import sync_playwright
+
+    html = html_folder(profile.name)
+    if not (html / "book" / "intro.html").is_file() or not _OVERVIEW.is_file():
+        raise PictureError(f"{html} holds no book; run `make book` first")
+    if not find_browser():
+        raise PictureError("there is no Chromium to take pictures with (on Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        pictures = {}
+        for name, (page, size, element) in SCREENSHOTS.items():
+            view = _open(browser, html / page, size)
+            view.locator(element).first.evaluate("it => window.scrollTo(0, it.getBoundingClientRect().top - 70)")
+            view.wait_for_timeout(500)  # pictures come late, when they are in view
+            pictures[name] = _pixels(view.screenshot())
+        frames = filmstrip_of(_open(browser, html / _FILM, (1000, 900)), n_frames=4)
+        pictures["threshold"] = np.concatenate([np.concatenate(frames[row : row + 2], axis=1) for row in (0, 2)])
+        browser.close()
+    for name, pixels in pictures.items():
+        with atomic_path(folder / f"{name}.webp") as temporary:
+            Image.fromarray(pixels).save(temporary, "WEBP", quality=85, method=6)
+    with atomic_path(folder / "overview.png") as temporary:
+        shutil.copyfile(_OVERVIEW, temporary)
+    return [folder / "overview.png", *(folder / f"{name}.webp" for name in pictures)]
+
+
+def _open(browser, path: Path, size: tuple[int, int]):
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    page.goto(path.as_uri())
+    page.wait_for_load_state("networkidle")
+    page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => 1) : 1")
+    return page
+
+
+def filmstrip_of(page, n_frames: int) -> list[np.ndarray]:
+    """Return pictures uint8 (height, width, 3) of the page's threshold at even steps from strict to loose."""
+    explorer = page.locator(".threshold-explorer").first
+    move = "(slider, share) => { slider.value = share * slider.max; slider.dispatchEvent(new Event('input')); }"
+    frames = []
+    for share in np.linspace(0.1, 0.7, n_frames):
+        explorer.locator("input").evaluate(move, share)
+        frames.append(_pixels(explorer.locator(".board").screenshot()))
+    return frames
+
+
+def _pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def overview_figure(home: Path, names: Iterable[str], emotions: Mapping[int, EmotionResult], width: float = 11.0) -> Figure:
+    """Draw real and generated faces of up to three sets, and the accuracy of each emotion experiment.
+
+    Parameters
+    ----------
+    home : Path
+        A profile's artifacts.
+    names : iterable of str
+        Its face sets; those without a generator are not shown.
+    emotions : mapping of int to EmotionResult
+        Its emotion experiments.
+    width : float
+        In inches.
+    """
+    names = [name for name in names if (home / "models" / name / "current.json").is_file()]
+    shown = names[:: max(1, len(names) // 3)][:3]
+    figure, axes = plt.subplots(1, 2 if emotions else 1, figsize=(width, 0.38 * width), squeeze=False)
+    show_faces(axes[0, 0], np.concatenate([_pair(home, name) for name in shown]), n_columns=8)
+    axes[0, 0].set_title("real (odd rows), drawn (below each)", loc="left")
+    if emotions:
+        frames = [r.scores.assign(experiment=f"{n}: {r.settings['target']}") for n, r in emotions.items()]
+        table = pd.concat(frames).query("score == 'accuracy' and features == 'discriminator'")
+        score_dots(table.replace({"protocol": every_protocol}), "experiment", "protocol", "accuracy", ax=axes[0, 1])
+    return figure
+
+
+def _pair(home: Path, name: str) -> np.ndarray:
+    """Return eight real faces of a set and eight that its generator draws."""
+    faces, run = FaceSet.load(current(home / "faces" / name)), Run.load(current(home / "models" / name))
+    return np.concatenate([faces.images[np.linspace(0, len(faces) - 1, 8).astype(int)], sample(run, 8)])

@@ -1,0 +1,140 @@
+"""What moves on a page without a kernel and without a network: a film of the training, and a threshold along a ROC curve.
+
+Each is one HTML element with its pictures and numbers inside. Without scripts it shows its last frame, or the counts at the
+middle threshold; on paper it is left out, as a figure beside it shows the same.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import numpy as np
+from IPython.display import HTML
+from PIL import Image
+
+from fergan.files import rendered
+
+#: Bytes of one element; a page with it still opens at once on a telephone.
+LARGEST_FILM, LARGEST_EXPLORER = 300_000, 200_000
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def play_filmstrip(
+    steps: Sequence[int], frames: np.ndarray, label: str, n_columns: int = 8, milliseconds: int = 500
+) -> HTML:
+    """Return an element that plays the same faces over training.
+
+    Parameters
+    ----------
+    steps : sequence of n_frames int
+        Training step of each frame.
+    frames : ndarray of shape (n_frames, n_faces, 64, 64, 3), dtype uint8
+    label : str
+        What it shows, for those who hear the page instead of seeing it.
+    n_columns : int
+        Faces in a row.
+    milliseconds : int
+        How long a frame stays.
+
+    Raises
+    ------
+    ValueError
+        Steps and frames do not fit together, or they do not fit into `LARGEST_FILM` bytes.
+    """
+    steps, frames = [int(step) for step in steps], np.asarray(frames)
+    if frames.ndim != 5 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
+        raise ValueError(f"frames are {frames.dtype} of shape {frames.shape}; expected uint8 (n_frames, n, 64, 64, 3)")
+    if len(steps) != len(frames):
+        raise ValueError(f"there are {len(steps)} steps and {len(frames)} frames; expected one step per frame")
+    # The frames lie below each other in one picture, of which the page shows one frame at a time.
+    sheet = np.concatenate([_lay_out(frame, n_columns) for frame in frames])
+    for quality in (75, 60, 40, 20, 10):
+        html = rendered(_TEMPLATES / "player.html.j2", steps=steps, label=label, milliseconds=milliseconds,
+                        picture=_webp(sheet, quality), width=sheet.shape[1], height=sheet.shape[0] // len(frames))
+        if len(html.encode()) < LARGEST_FILM:
+            return HTML(html)
+    raise ValueError(f"{len(frames)} frames of {frames.shape[1]} faces need more than {LARGEST_FILM:,} bytes; show fewer")
+
+
+def _lay_out(images: np.ndarray, n_columns: int, gap: int = 2) -> np.ndarray:
+    """Lay n images out row by row on white; the gap also keeps a scaled frame from showing a line of its neighbour."""
+    n, height, width, _ = images.shape
+    n_columns = min(n_columns, n)
+    n_rows = -(-n // n_columns)
+    tiles = np.full((n_rows * n_columns, height + gap, width + gap, 3), 255, np.uint8)
+    tiles[:n, :height, :width] = images
+    rows = tiles.reshape(n_rows, n_columns, *tiles.shape[1:]).swapaxes(1, 2)
+    return rows.reshape(n_rows * (height + gap), n_columns * (width + gap), 3)
+
+
+def _webp(sheet: np.ndarray, quality: int) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(sheet).save(buffer, "WEBP", quality=quality, method=6)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def operating_points(positive: np.ndarray, values: np.ndarray, n_points: int = 80) -> dict[str, list | int]:
+    """Count what is found and what is a false alarm at thresholds from the strictest to the loosest.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n_faces,), bool
+        Whether the face shows the label.
+    values : ndarray of shape (n_faces,)
+        Decision values; a face is named when its value is at least the threshold.
+    n_points : int
+        At most so many thresholds, evenly spaced among the values that occur.
+
+    Returns
+    -------
+    dict
+        ``threshold, tp, fp`` (lists, both counts not falling), ``positives``, ``negatives``.
+
+    Raises
+    ------
+    ValueError
+        There is no face that shows the label, or none that does not.
+    """
+    positive, values = np.asarray(positive, bool), np.asarray(values, float)
+    if positive.all() or not positive.any():
+        raise ValueError("a threshold needs faces that show the label and faces that do not")
+    levels = np.unique(values)[::-1]
+    chosen = levels[np.unique(np.linspace(0, len(levels) - 1, n_points).round().astype(int))]
+    thresholds = np.concatenate([[np.inf], chosen])
+    tp, fp = ([int((values[side] >= level).sum()) for level in thresholds] for side in (positive, ~positive))
+    names = ["none"] + [f"{level:.4g}" for level in chosen]
+    return {"threshold": names, "tp": tp, "fp": fp, "positives": int(positive.sum()), "negatives": int((~positive).sum())}
+
+
+def share(part: int, whole: int) -> str:
+    """Write a share with three decimals, a half rounded up as JavaScript's ``toFixed`` does; a dash of nothing."""
+    return str(Decimal(part / whole).quantize(Decimal("0.001"), ROUND_HALF_UP)) if whole else "–"
+
+
+def threshold_explorer(labels: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> HTML:
+    """Return an element with a threshold to move, a ROC curve and the counts of right and wrong answers.
+
+    Parameters
+    ----------
+    labels : mapping of str to (positive, values)
+        See `operating_points`.
+    title : str
+        What it shows, for those who hear the page instead of seeing it.
+
+    Raises
+    ------
+    ValueError
+        There is no label, or the element would be larger than `LARGEST_EXPLORER` bytes.
+    """
+    if not labels:
+        raise ValueError("a threshold needs at least one label")
+    data = {label: operating_points(*arrays) for label, arrays in labels.items()}
+    first = next(iter(data.values()))
+    html = rendered(_TEMPLATES / "threshold.html.j2", data=data, first=first, middle=len(first["tp"]) // 2, title=title,
+                    side=220, share=share)
+    if len(html.encode()) > LARGEST_EXPLORER:
+        raise ValueError(f"{len(labels)} labels need more than {LARGEST_EXPLORER:,} bytes; show fewer")
+    return HTML(html)
