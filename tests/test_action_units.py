@@ -13,10 +13,8 @@ from fergan.experiments.action_units import (
     FEATURES,
     MAIN,
     TRUTH,
-    AUConfig,
     AUData,
     AUResult,
-    DetectorConfig,
     coded_intensity,
     load_variants,
     paper_au_scores,
@@ -26,6 +24,7 @@ from fergan.experiments.action_units import (
     run_single_unit,
 )
 from fergan.experiments.au_learning import unit_folds
+from fergan.experiments.config import AUConfig, DetectorConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, PROTOCOLS, SUBJECT_INDEPENDENT, other_rows
 from fergan.experiments.intervals import auc
 from fergan.experiments.scores import SCORE_COLUMNS, row_of, score_table
@@ -256,10 +255,10 @@ SMALL = AUConfig(n_folds=3, inner_folds=2, n_resamples=0, costs=[1.0])
 
 
 def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth(sets, tmp_path):
-    run_au_experiment(tmp_path, SMALL, train=sets[0]["posed"], X=sets[1], relabel_train="paper")
+    run_au_experiment(tmp_path, SMALL, pretrained="net", train=sets[0]["posed"], X=sets[1], relabel_train="paper")
     runs = load_variants(tmp_path)
     assert list(runs) == [MAIN, "emfacs", TRUTH]
-    assert [run.settings["relabel_train"] for run in runs.values()] == ["paper", "emfacs", ""]
+    assert [run.settings["relabel_train"] for run in runs.values()] == ["paper", "emfacs", None]
     of_truth = [value(runs[TRUTH], SUBJECT_INDEPENDENT, score, "AU06") for score in ("auc", "auc_true")]
     assert of_truth[0] == of_truth[1]
     assert value(runs[MAIN], AS_PUBLISHED, "auc_true", "AU06") < value(runs[MAIN], AS_PUBLISHED, "auc", "AU06")
@@ -277,7 +276,7 @@ def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth(sets, tmp
 def test_other_sets_have_fewer_variants(sets, tmp_path, train, test, mappings, variants):
     found, X = sets
     other = {} if test is None else {"test": found[test], "X_test": X}
-    run_au_experiment(tmp_path, SMALL, train=found[train], X=X, **other, **mappings)
+    run_au_experiment(tmp_path, SMALL, pretrained="net", train=found[train], X=X, **other, **mappings)
     runs = load_variants(tmp_path)
     assert list(runs) == variants
     assert [runs[MAIN].settings[key] for key in ("train", "test", "across")] == [train, test or train, test is not None]

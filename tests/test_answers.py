@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-
 from fergan.book.report import rounded, with_interval
+
 from fergan.book.tables.action_units import (
     answer_of_unit_experiment,
     areas_in_words,

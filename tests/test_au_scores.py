@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from test_action_units import value
 
-from fergan.experiments.action_units import FEATURES, AUConfig, AUData, recognise, relabel
+from fergan.experiments.action_units import FEATURES, AUData, recognise, relabel
 from fergan.experiments.au_scores import emotion_oracle, icc_3_1, resampled_icc, resampled_within
+from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.intervals import auc
 from fergan.facs import ACTION_UNITS, EMOTIONS

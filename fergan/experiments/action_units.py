@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from fergan.cache import Config
 from fergan.data.faces import FaceSet
 from fergan.experiments.au_learning import INTENSITY, Decisions, UnitLearner, decision_values, unit_folds
 from fergan.experiments.au_scores import UnitScores, coded_auc
+from fergan.experiments.config import AUConfig, DetectorConfig
 from fergan.experiments.cross_validation import (
     SUBJECT_INDEPENDENT,
     check_features,
@@ -32,24 +31,6 @@ from fergan.svm.kernels import gram, kernel_slice
 MAIN, TRUTH = "", "truth"
 
 FEATURES = "discriminator"
-
-
-class DetectorConfig(Config):
-    """Folds, costs and intervals of the detectors of Action Units."""
-
-    n_folds: int = Field(10, ge=3, description="folds of cross-validation, within one set")
-    inner_folds: int = Field(3, ge=2, description="folds of the nested search, and of the choice of the cost across sets")
-    costs: list[float] = Field([0.01, 0.1, 1.0, 10.0], min_length=1, description="values of the linear SVM's C to try")
-    n_resamples: int = Field(1000, ge=0, description="bootstrap resamples over people, for 95 % intervals")
-    seed: int = Field(0, ge=0, description="of folds and resamples")
-
-
-class AUConfig(DetectorConfig):
-    """The Action Unit experiments."""
-
-    duplicates_within: float = Field(
-        0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together"
-    )
 
 
 class AUResult(ExperimentResult):
@@ -78,7 +59,7 @@ class AUData:
     intensity: np.ndarray | None = None  # (n_faces, 14), see `coded_intensity`
 
     @classmethod
-    def of(cls, faces: FaceSet, X: np.ndarray, mapping: str = "", duplicates_within: float = 0.0) -> "AUData":
+    def of(cls, faces: FaceSet, X: np.ndarray, mapping: str | None = None, duplicates_within: float = 0.0) -> "AUData":
         """Take the Action Units of a face set: coded, or derived by a mapping; what was coded is then the truth."""
         coded = units_of(faces)
         emotions = [None if pd.isna(emotion) else emotion for emotion in faces.labels["emotion"]]
@@ -87,7 +68,7 @@ class AUData:
         return cls(X, units_of(faces, mapping), people, truth, emotions, coded_intensity(faces.labels))
 
 
-def units_of(faces: FaceSet, mapping: str = "") -> np.ndarray:
+def units_of(faces: FaceSet, mapping: str | None = None) -> np.ndarray:
     """Return the Action Units of faces (n_faces, 14), 0, 1 or NaN: coded, or derived from the emotions by a mapping."""
     return relabel(faces.labels["emotion"], mapping) if mapping else faces.labels[list(ACTION_UNITS)].to_numpy(float)
 
@@ -117,8 +98,8 @@ def coded_intensity(labels: pd.DataFrame) -> np.ndarray | None:
 
 
 def run_au_experiment(
-    folder: Path, config: AUConfig, *, train: FaceSet, X: np.ndarray, relabel_train: str = "", test: FaceSet | None = None,
-    X_test: np.ndarray | None = None, relabel_test: str = "", n_threads: int = 1,
+    folder: Path, config: AUConfig, *, pretrained: str, train: FaceSet, X: np.ndarray, relabel_train: str | None = None,
+    test: FaceSet | None = None, X_test: np.ndarray | None = None, relabel_test: str | None = None, n_threads: int = 1,
 ) -> None:
     """Run an experiment; where its labels are derived, by every other mapping too, and with the truth where it is known.
 
@@ -126,9 +107,10 @@ def run_au_experiment(
 
     Parameters
     ----------
+    pretrained : the name of the network
     train, test : FaceSet; without `test`, within one set
-    X, X_test : ndarray of shape (n_faces, n_features), float32, their features by one network
-    relabel_train, relabel_test : mappings by which Action Units are derived; empty keeps what was coded
+    X, X_test : ndarray of shape (n_faces, n_features), float32, their features by the network
+    relabel_train, relabel_test : mappings by which Action Units are derived; None keeps what was coded
     """
     sets, by = [(train, X)], [relabel_train]
     if test is not None:
@@ -143,9 +125,9 @@ def run_au_experiment(
         data[TRUTH] = [part if part.truth is None else replace(part, Y=part.truth) for part in data[MAIN]]
     for name in reversed(data):
         result = recognise(*data[name], config=config, n_threads=n_threads)
-        by = mappings.get(name, [""])
-        names = dict(train=train.name, test=sets[-1][0].name, relabel_train=by[0], relabel_test=by[-1])
-        result.settings |= names | dict(variants=list(data))
+        by = mappings.get(name, [None])
+        result.settings |= dict(pretrained=pretrained, train=train.name, test=sets[-1][0].name, relabel_train=by[0],
+                                relabel_test=by[-1], variants=list(data))
         result.save(folder / name)
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import Field
 from scipy.ndimage import gaussian_filter
 
-from fergan.cache import Config
 from fergan.data.cropping import crop_face
 from fergan.data.faces import FaceSet
 from fergan.experiments.action_units import units_of
+from fergan.experiments.config import SaliencyConfig
 from fergan.facs import ACTION_UNITS
 from fergan.files import read_json, write_array, write_json
 from fergan.gan.networks import to_float
@@ -31,14 +30,6 @@ from fergan.svm.machines import fit_svc
 SMOOTHING = 1.5  # pixels; convolutions with a stride of 2 reach some pixels more often than others
 SHARE_OF_CHANGE = 0.5  # the pixels that change most, together this share of all change, are where an Action Unit acts
 _PHOTOGRAPH = 128  # pixels a side of a rendered photograph, see fergan.data.rendered
-
-
-class SaliencyConfig(Config):
-    """Which faces the maps are made from."""
-
-    n_faces: int = Field(300, ge=1, description="faces that the maps are averaged over, at most")
-    n_people: int = Field(12, ge=1, description="people who show where each Action Unit acts; rendered faces only")
-    seed: int = Field(0, ge=0, description="of the choice of faces and people")
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ class SaliencyMaps:
 
 
 def map_saliency(
-    folder: Path, config: SaliencyConfig, *, faces: FaceSet, X: np.ndarray, relabel: str, costs: np.ndarray, run: Run,
+    folder: Path, config: SaliencyConfig, *, faces: FaceSet, X: np.ndarray, relabel: str | None, costs: np.ndarray, run: Run,
     margin: float,
 ) -> None:
     """Map where the detectors of an Action Unit experiment look, and write a `SaliencyMaps` into `folder`.
