@@ -2,7 +2,7 @@
 
 import torch
 
-from fergan.rendered.fields import bell, bell2, clip, constant, edge, is_absent, noise, soft_step, total
+from fergan.rendered.fields import bell, bell2, constant, edge, is_absent, noise, soft_step, total
 from fergan.rendered.geometry import (
     FaceCurves,
     crows_feet,
@@ -15,7 +15,6 @@ from fergan.rendered.geometry import (
     nose_lines,
 )
 from fergan.rendered.parts import FROM_AZIMUTH, depth_inside, scalp_strands, strands, torso_albedo
-from fergan.rendered.raster import pad_indices, put, take
 
 MOUTH_INSIDE = (0.045, 0.014, 0.014)
 SEAM = (0.07, 0.025, 0.022)
@@ -49,15 +48,15 @@ def face_colour(x, y, arc, person, curves, gaze, front):
 
 
 def _mix(albedo, weight, rgb):
-    """Cover albedo (n, 3, m) with a colour, by weight (n, m)."""
+    """Cover albedo (3, m) with a colour, by weight (m,)."""
     if not torch.is_tensor(rgb):
-        rgb = constant(rgb, albedo.device)
-    return torch.lerp(albedo, rgb, weight.unsqueeze(1))
+        rgb = constant(*rgb)
+    return torch.lerp(albedo, rgb, weight)
 
 
 def _tint(albedo, weight, factors):
     """Multiply the three channels towards `factors`, by weight."""
-    return albedo * (1 - weight.unsqueeze(1) * (1 - constant(factors, albedo.device)))
+    return albedo * (1 - weight * (1 - constant(*factors)))
 
 
 def _skin(x, y, arc, person, curves, front):
@@ -69,7 +68,7 @@ def _skin(x, y, arc, person, curves, front):
         (0.7, lambda: bell2(x, 0, 1.1, y, curves.nose.tip, 1.0)),
         (0.4, lambda: bell2(x, 0, 1.2, y, curves.chin_y, 0.9)),
     )
-    albedo = person.skin * mottled.add_(1).unsqueeze(1)
+    albedo = person.skin * mottled.add_(1)
     albedo = _tint(albedo, (0.6 * (person.blush + 0.3 * person.makeup)) * flush * front, FLUSHED)
     dark = total(
         x,
@@ -176,7 +175,7 @@ def _eyes(albedo, x, y, person, curves, gaze, front):
     iy = y - 0.03 - gaze[1]
     ball = _eyeball(eye, person, (ix * ix).addcmul_(iy, iy).add_(1e-6).sqrt_())
     shadow = 1 - 0.55 * edge(y - eye.upper + 0.22, 0.07)  # the lid's shadow on the eyeball
-    albedo = torch.lerp(albedo, ball * shadow.unsqueeze(1), opened.unsqueeze(1))
+    albedo = torch.lerp(albedo, ball * shadow, opened)
     crease_y = eye.upper + person.lid_crease * (1 - 0.3 * act.au05)
     crease = edge(1.1 - beside, 0.06) * bell(y, crease_y, 0.1) * front
     albedo = _tint(albedo, crease * 0.5, LID_CREASE)
@@ -189,11 +188,11 @@ def _eyes(albedo, x, y, person, curves, gaze, front):
 
 def _eyeball(eye, person, radius):
     """White, iris with its dark ring, and pupil, by distance from the iris's centre in cm."""
-    white = constant(SCLERA, radius.device) * (1 - 0.3 * eye.q * eye.q).unsqueeze(1)
-    iris = person.iris * (0.75 + 1.17 * radius.clamp(max=0.6)).unsqueeze(1)
-    ball = torch.lerp(white, iris, edge(0.6 - radius, 0.03).unsqueeze(1))
+    white = constant(*SCLERA) * (1 - 0.3 * eye.q * eye.q)
+    iris = person.iris * (0.75 + 1.17 * radius.clamp(max=0.6))
+    ball = torch.lerp(white, iris, edge(0.6 - radius, 0.03))
     darkening = (1 - 0.75 * bell(radius, 0.6, 0.07)) * (1 - 0.96 * edge(0.25 - radius, 0.025))
-    return ball * darkening.unsqueeze(1)
+    return ball * darkening
 
 
 def _brows(x, y, person, curves):
@@ -213,7 +212,7 @@ def part_colour(name, coordinates, person, units, gaze, line):
     ----------
     name : str
         Of the part.
-    coordinates : Tensor of shape (3, n_faces, m)
+    coordinates : Tensor of shape (3, m)
         The part's coordinates at each point.
     person, units
         See `fergan.rendered.geometry`.
@@ -224,9 +223,9 @@ def part_colour(name, coordinates, person, units, gaze, line):
 
     Returns
     -------
-    albedo : Tensor of shape (n_faces, 3, m)
+    albedo : Tensor of shape (3, m)
         Linear RGB.
-    gloss, catchlight : Tensor of shape (n_faces, m), or float
+    gloss, catchlight : Tensor of shape (m,), or float
         1 for skin and more on wet lips; the light's reflection in the eyes, added after shading.
     """
     u, v, w = coordinates
@@ -235,10 +234,10 @@ def part_colour(name, coordinates, person, units, gaze, line):
     if name == "torso":
         return torso_albedo(u, v, w, person), 0.3, 0.0
     if name == "curtain":
-        return person.hair_colour * strands(u, v, person).unsqueeze(1), 0.45, 0.0
+        return person.hair_colour * strands(u, v, person), 0.45, 0.0
     if name == "ear":
-        return person.skin * constant(EAR_TINT, u.device) * (0.95 + 0.6 * u).unsqueeze(1), 0.5, 0.0
-    return torch.full_like(u, GLASSES_COLOUR).unsqueeze(1).expand(-1, 3, -1), 1.0, 0.0
+        return person.skin * constant(*EAR_TINT) * (0.95 + 0.6 * u), 0.5, 0.0
+    return torch.full_like(u, GLASSES_COLOUR).expand(3, -1), 1.0, 0.0
 
 
 def _head_colour(x, y, azimuth, person, units, gaze, line):
@@ -247,23 +246,21 @@ def _head_colour(x, y, azimuth, person, units, gaze, line):
     inside = depth_inside(azimuth, y, line)
     hairs = noise(arc * 9, y * 2.5, person, layer=12)
     cover = torch.sigmoid((inside - 0.15 + 0.16 * hairs).div_(HAIRLINE_BLEND).clamp_(-30, 30))
-    cover = cover * (0.7 + 0.3 * clip(person.hair_thickness / 0.4, high=1.0))
+    cover = cover * (0.7 + 0.3 * min(person.hair_thickness / 0.4, 1.0))
     parting = bell(azimuth, 0.6 * person.hair_part, 0.028) * ((y - 6.5) * 0.5).clamp_(0, 1)
     cover = cover * (1 - 0.5 * person.hair_parted * parting)
     strand = scalp_strands(azimuth, y, person) * inside.mul(0.3).clamp_(0, 0.3).add_(0.7)
-    hair = person.hair_colour * strand.unsqueeze(1)
-    bare = pad_indices((cover < OPAQUE) & (azimuth.abs() < 1.7) & (inside < 1.5))
-    face_x, face_y, face_azimuth, depth = take(torch.stack([x, y, azimuth, inside], -1), bare)
+    hair = person.hair_colour * strand
+    bare = ((cover < OPAQUE) & (azimuth.abs() < 1.7) & (inside < 1.5)).nonzero()[:, 0]
+    face_x, face_y, face_azimuth, depth = torch.stack([x, y, azimuth, inside], -1)[bare].T
     cosine = torch.cos(face_azimuth)
     front = torch.sigmoid(6 * cosine) * (cosine > 0)
     curves = FaceCurves(face_x, person, units)
     skin, gloss, catchlight = face_colour(face_x, face_y, face_azimuth * FROM_AZIMUTH, person, curves, gaze, front)
     # Hair shades the skin before it, the more the thicker it lies.
-    shade = bell(depth.clamp(max=0.0), 0.0, 0.55) * (0.3 * clip(person.hair_thickness + person.hair_fringe, high=1.0))
-    skin = skin * (1 - shade).unsqueeze(1)
-    # Albedo, gloss, catchlight; the padding goes to one more place at the end.
-    painted = x.new_zeros(len(x), 5, x.shape[1] + 1)
-    painted[:, :3], painted[:, 3] = person.skin, 1.0
-    put(painted, bare, torch.cat([skin, gloss.unsqueeze(1), catchlight.unsqueeze(1)], 1))
-    albedo, gloss, catchlight = painted[:, :3, :-1], painted[:, 3, :-1], painted[:, 4, :-1]
-    return torch.lerp(albedo, hair, cover.unsqueeze(1)), gloss * (1 - 0.55 * cover), catchlight * (1 - cover)
+    shade = bell(depth.clamp(max=0.0), 0.0, 0.55) * (0.3 * min(person.hair_thickness + person.hair_fringe, 1.0))
+    skin = skin * (1 - shade)
+    painted = x.new_zeros(5, len(x))  # albedo, gloss, catchlight
+    painted[:3], painted[3] = person.skin, 1.0
+    painted[:, bare] = torch.cat([skin, gloss[None], catchlight[None]])
+    return torch.lerp(painted[:3], hair, cover), painted[3] * (1 - 0.55 * cover), painted[4] * (1 - cover)

@@ -1,8 +1,8 @@
 """Building blocks of the face: soft bumps and edges over many points, sums of them, and fixed noise.
 
-A *field* is a tensor of shape (n_faces, n_points). A *number* belongs to a whole face: a tensor of shape (n_faces, 1)
-where several faces are rendered together, a plain float where one is rendered alone. Arithmetic on floats costs a
-fiftieth of a tensor operation, and what has strength 0 need not be computed; that is most of the renderer's speed.
+One face is rendered at a time. A *field* is a tensor with a value at each of its points; what belongs to the whole face is
+a plain *number*. Arithmetic on numbers costs a fiftieth of a tensor operation, and what has strength 0 need not be
+computed: that makes one face at a time faster than many at once, and independent of the others bit for bit.
 """
 
 import math
@@ -15,29 +15,25 @@ from scipy.ndimage import gaussian_filter
 LARGEST_EXPONENT = 30.0  # exp(-30) is 1e-13; exponentials that underflow are ten times slower
 TEXELS = 512  # of the table of noise; a power of two, so that wrapping around is a bit mask
 FINE, SMOOTH = 1.1, 4.0  # blur of two tables of noise, texels: a feature is about three times as long
+ZERO = torch.zeros(())
 
 
 @lru_cache(maxsize=64)
-def constant(values, device):
-    """A colour, or another constant along the channels: Tensor of shape (1, n, 1)."""
-    return torch.tensor(values, device=device)[None, :, None]
-
-
-@lru_cache(maxsize=4)
-def _zero(device):
-    return torch.zeros((), device=device)
+def constant(*values):
+    """A colour, or another constant along the channels: Tensor of shape (n, 1)."""
+    return torch.tensor(values)[:, None]
 
 
 def bell(x, centre, width):
     """Gaussian bump of height 1 over a field: exp(-((x - centre) / width)^2)."""
     t = (x - centre).div_(width)
-    return torch.addcmul(_zero(x.device), t, t, value=-1).clamp_(min=-LARGEST_EXPONENT).exp_()
+    return torch.addcmul(ZERO, t, t, value=-1).clamp_(min=-LARGEST_EXPONENT).exp_()
 
 
 def bell2(x, centre_x, width_x, y, centre_y, width_y):
     """Product of two Gaussian bumps, in one exponential."""
     t, s = (x - centre_x).div_(width_x), (y - centre_y).div_(width_y)
-    square = torch.addcmul(_zero(x.device), t, t, value=-1).addcmul_(s, s, value=-1)
+    square = torch.addcmul(ZERO, t, t, value=-1).addcmul_(s, s, value=-1)
     return square.clamp_(min=-LARGEST_EXPONENT).exp_()
 
 
@@ -52,8 +48,8 @@ def edge(x, width):
 
 
 def is_absent(strength):
-    """Whether a number is known to be 0, so that what it scales need not be computed."""
-    return isinstance(strength, float | int) and strength == 0
+    """Whether what this number or field scales need not be computed."""
+    return not torch.is_tensor(strength) and strength == 0
 
 
 def total(like, *terms):
@@ -72,22 +68,17 @@ def total(like, *terms):
     return result
 
 
-def clip(number, low=-math.inf, high=math.inf):
+def clip(value, low=-math.inf, high=math.inf):
     """A number or field kept within bounds."""
-    return number.clamp(low, high) if torch.is_tensor(number) else min(max(number, low), high)
+    return value.clamp(low, high) if torch.is_tensor(value) else min(max(value, low), high)
 
 
-def over_grid(number):
-    """A number that broadcasts over (n_faces, rows, columns)."""
-    return number[..., None] if torch.is_tensor(number) else number
-
-
-@lru_cache(maxsize=8)
-def _noise_table(blur, device):
+@lru_cache(maxsize=2)
+def _noise_table(blur):
     """Periodic noise of mean 0 and variance 1, flattened: Tensor of shape (TEXELS * TEXELS,)."""
     noise = np.random.default_rng(7).standard_normal((TEXELS, TEXELS))
     noise = gaussian_filter(noise, blur, mode="wrap")
-    return torch.as_tensor((noise / noise.std()).ravel(), dtype=torch.float32, device=device)
+    return torch.as_tensor((noise / noise.std()).ravel(), dtype=torch.float32)
 
 
 def noise(u, v, person, layer=0, blur=FINE):
@@ -99,4 +90,4 @@ def noise(u, v, person, layer=0, blur=FINE):
     column = (u + (start % 509 + TEXELS * 64)).int().bitwise_and_(TEXELS - 1)
     row = (v + (start % 491 + TEXELS * 64)).int().bitwise_and_(TEXELS - 1)
     place = column.add_(row, alpha=TEXELS)
-    return _noise_table(blur, str(u.device)).index_select(0, place.flatten()).view(place.shape)
+    return _noise_table(blur).index_select(0, place.flatten()).view(place.shape)

@@ -4,8 +4,8 @@ Frame: centimetres, x to the image's right, y up, z to the camera, origin on the
 
 One set of landmark curves (lids, brows, lips, nose) is computed from identity and Action Units; relief, colour and
 landmarks all follow the same curves, so that labels and pixels cannot disagree. In every function `x` and `y` are
-places on the smooth head, fields in cm, `person` comes from :func:`fergan.rendered.person.stack`, `units` is a
-tensor of shape (n_faces, 14, 2), and `curves` are the `FaceCurves` at the same x.
+places on the smooth head, fields in cm, `person` comes from :func:`fergan.rendered.person.person_of`, `units` are
+the pairs of left and right intensities of all Action Units, and `curves` are the `FaceCurves` at the same x.
 """
 
 import math
@@ -16,7 +16,7 @@ import torch
 from scipy.interpolate import CubicSpline
 
 from fergan.facs import ACTION_UNITS
-from fergan.rendered.fields import LARGEST_EXPONENT, bell, bell2, clip, edge, over_grid, soft_step, total
+from fergan.rendered.fields import LARGEST_EXPONENT, bell, bell2, clip, edge, soft_step, total
 
 # Rings from the crown to below the jaw, at these positions along the rows:
 # height in front, height at the back, half-width, depth in front, depth behind, superellipse exponent.
@@ -51,8 +51,8 @@ MIDLINE_BLEND = 0.5  # cm over which left and right intensities blend
 def activity(units, x):
     """Intensities au01 .. au27 at the places x: numbers where both sides agree, else fields, left at positive x."""
     toward_left, levels = None, {}
-    for name, (left, right) in zip(ACTION_UNITS, _sides(units), strict=True):
-        if name not in PAIRED_UNITS or (isinstance(left, float) and left == right):
+    for name, (left, right) in zip(ACTION_UNITS, units, strict=True):
+        if name not in PAIRED_UNITS or left == right:
             level = (left + right) / 2
         else:
             toward_left = soft_step(x, MIDLINE_BLEND) if toward_left is None else toward_left
@@ -61,17 +61,9 @@ def activity(units, x):
     return SimpleNamespace(**levels)
 
 
-def _sides(units):
-    """Left and right intensity of each Action Unit, as numbers."""
-    if len(units) == 1:
-        return units[0].tolist()
-    return [(units[:, i, :1], units[:, i, 1:]) for i in range(len(ACTION_UNITS))]
-
-
 def jaw_drop(units):
     """How far the jaw is lowered, cm: .3 for parted lips, 2.2 for a stretched mouth."""
-    sides = dict(zip(ACTION_UNITS, _sides(units), strict=True))
-    return 0.15 * sum(sides["AU25"]) + 1.1 * sum(sides["AU27"])
+    return 0.15 * sum(units[ACTION_UNITS.index("AU25")]) + 1.1 * sum(units[ACTION_UNITS.index("AU27")])
 
 
 def eye_curves(x, person, act):
@@ -140,7 +132,7 @@ def mouth_curves(x, person, act):
     )  # fmt: skip
 
 
-def nose_layout(x, person, act):
+def nose_layout(person, act):
     """Tip height (cm), relative width, and the strength of the fold from the nostrils to the mouth."""
     tip = -person.nose_length + 0.35 * act.au09
     width = person.nose_width * (1 + 0.12 * act.au12 + 0.14 * act.au09)
@@ -156,7 +148,7 @@ class FaceCurves:
         self.eye = eye_curves(x, person, self.act)
         self.brow = brow_curve(x, person, self.act)
         self.mouth = mouth_curves(x, person, self.act)
-        self.nose = nose_layout(x, person, self.act)
+        self.nose = nose_layout(person, self.act)
         self.drop = jaw_drop(units)
         self.sulcus_y = -8.6 - self.drop + 0.15 * self.act.au17  # groove between lower lip and chin
         self.chin_y = -9.95 * person.face_height - person.chin_length - self.drop
@@ -165,45 +157,42 @@ class FaceCurves:
 class HeadGrid:
     """The smooth head as a grid of rings (crown to jaw) by azimuths, denser in front."""
 
-    def __init__(self, n_rows=126, n_columns=136, device="cpu"):
+    def __init__(self, n_rows=126, n_columns=136):
         u = np.linspace(-1, 1, n_columns)
         s = np.interp(np.linspace(0, 1, n_rows), [0, 0.19, 0.91, 1], [0, 0.26, 0.965, 1.0])
         self.shape = (n_rows, n_columns)
-        self.azimuth = torch.as_tensor(np.pi * (0.62 * u + 0.38 * u**3), dtype=torch.float32, device=device)
+        self.azimuth = torch.as_tensor(np.pi * (0.62 * u + 0.38 * u**3), dtype=torch.float32)
         spline = CubicSpline(RING_POSITION, np.eye(len(RINGS)), bc_type="natural")
-        self.weights = torch.as_tensor(spline(s), dtype=torch.float32, device=device)  # (rows, rings)
-        self.rings = torch.tensor(RINGS, device=device)
-        self.low = torch.as_tensor(np.interp(s, [0.6, 0.85, 1], [0, 1, 1]), dtype=torch.float32, device=device)
-        self.shares = [torch.tensor(share, device=device)[None] for share in (JAW_SHARE, CHIN_SHARE, DROP_SHARE)]
+        self.weights = torch.as_tensor(spline(s), dtype=torch.float32)  # (rows, rings)
+        self.low = torch.as_tensor(np.interp(s, [0.6, 0.85, 1], [0, 1, 1]), dtype=torch.float32)
         self.first_row = int((s < 0.2).sum())  # the face's part of the grid: below the crown, not behind the ears
-        self.side_columns = int((np.abs(self.azimuth.cpu().numpy()) > 1.75).sum() // 2)
+        self.side_columns = int((np.abs(self.azimuth.numpy()) > 1.75).sum() // 2)
         self.sine, self.cosine = torch.sin(self.azimuth), torch.cos(self.azimuth)
         self.log_sine, self.log_cosine = (t.abs().clamp(min=1e-6).log() for t in (self.sine, self.cosine))
         self.log_behind = ((1 - self.cosine) / 2 + 1e-6).log()  # 0 at the nape, very negative in front
         self.front_steps = torch.sigmoid(6 * self.cosine) * (self.cosine > 0)  # 1 on the face, 0 behind the ears
 
     def base(self, person, units):
-        """Surface before features: Tensor of shape (n_faces, 3, rows, columns), cm."""
-        drop = jaw_drop(units)
-        jaw, chin, lowered = self.shares
-        rings = self.rings[None].repeat(len(units), 1, 1)  # (n_faces, rings, 6)
-        rings[..., :2] *= over_grid(person.face_height)
+        """Surface before features: Tensor of shape (3, rows, columns), cm."""
+        jaw, chin, lowered = torch.tensor([JAW_SHARE, CHIN_SHARE, DROP_SHARE])
+        rings, drop = torch.tensor(RINGS), jaw_drop(units)
+        rings[..., :2] *= person.face_height
         rings[..., 2] *= person.head_width * (1 + (person.jaw_width - 1) * jaw)
         rings[..., 0] -= chin * person.chin_length + lowered * drop
         rings[..., 1] -= lowered * drop * 0.1
         rings[..., 3] += chin * person.chin_depth - lowered * drop * 0.3
         rings[..., 5] += jaw * person.jaw_squareness
-        y_front, y_back, half, front, back, n = (self.weights @ rings)[..., None].unbind(2)
+        y_front, y_back, half, front, back, n = (self.weights @ rings)[..., None].unbind(1)
         half, front, back = (axis.clamp(min=0.01) for axis in (half, front, back))
         # Superellipse in logarithms: three exponentials are much cheaper than three powers.
         depth = torch.where(self.cosine > 0, front, back)
         side = (n * (self.log_sine - half.log())).exp_()
         radius = side.add_((n * (self.log_cosine - depth.log())).exp_()).log_().div_(-n).exp_()
         # Rows run level across the face and climb to the nape; a square jaw climbs later.
-        bend = 1 - (0.22 - 0.5 * over_grid(person.jaw_squareness)) * self.low[:, None]
+        bend = 1 - (0.22 - 0.5 * person.jaw_squareness) * self.low[:, None]
         climb = (bend * self.log_behind).exp_()
         level = y_front + (y_back - y_front) * climb
-        return torch.stack([radius * self.sine, level, radius * self.cosine], 1)
+        return torch.stack([radius * self.sine, level, radius * self.cosine])
 
     def face_part(self, field):
         """View of the rows and columns that carry features, of a tensor ending in (rows, columns)."""
@@ -363,6 +352,6 @@ def crows_feet_strength(person, act):
 def crows_feet(ax, y, person):
     """Rays from the outer corner of the eye."""
     corner = person.eye_x + person.eye_halfwidth
-    angle = torch.atan2(y + 0.1, clip(ax - corner, low=0.05))
+    angle = torch.atan2(y + 0.1, (ax - corner).clamp(min=0.05))
     rays = torch.cos(angle * 7).clamp_(min=0) ** 4
     return rays * bell2(ax, corner + 0.75, 0.55, y, 0, 1.1)

@@ -1,4 +1,4 @@
-"""Hair: where it grows on the head, how thick it lies, its strands, and the curtain of long hair."""
+"""The surfaces of one scene: the head with its hair, long hair, neck and shoulders, ears, glasses; grids of points in cm."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.interpolate import PchipInterpolator
 
-from fergan.rendered.fields import SMOOTH, bell, clip, edge, is_absent, noise, over_grid, soft_step
+from fergan.rendered.fields import SMOOTH, bell, clip, edge, is_absent, noise, soft_step
 from fergan.rendered.geometry import FaceCurves, HeadGrid, relief
 
 HAIRLINE_STEPS = 512  # entries of a person's hairline, all around the head
@@ -16,15 +16,35 @@ BARE = 9.0  # cm to the next hair where there is none
 TEMPLE, SIDEBURN, EAR, BEHIND_EAR = 0.62, 1.27, 1.62, 1.9  # azimuths, radians
 FROM_AZIMUTH = 8.5  # cm along the skin per radian of azimuth
 
+# Neck and shoulders: height, half-width, depth in front, depth behind.
+TORSO_RINGS = np.array([[-4.5, 4.4, 3.0, 4.6], [-8.0, 4.8, 3.6, 6.0], [-11.5, 5.1, 4.0, 6.8], [-13.0, 6.4, 4.4, 7.2],
+                        [-14.2, 10.0, 5.0, 7.5], [-15.5, 14.8, 5.8, 7.8], [-18.0, 18.8, 7.0, 8.2], [-36.0, 20.5, 9.0, 9.0]])
+NECK_RINGS = np.array([1, 1, 1, 0.8, 0.2, 0, 0, 0], np.float32)
+# Where the grid's rows lie on the rings: close on neck and shoulders, wide below, where little is seen.
+ROW_KNOTS, ROW_SHARES = [0, 3, 5.3, 6, 7], [0, 0.3, 0.55, 0.66, 1.0]
+TORSO_AXIS_Z = -2.2  # cm: the neck stands behind the head's axis
 
-@lru_cache(maxsize=4)
-def _all_around(device):
-    return torch.linspace(-math.pi, math.pi, HAIRLINE_STEPS, device=device)[None]
+
+@dataclass
+class Part:
+    """One grid of surface points.
+
+    `position` is (3, rows, columns), cm in the head's frame; of the same shape are the `coordinates` that the
+    colour depends on, whose meaning is the part's own. `refine` says how many points are drawn per grid step, down and
+    across, at 128 pixels; `outward` (1 or -1) which side faces out; `visible` which points are there, None for all.
+    """
+
+    name: str
+    position: torch.Tensor
+    coordinates: torch.Tensor
+    refine: tuple
+    outward: float = 1.0
+    visible: torch.Tensor | None = None
 
 
-def hairline(person, device):
-    """Height above which hair grows, cm, at all azimuths: Tensor of shape (n_faces, HAIRLINE_STEPS)."""
-    azimuth = _all_around(str(device))
+def hairline(person):
+    """Height above which hair grows, cm, at all azimuths: Tensor of shape (HAIRLINE_STEPS,)."""
+    azimuth = torch.linspace(-math.pi, math.pi, HAIRLINE_STEPS)
     around = azimuth.abs()
     part = person.hair_part
     front = person.hair_line + 0.6 * person.hair_temple * bell(around, TEMPLE, 0.24)
@@ -49,13 +69,11 @@ def hairline(person, device):
 def depth_inside(azimuth, y, line):
     """Signed distance into the hair, cm: negative on bare skin, zero on the hairline; azimuth 0 is in front."""
     place = (azimuth + math.pi) * ((HAIRLINE_STEPS - 1) / (2 * math.pi))
-    return (y - line.gather(1, place.long().clamp_(0, HAIRLINE_STEPS - 1))).clamp_(min=-BARE)
+    return (y - line.gather(0, place.long().clamp_(0, HAIRLINE_STEPS - 1))).clamp_(min=-BARE)
 
 
 def hair_thickness(azimuth, y, inside, person):
     """Height of the hair above the scalp, cm: zero at the hairline, with locks that break up the outline."""
-    if is_absent(person.hair):
-        return torch.zeros_like(y)
     lock = noise(azimuth * 34, y * 2.5 + 160, person, layer=3, blur=SMOOTH)
     if not is_absent(person.hair_curl):
         clump = noise(azimuth * 50, y * 6, person, layer=4, blur=SMOOTH)
@@ -65,7 +83,7 @@ def hair_thickness(azimuth, y, inside, person):
     parting = bell(azimuth, 0.6 * person.hair_part, 0.09) * soft_step(y - 6, 0.6)
     # All azimuths meet at the crown, where nothing may depend on them.
     below_crown = ((10.6 - y) * 0.6).clamp_(0, 1)
-    uneven = lock * (0.16 * full + 0.14 * clip(person.hair_thickness, high=1.0))
+    uneven = lock * (0.16 * full + 0.14 * min(person.hair_thickness, 1.0))
     uneven = uneven - 0.6 * person.hair_parted * parting * full
     free = 1 - 0.75 * bell(azimuth.abs(), EAR, 0.28) * soft_step(2.5 - y, 0.6)  # hair lies flat around the ear
     rise = (inside / (1.0 + 0.4 * person.hair_thickness)).clamp(0, 1) * free  # thick hair rises over a wider edge
@@ -95,116 +113,59 @@ def scalp_strands(azimuth, y, person):
     return strands(around, y, person) * sheen.mul_(0.28).add_(0.93)
 
 
-CURTAIN_PARAMETERS = (
-    "hair_length", "hair_flare", "hair_thickness", "hair_part", "hair_tucked", "hair_long", "head_width", "hair_curl",
-)  # fmt: skip
-
-
-@lru_cache(maxsize=4)
-def _curtain_grid(device, n_rows=44, n_columns=84):
-    """Angle around the head (from one temple over the nape to the other) and way down, 0 to 1."""
-    angle = torch.linspace(0.40 * math.pi, 1.60 * math.pi, n_columns, device=device)[None, None]
-    return angle, torch.linspace(0, 1, n_rows, device=device)[None, :, None]
-
-
-def curtain(person, device):
+def curtain(person, n_rows=44, n_columns=84):
     """Long hair hanging behind and beside the face; coordinates are cm around the head and down along the strands."""
-    angle, t = _curtain_grid(str(device))
-    p = {name: over_grid(getattr(person, name)) for name in CURTAIN_PARAMETERS}
-    n_faces = 1 if not torch.is_tensor(person.hair_long) else len(person.hair_long)
-    shape = (n_faces, t.shape[1], angle.shape[2])
+    angle = torch.linspace(0.40 * math.pi, 1.60 * math.pi, n_columns)  # from one temple over the nape to the other
+    t = torch.linspace(0, 1, n_rows)[:, None]  # the way down
+    shape = (n_rows, n_columns)
     around, down = (angle * 9).expand(shape), t.expand(shape)
 
     def locks(across, layer, steps=6.0):
         """Smooth noise over the curtain, `across` texels per cm around and `steps` down the whole length."""
-        field = noise(around.flatten(1) * across, down.flatten(1) * steps, person, layer, blur=SMOOTH)
-        return field.view(shape)
+        return noise(around * across, down * steps, person, layer, blur=SMOOTH)
 
     # Every lock has its own length: the grid itself ends there, so that no outline is cut out of it.
     uneven = 0.035 * locks(3.5, layer=15, steps=0) + 0.02 * locks(9.0, layer=16, steps=0)
     rounded = 0.05 * torch.cos(2 * (angle - math.pi))  # longest in the middle of the back
-    along = (6 + p["hair_length"]) * t * (1 + rounded - uneven.abs())
-    lock = (1 - t**4) * (locks(5.0, layer=8) + p["hair_curl"] * locks(7.0, layer=17, steps=60.0))
+    along = (6 + person.hair_length) * t * (1 + rounded - uneven.abs())
+    lock = (1 - t**4) * (locks(5.0, layer=8) + person.hair_curl * locks(7.0, layer=17, steps=60.0))
     fall = torch.sin(math.pi * t.clamp(max=0.85))
-    width = 7.35 + 0.4 * p["hair_thickness"] + 0.5 * fall + p["hair_flare"] * t * 1.3
-    width = width + 0.3 * p["hair_part"] * t * torch.sin(angle)  # more hair falls to one side
-    width = width * p["head_width"] * (1 - 0.16 * t**3) + 0.3 * lock
+    width = 7.35 + 0.4 * person.hair_thickness + 0.5 * fall + person.hair_flare * t * 1.3
+    width = width + 0.3 * person.hair_part * t * torch.sin(angle)  # more hair falls to one side
+    width = width * person.head_width * (1 - 0.16 * t**3) + 0.3 * lock
     behind_ear = torch.sigmoid((torch.cos(angle) + 0.35) / 0.08)
-    forward = 2.0 * torch.sigmoid((t - 0.5) / 0.09) * behind_ear * (1 - p["hair_tucked"])
+    forward = 2.0 * torch.sigmoid((t - 0.5) / 0.09) * behind_ear * (1 - person.hair_tucked)
     # The front edges wave and draw back towards the ends: strands do not all begin on one line.
     rim = ((angle - math.pi) / (0.6 * math.pi)) ** 5
-    wave = 0.1 * torch.sin(4.5 * t + 9 * abs(p["hair_part"])) + 0.05 * locks(0, layer=18, steps=40)
+    wave = 0.1 * torch.sin(4.5 * t + 9 * abs(person.hair_part)) + 0.05 * locks(0, layer=18, steps=40)
     turned = angle - rim * (wave + 0.2 * t**5)
     x = width * torch.sin(turned)
     z = -2.0 + 7.6 * torch.cos(turned) + forward + 0.3 * lock
     y = (6.0 - along).expand(shape)
-    visible = torch.as_tensor(p["hair_long"] > 0, device=device).expand(shape)
-    return torch.stack([x.expand(shape), y, z.expand(shape)], 1), around, along.expand(shape), visible
+    along = along.expand(shape)
+    return Part("curtain", torch.stack([x, y, z]), torch.stack([around, along, torch.zeros_like(along)]), refine=(3, 3))
 
 
-# Neck and shoulders: height, half-width, depth in front, depth behind.
-TORSO_RINGS = np.array(
-    [
-        [-4.5, 4.4, 3.0, 4.6],
-        [-8.0, 4.8, 3.6, 6.0],
-        [-11.5, 5.1, 4.0, 6.8],
-        [-13.0, 6.4, 4.4, 7.2],
-        [-14.2, 10.0, 5.0, 7.5],
-        [-15.5, 14.8, 5.8, 7.8],
-        [-18.0, 18.8, 7.0, 8.2],
-        [-36.0, 20.5, 9.0, 9.0],
-    ]
-)
-NECK_RINGS = np.array([1, 1, 1, 0.8, 0.2, 0, 0, 0], np.float32)
-# Where the grid's rows lie on the rings: close on neck and shoulders, wide below, where little is seen.
-ROW_KNOTS, ROW_SHARES = [0, 3, 5.3, 6, 7], [0, 0.3, 0.55, 0.66, 1.0]
-TORSO_AXIS_Z = -2.2  # cm: the neck stands behind the head's axis
-
-
-@dataclass
-class Part:
-    """One grid of surface points.
-
-    `position` is (n_faces, 3, rows, columns), cm in the head's frame; of the same shape are the `coordinates` that the
-    colour depends on, whose meaning is the part's own. `refine` says how many points are drawn per grid step, down and
-    across, at 128 pixels; `outward` (1 or -1) which side faces out; `visible` which points are there, None for all.
-    """
-
-    name: str
-    position: torch.Tensor
-    coordinates: torch.Tensor
-    refine: tuple
-    outward: float = 1.0
-    visible: torch.Tensor | None = None
-
-
-@lru_cache(maxsize=4)
-def _torso_rings(device, n_rows=34):
+@lru_cache(maxsize=1)
+def _torso_rings(n_rows=34):
+    """Height, half-width and both depths of the rows, and their share of the neck, each (n_rows, 1)."""
     knots = np.arange(len(TORSO_RINGS))
     at = np.interp(np.linspace(0, 1, n_rows), ROW_SHARES, ROW_KNOTS)
     rows, neck = PchipInterpolator(knots, TORSO_RINGS)(at), np.interp(at, knots, NECK_RINGS)
-    return [torch.as_tensor(values, dtype=torch.float32, device=device) for values in (rows, neck)]
+    return [torch.as_tensor(values, dtype=torch.float32)[:, None] for values in (*rows.T, neck)]
 
 
-@lru_cache(maxsize=4)
-def _around_torso(device, n_columns=88):
-    angle = torch.linspace(-math.pi, math.pi, n_columns, device=device)
-    return torch.sin(angle), torch.cos(angle)
-
-
-def torso(person, device):
+def torso(person, n_columns=88):
     """Neck and shoulders; coordinates are x, y and the cosine of the angle around the axis (1 in front)."""
-    rings, neck = _torso_rings(str(device))
-    sine, cosine = _around_torso(str(device))
-    neck = neck[None, :, None]
-    y, half, front, back = (rings[None, :, i, None] for i in range(4))
-    widen = 1 + (over_grid(person.neck_width) - 1) * neck  # (n_faces, rows, 1)
-    broad = 0.9 + 0.16 * over_grid(person.masculinity) * (1 - neck) + 0.1 * neck
+    y, half, front, back, neck = _torso_rings()
+    angle = torch.linspace(-math.pi, math.pi, n_columns)
+    sine, cosine = torch.sin(angle), torch.cos(angle)
+    widen = 1 + (person.neck_width - 1) * neck  # (rows, 1)
+    broad = 0.9 + 0.16 * person.masculinity * (1 - neck) + 0.1 * neck
     x = half * widen * broad * sine
     z = TORSO_AXIS_Z + torch.where(cosine > 0, front, back) * widen * cosine
     y = y.expand_as(x)
-    position = torch.stack([x, y, z], 1)
-    return Part("torso", position, torch.stack([x, y, cosine.expand_as(x)], 1), refine=(4, 3))
+    return Part("torso", torch.stack([x, y, z]), torch.stack([x, y, cosine.expand_as(x)]), refine=(4, 3))
 
 
 def torso_albedo(x, y, cosine, person):
@@ -213,102 +174,74 @@ def torso_albedo(x, y, cosine, person):
     collar = -13.9 - person.neckline * bell(x, 0, 4.2) * front + 0.6 * (1 - front)
     cloth = soft_step(collar - y, 0.1)
     hem = 1 - 0.25 * bell(collar - y, 0.35, 0.12)
-    skin = person.skin.expand(-1, -1, x.shape[1])
-    return torch.lerp(skin, person.cloth * hem.unsqueeze(1), cloth.unsqueeze(1))
+    return torch.lerp(person.skin.expand(-1, len(x)), person.cloth * hem, cloth)
 
 
-@lru_cache(maxsize=4)
-def _ear_grid(device, n=16):
-    """Place on the ear (u to the front, v up), relief of its rim, dome, and which points lie on it."""
-    axis = torch.linspace(-1, 1, n, device=device)
-    v, u = torch.meshgrid(axis, axis, indexing="ij")
-    square = (u**2 + v**2).clamp(max=1)
-    radius = square.sqrt()
-    rim = 0.32 * bell(radius, 0.82, 0.16) - 0.3 * bell(radius, 0.35, 0.3)
-    return u, v, rim, (1 - square).sqrt(), u**2 + v**2 < 1
-
-
-def ear(person, side, device):
+def ear(person, side, n=16):
     """One ear (side 1 on the image's right); coordinates are the rim's relief, and the place on the ear."""
-    u, v, rim, dome, on_it = _ear_grid(str(device))
-    covered = over_grid(person.hair_long)  # long hair presses the ear to the head
-    x = side * (over_grid(person.head_width) * (7.3 - 0.9 * covered) + (0.25 * dome + rim - 0.4 * u)[None])
-    y, z = -1.1 + 3.0 * v - 0.25 * u, -1.0 + 1.6 * u * (1 + 0.18 * v)
-    position = torch.stack([x, y.expand_as(x), z.expand_as(x)], 1)
-    coordinates = torch.stack([rim, u, v]).expand(len(x), -1, -1, -1)
-    return Part("ear", position, coordinates, refine=(3, 2), outward=side, visible=on_it.expand(len(x), -1, -1))
+    axis = torch.linspace(-1, 1, n)
+    v, u = torch.meshgrid(axis, axis, indexing="ij")  # v up, u to the front
+    square = (u**2 + v**2).clamp(max=1)
+    radius, dome = square.sqrt(), (1 - square).sqrt()
+    rim = 0.32 * bell(radius, 0.82, 0.16) - 0.3 * bell(radius, 0.35, 0.3)
+    # Long hair presses the ear to the head.
+    x = side * (person.head_width * (7.3 - 0.9 * person.hair_long) + (0.25 * dome + rim - 0.4 * u))
+    position = torch.stack([x, -1.1 + 3.0 * v - 0.25 * u, -1.0 + 1.6 * u * (1 + 0.18 * v)])
+    visible = u**2 + v**2 < 1
+    return Part("ear", position, torch.stack([rim, u, v]), refine=(3, 2), outward=side, visible=visible)
 
 
-def glasses(person, kind, device):
-    """Two lenses with frames, two temples and a bridge, each a grid; `kind` is 0 none, 1 clear or 2 dark."""
-    kind = torch.as_tensor(kind, device=device).reshape(-1, 1, 1)
-    shape = (len(kind), 8, 44)
-    across = torch.linspace(0, 1, 44, device=device)
-    down = torch.linspace(-0.5, 0.5, 8, device=device)[:, None]
-    parts = []
+def glasses(person, dark):
+    """Two lenses with frames, two temples and a bridge, each a grid; clear lenses are not drawn."""
+    across, down = torch.linspace(0, 1, 44), torch.linspace(-0.5, 0.5, 8)[:, None]
+    ring, angle = (down + 0.5) ** 0.6, 2 * math.pi * across
+    pieces = []
     for side in (-1.0, 1.0):
-        ring = (down + 0.5) ** 0.6
-        angle = 2 * math.pi * across
-        x = side * (over_grid(person.eye_x) + 0.05) + (2.45 * ring * torch.cos(angle))[None]
+        x = side * (person.eye_x + 0.05) + 2.45 * ring * torch.cos(angle)
         y = -0.25 + 1.75 * ring * torch.sin(angle)
-        frame = (ring > 0.9) & (kind > 0)
-        parts.append(_glass(shape, x, y, 10.1 - 0.035 * (x.abs() - 1) ** 2, frame | (kind > 1.5)))
-        x = side * over_grid(person.head_width) * (5.55 + 2.0 * across**0.7)
-        parts.append(_glass(shape, x, 0.55 + 0.3 * down, 9.3 - 10.3 * across, kind > 0))
-    x = 1.8 * (across - 0.5)
-    y = 0.5 - (2 * across - 1) ** 2 / 4 + 0.25 * down
-    parts.append(_glass(shape, x, y, torch.full_like(x, 10.4), kind > 0))
-    return parts
+        pieces.append((x, y, 10.1 - 0.035 * (x.abs() - 1) ** 2, None if dark else (ring > 0.9).expand_as(x)))
+        temple_x = side * person.head_width * (5.55 + 2.0 * across**0.7)
+        pieces.append((temple_x, 0.55 + 0.3 * down, 9.3 - 10.3 * across, None))
+    pieces.append((1.8 * (across - 0.5), 0.5 - (2 * across - 1) ** 2 / 4 + 0.25 * down, torch.full_like(across, 10.4), None))
+    positions = [torch.stack(torch.broadcast_tensors(*place)) for *place, _ in pieces]
+    return [Part("glasses", position, torch.zeros_like(position), refine=(4, 4), visible=visible)
+            for position, (*_, visible) in zip(positions, pieces, strict=True)]
 
 
-def _glass(shape, x, y, z, visible):
-    position = torch.stack([t.expand(shape) for t in (x, y, z)], 1)
-    return Part("glasses", position, torch.zeros_like(position), refine=(4, 4), visible=visible.expand(shape))
-
-
-@lru_cache(maxsize=4)
-def head_grid(device="cpu"):
+@lru_cache(maxsize=1)
+def head_grid():
     """The grid all heads share; finer than a pixel in the face at 128 pixels once refined."""
-    return HeadGrid(device=device)
+    return HeadGrid()
 
 
 def head_part(person, units, line):
     """The head with relief and hair, whose coordinates are x, y and azimuth on the smooth head; and that smooth head."""
-    grid = head_grid(str(units.device))
+    grid = head_grid()
     base = grid.base(person, units)
-    n_faces = len(base)
-    window = grid.face_part(base)
-    x, y = window[:, 0].flatten(1), window[:, 1].flatten(1)
-    height = relief(x, y, person, FaceCurves(x, person, units)).view(n_faces, *window.shape[2:])
+    x, y = (axis.flatten() for axis in grid.face_part(base)[:2])
     position = base.clone()
     face = grid.face_part(position)
+    height = relief(x, y, person, FaceCurves(x, person, units)).view(face.shape[1:])
     height *= grid.face_part(grid.front_steps.expand(grid.shape))
     sine, cosine = (grid.face_part(t.expand(grid.shape)) for t in (grid.sine, grid.cosine))
-    face[:, 0] += 0.6 * sine * height
-    face[:, 2] += (0.4 + 0.6 * cosine) * height
-    azimuth = grid.azimuth.expand(n_faces, *grid.shape)
-    if not is_absent(person.hair):
-        around, level = azimuth.flatten(1), base[:, 1].flatten(1)
-        thick = hair_thickness(around, level, depth_inside(around, level, line), person).view(n_faces, *grid.shape)
-        position[:, 0] += 0.9 * grid.sine * thick
-        position[:, 1] += thick * ((base[:, 1] - 5) * (0.8 / 6)).clamp_(0, 0.8).add_(0.15)
-        position[:, 2] += 0.9 * grid.cosine * thick
-    return Part("head", position, torch.stack([base[:, 0], base[:, 1], azimuth], 1), refine=(2, 2)), base
+    face[0] += 0.6 * sine * height
+    face[2] += (0.4 + 0.6 * cosine) * height
+    azimuth = grid.azimuth.expand(grid.shape)
+    if person.hair:
+        around, level = azimuth.flatten(), base[1].flatten()
+        thick = hair_thickness(around, level, depth_inside(around, level, line), person).view(grid.shape)
+        position[0] += 0.9 * grid.sine * thick
+        position[1] += thick * ((base[1] - 5) * (0.8 / 6)).clamp_(0, 0.8).add_(0.15)
+        position[2] += 0.9 * grid.cosine * thick
+    return Part("head", position, torch.stack([base[0], base[1], azimuth]), refine=(2, 2)), base
 
 
 def all_parts(person, units, glasses_kind, line):
-    """Every surface of the scene, and the smooth head; long hair and glasses only where somebody in the batch has them."""
-    device = units.device
+    """Every surface of the scene, the head first, and the smooth head; `glasses_kind` is 0 none, 1 clear or 2 dark."""
     head, base = head_part(person, units, line)
-    parts = [head, torso(person, device), ear(person, 1.0, device), ear(person, -1.0, device)]
-    if _anybody(person.hair_long):
-        position, around, along, visible = curtain(person, device)
-        coordinates = torch.stack([around, along, torch.zeros_like(along)], 1)
-        parts.append(Part("curtain", position, coordinates, refine=(3, 3), visible=visible))
-    if _anybody(glasses_kind):
-        parts.extend(glasses(person, glasses_kind, device))
+    parts = [head, torso(person), ear(person, 1.0), ear(person, -1.0)]
+    if person.hair_long:
+        parts.append(curtain(person))
+    if glasses_kind:
+        parts.extend(glasses(person, dark=glasses_kind == 2))
     return parts, base
-
-
-def _anybody(number):
-    return bool((number > 0).any()) if torch.is_tensor(number) else number > 0

@@ -183,19 +183,10 @@ def _hair_style(rng, masculinity, melanin, age):
     }
 
 
-def stack(rows, device="cpu"):
-    """Turn n dictionaries with the same keys into one namespace of numbers that broadcast over points.
-
-    See `fergan.rendered.fields`: floats for one row, tensors of shape (n, 1) for several; colours of shape (n, 3, 1).
-    """
-    stacked = {}
-    for name, value in rows[0].items():
-        if len(rows) == 1 and np.ndim(value) == 0:
-            stacked[name] = float(value)
-        else:
-            values = np.stack([np.asarray(row[name], np.float32) for row in rows])
-            stacked[name] = torch.as_tensor(values, device=device).unsqueeze(-1)
-    return SimpleNamespace(**stacked)
+def person_of(identity):
+    """An identity as a namespace of floats, and of colours that broadcast over points, tensors of shape (3, 1)."""
+    colours = {name: torch.as_tensor(v, dtype=torch.float32)[:, None] for name, v in identity.items() if np.ndim(v)}
+    return SimpleNamespace(**{name: float(v) for name, v in identity.items() if name not in colours}, **colours)
 
 
 def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
