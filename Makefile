@@ -7,30 +7,29 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m fergan
 
 .DEFAULT_GOAL := help
-.PHONY: help book check-data estimate run test bench serve pictures lint clean
+.PHONY: help book check-data run test bench prune serve pictures lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-$(READY): requirements.txt pyproject.toml
+# A line of a path file, relative to it, puts the project on Python's path: a copied or moved project runs its own code.
+$(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 		|| { echo "Python 3.11 to 3.13 is needed; set PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@for folder in $(VENV)/lib/python3*/site-packages; do echo ../../../.. > $$folder/project.pth; done
 	@touch $@
 
-book: $(READY) ## execute what is out of date and build the book (PROFILE=demo, DATA=folder of photographs, CORES=all)
-	$(RUN) book --profile $(PROFILE) --data "$(DATA)" --cores $(CORES)
+book: $(READY) ## make what is not of the present state and build the book (PROFILE=demo, DATA=folder of photographs, CORES=all)
+	@$(RUN) book --profile "$(PROFILE)" --data "$(DATA)" --cores $(CORES)
 
 check-data: $(READY) ## look whether the photographs are what they should be (PROFILE=paper, DATA=folder of photographs)
-	$(RUN) check-data --profile $(PROFILE) --data "$(DATA)"
+	@$(RUN) check-data --profile "$(PROFILE)" --data "$(DATA)"
 
-estimate: $(READY) ## say about how long the rest of the book will take (PROFILE, DATA, CORES)
-	$(RUN) estimate --profile $(PROFILE) --data "$(DATA)" --cores $(CORES)
-
-run: $(READY) ## run one notebook: make run NOTEBOOK=04_emotions ARGS="experiment=1 n_folds=5"
-	@test -n "$(NOTEBOOK)" || { echo 'say which: make run NOTEBOOK=04_emotions ARGS="experiment=1"'; exit 1; }
-	$(RUN) run $(NOTEBOOK) $(ARGS)
+run: $(READY) ## run one page with parameters changed: make run PAGE=04_emotions/experiment-5 ARGS="n_folds=5"
+	@test -n "$(PAGE)$(NOTEBOOK)" || { echo 'say which: make run PAGE=04_emotions/experiment-5 ARGS="n_folds=5"'; exit 1; }
+	@$(RUN) run "$(or $(PAGE),$(NOTEBOOK))" $(ARGS) --profile "$(PROFILE)" --data "$(DATA)"
 
 test: $(READY) ## run the tests, a small book among them
 	$(VENV)/bin/python -m pytest -m "not book" -n auto --maxprocesses 4 --dist loadfile
@@ -39,14 +38,17 @@ test: $(READY) ## run the tests, a small book among them
 bench: $(READY) ## measure what is claimed to be fast
 	for file in benchmarks/*.py; do $(VENV)/bin/python $$file || exit 1; done
 
+prune: $(READY) ## delete the results that the book no longer uses (PROFILE)
+	@$(RUN) prune --profile "$(PROFILE)" --data "$(DATA)"
+
 serve: $(READY) ## show the book at http://localhost:8000 and build its prose again as it is saved
-	$(RUN) serve --profile $(PROFILE) --data "$(DATA)"
+	@$(RUN) serve --profile "$(PROFILE)" --data "$(DATA)"
 
 pictures: $(READY) ## draw the README's pictures from the built book (needs Chromium)
-	$(RUN) pictures --profile $(PROFILE) --data "$(DATA)"
+	@$(RUN) pictures --profile "$(PROFILE)" --data "$(DATA)"
 
 lint: $(READY) ## check style
-	$(VENV)/bin/ruff check .
+	$(VENV)/bin/python -m ruff check .
 
 clean: ## remove what was built; keep the environment, trained networks and results
 	rm -rf _build book/executed .pytest_cache .ruff_cache

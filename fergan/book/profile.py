@@ -18,15 +18,11 @@ from pydantic import BaseModel, Field, ValidationError
 
 from fergan.cache import Config
 from fergan.data.config import FacesConfig, SetConfig
-from fergan.experiments.action_units import AUConfig
-from fergan.experiments.emotions import EmotionConfig
-from fergan.experiments.label_efficiency import LabelEfficiencyConfig
-from fergan.experiments.layers import LayersConfig
-from fergan.experiments.transfer import TransferConfig
+from fergan.experiments.config import AUConfig, EmotionConfig, LabelEfficiencyConfig, LayersConfig, TransferConfig
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.features.config import FeaturesConfig
 from fergan.gan.config import TrainConfig
-from fergan.human_study.design import StudyConfig
+from fergan.human_study.config import StudyConfig
 from fergan.paper import read_table
 from fergan.quality.config import QualityConfig
 
@@ -172,7 +168,8 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))
+_SCIENTIFIC = re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9]*)?[eE][-+]?[0-9]+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _SCIENTIFIC, list("-+0123456789"))
 
 
 def read_profile(path: str | Path, data: str = "") -> Profile:
@@ -195,7 +192,7 @@ def read_profile(path: str | Path, data: str = "") -> Profile:
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
         raise ProfileError(f"profile {path} does not exist; profiles there: {known}")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506: a SafeLoader
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         raise ProfileError(f"{path} is not readable as YAML: {error}") from error
     except ProfileError as error:
