@@ -1,4 +1,4 @@
-"""The whole way, at the smallest sizes: a book is built, and a change runs again only what depends on it."""
+"""The whole way, at the smallest sizes: a book is built, and a change makes again only what depends on it."""
 
 import json
 import os
@@ -12,133 +12,220 @@ from pathlib import Path
 import pytest
 from conftest import environment, run_in
 
-from fergan.book.pages import pages_of
-from fergan.book.profiles import load_profile
-
 pytestmark = pytest.mark.book
 
+PLAN = """
+import json, sys
+from fergan.book.checks import load_profile
+from fergan.book.fresh import Book
+book = Book(load_profile("profiles/quick.yaml"))
+print(json.dumps({name: book.why_stale(book.pages[name]) if not why.startswith("after") else [why, None] for name, why in book.plan().items()}))
+"""
 
-def would_run(root):
-    """Return the jobs that Snakemake would run, as "rule page"."""
-    done = run_in(root, "-m", "snakemake", "-n", "--cores", "2", "--nolock", "--config", "profile=quick")
+
+def plan(root):
+    """Return the pages that would be made or checked -> whether their results may change; None: after one of those."""
+    done = run_in(root, "-c", PLAN)
     assert done.returncode == 0, done.stderr
-    jobs = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", done.stdout + done.stderr, flags=re.M)
-    found = set()
-    for rule, text in jobs:
-        wildcards = re.search(r"wildcards: (.*)", text)
-        name = ", ".join(re.findall(r"=([^,\s]+)", wildcards.group(1))) if wildcards else ""
-        found.add(f"{rule} {name}".strip())
-    return found - {"book"}
+    return {name: results for name, (_, results) in json.loads(done.stdout).items()}
+
+
+def computed(root):
+    """Return how often each result has been computed so far."""
+    home = root / "artifacts" / "quick"
+    return {str(log.parent.relative_to(home)): len(log.read_text().splitlines()) for log in home.glob("*/*/computed.log")}
+
+
+def make(root, profile="quick"):
+    done = run_in(root, "-m", "fergan", "book", "--profile", profile)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return done
 
 
 class Edited:
     """Change a file of the checkout for a moment."""
 
-    def __init__(self, path, change):
-        self.path, self.change = path, change
+    def __init__(self, path, old, new):
+        self.path, self.old, self.new = path, old, new
 
     def __enter__(self):
         self.before, self.stat = self.path.read_text(), self.path.stat()
-        changed = self.change(self.before)
-        assert changed != self.before
-        self.path.write_text(changed)
+        assert self.old in self.before, f"{self.old!r} is not in {self.path}"
+        self.path.write_text(self.before.replace(self.old, self.new, 1))
 
     def __exit__(self, *_):
         self.path.write_text(self.before)
         os.utime(self.path, ns=(self.stat.st_atime_ns, self.stat.st_mtime_ns))
 
 
-def test_the_book_has_its_pages_and_every_stage_left_its_results(checkout):
+def test_the_book_has_its_pages_and_every_stage_its_results(checkout):
     html = checkout / "_build" / "quick" / "_build" / "html"
     assert (html / "index.html").is_file()
-    profile = load_profile(checkout / "profiles" / "quick.yaml")
-    assert len(list((html / "book" / "executed").rglob("*.html"))) == len(pages_of(profile))
     home = checkout / "artifacts" / "quick"
-    assert len(list(home.glob("faces/*/faceset.json"))) == 7
-    assert len(list(home.glob("models/*/*/finished.json"))) == 7 + len(profile.further_models)
-    assert len(list(home.glob("features/*/X.npy"))) == 10
-    assert len(list(home.glob("results/emotions/*/scores.json"))) == 8
-    assert len(list(home.glob("results/label_efficiency/*/scores.json"))) == 4
-    assert len(list(home.glob("results/transfer/*/scores.json"))) == 1
-    assert len(list(home.glob("results/action_units/*/scores.json"))) == 8
-    assert len(list(home.glob("results/single_unit/*/scores.json"))) == len(list(home.glob("results/saliency/*/scores.json"))) == 1
-    assert len(list(home.glob("results/quality/*/scores.json"))) == 8 and len(list(home.glob("results/human_study/*/scores.json"))) == 1
+    n_pages = len(list((home / "pages").rglob("*.done")))
+    assert len(list((html / "book" / "executed").rglob("*.html"))) == n_pages > 70
+    found = {kind.name: len(list(kind.glob("*/current.json"))) for kind in home.iterdir() if kind.is_dir() and kind.name != "pages"}
+    assert found == {"faces": 7, "models": 13, "features": 10, "layers": 1, "emotions": 8, "label_efficiency": 4, "transfer": 1,
+                     "action_units": 8, "single_unit": 1, "saliency": 1, "quality": 8, "mode_collapse": 1, "human_study": 1}
+    assert set(computed(checkout).values()) == {1}
     assert not list(home.rglob("*.pkl"))
 
 
-def test_nothing_changed_executes_and_builds_nothing(checkout):
+def test_nothing_changed_makes_and_builds_nothing(checkout):
     watched = [*(checkout / "artifacts").rglob("*.ipynb"), *(checkout / "_build").rglob("*.html")]
     before = [path.stat().st_mtime_ns for path in watched]
-    assert would_run(checkout) == set()
-    assert run_in(checkout, "-m", "fergan", "book", "--profile", "quick").returncode == 0
+    assert plan(checkout) == {}
+    make(checkout)
     assert [path.stat().st_mtime_ns for path in watched] == before
 
 
-def test_prose_executes_nothing(checkout):
-    with Edited(checkout / "book" / "intro.md", lambda text: text + "\nMore.\n"):
-        assert would_run(checkout) == set()
+def edits(root):
+    """Yield file, old text, new text, and a page that shows it: edits that compute nothing."""
+    chapters = root / "fergan" / "book" / "chapters"
+    yield root / "notebooks" / "04_emotions_experiment.ipynb", "## ", "## So ", "04_emotions/experiment-1"
+    yield root / "fergan" / "book" / "plots.py", "linewidth=1.4", "linewidth=1.5", "04_emotions/experiment-1"
+    yield root / "fergan" / "book" / "templates" / "emotions.md.j2", "In short", "In brief", "04_emotions/experiment-1"
+    yield chapters / "emotions.py", "import pandas as pd", "import pandas as pd\nUNUSED = 1", None
+    yield root / "fergan" / "svm" / "kernels.py", '"""', '"""More. ', None
 
 
-def test_a_value_of_one_set_runs_only_what_depends_on_it(checkout):
-    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("n_faces: 140", "n_faces: 154")):
-        assert would_run(checkout) == {
-            "data kdef", "dcgan kdef", "features kdef-on-kdef", "emotions experiment-7", "quality kdef", "summary 01_data",
-            "summary 02_dcgan", "summary 03_features", "summary 04_emotions", "summary 06_quality", "transfer matrix",
-            "label_efficiency kdef", "summary 04b_label_efficiency", "layers layers", "mode_collapse generators",
-            "results 07_results, results", "results 07b_claims, verdicts", "results 07c_groups, people",
-            "rendered rendered",  # whose table has the size of each set
-        }
+def test_what_only_shows_computes_nothing(checkout):
+    for path, old, new, page in edits(checkout):
+        with Edited(path, old, new):
+            found = plan(checkout)
+            assert not any(found.values()) and None not in found.values(), (path.name, found)
+            assert page is None or page in found, path.name
+    with Edited(checkout / "book" / "intro.md", "\n", "\nMore.\n"):
+        assert plan(checkout) == {}
 
 
-def test_a_value_of_the_search_trains_nothing(checkout):
-    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  n_evaluations: 3", "  n_evaluations: 4", 1)):
-        jobs = would_run(checkout)
-        assert jobs == {f"emotions experiment-{n}" for n in range(1, 9)} | {
-            "summary 04_emotions", "transfer matrix",  # the matrix reads cells from the experiments
-            "results 07_results, results", "results 07b_claims, verdicts", "results 07c_groups, people"}
+def test_a_changed_word_makes_its_pages_only_and_computes_nothing(checkout):
+    before = computed(checkout)
+    page = checkout / "artifacts" / "quick" / "pages" / "03b_layers" / "layers.ipynb"
+    others = {path: path.stat().st_mtime_ns for path in (checkout / "artifacts").rglob("*.ipynb") if path != page}
+    old = page.stat().st_mtime_ns
+    with Edited(checkout / "notebooks" / "03b_layers.ipynb", "## ", "## So: "):
+        make(checkout)
+        assert page.stat().st_mtime_ns > old and "So: " in page.read_text()
+        assert {path: path.stat().st_mtime_ns for path in others} == others
+    make(checkout)
+    assert computed(checkout) == before
 
 
-def test_a_module_runs_only_the_stages_that_import_it(checkout):
-    with Edited(checkout / "fergan" / "action_units.py", lambda text: text + "\n# more\n"):
-        assert would_run(checkout) == {f"action_units experiment-{n}" for n in range(1, 9)} | {
-            "summary 05_action_units", "saliency experiment-1", "results 07_results, results", "results 07b_claims, verdicts"}
-    with Edited(checkout / "fergan" / "quality" / "judge.py", lambda text: text + "\n# more\n"):
-        assert {job.split()[0] for job in would_run(checkout)} == {"quality", "summary", "results"}
+def test_a_value_of_one_set_and_back(checkout):
+    """Only what depends on it is made; changed back, nothing is computed."""
+    with Edited(checkout / "profiles" / "quick.yaml", "  epochs: 3", "  epochs: 4"):
+        assert plan(checkout)["02_dcgan/sfew"] is True
+    before = computed(checkout)
+    with Edited(checkout / "profiles" / "quick.yaml", "  n_evaluations: 3\n  nested_evaluations: 3", "  n_evaluations: 4\n  nested_evaluations: 3"):
+        found = plan(checkout)
+        assert {name for name, results in found.items() if results} == {f"04_emotions/experiment-{n}" for n in range(1, 9)}
+        assert not any(name.startswith(("01_", "02_", "03_", "05_", "06_")) for name in found)
+        make(checkout)
+    after = computed(checkout)
+    assert {name for name in after if after[name] != before[name]} <= {f"emotions/experiment-{n}" for n in range(1, 9)} | {"transfer/matrix"}
+    make(checkout)
+    assert computed(checkout) == after
+
+
+def test_computing_code_and_tables_make_their_stages_anew(checkout):
+    with Edited(checkout / "fergan" / "paper" / "table6_emotion_aus.csv", "\n", "\n"[:0] + "\n") as _:
+        assert plan(checkout) == {}
+    for path, old, new, kinds in (
+        ("fergan/experiments/saliency.py", "def map_saliency(", "ZERO = 0\n\n\ndef map_saliency(", set()),
+        ("fergan/quality/judge.py", "def judge_samples(", "def judge_samples(", set()),
+    ):
+        with Edited(checkout / path, old, new):
+            assert {name.split("/")[0] for name, results in plan(checkout).items() if results} == kinds
+
+
+def test_equal_faces_retrain_nothing(checkout):
+    """The renderer's code changes, its faces do not: they are made again, and nothing after them is."""
+    before = computed(checkout)
+    with Edited(checkout / "fergan" / "data" / "rendered.py", "def ", "def _nothing() -> None:\n    pass\n\n\ndef "):
+        assert plan(checkout) == {}
+    stage = checkout / "fergan" / "data" / "cropping.py"
+    with Edited(stage, "def make_faces(folder", "def make_faces(folder"[:0] + "def make_faces(folder") if False else Edited(
+            stage, "    write_json(", "    assert True\n    write_json("):
+        found = plan(checkout)
+        assert {name for name, results in found.items() if results} == {name for name in found if name.startswith("01_data/") and "summary" not in name}
+        make(checkout)
+    after = computed(checkout)
+    assert {name for name in after if after[name] != before[name]} == {name for name in after if name.startswith("faces/")}
+    make(checkout)
+
+
+def test_a_deleted_and_a_truncated_result_are_made_again(checkout):
+    home = checkout / "artifacts" / "quick"
+    before = computed(checkout)
+    (layers,), (saliency,) = home.glob("layers/*/*/scores.json"), home.glob("saliency/*/*/scores.json")
+    content = saliency.read_bytes()
+    layers.unlink()
+    saliency.write_bytes(content[:-5])
+    make(checkout)
+    after = computed(checkout)
+    assert {name for name in after if after[name] != before[name]} == {"layers/layers", "saliency/experiment-1"}
+    assert saliency.read_bytes() == content and layers.is_file()
 
 
 def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
-    words = ["-m", "fergan", "run", "02_dcgan", "artifacts=../artifacts/quick", "dataset=sfew", "model=sfew", "width=8", "batch_size=32",
-             "epochs=4000", "checkpoint_seconds=2.0", "--output", str(checkout / "interrupted.ipynb")]
+    words = ["-m", "fergan", "run", "02_dcgan/sfew", "epochs=4000", "checkpoint_seconds=2.0", "--profile", "quick",
+             "--output", str(checkout / "interrupted.ipynb")]
     process = subprocess.Popen(
         [sys.executable, *words], cwd=checkout, env=environment(checkout), stderr=subprocess.PIPE, text=True
     )
     models = checkout / "artifacts" / "quick" / "models" / "sfew"
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while not list(models.glob("*/checkpoint.safetensors")) and time.monotonic() < until and process.poll() is None:
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 1 and "KeyboardInterrupt" in errors, errors
     assert "interrupted.failed.ipynb" in errors and (checkout / "interrupted.failed.ipynb").is_file()
     (checkpoint,) = models.glob("*/checkpoint.safetensors")
     assert not (checkpoint.parent / "finished.json").exists()
 
 
+def test_plain_papermill_computes_an_experiment(checkout):
+    before = computed(checkout)["emotions/experiment-1"]
+    words = ["-m", "papermill", "notebooks/04_emotions_experiment.ipynb", "out.ipynb", "-p", "artifacts", "artifacts/quick",
+             "-y", "{emotions: {baselines: [hog], n_folds: 3, inner_folds: 3, n_evaluations: 3, nested_evaluations: 4, n_resamples: 100, n_permutations: 0}}"]
+    done = run_in(checkout, *words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert computed(checkout)["emotions/experiment-1"] == before + 1
+    text = (checkout / "out.ipynb").read_text()
+    assert "In short" in text and not re.search(r"\{(glue|numref|cite)", json.dumps([
+        output for cell in json.loads(text)["cells"] for output in cell.get("outputs", ())]))
+    assert plan(checkout) == {}
+
+
+def test_one_page_with_a_value_changed_leaves_the_book_as_it_is(checkout):
+    done = run_in(checkout, "-m", "fergan", "run", "04_emotions/experiment-5", "n_folds=4", "--profile", "quick")
+    assert done.returncode == 0, done.stderr
+    assert (checkout / "artifacts" / "runs" / "04_emotions" / "experiment-5.ipynb").is_file()
+    assert plan(checkout) == {}
+
+
 def test_a_generator_trained_by_several_processes_is_found_by_its_page(checkout):
     """Change a value, train with two processes, and let the page run: it shows that run and trains nothing."""
-    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  epochs: 3", "  epochs: 2")):
+    with Edited(checkout / "profiles" / "quick.yaml", "  epochs: 3", "  epochs: 2"):
         done = run_in(checkout, "-m", "fergan", "train", "sfew", "--profile", "quick", "--devices", "2")
         assert done.returncode == 0, done.stderr
         folder = Path(done.stdout.split()[-1])
         finished = json.loads((folder / "finished.json").read_text())
         assert finished["processes"] == 2 and finished["steps"] > 0
-        page = next(page for page in pages_of(load_profile(checkout / "profiles" / "quick.yaml"))
-                    if (page.notebook, page.name) == ("02_dcgan", "sfew"))
-        shown = run_in(checkout, "-m", "fergan", "run", "02_dcgan", "--parameters",
-                    json.dumps(page.parameters | {"output": str(checkout / "shown")}), "--output", str(checkout / "shown.ipynb"))
+        before = computed(checkout)["models/sfew"]
+        shown = run_in(checkout, "-m", "fergan", "run", "02_dcgan/sfew", "--profile", "quick")
         assert shown.returncode == 0, shown.stderr
-    stamp = json.loads((checkout / "shown" / "models" / "sfew" / "run.json").read_text())
-    assert stamp["folder"] == folder.name and json.loads((folder / "finished.json").read_text()) == finished
+        assert computed(checkout)["models/sfew"] == before
+
+
+def test_prune_deletes_what_the_book_does_not_use(checkout):
+    home = checkout / "artifacts" / "quick"
+    done = run_in(checkout, "-m", "fergan", "prune", "--profile", "quick")
+    assert done.returncode == 0 and "deleted emotions/experiment-5/" in done.stdout
+    assert all(len(list(folder.parent.glob("*/stamp.json"))) == 1 for folder in home.glob("*/*/current.json"))
+    assert plan(checkout) == {}
 
 
 def test_a_second_run_is_refused_while_one_is_writing(checkout):
@@ -151,8 +238,9 @@ def test_a_second_run_is_refused_while_one_is_writing(checkout):
 
 
 def test_a_faulty_profile_is_one_line_and_nothing_runs(checkout):
-    with Edited(checkout / "profiles" / "quick.yaml", lambda text: text.replace("  epochs: 3", "  epoch: 3")):
-        done = run_in(checkout, "-m", "fergan", "book", "--profile", "quick")
-    assert done.returncode == 1
-    assert "training.epoch is not a known key; did you mean 'epochs'?" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    for old, new, words in (("  epochs: 3", "  epoch: 3", "training.epoch is not a known key; did you mean 'epochs'?"),
+                            ("quality:\n", "seed: 1\nquality:\n", "seed is given twice, in lines")):
+        with Edited(checkout / "profiles" / "quick.yaml", old, new):
+            done = run_in(checkout, "-m", "fergan", "book", "--profile", "quick")
+        assert done.returncode == 1 and words in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1

@@ -158,7 +158,8 @@ def show_table(table: pd.DataFrame, label: str, caption: str, *, decimals: int =
     Parameters
     ----------
     table : DataFrame
-        Its columns become the header. Cells that are text are escaped, unless they are Markup.
+        Its columns become the header. Cells that are text are escaped, unless they are Markup in a column of dtype object
+        (pandas makes plain strings of those in any other).
     label : str
         Unique in the book, ``tab-...``.
     caption : str
