@@ -1,10 +1,10 @@
 """Results that are computed once: `cached` finds a stage's result by what it is made from, or makes it.
 
 A stage is a public function ``stage(folder, config, **inputs, **running)`` that writes its result into `folder`. The folder
-is named by a key: the hash of the config, of the content of each input, and of the code that computes. That code is the stage
-and every function, class and constant of this package that it uses, directly or through others, compared by syntax tree
-without docstrings and comments; and the tables (CSV, YAML) that it names. So an edit of a plot, a text or a docstring makes
-nothing anew, and a changed line of computing code does so by itself.
+is named by a key: the hash of the config, of the content of each input, and of the code that computes. That code is the
+stage and every function, class and constant of this package that it uses, directly or through others, compared by syntax
+tree without docstrings and comments; and the tables (CSV, YAML) that it names. So an edit of a plot, a text or a docstring
+makes nothing anew, and a changed line of computing code does so by itself.
 
 A result's ``stamp.json`` is written last. Half-made work beside it (checkpoints, finished trials) is the stage's own matter.
 Nothing is deleted when a key changes: a value changed and changed back computes nothing.
@@ -368,8 +368,8 @@ def _compute(folder: Path, stage: Callable[..., None], config: BaseModel, inputs
              for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")}
     content = {name: value for name, (_, value) in files.items()}
     write_json(folder / "stamp.json", {
-        "stage": f"{stage.__module__}:{stage.__qualname__}", "made_of": made_of, "code_of": code_of, "config": config.model_dump(mode="json"),
-        "files": files, "digest": hash_parameters(content, 64), "provenance": provenance(time.monotonic() - start),
+        "stage": f"{stage.__module__}:{stage.__qualname__}", "made_of": made_of, "code_of": code_of,
+        "config": config.model_dump(mode="json"), "files": files, "digest": hash_parameters(content, 64), "provenance": provenance(time.monotonic() - start),
     })
     with open(folder.parent / "computed.log", "a", encoding="utf-8") as file:
         file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {folder.name}\n")

@@ -1,4 +1,4 @@
-"""From executed pages to a published book: table of contents, what prose includes, the build, and a check of what was built."""
+"""From executed pages to a published book: contents, what prose includes, the build, and a check of what was built."""
 
 import base64
 import shutil
@@ -105,7 +105,7 @@ def write_table_of_contents(profile: Profile, path: Path) -> None:
 
 
 def write_parameter_cells(profile: Profile) -> None:
-    """Write every notebook's parameters cell: all names with the values of its first page in this profile, and what they mean."""
+    """Write every notebook's parameters cell: all names, the values of its first page in this profile, and their meaning."""
     seen: dict[str, dict[str, Any]] = {}
     for page in pages_of(profile):
         seen.setdefault(page.notebook, page.parameters)
@@ -144,7 +144,8 @@ def prepare_sources(book: Book) -> Path:
     for path, content in wanted.items():
         _write_where_different(path, content)
     for old in EXECUTED.rglob("*"):
-        if old.suffix in (".ipynb", ".md", ".png") and old not in wanted and old.parent.name != "datasets" and old.stem != "licences":
+        ours = old.suffix in (".ipynb", ".md", ".png") and old.parent.name != "datasets" and old.stem != "licences"
+        if ours and old not in wanted:
             old.unlink()
     write_datasets_chapter(EXECUTED / "datasets", ROOT / "profiles")
     write_licences(EXECUTED / "licences.md")
@@ -195,8 +196,8 @@ def build_book(book: Book) -> Path:
     _bundle_scripts()
     # By module: the environment's scripts name the folder that it was made in, which may have been moved.
     program = "import sys; from jupyter_book.cli.main import main; sys.argv[0] = 'jupyter-book'; main()"
-    command = [sys.executable, "-c", program, "build", str(ROOT), "--toc", str(toc), "--path-output", str(html.parent.parent),
-               "-n", "-W", "--keep-going", "-q"]
+    command = [sys.executable, "-c", program, "build", str(ROOT), "--toc", str(toc), "--path-output",
+               str(html.parent.parent), "-n", "-W", "--keep-going", "-q"]
     try:
         if subprocess.run(command, cwd=ROOT).returncode:
             raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")

@@ -1,7 +1,7 @@
 """Which pages are not of the present state, and making them: content decides, never time stamps.
 
-An executed page carries what it was made of: its notebook, parameters and heading, the code, templates and tables that its cells
-use, the code of its stages, and the results that it has read. The Snakefile only orders pages; this says which are to run.
+An executed page carries what it was made of: its notebook, parameters and heading, the code, templates and tables that its
+cells use, the code of its stages, and the results that it has read. The Snakefile only orders pages; this says which are to run.
 """
 
 import os
@@ -94,14 +94,15 @@ class Book:
                 "parameters": self.values(page), "outside": outside(self.profile, page)}
 
     def why_stale(self, page: Page) -> tuple[str, bool]:
-        """Return why a page must be made again, empty where it is of the present state; and whether its results may change."""
+        """Return why a page must be made again, empty where it is of this state; and whether its results may change."""
         record = record_of(self.executed(page))
         if "state" not in record:
             return "it has not been made yet", True
         before, now = record["state"], self.state(page)
         for key in ("parameters", "outside"):
             if before[key] != now[key]:
-                return f"its {_what_differs(before[key], now[key]) if key == 'parameters' else 'photographs or answers'} changed", True
+                what = _what_differs(before[key], now[key]) if key == "parameters" else "photographs or answers"
+                return f"its {what} changed", True
         for folder, result in record["results"].items():
             if not is_whole(Path(folder)):
                 return f"its result {Path(folder).name} is missing or not whole", True
@@ -152,7 +153,9 @@ class Book:
         lines = [f"  {name}: {why}" for name, why in plan.items()]
         if len(lines) > 12:
             lines = [*lines[:10], f"  and {len(lines) - 10} more"]
-        return [f"{len(plan)} of {len(self.pages)} pages to make or check:", *lines] if plan else ["every page is of the present state"]
+        if not plan:
+            return ["every page is of the present state"]
+        return [f"{len(plan)} of {len(self.pages)} pages to make or check:", *lines]
 
     def prune(self) -> list[str]:
         """Delete results that are no page's current one; return one line for each folder."""
@@ -181,7 +184,8 @@ class Book:
         if stale:
             state, start = self.state(page), time.monotonic()  # before it runs: an edit meanwhile must not pass unnoticed
             partial = path.with_name(f"{page.name}.failed.ipynb")
-            executed = execute(read_notebook(page.notebook), partial, state["parameters"], f"{page.notebook}.ipynb", book=True)
+            notebook, name = read_notebook(page.notebook), f"{page.notebook}.ipynb"
+            executed = execute(notebook, partial, state["parameters"], name, book=True)
             seconds = time.monotonic() - start
             publish(executed, page, state["heading"], state["parameters"], seconds)
             executed.metadata["fergan"] |= {"state": state, "seconds": round(seconds, 1)}

@@ -1,13 +1,14 @@
 """The pages of a profile's book: which notebook makes each, with which parameters, after which other pages.
 
-Pages meet only through results under ``artifacts/<profile>/<kind>/<name>/``: a page computes its own by `fergan.cache.cached`
-and reads others by `fergan.cache.current`. The Snakefile orders pages by `Page.after`, the table of contents lists them.
+Pages meet only through results under ``artifacts/<profile>/<kind>/<name>/``: a page computes its own by
+`fergan.cache.cached` and reads others by `fergan.cache.current`. The Snakefile orders pages by `Page.after`, the table of
+contents lists them.
 """
 
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fergan.book.profile import Profile
@@ -108,7 +109,8 @@ def pages_of(profile: Profile) -> list[Page]:
     pages = [page for make in makers for page in make(profile)]
     pages += [_results(profile, pages), _claims(profile, pages), *_groups(profile)]
     home = f"artifacts/{profile.name}"
-    return [Page(p.chapter, p.name, {"artifacts": home} | p.parameters, tuple(dict.fromkeys(p.after)), p.threads) for p in pages]
+    return [replace(page, parameters={"artifacts": home} | page.parameters, after=tuple(dict.fromkeys(page.after)))
+            for page in pages]
 
 
 def _with_summary(chapter: str, pages: list[Page], /, **parameters: Any) -> list[Page]:
@@ -191,7 +193,8 @@ def _layers(profile: Profile) -> Iterator[Page]:
     own = [e.target for e in profile.emotion_experiments if e.pretrained == e.target]
     sets = [name for name in profile.datasets if name in own]
     if sets:
-        yield Page("03b_layers", "layers", dict(sets=sets, layers=profile.layers.model_dump()), (*_networks(*sets), *_faces(*sets)))
+        parameters = dict(sets=sets, layers=profile.layers.model_dump())
+        yield Page("03b_layers", "layers", parameters, (*_networks(*sets), *_faces(*sets)))
 
 
 def _emotions(profile: Profile) -> list[Page]:
@@ -246,11 +249,9 @@ def _units(profile: Profile) -> list[Page]:
         for e in profile.au_experiments
     ]
     singles = [page.name for page in _single_units(profile)]
-    made = _with_summary("05_action_units", pages, experiments=[e.experiment for e in profile.au_experiments], single_units=singles)
-    if made:
-        first = made[0]
-        made[0] = Page(first.chapter, first.name, first.parameters, (*first.after, *(f"05b_single_unit/{name}" for name in singles)))
-    return made
+    numbers = [e.experiment for e in profile.au_experiments]
+    made = _with_summary("05_action_units", pages, experiments=numbers, single_units=singles)
+    return [replace(made[0], after=(*made[0].after, *(f"05b_single_unit/{name}" for name in singles))), *made[1:]] if made else []
 
 
 def _single_units(profile: Profile) -> list[Page]:
@@ -270,7 +271,8 @@ def _saliency(profile: Profile) -> Iterator[Page]:
         yield Page("05c_saliency", f"experiment-{e.experiment}", dict(
             experiment=e.experiment, pretrained=e.pretrained, train=e.train, relabel_train=dataset.relabel,
             margin=dataset.margin, seed=profile.seed,
-        ), (f"05_action_units/experiment-{e.experiment}", *_networks(e.pretrained), _pair(e.pretrained, e.train), *_faces(e.train)))
+        ), (f"05_action_units/experiment-{e.experiment}", *_networks(e.pretrained), _pair(e.pretrained, e.train),
+            *_faces(e.train)))
 
 
 def _judged(profile: Profile) -> dict[str, str]:
@@ -282,7 +284,8 @@ def _judged(profile: Profile) -> dict[str, str]:
 
 def _provoked(profile: Profile) -> str | None:
     """Return the generator that was trained to collapse, if there is one."""
-    return next((name for name in profile.models if name in profile.further_models and profile.further_models[name].collapses), None)
+    further = profile.further_models
+    return next((name for name in profile.models if name in further and further[name].collapses), None)
 
 
 def _samples(profile: Profile) -> list[Page]:
@@ -300,7 +303,7 @@ def _samples(profile: Profile) -> list[Page]:
     papers = PAPERS_SET if PAPERS_SET in models else None
     made = _with_summary("06_quality", pages, models=list(models), paper_model=papers)
     if made and papers:  # whose raters stand in the paper's table too
-        made[0] = Page("06_quality", "summary", made[0].parameters, (*made[0].after, f"06c_human_study/{papers}"))
+        made[0] = replace(made[0], after=(*made[0].after, f"06c_human_study/{papers}"))
     return made
 
 

@@ -1,7 +1,7 @@
 """The figures that several chapters draw: one look for all, faces, scores with intervals, curves, tables as shades.
 
-Figures are made for a column about 7 inches wide and stay readable at 400 pixels: few panels, no legend over data, colours that
-differ in lightness as well as in hue.
+Figures are made for a column about 7 inches wide and stay readable at 400 pixels: few panels, no legend over data, colours
+that differ in lightness as well as in hue.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,8 +1,8 @@
 """Profiles: which faces, networks and experiments a book is made of, checked before anything runs.
 
 A profile is a YAML file under ``profiles/``. Its sections are the configs of the stages, so that a parameter has one
-definition, with its unit, bounds and default, where it is used. A misspelt key, a wrong type, a key given twice, an experiment
-on a set that is not there: each is one clear line that names the key.
+definition, with its unit, bounds and default, where it is used. A misspelt key, a wrong type, a key given twice, an
+experiment on a set that is not there: each is one clear line that names the key.
 """
 
 import difflib
@@ -97,7 +97,7 @@ class Profile(Config):
     checkpoint_seconds: float = Field(20.0, gt=0, description="seconds between a training's checkpoints")
     datasets: dict[str, SetConfig] = Field(min_length=1)
     training: TrainConfig = TrainConfig()
-    further_models: dict[str, ModelProfile] = {}
+    further_models: dict[str, ModelProfile] = Field({})
     features: FeaturesConfig = FeaturesConfig()
     layers: LayersConfig = LayersConfig()
     emotions: EmotionConfig = EmotionConfig()
@@ -106,8 +106,8 @@ class Profile(Config):
     action_units: AUConfig = AUConfig()
     quality: QualityConfig = QualityConfig()
     human_study: StudyConfig = StudyConfig()
-    emotion_experiments: list[EmotionExperiment] = []
-    au_experiments: list[ActionUnitExperiment] = []
+    emotion_experiments: list[EmotionExperiment] = Field([])
+    au_experiments: list[ActionUnitExperiment] = Field([])
 
     @property
     def rendered(self) -> bool:
@@ -163,7 +163,7 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
             if key in seen:
-                raise ProfileError(f"{key} is given twice, in lines {seen[key]} and {line}; keep one, with the values of both")
+                raise ProfileError(f"{key} is given twice, in lines {seen[key]} and {line}; keep one, with all values")
             seen[key] = line
         return super().construct_mapping(node, deep)
 

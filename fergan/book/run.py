@@ -1,7 +1,7 @@
-"""Running a notebook as a page: parameters checked first, executed by papermill, prepared for the book, moved into place when whole.
+"""Running a notebook as a page: parameters checked first, executed by papermill, prepared for the book.
 
-A notebook has one cell tagged ``parameters``: assignments with a comment each; configs are dictionaries, a line for each value.
-The same notebook runs by hand in JupyterLab, and by plain papermill.
+A notebook has one cell tagged ``parameters``: assignments with a comment each; configs are dictionaries, a line for each
+value. The same notebook runs by hand in JupyterLab, and by plain papermill.
 """
 
 import ast
@@ -116,7 +116,8 @@ def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name
             try:
                 checked[key] = SECTIONS[key](**dict(default) | dict(value)).model_dump()
             except ValidationError as error:
-                raise NotebookError("; ".join(f"{name}: {key}.{explain(e, SECTIONS[key])}" for e in error.errors())) from None
+                faults = [f"{name}: {key}.{explain(item, SECTIONS[key])}" for item in error.errors()]
+                raise NotebookError("; ".join(faults)) from None
             continue
         if isinstance(default, float) and type(value) is int:
             value = float(value)
@@ -130,7 +131,8 @@ def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name
 def _unknown(key: str, declared: Mapping[str, Any], name: str) -> str:
     known = [*declared, *(inner for value in declared.values() if isinstance(value, dict) for inner in value)]
     close = difflib.get_close_matches(key.split(".")[-1], [str(k) for k in known], n=1)
-    return f"{name} has no parameter {key!r}; " + (f"did you mean {close[0]!r}?" if close else f"it has {', '.join(declared)}")
+    hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(declared)}"
+    return f"{name} has no parameter {key!r}; {hint}"
 
 
 def parse_assignments(words: Sequence[str], declared: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -186,9 +188,10 @@ def parameter_cell(values: Mapping[str, Any], comments: Mapping[str, str]) -> st
 # ---- execution
 
 def environment(*, book: bool = False) -> dict[str, str]:
-    """Return the environment of a kernel: the project's code, none of the user's settings of Jupyter, Python or matplotlib."""
+    """Return a kernel's environment: the project's code, none of the user's settings of Jupyter, Python or matplotlib."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
-    kept |= _MEMORY | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull, "JUPYTER_PREFER_ENV_PATH": "1"}
+    kept |= _MEMORY | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull,
+                       "JUPYTER_PREFER_ENV_PATH": "1"}
     kept.pop("FERGAN_BOOK", None)
     return kept | ({"FERGAN_BOOK": "1"} if book else {})
 
@@ -284,7 +287,8 @@ def run_by_hand(page: Page, given: Mapping[str, Any], output: Path) -> Path:
     """
     notebook = read_notebook(page.notebook)
     name = f"{page.notebook}.ipynb"
-    declared = notebook_parameters(notebook, name) | check_parameters(notebook_parameters(notebook, name), page.parameters, name)
+    declared = notebook_parameters(notebook, name)
+    declared |= check_parameters(declared, page.parameters, name)
     values = page.parameters | check_parameters(declared, given, name)
     partial = output.with_name(f"{output.stem}.failed.ipynb")
     executed = execute(notebook, partial, values, name, book=False)
@@ -298,9 +302,9 @@ def run_by_hand(page: Page, given: Mapping[str, Any], output: Path) -> Path:
 def publish(executed: NotebookNode, page: Page, heading: str, values: Mapping[str, Any], seconds: float) -> None:
     """Turn an executed notebook into a page, in place.
 
-    The title and notices replace its first heading, and the passage ``answer`` follows them. A figure becomes the output of a
-    cell of its own, with label, caption and text for those who do not see it in the cell's metadata, where MyST-NB reads them.
-    Bars of progress and warnings go. The last cell says how the page was made.
+    The title and notices replace its first heading, and the passage ``answer`` follows them. A figure becomes the output of
+    a cell of its own, with label, caption and alternative text in the cell's metadata, where MyST-NB reads them. Bars of
+    progress and warnings go. The last cell says how the page was made.
     """
     first, rest = executed.cells[0], executed.cells[1:]
     title, _, text = first.source.partition("\n")
@@ -354,11 +358,12 @@ def _records(cell: NotebookNode) -> set[str]:
 def passages_of(executed: Mapping[str, Any]) -> dict[str, str]:
     """Return the passages that an executed page shows, by name: texts of the book include them."""
     outputs = [output for cell in executed["cells"] for output in cell.get("outputs", ())]
-    return {_record(output)["passage"]: "".join(output["data"]["text/markdown"]) for output in outputs if "passage" in _record(output)}
+    spoken = [output for output in outputs if "passage" in _record(output)]
+    return {_record(output)["passage"]: "".join(output["data"]["text/markdown"]) for output in spoken}
 
 
 def _how_made(executed: NotebookNode, page: Page, values: Mapping[str, Any], seconds: float) -> str:
-    """Return the box that says how a page was made: its parameters, the command that reruns it, versions, where a result came from."""
+    """Return the box that says how a page was made: parameters, the command that reruns it, versions."""
     flat = {}
     for key, value in values.items():
         flat |= {f"{key}.{k}": v for k, v in value.items()} if key in SECTIONS else {key: value}
@@ -386,8 +391,8 @@ def find_page(pages: Sequence[Page], word: str) -> Page:
     if len(of_chapter) == 1:
         return of_chapter[0]
     if chapter:
-        raise NotebookError(f"say which page of {chapter}: {', '.join(page.id for page in of_chapter) or 'this profile has none'}; "
-                            f"for example make run PAGE={of_chapter[-1].id if of_chapter else chapter}")
+        names = [page.id for page in of_chapter] or ["this profile has none"]
+        raise NotebookError(f"say which page of {chapter}: {', '.join(names)}; for example make run PAGE={names[-1]}")
     close = difflib.get_close_matches(wanted, by_id, n=3)
     raise NotebookError(f"there is no page {word!r}; " + (f"did you mean {' or '.join(close)}?" if close else
                                                           f"there are {', '.join(by_id)}"))

@@ -1,8 +1,8 @@
 """What notebooks put on a page: sentences from templates, numbered tables, figures with captions.
 
-A chapter's sentences are the macros of ``templates/<chapter>.md.j2``. Everything that a template fills in is escaped, so that
-what comes from a reader's data (names of files, people, labels) is text: it never becomes Markdown, HTML or code. Run by hand,
-a notebook shows the same as plain text and tables; on a page of the book tables and figures get numbers, captions and labels.
+A chapter's sentences are the macros of ``templates/<chapter>.md.j2``. Everything that a template fills in is escaped, so
+that what comes from a reader's data (names of files, people, labels) is text: it never becomes Markdown, HTML or code. Run
+by hand, a notebook shows the same as plain text and tables; in the book tables and figures get numbers, captions and labels.
 """
 
 import io
@@ -43,7 +43,7 @@ def rounded(value: float, decimals: int = 3) -> Markup:
 
 
 def interval(row: Any, decimals: int = 3) -> Markup:
-    """Write a score with its interval, ".751 [.720, .781]"; `row` is (value, low, high) or a mapping or row with these names."""
+    """Write a score with its interval, "0.751 [0.720, 0.781]"; `row` is (value, low, high) or has these names."""
     if not isinstance(row, (tuple, list)):
         if not len(row):
             return Markup("–")
@@ -199,6 +199,7 @@ def show_figure(figure: Any, label: str, caption: str, alt: str) -> None:
     content = io.BytesIO()
     figure.savefig(content, format="png", bbox_inches="tight")
     plt.close(figure)
-    display(Image(content.getvalue(), format="png"), metadata={"fergan": {"figure": label, "caption": str(caption), "alt": alt}})
+    record = {"figure": label, "caption": str(caption), "alt": alt}
+    display(Image(content.getvalue(), format="png"), metadata={"fergan": record})
     if not in_book():
         _show_markdown(f"*{plain(caption)}*", {})
