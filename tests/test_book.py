@@ -5,12 +5,12 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from fergan.book.profiles import load_profile
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from fergan.book.build import mirror_pages, table_of_contents, write_table_of_contents
 from fergan.book.check import HEAVIEST, BookError, BuiltPage, check_book
 from fergan.book.pages import pages_of
-from fergan.book.profiles import load_profile
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
 ROOT = Path(__file__).parent.parent

@@ -10,12 +10,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import ROOT
+from fergan.book.notebooks import run_notebook
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from fergan.book.build import html_folder
-from fergan.book.notebooks import run_notebook
-from fergan.book.extension import STATIC
 from fergan.book.assets import AXE, VendorError, fetch_packages
+from fergan.book.build import html_folder
+from fergan.book.extension import STATIC
 
 pytestmark = pytest.mark.book
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
 from fergan.book.page import CHAPTERS
+
 from fergan.claims import VERDICTS, Evidence, judge_all
 from fergan.claims import paper as paper_claims
 from fergan.claims.base import Verdict, of_signs

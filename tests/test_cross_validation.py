@@ -1,22 +1,24 @@
+"""Folds of every protocol: nobody on two sides, and what cannot be divided is refused with advice."""
+
 import warnings
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
 
+from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.cross_validation import (
     check_features,
     check_training_parts,
+    duplicate_groups,
     fold_blocks,
     fold_numbers,
     grouped_folds,
     other_rows,
+    people_or_duplicates,
     random_folds,
+    some_people,
 )
-from fergan.experiments.intervals import auc, bootstrap_interval, resampled_auc, resampled_confusion, resampled_mean
-from fergan.experiments.scores import ExperimentResult, score_table
 
 Y = np.repeat(["happy", "sad"], 30)
 PEOPLE = np.tile([f"p{i}" for i in range(12)], 5)
@@ -38,28 +40,15 @@ def test_folds_depend_on_the_seed_alone():
     assert list(fold_numbers(60, same[0])[same[0][3]]) == [3] * 12
 
 
-@pytest.mark.parametrize(
-    ("y", "groups", "n_folds", "message"),
-    [
-        (
-            Y,
-            np.tile(["a", "b", "c", "d", "e"], 12),
-            10,
-            "has 5 people, 10 folds need at least 10; lower n_folds to 5",
-        ),
-        (Y, np.full(60, "a"), 5, "a single person"),
-        (np.full(60, "sad"), PEOPLE, 5, "all 60 faces are sad"),
-        (
-            np.where(np.arange(60) < 3, "sad", "happy"),
-            PEOPLE,
-            5,
-            "class sad has 3 .*lower n_folds to 3 or leave",
-        ),
-        (np.where(np.arange(60) < 1, "sad", "happy"), PEOPLE, 5, "class sad has 1 .*; leave the class out"),
-        (np.where(PEOPLE == "p3", "sad", "happy"), PEOPLE, 5, "only one person shows class sad"),
-        (Y, PEOPLE, 1, "n_folds is 1"),
-    ],
-)
+@pytest.mark.parametrize(("y", "groups", "n_folds", "message"), [
+    (Y, np.tile(["a", "b", "c", "d", "e"], 12), 10, "has 5 people, 10 folds need at least 10; lower n_folds to 5"),
+    (Y, np.full(60, "a"), 5, "a single person"),
+    (np.full(60, "sad"), PEOPLE, 5, "all 60 faces are sad"),
+    (np.where(np.arange(60) < 3, "sad", "happy"), PEOPLE, 5, "class sad has 3 .*lower n_folds to 3 or leave"),
+    (np.where(np.arange(60) < 1, "sad", "happy"), PEOPLE, 5, "class sad has 1 .*; leave the class out"),
+    (np.where(PEOPLE == "p3", "sad", "happy"), PEOPLE, 5, "only one person shows class sad"),
+    (Y, PEOPLE, 1, "n_folds is 1"),
+])
 def test_impossible_folds_are_refused_with_advice(y, groups, n_folds, message):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -101,89 +90,50 @@ def test_blocks_hold_every_fold_once():
             fold_blocks(*wrong)
 
 
-def test_auc_of_four_faces_by_hand():
-    # Pairs (positive, negative): 3 > 1, 3 > 2, 2 > 1 are right, 2 against 2 is a tie: 3.5 of 4.
-    values, positive = np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True])
-    assert auc(values, positive) == 3.5 / 4
-    assert auc(-values, positive) == 0.5 / 4
-    assert np.isnan(auc(values, np.ones(4, bool))) and np.isnan(auc(values, np.zeros(4, bool)))
+def test_people_are_taken_whole_until_there_are_enough_faces():
+    subjects = np.repeat([f"p{i}" for i in range(10)], 5)
+    rows = some_people(subjects, 22, seed=1)
+    assert len(rows) == 20 and set(np.unique(subjects[rows], return_counts=True)[1]) == {5}
+    assert np.array_equal(rows, some_people(subjects, 22, seed=1)) and not np.array_equal(rows, some_people(subjects, 22, seed=2))
+    assert len(some_people(subjects, None, 0)) == len(some_people(subjects, 99, 0)) == 50
+    assert len(some_people(subjects, 3, 0)) == 10 and len(some_people(subjects, 3, 0, at_least=4)) == 20
 
 
-def test_resampled_statistics_equal_those_of_a_set_in_which_faces_are_really_repeated():
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, 6, 40)
-    values, positive, predicted = rng.integers(0, 8, 40) / 2, rng.random(40) < 0.4, rng.integers(0, 2, 40)
-    counts = rng.multinomial(6, [1 / 6] * 6, size=25).astype(float)
-    areas = resampled_auc(values, positive, counts, codes)
-    means = resampled_mean(values, counts, codes)
-    confusions = resampled_confusion(positive.astype(int), predicted, 2, counts, codes)
-    for row, area, mean, confusion in zip(counts, areas, means, confusions, strict=True):
-        repeated = np.repeat(np.arange(40), row[codes].astype(int))
-        np.testing.assert_allclose(area, roc_auc_score(positive[repeated], values[repeated]))
-        np.testing.assert_allclose(mean, values[repeated].mean())
-        assert confusion[1, 0] == np.sum(positive[repeated] & (predicted[repeated] == 0))  # rows are true
+@pytest.fixture
+def images():
+    images = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    images[4] = images[1]
+    return images
 
 
-def test_interval_of_independent_faces_is_the_binomial_one():
-    # 300 people with one face each, 240 right: the standard error is sqrt(.8 * .2 / 300) = .0231.
-    right = (np.arange(300) < 240).astype(float)
-    low, high = bootstrap_interval(partial(resampled_mean, right), np.arange(300), 2000, seed=0)
-    np.testing.assert_allclose([low, high], [0.8 - 1.96 * 0.0231, 0.8 + 1.96 * 0.0231], atol=0.008)
+def partition(groups):
+    return {frozenset(np.flatnonzero(groups == g)) for g in np.unique(groups)}
 
 
-def test_interval_grows_when_the_faces_of_a_person_agree():
-    # 30 people with ten faces each that are all right or all wrong hold as much information as 30 faces.
-    right = np.repeat(np.arange(30) < 24, 10).astype(float)
-    low, high = bootstrap_interval(partial(resampled_mean, right), np.repeat(np.arange(30), 10), 2000, seed=0)
-    error = 1.96 * np.sqrt(0.8 * 0.2 / 30)
-    np.testing.assert_allclose([low, high], [0.8 - error, 0.8 + error], atol=0.03)
+def test_equal_or_near_pictures_are_one_group_and_belonging_is_passed_on(images):
+    assert partition(duplicate_groups(images)) == {frozenset({1, 4}), *(frozenset({i}) for i in (0, 2, 3, 5))}
+    features = np.array([[0.0], [100], [1], [2], [200], [300]], np.float32)  # 0-2 and 2-3 are near, 0-3 are not
+    # The median squared distance of all pairs is that of about 100, of which .015 is 1.5.
+    groups = partition(duplicate_groups(images, features, within=0.015))
+    assert groups == {frozenset({0, 2, 3}), frozenset({1, 4}), frozenset({5})}
+    assert frozenset({0}) in partition(duplicate_groups(images, features, within=0.001))
+    with pytest.raises(ValueError, match=r"within is 1.5; expected a share"):
+        duplicate_groups(images, within=1.5)
+    with pytest.raises(ValueError, match="no features of the 6 pictures"):
+        duplicate_groups(images, within=0.1)
 
 
-def test_interval_of_many_people_keeps_its_width():
-    right = (np.random.default_rng(0).random(5000) < 0.8).astype(float)
-    low, high = bootstrap_interval(partial(resampled_mean, right), np.arange(5000), 2000, seed=0)
-    np.testing.assert_allclose(high - low, 2 * 1.96 * np.sqrt(0.8 * 0.2 / 5000), rtol=0.1)
+def test_people_who_are_known_are_left_as_they_are(images):
+    labels = complete_labels(pd.DataFrame({"source": list("abcdef"), "subject": [None, "anna", "anna", None, None, None]}))
+    faces = FaceSet("some", images, labels)
+    assert people_or_duplicates(faces).tolist() == ["face-0", "anna", "anna", "face-3", "face-4", "face-5"]  # 1 equals 4
+    images[5] = images[3]
+    assert people_or_duplicates(FaceSet("some", images, labels)).tolist()[3:] == ["face-3", "face-4", "face-3"]
 
 
-def test_interval_is_undefined_with_one_person_no_resamples_or_a_class_that_is_mostly_absent():
-    values, positive = np.arange(20.0), np.arange(20) >= 18
-    people = np.arange(20) // 2  # one person of ten has all positives: absent from a third of the resamples
-    assert np.isnan(bootstrap_interval(partial(resampled_auc, values, positive), people, 500)).all()
-    assert np.isnan(bootstrap_interval(partial(resampled_mean, values), np.zeros(20), 500)).all()
-    assert np.isnan(bootstrap_interval(partial(resampled_mean, values), people, 0)).all()
-
-
-def test_result_survives_saving(tmp_path):
-    scores = score_table(
-        [
-            {
-                "protocol": "as_published",
-                "features": "hog",
-                "score": "auc",
-                "label": "AU06",
-                "note": "never present",
-            },
-            {
-                "protocol": "as_published",
-                "features": "hog",
-                "score": "auc",
-                "label": "AU07",
-                "value": 0.1 + 0.2,
-                "low": 0.25,
-            },
-        ]
-    )
-    predictions = pd.DataFrame({"face": [0, 1], "true": ["sad", "happy"], "value": [0.5, np.nan]})
-    searches = pd.DataFrame({"C": [0.1], "chosen": [True]})
-    result = ExperimentResult(scores, predictions, searches, {"n_folds": 10, "costs": [0.1, 1.0]})
-    result.save(tmp_path / "results")
-    loaded = ExperimentResult.load(tmp_path / "results")
-    for name in ("scores", "predictions", "searches"):
-        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(result, name))
-    assert loaded.settings == result.settings
-    assert np.isnan(loaded.scores["value"][0]) and loaded.scores["value"][1] == 0.1 + 0.2
-    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == [
-        "predictions.parquet",
-        "scores.json",
-        "searches.parquet",
-    ]
+def test_a_picture_in_two_sequences_of_unknown_people_joins_them_and_no_frame_leaves_its_own():
+    images = np.random.default_rng(2).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    images[2] = images[1]  # the last frame of the first sequence is the first of the second
+    labels = pd.DataFrame({"source": list("abcdef"), "sequence": ["s1", "s1", "s2", "s2", "s3", "s3"]})
+    people = people_or_duplicates(FaceSet("x", images, complete_labels(labels)))
+    assert len(set(people[:4])) == 1 and len(set(people[4:])) == 1 and people[0] != people[4]

@@ -7,10 +7,9 @@ import pytest
 from fergan.book.figures.experiments import difference_curves, learning_curves, transfer_map
 from fergan.book.tables import label_claims, label_efficiency, transfer
 from fergan.book.tables.label_claims import CANNOT_BE_TESTED, NOT_DECIDED, NOT_REPRODUCED, REPRODUCED
-from fergan.experiments.label_efficiency import LabelEfficiencyResult
-from fergan.experiments.label_scores import label_scores
+from fergan.experiments.label_efficiency import LabelEfficiencyResult, label_scores
 from fergan.experiments.scores import ExperimentResult, score_table
-from fergan.experiments.transfer import Column, transfer_result
+from fergan.experiments.transfer import TransferResult, transfer_scores
 from fergan.files import write_json
 
 N = 120  # faces of a planted set, each of a person of its own
@@ -84,17 +83,20 @@ def test_sets_of_one_size_are_compared_at_that_size():
 def matrix(shares, sizes=None):
     """A transfer matrix with planted accuracies: target -> network or hog -> share."""
     names = list(next(iter(shares.values())))
-    columns = []
+    tables = []
     for target, of_target in shares.items():
         true = np.array(["happy", "sad"])[np.arange(N) % 2]
         wrong = np.array(["sad", "happy"])[np.arange(N) % 2]
         base = dict(target=target, face=np.arange(N), subject=[f"p{i}" for i in range(N)], fold=0, true=true)
         order = np.random.default_rng(1).permutation(N)
-        tables = [pd.DataFrame(base | dict(predicted=np.where(np.isin(np.arange(N), order[: round(N * s)]), true, wrong), features=n))
+        tables += [pd.DataFrame(base | dict(predicted=np.where(np.isin(np.arange(N), order[: round(N * s)]), true, wrong), features=n))
                   for n, s in of_target.items()]
-        columns.append(Column(target, pd.concat(tables), pd.DataFrame({"features": []})))
     networks = {name: 100 * (i + 1) for i, name in enumerate(names) if name != "hog"}
-    return transfer_result(columns, networks=networks if sizes is None else sizes, baselines=["hog"], n_resamples=100, seed=0, settings={})
+    networks = networks if sizes is None else sizes
+    settings = dict(networks=list(networks), targets=list(shares), baselines=["hog"], pretraining_faces=networks, n_resamples=100, seed=0)
+    result = TransferResult(score_table([]), pd.concat(tables), pd.DataFrame(), settings)
+    result.scores = score_table(transfer_scores(result))
+    return result
 
 
 def units(train, test, value, half=0.02):

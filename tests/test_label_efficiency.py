@@ -4,12 +4,21 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from fergan.experiments import few_labels
-from fergan.experiments.few_labels import DEFAULT_COST, DEFAULT_GAMMA_SCALE, FeatureLearner
-from fergan.experiments.label_efficiency import LabelEfficiencyResult, run_label_efficiency
-from fergan.experiments.label_scores import label_scores, levels_between
-from fergan.experiments.label_subsets import Subset, check_no_leak, label_subsets, sizes_up_to
-from fergan.experiments.learning_curves import curve_at, curve_mean, size_needed
+from fergan.experiments import label_efficiency
+from fergan.experiments.config import LabelEfficiencyConfig
+from fergan.experiments.label_efficiency import (
+    DEFAULT_COST,
+    DEFAULT_GAMMA_SCALE,
+        LabelEfficiencyResult,
+    curve_at,
+    curve_mean,
+    label_scores,
+    label_subsets,
+    levels_between,
+    run_label_efficiency,
+    size_needed,
+    sizes_up_to,
+)
 from fergan.svm.kernels import squared_distances, typical_distance
 
 WORDS = np.array(["angry", "happy", "sad"])
@@ -22,6 +31,12 @@ def people(n_people=15, n_repeats=2, signal=8.0, seed=0):
     y, person, _ = (a.ravel() for a in np.meshgrid(range(3), range(n_people), range(n_repeats), indexing="ij"))
     X = signal * np.eye(3, 6)[y] + rng.normal(size=(len(y), 6))
     return X.astype(np.float32), WORDS[y], np.array([f"p{i:02d}" for i in person])
+
+
+def run(folder, features, emotions, subjects, **changes):
+    given = dict(features=features, emotions=emotions, subjects=subjects)
+    run_label_efficiency(folder, LabelEfficiencyConfig(**QUICK | changes), **given)
+    return LabelEfficiencyResult.load(folder)
 
 
 def curve(result, method, score="accuracy"):
@@ -42,35 +57,23 @@ def test_labelled_people_are_nested_whole_and_never_tested():
         labelled = np.unique(subjects[s.train])
         assert len(labelled) == s.n_people
         assert np.array_equal(s.train, np.flatnonzero(np.isin(subjects, labelled))), "a person's faces are all labelled"
-        assert not set(labelled) & set(subjects[s.test])
+        assert set(s.train) <= set(s.pool) and not set(subjects[s.pool]) & set(subjects[s.test])
         larger = next((b for b in subsets if (b.split, b.draw) == (s.split, s.draw) and b.n_people > s.n_people), s)
         assert set(s.train) <= set(larger.train)
-    firsts = {tuple(s.train) for s in subsets if s.n_people == 1 and s.split == 0}
-    assert len(firsts) > 1, "draws differ"
+    assert len({tuple(s.train) for s in subsets if s.n_people == 1 and s.split == 0}) > 1, "draws differ"
     assert sum(s.n_people == 10 for s in subsets) == 3, "all people are labelled once in each split"
     again = label_subsets(y, subjects, n_splits=3, n_draws=4, seed=1)
     assert all(np.array_equal(a.train, b.train) for a, b in zip(subsets, again, strict=True))
 
 
-def test_a_planted_leak_is_caught():
-    subjects = np.array(list("aabbcc"))
-    good = Subset(0, 0, 1, np.array([0, 1]), np.array([4, 5]), np.array([0, 1, 2, 3]))
-    check_no_leak([good], subjects)
-    for train, pool in (([0, 4], [0, 1, 2, 3]), ([0, 1], [0, 1, 5])):
-        with pytest.raises(ValueError, match="c is trained on and tested on in split 0, draw 0"):
-            check_no_leak([Subset(0, 0, 1, np.array(train), good.test, np.array(pool))], subjects)
-
-
-def test_features_that_separate_need_one_person_and_noise_never_does():
+def test_features_that_separate_need_one_person_and_noise_never_does(tmp_path):
     X, emotions, subjects = people(signal=30)
     noise = np.random.default_rng(3).normal(size=X.shape).astype(np.float32)
-    result = run_label_efficiency({"clear": X, "noise": noise}, emotions, subjects, **QUICK)
-    assert result.sizes == [1, 2, 4, 8, 10]
-    assert (curve(result, "clear") == 1).all()
+    result = run(tmp_path, {"clear": X, "noise": noise}, emotions, subjects)
+    assert result.sizes == [1, 2, 4, 8, 10] and (curve(result, "clear") == 1).all()
     assert (abs(curve(result, "noise") - 1 / 3) < 0.2).all()
     scores = result.scores.set_index(["features", "score", "label"])
-    needed = scores.loc[("clear", "people_needed", "0.9")]
-    assert (needed["value"], needed["low"], needed["high"]) == (1, 1, 1)
+    assert scores.loc[("clear", "people_needed", "0.9"), ["value", "low", "high"]].tolist() == [1, 1, 1]
     assert np.isnan(scores.loc[("noise", "people_needed", "0.9"), "value"])
     difference = scores.loc[("noise", "accuracy_difference", "10")]
     assert difference["low"] > 0.3 and difference["value"] == pytest.approx(1 - curve(result, "noise")[10])
@@ -78,9 +81,9 @@ def test_features_that_separate_need_one_person_and_noise_never_does():
     assert scores.loc[("none", "majority_accuracy", "all"), "value"] == pytest.approx(1 / 3)
 
 
-def test_a_curve_rises_with_labels_and_its_draws_enclose_it():
+def test_a_curve_rises_with_labels_and_its_draws_enclose_it(tmp_path):
     X, emotions, subjects = people(n_people=24, signal=2.0)
-    result = run_label_efficiency({"weak": X}, emotions, subjects, **QUICK | {"n_draws": 4})
+    result = run(tmp_path, {"weak": X}, emotions, subjects, n_draws=4)
     accuracy = curve(result, "weak")
     assert accuracy[16] > accuracy[1] + 0.1
     assert (curve(result, "weak", "lowest_draw") <= accuracy).all() and (accuracy <= curve(result, "weak", "highest_draw")).all()
@@ -89,53 +92,52 @@ def test_a_curve_rises_with_labels_and_its_draws_enclose_it():
     assert (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
 
 
+def answer(X, y, subjects, subset, **changes):
+    config = LabelEfficiencyConfig(**QUICK | changes)
+    return label_efficiency._by_features(squared_distances(X), y, subjects, config, 1, subset)
+
+
 def test_the_labels_of_test_people_reach_nothing():
     """Other labels of the test people change neither the predictions nor the parameters."""
     X, emotions, subjects = people(signal=1.5)
     y = np.unique(emotions, return_inverse=True)[1]
-    subsets = label_subsets(emotions, subjects, n_splits=3, n_draws=1, seed=0)
-    for subset in subsets[-3:]:
+    for subset in label_subsets(emotions, subjects, n_splits=3, n_draws=1, seed=0)[-3:]:
         other = y.copy()
         other[subset.test] = (y[subset.test] + 1) % 3
-        answers = [FeatureLearner(X, labels, subjects, n_evaluations=3, inner_folds=2)(subset) for labels in (y, other)]
-        assert np.array_equal(answers[0].predicted, answers[1].predicted) and answers[0].fit == answers[1].fit
+        (predicted, fit), (again, same) = (answer(X, labels, subjects, subset) for labels in (y, other))
+        assert np.array_equal(predicted, again) and fit == same
         moved = X.copy()
         moved[subset.test] *= 100  # nor do their features reach the parameters
-        assert FeatureLearner(moved, y, subjects, n_evaluations=3, inner_folds=2)(subset).fit == pytest.approx(answers[0].fit)
-    assert answers[0].fit["searched"]
+        assert answer(moved, y, subjects, subset)[1] == pytest.approx(fit)
+    assert fit["searched"]
 
 
 def test_without_enough_people_for_folds_the_declared_parameters_stand():
     X, emotions, subjects = people(signal=1.5)
     y = np.unique(emotions, return_inverse=True)[1]
-    subsets = label_subsets(emotions, subjects, n_splits=3, n_draws=1, seed=0)
-    learner = FeatureLearner(X, y, subjects, n_evaluations=3, inner_folds=4)
-    fits = {s.n_people: learner(s).fit["searched"] for s in subsets if s.split == 0}
+    subsets = [s for s in label_subsets(emotions, subjects, n_splits=3, n_draws=1, seed=0) if s.split == 0]
+    fits = {s.n_people: answer(X, y, subjects, s, inner_folds=4)[1]["searched"] for s in subsets}
     assert fits == {1: False, 2: False, 4: True, 8: True, 10: True}
     one = subsets[0]
     gamma = DEFAULT_GAMMA_SCALE / typical_distance(squared_distances(X[one.pool]))
     plain = SVC(C=DEFAULT_COST, gamma=gamma, break_ties=True).fit(X[one.train], y[one.train])
-    assert np.array_equal(learner(one).predicted, plain.predict(X[one.test]))
-    assert pytest.approx(10) == DEFAULT_COST
+    assert np.array_equal(answer(X, y, subjects, one)[0], plain.predict(X[one.test])) and pytest.approx(10) == DEFAULT_COST
 
 
-def test_an_emotion_that_no_labelled_person_shows_counts_as_wrong():
+def test_an_emotion_that_no_labelled_person_shows_counts_as_wrong(tmp_path):
     X, emotions, subjects = people(n_people=12, signal=30)
     kept = ~((emotions == "sad") & np.isin(subjects, [f"p{i:02d}" for i in range(6)]))  # half the people are never sad
-    result = run_label_efficiency({"clear": X[kept]}, emotions[kept], subjects[kept], **QUICK | {"n_draws": 3})
-    fits = result.searches.merge(result.predictions, on=["features", "split", "draw", "n_people"])
+    result = run(tmp_path, {"clear": X[kept]}, emotions[kept], subjects[kept], n_draws=3)
+    fits = result.searches.merge(result.predictions, on=["features", "split", "draw", "n_people"]).astype({"true": str, "predicted": str})
     without = fits[fits["n_emotions"] == 2]
     assert len(without) and not (without["predicted"] == "sad").any()
-    assert (without.query("true == 'sad'")["true"] != without.query("true == 'sad'")["predicted"]).all()
-    assert (without.query("true != 'sad'")["true"] == without.query("true != 'sad'")["predicted"]).all()
+    assert ((without["true"] == without["predicted"]) == (without["true"] != "sad")).all()
 
 
-def test_photographs_without_people_are_their_own_and_one_face_names_one_emotion():
+def test_photographs_without_people_are_their_own_and_one_face_names_one_emotion(tmp_path):
     X, emotions, _ = people(n_people=10, signal=30)
-    alone = np.array([f"face-{i}" for i in range(len(X))])
-    result = run_label_efficiency({"clear": X}, emotions, alone, **QUICK)
-    assert result.sizes == [1, 2, 4, 8, 16, 32, 40]
-    assert result.train_faces()[8] == 8
+    result = run(tmp_path, {"clear": X}, emotions, np.array([f"face-{i}" for i in range(len(X))]))
+    assert result.sizes == [1, 2, 4, 8, 16, 32, 40] and result.train_faces()[8] == 8
     first = result.predictions.query("n_people == 1")
     assert (first.groupby(["split", "draw"])["predicted"].nunique() == 1).all()
     assert abs(curve(result, "clear")[1] - 1 / 3) < 0.05 and curve(result, "clear")[40] == 1
@@ -143,30 +145,25 @@ def test_photographs_without_people_are_their_own_and_one_face_names_one_emotion
 
 def test_the_same_seed_gives_the_same_result_and_a_stopped_run_goes_on(tmp_path, monkeypatch):
     X, emotions, subjects = people(signal=1.5)
-    whole = run_label_efficiency({"weak": X}, emotions, subjects, **QUICK)
-    calls = []
-    learn = FeatureLearner.__call__
+    whole = run(tmp_path / "whole", {"weak": X}, emotions, subjects)
+    calls, learn = [], label_efficiency._by_features
 
-    def stopping(self, subset):
-        calls.append(subset)
+    def stopping(*arguments):
+        calls.append(1)
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return learn(self, subset)
+        return learn(*arguments)
 
-    monkeypatch.setattr(few_labels.FeatureLearner, "__call__", stopping)
+    monkeypatch.setattr(label_efficiency, "_by_features", stopping)
     with pytest.raises(KeyboardInterrupt):
-        run_label_efficiency({"weak": X}, emotions, subjects, journal=tmp_path / "j", **QUICK)
-    assert len(list((tmp_path / "j").glob("*.json"))) == 4
-    again = run_label_efficiency({"weak": X}, emotions, subjects, journal=tmp_path / "j", **QUICK)
+        run(tmp_path / "stopped", {"weak": X}, emotions, subjects)
+    assert len(list((tmp_path / "stopped" / "unfinished").glob("*.json"))) == 4
+    again = run(tmp_path / "stopped", {"weak": X}, emotions, subjects)
     assert len(calls) == 5 + len(whole.searches) - 4, "what was finished is not done again"
     assert again.scores.equals(whole.scores) and again.predictions.equals(whole.predictions)
-    assert not (tmp_path / "j").exists()
-    other = run_label_efficiency({"weak": X}, emotions, subjects, **QUICK | {"seed": 1})
-    assert not other.scores.equals(whole.scores)
-    whole.save(tmp_path / "r")
-    loaded = LabelEfficiencyResult.load(tmp_path / "r")
-    assert loaded.scores.equals(whole.scores) and loaded.right("weak").equals(whole.right("weak"))
-    assert loaded.right("weak").mean().to_dict() == pytest.approx(curve(whole, "weak").to_dict())
+    assert not (tmp_path / "stopped" / "unfinished").exists()
+    assert not run(tmp_path / "other", {"weak": X}, emotions, subjects, seed=1).scores.equals(whole.scores)
+    assert whole.right("weak").mean().to_dict() == pytest.approx(curve(whole, "weak").to_dict())
 
 
 def test_methods_with_fewer_draws_are_compared_over_the_draws_that_both_have():
@@ -185,16 +182,14 @@ def test_methods_with_fewer_draws_are_compared_over_the_draws_that_both_have():
     (dict(subjects=["one"] * 90), "a single person"),
     (dict(subjects=["one", "two"] * 45), "the dataset has 2 people, 3 folds need at least 3"),
     (dict(subjects=["one"] * 89), "90 emotions but 89 subjects"),
-    (dict(n_draws=0), "n_draws is 0; expected at least 1"),
-    (dict(X=np.full((90, 6), np.nan)), "hold NaN or infinity in 90 of 90 faces"),
-    (dict(networks={"cnn": object()}), "networks need the 90 faces; images has none"),
+    (dict(features={"f": np.full((90, 6), np.nan)}), "hold NaN or infinity in 90 of 90 faces"),
+    (dict(images=np.zeros((3, 64, 64, 3), np.uint8)), "networks need the 90 faces; images has 3"),
 ])
-def test_what_cannot_work_is_said_before_any_fit(change, words):
+def test_what_cannot_work_is_said_before_any_fit(tmp_path, change, words):
     X, emotions, subjects = people()
-    given = dict(X=X, emotions=emotions, subjects=subjects) | QUICK | change
-    features = {"f": given.pop("X")}
+    given = dict(features={"f": X}, emotions=emotions, subjects=subjects) | change
     with pytest.raises(ValueError, match=words):
-        run_label_efficiency(features, np.array(given.pop("emotions")), np.array(given.pop("subjects")), **given)
+        run_label_efficiency(tmp_path, LabelEfficiencyConfig(**QUICK), **given)
 
 
 def test_learning_curves_in_one_number():
@@ -203,7 +198,7 @@ def test_learning_curves_in_one_number():
     assert curve_mean(sizes, straight) == pytest.approx(0.4)
     assert curve_mean(np.array([3]), np.array([0.6])) == 0.6
     assert curve_mean(np.array([1, 2, 8]), np.array([0.0, 0.0, 1.0])) == pytest.approx(1 / 3)
-    assert curve_at(sizes, straight, np.sqrt(8)) == pytest.approx(0.4)
+    assert curve_at(sizes, straight, np.sqrt(8)) == pytest.approx(0.4) and curve_at(np.array([3]), np.array([0.6]), 3) == 0.6
     assert np.isnan(curve_at(sizes, straight, 9)) and curve_at(sizes, straight, 8) == pytest.approx(0.7)
     assert size_needed(sizes, straight, 0.4) == pytest.approx(np.sqrt(8))
     found = size_needed(sizes, np.array([straight, straight[::-1], [0.0, 0.6, 0.1, 0.9], [0, 0, 0, 0]]), 0.6)

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from fergan.book.tables.orderings import emotion_orderings
-from fergan.experiments.emotion_differences import accuracy_difference
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.scores import score_table
 
@@ -22,18 +20,6 @@ def result(number, right, target="rafd-frontal", half=0.05):
                  low=right.mean() - half, high=right.mean() + half)]
     settings = {"target": target, "pretrained": PRETRAINED[number], "n_resamples": 1000, "seed": 0}
     return EmotionResult(score_table(rows), predictions, pd.DataFrame(), settings)
-
-
-def test_a_difference_on_the_same_faces_is_paired_and_sharper():
-    rng = np.random.default_rng(0)
-    second = rng.random(400) < 0.5
-    first = second | (np.arange(400) % 10 == 0)  # never worse, on the same faces
-    found, paired = accuracy_difference(result(2, first), result(1, second))
-    assert paired and found.value == pytest.approx(first.mean() - second.mean()) and 0 < found.low < found.value < found.high
-    wide, paired = accuracy_difference(result(2, first, target="other"), result(1, second))
-    assert not paired and wide.low == pytest.approx(wide.value - np.hypot(0.05, 0.05))
-    assert wide.high == pytest.approx(wide.value + np.hypot(0.05, 0.05))
-    assert accuracy_difference(result(1, second), result(2, first))[0].value == pytest.approx(-found.value)
 
 
 def test_verdicts_follow_the_interval():

@@ -4,12 +4,12 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from fergan.book.report import numbered_table
 from raters import simulated_answers
 
 from fergan.book.figures.human_study import example_trials, rater_dots
 from fergan.book.figures.quality import distributions_of_samples, frechet_against_n, generators_against_floors
 from fergan.book.figures.variety import share_bars
-from fergan.book.report import numbered_table
 from fergan.book.tables.human_study import pooled_table, raters_table
 from fergan.book.tables.mode_collapse import coverage_table, shares_test_table
 from fergan.book.tables.quality import (

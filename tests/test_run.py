@@ -8,14 +8,22 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from fergan.book.checks import load_profile
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from fergan.book import run
 from fergan.book.build import MEANINGS
-from fergan.book.checks import load_profile
 from fergan.book.pages import CHAPTERS, Page, pages_of
 from fergan.book.profile import SECTIONS
-from fergan.book.run import NotebookError, check_parameters, find_page, notebook_parameters, parse_assignments, publish, run_by_hand
+from fergan.book.run import (
+    NotebookError,
+    check_parameters,
+    find_page,
+    notebook_parameters,
+    parse_assignments,
+    publish,
+    run_by_hand,
+)
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -4,7 +4,7 @@ Each row of ``fergan/paper/claims.csv`` has one small function here, in the modu
 the `Evidence` of a book and returns a `Verdict`; what is not there, or cannot be tested on the faces that are there, is said.
 """
 
-from fergan.claims import emotions, generators, paper, transfer, units  # noqa: F401  (each registers its claims)
+from fergan.claims import emotions, generators, paper, transfer, units
 from fergan.claims.base import VERDICTS, Verdict, judge_all
 from fergan.claims.evidence import Evidence
 

@@ -14,8 +14,7 @@ from fergan.book.tables.scores import row_of
 from fergan.claims.base import CannotTest, NotRun
 from fergan.experiments.action_units import AUResult
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
-from fergan.experiments.emotion_differences import accuracy_difference
-from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.emotions import EmotionResult, accuracy_difference
 from fergan.experiments.intervals import Difference
 from fergan.experiments.scores import ExperimentResult
 from fergan.files import read_json

@@ -7,7 +7,7 @@ import numpy as np
 
 from fergan.claims.base import NOT_DECIDED, NOT_REPRODUCED, REPRODUCED, CannotTest, NotRun, Verdict, claim, of_signs
 from fergan.claims.evidence import Evidence
-from fergan.experiments.transfer_scores import rank_correlation
+from fergan.experiments.transfer import rank_correlation
 from fergan.gan.runs import Run
 from fergan.paper import read_table
 from fergan.provenance import read_stamp

@@ -1,5 +1,7 @@
 """The parameters of the experiments: sections of a profile, and the configs of their stages."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from fergan.cache import Config
@@ -29,3 +31,71 @@ class SaliencyConfig(Config):
     n_faces: int = Field(300, ge=1, description="faces that the maps are averaged over, at most")
     n_people: int = Field(12, ge=1, description="people who show where each Action Unit acts; rendered faces only")
     seed: int = Field(0, ge=0, description="of the choice of faces and people")
+
+
+class EmotionConfig(Config):
+    """Features beside the discriminator's, folds, searches and intervals of the emotion experiments."""
+
+    baselines: list[Literal["untrained", "hog", "pixels", "pooled", "generator", "facenet"]] = Field(
+        ["hog", "pixels"], description="features beside the discriminator's, on the same folds")
+    facenet_weights: str = Field("", description="file of facenet-pytorch's weights, for the baseline facenet")
+    n_folds: int = Field(10, ge=3, description="folds of the protocols without an official split")
+    inner_folds: int = Field(3, ge=2, description="folds of the nested search, and of that within an official training part")
+    n_evaluations: int = Field(30, ge=3, description="candidates of the search as published and in an official training part")
+    nested_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
+    n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
+    n_permutations: int = Field(200, ge=0, description="permuted labellings of the test against chance; 0 for none")
+    prune: bool = Field(False, description="stop hopeless candidates of the nested and official searches")
+    duplicates_within: float = Field(
+        0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together")
+    seed: int = Field(0, description="of folds, searches, resamples and permutations")
+
+
+class LabelEfficiencyConfig(Config):
+    """Accuracy against the number of labelled people, for sets that some emotion experiment classifies."""
+
+    # Which pages there are; no part of a result.
+    targets: list[str] = Field(
+        [], exclude=True, description="sets on which every method is compared, a network trained with labels too")
+    size_targets: list[str] = Field(
+        [], exclude=True, description="sets with features only: accuracy against the size of the set")
+    baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
+        ["untrained", "hog", "pixels"], min_length=1, exclude=True, description="features beside the discriminator's")
+    size_baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
+        ["hog"], min_length=1, exclude=True, description="the same for sets with features only")
+    max_networks: int = Field(3, ge=1, exclude=True, description="networks of a target: those of its first experiments")
+
+    n_splits: int = Field(5, ge=2, description="divisions into training and test people")
+    n_draws: int = Field(3, ge=1, description="orders in which training people are labelled, in each split")
+    n_evaluations: int = Field(10, ge=3, description="candidates of each search among the labelled people")
+    inner_folds: int = Field(3, ge=2, description="folds of each search")
+    cnn_width: int = Field(16, ge=1, description="channels of the first layer of the network trained with labels")
+    cnn_epochs: int = Field(30, ge=1, description="its passes over the labelled faces")
+    cnn_min_steps: int = Field(100, ge=1, description="its steps where that many passes have fewer")
+    cnn_draws: int = Field(1, ge=1, description="in how many of the draws it is trained")
+    finetune: bool = Field(False, description="train the discriminator itself further with labels, too")
+    n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over test people")
+    seed: int = Field(0, description="of splits, draws, searches, networks and resamples")
+
+
+class TransferConfig(Config):
+    """Every network on every set of faces."""
+
+    targets: list[str] = Field([], description="sets that are classified; those without two emotions are left out")
+    baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
+        ["hog"], min_length=1, description="features beside those of the networks")
+    n_folds: int = Field(10, ge=3, description="folds of people")
+    inner_folds: int = Field(3, ge=2, description="folds of the nested search")
+    n_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
+    max_faces: int | None = Field(None, ge=16, description="classify only so many people of each set; null takes all")
+    n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
+    seed: int = Field(0, description="of people, folds, searches and resamples")
+
+
+class LayersConfig(Config):
+    """Emotions recognised from each layer of the discriminator."""
+
+    n_faces: int = Field(800, ge=16, description="faces of each set that are compared, all faces of some people")
+    n_folds: int = Field(3, ge=2, description="folds of people")
+    n_resamples: int = Field(500, ge=100, description="bootstrap resamples over people")
+    seed: int = Field(0, description="of people, folds and resamples")

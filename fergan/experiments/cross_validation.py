@@ -2,8 +2,8 @@
 
 Two protocols for every set. *As published*: stratified random folds, so that a person may stand on both sides, and the
 parameters with the best cross-validation score give the score that is reported. *Subject independent*: stratified folds of
-whole people, and parameters chosen by an inner search that never sees the outer fold it serves. Where a set's authors divided
-it themselves, their division is a third: parameters chosen within the training part, one score on the other.
+whole people, and parameters chosen by an inner search that never sees the outer fold it serves. Where a set's authors
+divided it themselves, their division is a third: parameters chosen within the training part, one score on the other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -169,6 +169,19 @@ def official_parts(split: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | No
     if not len(test):
         test, name = np.flatnonzero(np.isin(words, ["val", "validation"])), "validation"
     return (train, test, name) if len(train) and len(test) else None
+
+
+def some_people(subjects: np.ndarray, max_faces: int | None, seed: int, at_least: int = 2) -> np.ndarray:
+    """Return the faces of as many people, drawn at random, as have at most `max_faces` faces together; None takes all.
+
+    So many people as `at_least` says are taken in any case. Rows are ascending.
+    """
+    if max_faces is None:
+        return np.arange(len(subjects))
+    people, codes = np.unique(subjects, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(people))
+    n_people = max(at_least, int(np.sum(np.cumsum(np.bincount(codes)[order]) <= max_faces)))
+    return np.flatnonzero(np.isin(codes, order[:n_people]))
 
 
 def duplicate_groups(images: np.ndarray, features: np.ndarray | None = None, within: float = 0.0) -> np.ndarray:

@@ -1,13 +1,16 @@
-"""The emotion experiments: a multiclass Gaussian SVM on each feature set, under every protocol, the same folds."""
+"""The emotion experiments: a multiclass Gaussian SVM on each feature set, under every protocol, on the same folds."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fergan.experiments.config import EmotionConfig
 from fergan.experiments.cross_validation import (
     AS_PUBLISHED,
     OFFICIAL_SPLIT,
@@ -19,24 +22,37 @@ from fergan.experiments.cross_validation import (
     folds_of_protocols,
     grouped_folds,
     official_parts,
+    other_rows,
 )
-from fergan.experiments.emotion_classes import emotion_classes
-from fergan.experiments.emotion_learning import as_published, official_split, subject_independent
-from fergan.experiments.emotion_scores import ScoredFaces, emotion_scores
-from fergan.experiments.intervals import chance_test, exchangeable
-from fergan.experiments.scores import ExperimentResult, roc, score_table
-from fergan.svm.kernels import squared_distances
-from fergan.svm.search import SearchResult
+from fergan.experiments.intervals import (
+    N_FLIPS,
+    Difference,
+    auc,
+    balanced_accuracy_and_f1,
+    bootstrap_interval,
+    chance_test,
+    exchangeable,
+    resampled_auc,
+    resampled_confusion,
+    resampled_mean,
+    sign_flip_p_value,
+)
+from fergan.experiments.scores import ExperimentResult, roc, row_of, score_table
+from fergan.facs import EMOTIONS, canonical_emotion
+from fergan.files import hash_array
+from fergan.paper import read_table
+from fergan.svm.kernels import kernel_slice, squared_distances, typical_distance
+from fergan.svm.machines import SharedKernel, predicted_classes
+from fergan.svm.search import Part, SearchResult, journal_of, search, search_folds
 
-__all__ = ["EmotionResult", "run_emotion_experiment"]
+Progress = Callable[[str], None]
 
 
 class EmotionResult(ExperimentResult):
     """Scores, predictions and searches of an emotion experiment.
 
-    ``predictions`` has one row per face, protocol and feature set: ``protocol, features, face, subject, fold,
-    true, predicted`` and ``value_<emotion>``, the decision value of each class. Under the official split only its
-    test faces have rows.
+    ``predictions`` has one row per face, protocol and feature set: ``protocol, features, face, subject, fold, true, predicted``
+    and ``value_<emotion>``, the decision value of each class. Under the official split only its test faces have rows.
     """
 
     @property
@@ -63,14 +79,42 @@ class EmotionResult(ExperimentResult):
 
 
 @dataclass(frozen=True)
+class Faces:
+    """Faces that are scored, and how their intervals are drawn; `y` (n_faces,) holds positions in `names`."""
+
+    y: np.ndarray
+    names: np.ndarray
+    subjects: np.ndarray
+    n_resamples: int
+    seed: int
+
+    def of(self, rows: np.ndarray) -> "Faces":
+        """Return some of the faces."""
+        return Faces(self.y[rows], self.names, self.subjects[rows], self.n_resamples, self.seed)
+
+    def interval(self, statistic: Callable) -> tuple[np.ndarray, np.ndarray]:
+        """Return the 95 % interval of a statistic, see `fergan.experiments.intervals.bootstrap_interval`."""
+        return bootstrap_interval(statistic, self.subjects, self.n_resamples, self.seed)
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """What every row of scores says."""
+        return {"n_faces": len(self.y), "n_subjects": len(np.unique(self.subjects)), "label": "all",
+                "n_labels": len(self.names)}
+
+    def right(self, values: np.ndarray) -> np.ndarray:
+        """Return 1 where the largest decision value is the true class's, else 0."""
+        return (values.argmax(axis=1) == self.y).astype(float)
+
+
+@dataclass(frozen=True)
 class _Problem:
     """Whom each protocol trains and scores, the same for all kinds of features."""
 
-    faces: ScoredFaces
+    faces: Faces
     folds: dict[str, list[np.ndarray]]
     official: tuple[np.ndarray, np.ndarray, str] | None
     no_official: str  # why there is no official split, where one was given
-    searching: dict  # arguments of the searches
 
     @property
     def rows(self) -> dict[str, np.ndarray]:
@@ -86,15 +130,23 @@ class _Problem:
 
 
 def run_emotion_experiment(
-    features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray, *, split: np.ndarray | None = None,
-    n_folds: int = 10, n_evaluations: int = 30, nested_evaluations: int | None = None, inner_folds: int = 3,
-    n_resamples: int = 1000, n_permutations: int = 0, prune: bool = False, seed: int = 0, n_threads: int = 1,
-    journal: str | Path | None = None, progress: Callable[[str], None] | None = None,
-) -> EmotionResult:
-    """Recognise emotions from each feature set under every protocol.
+    folder: Path, config: EmotionConfig, *, features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray,
+    split: np.ndarray | None = None, pretrained: str = "", target: str = "", n_threads: int = 1,
+    progress: Progress | None = None,
+) -> None:
+    """Recognise emotions from each feature set under every protocol, and save an `EmotionResult`.
+
+    Its scores: ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its mean, label
+    "all"; ``accuracy_difference``, the first feature set minus the one of the row, over the same resamples, and its
+    ``accuracy_difference_p_value``; ``protocol_gap``, accuracy as published minus subject-independent; ``p_value`` of the
+    first feature set against chance; ``majority_accuracy`` and ``chance_accuracy`` with features "none". The decision values
+    behind an area come from n_folds models and are pooled, which assumes that these are on one scale; they are votes of
+    pairwise classifiers, so the scale is the number of classes beaten.
 
     Parameters
     ----------
+    folder : Path
+        Of the result; finished trials are kept in its folder ``searches`` until the end.
     features : dict of str to ndarray of shape (n_faces, n_features), float32
         Feature sets by name; the first is the one that the others are compared with.
     emotions : ndarray of shape (n_faces,), str
@@ -102,131 +154,245 @@ def run_emotion_experiment(
     subjects : ndarray of shape (n_faces,), str
         The person of each face.
     split : ndarray of shape (n_faces,), optional
-        The set's official split, see `fergan.experiments.cross_validation.official_parts`. Where its training part is too small for
-        `inner_folds` it is left out, and ``settings["official_split"]`` says why.
-    n_folds : int
-        Folds of the protocols without an official split.
-    n_evaluations : int
-        Points that the Bayesian search tries, as published and within an official training part.
-    nested_evaluations : int, optional
-        Points that each nested search tries; `n_evaluations` when left out.
-    inner_folds : int
-        Folds of the nested search, and of that within an official training part.
-    n_resamples : int
-        Bootstrap resamples over people for the 95 % intervals.
-    n_permutations : int
-        Labellings that the first feature set's accuracy on people never seen is compared with; 0 for no such test.
-    prune : bool
-        Stop hopeless candidates of the nested and the official searches, see `fergan.svm.search.search`; as published every
-        candidate sees every fold.
-    seed : int
-        Of folds, searches, resamples and permutations.
+        The set's official split, see `fergan.experiments.cross_validation.official_parts`. Where its training part is too
+        small it is left out, and ``settings["official_split"]`` says why.
+    pretrained, target : str
+        Names of the network's set and of the faces' set, kept with the result.
     n_threads : int
         Folds fitted at the same time.
-    journal : path, optional
-        Folder that keeps finished trials, so that an experiment that was stopped goes on; removed at the end.
     progress : callable, optional
         Called with a line of text after each trial, and after each protocol and feature set.
-
-    Returns
-    -------
-    EmotionResult
-        Scores ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its
-        mean, label "all"; ``accuracy_difference``, the first feature set minus the one of the row, over the same
-        resamples, and its ``accuracy_difference_p_value``; ``protocol_gap``, accuracy as published minus
-        subject-independent; ``p_value`` of the first feature set against chance; ``majority_accuracy`` and
-        ``chance_accuracy`` with features "none". The decision values behind an area come from n_folds models and
-        are pooled, which assumes that these are on one scale; they are votes of pairwise classifiers, so the scale is
-        the number of classes beaten.
 
     Raises
     ------
     ValueError
-        Before any fit: features that are not finite, a missing or unknown emotion, too few people, faces or
-        classes.
+        Before any fit: features that are not finite, a missing or unknown emotion, too few people, faces or classes.
     """
+    folder = Path(folder)
     check_features(features, len(emotions))
-    nested_evaluations = nested_evaluations or n_evaluations
-    searching = dict(seed=seed, n_threads=n_threads, journal=journal, progress=progress, inner_folds=inner_folds,
-                     n_evaluations=n_evaluations, nested_evaluations=nested_evaluations, prune=prune)
-    problem = _pose(emotions, subjects, split, n_folds, n_resamples, searching)
+    problem = _pose(config, emotions, subjects, split)
+    running = dict(journal=folder / "searches", n_threads=n_threads, progress=progress)
     faces, first = problem.faces, next(iter(features))
-    values, searches, rows = {}, [], []
+    values, searches, rows, tested = {}, [], [], {}
     for name, X in features.items():
         D2 = squared_distances(X)
         for protocol in problem.rows:
-            found, results = _learn(protocol, D2, problem)
+            found, results = _learn(protocol, D2, problem, config, running)
             values[protocol, name] = found
             searches += [_trials(protocol, name, " ".join(map(str, block)), result) for block, result in results]
             if progress is not None:
-                right = faces.of(problem.rows[protocol]).right(found).mean()
-                progress(f"{name}, {protocol}: accuracy {right:.3f}")
-            if n_permutations and name == first and protocol == SUBJECT_INDEPENDENT:
-                rows.append(_against_chance(name, D2, problem, results, n_permutations))
-    test_part = problem.official[2] if problem.official else problem.no_official
-    settings = dict(n_evaluations=n_evaluations, inner_folds=inner_folds, seed=seed, n_folds=n_folds,
-                    n_resamples=n_resamples, n_permutations=n_permutations, nested_evaluations=nested_evaluations,
-                    prune=prune, features=list(features), emotions=faces.names.tolist(), official_split=test_part)
+                progress(f"{name}, {protocol}: accuracy {faces.of(problem.rows[protocol]).right(found).mean():.3f}")
+            if config.n_permutations and name == first and protocol == SUBJECT_INDEPENDENT:
+                p_value, tested = _against_chance(D2, problem, results, config, n_threads)
+                rows.append(faces.base | dict(protocol=protocol, features=name, score="p_value", value=p_value))
+    settings = config.model_dump(exclude={"baselines", "facenet_weights"}) | dict(
+        features=list(features), hashes={name: hash_array(X) for name, X in features.items()}, emotions=faces.names.tolist(),
+        official_split=problem.official[2] if problem.official else problem.no_official, chance_test=tested,
+        pretrained=pretrained, target=target)
     notes = {OFFICIAL_SPLIT: f"trained on {len(problem.official[0])} faces"} if problem.official else {}
     scores = score_table(emotion_scores(values, problem.rows, faces, notes) + rows)
     predictions = pd.concat([_predictions(*key, found, problem) for key, found in values.items()], ignore_index=True)
-    if journal is not None:
-        shutil.rmtree(journal, ignore_errors=True)
-    return EmotionResult(scores, predictions, pd.concat(searches, ignore_index=True), settings)
+    EmotionResult(scores, predictions, pd.concat(searches, ignore_index=True), settings).save(folder)
+    shutil.rmtree(folder / "searches", ignore_errors=True)
 
 
-def _pose(emotions, subjects, split, n_folds: int, n_resamples: int, searching: dict) -> _Problem:
+def emotion_classes(emotions: Sequence[str], subjects: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the emotions that are present, in the order of `fergan.facs.EMOTIONS`, and the class (n_faces,) of each face.
+
+    Raises
+    ------
+    ValueError
+        A face has no emotion, an emotion is unknown, or there are more or fewer subjects than faces.
+    """
+    missing = np.flatnonzero(pd.isna(np.asarray(emotions, dtype=object)))
+    if len(missing):
+        raise ValueError(f"{len(missing)} faces have no emotion (first: row {missing[0]}); leave these faces out")
+    if len(subjects) != len(emotions):
+        raise ValueError(f"{len(emotions)} emotions but {len(subjects)} subjects; expected one of each per face")
+    words = [canonical_emotion(word) for word in emotions]
+    names = [emotion for emotion in EMOTIONS if emotion in set(words)]
+    return np.array(names), np.array([names.index(word) for word in words])
+
+
+def _pose(config: EmotionConfig, emotions: np.ndarray, subjects: np.ndarray, split: np.ndarray | None) -> _Problem:
     """Divide the faces for every protocol, and refuse what cannot work while nothing is fitted yet."""
     subjects = np.asarray(subjects, dtype=str)
     names, y = emotion_classes(emotions, subjects)
-    seed, inner_folds = searching["seed"], searching["inner_folds"]
-    folds = folds_of_protocols(names[y], subjects, n_folds, seed)
+    folds = folds_of_protocols(names[y], subjects, config.n_folds, config.seed)
     for of_protocol in folds.values():
         check_training_parts(names[y], of_protocol)
-    fold_blocks(n_folds, inner_folds)
+    fold_blocks(config.n_folds, config.inner_folds)
     if split is not None and len(split) != len(y):
         raise ValueError(f"{len(y)} emotions but {len(split)} entries of split; expected one of each per face")
     official, why_not = (None if split is None else official_parts(split)), ""
     if official is not None:
-        train = official[0]
+        train, words = official[0], names[y[official[0]]]
         try:
-            check_training_parts(names[y[train]], grouped_folds(names[y[train]], subjects[train], inner_folds, seed))
+            check_training_parts(words, grouped_folds(words, subjects[train], config.inner_folds, config.seed))
             absent = np.setdiff1d(y[official[1]], y[train])
             if len(absent):
                 raise ValueError(f"no training face shows {names[absent[0]]}")
         except ValueError as error:
             official, why_not = None, f"left out: {error}"
-    return _Problem(ScoredFaces(y, names, subjects, n_resamples, seed), folds, official, why_not, searching)
+    return _Problem(Faces(y, names, subjects, config.n_resamples, config.seed), folds, official, why_not)
 
 
-def _learn(protocol: str, D2: np.ndarray, problem: _Problem) -> tuple[np.ndarray, list[tuple[list, SearchResult]]]:
+def _learn(
+    protocol: str, D2: np.ndarray, problem: _Problem, config: EmotionConfig, running: Mapping[str, Any]
+) -> tuple[np.ndarray, list[tuple[list, SearchResult]]]:
     """Return the decision values of the faces that a protocol scores, and its searches with the folds they served."""
-    y, options = problem.faces.y, dict(problem.searching)
-    nested, inner_folds = options.pop("nested_evaluations"), options.pop("inner_folds")
-    if protocol == AS_PUBLISHED:
-        options.pop("prune")
+    y, options = problem.faces.y, dict(running, n_evaluations=config.n_evaluations, seed=config.seed)
+    if protocol == AS_PUBLISHED:  # every candidate sees every fold
         values, result = as_published(D2, y, problem.folds[protocol], **options)
         return values, [(["all"], result)]
+    options |= dict(prune=config.prune, inner_folds=config.inner_folds)
     if protocol == SUBJECT_INDEPENDENT:
-        options["n_evaluations"] = nested
-        return subject_independent(D2, y, problem.folds[protocol], inner_folds=inner_folds, **options)
+        return subject_independent(D2, y, problem.folds[protocol], **options | dict(n_evaluations=config.nested_evaluations))
     train, test, name = problem.official
-    values, result = official_split(D2, y, train, test, problem.faces.subjects, inner_folds=inner_folds, **options)
+    values, result = official_split(D2, y, train, test, problem.faces.subjects, **options)
     return values, [([name], result)]
 
 
-def _against_chance(name: str, D2: np.ndarray, problem: _Problem, results: list, n_permutations: int) -> dict:
+def as_published(
+    D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, n_threads: int = 1, **searching: Any
+) -> tuple[np.ndarray, SearchResult]:
+    """Choose C and gamma by the cross-validated accuracy over `folds`, and return those very predictions.
+
+    The accuracy of the returned values is the maximum of the search, and therefore too good: the faces that it is measured on
+    took part in the choice.
+
+    Parameters
+    ----------
+    D2 : ndarray of shape (n_samples, n_samples), float32 or float64
+        Squared distances between the faces' features.
+    y : ndarray of shape (n_samples,), int
+        Classes from 0 upwards.
+    folds : sequence of ndarray of int
+        The faces of each fold.
+    n_threads : int
+        Folds fitted at the same time.
+    **searching
+        ``n_evaluations, seed, prune, progress`` of `fergan.svm.search.search`, and ``journal``, a folder that serves any
+        number of problems: a journal is named after a hash of all that its search depends on.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, n_classes), float64
+        Decision value of each face by the model that was trained without its fold.
+    result : SearchResult
+    """
+    models = SharedKernel(D2, y, n_threads=n_threads)
+    parts = [(other_rows(len(y), [fold]), fold) for fold in folds]
+    result = search_folds(models, parts, typical_distance(D2), name="as-published", **searching)
+    values = np.empty((len(y), models.n_classes))
+    for fold, of_fold in zip(folds, models.values(result.C, result.gamma, parts), strict=True):
+        values[fold] = of_fold
+    return values, result
+
+
+def subject_independent(
+    D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, inner_folds: int = 3, n_threads: int = 1,
+    journal: Path | None = None, **searching: Any,
+) -> tuple[np.ndarray, list[tuple[np.ndarray, SearchResult]]]:
+    """Score each fold with C and gamma chosen without it.
+
+    The search for a block of folds (see `fergan.experiments.cross_validation.fold_blocks`) maximises the accuracy on the
+    other blocks, each predicted by a model trained without it and without the block that the search is for.
+
+    Parameters
+    ----------
+    D2, y, n_threads, journal, searching
+        As for `as_published`; pruning has no effect below four inner folds.
+    folds : sequence of ndarray of int
+        The faces of each fold; no person in two of them.
+    inner_folds : int
+        How many blocks the inner cross-validation has.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, n_classes), float64
+    results : list of (ndarray of int, SearchResult)
+        The outer folds of each block and the search that served them.
+    """
+    models = SharedKernel(D2, y, n_threads=n_threads)
+    blocks = fold_blocks(len(folds), inner_folds)
+    rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
+    # (C, gamma, a, c) -> right answers on block c of the model without blocks a and c
+    hits: dict[tuple[float, float, int, int], int] = {}
+
+    def inner_parts(a: int, numbers: Sequence[int]) -> list[Part]:
+        return [(other_rows(len(y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])) for c in numbers]
+
+    def right_answers(a: int, C: float, gamma: float) -> Iterator[tuple[int, int]]:
+        others = [c for c in range(len(blocks)) if c != a]
+        # The searches of all blocks begin with the same points, which need no second fit.
+        new = [c for c in others if (C, gamma, a, c) not in hits]
+        fitted = models.values(C, gamma, inner_parts(a, new))
+        for c in others:
+            if c in new:
+                of_a, of_c = np.split(predicted_classes(next(fitted)), [len(rows[a])])
+                hits[C, gamma, c, a] = int(np.sum(of_a == y[rows[a]]))
+                hits[C, gamma, a, c] = int(np.sum(of_c == y[rows[c]]))
+            yield hits[C, gamma, a, c], len(rows[c])
+
+    distance = typical_distance(D2)
+    values = np.empty((len(y), models.n_classes))
+    results = []
+    for a, block in enumerate(blocks):
+        others = [c for c in range(len(blocks)) if c != a]
+        kept = journal_of(journal, "nested", models, inner_parts(a, others))
+        result = search(partial(right_answers, a), distance, **kept, **searching)
+        parts = [(other_rows(len(y), [folds[i]]), folds[i]) for i in block]
+        for i, of_fold in zip(block, models.values(result.C, result.gamma, parts), strict=True):
+            values[folds[i]] = of_fold
+        results.append((block, result))
+    return values, results
+
+
+def official_split(
+    D2: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, groups: np.ndarray, *, inner_folds: int,
+    seed: int = 0, n_threads: int = 1, **searching: Any,
+) -> tuple[np.ndarray, SearchResult]:
+    """Choose C and gamma within the training faces of a set's own split, train on all of them, and score the test faces.
+
+    Parameters
+    ----------
+    D2, y, seed, n_threads, searching
+        As for `as_published`; faces in neither `train` nor `test` take no part.
+    train, test : ndarray of int
+        The faces on either side; the test faces do not reach the search.
+    groups : ndarray of shape (n_samples,)
+        The person of each face, whose faces stay in one fold of the search.
+    inner_folds : int
+        Folds of the search.
+
+    Returns
+    -------
+    values : ndarray of shape (n_test, n_classes), float64
+        Decision values of the test faces, in the order of `test`.
+    result : SearchResult
+    """
+    folds = grouped_folds(y[train], groups[train], inner_folds, seed)
+    models = SharedKernel(D2, y, n_threads=n_threads)
+    parts = [(train[other_rows(len(train), [fold])], train[fold]) for fold in folds]
+    some = train[:: max(1, len(train) // 2000)]
+    distance = typical_distance(kernel_slice(D2, some, train))
+    result = search_folds(models, parts, distance, seed=seed, name="official-split", **searching)
+    (values,) = models.values(result.C, result.gamma, [(train, test)])
+    return values, result
+
+
+def _against_chance(
+    D2: np.ndarray, problem: _Problem, results: list, config: EmotionConfig, n_threads: int
+) -> tuple[float, dict[str, Any]]:
+    """Return the p-value of the accuracy on people never seen, and what else the test found."""
     faces, folds = problem.faces, problem.folds[SUBJECT_INDEPENDENT]
     blocks = [(np.concatenate([folds[i] for i in block]), result.C, result.gamma) for block, result in results]
-    test = chance_test(D2, faces.y, faces.subjects, blocks, n_permutations=n_permutations, seed=faces.seed,
-                       n_threads=problem.searching["n_threads"])
-    alone = int(np.sum(exchangeable(faces.subjects) == 0))
-    within = "among people with one face" if alone == len(faces.y) else "within people"
-    if 0 < alone < len(faces.y):
-        within += f", those of the {alone} people with one face among these"
-    note = (f"{n_permutations} permutations {within}; {len(blocks)} blocks of folds: accuracy {test.observed:.3f},"
-            f" permuted {test.permuted.mean():.3f} on average, {test.permuted.max():.3f} at most")
-    return faces.base | dict(protocol=SUBJECT_INDEPENDENT, features=name, score="p_value", value=test.p_value, note=note)
+    test = chance_test(D2, faces.y, faces.subjects, blocks, n_permutations=config.n_permutations, seed=config.seed,
+                       n_threads=n_threads)
+    return test.p_value, dict(
+        n_permutations=config.n_permutations, n_blocks=len(blocks), observed=test.observed, mean=float(test.permuted.mean()),
+        highest=float(test.permuted.max()), n_alone=int(np.sum(exchangeable(faces.subjects) == 0)), n_faces=len(faces.y))
 
 
 def _trials(protocol: str, name: str, outer_folds: str, result: SearchResult) -> pd.DataFrame:
@@ -240,3 +406,112 @@ def _predictions(protocol: str, name: str, values: np.ndarray, problem: _Problem
     columns = dict(protocol=protocol, features=name, face=rows, subject=faces.subjects, fold=problem.fold_of(protocol),
                    true=faces.names[faces.y], predicted=faces.names[values.argmax(axis=1)])
     return pd.DataFrame(columns | {f"value_{e}": values[:, k] for k, e in enumerate(faces.names)})
+
+
+def emotion_scores(
+    values: Mapping[tuple[str, str], np.ndarray], rows: Mapping[str, np.ndarray], faces: Faces, notes: Mapping[str, str]
+) -> list[dict]:
+    """Return the rows of scores of all protocols and feature sets, for `fergan.experiments.scores.score_table`.
+
+    Parameters
+    ----------
+    values : mapping
+        (protocol, features) -> decision values of shape (n_rows, n_classes); the first features are compared with the others.
+    rows : mapping
+        protocol -> the faces that it scores.
+    faces : Faces
+        All faces.
+    notes : mapping
+        protocol -> note of its accuracies.
+    """
+    first = next(iter(values))[1]
+    found = []
+    for (protocol, name), of_class in values.items():
+        scored = faces.of(rows[protocol])
+        base = scored.base | dict(protocol=protocol, features=name)
+        of_protocol = [base | row for row in _class_scores(of_class, scored)]
+        of_protocol[0]["note"] = notes.get(protocol, "")
+        found += of_protocol
+        if name != first:
+            difference = scored.right(values[protocol, first]) - scored.right(of_class)
+            p_value = sign_flip_p_value(difference, scored.subjects, seed=scored.seed)
+            found += [base | _mean_row("accuracy_difference", difference, scored),
+                      base | dict(score="accuracy_difference_p_value", value=p_value, note=f"{N_FLIPS} flips")]
+    for name in dict.fromkeys(name for _, name in values):
+        gap = faces.right(values[AS_PUBLISHED, name]) - faces.right(values[SUBJECT_INDEPENDENT, name])
+        found.append(faces.base | dict(protocol=AS_PUBLISHED, features=name) | _mean_row("protocol_gap", gap, faces))
+    for protocol, of_protocol in rows.items():
+        scored = faces.of(of_protocol)
+        base = scored.base | dict(protocol=protocol, features="none")
+        found += [dict(base, score="majority_accuracy", value=np.bincount(scored.y).max() / len(scored.y)),
+                  dict(base, score="chance_accuracy", value=1 / len(faces.names))]
+    return found
+
+
+def _mean_row(score: str, of_face: np.ndarray, scored: Faces) -> dict[str, Any]:
+    low, high = scored.interval(partial(resampled_mean, of_face))
+    return dict(score=score, value=of_face.mean(), low=low, high=high)
+
+
+def _class_scores(of_class: np.ndarray, scored: Faces) -> list[dict]:
+    """Rows of the scores of one protocol and feature set, over all emotions and of each."""
+    y, names, k = scored.y, scored.names, len(scored.names)
+    predicted = of_class.argmax(axis=1)
+    right = scored.right(of_class)
+    confusion = np.zeros((k, k))
+    np.add.at(confusion, (y, predicted), 1)
+    areas = np.array([auc(of_class[:, c], y == c) for c in range(k)])
+
+    def resampled(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        aucs = np.stack([resampled_auc(of_class[:, c], y == c, counts, codes) for c in range(k)], axis=1)
+        rates = balanced_accuracy_and_f1(resampled_confusion(y, predicted, k, counts, codes))
+        return np.column_stack([resampled_mean(right, counts, codes), rates, aucs.mean(axis=1), aucs])
+
+    scores = ["accuracy", "balanced_accuracy", "macro_f1", "auc", *["auc"] * k]
+    points = [right.mean(), *balanced_accuracy_and_f1(confusion), areas.mean(), *areas]
+    columns = ("score", "label", "value", "low", "high", "n_labels")
+    cells = zip(scores, ["all"] * 4 + list(names), points, *scored.interval(resampled), [k] * 4 + [1] * k, strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in cells]
+
+
+def accuracy_difference(
+    first: EmotionResult, second: EmotionResult, *, protocol: str = SUBJECT_INDEPENDENT, features: str = "discriminator"
+) -> tuple[Difference, bool]:
+    """Return the accuracy of one experiment minus another's, and whether it is paired.
+
+    Where both classified the same faces the difference of each face is resampled over people, as often and from the same
+    seed as the first experiment's own intervals, so that every page gives one interval. Otherwise the two intervals, which
+    are independent, are combined, see `fergan.experiments.intervals.Difference.of_scores`.
+    """
+    tables = [result.select(protocol, features).sort_values("face") for result in (first, second)]
+    same = first.settings["target"] == second.settings["target"] and np.array_equal(*(t["face"] for t in tables))
+    if same and np.array_equal(*(t["true"] for t in tables)):
+        right = [(table["true"] == table["predicted"]).to_numpy(float) for table in tables]
+        difference, people = right[0] - right[1], tables[0]["subject"].to_numpy(str)
+        low, high = bootstrap_interval(partial(resampled_mean, difference), people,
+                                       *(first.settings[key] for key in ("n_resamples", "seed")))
+        return Difference(float(difference.mean()), float(low), float(high)), True
+    rows = [row_of(result.scores, protocol, features, "accuracy") for result in (first, second)]
+    return Difference.of_scores(*(tuple(float(row[key]) for key in ("value", "low", "high")) for row in rows)), False
+
+
+def paper_emotion_scores(experiment: int) -> pd.DataFrame:
+    """Return the paper's accuracy (Fig. 6) and areas under the curve (Table II) of experiment 1 to 8 as a table of scores.
+
+    The paper states neither intervals nor numbers of people: these are NaN and 0. Where its printed average is not the mean
+    of its column, the note says so.
+    """
+    if experiment not in range(1, 9):
+        raise ValueError(f"the paper has emotion experiments 1 to 8, not {experiment!r}")
+    accuracy = read_table("fig6_emotion_accuracy").set_index("experiment").loc[experiment]
+    areas = read_table("table2_emotion_auc").set_index("emotion")[f"exp{experiment}"].dropna()
+    n_faces = 0 if np.isnan(accuracy["n"]) else int(accuracy["n"])
+    base = dict(protocol="paper", features="discriminator", n_faces=n_faces)
+    whole = dict(base, label="all", n_labels=len(areas) - 1)
+    rows = [dict(whole, score="accuracy", value=accuracy["accuracy_percent"] / 100, note=accuracy["source"])]
+    mean = areas.drop("Average").mean()
+    note = "" if abs(mean - areas["Average"]) < 0.0015 else f"the column averages {mean:.3f}"
+    rows.append(dict(whole, score="auc", value=areas["Average"], note=note))
+    rows += [dict(base, score="auc", label=canonical_emotion(word), value=value)
+             for word, value in areas.drop("Average").items()]
+    return score_table(rows)

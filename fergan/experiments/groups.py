@@ -4,7 +4,8 @@ Only rendered faces say enough of their people for this: how dark the skin and h
 of the people of a set, so that each holds as many.
 """
 
-import numpy as np
+from functools import partial
+
 import pandas as pd
 
 from fergan.data.faces import FaceSet
@@ -12,8 +13,6 @@ from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.intervals import Difference, bootstrap_interval, resampled_mean
 from fergan.rendered.person import sample_identity
-
-__all__ = ["GROUPS", "TRAITS", "accuracy_by_group", "group_differences", "people_of_set"]
 
 #: Trait of a rendered person -> what its lowest, middle and highest third are called.
 GROUPS = {
@@ -26,12 +25,7 @@ TRAITS = {"skin": "melanin", "age": "age"}
 
 
 def people_of_set(faces: FaceSet) -> pd.DataFrame:
-    """Return the traits of each person of a rendered set, and the group that each trait puts the person into.
-
-    Returns
-    -------
-    DataFrame
-        Index: the person. Columns: each of `TRAITS` (0..1) and ``<trait>_group`` (one of `GROUPS`).
+    """Return one row per person of a rendered set: each of `TRAITS` (0..1) and ``<trait>_group``, one of `GROUPS`.
 
     Raises
     ------
@@ -60,7 +54,6 @@ def accuracy_by_group(result: EmotionResult, people: pd.DataFrame, features: str
     result : EmotionResult
     people : DataFrame
         What `people_of_set` returns for the set that was classified.
-    features : str
 
     Returns
     -------
@@ -70,32 +63,20 @@ def accuracy_by_group(result: EmotionResult, people: pd.DataFrame, features: str
     table = result.select(SUBJECT_INDEPENDENT, features)
     right = (table["true"] == table["predicted"]).to_numpy(float)
     subjects = table["subject"].to_numpy(str)
+    resampling = result.settings["n_resamples"], result.settings["seed"]
     rows = []
     for trait, groups in GROUPS.items():
         group_of = people[f"{trait}_group"].reindex(subjects).to_numpy()
         for group in groups:
             inside = group_of == group
-            low, high = _interval(right[inside], subjects[inside], result)
+            low, high = bootstrap_interval(partial(resampled_mean, right[inside]), subjects[inside], *resampling)
             rows.append(dict(trait=trait, group=group, value=right[inside].mean(), low=low, high=high,
                              n_faces=int(inside.sum()), n_people=len(set(subjects[inside]))))
     return pd.DataFrame(rows)
 
 
-def _interval(right: np.ndarray, subjects: np.ndarray, result: EmotionResult) -> tuple[float, float]:
-    settings = result.settings
-    return bootstrap_interval(
-        lambda counts, codes: resampled_mean(right, counts, codes), subjects, settings["n_resamples"], settings["seed"]
-    )
-
-
 def group_differences(table: pd.DataFrame) -> dict[str, Difference]:
-    """Return, for each trait, the accuracy on its lowest group minus that on its highest.
-
-    Parameters
-    ----------
-    table : DataFrame
-        What `accuracy_by_group` returns.
-    """
+    """Return, for each trait, the accuracy on its lowest group minus that on its highest, from `accuracy_by_group`."""
     scores = table.set_index(["trait", "group"])[["value", "low", "high"]]
     return {
         trait: Difference.of_scores(*(tuple(scores.loc[(trait, group)]) for group in (groups[0], groups[-1])))

@@ -1,36 +1,48 @@
 """Label efficiency: accuracy against the number of labelled people, for features and for networks trained with labels.
 
-Test people are fixed in each split, every method gets the same labelled people, and larger sets hold the smaller ones (see
-`fergan.experiments.label_subsets`). An emotion that no labelled person shows cannot be named, and its test faces count as wrong.
+Test people are fixed in each split, every method gets the same labelled people, and larger sets hold the smaller ones. An
+emotion that no labelled person shows cannot be named, and its test faces count as wrong.
 """
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fergan.experiments.cross_validation import check_features
-from fergan.experiments.emotion_classes import emotion_classes
-from fergan.experiments.few_labels import DEFAULT_COST, DEFAULT_GAMMA_SCALE, Answer, FeatureLearner, NetworkLearner
-from fergan.experiments.label_scores import LABELLED_PEOPLE, label_scores
-from fergan.experiments.label_subsets import Subset, label_subsets
+from fergan.experiments.config import LabelEfficiencyConfig
+from fergan.experiments.cross_validation import check_features, check_training_parts, grouped_folds, other_rows
+from fergan.experiments.emotions import emotion_classes
+from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.experiments.supervised import SupervisedCNN
-from fergan.files import hash_array, hash_parameters, read_json, write_json
+from fergan.files import read_json, write_json
+from fergan.gan.runs import Run
+from fergan.svm.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
+from fergan.svm.machines import SharedKernel, multiclass_values
+from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE, search_folds
 
-__all__ = ["LabelEfficiencyResult", "run_label_efficiency"]
+#: What stands under ``protocol`` in the table of scores.
+LABELLED_PEOPLE = "labelled_people"
+
+#: What stands in for a search where the labelled people do not suffice for one: the middle of the box that is searched.
+DEFAULT_COST = float(np.sqrt(np.prod(COST_RANGE)))
+DEFAULT_GAMMA_SCALE = float(np.sqrt(np.prod(GAMMA_SCALE_RANGE)))
+
+_NEVER = 1e12  # stands for an infinite number of people, of which no quantile could be taken
 
 
 class LabelEfficiencyResult(ExperimentResult):
     """Scores, predictions and fits over the number of labelled people.
 
-    ``scores`` are those of `fergan.experiments.label_scores.label_scores`. ``predictions`` has one row per method, draw, number
-    of people and face: ``features, split, draw, n_people, face, subject, true, predicted``. ``searches`` has one row per
-    fitted model: ``features, split, draw, n_people, n_train_people, n_train_faces, n_emotions``, for an SVM ``searched, C,
-    gamma_scale``, for a network ``steps, train_accuracy``.
+    ``scores`` are those of `label_scores`. ``predictions`` has one row per method, draw, number of people and face:
+    ``features, split, draw, n_people, face, subject, true, predicted``. ``searches`` has one row per fitted model:
+    ``features, split, draw, n_people, n_train_people, n_train_faces, n_emotions``, for an SVM ``searched, C, gamma_scale``,
+    for a network ``steps, train_accuracy``.
     """
 
     @property
@@ -60,36 +72,57 @@ class LabelEfficiencyResult(ExperimentResult):
         return self.searches.groupby("n_people")["n_train_faces"].mean()
 
 
+@dataclass(frozen=True)
+class Subset:
+    """The labelled people of one draw, and whom they are tested on.
+
+    Attributes
+    ----------
+    split, draw : int
+        Of the test people, and of the order in which training people are labelled.
+    n_people : int
+        How many people are labelled; for all of them the smallest number that a split has.
+    train, test : ndarray of int
+        Faces, ascending; all faces of a labelled person are in `train`.
+    pool : ndarray of int
+        Faces of all training people of the split, of whom only those of `train` are labelled.
+    """
+
+    split: int
+    draw: int
+    n_people: int
+    train: np.ndarray
+    test: np.ndarray
+    pool: np.ndarray
+
+
+#: What a method names the test faces of a subset, (n_test,) int, and how its model came about, as plain values.
+Answer = tuple[np.ndarray, dict[str, Any]]
+
+
 def run_label_efficiency(
-    features: Mapping[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray, *,
-    networks: Mapping[str, SupervisedCNN] | None = None, images: np.ndarray | None = None, n_splits: int = 5,
-    n_draws: int = 3, network_draws: int = 1, n_evaluations: int = 10, inner_folds: int = 3, n_resamples: int = 1000,
-    seed: int = 0, n_threads: int = 1, journal: str | Path | None = None, progress: Callable[[str], None] | None = None,
-) -> LabelEfficiencyResult:
-    """Score every method at 1, 2, 4, ... and all labelled people.
+    folder: Path, config: LabelEfficiencyConfig, *, features: Mapping[str, np.ndarray], emotions: np.ndarray,
+    subjects: np.ndarray, images: np.ndarray | None = None, network: Run | None = None, target: str = "",
+    n_threads: int = 1, progress: Callable[[str], None] | None = None,
+) -> None:
+    """Score every method at 1, 2, 4, ... and all labelled people, and save a `LabelEfficiencyResult`.
 
     Parameters
     ----------
+    folder : Path
+        Of the result; finished answers are kept in its folder ``unfinished`` until all are there.
     features : mapping of str to ndarray of shape (n_faces, n_features)
         The first are compared with all others.
     emotions, subjects : ndarray of shape (n_faces,), str
         In a set without people each face is a person of its own.
-    networks : mapping of str to SupervisedCNN, optional
-        Networks that are trained on the labelled faces.
     images : ndarray of shape (n_faces, 64, 64, 3), uint8, optional
-        The faces, for the networks.
-    n_splits, n_draws : int
-        See `fergan.experiments.label_subsets.label_subsets`.
-    network_draws : int
-        In how many of the draws the networks, which take longest, are trained.
-    n_evaluations, inner_folds, n_threads : int
-        See `fergan.experiments.few_labels.FeatureLearner`.
-    n_resamples : int
-        Of the bootstrap over test people.
-    seed : int
-        Of splits, draws, searches and resamples; networks have their own.
-    journal : path, optional
-        Folder in which finished answers are kept until all are there: a run that was stopped goes on there.
+        The faces, for networks that are trained with labels; without them features alone are compared.
+    network : Run, optional
+        Whose discriminator is trained further where `config` says so.
+    target : str
+        Name of the set, kept with the result.
+    n_threads : int
+        Folds fitted at the same time.
     progress : callable, optional
         Called with a line of text now and then.
 
@@ -98,78 +131,277 @@ def run_label_efficiency(
     ValueError
         Before any fit: features that are not finite, a missing or unknown emotion, one emotion only, too few people.
     """
+    folder = Path(folder)
     check_features(dict(features), len(emotions))
     names, y = emotion_classes(emotions, subjects)
-    subjects, networks = np.asarray(subjects, dtype=str), networks or {}
-    subsets = label_subsets(names[y], subjects, n_splits=n_splits, n_draws=n_draws, seed=seed)
-    if networks and (images is None or len(images) != len(y)):
-        raise ValueError(f"networks need the {len(y)} faces; images has {'none' if images is None else len(images)}")
-    searching = dict(n_evaluations=n_evaluations, inner_folds=inner_folds, seed=seed)
+    subjects = np.asarray(subjects, dtype=str)
+    subsets = label_subsets(names[y], subjects, n_splits=config.n_splits, n_draws=config.n_draws, seed=config.seed)
+    networks = {} if images is None else _networks(config, network)
+    if networks and len(images) != len(y):
+        raise ValueError(f"networks need the {len(y)} faces; images has {len(images)}")
     answers = []
     for name, X in features.items():
-        learner = FeatureLearner(X, y, subjects, n_threads=n_threads, **searching)
-        problem = hash_parameters({"features": hash_array(X), "y": hash_array(y), "subjects": subjects.tolist()} | searching)
-        answers += [(name, subset, _kept(learner, subset, problem, journal)) for subset in subsets]
+        learn = partial(_by_features, squared_distances(X), y, subjects, config, n_threads)
+        answers += [(name, s, _kept(folder, f"{name}-{s.split}-{s.draw}-{s.n_people}", learn, s)) for s in subsets]
         if progress is not None:
             progress(f"{name}: {len(subsets)} sets of labelled people")
-    for name, network in networks.items():
-        learner = NetworkLearner(network, images, y, progress)
-        problem = hash_parameters({"images": hash_array(images), "y": hash_array(y), "network": network.get_params()})
-        answers += [(name, s, _kept(learner, s, problem, journal)) for s in subsets if s.draw < max(1, network_draws)]
-    rows = label_scores(_right_answers(answers, y), y, subjects, n_resamples=n_resamples, seed=seed)
-    settings = dict(n_splits=n_splits, n_draws=n_draws, network_draws=network_draws, n_resamples=n_resamples, **searching,
-                    features=[*features, *networks], networks=list(networks), emotions=names.tolist(),
-                    sizes=sorted({subset.n_people for subset in subsets}), default_cost=DEFAULT_COST,
-                    default_gamma_scale=DEFAULT_GAMMA_SCALE)
-    if journal is not None:
-        shutil.rmtree(journal, ignore_errors=True)
-    return LabelEfficiencyResult(score_table(rows), _predictions(answers, names, y, subjects),
-                                 _fits(answers, y, subjects), settings)
+    for name, untrained in networks.items():
+        learn = partial(_by_network, untrained, images, y)
+        for s in subsets:
+            if s.draw < config.cnn_draws:
+                answers.append((name, s, _kept(folder, f"{name}-{s.split}-{s.draw}-{s.n_people}", learn, s)))
+                if progress is not None:
+                    progress(f"{name}: split {s.split}, draw {s.draw}, {s.n_people} people")
+    rows = label_scores(_right_answers(answers, y), y, subjects, n_resamples=config.n_resamples, seed=config.seed)
+    settings = config.model_dump() | dict(
+        features=[*features, *networks], networks=list(networks), emotions=names.tolist(), target=target,
+        sizes=sorted({subset.n_people for subset in subsets}))
+    predictions, fits = _predictions(answers, names, y, subjects), _fits(answers, y, subjects)
+    LabelEfficiencyResult(score_table(rows), predictions, fits, settings).save(folder)
+    shutil.rmtree(folder / "unfinished", ignore_errors=True)
 
 
-def _kept(learner: Callable[[Subset], Answer], subset: Subset, problem: str, journal: str | Path | None) -> Answer:
-    """Return a learner's answer, or the one that an earlier run left."""
-    if journal is None:
-        return learner(subset)
-    rows = [hash_array(rows) for rows in (subset.train, subset.test, subset.pool)]
-    path = Path(journal) / f"{hash_parameters({'problem': problem, 'rows': rows, 'draw': subset.draw}, 16)}.json"
-    if path.is_file():
-        content = read_json(path)
-        return Answer(np.array(content["predicted"], dtype=int), content["fit"])
-    answer = learner(subset)
-    write_json(path, {"predicted": answer.predicted, "fit": answer.fit})
-    return answer
+def _networks(config: LabelEfficiencyConfig, network: Run | None) -> dict[str, SupervisedCNN]:
+    training = dict(epochs=config.cnn_epochs, min_steps=config.cnn_min_steps, seed=config.seed)
+    networks = {"supervised CNN": SupervisedCNN(config.cnn_width, **training)}
+    if config.finetune and network is not None:
+        weights = network.folder / "discriminator.safetensors"
+        networks["fine-tuned discriminator"] = SupervisedCNN(network.config.width, weights=weights, **training)
+    return networks
 
 
-Answers = list[tuple[str, Subset, Answer]]
+def _kept(folder: Path, name: str, learn: Callable[[Subset], Answer], subset: Subset) -> Answer:
+    """Return a method's answer, or the one that an earlier run left."""
+    path = folder / "unfinished" / f"{name}.json"
+    if not path.is_file():
+        predicted, fit = learn(subset)
+        write_json(path, {"predicted": predicted, "fit": fit})
+    content = read_json(path)
+    return np.array(content["predicted"], dtype=int), content["fit"]
 
 
-def _right_answers(answers: Answers, y: np.ndarray) -> dict[str, dict[int, np.ndarray]]:
+def sizes_up_to(n_people: int) -> list[int]:
+    """Return 1, 2, 4, ... and `n_people` itself, without a power of two that is more than four fifths of it."""
+    return [2**k for k in range(n_people.bit_length()) if 2**k <= 0.8 * n_people] + [n_people]
+
+
+def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws: int, seed: int) -> list[Subset]:
+    """Divide people into test and training people, and draw who of the latter is labelled; by split, draw and size.
+
+    Each of the `n_splits` folds of people is the test part once. In each draw the training people come in a random order;
+    the first 1, 2, 4, ... of them are labelled, so that a larger set holds the smaller ones. All people are labelled in
+    one draw only, for there is only one such set. Errors are those of `fergan.experiments.cross_validation.grouped_folds`.
+    """
+    folds = grouped_folds(y, subjects, n_splits, seed)
+    pools = [other_rows(len(y), [test]) for test in folds]
+    n_all = min(len(np.unique(subjects[pool])) for pool in pools)
+    subsets = []
+    for split, (test, pool) in enumerate(zip(folds, pools, strict=True)):
+        people = np.unique(subjects[pool])
+        for draw in range(n_draws):
+            order = np.random.default_rng([seed, split, draw]).permutation(people)
+            for n in sizes_up_to(n_all):
+                if n == n_all and draw:
+                    continue
+                train = pool if n == n_all else pool[np.isin(subjects[pool], order[:n])]
+                subsets.append(Subset(split, draw, n, train, test, pool))
+    return subsets
+
+
+def _by_features(
+    D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, config: LabelEfficiencyConfig, n_threads: int, subset: Subset
+) -> Answer:
+    """Name the test faces by a Gaussian SVM, with C and gamma chosen among the labelled people.
+
+    Where these suffice for folds of whole people, none of which takes a class away, a search over the folds chooses both.
+    Otherwise they are `DEFAULT_COST` and `DEFAULT_GAMMA_SCALE` over the typical distance between the faces of the split's
+    training people, which needs no labels.
+    """
+    train, test = subset.train, subset.test
+    present = np.unique(y[train])
+    if len(present) == 1:
+        return np.full(len(test), present[0]), {"searched": False}
+    some = subset.pool[:: max(1, len(subset.pool) // 2000)]
+    distance = typical_distance(kernel_slice(D2, some, some))
+    C, gamma = DEFAULT_COST, DEFAULT_GAMMA_SCALE / distance
+    try:
+        folds = grouped_folds(y[train], subjects[train], config.inner_folds, config.seed)
+        check_training_parts(y[train], folds)
+    except ValueError:  # too few people
+        folds = []
+    if folds:
+        models = SharedKernel(kernel_slice(D2, train, train), y[train], n_threads=n_threads)
+        parts = [(other_rows(len(train), [fold]), fold) for fold in folds]
+        found = search_folds(models, parts, distance, n_evaluations=config.n_evaluations, seed=config.seed)
+        C, gamma = found.C, found.gamma
+    rows = np.concatenate([train, test])
+    places = np.arange(len(train)), np.arange(len(train), len(rows))
+    K = gaussian_kernel(kernel_slice(D2, rows, rows), gamma, n_threads=n_threads)
+    values = multiclass_values(K, y[rows], *places, C, int(y.max()) + 1)
+    return values.argmax(axis=1), {"searched": bool(folds), "C": C, "gamma_scale": gamma * distance}
+
+
+def _by_network(untrained: SupervisedCNN, images: np.ndarray, y: np.ndarray, subset: Subset) -> Answer:
+    """Name the test faces by a network that is trained anew, with a seed of this split and draw."""
+    seed = int(np.random.SeedSequence([untrained.seed, subset.split, subset.draw]).generate_state(1)[0] >> 1)
+    network = SupervisedCNN(**untrained.get_params() | {"seed": seed}).fit(images[subset.train], y[subset.train])
+    return network.predict(images[subset.test]), {"steps": network.n_steps_, "train_accuracy": network.train_accuracy_}
+
+
+def _right_answers(answers: list[tuple[str, Subset, Answer]], y: np.ndarray) -> dict[str, dict[int, np.ndarray]]:
     """Gather what was right: each face is tested in one split of each draw."""
     n_draws: dict[tuple[str, int], int] = {}
     for name, subset, _ in answers:
         n_draws[name, subset.n_people] = max(n_draws.get((name, subset.n_people), 0), subset.draw + 1)
     right: dict[str, dict[int, np.ndarray]] = {name: {} for name, _, _ in answers}
-    for name, subset, answer in answers:
+    for name, subset, (predicted, _) in answers:
         n = subset.n_people
         of_size = right[name].setdefault(n, np.full((n_draws[name, n], len(y)), np.nan))
-        of_size[subset.draw, subset.test] = answer.predicted == y[subset.test]
+        of_size[subset.draw, subset.test] = predicted == y[subset.test]
     return {name: dict(sorted(curve.items())) for name, curve in right.items()}
 
 
-def _predictions(answers: Answers, names: np.ndarray, y: np.ndarray, subjects: np.ndarray) -> pd.DataFrame:
+def _predictions(answers: list, names: np.ndarray, y: np.ndarray, subjects: np.ndarray) -> pd.DataFrame:
     words = partial(pd.Categorical.from_codes, categories=names)
     parts = [
         pd.DataFrame(dict(features=name, split=s.split, draw=s.draw, n_people=s.n_people, face=s.test,
-                          subject=subjects[s.test], true=words(y[s.test]), predicted=words(answer.predicted)))
-        for name, s, answer in answers
+                          subject=subjects[s.test], true=words(y[s.test]), predicted=words(predicted)))
+        for name, s, (predicted, _) in answers
     ]
     return pd.concat(parts, ignore_index=True).assign(protocol=LABELLED_PEOPLE)
 
 
-def _fits(answers: Answers, y: np.ndarray, subjects: np.ndarray) -> pd.DataFrame:
+def _fits(answers: list, y: np.ndarray, subjects: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame([
         dict(features=name, split=s.split, draw=s.draw, n_people=s.n_people, n_train_faces=len(s.train),
-             n_train_people=len(np.unique(subjects[s.train])), n_emotions=len(np.unique(y[s.train]))) | answer.fit
-        for name, s, answer in answers
+             n_train_people=len(np.unique(subjects[s.train])), n_emotions=len(np.unique(y[s.train]))) | fit
+        for name, s, (_, fit) in answers
     ])
+
+
+#: method -> number of labelled people -> right answers (0 or 1) of shape (n_draws, n_faces)
+Curves = Mapping[str, Mapping[int, np.ndarray]]
+
+
+def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray, *, n_resamples: int, seed: int) -> list[dict]:
+    """Return the rows of scores of all methods, for `fergan.experiments.scores.score_table`.
+
+    For each method ``accuracy`` (label: the number of labelled people), beside it ``lowest_draw`` and ``highest_draw``;
+    ``curve_mean``, the mean of the curve over the logarithm of that number; ``people_needed`` (label: an accuracy), NaN where
+    it is not reached, its interval NaN on the side that it does not reach. For each but the first, ``accuracy_difference``
+    and ``curve_mean_difference``, the first minus it. For features "none", ``majority_accuracy``. The bootstrap is over test
+    people; the draws stay as they are.
+
+    Parameters
+    ----------
+    right : mapping
+        See `Curves`; every face is tested once in each draw. A method may have fewer draws than another: their difference is
+        then over the draws that both have, the first ones.
+    y : ndarray of shape (n_faces,), int
+        Classes from 0 upwards.
+    subjects : ndarray of shape (n_faces,), str
+    """
+    first = next(iter(right))
+    sizes = np.array(list(right[first]))
+    base = dict(protocol=LABELLED_PEOPLE, n_faces=len(y), n_subjects=len(np.unique(subjects)), n_labels=int(y.max()) + 1)
+    majority = float(np.bincount(y).max() / len(y))
+    resampling = dict(groups=subjects, n_resamples=n_resamples, seed=seed)
+    rows = [base | dict(features="none", score="majority_accuracy", label="all", value=majority)]
+    levels = levels_between(majority, max(of_size.mean() for curve in right.values() for of_size in curve.values()))
+    for name, curve in right.items():
+        of_method = _curve_rows(curve, sizes, levels, resampling)
+        if name != first:
+            of_method += _difference_rows(right[first], curve, sizes, resampling)
+        rows += [base | dict(features=name) | row for row in of_method]
+    return rows
+
+
+def levels_between(low: float, high: float) -> list[float]:
+    """Return the tenths above `low` and at most `high`."""
+    return [level / 10 for level in range(1, 11) if low < level / 10 <= high]
+
+
+def _resampled(columns: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Mean of each column (n_faces, n_columns) in each resample. Shape (n_resamples, n_columns)."""
+    return np.stack([resampled_mean(column, counts, codes) for column in columns.T], axis=1)
+
+
+def _curve_rows(curve: Mapping[int, np.ndarray], sizes: np.ndarray, levels: list[float], resampling: dict) -> list[dict]:
+    columns = np.stack([of_size.mean(axis=0) for of_size in curve.values()], axis=1)
+    points = columns.mean(axis=0)
+
+    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        accuracies = _resampled(columns, counts, codes)
+        needed = [np.minimum(size_needed(sizes, accuracies, level), _NEVER) for level in levels]
+        return np.column_stack([accuracies, curve_mean(sizes, accuracies), *needed])
+
+    low, high = bootstrap_interval(statistic, **resampling)
+    rows = []
+    for i, (n, of_size) in enumerate(curve.items()):
+        draws = of_size.mean(axis=1)
+        rows += [dict(score="accuracy", label=str(n), value=points[i], low=low[i], high=high[i], note=f"{len(draws)} draws"),
+                 dict(score="lowest_draw", label=str(n), value=draws.min()),
+                 dict(score="highest_draw", label=str(n), value=draws.max())]
+    i = len(sizes)
+    rows.append(dict(score="curve_mean", label="all", value=curve_mean(sizes, points), low=low[i], high=high[i]))
+    for i, level in enumerate(levels, start=len(sizes) + 1):
+        needed = [size_needed(sizes, points, level).item(), low[i], high[i]]
+        value, of_low, of_high = (n if n <= sizes[-1] else np.nan for n in needed)
+        rows.append(dict(score="people_needed", label=f"{level:.1f}", value=value, low=of_low, high=of_high))
+    return rows
+
+
+def _difference_rows(first: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray], sizes: np.ndarray, resampling: dict) -> list[dict]:
+    differences = []
+    for n in sizes:
+        n_draws = min(len(first[n]), len(other[n]))
+        differences.append(first[n][:n_draws].mean(axis=0) - other[n][:n_draws].mean(axis=0))
+    of_size = np.stack(differences, axis=1)
+    points = of_size.mean(axis=0)
+
+    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        resampled = _resampled(of_size, counts, codes)
+        return np.column_stack([resampled, curve_mean(sizes, resampled)])
+
+    low, high = bootstrap_interval(statistic, **resampling)
+    scores = ["accuracy_difference"] * len(sizes) + ["curve_mean_difference"]
+    cells = zip(scores, [*map(str, sizes), "all"], [*points, curve_mean(sizes, points)], low, high, strict=True)
+    return [dict(zip(("score", "label", "value", "low", "high"), row, strict=True)) for row in cells]
+
+
+# Sizes double from point to point, so between points a curve is taken as straight in the logarithm of the size. Sizes are
+# ascending and positive, scores of shape (..., n_sizes).
+
+def curve_mean(sizes: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the mean height of curves over the logarithm of the size, by the trapezoidal rule; with one size, the score."""
+    scores = np.asarray(scores, dtype=float)
+    if len(sizes) == 1:
+        return scores[..., 0]
+    x = np.log(sizes)
+    return np.trapezoid(scores, x, axis=-1) / (x[-1] - x[0])
+
+
+def curve_at(sizes: np.ndarray, scores: np.ndarray, size: float) -> np.ndarray:
+    """Return the height of curves at a size between their ends; NaN outside."""
+    curves = np.asarray(scores, dtype=float)
+    flat = [np.interp(np.log(size), np.log(sizes), curve, np.nan, np.nan) for curve in curves.reshape(-1, curves.shape[-1])]
+    return np.reshape(flat, curves.shape[:-1])
+
+
+def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> np.ndarray:
+    """Return the size at which curves first reach a level; infinite where they do not, the smallest where they begin there."""
+    scores = np.atleast_2d(np.asarray(scores, dtype=float))
+    curves = scores.reshape(-1, scores.shape[-1])
+    needed = np.full(len(curves), np.inf)
+    x = np.log(sizes)
+    for row, curve in enumerate(curves):
+        reached = np.flatnonzero(curve >= level)
+        if not len(reached):
+            continue
+        first = reached[0]
+        if first == 0:
+            needed[row] = sizes[0]
+            continue
+        share = (level - curve[first - 1]) / (curve[first] - curve[first - 1])
+        needed[row] = np.exp(x[first - 1] + share * (x[first] - x[first - 1]))
+    return needed.reshape(scores.shape[:-1])

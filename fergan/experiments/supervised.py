@@ -22,8 +22,6 @@ from fergan.gan.networks import (
     to_float,
 )
 
-__all__ = ["SupervisedCNN"]
-
 _AT_ONCE = 256  # faces of a forward pass without gradients
 
 
@@ -43,21 +41,19 @@ class _Classifier(nn.Module):
 class SupervisedCNN(ClassifierMixin, BaseEstimator):
     """A small convolutional network trained on labelled faces, as a scikit-learn classifier.
 
-    Adam minimises the cross-entropy for a number of steps that is fixed beforehand, while the learning rate rises and
-    then falls to nothing (one cycle); no face is held out, and none of the faces to be predicted takes part. Running
-    statistics of the batch normalisation are recomputed over the training faces at the end, for a short training would
-    leave them half way. A network that sees one class names that class.
+    Adam minimises the cross-entropy for a number of steps that is fixed beforehand, while the learning rate rises and then
+    falls to nothing (one cycle); no face is held out, and none of the faces to be predicted takes part. Running statistics of
+    the batch normalisation are recomputed over the training faces at the end, for a short training would leave them half way.
+    A network that sees one class names that class.
 
     Parameters
     ----------
     width : int
-        Channels of the first layer, as of `fergan.gan.networks.Discriminator`.
+        Channels of the first layer, as of the discriminator.
     weights : path, optional
         A ``discriminator.safetensors`` of that width to start from; without it the start is random.
-    epochs : int
-        Passes over the training faces.
-    min_steps : int
-        Steps where that many passes have fewer.
+    epochs, min_steps : int
+        Passes over the training faces, and steps where that many passes have fewer.
     batch_size : int
         Faces per step, at most all.
     learning_rate : float
@@ -84,14 +80,9 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
         self, width: int = 64, *, weights: str | Path | None = None, epochs: int = 30, min_steps: int = 100,
         batch_size: int = 32, learning_rate: float = 1e-3, precision: str = "auto", seed: int = 0,
     ) -> None:
-        self.width = width
-        self.weights = weights
-        self.epochs = epochs
-        self.min_steps = min_steps
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.precision = precision
-        self.seed = seed
+        self.width, self.weights = width, weights
+        self.epochs, self.min_steps, self.batch_size = epochs, min_steps, batch_size
+        self.learning_rate, self.precision, self.seed = learning_rate, precision, seed
 
     def fit(self, images: np.ndarray, y: np.ndarray) -> "SupervisedCNN":
         """Train on images uint8 (n, 64, 64, 3) and their classes (n,).

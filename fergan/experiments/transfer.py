@@ -1,16 +1,20 @@
 """The transfer matrix: the features of every network on every set of faces, under folds of whole people.
 
 The rows of a column share faces, folds and the search's budget, so that they can be compared face by face. A cell that is an
-emotion experiment of the same settings is read from that experiment's result.
+emotion experiment of the same settings and features is read from that experiment's result.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.stats import permutation_test, rankdata
 
+from fergan.data.faces import FaceSet
+from fergan.experiments.config import TransferConfig
 from fergan.experiments.cross_validation import (
     SUBJECT_INDEPENDENT,
     check_features,
@@ -18,42 +22,98 @@ from fergan.experiments.cross_validation import (
     fold_blocks,
     fold_numbers,
     grouped_folds,
+    people_or_duplicates,
+    some_people,
 )
-from fergan.experiments.emotion_classes import emotion_classes
-from fergan.experiments.emotion_learning import subject_independent
+from fergan.experiments.emotions import emotion_classes, subject_independent
+from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
-from fergan.experiments.transfer_scores import MatrixFaces, transfer_scores
+from fergan.features.baselines import make_baseline
+from fergan.features.discriminator import DiscriminatorFeatures
+from fergan.files import hash_array
 from fergan.svm.kernels import squared_distances
 
-__all__ = ["Column", "TransferResult", "learn_column", "read_experiment", "some_people", "transfer_result"]
+if TYPE_CHECKING:
+    from fergan.gan.runs import Run
 
-#: How to obtain features: an array, or what makes it when it is needed.
-Features = np.ndarray | Callable[[], np.ndarray]
+#: What stands under ``features`` for the mean of all networks that learnt other faces than the ones they look at.
+OTHERS = "networks of other faces"
 
 
 @dataclass(frozen=True)
-class Column:
-    """One target of the matrix.
+class MatrixFaces:
+    """The faces of all targets, and which of them each kind of features named rightly.
 
     Attributes
     ----------
-    target : str
-    predictions : DataFrame
-        Columns ``target, features, face, subject, fold, true, predicted``.
-    searches : DataFrame
-        Columns ``target, features, block, C, gamma, accuracy``; an experiment that was read has none.
+    right : DataFrame of shape (n_faces, n_features)
+        1 or 0, one row per face of any target, one column per network or baseline.
+    target, subject : ndarray of shape (n_faces,), str
+        The set that a face is of, and its person; people of different sets are different people.
+    networks : tuple of str
+        The columns that are networks, each named after the set that it learnt.
+    n_resamples, seed : int
+        Of the bootstrap over people.
     """
 
-    target: str
-    predictions: pd.DataFrame
-    searches: pd.DataFrame
+    right: pd.DataFrame
+    target: np.ndarray
+    subject: np.ndarray
+    networks: tuple[str, ...]
+    n_resamples: int
+    seed: int
+
+    @property
+    def targets(self) -> list[str]:
+        """The sets, in the order of their first faces."""
+        return list(dict.fromkeys(self.target))
+
+    @property
+    def others(self) -> np.ndarray:
+        """Share of the networks of other faces that name each face rightly; NaN with the own network alone."""
+        strange = np.stack([self.target != network for network in self.networks], axis=1)
+        right = self.right[list(self.networks)].to_numpy()
+        with np.errstate(invalid="ignore"):
+            return (right * strange).sum(axis=1) / strange.sum(axis=1)
+
+    def own(self) -> np.ndarray:
+        """Return for each face whether the network of its own set names it rightly; NaN where there is none."""
+        found = np.full(len(self.target), np.nan)
+        for network in self.networks:
+            found[self.target == network] = self.right.loc[self.target == network, network]
+        return found
+
+    def interval(self, values: np.ndarray) -> dict[str, float]:
+        """Return the mean over targets of the mean over their faces (without NaN), with its 95 % interval over people."""
+        there = np.isfinite(values)
+        values, targets = values[there], np.unique(self.target[there], return_inverse=True)[1]
+        people = np.char.add(np.char.add(self.target[there].astype(str), "/"), self.subject[there].astype(str))
+        n_targets = targets.max(initial=-1) + 1
+
+        def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+            return np.mean([_mean_where(values, targets == t, counts, codes) for t in range(n_targets)], axis=0)
+
+        if not n_targets:
+            return dict(value=np.nan, n_faces=0, n_subjects=0)
+        low, high = bootstrap_interval(statistic, people, self.n_resamples, self.seed)
+        value = np.mean([values[targets == t].mean() for t in range(n_targets)])
+        return dict(value=value, low=low, high=high, n_faces=len(values), n_subjects=len(np.unique(people)))
+
+
+def _mean_where(values: np.ndarray, chosen: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Mean over the chosen faces of each resample."""
+    share = resampled_mean(chosen.astype(float), counts, codes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(share > 0, resampled_mean(values * chosen, counts, codes) / share, np.nan)
 
 
 class TransferResult(ExperimentResult):
-    """Scores, predictions and chosen parameters of a transfer matrix; see `Column` for the latter two.
+    """Scores, predictions and chosen parameters of a transfer matrix.
 
-    ``settings`` also holds ``networks``, ``targets``, ``baselines`` and ``pretraining_faces``, the number of faces
-    that each network learnt.
+    ``predictions``: ``target, features, face, subject, fold, true, predicted``. ``searches``: ``target, features, block, C,
+    gamma, accuracy``; a cell that was read from an experiment has none. ``settings`` also holds ``networks``, ``targets``,
+    ``baselines``, ``pretraining_faces`` (network -> faces that it learnt), ``skipped`` (set -> why it has no column) and
+    ``n_read``, the number of cells that were read.
     """
 
     def matrix(self, score: str = "accuracy") -> pd.DataFrame:
@@ -65,168 +125,177 @@ class TransferResult(ExperimentResult):
 
     def faces(self) -> MatrixFaces:
         """Return which faces each kind of features named rightly."""
-        s = self.settings
-        return _matrix_faces(self.predictions, s["networks"], s["baselines"], s["n_resamples"], s["seed"])
+        table, settings = self.predictions, self.settings
+        order = list(dict.fromkeys(table["target"]))
+        wide = table.assign(right=(table["true"] == table["predicted"]).astype(float), place=table["target"].map(order.index))
+        wide = wide.pivot(index=["place", "target", "face", "subject"], columns="features", values="right").reset_index()
+        columns = [*settings["networks"], *settings["baselines"]]
+        return MatrixFaces(wide[columns], wide["target"].to_numpy(dtype=str), wide["subject"].to_numpy(dtype=str),
+                           tuple(settings["networks"]), settings["n_resamples"], settings["seed"])
 
 
-def some_people(subjects: np.ndarray, max_faces: int, seed: int) -> np.ndarray:
-    """Return the faces of as many people, in a random order, as have at most `max_faces` faces together.
-
-    Parameters
-    ----------
-    subjects : ndarray of shape (n_faces,), str
-    max_faces : int
-        0 takes all; the first two people are taken in any case.
-    seed : int
-
-    Returns
-    -------
-    ndarray of int
-        Ascending.
-    """
-    if not max_faces or len(subjects) <= max_faces:
-        return np.arange(len(subjects))
-    people, codes = np.unique(subjects, return_inverse=True)
-    order = np.random.default_rng(seed).permutation(len(people))
-    reached = np.cumsum(np.bincount(codes)[order])
-    n_people = max(2, int(np.searchsorted(reached, max_faces, side="right")))
-    return np.flatnonzero(np.isin(codes, order[:n_people]))
-
-
-def learn_column(
-    target: str, features: Mapping[str, Features], emotions: np.ndarray, subjects: np.ndarray, *, n_folds: int,
-    inner_folds: int, n_evaluations: int, seed: int, n_threads: int = 1,
-    known: Mapping[str, pd.DataFrame] | None = None, progress: Callable[[str], None] | None = None,
-) -> Column:
-    """Predict the faces of one set from every kind of features, each face by a model that knows none of its person.
+def run_transfer(
+    folder: Path, config: TransferConfig, *, faces: Mapping[str, FaceSet], networks: Mapping[str, "Run"],
+    pretraining_faces: Mapping[str, int], experiments: Sequence[ExperimentResult] = (), n_threads: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> None:
+    """Classify every set by the features of every network and baseline, and save a `TransferResult`.
 
     Parameters
     ----------
-    target : str
-        The set's name.
-    features : mapping of str to ndarray of shape (n_faces, n_features), or to a function that makes one
-        Network or baseline -> features of the set's faces.
-    emotions, subjects : ndarray of shape (n_faces,), str
-    n_folds, inner_folds, n_evaluations, seed, n_threads : int
-        See `fergan.experiments.emotion_learning.subject_independent`.
-    known : mapping, optional
-        Network or baseline -> predictions of an emotion experiment, see `read_experiment`; they are taken where
-        faces, labels and folds are the same.
+    folder : Path
+        Of the result.
+    faces : mapping of str to FaceSet
+        The targets. One that cannot be classified is left out, and ``settings["skipped"]`` says why.
+    networks : mapping of str to Run
+        Named after the sets that they learnt; features are made as they are needed, and dropped.
+    pretraining_faces : mapping of str to int
+        Network -> how many faces it learnt.
+    experiments : sequence of EmotionResult
+        Cells are read from these where settings, features, faces and folds are the same; this changes no number.
+    n_threads : int
+        Folds fitted at the same time.
     progress : callable, optional
-        Called with a line of text after each kind of features.
+        Called with a line of text after each cell.
 
     Raises
     ------
     ValueError
-        Before any fit: a missing or unknown emotion, one emotion only, too few people or faces for the folds. Features
-        that are not finite, when they are made.
+        Features are not finite, or no set can be classified.
     """
-    names, y = emotion_classes(emotions, subjects)
-    words, subjects = names[y], np.asarray(subjects, dtype=str)
-    folds = grouped_folds(words, subjects, n_folds, seed)
-    check_training_parts(words, folds)
-    fold_blocks(n_folds, inner_folds)
-    base = dict(target=target, face=np.arange(len(y)), subject=subjects, fold=fold_numbers(len(y), folds), true=words)
-    tables, searches = [], []
-    for name, made in features.items():
-        table = _same_faces(known.get(name), base) if known else None
-        if table is None:
-            X = made() if callable(made) else made
-            check_features({name: X}, len(y))
-            values, results = subject_independent(
-                squared_distances(X), y, folds, n_evaluations=n_evaluations, inner_folds=inner_folds, seed=seed,
-                n_threads=n_threads,
-            )
-            table = pd.DataFrame(base | dict(predicted=names[values.argmax(axis=1)]))
-            searches += [dict(target=target, features=name, block=i, C=result.C, gamma=result.gamma, accuracy=result.score)
-                         for i, (_, result) in enumerate(results)]
-        tables.append(table.assign(features=name))
-        if progress is not None:
-            progress(f"{name} on {target}: accuracy {(table['true'] == table['predicted']).mean():.3f}")
+    cells, skipped = [], {}
+    for target in config.targets:
+        try:
+            cells += _column(target, faces[target], config, networks, experiments, n_threads, progress)
+        except ValueError as error:
+            skipped[target] = str(error)
+    if not cells:
+        raise ValueError(f"no set of faces can be a target; a transfer matrix needs at least one with two emotions: {skipped}")
+    tables, searches = zip(*cells, strict=True)
+    settings = config.model_dump() | dict(
+        networks=list(networks), targets=[target for target in config.targets if target not in skipped], skipped=skipped,
+        n_read=sum(not found for found in searches), pretraining_faces=dict(pretraining_faces))
     columns = ["target", "features", "block", "C", "gamma", "accuracy"]
-    return Column(target, pd.concat(tables, ignore_index=True), pd.DataFrame(searches, columns=columns))
+    result = TransferResult(score_table([]), pd.concat(tables, ignore_index=True),
+                            pd.DataFrame([row for found in searches for row in found], columns=columns), settings)
+    result.scores = score_table(transfer_scores(result))
+    result.save(folder)
 
 
-def _same_faces(table: pd.DataFrame | None, base: Mapping[str, object]) -> pd.DataFrame | None:
-    """Return an experiment's predictions as a column has them, if they are of the same faces, labels and folds."""
-    if table is None or len(table) != len(base["face"]):
-        return None
-    table = table.sort_values("face")
-    same = all(np.array_equal(table[key].to_numpy(), base[key]) for key in ("face", "subject", "fold", "true"))
-    return pd.DataFrame(dict(base) | dict(predicted=table["predicted"].to_numpy(dtype=str))) if same else None
+def _column(
+    target: str, faces: FaceSet, config: TransferConfig, networks: Mapping[str, "Run"],
+    experiments: Sequence[ExperimentResult], n_threads: int, progress: Callable[[str], None] | None,
+) -> list[tuple[pd.DataFrame, list[dict]]]:
+    """Predict the faces of one set from every kind of features, each face by a model that knows none of its person."""
+    faces = faces.select(faces.labels["emotion"].notna().to_numpy())
+    if len(faces.emotions) < 2:
+        raise ValueError(f"its faces show {'no' if not faces.emotions else 'one'} emotion that is known")
+    subjects = people_or_duplicates(faces)
+    rows = some_people(subjects, config.max_faces, config.seed)
+    images, subjects = faces.images[rows], np.asarray(subjects[rows], dtype=str)
+    names, y = emotion_classes(faces.labels["emotion"].to_numpy(str)[rows], subjects)
+    words = names[y]
+    folds = grouped_folds(words, subjects, config.n_folds, config.seed)
+    check_training_parts(words, folds)
+    fold_blocks(config.n_folds, config.inner_folds)
+    base = dict(target=target, face=np.arange(len(y)), subject=subjects, fold=fold_numbers(len(y), folds), true=words)
+    cells = []
+    for name in (*networks, *config.baselines):
+        X = _features(name, images, config, networks)
+        check_features({name: X}, len(y))
+        predicted, searches = _read(X, base, config, experiments), []
+        if predicted is None:
+            values, results = subject_independent(
+                squared_distances(X), y, folds, inner_folds=config.inner_folds, n_evaluations=config.n_evaluations,
+                seed=config.seed, n_threads=n_threads)
+            predicted = names[values.argmax(axis=1)]
+            searches = [dict(target=target, features=name, block=i, C=result.C, gamma=result.gamma, accuracy=result.score)
+                        for i, (_, result) in enumerate(results)]
+        cells.append((pd.DataFrame(base | dict(predicted=predicted, features=name)), searches))
+        if progress is not None:
+            progress(f"{name} on {target}: accuracy {(words == predicted).mean():.3f}")
+    return cells
 
 
-def read_experiment(folder: str | Path, settings: Mapping[str, object]) -> tuple[str, dict[str, pd.DataFrame]]:
-    """Read the predictions of an emotion experiment on people never seen, if it was run with the given settings.
+def _features(name: str, images: np.ndarray, config: TransferConfig, networks: Mapping[str, "Run"]) -> np.ndarray:
+    if name in networks:
+        run = networks[name]
+        return DiscriminatorFeatures(run.folder / "discriminator.safetensors", width=run.config.width).transform(images)
+    width = next(iter(networks.values())).config.width
+    return make_baseline(name, width, config.seed).transform(images)
 
-    Parameters
-    ----------
-    folder : path
-        Of the experiment's result.
-    settings : mapping
-        ``n_folds``, ``inner_folds``, ``n_evaluations`` (of a nested search) and ``seed``.
 
-    Returns
-    -------
-    target : str
-        The set that it classified.
-    tables : dict of str to DataFrame
-        Network ("discriminator" under the name of the set that it learnt) or baseline -> predictions; empty where
-        settings differ.
+def _read(
+    X: np.ndarray, base: Mapping[str, object], config: TransferConfig, experiments: Sequence[ExperimentResult]
+) -> np.ndarray | None:
+    """Return what an emotion experiment predicted from the same features in the same way; None where there is none."""
+    mine = dict(n_folds=config.n_folds, inner_folds=config.inner_folds, nested_evaluations=config.n_evaluations,
+                seed=config.seed, prune=False)
+    for result in experiments:
+        if any(result.settings[key] != value for key, value in mine.items()):
+            continue
+        for name, known in result.settings["hashes"].items():
+            table = result.select(SUBJECT_INDEPENDENT, name).sort_values("face")
+            same = len(table) == len(X) and all(
+                np.array_equal(table[key].to_numpy(), base[key]) for key in ("face", "subject", "fold", "true"))
+            if same and known == hash_array(X):
+                return table["predicted"].to_numpy(dtype=str)
+    return None
+
+
+def transfer_scores(result: TransferResult) -> list[dict]:
+    """Return the rows of scores of a transfer matrix, from its predictions; the label is a target, or "all" for their mean.
+
+    ``accuracy`` of each kind of features and of `OTHERS`; ``minus_own``, a network's accuracy minus that of the network of the
+    target's own faces; ``minus_<baseline>``, a network's accuracy minus a baseline's; ``advantage`` of each network, label
+    "all": its accuracy minus the mean of the networks of other faces, over the targets that are not its own, so that easy
+    targets favour nobody; ``majority_accuracy`` of features "none".
     """
-    result = ExperimentResult.load(folder)
-    found = result.settings | {"n_evaluations": result.settings.get("nested_evaluations")}
-    keys = ("n_folds", "inner_folds", "n_evaluations", "seed")
-    if found.get("prune") or any(found.get(key) != settings[key] for key in keys):
-        return found["target"], {}
-    tables = result.predictions[result.predictions["protocol"] == SUBJECT_INDEPENDENT]
-    names = {"discriminator": found["pretrained"]}
-    return found["target"], {names.get(name, name): table for name, table in tables.groupby("features")}
+    faces, baselines, base = result.faces(), result.settings["baselines"], dict(protocol=SUBJECT_INDEPENDENT)
+    table = result.predictions
+    labels = table[table["features"] == table["features"].iloc[0]].groupby("target", sort=False)["true"]
+    n_emotions = labels.nunique().to_dict()
+    columns = {name: faces.right[name].to_numpy(dtype=float) for name in faces.right} | {OTHERS: faces.others}
+    own = faces.own()
+    rows = []
+    for name, right in columns.items():
+        comparisons = {"accuracy": right}
+        if name not in baselines:
+            comparisons |= {"minus_own": np.where(faces.target == name, np.nan, right - own)}
+            comparisons |= {f"minus_{baseline}": right - columns[baseline] for baseline in baselines}
+        for score, values in comparisons.items():
+            rows += [base | dict(features=name, score=score) | row for row in _by_target(faces, values, n_emotions)]
+        if name in faces.networks and len(faces.networks) > 1:
+            elsewhere = np.where(faces.target == name, np.nan, right - columns[OTHERS])
+            rows.append(base | dict(features=name, score="advantage", label="all") | faces.interval(elsewhere))
+    rows += [base | dict(features="none", score="majority_accuracy", label=target, value=true.value_counts(normalize=True).max())
+             for target, true in labels]
+    return rows
 
 
-def transfer_result(
-    columns: list[Column], *, networks: Mapping[str, int], baselines: list[str], n_resamples: int, seed: int,
-    settings: Mapping[str, object],
-) -> TransferResult:
-    """Score the columns of a transfer matrix.
+def _by_target(faces: MatrixFaces, values: np.ndarray, n_emotions: Mapping[str, int]) -> list[dict]:
+    """Return the mean at each target, where it is defined, and over all of them."""
+    rows = []
+    for target in faces.targets:
+        row = faces.interval(np.where(faces.target == target, values, np.nan))
+        if row["n_faces"]:
+            rows.append(row | dict(label=target, n_labels=n_emotions[target]))
+    return [*rows, faces.interval(values) | dict(label="all", n_labels=len(rows))] if rows else []
 
-    Parameters
-    ----------
-    columns : list of Column
-        At least one.
-    networks : mapping of str to int
-        Network, named after the set that it learnt -> how many faces that were.
-    baselines : list of str
-        The other kinds of features.
-    n_resamples, seed : int
-        Of the bootstrap over people.
-    settings : mapping
-        What else the result should say of itself.
 
-    Raises
-    ------
-    ValueError
-        There is no column.
+def rank_correlation(x: np.ndarray, y: np.ndarray, n_resamples: int = 9999, seed: int = 0) -> tuple[float, float]:
+    """Return Spearman's rank correlation and its two-sided p-value by permuting the pairs, all ways where these are few.
+
+    Fewer than three pairs (n,), or one value throughout, give NaN.
     """
-    if not columns:
-        raise ValueError("no set of faces can be a target; a transfer matrix needs at least one with two emotions")
-    predictions = pd.concat([column.predictions for column in columns], ignore_index=True)
-    faces = _matrix_faces(predictions, list(networks), baselines, n_resamples, seed)
-    of_target = predictions[predictions["features"] == predictions["features"].iloc[0]].groupby("target", sort=False)["true"]
-    majority = {target: float(true.value_counts(normalize=True).max()) for target, true in of_target}
-    rows = transfer_scores(faces, majority, of_target.nunique().to_dict())
-    found = dict(settings) | dict(networks=list(networks), baselines=baselines, targets=[c.target for c in columns],
-                                  pretraining_faces=dict(networks), n_resamples=n_resamples, seed=seed)
-    filled = [column.searches for column in columns if len(column.searches)] or [columns[0].searches]
-    return TransferResult(score_table(rows), predictions, pd.concat(filled, ignore_index=True), found)
+    if len(x) < 3 or len(np.unique(x)) < 2 or len(np.unique(y)) < 2:
+        return float("nan"), float("nan")
+    others = rankdata(y) - (len(y) + 1) / 2
 
+    def correlation(ranks: np.ndarray, axis: int = -1) -> np.ndarray:
+        centred = ranks - ranks.mean(axis=axis, keepdims=True)
+        return (centred * others).sum(axis=axis) / np.sqrt((centred**2).sum(axis=axis) * (others**2).sum())
 
-def _matrix_faces(
-    predictions: pd.DataFrame, networks: list[str], baselines: list[str], n_resamples: int, seed: int
-) -> MatrixFaces:
-    right = predictions.assign(right=(predictions["true"] == predictions["predicted"]).astype(float))
-    order = list(dict.fromkeys(predictions["target"]))
-    wide = right.pivot(index=["target", "face", "subject"], columns="features", values="right").reset_index()
-    wide = wide.sort_values(["target", "face"], key=lambda c: c.map(order.index) if c.name == "target" else c, kind="stable")
-    return MatrixFaces(wide[[*networks, *baselines]].reset_index(drop=True), wide["target"].to_numpy(dtype=str),
-                       wide["subject"].to_numpy(dtype=str), tuple(networks), n_resamples, seed)
+    test = permutation_test((rankdata(x),), correlation, permutation_type="pairings", n_resamples=n_resamples,
+                            vectorized=True, rng=np.random.default_rng(seed))
+    return float(test.statistic), float(test.pvalue)

@@ -1,6 +1,7 @@
 """Tables of the chapter on emotions."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,7 @@ from fergan.book.tables.scores import every_protocol, interval_of, protocol_word
 from fergan.book.tables.words import counted, listed
 from fergan.data.faces import FaceSet
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
-from fergan.experiments.emotion_scores import paper_emotion_scores
-from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.emotions import EmotionResult, paper_emotion_scores
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import read_table
 
@@ -245,3 +245,14 @@ def what_the_protocol_is_worth(results: Mapping[int, EmotionResult]) -> str:
 
     return (f"The published protocol scores clearly higher in {len(higher)} of {len(table)} experiments{of(higher)} and "
             f"clearly lower in {len(lower)}{of(lower)}")
+
+
+def chance_words(test: Mapping[str, Any]) -> str:
+    """Say what the test against chance permuted and found."""
+    if not test:
+        return "not tested"
+    within = "among people with one face" if test["n_alone"] == test["n_faces"] else "within people"
+    if 0 < test["n_alone"] < test["n_faces"]:
+        within += f", those of the {test['n_alone']} people with one face among these"
+    return (f"{test['n_permutations']} permutations {within}; {test['n_blocks']} blocks of folds: accuracy {test['observed']:.3f},"
+            f" permuted {test['mean']:.3f} on average, {test['highest']:.3f} at most")

@@ -10,11 +10,9 @@ from fergan.book.tables.label_efficiency import size_tables
 from fergan.book.tables.scores import row_of
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.intervals import bootstrap_interval, resampled_mean
-from fergan.experiments.label_efficiency import LabelEfficiencyResult
-from fergan.experiments.learning_curves import curve_at
+from fergan.experiments.label_efficiency import LabelEfficiencyResult, curve_at
 from fergan.experiments.scores import ExperimentResult
-from fergan.experiments.transfer import TransferResult
-from fergan.experiments.transfer_scores import OTHERS, rank_correlation
+from fergan.experiments.transfer import OTHERS, TransferResult, rank_correlation
 
 __all__ = [
     "CANNOT_BE_TESTED", "MARGIN", "NOT_DECIDED", "NOT_REPRODUCED", "REPRODUCED", "Verdict", "consistency_verdict",

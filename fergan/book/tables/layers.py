@@ -5,14 +5,25 @@ from collections.abc import Mapping
 import pandas as pd
 
 from fergan.book.tables.words import counted, listed
+from fergan.experiments.scores import ExperimentResult
 
-__all__ = ["answer_of_layers", "best_layers", "layers_of_sets"]
+__all__ = ["accuracies", "answer_of_layers", "best_layers", "layers_of_sets"]
 
 _PAPERS = "4"  # the last hidden layer
 
 
+def accuracies(result: ExperimentResult) -> pd.DataFrame:
+    """Return ``layer, features, accuracy, low, high, difference, difference_low, difference_high`` of a set's layers."""
+    scores = result.scores.set_index("features")
+    one, other = (scores[scores["score"] == name][["value", "low", "high"]] for name in ("accuracy", "minus_last"))
+    one.columns, other.columns = ["accuracy", "low", "high"], ["difference", "difference_low", "difference_high"]
+    table = one.join(other).rename_axis("layer").reset_index()
+    table.insert(1, "features", table["layer"].map(result.settings["n_features"]))
+    return table
+
+
 def layers_of_sets(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Join the tables of `fergan.experiments.layer_readout.layer_accuracies`: ``faces, layer, features, value, low, high, clear``."""
+    """Join the tables of `accuracies`: ``faces, layer, features, value, low, high, clear``."""
     joined = pd.concat([table.assign(faces=name) for name, table in tables.items()], ignore_index=True)
     clear = (joined["difference_low"] > 0) | (joined["difference_high"] < 0)
     words = clear.map({True: "yes", False: "no"}).where(joined["layer"] != _PAPERS, "–")

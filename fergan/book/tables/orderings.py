@@ -6,8 +6,7 @@ import pandas as pd
 
 from fergan.book.tables.emotions import papers_emotions
 from fergan.book.tables.scores import score_of_table
-from fergan.experiments.emotion_differences import accuracy_difference
-from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.emotions import EmotionResult, accuracy_difference
 
 __all__ = ["EMOTION_ORDERINGS", "emotion_orderings"]
 

@@ -7,8 +7,7 @@ from fergan.book.report import with_interval
 from fergan.book.tables.scores import interval_of, row_of
 from fergan.book.tables.words import compared, listed
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
-from fergan.experiments.transfer import TransferResult
-from fergan.experiments.transfer_scores import OTHERS, rank_correlation
+from fergan.experiments.transfer import OTHERS, TransferResult, rank_correlation
 
 __all__ = [
     "answer_of_transfer", "cell_table", "marks_of", "no_better_than_commonest", "own_table", "pretraining_table",

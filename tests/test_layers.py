@@ -1,5 +1,7 @@
 """Reading emotions out of single layers: what is planted for a layer is found there, and nowhere by chance."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ from safetensors.torch import save_file
 
 from fergan.book.tables.layers import best_layers, layers_of_sets
 from fergan.data.faces import FaceSet, complete_labels
-from fergan.experiments.layer_readout import layer_accuracies, some_people
+from fergan.experiments.config import LayersConfig
+from fergan.experiments.layers import layer_accuracies
+from fergan.experiments.scores import ExperimentResult
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.gan.networks import Discriminator, initialize_weights
 
@@ -18,49 +22,46 @@ def face_set(images, emotions, subjects):
 
 
 @pytest.fixture
-def weights(tmp_path):
+def network(tmp_path):
     network = Discriminator(4)
     initialize_weights(network, seed=5)
     save_file(network.state_dict(), tmp_path / "discriminator.safetensors")
-    return tmp_path / "discriminator.safetensors"
+    return SimpleNamespace(folder=tmp_path, config=SimpleNamespace(width=4))
 
 
-def test_emotions_in_the_light_are_read_from_every_layer_and_permuted_ones_from_none(weights):
+def scores(folder, faces, network):
+    layer_accuracies(folder, LayersConfig(n_resamples=100), faces=faces, network=network)
+    result = ExperimentResult.load(folder)
+    assert list(result.settings["n_features"].items()) == [("1", 64), ("2", 128), ("3", 256), ("4", 512), ("all", 960)]
+    return [result.scores.query("score == @name").set_index("features") for name in ("accuracy", "minus_last")]
+
+
+def test_emotions_in_the_light_are_read_from_every_layer_and_permuted_ones_from_none(tmp_path, network):
     rng = np.random.default_rng(0)
     y = np.arange(90) % 3
     images = (rng.integers(0, 60, (90, 64, 64, 3)) + 60 * y[:, None, None, None]).astype(np.uint8)
     emotions, subjects = np.array(["angry", "happy", "sad"])[y], [f"p{i // 6}" for i in range(90)]
-    table = layer_accuracies(face_set(images, emotions, subjects), weights, 4, n_resamples=100)
-    assert table["layer"].tolist() == ["1", "2", "3", "4", "all"]
-    assert table["features"].tolist() == [64, 128, 256, 512, 960]
-    assert (table["accuracy"] > 0.95).all()
-    wrong = layer_accuracies(face_set(images, rng.permutation(emotions), subjects), weights, 4, n_resamples=100)
-    assert table.loc[3, ["difference", "difference_low", "difference_high"]].tolist() == [0, 0, 0]
-    np.testing.assert_allclose(wrong["difference"], wrong["accuracy"] - wrong["accuracy"][3])
-    assert (wrong["low"] < 1 / 3).all() and (wrong["accuracy"] < 0.6).all()
+    accuracy, difference = scores(tmp_path / "r", face_set(images, emotions, subjects), network)
+    assert accuracy.index.tolist() == ["1", "2", "3", "4", "all"] and (accuracy["value"] > 0.95).all()
+    assert difference.loc["4", ["value", "low", "high"]].tolist() == [0, 0, 0]
+    accuracy, difference = scores(tmp_path / "w", face_set(images, rng.permutation(emotions), subjects), network)
+    np.testing.assert_allclose(difference["value"], accuracy["value"] - accuracy.loc["4", "value"])
+    assert (accuracy["low"] < 1 / 3).all() and (accuracy["value"] < 0.6).all()
 
 
-def test_the_fourth_layer_is_the_papers(weights, monkeypatch):
+def test_the_fourth_layer_is_the_papers(tmp_path, network, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (24, 64, 64, 3), dtype=np.uint8)
     seen = []
-    monkeypatch.setattr("fergan.experiments.layer_readout.squared_distances", lambda X: seen.append(X) or ((X[:, None] - X) ** 2).sum(-1))
-    faces = face_set(images, np.tile(["angry", "sad"], 12), [f"p{i // 4}" for i in range(24)])
-    layer_accuracies(faces, weights, 4, n_resamples=100)
+    monkeypatch.setattr("fergan.experiments.layers.squared_distances", lambda X: seen.append(X) or ((X[:, None] - X) ** 2).sum(-1))
+    scores(tmp_path / "r", face_set(images, np.tile(["angry", "sad"], 12), [f"p{i // 4}" for i in range(24)]), network)
+    weights = network.folder / "discriminator.safetensors"
     np.testing.assert_allclose(seen[3], DiscriminatorFeatures(weights, width=4).transform(images), atol=1e-5)
 
 
-def test_some_people_come_with_all_their_faces():
-    images = np.zeros((30, 64, 64, 3), np.uint8)
-    faces = face_set(images, ["sad"] * 30, [f"p{i // 5}" for i in range(30)])
-    some = some_people(faces, 17, seed=1, at_least=2)
-    assert len(some) == 15 and pd.Series(some.subjects()).value_counts().tolist() == [5, 5, 5]
-    assert len(some_people(faces, 3, at_least=2)) == 10
-
-
-def test_too_few_people_are_named(weights):
-    images = np.zeros((4, 64, 64, 3), np.uint8)
+def test_too_few_people_are_named(tmp_path, network):
+    faces = face_set(np.zeros((4, 64, 64, 3), np.uint8), ["sad", "happy"] * 2, ["a", "a", "b", "b"])
     with pytest.raises(ValueError, match="2 people, 3 folds need at least 3"):
-        layer_accuracies(face_set(images, ["sad", "happy"] * 2, ["a", "a", "b", "b"]), weights, 4)
+        scores(tmp_path, faces, network)
 
 
 def test_the_page_counts_where_the_papers_layer_is_best():
