@@ -8,17 +8,6 @@ from collections.abc import Iterable
 
 from fergan.paper import read_table
 
-__all__ = [
-    "ACTION_UNITS",
-    "AU_MEANINGS",
-    "EMOTIONS",
-    "EMOTION_MAPPINGS",
-    "action_units_of",
-    "canonical_emotion",
-    "identical_action_units",
-    "label_groups",
-]
-
 EMOTIONS = ("angry", "contemptuous", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
 
 AU_MEANINGS = {
@@ -47,22 +36,9 @@ _SYNONYMS = {
 
 
 def canonical_emotion(word: str) -> str:
-    """Translate a dataset's word for an emotion into this project's.
+    """Translate a dataset's word for an emotion ("Happiness", "anger", "sad") into one of `EMOTIONS`.
 
-    Parameters
-    ----------
-    word : str
-        For example ``"Happiness"``, ``"anger"`` or ``"sad"``; case does not matter.
-
-    Returns
-    -------
-    str
-        One of `EMOTIONS`.
-
-    Raises
-    ------
-    ValueError
-        The word is none of the eight emotions nor a known synonym.
+    A ValueError names the word that is none of them nor a known synonym.
     """
     emotion = str(word).strip().lower()
     emotion = _SYNONYMS.get(emotion, emotion)
@@ -98,35 +74,17 @@ EMOTION_MAPPINGS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def action_units_of(emotion: str, mapping: str = "paper") -> tuple[str, ...]:
-    """Return the Action Units that an emotion is said to show.
-
-    Parameters
-    ----------
-    emotion : str
-        An emotion or a synonym of one.
-    mapping : str
-        A key of `EMOTION_MAPPINGS`: ``"paper"`` (Table VI) or ``"emfacs"``.
-    """
+    """Return the Action Units that an emotion, or a synonym of one, shows by a mapping, a key of `EMOTION_MAPPINGS`."""
     if mapping not in EMOTION_MAPPINGS:
         raise ValueError(f"unknown mapping {mapping!r}; expected one of {', '.join(EMOTION_MAPPINGS)}")
     return EMOTION_MAPPINGS[mapping][canonical_emotion(emotion)]
 
 
 def label_groups(emotions: Iterable[str], mapping: str = "paper") -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Group the Action Units by the emotions that they are derived from.
+    """Group the Action Units by the emotions, of those that a relabelled dataset has, that they are derived from.
 
-    Parameters
-    ----------
-    emotions : iterable of str
-        The emotions that the relabelled dataset shows.
-    mapping : str
-        A key of `EMOTION_MAPPINGS`.
-
-    Returns
-    -------
-    list of (Action Units, emotions)
-        Action Units with one and the same label, and the emotions that show them; those that no emotion shows are left
-        out.
+    Returns a list of (Action Units, emotions): Action Units with one and the same label, and the emotions that show them;
+    those that no emotion shows are left out.
     """
     shown_by: dict[tuple[str, ...], list[str]] = {}
     emotions = [canonical_emotion(emotion) for emotion in emotions]

@@ -16,8 +16,9 @@ from fergan.experiments.action_units import (
     AUData,
     AUResult,
     coded_intensity,
+    load_single_unit,
     load_variants,
-    paper_au_scores,
+    papers_units,
     recognise,
     relabel,
     run_au_experiment,
@@ -29,7 +30,6 @@ from fergan.experiments.cross_validation import AS_PUBLISHED, PROTOCOLS, SUBJECT
 from fergan.experiments.intervals import auc
 from fergan.experiments.scores import SCORE_COLUMNS, row_of, score_table
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.files import read_json
 from fergan.svm.kernels import gram
 
 QUICK = AUConfig(n_folds=4, n_resamples=100, costs=[0.1, 1.0])
@@ -222,11 +222,20 @@ def test_result_survives_saving_and_threads_change_nothing(within, tmp_path):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(within, name))
 
 
-def test_paper_scores_are_table_four():
-    scores = paper_au_scores(4).set_index("label")["value"]
-    assert scores["AU12"] == pytest.approx(0.515) and scores["all"] == pytest.approx(0.697) and len(scores) == 15
-    with pytest.raises(ValueError, match="1 to 8"):
-        paper_au_scores(0)
+def test_papers_units_are_table_four_and_only_of_the_papers_sets():
+    sets = dict(pretrained="celeba", train="enhanced-ck", test="rafd-frontal")
+    areas = papers_units(4, sets)
+    assert areas["AU12"] == pytest.approx(0.515) and areas["all"] == pytest.approx(0.697) and len(areas) == 15
+    assert papers_units(1, sets) == papers_units(9, sets) == {}
+
+
+def test_costs_are_those_chosen_as_published():
+    searches = pd.DataFrame({
+        "protocol": [AS_PUBLISHED] * 3 + [SUBJECT_INDEPENDENT], "label": ["AU12", "AU12", "AU01", "AU12"],
+        "C": [0.1, 1.0, 0.1, 10.0], "auc": [0.6, 0.7, np.nan, 0.9], "chosen": [False, True, True, True],
+    })
+    costs = AUResult(score_table([]), pd.DataFrame(), searches).costs()
+    assert costs[ACTION_UNITS.index("AU12")] == 1.0 and np.isnan(np.delete(costs, ACTION_UNITS.index("AU12"))).all()
 
 
 def test_intensities_come_from_one_grade_or_from_the_stronger_side():
@@ -301,7 +310,7 @@ def drawn(n_people=12, width=150):
 def single(tmp_path):
     def run(features, occurrence, subjects):
         run_single_unit(tmp_path, SINGLE, features=features, occurrence=occurrence, subjects=subjects, unit="AU07")
-        return score_table(read_json(tmp_path / "scores.json"))
+        return load_single_unit(tmp_path)[1]
 
     return run
 

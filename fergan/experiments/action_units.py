@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from fergan.experiments.au_learning import INTENSITY, Decisions, UnitLearner, de
 from fergan.experiments.au_scores import UnitScores, coded_auc
 from fergan.experiments.config import AUConfig, DetectorConfig
 from fergan.experiments.cross_validation import (
+    AS_PUBLISHED,
     SUBJECT_INDEPENDENT,
     check_features,
     fold_numbers,
@@ -22,8 +24,8 @@ from fergan.experiments.cross_validation import (
 from fergan.experiments.intervals import bootstrap_interval, resampled_auc
 from fergan.experiments.scores import ExperimentResult, roc, score_table
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS, action_units_of
-from fergan.files import write_json
-from fergan.paper import read_table
+from fergan.files import read_json, write_json
+from fergan.paper import papers_own, read_table
 from fergan.svm.kernels import gram, kernel_slice
 
 #: The experiment itself, and the one whose detectors learn the true Action Units where its own learn derived ones. The
@@ -45,6 +47,12 @@ class AUResult(ExperimentResult):
         table = self.select(protocol, features).dropna(subset=["occurrence", "value"])
         of_units = {unit: table[table["label"] == unit] for unit in ACTION_UNITS}
         return {unit: roc(rows["occurrence"].to_numpy() == 1, rows["value"].to_numpy()) for unit, rows in of_units.items()}
+
+    def costs(self) -> np.ndarray:
+        """Return the cost that was chosen for each Action Unit as published, (14,); NaN where it could not be learnt."""
+        table = self.searches
+        chosen = table[(table["protocol"] == AS_PUBLISHED) & table["chosen"] & table["auc"].notna()].set_index("label")["C"]
+        return np.array([chosen.get(unit, np.nan) for unit in ACTION_UNITS], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -227,7 +235,13 @@ def run_single_unit(
             if of_first.setdefault(protocol, unseen) is not unseen:
                 both = [of_first[protocol], unseen]
                 rows.append(base | dict(score="auc_difference") | score(both, weights=np.array([1, -1])))
-    write_json(folder / "scores.json", score_table(rows).to_dict("records"))
+    write_json(folder / "scores.json", {"unit": unit, "scores": score_table(rows).to_dict("records")})
+
+
+def load_single_unit(folder: str | Path) -> tuple[str, pd.DataFrame]:
+    """Read the Action Unit and the table of scores that `run_single_unit` wrote."""
+    content = read_json(Path(folder) / "scores.json")
+    return content["unit"], score_table(content["scores"])
 
 
 def _on_training(learner: UnitLearner, folds: Sequence[np.ndarray], found: Decisions) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -258,11 +272,11 @@ def _area(
     return dict(value=float(weights @ areas), low=float(low), high=float(high))
 
 
-def paper_au_scores(experiment: int) -> pd.DataFrame:
-    """Return the paper's areas under the curve (Table IV) of an experiment from 1 to 8; no intervals, numbers of faces 0."""
-    if experiment not in range(1, 9):
-        raise ValueError(f"the paper has Action Unit experiments 1 to 8, not {experiment!r}")
-    areas = read_table("table4_au_auc").set_index("au")[f"exp{experiment}"]
-    base = dict(protocol="paper", features=FEATURES, score="auc")
-    rows = [dict(base, label=unit, value=areas[unit]) for unit in ACTION_UNITS]
-    return score_table([*rows, dict(base, label="all", value=areas["Average"], n_labels=len(ACTION_UNITS))])
+def papers_units(experiment: int, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return the paper's areas under the curve (Table IV) by Action Unit, and their mean as "all".
+
+    Empty where the paper has no such experiment, or has it on other sets than the `settings` of a result name.
+    """
+    if not papers_own("units", experiment, settings):
+        return {}
+    return read_table("table4_au_auc").set_index("au")[f"exp{experiment}"].rename({"Average": "all"}).to_dict()
