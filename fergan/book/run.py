@@ -319,6 +319,9 @@ def publish(executed: NotebookNode, page: Page, heading: str, values: Mapping[st
     executed.metadata.pop("widgets", None)
 
 
+_ALONE = "# drawn by the cell above"  # MyST-NB leaves out a cell without source
+
+
 def _cells_of(cell: NotebookNode) -> Iterator[NotebookNode]:
     """Yield a cell and, after it, one more for each further figure that it shows."""
     if cell.cell_type != "code":
@@ -336,7 +339,7 @@ def _cells_of(cell: NotebookNode) -> Iterator[NotebookNode]:
         groups[-1].append(output)
     cell.outputs = groups[0]
     for index, group in enumerate(groups):
-        part = cell if index == 0 else new_code_cell("", metadata={"tags": [DRAWING]}, outputs=group)
+        part = cell if index == 0 else new_code_cell(_ALONE, metadata={"tags": [DRAWING]}, outputs=group)
         record = _record(group[0]) if group else {}
         if "figure" in record:
             part.metadata["mystnb"] = {"figure": {"name": record["figure"], "caption": record["caption"]},
