@@ -1,6 +1,6 @@
-"""Datasets: from a folder as its owner ships it, or from the renderer, to photographs with labels."""
+"""Datasets: from a folder as its owner ships it, or from the renderer, to photographs with labels and cropped faces."""
 
-from fergan.data.base import Photographs, UnreadablePhotograph, state_of
+from fergan.data.photographs import Photographs, UnreadablePhotograph
 from fergan.data.registry import SOURCES, open_photographs
 
-__all__ = ["SOURCES", "Photographs", "UnreadablePhotograph", "open_photographs", "state_of"]
+__all__ = ["SOURCES", "Photographs", "UnreadablePhotograph", "open_photographs"]

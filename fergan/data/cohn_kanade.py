@@ -10,11 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fergan.data.folders import Contents, FileState, is_picture, list_files, read_lines
-from fergan.data.tables import read_csv_table
+from fergan.data.folders import Contents, FileState, is_picture, list_files, read_csv_table, read_lines
 from fergan.facs import ACTION_UNITS
-
-__all__ = ["EMOTIONS", "read_ck_plus", "read_enhanced_ck"]
 
 #: The numbers of the files under Emotion, as the set's readme explains them.
 EMOTIONS = {
@@ -29,7 +26,7 @@ _GRADES = {grade: number / 5 for number, grade in enumerate("ABCDE", start=1)}
 
 
 def read_ck_plus(folder: Path, variant: str, csv: str) -> Contents:
-    """Take the apex of every sequence, labelled by its coders, and unless the variant is ``"apex"`` its neutral start.
+    """CK+: the apex of every sequence, labelled by its coders, and unless the variant is ``"apex"`` its neutral start.
 
     A FACS file lists what is shown: every other Action Unit was looked for and is 0. Intensities 1 to 5 become .2 to 1 in
     ``AU01_intensity`` and so on; where an Action Unit was coded without one (0 in the file) it is missing there. The first
@@ -43,10 +40,9 @@ def read_ck_plus(folder: Path, variant: str, csv: str) -> Contents:
     n_coded = 0
     for sequence, group in frames.groupby("sequence", sort=True):
         first, last = group.iloc[0].to_dict(), group.iloc[-1].to_dict()
-        units = _read_labels(folder, labels.get((sequence, "facs")), last, problems)
+        units = _read_labels(folder, labels.get((sequence, "facs")), last["frame"], problems)
         n_coded += bool(units)
-        last |= units
-        last |= _read_labels(folder, labels.get((sequence, "emotion")), last, problems)
+        last |= units | _read_labels(folder, labels.get((sequence, "emotion")), last["frame"], problems)
         if (sequence, "facs") not in labels:
             problems.append(f"{folder / last['source']}: no FACS file, so its Action Units are not known")
         if len(group) == 1:
@@ -60,18 +56,15 @@ def read_ck_plus(folder: Path, variant: str, csv: str) -> Contents:
 
 
 def read_enhanced_ck(folder: Path, variant: str, csv: str) -> Contents:
-    """Take the frames that a table of codes lists: the photographs are those of Cohn-Kanade or CK+.
+    """Enhanced CK: the frames that a table of codes lists; the photographs are those of Cohn-Kanade or CK+.
 
-    The table is CSV (UTF-8, commas, one header line). ``sequence`` and ``frame`` are as in the photograph's file name;
-    then come Action Units, ``AU01`` or ``AU1`` to ``AU27``: 0 absent, 1 present, or the grade of intensity A to E where it
-    was coded; blank where nobody looked. For example::
+    The table `csv`, relative to the folder or absolute, is CSV (UTF-8, commas, one header line). ``sequence`` and ``frame``
+    are as in the photograph's file name; then come Action Units, ``AU01`` or ``AU1`` to ``AU27``: 0 absent, 1 present, or
+    the grade of intensity A to E where it was coded; blank where nobody looked. Emotions are not coded. For example::
 
         sequence,frame,AU01,AU02,AU12,AU25
-        S005_001,1,0,0,0,0
         S005_001,6,0,0,B,1
         S005_001,11,,0,D,1
-
-    `csv` is its path, relative to the folder or absolute. Emotions are not coded.
     """
     files = list_files(folder)
     frames, unknown = _frames(files)
@@ -89,13 +82,11 @@ def read_enhanced_ck(folder: Path, variant: str, csv: str) -> Contents:
 def _frames(files: dict[str, FileState]) -> tuple[pd.DataFrame, dict[str, str]]:
     """Return source, subject, sequence and frame of each photograph, in the order of sequences and frames."""
     rows, unknown = [], {}
-    for path in files:
-        if is_picture(path):
-            match = _FRAME.fullmatch(path.rpartition("/")[2])
-            if match:
-                rows.append({"source": path} | match.groupdict())
-            else:
-                unknown[path] = "not named like S005_001_00000011.png"
+    for path in filter(is_picture, files):
+        if match := _FRAME.fullmatch(path.rpartition("/")[2]):
+            rows.append({"source": path} | match.groupdict())
+        else:
+            unknown[path] = "not named like S005_001_00000011.png"
     frames = pd.DataFrame(rows, columns=["source", "subject", "sequence", "frame"])
     frames["frame"] = frames["frame"].astype(int)
     return frames.drop_duplicates(["sequence", "frame"]).sort_values(["sequence", "frame"]), unknown
@@ -114,13 +105,13 @@ def _label_files(files: dict[str, FileState]) -> tuple[dict[tuple[str, str], tup
     return found, problems
 
 
-def _read_labels(folder: Path, label: tuple[str, int] | None, last: dict, problems: list[str]) -> dict[str, object]:
+def _read_labels(folder: Path, label: tuple[str, int] | None, last: int, problems: list[str]) -> dict[str, object]:
     """Return the labels of a sequence's last frame from one file; nothing, and a problem, where it cannot be used."""
     if label is None:
         return {}
     path, frame = label
-    if frame != last["frame"]:
-        problems.append(f"{folder / path}: labels frame {frame}, but the last frame here is {last['frame']}; left out")
+    if frame != last:
+        problems.append(f"{folder / path}: labels frame {frame}, but the last frame here is {last}; left out")
         return {}
     lines = [line.split() for line in read_lines(folder / path, "a label of CK+") if line.strip()]
     try:
@@ -161,8 +152,8 @@ def _read_codes(path: Path) -> tuple[pd.DataFrame, list[str]]:
         raise ValueError(f"{path}, line {line}: {given}; expected for example S005_001 and 11, each pair once")
     codes["frame"] = codes["frame"].astype(int)
     for unit in units:
-        text = table[unit].str.upper().replace("", "nan")
-        known = text.isin(["0", "1", "NAN", "nan", *_GRADES])
+        text = table[unit].str.upper().replace("", "NAN")
+        known = text.isin(["0", "1", "NAN", *_GRADES])
         if not known.all():
             line = text.index[~known][0]
             raise ValueError(f"{path}, line {line}: {unit} is {table.loc[line, unit]!r}; expected 0, 1, A to E, or blank")

@@ -1,19 +1,18 @@
 """`FaceSet`: cropped faces with one row of labels each, the form in which every later stage sees its data."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.files import atomic_path, write_array
-
-__all__ = ["FACE_SIZE", "LABEL_COLUMNS", "FaceSet", "complete_labels", "subjects_of"]
+from fergan.files import atomic_path, hash_array, hash_parameters, read_json, write_array, write_json
 
 FACE_SIZE = 64  # pixels a side, the paper's input resolution
 
-#: Columns that every face set has; a dataset may add more (yaw, gaze, intensities, sequence, frame).
+#: Columns that every face set has; a collection may add more (yaw, gaze, intensities, sequence, frame).
 LABEL_COLUMNS = ("source", "subject", "emotion", "view", "split", *ACTION_UNITS)
 
 
@@ -76,7 +75,7 @@ class FaceSet:
     Attributes
     ----------
     name : str
-        The dataset's name, for example ``"rafd-frontal"``.
+        For example ``"rafd-frontal"``.
     images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
         RGB crops; memory-mapped when loaded from disk.
     labels : DataFrame of n_faces rows
@@ -97,6 +96,12 @@ class FaceSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @cached_property
+    def digest(self) -> str:
+        """Hash of crops and labels; the name is not part of it."""
+        labels = pd.util.hash_pandas_object(self.labels).to_numpy()
+        return hash_parameters({"images": hash_array(self.images), "columns": list(self.labels), "labels": hash_array(labels)}, 64)
+
     @property
     def emotions(self) -> list[str]:
         """The emotions present, in the order of `fergan.facs.EMOTIONS`."""
@@ -109,13 +114,7 @@ class FaceSet:
         return FaceSet(self.name, self.images[rows], self.labels.iloc[rows].reset_index(drop=True))
 
     def showing(self, unit: str) -> "FaceSet":
-        """Return the faces that show an Action Unit; all of them where `unit` is empty.
-
-        Raises
-        ------
-        ValueError
-            No face shows it, or nobody looked for it.
-        """
+        """Return the faces that show an Action Unit, all where `unit` is empty; ValueError where none does."""
         if not unit:
             return self
         if unit not in ACTION_UNITS:
@@ -131,11 +130,12 @@ class FaceSet:
         return subjects_of(self.labels)
 
     def save(self, folder: str | Path) -> None:
-        """Write ``images.npy`` and ``labels.parquet`` into `folder`, each atomically, the labels last."""
+        """Write ``images.npy``, ``labels.parquet`` and the name (``faceset.json``) into `folder`, each atomically."""
         folder = Path(folder)
         write_array(folder / "images.npy", np.ascontiguousarray(self.images))
         with atomic_path(folder / "labels.parquet") as temporary:
             self.labels.to_parquet(temporary, index=False)
+        write_json(folder / "faceset.json", {"name": self.name, "n_faces": len(self)})
 
     @classmethod
     def load(cls, folder: str | Path) -> "FaceSet":
@@ -143,14 +143,12 @@ class FaceSet:
 
         Raises
         ------
-        FileNotFoundError
-            The folder holds no face set.
-        ValueError
-            Images and labels do not belong together.
+        FileNotFoundError, ValueError
+            The folder holds no face set; images and labels do not belong together.
         """
         folder = Path(folder)
-        for name in ("images.npy", "labels.parquet"):
+        for name in ("images.npy", "labels.parquet", "faceset.json"):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder / name} is missing; run notebook 01_data for this set first")
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        return cls(folder.name, images, pd.read_parquet(folder / "labels.parquet"))
+        return cls(read_json(folder / "faceset.json")["name"], images, pd.read_parquet(folder / "labels.parquet"))

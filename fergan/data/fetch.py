@@ -8,19 +8,9 @@ import numpy as np
 from fergan.data.olivetti import ARRAY
 from fergan.files import write_array
 
-__all__ = ["fetch"]
-
 
 def fetch(source: str, folder: str | Path) -> None:
-    """Download a set into a folder, where `fergan.data.open_photographs` finds it.
-
-    Parameters
-    ----------
-    source : str
-        ``"lfw"`` (about 240 MB) or ``"olivetti"`` (about 4 MB).
-    folder : str or Path
-        Is made where it does not exist.
-    """
+    """Download ``"lfw"`` (about 240 MB) or ``"olivetti"`` (4 MB) into a folder, where `open_photographs` finds it."""
     from sklearn.datasets import fetch_lfw_people, fetch_olivetti_faces
 
     folder = Path(folder).expanduser()

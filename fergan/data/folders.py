@@ -1,5 +1,6 @@
-"""What the loaders share: listing a folder, reading what its file names say, drawing a part, and the opened dataset."""
+"""What the loaders of collections share: listing a folder, what its file names say, tables, and the opened collection."""
 
+import csv as csv_files
 import hashlib
 import os
 import re
@@ -11,16 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from fergan.data.base import UnreadablePhotograph
-from fergan.data.catalogue import CATALOGUE
-from fergan.data.decoding import FilePhotographs, ReducedPhotograph
 from fergan.data.faces import complete_labels
+from fergan.data.photographs import Photographs
 from fergan.facs import ACTION_UNITS
-
-__all__ = [
-    "Contents", "FileState", "Files", "FolderPhotographs", "NameRule", "check_variant", "draw_rows", "fingerprint_of",
-    "is_picture", "list_files", "one_per_name", "read_lines", "read_named", "some_of", "within",
-]
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 
@@ -36,15 +30,9 @@ class FileState(NamedTuple):
 
 
 class Files(dict[str, FileState]):
-    """What a folder holds: paths relative to it, in sorted order, and under ``refused`` what of it may not be read.
+    """What a folder holds, by paths relative to it in sorted order; ``refused`` lists what of it may not be read, and why."""
 
-    Attributes
-    ----------
-    refused : list of str
-        Files and folders (which end in a slash) that the system refused, each with its reason.
-    """
-
-    refused: list[str]
+    refused: Sequence[str] = ()
 
 
 def is_picture(path: str) -> bool:
@@ -54,19 +42,7 @@ def is_picture(path: str) -> bool:
 
 
 def list_files(folder: str | Path, depth: int = 8) -> Files:
-    """List the files under a folder, each looked at once; links are followed, and dangling ones passed over.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Where to start.
-    depth : int
-        How many folders deep to go.
-
-    Returns
-    -------
-    Files
-        Keys are relative to `folder`, with slashes, in sorted order.
+    """List the files under a folder, so many folders deep; links are followed, and dangling ones passed over.
 
     Raises
     ------
@@ -105,14 +81,6 @@ def within(folder: Path, *candidates: str) -> Path:
     return next((folder / name for name in candidates if (folder / name).is_dir()), folder)
 
 
-def check_variant(source: str, variant: str) -> None:
-    """Raise ValueError where a dataset has no such variant."""
-    known = CATALOGUE[source].variants
-    if variant not in known:
-        expected = ", ".join(repr(name) for name in known)
-        raise ValueError(f"variant is {variant!r}; source {source!r} has {expected}")
-
-
 class NameRule:
     """A rule by which files are named.
 
@@ -145,16 +113,7 @@ class NameRule:
 def read_named(
     files: Iterable[str], rule: NameRule, normalise: Callable[[str], str] = str
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read the names of files by a rule.
-
-    Parameters
-    ----------
-    files : iterable of str
-        Paths; only their last parts are read. Those that are no pictures are passed over.
-    rule : NameRule
-        How they are named.
-    normalise : callable
-        Applied to each name before it is read, where wrong names are known or case varies.
+    """Read the names of the pictures among files by a rule, each first corrected by `normalise`.
 
     Returns
     -------
@@ -174,24 +133,11 @@ def read_named(
     return pd.DataFrame(rows, columns=["source", *rule.pattern.groupindex]), unknown
 
 
-def one_per_name(
-    table: pd.DataFrame, normalise: Callable[[str], str] = str
-) -> tuple[pd.DataFrame, dict[str, str]]:
+def one_per_name(table: pd.DataFrame, normalise: Callable[[str], str] = str) -> tuple[pd.DataFrame, dict[str, str]]:
     """Keep one file per name: archives that were unpacked twice, or copied beside themselves, add nothing.
 
-    Parameters
-    ----------
-    table : DataFrame
-        With column ``source``, as `read_named` returns it.
-    normalise : callable
-        As for `read_named`. Of files that differ before it, the one whose name it leaves alone is kept.
-
-    Returns
-    -------
-    table : DataFrame
-        The rows that are kept, in their order.
-    again : dict of str to str
-        Path of each other file -> why it is left out.
+    Of files that differ before `normalise`, the one whose name it leaves alone is kept. Returns the rows of the table (with
+    column ``source``) that are kept, and the path of each other file -> why it is left out.
     """
     given = pd.Series([path.rpartition("/")[2] for path in table["source"]], index=table.index, dtype=object)
     true = given.map(normalise)
@@ -217,19 +163,39 @@ def read_lines(path: Path, what: str) -> list[str]:
         raise ValueError(f"{path}, line {line}, is not UTF-8 text; expected {what}") from error
 
 
-def draw_rows(n_rows: int, n_faces: int | None, seed: int) -> np.ndarray:
-    """Draw rows without replacement, the same each time; all of them where `n_faces` is None or too many.
+def read_csv_table(path: Path, what: str) -> pd.DataFrame:
+    """Read a CSV file (UTF-8, commas, one header line) as stripped text, blank where missing.
 
-    Returns
-    -------
-    ndarray of int
-        Row numbers in increasing order.
+    The index holds line numbers; blank lines are passed over. pandas would guess at types, and name no line.
 
     Raises
     ------
-    ValueError
-        `n_faces` is below 1.
+    FileNotFoundError, ValueError
+        There is no such file, it is empty or no CSV file, or a line has too few or too many values; `what` is expected.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; write a CSV with {what}")
+    rows: dict[int, list[str]] = {}
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv_files.reader(file, strict=True)
+            header = [column.strip() for column in next(reader, [])]
+            for row in reader:
+                if any(value.strip() for value in row):
+                    rows[reader.line_num] = [value.strip() for value in row]
+    except (OSError, UnicodeDecodeError, csv_files.Error) as error:
+        raise ValueError(f"{path} is not readable as CSV ({error}); save it as UTF-8 with commas") from error
+    if not any(header):
+        raise ValueError(f"{path} is empty; expected a header line and {what}")
+    for line, row in rows.items():
+        if len(row) != len(header):
+            raise ValueError(f"{path}, line {line}: {len(row)} values for {len(header)} columns; "
+                             "put values that contain a comma in double quotes")
+    return pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=str)
+
+
+def draw_rows(n_rows: int, n_faces: int | None, seed: int) -> np.ndarray:
+    """Draw row numbers without replacement, in increasing order; all of them where `n_faces` is None or too many."""
     if n_faces is None:
         return np.arange(n_rows)
     if n_faces < 1:
@@ -250,26 +216,10 @@ def some_of(names: Sequence[str], n: int = 3) -> str:
 
 @dataclass
 class Contents:
-    """What a loader found in a folder.
+    """What a loader found: `files` are relative to `root`, `tables` those of them whose content became labels.
 
-    Attributes
-    ----------
-    root : Path
-        The folder to which every path below is relative.
-    files : Files
-        Everything that was listed.
-    labels : DataFrame
-        One row per photograph that exists, with at least ``source``.
-    tables : list of str
-        Tables whose content became labels; the fingerprint watches them too.
-    missing : list of str
-        Photographs that a table names, or that the dataset's design has, and that are not there.
-    unknown : dict of str to str
-        Pictures of no use, and why.
-    problems : list of str
-        Everything else that was passed over.
-    coded : int or None
-        Photographs whose Action Units a coder gave; None where that is not told apart.
+    `labels` has one row per photograph that exists, with at least ``source``; for the rest see
+    `fergan.data.photographs.Photographs`.
     """
 
     root: Path
@@ -282,66 +232,29 @@ class Contents:
     coded: int | None = None
 
 
-class FolderPhotographs(FilePhotographs):
-    """A dataset in the folder in which its owners ship it.
-
-    Opening lists the folder and reads tables of labels; no photograph is decoded.
+class FolderPhotographs(Photographs):
+    """A collection in a folder, as a loader found it; no photograph is decoded on opening.
 
     Parameters
     ----------
     name : str
         The face set's name.
-    source : str
-        A key of `fergan.data.catalogue.CATALOGUE`.
     folder : Path
-        Where the photographs lie.
-    read : callable
-        The dataset's loader: takes (folder, variant, csv), returns `Contents`.
-    variant, csv : str
-        See `fergan.data.open_photographs`.
+        Where the reader keeps it, for messages.
+    contents : Contents
+        What a loader found there.
     n_faces : int, optional
-        Use this many photographs, drawn without replacement; without it, all.
-    seed : int
-        Seed of that draw.
-
-    Attributes
-    ----------
-    name, labels, problems, fingerprint
-        See `fergan.data.base.Photographs`; ``source`` is relative to `folder`.
-    sizes : ndarray of int64
-        Bytes of each photograph's file, row by row.
-    missing, unknown : list of str
-        See `Contents`.
-    reasons : dict of str to str
-        Why each of `unknown` is of no use.
-    notes : list of str
-        Those of `problems` that are about neither missing nor unknown files.
-    coded : int or None
-        See `Contents`.
-
-    Raises
-    ------
-    FileNotFoundError
-        A table is missing, or nothing in the folder is of this dataset.
-    ValueError
-        There is no such variant, or a table cannot be read.
+        Use this many photographs, drawn without replacement with `seed`; without it, all.
     """
 
-    def __init__(
-        self, name: str, source: str, folder: Path, read: Callable[[Path, str, str], Contents], *,
-        variant: str = "", csv: str = "labels.csv", n_faces: int | None = None, seed: int = 0,
-    ):  # fmt: skip
-        check_variant(source, variant)
-        contents = read(folder, variant, csv)
-        if contents.labels.empty:
-            raise FileNotFoundError(_nothing_found(source, variant, folder, contents))
-        self.name = name
-        self.folder = contents.root
-        self.missing, self.unknown = contents.missing, list(contents.unknown)
-        self.reasons, self.coded = contents.unknown, contents.coded
+    def __init__(self, name: str, folder: Path, contents: Contents, *, n_faces: int | None = None, seed: int = 0):
+        self.name, self.folder = name, contents.root
+        self.missing, self.unknown, self.coded = contents.missing, contents.unknown, contents.coded
         self.notes = [*(f"{contents.root / path}" for path in contents.files.refused), *contents.problems]
-        self.problems = _describe(contents, self.notes)
-        labels = _wide(contents.labels)
+        self.problems = self._describe()
+        # Every Action Unit's column, made in one go: thousands of rows, dozens of columns.
+        absent = [unit for unit in ACTION_UNITS if unit not in contents.labels]
+        labels = contents.labels.reindex(columns=[*contents.labels.columns, *absent])
         rows = draw_rows(len(labels), n_faces, seed)
         if n_faces is not None and n_faces > len(labels):
             self.problems.append(f"{folder}: {n_faces} faces asked for, {len(labels)} there")
@@ -350,49 +263,14 @@ class FolderPhotographs(FilePhotographs):
         self.fingerprint = fingerprint_of((path, contents.files[path]) for path in [*sources, *contents.tables])
         self.sizes = np.array([contents.files[path].size for path in sources], dtype=np.int64)
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def read_reduced(self, rows: Sequence[int], least_side: int | None) -> list[ReducedPhotograph | UnreadablePhotograph]:
-        """Return the photographs of these rows; one that is a single flat colour shows nothing and is unreadable."""
-        sources = self.labels["source"].iloc[list(rows)]
-        read = super().read_reduced(rows, least_side)
-        return [_unless_flat(photograph, self.folder / path) for photograph, path in zip(read, sources, strict=True)]
-
-
-def _unless_flat(read: ReducedPhotograph | UnreadablePhotograph, path: Path) -> ReducedPhotograph | UnreadablePhotograph:
-    # KDEF is shipped with some black pictures; where a fixed camera gives every face a nominal box, they would be cropped.
-    if isinstance(read, ReducedPhotograph) and np.ptp(read.image[::4, ::4]) < 8 and np.ptp(read.image) < 8:
-        return UnreadablePhotograph(f"{path}: one flat colour, so there is nothing to see")
-    return read
-
-
-def _wide(labels: pd.DataFrame) -> pd.DataFrame:
-    """Return labels with every Action Unit's column, made in one go: thousands of rows, dozens of columns."""
-    absent = [unit for unit in ACTION_UNITS if unit not in labels]
-    return labels.reindex(columns=[*labels.columns, *absent])
-
-
-def _describe(contents: Contents, notes: list[str]) -> list[str]:
-    """Return one sentence per problem; of many alike, the first ones and a count."""
-    root = contents.root
-    unknown = [f"{root / path}: {why}; left out" for path, why in contents.unknown.items()]
-    missing = [f"{root / path}: missing" for path in contents.missing]
-    problems = []
-    kinds = ((notes, "problems"), (unknown, "pictures that are no part of this dataset"), (missing, "missing photographs"))
-    for sentences, what in kinds:
-        problems += sentences[:_LISTED]
-        if len(sentences) > _LISTED:
-            problems.append(f"{root}: {len(sentences) - _LISTED:,} more {what}")
-    return problems
-
-
-def _nothing_found(source: str, variant: str, folder: Path, contents: Contents) -> str:
-    record = CATALOGUE[source]
-    what = f"{record.title} (variant {variant!r})" if variant else record.title
-    there = list(contents.files)
-    seen = f"the first of {len(there):,} files there: {', '.join(there[:5])}" if there else "it holds no files"
-    reason = next(iter(contents.unknown.items()), None)
-    why = f" ({reason[0]}: {reason[1]})" if reason else ""
-    why += f"; not looked into: {some_of(contents.files.refused)}" if contents.files.refused else ""
-    return f"{folder} holds no photograph of {what}; {seen}{why}. Expected is\n{record.tree}"
+    def _describe(self) -> list[str]:
+        """Return one sentence per problem; of many alike, the first ones and a count."""
+        unknown = [f"{self.folder / path}: {why}; left out" for path, why in self.unknown.items()]
+        missing = [f"{self.folder / path}: missing, left out" for path in self.missing]
+        problems = []
+        for sentences, what in ((self.notes, "problems"), (unknown, "pictures that are no part of this dataset"),
+                                (missing, "missing photographs")):
+            problems += sentences[:_LISTED]
+            if len(sentences) > _LISTED:
+                problems.append(f"{self.folder}: {len(sentences) - _LISTED:,} more {what}")
+        return problems

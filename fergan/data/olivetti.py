@@ -6,13 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fergan.data.base import UnreadablePhotograph
 from fergan.data.catalogue import CATALOGUE
-from fergan.data.decoding import ReducedPhotograph
 from fergan.data.faces import complete_labels
-from fergan.data.folders import FileState, check_variant, draw_rows, fingerprint_of
-
-__all__ = ["OlivettiPhotographs"]
+from fergan.data.folders import FileState, draw_rows, fingerprint_of
+from fergan.data.photographs import Photograph, Photographs
 
 #: The array that ``python -m fergan.data.fetch olivetti FOLDER`` writes, and the file of which scikit-learn makes it.
 ARRAY, MATLAB = "olivetti_faces.npy", "olivettifaces.mat"
@@ -20,48 +17,25 @@ ARRAY, MATLAB = "olivetti_faces.npy", "olivettifaces.mat"
 _SIDE, _PER_PERSON = 64, 10
 
 
-class OlivettiPhotographs:
-    """The Olivetti faces.
+class OlivettiPhotographs(Photographs):
+    """The Olivetti faces; scikit-learn keeps them as a pickle, which can run code and is therefore not opened here."""
 
-    scikit-learn keeps them as a pickle, which can run code and is therefore not opened here: see
-    `fergan.data.fetch`.
-
-    Parameters
-    ----------
-    name, folder, variant, n_faces, seed
-        See `fergan.data.open_photographs`.
-
-    Attributes
-    ----------
-    name, labels, problems, fingerprint
-        See `fergan.data.base.Photographs`.
-    """
-
-    def __init__(self, name: str, folder: Path, *, variant: str = "", n_faces: int | None = None, seed: int = 0):
-        check_variant("olivetti", variant)
+    def __init__(self, name: str, folder: Path, *, n_faces: int | None = None, seed: int = 0):
+        super().__init__()
         self.name = name
-        self.problems: list[str] = []
-        self._path, images = _read(folder)
+        path, images = _read(folder)
         rows = draw_rows(len(images), n_faces, seed)
         self._images = images[rows]
         if n_faces is not None and n_faces > len(images):
-            self.problems.append(f"{self._path}: {n_faces} faces asked for, {len(images)} there")
+            self.problems = [f"{path}: {n_faces} faces asked for, {len(images)} there"]
         labels = pd.DataFrame({"source": [f"olivetti/{row:03d}" for row in rows]})
         labels["subject"] = [f"person-{row // _PER_PERSON + 1:02d}" for row in rows]
-        self.labels = complete_labels(labels.assign(view="frontal"), where=str(self._path))
-        state = self._path.stat()
-        self.fingerprint = fingerprint_of([(self._path.name, FileState(state.st_size, state.st_mtime_ns))])
+        self.labels = complete_labels(labels.assign(view="frontal"), where=str(path))
+        self.fingerprint = fingerprint_of([(path.name, FileState(path.stat().st_size, path.stat().st_mtime_ns))])
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def read(self, rows: Sequence[int]) -> list[np.ndarray | UnreadablePhotograph]:
-        """Return the photographs of these rows as RGB uint8 (64, 64, 3)."""
-        return [np.repeat(self._images[row][..., None], 3, axis=2) for row in rows]
-
-    def read_reduced(self, rows: Sequence[int], least_side: int | None) -> list[ReducedPhotograph | UnreadablePhotograph]:
+    def read(self, rows: Sequence[int], least_side: int | None = None) -> list[Photograph]:
         """Return the photographs of these rows, which are never reduced."""
-        return [ReducedPhotograph(image, (_SIDE, _SIDE)) for image in self.read(rows)]
+        return [Photograph(np.repeat(self._images[row][..., None], 3, axis=2), (_SIDE, _SIDE)) for row in rows]
 
 
 def _read(folder: Path) -> tuple[Path, np.ndarray]:

@@ -26,14 +26,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fergan.data.base import Photographs, UnreadablePhotograph
 from fergan.data.catalogue import CATALOGUE, Published
-from fergan.data.decoding import read_photograph
 from fergan.data.folders import some_of
+from fergan.data.photographs import Photographs, UnreadablePhotograph, read_photographs
 from fergan.facs import EMOTIONS
 from fergan.files import hash_file
-
-__all__ = ["DataReport", "verify"]
 
 LEAST_SHARE = 0.9  # of the published photographs, people and codes
 MOST_SHARE = 1.1  # of the published photographs
@@ -42,17 +39,13 @@ MOST_UNREADABLE = 0.1  # of the photographs
 MOST_SHARED = 0.01  # of the photographs, that are also somebody else's
 
 _MOST_NOTES = 5  # that are warnings one by one; all are in the record
-
 _MOST_DECODED = 500  # of the files that look damaged, so that a folder full of them takes no hour
-
 _SAMPLE = 64  # bytes that are read at the start, in the middle and at the end of each file
 
 #: Starts of the formats whose end says nothing: BMP, TIFF, GIF, WebP, PGM and PPM as text, JPEG 2000.
 _STARTS = (b"BM", b"II*\x00", b"MM\x00*", b"GIF8", b"RIFF", b"P2", b"P3", b"\x00\x00\x00\x0cjP  ", b"\xffO\xffQ")
-
 #: Start -> what whole files of the format end with.
 _ENDS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82"}
-
 #: Width, height and greatest value of a binary PGM or PPM file, whose pixels follow.
 _NETPBM = re.compile(rb"P(?P<kind>[56])\s+(?:#[^\n]*\n\s*)*(?P<width>\d+)\s+(?P<height>\d+)\s+(?P<maximum>\d+)\s")
 
@@ -63,32 +56,22 @@ class DataReport:
 
     Attributes
     ----------
-    name, source, variant : str
-        See `fergan.data.open_photographs`.
-    title : str
-        What the set is called; its name where it is not in the catalogue.
+    title, subjects : str
+        What the set is called, and what `people` counts: in SFEW films, since the actors are not named.
     photographs, people : int
         How many there are; people is 0 where nobody is named.
-    emotions : dict of str to int
-        Photographs per emotion.
-    published : dict
-        ``photographs``, ``people`` and ``emotions`` as the owners publish them; None or empty where they do not.
-    subjects : str
-        What `people` counts: in SFEW films, since the actors are not named.
-    missing, empty, unknown : list of str
-        Files that are named but not there, have no content, or do not belong.
-    reasons : dict of str to str
-        Why each of `unknown` does not belong.
-    notes : list of str
-        What else the loader passed over, one sentence each.
-    coded : int or None
-        Photographs whose Action Units a coder gave; None where the loader does not tell them apart.
+    published : Published
+        What there should be.
+    missing, unknown, notes, coded
+        See `Photographs`.
+    empty : list of str
+        Files without content.
     unreadable : dict of str to str
         Files that are no picture or cut off -> why. Only beginnings and ends were looked at.
     repeated, shared : list of list of str
         Groups of files with the same content: of one person or of nobody named, and of several people.
     seconds : float
-        How long the verification took.
+        How long the check took.
     faults, warnings : list of str
         See the module; one sentence each.
     """
@@ -97,17 +80,16 @@ class DataReport:
     source: str
     variant: str
     title: str
+    subjects: str
     photographs: int
     people: int
     emotions: dict[str, int]
-    published: dict[str, Any]
-    subjects: str = "people"
-    missing: list[str] = field(default_factory=list)
+    published: Published
+    missing: list[str]
+    unknown: dict[str, str]
+    notes: list[str]
+    coded: int | None
     empty: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-    reasons: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    coded: int | None = None
     unreadable: dict[str, str] = field(default_factory=dict)
     repeated: list[list[str]] = field(default_factory=list)
     shared: list[list[str]] = field(default_factory=list)
@@ -118,30 +100,30 @@ class DataReport:
     def lines(self) -> list[str]:
         """Return the report as text, a line at a time."""
         what = f"{self.title}, {self.variant}" if self.variant else self.title
-        lines = [f"{what}: {_of(self.photographs, self.published.get('photographs'))} photographs"]
+        lines = [f"{what}: {_of(self.photographs, self.published.photographs)} photographs"]
         if self.people:
-            lines[0] += f" of {_of(self.people, self.published.get('people'))} {_named(self.people, self.subjects)}"
+            one = {"people": "person"}.get(self.subjects, self.subjects.removesuffix("s"))
+            lines[0] += f" of {_of(self.people, self.published.people)} {one if self.people == 1 else self.subjects}"
         if self.emotions:
-            published = self.published.get("emotions") or {}
-            counts = (f"{emotion} {_of(n, published.get(emotion))}" for emotion, n in self.emotions.items())
+            counts = (f"{emotion} {_of(n, self.published.emotions.get(emotion))}" for emotion, n in self.emotions.items())
             lines.append(f"emotions: {', '.join(counts)}")
         lines += [f"fault: {fault}" for fault in self.faults]
         lines += [f"warning: {warning}" for warning in self.warnings]
         if not self.faults and not self.warnings:
-            lines.append("as published" if self.published.get("photographs") else "nothing wrong was found")
+            lines.append("as published" if self.published.photographs else "nothing wrong was found")
         return [*lines, f"verified in {self.seconds:.1f} s"]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values for JSON; of each list of files its length and the first hundred."""
-        content = asdict(self)
-        for name in ("missing", "empty", "unknown", "notes", "repeated", "shared"):
+        content = asdict(self) | {"published": self.published.model_dump()}
+        for name in ("missing", "empty", "notes", "repeated", "shared"):
             content[name] = {"n": len(content[name]), "first": content[name][:100]}
-        for name in ("reasons", "unreadable"):
+        for name in ("unknown", "unreadable"):
             content[name] = {"n": len(content[name]), "first": dict(list(content[name].items())[:100])}
         return content
 
 
-def verify(
+def check_photographs(
     photographs: Photographs, source: str, variant: str = "", used: Collection[str] = ("emotions", "Action Units")
 ) -> DataReport:
     """Compare photographs with what is published of their set, and look for damage and duplicates.
@@ -158,36 +140,24 @@ def verify(
     used : collection of str
         Which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are absent is a fault, and a
         warning of the others.
-
-    Returns
-    -------
-    DataReport
-        What was found; `faults` and `warnings` say what it means.
     """
     start = time.perf_counter()
-    labels = photographs.labels
-    record = CATALOGUE.get(source)
-    published = record.variants[variant] if record else Published()
+    labels, record = photographs.labels, CATALOGUE.get(source)
     counts = labels["emotion"].value_counts()
     report = DataReport(
-        name=photographs.name, source=source, variant=variant, title=record.title if record else photographs.name,
-        photographs=len(labels), people=labels["subject"].nunique(),
-        emotions={emotion: int(counts[emotion]) for emotion in EMOTIONS if emotion in counts},
-        published={"photographs": published.photographs, "people": published.people, "emotions": dict(published.emotions),
-                   "coded": published.coded},
-        subjects=record.subjects if record else "people",
-        missing=list(getattr(photographs, "missing", [])), unknown=list(getattr(photographs, "unknown", [])),
-        reasons=dict(getattr(photographs, "reasons", {})), notes=list(getattr(photographs, "notes", [])),
-        coded=getattr(photographs, "coded", None),
+        photographs.name, source, variant, record.title if record else photographs.name,
+        record.subjects if record else "people", len(labels), labels["subject"].nunique(),
+        {emotion: int(counts[emotion]) for emotion in EMOTIONS if emotion in counts},
+        record.variants[variant] if record else Published(),
+        list(photographs.missing), dict(photographs.unknown), list(photographs.notes), photographs.coded,
     )  # fmt: skip
-    sizes = getattr(photographs, "sizes", None)
-    if sizes is not None:
-        folder = Path(photographs.folder)
-        report.empty = labels["source"][sizes == 0].tolist()
-        report.unreadable, samples = _look_into(folder, labels["source"].tolist(), sizes)
-        _sort_duplicates(report, labels, _same_content(folder, labels["source"].tolist(), samples))
-    report.faults += _faults(report, published)
-    for kind, sentence in _absent_labels(report, published):
+    if photographs.sizes is not None:
+        folder, sources = Path(photographs.folder), labels["source"].tolist()
+        report.empty = labels["source"][photographs.sizes == 0].tolist()
+        report.unreadable, samples = _look_into(folder, sources, photographs.sizes)
+        _sort_duplicates(report, labels, _same_content(folder, sources, samples))
+    report.faults += _faults(report)
+    for kind, sentence in _absent_labels(report):
         (report.faults if kind in used else report.warnings).append(sentence)
     report.warnings += _warnings(report, labels)
     if record and record.in_paper and report.photographs < record.in_paper:
@@ -199,10 +169,9 @@ def verify(
 def _look_into(folder: Path, sources: Sequence[str], sizes: np.ndarray) -> tuple[dict[str, str], list[bytes | None]]:
     """Return why files cannot be read, and a few bytes of each file that can, by which equal ones are found."""
     unreadable: dict[str, str] = {}
-    samples: list[bytes | None] = []
+    samples: list[bytes | None] = [None] * len(sources)
     prefix, n_doubtful = f"{folder}{os.sep}", 0
-    for source, size in zip(sources, sizes.tolist(), strict=True):
-        samples.append(None)
+    for number, (source, size) in enumerate(zip(sources, sizes.tolist(), strict=True)):
         if not size:
             continue
         try:
@@ -216,17 +185,14 @@ def _look_into(folder: Path, sources: Sequence[str], sizes: np.ndarray) -> tuple
             if reason:
                 unreadable[source] = reason
                 continue
-        samples[-1] = b"%d %b%b%b" % (size, head, middle, tail)
+        samples[number] = b"%d %b%b%b" % (size, head, middle, tail)
     return unreadable, samples
 
 
 def _reason(path: str) -> str:
     """Return why a photograph cannot be decoded, or nothing where it can."""
-    try:
-        read_photograph(path)
-    except UnreadablePhotograph as problem:
-        return str(problem).removeprefix(f"{path}: ")
-    return ""
+    (read,) = read_photographs([path])
+    return str(read).removeprefix(f"{path}: ") if isinstance(read, UnreadablePhotograph) else ""
 
 
 def _looks_whole(head: bytes, tail: bytes, size: int) -> bool:
@@ -240,17 +206,14 @@ def _looks_whole(head: bytes, tail: bytes, size: int) -> bool:
     return head.startswith(_STARTS)
 
 
-def _read_sample(path: str, size: int) -> tuple[bytes, bytes, bytes]:
+def _read_sample(path: str, size: int) -> list[bytes]:
     """Return the first, middle and last bytes of a file."""
     handle = os.open(path, os.O_RDONLY)
     try:
         if size <= 4096:  # one read is cheaper than three
             whole = os.pread(handle, size, 0)
-            half = size // 2
-            return whole[:_SAMPLE], whole[half : half + _SAMPLE], whole[-_SAMPLE:]
-        return (
-            os.pread(handle, _SAMPLE, 0), os.pread(handle, _SAMPLE, size // 2), os.pread(handle, _SAMPLE, size - _SAMPLE)
-        )  # fmt: skip
+            return [whole[:_SAMPLE], whole[size // 2 : size // 2 + _SAMPLE], whole[-_SAMPLE:]]
+        return [os.pread(handle, _SAMPLE, start) for start in (0, size // 2, size - _SAMPLE)]
     finally:
         os.close(handle)
 
@@ -273,21 +236,21 @@ def _groups(keys: Iterable[bytes | str | None]) -> list[list[int]]:
 
 def _sort_duplicates(report: DataReport, labels: pd.DataFrame, groups: Iterable[list[int]]) -> None:
     """Sort groups of equal files by whether they show one person, and note labels and parts that contradict."""
-    subject, emotion, split = (labels[column] for column in ("subject", "emotion", "split"))
     n_labels = n_parts = 0
     for rows in groups:
-        sources = labels["source"].iloc[rows].tolist()
-        (report.shared if subject.iloc[rows].nunique() > 1 else report.repeated).append(sources)
-        n_labels += emotion.iloc[rows].nunique() > 1
-        n_parts += split.iloc[rows].nunique() > 1
+        same = labels.iloc[rows]
+        (report.shared if same["subject"].nunique() > 1 else report.repeated).append(same["source"].tolist())
+        n_labels += same["emotion"].nunique() > 1
+        n_parts += same["split"].nunique() > 1
     if n_labels:
         report.warnings.append(f"the same photograph under different emotions: {_times(n_labels)}")
     if n_parts:
         report.warnings.append(f"the same photograph in more than one part of the official split: {_times(n_parts)}")
 
 
-def _faults(report: DataReport, published: Published) -> Iterator[str]:
-    n, expected = report.photographs, published.photographs
+def _faults(report: DataReport) -> Iterator[str]:
+    published, n = report.published, report.photographs
+    expected = published.photographs
     least = published.least or (int(expected * LEAST_SHARE) if expected else 0)
     if n < least:
         yield f"{n:,} photographs; {report.title} has {expected:,}, and at least {least:,} are needed to speak of it"
@@ -306,8 +269,9 @@ def _faults(report: DataReport, published: Published) -> Iterator[str]:
         yield f"{shared:,} of {n:,} photographs are also filed under another person, for example {_pair(report.shared)}"
 
 
-def _absent_labels(report: DataReport, published: Published) -> Iterator[tuple[str, str]]:
+def _absent_labels(report: DataReport) -> Iterator[tuple[str, str]]:
     """Yield which kind of labels is absent, and a sentence that says so."""
+    published = report.published
     absent = [emotion for emotion in (*published.emotions, *published.present) if emotion not in report.emotions]
     if absent:
         yield "emotions", f"no photograph is {', '.join(absent)}"
@@ -316,31 +280,23 @@ def _absent_labels(report: DataReport, published: Published) -> Iterator[tuple[s
 
 
 def _warnings(report: DataReport, labels: pd.DataFrame) -> Iterator[str]:
-    faulty = " ".join(report.faults)
-    for what, n in (("photographs", report.photographs), ("people", report.people)):
-        expected = report.published[what]
+    faulty, published = " ".join(report.faults), report.published
+    for what, n, expected in (("photographs", report.photographs, published.photographs),
+                              ("people", report.people, published.people)):
         if expected and n != expected and f"{n:,} {what}" not in faulty:
             yield f"{n:,} {what}; published are {expected:,}"
-    odd = [emotion for emotion, n in report.published["emotions"].items() if report.emotions.get(emotion, n) != n]
+    odd = {emotion: n for emotion, n in published.emotions.items() if report.emotions.get(emotion, n) != n}
     if odd:
-        counts = (f"{report.emotions[emotion]:,} {emotion} ({report.published['emotions'][emotion]:,})" for emotion in odd)
+        counts = (f"{report.emotions[emotion]:,} {emotion} ({n:,})" for emotion, n in odd.items())
         yield f"other numbers per emotion than published: {', '.join(counts)}"
-    for files, what in ((report.missing, "missing"), (report.unknown, "no part of this set, and left out"),
-                        (report.empty, "empty")):  # fmt: skip
-        if files:
-            reason = report.reasons.get(files[0]) if files is report.unknown else None
-            why = f" ({'' if len(files) == 1 else 'the first: '}{reason})" if reason else ""
-            yield f"{_files(len(files))} {what}: {some_of(files)}{why}"
-    if report.unreadable:
-        source, reason = next(iter(report.unreadable.items()))
-        yield f"{_files(len(report.unreadable))} unreadable, for example {source}: {reason}"
+    yield from _file_warnings(report)
     if report.shared and "also filed under" not in faulty:
         times = _times(len(report.shared))
         yield f"the same photograph under several people: {times}, for example {_pair(report.shared)}"
     if report.repeated and "copies of others" not in faulty:
         whose = "" if labels["subject"].notna().any() else ", so that folds may show it on both sides"
         yield f"the same photograph again: {_times(len(report.repeated))}{whose}, for example {_pair(report.repeated)}"
-    coded = report.published["coded"]
+    coded = published.coded
     if report.coded is not None and coded and int(coded * LEAST_SHARE) <= report.coded != coded:
         yield f"{report.coded:,} photographs are coded for Action Units; published are {coded:,}"
     yield from report.notes[:_MOST_NOTES]
@@ -348,12 +304,20 @@ def _warnings(report: DataReport, labels: pd.DataFrame) -> Iterator[str]:
         yield f"{len(report.notes) - _MOST_NOTES:,} more like these"
 
 
+def _file_warnings(report: DataReport) -> Iterator[str]:
+    for files, what in ((report.missing, "missing"), (list(report.unknown), "no part of this set, and left out"),
+                        (report.empty, "empty")):  # fmt: skip
+        if files:
+            reason = report.unknown.get(files[0])
+            why = f" ({'' if len(files) == 1 else 'the first: '}{reason})" if reason else ""
+            yield f"{_files(len(files))} {what}: {some_of(files)}{why}"
+    if report.unreadable:
+        source, reason = next(iter(report.unreadable.items()))
+        yield f"{_files(len(report.unreadable))} unreadable, for example {source}: {reason}"
+
+
 def _files(n: int) -> str:
     return f"{n:,} file is" if n == 1 else f"{n:,} files are"
-
-
-def _named(n: int, subjects: str) -> str:
-    return subjects if n != 1 else {"people": "person"}.get(subjects, subjects.removesuffix("s"))
 
 
 def _times(n: int) -> str:

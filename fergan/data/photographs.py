@@ -1,4 +1,4 @@
-"""From an image file of any common kind to upright RGB pixels."""
+"""Photographs: a collection before its faces are cropped, and upright RGB pixels from an image file of any common kind."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,10 +10,8 @@ import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from fergan.data.base import UnreadablePhotograph
+from fergan.files import hash_array, hash_parameters
 from fergan.threads import available_threads, run_threads
-
-__all__ = ["FORMATS", "FilePhotographs", "ReducedPhotograph", "read_photograph", "read_photographs"]
 
 MAX_MEGAPIXELS = 100
 
@@ -28,22 +26,24 @@ _DARK = (
     "more than 8 bits, but the brightest pixel is below a sixteenth of their range, so that what is white is unknown; "
     "save it with 8 bits"
 )
-
 _BITS, _PHOTOMETRIC, _MAX_SAMPLE_VALUE, _SAMPLE_FORMAT = 258, 262, 281, 339  # tags of TIFF
-
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
+class UnreadablePhotograph(Exception):
+    """One photograph could not be read; the message names the file and the reason. It is skipped and listed."""
+
+
 @dataclass(frozen=True)
-class ReducedPhotograph:
-    """A photograph, perhaps at reduced size.
+class Photograph:
+    """An upright photograph, perhaps at reduced size.
 
     Attributes
     ----------
     image : ndarray of shape (height, width, 3), dtype uint8
-        RGB, upright.
+        RGB.
     size : tuple of two int
-        Width and height of the photograph itself, upright, in pixels.
+        Width and height of the photograph itself in pixels.
     """
 
     image: np.ndarray
@@ -55,55 +55,95 @@ class ReducedPhotograph:
         return np.array(self.size) / self.image.shape[1::-1]
 
 
-def read_photograph(path: str | Path) -> np.ndarray:
-    """Decode one photograph of any common format and depth, upright.
+class Photographs:
+    """A collection before its faces are cropped: photographs that can be read by number, and a row of labels for each.
 
-    Parameters
+    Attributes
     ----------
-    path : str or Path
-        An image file of one of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency, 8 or 16 bits; in TIFF
-        files also 12 or 32 bits of grey. Of an animation or a file of several pages the first picture is taken.
-
-    Returns
-    -------
-    ndarray of shape (height, width, 3), dtype uint8
-        RGB, turned as its EXIF orientation says; transparent parts are white.
-
-    Raises
-    ------
-    UnreadablePhotograph
-        The file is missing, empty, truncated, no image, or above 100 megapixels (then nothing is decoded); or its pixels
-        do not say what is white, as in 12 bits stored in 16.
+    name : str
+        What the face set is called.
+    labels : DataFrame
+        One row per photograph, as `fergan.data.faces.complete_labels` returns it; ``source`` is relative to `folder`.
+    fingerprint : str
+        Changes when a photograph is exchanged for another: by names, sizes and times of change.
+    folder : Path or None
+        Where the photographs are files.
+    sizes : ndarray of int64, or None
+        Bytes of each of these files.
+    problems : list of str
+        What was found wrong while opening and could be passed over, one sentence each, naming the file.
+    missing : list of str
+        Photographs that are named and not there.
+    unknown : dict of str to str
+        Pictures of no use, and why.
+    notes : list of str
+        Those of `problems` that are about neither missing nor unknown files.
+    coded : int or None
+        Photographs whose Action Units a coder gave; None where that is not told apart.
     """
-    (photograph,) = read_photographs([path])
-    if isinstance(photograph, UnreadablePhotograph):
-        raise photograph
-    return photograph.image
+
+    name: str
+    labels: pd.DataFrame
+    fingerprint: str
+    folder: Path | None = None
+    sizes: np.ndarray | None = None
+    problems: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    coded: int | None = None
+
+    def __init__(self):
+        self.unknown: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def digest(self) -> str:
+        """Hash of the files and of the labels: what crops depend on. The folder may move."""
+        labels = pd.util.hash_pandas_object(self.labels).to_numpy()
+        return hash_parameters({"files": self.fingerprint, "labels": hash_array(labels)})
+
+    def read(self, rows: Sequence[int], least_side: int | None = None) -> list[Photograph | UnreadablePhotograph]:
+        """Return the photographs of these rows of `labels`, large ones perhaps reduced; see `read_photographs`.
+
+        One that is a single flat colour shows nothing and is unreadable.
+        """
+        paths = [self.folder / source for source in self.labels["source"].iloc[list(rows)]]
+        return [_unless_flat(read, path) for read, path in zip(read_photographs(paths, least_side), paths, strict=True)]
+
+
+def _unless_flat(read: Photograph | UnreadablePhotograph, path: Path) -> Photograph | UnreadablePhotograph:
+    # KDEF is shipped with some black pictures; where a fixed camera gives every face a nominal box, they would be cropped.
+    if isinstance(read, Photograph) and np.ptp(read.image[::4, ::4]) < 8 and np.ptp(read.image) < 8:
+        return UnreadablePhotograph(f"{path}: one flat colour, so there is nothing to see")
+    return read
 
 
 def read_photographs(
-    paths: Sequence[str | Path], least_side: int | None = None, threads: int | None = None
-) -> list[ReducedPhotograph | UnreadablePhotograph]:
+    paths: Sequence[str | Path], least_side: int | None = None, n_threads: int | None = None
+) -> list[Photograph | UnreadablePhotograph]:
     """Decode photographs on several threads, large ones at reduced size.
 
     Parameters
     ----------
     paths : sequence of str or Path
-        See `read_photograph`.
+        Image files of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency (which becomes white), 8 or 16
+        bits; in TIFF files also 12 or 32 bits of grey. Of an animation or of several pages the first picture is taken.
     least_side : int, optional
         Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels. A JPEG file is
         then decoded at a half, a quarter or an eighth, which saves most of the time and memory that large ones take.
-        Without it, nothing is reduced.
-    threads : int, optional
+    n_threads : int, optional
         Without it, as many as this process may use.
 
     Returns
     -------
-    list
-        Per path its pixels, or the `UnreadablePhotograph` that says why there are none.
+    list of Photograph or UnreadablePhotograph
+        In order; why a file is unreadable: missing, empty, truncated, no image, above 100 megapixels (then nothing is
+        decoded), or its pixels do not say what is white, as in 12 bits stored in 16.
     """
 
-    def read(path: str | Path) -> ReducedPhotograph | UnreadablePhotograph:
+    def read(path: str | Path) -> Photograph | UnreadablePhotograph:
         try:
             return _decode(Path(path), least_side)
         except UnreadablePhotograph as problem:
@@ -111,26 +151,10 @@ def read_photographs(
 
     with warnings.catch_warnings():  # around all threads: filters are the whole process's
         warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; the limit is ours
-        return run_threads(read, paths, min(threads or available_threads(), max(1, len(paths))))
+        return run_threads(read, paths, min(n_threads or available_threads(), max(1, len(paths))))
 
 
-class FilePhotographs:
-    """Reading for datasets whose photographs are files: column ``source`` of `labels` names each, relative to `folder`."""
-
-    folder: Path
-    labels: pd.DataFrame
-
-    def read(self, rows: Sequence[int]) -> list[np.ndarray | UnreadablePhotograph]:
-        """Return the photographs of these rows as RGB uint8 (height, width, 3), or why one cannot be read."""
-        read = self.read_reduced(rows, None)
-        return [photograph.image if isinstance(photograph, ReducedPhotograph) else photograph for photograph in read]
-
-    def read_reduced(self, rows: Sequence[int], least_side: int | None) -> list[ReducedPhotograph | UnreadablePhotograph]:
-        """Return the photographs of these rows, large ones reduced; see `read_photographs`."""
-        return read_photographs([self.folder / source for source in self.labels["source"].iloc[list(rows)]], least_side)
-
-
-def _decode(path: Path, least_side: int | None) -> ReducedPhotograph:
+def _decode(path: Path, least_side: int | None) -> Photograph:
     try:
         if path.stat().st_size == 0:
             raise UnreadablePhotograph(f"{path}: the file is empty")
@@ -149,7 +173,7 @@ def _decode(path: Path, least_side: int | None) -> ReducedPhotograph:
             rgb = _to_rgb(image)
             if deep and rgb.max() < LEAST_BRIGHTEST:
                 raise UnreadablePhotograph(f"{path}: {_DARK}")
-            return ReducedPhotograph(_reduce(rgb, least_side), whole[::-1] if on_side else whole)
+            return Photograph(_reduce(rgb, least_side), whole[::-1] if on_side else whole)
     except UnreadablePhotograph:
         raise
     except Image.DecompressionBombError:
@@ -172,11 +196,9 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
 
 
 def _eight_bits(image: Image.Image) -> np.ndarray:
-    """Scale grey pixels of more than 8 bits to 0..255 by the range that the file declares.
-
-    That is 0 to MaxSampleValue or what BitsPerSample allows in TIFF files, 16 bits in all others: Pillow brings the depth
-    that PGM and JPEG 2000 declare to 16 bits itself.
-    """
+    """Scale grey pixels of more than 8 bits to 0..255 by the range that the file declares."""
+    # That is 0 to MaxSampleValue or what BitsPerSample allows in TIFF files, 16 bits in all others: Pillow brings the depth
+    # that PGM and JPEG 2000 declare to 16 bits itself.
     tags = getattr(image, "tag_v2", {})
     bits, signed = tags.get(_BITS, (16,))[0], tags.get(_SAMPLE_FORMAT, (1,))[0] == 2
     pixels = np.asarray(image).astype(np.int64)
