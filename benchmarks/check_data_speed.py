@@ -21,7 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from fergan.data import open_photographs
-from fergan.data.verification import verify
+from fergan.data.checks import check_photographs
 from fergan.files import hash_file
 
 N_ATTRIBUTES = 40
@@ -59,7 +59,7 @@ def main() -> None:
         start = time.perf_counter()
         photographs = open_photographs("celeba", "celeba", folder=name)
         opened = time.perf_counter() - start
-        report = verify(photographs, "celeba")
+        report = check_photographs(photographs, "celeba")
         if report.photographs != arguments.photographs or report.unreadable or report.repeated or report.shared:
             raise SystemExit(f"the set was not verified as it was written: {report.warnings}")
         start = time.perf_counter()

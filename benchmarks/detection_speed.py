@@ -29,8 +29,8 @@ import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
 
-from fergan.data.decoding import ReducedPhotograph, read_photographs
-from fergan.data.detection import MTCNNDetector, ViolaJones, _choose
+from fergan.data.detection import MTCNNDetector, ViolaJones, portrayed
+from fergan.data.photographs import Photograph, read_photographs
 from fergan.rendered import render_faces, stand_in_labels
 
 WIDTH, HEIGHT = 680, 1024
@@ -63,7 +63,7 @@ def photographs_in(folder, n_photographs):
     if not paths:
         raise SystemExit(f"{folder} holds no photographs ({', '.join(SUFFIXES)})")
     chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(n_photographs, len(paths))).astype(int)]
-    read = [p for p in read_photographs(chosen, least_side=WIDTH) if isinstance(p, ReducedPhotograph)]
+    read = [p for p in read_photographs(chosen, least_side=WIDTH) if isinstance(p, Photograph)]
     images = []
     for photograph in read:
         height, width = photograph.image.shape[:2]
@@ -107,7 +107,7 @@ def plain_viola_jones():
 
 def box_of(boxes, confidence, image):
     """Return the box of the portrayed face, None where there is none."""
-    chosen = _choose(boxes, confidence, image)
+    chosen = portrayed(boxes, confidence, image)
     return None if chosen is None else boxes[chosen]
 
 
@@ -140,7 +140,7 @@ def compare(name, plain, detector, images, clock):
         ratios.append(slow / fast)
         rates.append((len(part) / slow, len(part) / fast))
         theirs = [chosen(f, image) for f, image in zip(found, part, strict=True)]
-        boxes = [None if detection is None else detection.box for detection in ours]
+        boxes = [None if np.isnan(box[0]) else box[:4] for box in ours]
         overlaps += [overlap(a, b) for a, b in zip(theirs, boxes, strict=True)]
         missed = [n + sum(box is None for box in side) for n, side in zip(missed, (theirs, boxes), strict=True)]
     plain_rate, our_rate = (statistics.median(column) for column in zip(*rates, strict=True))
@@ -188,8 +188,8 @@ def main():
     print(f"{len(images)} photographs of {WIDTH} x {HEIGHT} from {origin}, {arguments.threads} threads", flush=True)
     clock = time.process_time if arguments.threads == 1 else time.perf_counter
     agreements = [
-        compare("MTCNN", plain_mtcnn(), MTCNNDetector(threads=arguments.threads, device="cpu"), images, clock),
-        compare("Viola-Jones", plain_viola_jones(), ViolaJones(threads=arguments.threads), images, clock),
+        compare("MTCNN", plain_mtcnn(), MTCNNDetector(n_threads=arguments.threads, device="cpu"), images, clock),
+        compare("Viola-Jones", plain_viola_jones(), ViolaJones(n_threads=arguments.threads), images, clock),
     ]
     compare_reading(images, arguments.threads, clock)
     sys.exit(int(min(agreements) < LEAST_AGREEMENT))

@@ -13,19 +13,18 @@ import numpy as np
 from scipy import stats
 
 from fergan.data.cropping import crop_face
-from fergan.data.rendered import RenderedPhotographs
 from fergan.features.baselines import HOGFeatures
 from fergan.gan.config import TrainConfig
 from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
 from fergan.gan.training import train
 from fergan.quality.distances import frechet_distance
+from fergan.rendered import render_faces, stand_in_labels
 
 
 def rendered_faces(n):
     """Return n rendered faces, cropped where they truly are: uint8 (n, 64, 64, 3)."""
-    photographs = RenderedPhotographs("rafd-frontal", n_faces=n)
-    images, truth = photographs.read_with_truth(range(n))
+    images, truth = render_faces(stand_in_labels("rafd-frontal", n_faces=n))
     boxes = truth[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy()
     return np.stack([crop_face(image, box, 0.1) for image, box in zip(images, boxes, strict=True)])
 

@@ -1,6 +1,5 @@
-"""From photographs to a face set, with photographs and a detector of which everything is known."""
+"""From photographs to a face set, with photographs and a detector of which everything is known; crops with exact answers."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,27 +7,32 @@ import sys
 import textwrap
 import time
 import tracemalloc
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import skimage.data
 from PIL import Image
+from pydantic import ValidationError
 
-from fergan.data import UnreadablePhotograph, cropping
-from fergan.data.cropping import crop_face, crop_faces, save_crops
-from fergan.data.decoding import FilePhotographs
-from fergan.data.detection import Detection
+from fergan.data import Photographs, UnreadablePhotograph, cropping
+from fergan.data.config import FacesConfig, SetConfig
+from fergan.data.cropping import CroppingAccount, crop_face, make_faces
 from fergan.data.faces import FACE_SIZE, FaceSet, complete_labels
+from fergan.data.photographs import Photograph
 
 ROOT = Path(__file__).parents[1]
+FOUND = [0, 2, 3, 5, 6, 7, 8]
 
 
-class Numbered:
+class Numbered(Photographs):
     """Ten photographs, each of its own number's brightness; number 4 is unreadable."""
 
     name = "numbered"
-    problems = ()
+    fingerprint = "ten"
+    problems = ("a table has no header",)
 
     def __init__(self):
         self.labels = complete_labels(pd.DataFrame({
@@ -38,37 +42,48 @@ class Numbered:
         }))  # fmt: skip
         self.asked: list[int] = []
 
-    def read(self, rows):
+    def read(self, rows, least_side=None):
         self.asked += rows
-        images = [np.full((70, 70, 3), n, np.uint8) for n in rows]
-        return [UnreadablePhotograph("4.png: broken") if n == 4 else i for n, i in zip(rows, images, strict=True)]
+        return [UnreadablePhotograph("4.png: broken") if n == 4 else Photograph(np.full((70, 70, 3), n, np.uint8), (70, 70))
+                for n in rows]
 
 
-class Known:
-    """Finds a face in all but photographs 1 and 9; fails at photograph `fails_at`."""
+def finds(*, fails_at=None):
+    """A detector that finds a face in all but photographs 1 and 9, and fails at one."""
 
-    name = "known"
+    class Known:
+        def detect(self, images):
+            numbers = [int(image[0, 0, 0]) for image in images]
+            if fails_at in numbers:
+                raise KeyboardInterrupt
+            boxes = np.array([[n, 0, n + 64, 64, np.nan if n == 2 else 0.9] for n in numbers]).reshape(-1, 5)
+            boxes[np.isin(numbers, (1, 9))] = np.nan
+            return boxes
 
-    def __init__(self, version=1, fails_at=None):
-        self.parameters = {"name": self.name, "version": version}
-        self.fails_at = fails_at
+    return lambda config: Known()
 
-    def detect(self, images):
-        numbers = [int(image[0, 0, 0]) for image in images]
-        if self.fails_at in numbers:
-            raise KeyboardInterrupt
-        return [None if n in (1, 9) else Detection(n, 0, n + 64, 64, np.nan if n == 2 else 0.9) for n in numbers]
+
+@pytest.fixture
+def crop(tmp_path, monkeypatch):
+    """Crop into a folder; without margin unless told."""
+
+    def make(photographs=None, detector=None, folder=tmp_path / "faces", batch_size=64, **config):
+        monkeypatch.setattr(cropping, "make_detector", detector or finds())
+        make_faces(folder, FacesConfig(**{"margin": 0.0} | config), photographs=photographs or Numbered(),
+                   batch_size=batch_size, progress=False)
+        return FaceSet.load(folder), CroppingAccount.load(folder)
+
+    return make
 
 
 def check_faces(faces, account):
-    found = [0, 2, 3, 5, 6, 7, 8]
-    assert faces.images[:, 0, 0, 0].tolist() == found
-    assert faces.labels["source"].tolist() == [f"{n}.png" for n in found]
-    assert faces.labels["box_left"].tolist() == found
-    assert faces.labels["box_right"].tolist() == [n + 64 for n in found]
+    assert faces.name == "numbered"
+    assert faces.images[:, 0, 0, 0].tolist() == FOUND
+    assert faces.labels["source"].tolist() == [f"{n}.png" for n in FOUND]
+    assert faces.labels["box_left"].tolist() == FOUND and faces.labels["box_right"].tolist() == [n + 64 for n in FOUND]
     assert np.isnan(faces.labels["detection_probability"][1])
-    assert (faces.labels["detection_probability"].drop(1) == 0.9).all()
-    assert account.to_dict() == {
+    assert (faces.labels["detection_probability"].drop(1) == 0.9).all() and faces.labels["detected"].all()
+    assert asdict(account) == {
         "photographs": 10,
         "found": 7,
         "unreadable": [{"source": "4.png", "reason": "4.png: broken"}],
@@ -83,16 +98,19 @@ def check_faces(faces, account):
             "left": {"photographs": 5, "lost": 1, "fraction": 0.2},
             "right": {"photographs": 5, "lost": 2, "fraction": 0.4},
         },
+        "problems": ["a table has no header"],
     }
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
-def test_what_cannot_be_read_or_found_is_listed_and_the_rest_is_cropped(batch_size):
-    check_faces(*crop_faces(Numbered(), Known(), margin=0, batch_size=batch_size, progress=False))
+def test_what_cannot_be_read_or_found_is_listed_and_the_rest_is_cropped(crop, tmp_path, batch_size):
+    check_faces(*crop(batch_size=batch_size))
+    assert sorted(path.name for path in (tmp_path / "faces").iterdir()) == [
+        "account.json", "faceset.json", "images.npy", "labels.parquet"], "half-made work was left"
 
 
-def test_undetected_faces_can_take_the_median_box_of_their_view():
-    faces, account = crop_faces(Numbered(), Known(), margin=0, nominal_box=True, batch_size=3, progress=False)
+def test_undetected_faces_can_take_the_median_box_of_their_view(crop):
+    faces, account = crop(nominal_box=True, batch_size=3)
     assert faces.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9]  # in the photographs' order, 4 is unreadable
     blind = faces.labels[~faces.labels["detected"]]
     assert blind["source"].tolist() == account.nominal == ["1.png", "9.png"]
@@ -101,283 +119,178 @@ def test_undetected_faces_can_take_the_median_box_of_their_view():
     assert account.no_face == [] and account.found == 9 and account.lost_by_view["right"]["lost"] == 2
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
-    options = {"margin": 0, "batch_size": 2, "progress": False, "work_folder": tmp_path}
+def test_a_photograph_that_went_in_the_meantime_gets_no_nominal_crop(crop):
+    class Going(Numbered):
+        def read(self, rows, least_side=None):
+            return super().read(rows) if len(self.asked) < 10 else [UnreadablePhotograph("gone")] * len(rows)
+
+    faces, account = crop(Going(), nominal_box=True)
+    assert faces.images[:, 0, 0, 0].tolist() == FOUND
+    assert [entry["source"] for entry in account.unreadable] == ["1.png", "4.png", "9.png"]
+    assert account.no_face == account.nominal == []
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped_unless_its_parameters_or_photographs_changed(crop):
+    class Other(Numbered):
+        fingerprint = "other pixels"
+
+    for photographs, config, expected in ((Numbered(), {}, [6, 7, 8, 9]), (Other(), {}, range(10)),
+                                          (Numbered(), {"min_face_fraction": 0.1}, range(10))):
+        with pytest.raises(KeyboardInterrupt):
+            crop(detector=finds(fails_at=6), batch_size=2)
+        check_faces(*crop(photographs, batch_size=2, **config))
+        assert photographs.asked == list(expected)
+
+
+def test_a_damaged_batch_is_made_again(crop, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        crop_faces(Numbered(), Known(fails_at=6), **options)
+        crop(detector=finds(fails_at=8), batch_size=2)
+    batches = sorted(tmp_path.glob("faces/work-*/*.npz"))
+    assert len(batches) == 4, "one file for each batch"
+    batches[1].write_bytes(batches[1].read_bytes()[:100])
     again = Numbered()
-    check_faces(*crop_faces(again, Known(), **options))
-    assert again.asked == [6, 7, 8, 9]
+    check_faces(*crop(again, batch_size=2))
+    assert again.asked == [2, 3, 8, 9]
 
 
-def test_other_photographs_or_parameters_start_anew(tmp_path):
-    options = {"margin": 0, "batch_size": 5, "progress": False, "work_folder": tmp_path}
-    first, _ = crop_faces(Numbered(), Known(), **options)
-    changed = Numbered()
-    changed.fingerprint = "other pixels"
-    cases = [(Numbered(), Known(), {}, 0), (Numbered(), Known(version=2), {}, 10), (changed, Known(), {}, 10),
-             (Numbered(), Known(), {"margin": 0.1}, 10)]  # fmt: skip
-    for photographs, detector, other, n_read in cases:
-        crop_faces(photographs, detector, **options | other)
-        assert len(photographs.asked) == n_read
-    assert first.images[:, 0, 0, 0].tolist() == [0, 2, 3, 5, 6, 7, 8], "a rerun changed the first run's faces"
-
-
-def test_faces_kept_on_disk_can_be_saved(tmp_path):
-    faces, _ = crop_faces(Numbered(), Known(), margin=0, progress=False, work_folder=tmp_path / "work")
-    assert isinstance(faces.images, np.memmap)
-    faces.save(tmp_path / "numbered")
-    np.testing.assert_array_equal(FaceSet.load(tmp_path / "numbered").images, faces.images)
-
-
-def test_work_is_kept_until_all_is_saved_and_then_removed_with_that_of_other_parameters(tmp_path, monkeypatch):
-    options = {"margin": 0, "batch_size": 2, "progress": False, "work_folder": tmp_path / "work"}
-    crop_faces(Numbered(), Known(version=2), **options)  # of a parameter that was then edited
-    faces, account = crop_faces(Numbered(), Known(), **options)
-    saved = {"faces": faces, "account": account, "problems": ("a table has no header",), "work_folder": tmp_path / "work"}
-
+def test_work_is_kept_until_all_is_saved(crop, monkeypatch):
     def fail(*_):
         raise OSError("no space left")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):
         patch.setattr(cropping, "write_json", fail)
-        save_crops(tmp_path, **saved)
-    assert len(list((tmp_path / "work").glob("*/*.npz"))) == 10, "two runs of five batches"
+        crop()
     again = Numbered()
-    check_faces(*crop_faces(again, Known(), **options))
+    check_faces(*crop(again))
     assert again.asked == []
 
-    save_crops(tmp_path, **saved)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["account.json", "images.npy", "labels.parquet"]
-    check_faces(FaceSet.load(tmp_path), account)
-    assert json.loads((tmp_path / "account.json").read_text())["problems"] == ["a table has no header"]
-    assert faces.images[:, 0, 0, 0].tolist() == [0, 2, 3, 5, 6, 7, 8], "the crops went with the folder"
 
-
-def test_when_no_face_is_found_the_error_says_what_to_do():
-    class Blind(Known):
+def test_when_no_face_is_found_the_error_says_what_to_do(crop):
+    class Blind:
         def detect(self, images):
-            return [None] * len(images)
+            return np.full((len(images), 5), np.nan)
 
-    message = r"numbered: known found no face in any of 10 photographs, of which 1 are unreadable .*4.png: broken.*try"
+    message = r"numbered: mtcnn found no face in any of 10 photographs, of which 1 are unreadable .*4.png: broken.*try"
     with pytest.raises(ValueError, match=message):
-        crop_faces(Numbered(), Blind(), margin=0, progress=False)
+        crop(detector=lambda config: Blind())
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"margin": -0.5}, "margin is -0.5, which leaves nothing"), ({"margin": 0, "batch_size": 0}, "batch_size is 0; expected"),
-     ({"margin": 0, "align": True}, "align needs the eyes, which known does not find; take detector mtcnn")],
-)  # fmt: skip
-def test_an_impossible_parameter_is_named_before_anything_is_read(options, message):
-    photographs = Numbered()
-    with pytest.raises(ValueError, match=message):
-        crop_faces(photographs, Known(), progress=False, **options)
-    assert photographs.asked == []
+@pytest.mark.parametrize(("config", "word"), [
+    ({"margin": -0.1}, "margin"), ({"detector": "dlib"}, "viola-jones"), ({"min_face_fraction": 0}, "min_face_fraction"),
+    ({"cascades": "profile"}, "frontal"), ({"n_faces": 3}, "n_faces"), ({"source": "radboud"}, "rafd"),
+    ({"detector": "mtcnn", "cascades": "frontal+profile"}, "detector mtcnn has none; take viola-jones"),
+])  # fmt: skip
+def test_an_impossible_parameter_is_named(config, word):
+    with pytest.raises(ValidationError, match=word):
+        FacesConfig(**config)
 
 
-def test_a_damaged_batch_is_made_again(tmp_path):
-    options = {"margin": 0, "batch_size": 2, "progress": False, "work_folder": tmp_path}
-    crop_faces(Numbered(), Known(), **options)
-    batches = sorted(tmp_path.glob("*/*.npz"))
-    assert len(batches) == 5, "one file for each batch"
-    batches[1].write_bytes(batches[1].read_bytes()[:100])
-    again = Numbered()
-    check_faces(*crop_faces(again, Known(), **options))
-    assert again.asked == [2, 3]
+def test_where_photographs_lie_is_no_part_of_what_changes_the_crops():
+    a, b = (SetConfig(source="kdef", folder=folder, optional=True, epochs=n) for folder, n in (("a", 1), ("b", None)))
+    assert a.faces == b.faces == FacesConfig(source="kdef")
+    assert SetConfig(margin=0.2).faces != SetConfig().faces
 
 
-def test_a_photograph_that_went_in_the_meantime_gets_no_nominal_crop():
-    class Going(Numbered):
-        def read(self, rows):
-            return super().read(rows) if len(self.asked) < 10 else [UnreadablePhotograph("gone")] * len(rows)
-
-    faces, account = crop_faces(Going(), Known(), margin=0, nominal_box=True, progress=False)
-    assert faces.images[:, 0, 0, 0].tolist() == [0, 2, 3, 5, 6, 7, 8]
-    assert [entry["source"] for entry in account.unreadable] == ["1.png", "4.png", "9.png"]
-    assert account.no_face == account.nominal == []
-
-
-class Tilted(Known):
-    """The right eye of every face is lower than the left, by as much as it is to the right."""
-
-    finds_eyes = True
-
-    def detect(self, images):
-        found = super().detect(images)
-        return [d and Detection(*d.box, d.probability, ((d.left + 16, 16), (d.left + 48, 48))) for d in found]
-
-
-def test_aligned_crops_are_rotated_and_say_by_how_much():
-    class Ramps(Numbered):
-        def read(self, rows):
-            ramp = np.zeros((70, 200, 3), np.uint8) + np.arange(200, dtype=np.uint8)[:, None]
-            read = [image if isinstance(image, Exception) else ramp.copy() for image in super().read(rows)]
-            for row, image in zip(rows, read, strict=True):
-                if not isinstance(image, Exception):
-                    image[0, 0] = row
-            return read
-
-    faces, _ = crop_faces(Ramps(), Tilted(), margin=0, align=True, nominal_box=True, progress=False)
-    assert faces.labels["rotated_by"].fillna(-1).tolist() == [45, -1, 45, 45, 45, 45, 45, 45, -1]
-    image = Ramps().read([7])[0]
-    np.testing.assert_array_equal(faces.images[6], crop_face(image, (7, 0, 71, 64), 0, 45))
-    np.testing.assert_array_equal(faces.images[1], crop_face(image, (5, 0, 69, 64), 0))
-
-
-def test_aligning_starts_anew(tmp_path):
-    options = {"margin": 0, "progress": False, "work_folder": tmp_path}
-    straight, _ = crop_faces(Numbered(), Tilted(), **options)
-    turned, _ = crop_faces(Numbered(), Tilted(), align=True, **options)
-    assert "rotated_by" not in straight.labels
-    assert (turned.labels["rotated_by"] == 45).all()
-
-
-# Large photographs.
-
-
-class Files(FilePhotographs):
-    name = "files"
-    problems = ()
-
-    def __init__(self, folder, sources):
-        self.folder = folder
-        self.labels = complete_labels(pd.DataFrame({"source": sources, "view": "front"}))
-
-
-class Fixed:
-    """Finds a face in the middle of every photograph whose first pixel is not red, as small as it may be."""
-
-    name = "fixed"
-
-    def __init__(self):
-        self.parameters = {"min_face_fraction": 0.25}
-        self.seen = []
-
-    def detect(self, images):
-        self.seen += [image.shape[:2] for image in images]
-        boxes = [np.outer(np.array(image.shape[1::-1]) / 2, [0.75, 1.25]).T.ravel() for image in images]
-        return [Detection(*box) if image[0, 0, 0] < 200 else None for box, image in zip(boxes, images, strict=True)]
-
-
-def test_large_photographs_are_looked_at_reduced_and_boxes_are_the_photographs_own(tmp_path):
+def test_large_photographs_are_looked_at_reduced_and_boxes_are_the_photographs_own(crop, tmp_path):
     x, y = np.meshgrid(np.linspace(0, 255, 2400), np.linspace(0, 255, 2400))
     whole = np.stack([x, y, 255 - x], axis=-1).round().astype(np.uint8)
     Image.fromarray(whole).save(tmp_path / "a.jpg", quality=95)
     Image.fromarray(whole[:, ::-1]).save(tmp_path / "blind.jpg", quality=95)
     Image.fromarray(whole[:400, :400]).save(tmp_path / "small.png")
-    detector = Fixed()
-    photographs = Files(tmp_path, ["a.jpg", "blind.jpg", "small.png"])
-    faces, account = crop_faces(photographs, detector, margin=0.1, nominal_box=True, progress=False)
-    assert detector.seen == [(600, 600), (600, 600), (400, 400)], "twice the crop's 64 pixels over a quarter are 512"
+    photographs, seen = Photographs(), []
+    photographs.name, photographs.folder, photographs.fingerprint = "files", tmp_path, ""
+    photographs.labels = complete_labels(pd.DataFrame({"source": ["a.jpg", "blind.jpg", "small.png"], "view": "front"}))
+
+    class Middle:
+        def detect(self, images):
+            seen.extend(image.shape[:2] for image in images)
+            return np.stack([[*np.outer(np.array(image.shape[1::-1]) / 2, [0.75, 1.25]).T.ravel(), 1] if image[0, 0, 0] < 200
+                             else np.full(5, np.nan) for image in images])
+
+    faces, account = crop(photographs, lambda config: Middle(), margin=0.1, min_face_fraction=0.25, nominal_box=True)
+    assert seen == [(600, 600), (600, 600), (400, 400)], "twice the crop's 64 pixels over a quarter are 512"
     boxes = faces.labels[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy()
-    assert boxes[0].tolist() == [900, 900, 1500, 1500]
-    assert boxes[2].tolist() == [150, 150, 250, 250]
-    assert boxes[1].tolist() == [525, 525, 875, 875], "the median of both others"
+    assert boxes.tolist() == [[900, 900, 1500, 1500], [525, 525, 875, 875], [150, 150, 250, 250]], "the median of both others"
     assert account.nominal == ["blind.jpg"]
-    for crop, image, box in zip(faces.images, (whole, whole[:, ::-1]), boxes, strict=False):
-        assert np.abs(crop.astype(int) - crop_face(image, box, 0.1)).max() <= 4
+    for made, image, box in zip(faces.images, (whole, whole[:, ::-1]), boxes, strict=False):
+        assert np.abs(made.astype(int) - crop_face(image, box, 0.1)).max() <= 4
     np.testing.assert_array_equal(faces.images[2], crop_face(whole[:400, :400], boxes[2], 0.1))
-
-
-@pytest.mark.parametrize("margin", [-0.2, 0, 0.3])
-@pytest.mark.parametrize("fraction", [0.05, 0.2, 1])
-def test_no_crop_is_enlarged_because_a_photograph_was_reduced(tmp_path, margin, fraction):
-    Image.new("RGB", (5100, 5100)).save(tmp_path / "large.jpg")
-    detector = Fixed()
-    detector.parameters = {"min_face_fraction": fraction}
-    crop_faces(Files(tmp_path, ["large.jpg"]), detector, margin=margin, progress=False)
-    ((shorter, _),) = detector.seen
-    smallest = shorter * fraction
-    assert min(smallest, smallest * (1 + 2 * margin)) >= 2 * FACE_SIZE, "the smallest face has twice a crop's pixels"
 
 
 # Killed, and many.
 
 SLOW_RUN = textwrap.dedent("""
-    import json, sys, time
+    import sys, time
+    from pathlib import Path
     import numpy as np
     import pandas as pd
-    from fergan.data.cropping import crop_faces
-    from fergan.data.detection import Detection
+    from fergan.data import Photographs, cropping
+    from fergan.data.config import FacesConfig
     from fergan.data.faces import complete_labels
+    from fergan.data.photographs import Photograph
 
-    class Photographs:
-        name, problems, read_rows = "slow", [], 0
+    class Slow(Photographs):
+        name, fingerprint, read_rows = "slow", "", 0
         labels = complete_labels(pd.DataFrame({"source": [f"{n}.png" for n in range(60)], "view": "front"}))
 
-        def read(self, rows):
+        def read(self, rows, least_side=None):
             self.read_rows += len(rows)
-            return [np.random.default_rng(row).integers(0, 256, (80, 80, 3), dtype=np.uint8) for row in rows]
+            images = [np.random.default_rng(row).integers(0, 256, (80, 80, 3), dtype=np.uint8) for row in rows]
+            return [Photograph(image, (80, 80)) for image in images]
 
-    class Slow:
-        name, parameters = "slow", {}
-
+    class Detector:
         def detect(self, images):
-            time.sleep(float(sys.argv[3]))
-            return [None if image[0, 0, 0] < 60 else Detection(3, 4, 70, 71, image[0, 0, 1] / 255) for image in images]
+            time.sleep(float(sys.argv[2]))
+            return np.array([[np.nan] * 5 if image[0, 0, 0] < 60 else [3, 4, 70, 71, image[0, 0, 1] / 255] for image in images])
 
-    photographs = Photographs()
-    faces, account = crop_faces(photographs, Slow(), margin=0.1, batch_size=4, nominal_box=True, progress=False,
-                                work_folder=sys.argv[1])
-    faces.save(sys.argv[2])
-    print(json.dumps({"read": photographs.read_rows, "account": account.to_dict()}))
+    cropping.make_detector = lambda config: Detector()
+    photographs = Slow()
+    cropping.make_faces(Path(sys.argv[1]), FacesConfig(nominal_box=True), photographs=photographs, batch_size=4, progress=False)
+    print(photographs.read_rows)
 """)
 
 
 def test_a_killed_process_goes_on_where_it_was_and_gives_the_same_faces(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(SLOW_RUN)
-
-    def command(work, result, seconds):
-        return [sys.executable, str(script), str(tmp_path / work), str(tmp_path / result), str(seconds)]
-
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command("work", "never", 0.2), env=environment)
+
+    def command(folder, seconds):
+        return [sys.executable, str(script), str(tmp_path / folder), str(seconds)]
+
+    process = subprocess.Popen(command("resumed", 0.2), env=environment)
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("work/*/batch-*.npz"))) < 3 and time.monotonic() < deadline:
+    while len(list(tmp_path.glob("resumed/work-*/batch-*.npz"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    done = len(list(tmp_path.glob("work/*/batch-*.npz")))
+    done = len(list(tmp_path.glob("resumed/work-*/batch-*.npz")))
     assert 3 <= done < 15
-
-    runs = [subprocess.run(command(work, result, 0), env=environment, capture_output=True, check=True, text=True)
-            for work, result in (("work", "resumed"), ("fresh", "whole"))]  # fmt: skip
-    resumed, whole = (json.loads(run.stdout) for run in runs)
-    n_blind = len(whole["account"]["nominal"])
-    assert n_blind > 0
-    assert resumed["account"] == whole["account"]
-    assert (resumed["read"], whole["read"]) == (60 - 4 * done + n_blind, 60 + n_blind)
-    for name in ("images.npy", "labels.parquet"):
+    resumed, whole = (int(subprocess.run(command(folder, 0), env=environment, capture_output=True, check=True, text=True).stdout)
+                      for folder in ("resumed", "whole"))
+    n_nominal = len(CroppingAccount.load(tmp_path / "whole").nominal)
+    assert n_nominal > 0 and (resumed, whole) == (60 - 4 * done + n_nominal, 60 + n_nominal)
+    for name in ("images.npy", "labels.parquet", "account.json"):
         assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
-class Many:
-    """Photographs that are all alike; every tenth is unreadable, another tenth shows no face."""
+def test_memory_does_not_grow_with_the_crops(crop, tmp_path):
+    class Many(Numbered):
+        def __init__(self, n):
+            self.labels = complete_labels(pd.DataFrame({"source": [f"{i}.png" for i in range(n)], "view": "front"}))
 
-    name = "many"
-    problems = ()
-    fingerprint = "alike"
+        def read(self, rows, least_side=None):
+            image = np.zeros((64, 64, 3), np.uint8)
+            return [UnreadablePhotograph("no") if row % 10 == 0 else Photograph(image + np.uint8(row % 10 == 1), (64, 64))
+                    for row in rows]
 
-    def __init__(self, n_photographs):
-        self.labels = complete_labels(pd.DataFrame({"source": [f"{n}.png" for n in range(n_photographs)], "view": "front"}))
+    class Zeros:
+        def detect(self, images):
+            return np.array([[np.nan] * 5 if image[0, 0, 0] else [0, 0, 64, 64, 1] for image in images])
 
-    def read(self, rows):
-        image = np.zeros((64, 64, 3), np.uint8)
-        return [UnreadablePhotograph("no") if row % 10 == 0 else image + np.uint8(row % 10 == 1) for row in rows]
-
-
-class Ones(Known):
-    def detect(self, images):
-        return [None if image[0, 0, 0] else Detection(0, 0, 64, 64) for image in images]
-
-
-def test_memory_does_not_grow_with_the_crops(tmp_path):
     def peak(n_photographs):
-        photographs = Many(n_photographs)
         tracemalloc.start()
-        faces, _ = crop_faces(photographs, Ones(), margin=0, nominal_box=True, progress=False, work_folder=tmp_path)
+        faces, _ = crop(Many(n_photographs), lambda config: Zeros(), nominal_box=True)
         assert len(faces) == 0.9 * n_photographs
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -386,3 +299,44 @@ def test_memory_does_not_grow_with_the_crops(tmp_path):
     peak(100)  # what is imported and cached once
     grown = (peak(4000) - peak(400)) / 3600
     assert grown < 2000, f"{grown:.0f} bytes for each photograph; its crop alone has 12288"
+
+
+# One crop.
+
+
+@pytest.fixture
+def ramp():
+    """Column number in red, row number in green, 100 wide and 80 high."""
+    image = np.zeros((80, 100, 3), np.uint8)
+    image[..., 0], image[..., 1] = np.arange(100), np.arange(80)[:, None]
+    return image
+
+
+@pytest.mark.parametrize(("box", "margin"), [
+    ((10, 5, 74, 69), 0),
+    ((26, 21, 58, 53), 0.5),  # the margin is added on every side
+    ((32, 5, 52, 69), 0),  # the longer side decides, around the same centre
+])  # fmt: skip
+def test_a_square_of_64_pixels_is_cut_out_unchanged(ramp, box, margin):
+    np.testing.assert_array_equal(crop_face(ramp, box, margin), ramp[5:69, 10:74])
+
+
+def test_reducing_averages_and_enlarging_is_smooth(ramp):
+    astronaut = skimage.data.astronaut()
+    crop = crop_face(astronaut, (100, 50, 228, 178), 0)
+    assert np.abs(crop - astronaut[50:178, 100:228].reshape(64, 2, 64, 2, 3).mean(axis=(1, 3))).max() <= 0.5
+    steps = np.diff(crop_face(ramp * 2, (10, 10, 42, 42), 0)[32, :, 0].astype(int))
+    assert (steps[1:-1] == 1).all(), "pixels were repeated: steps of 0 and 2"
+
+
+def test_outside_the_photograph_its_border_is_repeated(ramp):
+    crop = crop_face(ramp, (-32, -32, 32, 32), 0)
+    assert crop.shape == (FACE_SIZE, FACE_SIZE, 3) and (crop[:32, :32] == ramp[0, 0]).all()
+    np.testing.assert_array_equal(crop[32:, 32:], ramp[:32, :32])
+    assert (crop_face(ramp, (200, 200, 264, 264), 0) == ramp[-1, -1]).all()
+
+
+@pytest.mark.parametrize(("box", "margin"), [((5, 5, 5, 9), 0), ((9, 5, 5, 9), 0), ((5, 5, 9, 9), -0.5)])
+def test_an_empty_box_is_refused(ramp, box, margin):
+    with pytest.raises(ValueError, match=r"box is|margin is"):
+        crop_face(ramp, box, margin)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from fergan.book.tables.datasets import collections_table, describe_collection, profiles_table, write_datasets_chapter
+from fergan.data import SOURCES
 from fergan.data.catalogue import CATALOGUE, Published
-from fergan.data.registry import SOURCES
 
 ROOT = Path(__file__).parent.parent
 

@@ -2,7 +2,6 @@
 
 import io
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from fergan.book.pages import pages_of
 from fergan.book.preflight import check_data
 from fergan.book.profiles import ProfileError, load_profile
 from fergan.book.tables.results import paper_and_ours
-from fergan.data import catalogue, kdef, raf_db, rafd, sfew, verification
+from fergan.data import catalogue, checks, collections
 from fergan.facs import ACTION_UNITS
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -228,20 +227,20 @@ def write_tree(data, n_people=12):
         path.write_bytes(noise.getvalue())
 
     models = [(f"{number:02d}", "Caucasian", "female") for number in range(1, n_people + 1)]
-    for name in {*rafd.rafd_names(models, "frontal"), *rafd.rafd_names(models, "multiview")}:
+    for name in {*collections.rafd_names(models, "frontal"), *collections.rafd_names(models, "multiview")}:
         write(data / "rafd" / name)
-    for name in kdef.kdef_names("session-a"):
+    for name in collections.kdef_names("session-a"):
         if int(name[2:4]) <= n_people // 2:
             write(data / "kdef" / name[:4] / name)
     lines = []
-    for number, code in enumerate(list(raf_db.EMOTIONS) * n_people, start=1):
+    for number, code in enumerate(list(collections.RAF_DB_EMOTIONS) * n_people, start=1):
         lines.append(f"train_{number:05d}.jpg {code}")
         write(data / "raf-db" / "Image" / "original" / f"train_{number:05d}.jpg")
     (data / "raf-db" / "EmoLabel").mkdir()
-    (data / "raf-db" / raf_db.TABLE).write_text("\n".join(lines))
+    (data / "raf-db" / collections.RAF_DB_TABLE).write_text("\n".join(lines))
     for number in range(1, 41):
         write(data / "celeba" / "img_align_celeba" / f"{number:06d}.jpg")
-    for film, emotion in itertools.product(range(n_people), sfew.EMOTIONS):
+    for film, emotion in itertools.product(range(n_people), collections.SFEW_EMOTIONS):
         write(data / "sfew" / ("Train" if film else "Val") / emotion / f"Film{film}_000100000_00000001.png")
     codes = ["sequence,frame," + ",".join(ACTION_UNITS)]
     for person, frame in itertools.product(range(1, n_people + 1), range(1, 5)):
@@ -259,10 +258,10 @@ def tree(tmp_path_factory):
 
 def test_folders_as_their_owners_ship_them_serve_every_experiment(tree, monkeypatch):
     """With the published numbers set aside, a dozen people of each set are enough for ten folds."""
-    monkeypatch.setattr(verification, "LEAST_SHARE", 0.0)
+    monkeypatch.setattr(checks, "LEAST_SHARE", 0.0)
     celeba = catalogue.CATALOGUE["celeba"]
-    smaller = {name: replace(published, least=1) for name, published in celeba.variants.items()}
-    monkeypatch.setitem(catalogue.CATALOGUE, "celeba", replace(celeba, variants=smaller))
+    smaller = {name: published.model_copy(update={"least": 1}) for name, published in celeba.variants.items()}
+    monkeypatch.setitem(catalogue.CATALOGUE, "celeba", celeba.model_copy(update={"variants": smaller}))
     profile = load_profile(PROFILES / "paper.yaml", data=str(tree))
     assert len(experiments(profile)) == 16
     found = check_data(profile)
@@ -299,8 +298,8 @@ def test_the_substitute_of_the_enhanced_set_needs_codes_and_no_emotions(tmp_path
         if frame == 2:
             (tmp_path / "ck-plus" / f"{name}_facs.txt").write_text("12 3")
     ck_plus = catalogue.CATALOGUE["ck-plus"]
-    small = {"": replace(ck_plus.variants[""], photographs=20, people=10, coded=10)}
-    monkeypatch.setitem(catalogue.CATALOGUE, "ck-plus", replace(ck_plus, variants=small))
+    small = {"": ck_plus.variants[""].model_copy(update={"photographs": 20, "people": 10, "coded": 10})}
+    monkeypatch.setitem(catalogue.CATALOGUE, "ck-plus", ck_plus.model_copy(update={"variants": small}))
 
     def check(experiment):
         content = {"description": "one", "emotion_experiments": [], "au_experiments": []} | experiment

@@ -9,7 +9,7 @@ import yaml
 from fergan.book.pages import pages_of
 from fergan.book.profile_schema import DatasetProfile
 from fergan.book.profiles import ProfileError, load_profile
-from fergan.data.registry import SOURCES
+from fergan.data import SOURCES
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 SMALL = {

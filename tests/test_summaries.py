@@ -153,7 +153,7 @@ def test_what_subjects_are_is_said_by_their_source(tmp_path, source, subjects, o
     assert facts[subjects] == "2" and facts[f"crops of one {one}"] == "1 to 3, median 2"
     for name, given in (("x", source), ("y", "rendered")):
         faces.save(tmp_path / "faces" / name)
-        write_json(tmp_path / "faces" / name / "account.json", CroppingAccount(4, 4).to_dict())
+        write_json(tmp_path / "faces" / name / "account.json", vars(CroppingAccount(4, 4)))
         parameters = {"source": given, "detector": "mtcnn"}
         write_json(tmp_path / "faces" / name / "faceset.provenance.json", {"parameters": parameters})
     people = faces_per_set(tmp_path, ["x", "y"])["people"].tolist()

@@ -1,4 +1,4 @@
-"""The collections that are known: who may have each and how, its folder, and what its owners say is in it (catalogue.yaml)."""
+"""The collections that are known (catalogue.yaml): who may have each and how, its folder, what its owners say is in it."""
 
 from pathlib import Path
 

@@ -13,7 +13,16 @@ import numpy as np
 import pandas as pd
 
 from fergan.data.folders import (
-    Contents, Files, NameRule, is_picture, list_files, one_per_name, read_csv_table, read_lines, read_named, within,
+    Contents,
+    Files,
+    NameRule,
+    is_picture,
+    list_files,
+    one_per_name,
+    read_csv_table,
+    read_lines,
+    read_named,
+    within,
 )  # fmt: skip
 
 # RaFD. The words are this project's own: https://rafd.socsci.ru.nl/Overview.html
@@ -24,7 +33,8 @@ RAFD_GAZES = ("frontal", "left", "right")
 #: Camera angle, model, group, sex, emotion, gaze: https://rafd.socsci.ru.nl/FAQ.html
 RAFD_RULE = NameRule(
     r"Rafd(?P<view>\d{3})_(?P<subject>\d{2})_(?P<group>[A-Za-z]+)_(?P<sex>[a-z]+)_(?P<emotion>[a-z]+)_(?P<gaze>[a-z]+)\.jpg",
-    view=RAFD_CAMERAS, group=("Caucasian", "Kid", "Moroccan"), sex=("female", "male"), emotion=RAFD_EMOTIONS, gaze=RAFD_GAZES,
+    view=RAFD_CAMERAS, group=("Caucasian", "Kid", "Moroccan"), sex=("female", "male"), emotion=RAFD_EMOTIONS,
+    gaze=RAFD_GAZES,
 )  # fmt: skip
 
 # KDEF. The codes of its own description: https://kdef.se, "About KDEF"
@@ -65,8 +75,8 @@ _SFEW_FRAME = re.compile(r"(?P<film>.+)_\d+_\d+\.\w+")  # film, time and frame: 
 #: CMU Faces: person, pose, expression, eyes, scale: https://archive.ics.uci.edu/dataset/124/cmu+face+images
 CMU_RULE = NameRule(
     r"(?P<subject>[a-z0-9]+)_(?P<view>[a-z]+)_(?P<emotion>[a-z]+)_(?P<eyes>[a-z]+)(?P<scale>(?:_\d)?)\.pgm",
-    subject=("an2i", "at33", "boland", "bpm", "ch4f", "cheyer", "choon", "danieln", "glickman", "karyadi", "kawamura", "kk49",
-             "megak", "mitchell", "night", "phoebe", "saavik", "steffi", "sz24", "tammo"),
+    subject=("an2i", "at33", "boland", "bpm", "ch4f", "cheyer", "choon", "danieln", "glickman", "karyadi", "kawamura",
+             "kk49", "megak", "mitchell", "night", "phoebe", "saavik", "steffi", "sz24", "tammo"),
     view={"straight": "frontal", "left": "left", "right": "right", "up": "up"}, emotion=("neutral", "happy", "sad", "angry"),
     eyes=("open", "sunglasses"), scale={"": "", "_2": "half", "_4": "quarter"},
 )  # fmt: skip

@@ -10,41 +10,24 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
 from tqdm.auto import tqdm
 
-from fergan.cache import Config, available_threads, digest
+from fergan.cache import digest
+from fergan.data.config import FacesConfig
 from fergan.data.detection import MTCNNDetector, ViolaJones
 from fergan.data.faces import FACE_SIZE, FaceSet
 from fergan.data.photographs import Photograph, Photographs, UnreadablePhotograph
 from fergan.files import atomic_path, hash_parameters, read_json, write_json
-from fergan.threads import run_threads
+from fergan.threads import available_threads, run_threads
 
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "detection_probability")
 
 #: Photographs are decoded large enough for the smallest face sought to have this many times the pixels of its crop.
 OVERSAMPLING = 2
-
-
-class FacesConfig(Config):
-    """How the faces of a set are found and cropped."""
-
-    detector: Literal["viola-jones", "mtcnn"] = Field("mtcnn", description="face detector")
-    min_face_fraction: float = Field(0.2, gt=0, le=1, description="smallest face sought, fraction of the shorter side")
-    cascades: Literal["frontal", "frontal+profile"] = Field("frontal", description="what viola-jones looks for")
-    margin: float = Field(0.1, ge=0, le=1, description="widening of the face box on every side, fraction of its side")
-    nominal_box: bool = Field(False, description="crop undetected faces at the median box of their view (fixed cameras)")
-
-    @model_validator(mode="after")
-    def _cascades_have_a_detector(self) -> "FacesConfig":
-        if self.cascades != "frontal" and self.detector != "viola-jones":
-            raise ValueError(f"cascades is {self.cascades!r}, but detector {self.detector} has none; take viola-jones")
-        return self
 
 
 @dataclass
@@ -267,7 +250,9 @@ def _load_batch(folder: Path, rows: Sequence[int]) -> _Batch | None:
     return batch if len(batch.crops) == len(batch.boxes) == len(batch.reasons) == len(rows) else None
 
 
-def _account(photographs: Photographs, cropped: np.ndarray, detected: np.ndarray, reasons: dict[int, str]) -> CroppingAccount:
+def _account(
+    photographs: Photographs, cropped: np.ndarray, detected: np.ndarray, reasons: dict[int, str]
+) -> CroppingAccount:
     sources, lost = photographs.labels["source"], pd.Series(~detected)
     unreadable = np.isin(np.arange(len(sources)), list(reasons))
 

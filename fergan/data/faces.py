@@ -100,7 +100,8 @@ class FaceSet:
     def digest(self) -> str:
         """Hash of crops and labels; the name is not part of it."""
         labels = pd.util.hash_pandas_object(self.labels).to_numpy()
-        return hash_parameters({"images": hash_array(self.images), "columns": list(self.labels), "labels": hash_array(labels)}, 64)
+        content = {"images": hash_array(self.images), "columns": list(self.labels), "labels": hash_array(labels)}
+        return hash_parameters(content, 64)
 
     @property
     def emotions(self) -> list[str]:

@@ -30,7 +30,7 @@ class FileState(NamedTuple):
 
 
 class Files(dict[str, FileState]):
-    """What a folder holds, by paths relative to it in sorted order; ``refused`` lists what of it may not be read, and why."""
+    """What a folder holds, by paths relative to it in sorted order; ``refused`` is what may not be read, and why."""
 
     refused: Sequence[str] = ()
 

@@ -21,7 +21,6 @@ class OlivettiPhotographs(Photographs):
     """The Olivetti faces; scikit-learn keeps them as a pickle, which can run code and is therefore not opened here."""
 
     def __init__(self, name: str, folder: Path, *, n_faces: int | None = None, seed: int = 0):
-        super().__init__()
         self.name = name
         path, images = _read(folder)
         rows = draw_rows(len(images), n_faces, seed)

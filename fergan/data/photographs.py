@@ -1,9 +1,10 @@
 """Photographs: a collection before its faces are cropped, and upright RGB pixels from an image file of any common kind."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -89,11 +90,9 @@ class Photographs:
     sizes: np.ndarray | None = None
     problems: Sequence[str] = ()
     missing: Sequence[str] = ()
+    unknown: Mapping[str, str] = MappingProxyType({})
     notes: Sequence[str] = ()
     coded: int | None = None
-
-    def __init__(self):
-        self.unknown: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.labels)

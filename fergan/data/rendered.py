@@ -31,7 +31,6 @@ class RenderedPhotographs(Photographs):
 
         if name not in rendered.STAND_INS:
             raise ValueError(f"no rendered stand-in for {name!r}; choose one of {', '.join(rendered.STAND_INS)}")
-        super().__init__()
         self.name = name
         self._render = rendered.render_faces
         self._recipes = rendered.stand_in_labels(name, n_faces=n_faces, seed=seed).reset_index(drop=True)

@@ -175,8 +175,7 @@ def action_regions(labels: pd.DataFrame, margin: float, n_people: int = 12, seed
 def _crops(labels: pd.DataFrame, margin: float) -> np.ndarray:
     images, _ = render_faces(labels, size=_PHOTOGRAPH)
     boxes = labels[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy(float)
-    angles = labels["rotated_by"].fillna(0).to_numpy(float) if "rotated_by" in labels else np.zeros(len(labels))
-    return np.stack([crop_face(image, box, margin, angle) for image, box, angle in zip(images, boxes, angles, strict=True)])
+    return np.stack([crop_face(image, box, margin) for image, box in zip(images, boxes, strict=True)])
 
 
 def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> RegionCheck:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from fergan.data.catalogue import CATALOGUE, DatasetRecord, Published
+from fergan.data.catalogue import CATALOGUE, Collection, Published
 from fergan.files import atomic_path, hash_file, hash_parameters
 
 __all__ = ["collections_table", "describe_collection", "profiles_table", "write_datasets_chapter"]
@@ -82,7 +82,7 @@ def _missing(dataset: dict[str, Any]) -> str:
     return f"{substitute['name']} in {_folder(substitute)}, else {otherwise}" if substitute else otherwise
 
 
-def collections_table(catalogue: Mapping[str, DatasetRecord]) -> pd.DataFrame:
+def collections_table(catalogue: Mapping[str, Collection]) -> pd.DataFrame:
     """Return one row per collection: how many photographs and people its owners say it has, and its terms."""
     return pd.DataFrame([
         {"collection": record.title, "source": f"`{source}`", "photographs": _number(record.variants[""].photographs),
@@ -91,7 +91,7 @@ def collections_table(catalogue: Mapping[str, DatasetRecord]) -> pd.DataFrame:
     ])
 
 
-def describe_collection(source: str, record: DatasetRecord) -> str:
+def describe_collection(source: str, record: Collection) -> str:
     """Return the section on a collection as MyST."""
     facts = {
         "Who may have it": record.access, "Where": f"<{record.address}>", "Terms": record.licence,
@@ -150,7 +150,7 @@ def _draw_stand_ins(path: Path) -> None:
     for name in STAND_INS:
         photographs = open_photographs(name, "rendered")
         chosen = np.linspace(0, len(photographs.labels) - 1, N_SHOWN).astype(int).tolist()
-        rows[name] = np.stack(photographs.read(chosen))
+        rows[name] = np.stack([photograph.image for photograph in photographs.read(chosen)])
     figure = labelled_face_rows(rows, n_columns=N_SHOWN)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=160)

@@ -4,16 +4,18 @@ import contextlib
 import os
 import shutil
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fergan.data import SOURCES, UnreadablePhotograph, kdef, open_photographs, rafd
+from fergan.data import SOURCES, collections, open_photographs
 from fergan.data.catalogue import CATALOGUE
-from fergan.data.cropping import crop_faces
-from fergan.data.detection import make_detector
+from fergan.data.config import FacesConfig
+from fergan.data.cropping import make_faces
+from fergan.data.faces import FaceSet
 from fergan.data.fetch import fetch
 from fergan.facs import ACTION_UNITS
 from fergan.rendered import render_faces, stand_in_labels
@@ -41,8 +43,8 @@ def write_text(folder: Path, name: str, *lines: str) -> None:
 def open_all(folder: Path, source: str, **options):
     """Open a dataset and see that all of it decodes."""
     photographs = open_photographs("mine", source, folder=str(folder), **options)
-    images = photographs.read(range(len(photographs.labels)))
-    assert all(image.ndim == 3 and image.dtype == np.uint8 for image in images)
+    read = photographs.read(range(len(photographs)))
+    assert all(photograph.image.ndim == 3 and photograph.image.dtype == np.uint8 for photograph in read)
     assert photographs.name == "mine"
     return photographs
 
@@ -82,7 +84,7 @@ def test_an_unknown_variant_is_refused_before_anything_is_read(tmp_path, source)
 
 
 def test_a_draw_is_seeded_and_leaves_the_fingerprint_of_what_it_draws(tmp_path):
-    write_pictures(tmp_path, *list(kdef.kdef_names())[:40])
+    write_pictures(tmp_path, *list(collections.kdef_names())[:40])
     draws = [open_all(tmp_path, "kdef", n_faces=10, seed=seed) for seed in (0, 0, 1)]
     sources = [draw.labels["source"].tolist() for draw in draws]
     assert sources[0] == sources[1] != sources[2]
@@ -93,15 +95,6 @@ def test_a_draw_is_seeded_and_leaves_the_fingerprint_of_what_it_draws(tmp_path):
     assert any("100 faces asked for, 40 there" in problem for problem in everything.problems)
     os.utime(tmp_path / sources[0][0], ns=(0, 0))
     assert open_all(tmp_path, "kdef", n_faces=10).fingerprint != draws[0].fingerprint
-
-
-def test_a_flat_picture_counts_as_unreadable_and_spoils_no_other(tmp_path):
-    write_pictures(tmp_path, "AF01/AF01AFS.JPG")
-    Image.new("RGB", (562, 762)).save(tmp_path / "AF01" / "AF01ANS.JPG")
-    good, flat = open_photographs("mine", "kdef", folder=str(tmp_path)).read([0, 1])
-    assert good.shape == (6, 8, 3)
-    assert isinstance(flat, UnreadablePhotograph)
-    assert "AF01ANS.JPG: one flat colour" in str(flat)
 
 
 def test_many_problems_of_a_kind_are_counted(tmp_path):
@@ -120,7 +113,7 @@ def test_a_name_that_is_not_utf8_and_a_dangling_link_are_no_trouble(tmp_path):
     (tmp_path / "AF01ANS.JPG").symlink_to(tmp_path / "nowhere")
     photographs = open_all(tmp_path, "kdef")
     assert photographs.labels["source"].tolist() == ["AF01AFS.JPG"]
-    assert photographs.unknown == ["K\ufffdse.jpg"]
+    assert list(photographs.unknown) == ["K\ufffdse.jpg"]
     "\n".join(photographs.problems).encode()
 
 
@@ -165,7 +158,7 @@ def test_one_file_is_kept_of_each_name(tmp_path, source, names):
     write_pictures(tmp_path, *names)
     photographs = open_all(tmp_path, source)
     assert photographs.labels["source"].tolist() == names[:1]
-    assert photographs.unknown == names[1:] and f"a second file of this name; {names[0]} is read" in "".join(photographs.problems)
+    assert list(photographs.unknown) == names[1:] and f"a second file of this name; {names[0]} is read" in "".join(photographs.problems)
     assert not any("taken for" in problem for problem in photographs.problems)
 
 
@@ -193,10 +186,10 @@ MODELS = [("01", "Caucasian", "female"), ("38", "Moroccan", "male")]
 
 
 def test_rafd_reads_its_names(tmp_path):
-    write_pictures(tmp_path, *rafd.rafd_names(MODELS))
+    write_pictures(tmp_path, *collections.rafd_names(MODELS))
     everything, frontal, multiview = (open_all(tmp_path, "rafd", variant=v) for v in ("", "frontal", "multiview"))
     assert [len(everything), len(frontal), len(multiview)] == [240, 48, 80]
-    assert everything.problems == everything.missing == []
+    assert list(everything.problems) == everything.missing == []
     row = rows_of(everything)["Rafd045_38_Moroccan_male_contemptuous_left.jpg"]
     assert (row["subject"], row["emotion"], row["view"], row["gaze"]) == ("38", "contemptuous", "camera-045", "left")
     assert (row["group"], row["sex"], row["split"]) == ("Moroccan", "male", None)
@@ -206,13 +199,13 @@ def test_rafd_reads_its_names(tmp_path):
 
 
 def test_rafd_lists_what_is_missing_and_what_is_unknown(tmp_path):
-    names = list(rafd.rafd_names(MODELS))
+    names = list(collections.rafd_names(MODELS))
     write_pictures(tmp_path, *names)
     gone = "Rafd090_01_Caucasian_female_sad_right.jpg"
     (tmp_path / gone).rename(tmp_path / "Rafd090_01_Caucasian_female_bored_right.jpg")
     frontal = open_all(tmp_path, "rafd", variant="frontal")
     assert frontal.missing == [gone]
-    assert frontal.unknown == ["Rafd090_01_Caucasian_female_bored_right.jpg"]
+    assert list(frontal.unknown) == ["Rafd090_01_Caucasian_female_bored_right.jpg"]
     assert any("emotion 'bored' is unknown" in problem for problem in frontal.problems)
     assert open_all(tmp_path, "rafd", variant="multiview").missing == []
 
@@ -221,12 +214,12 @@ def test_rafd_lists_what_is_missing_and_what_is_unknown(tmp_path):
 
 
 def test_kdef_reads_both_sessions_of_a_person_as_one_subject(tmp_path):
-    names = [f"{name[:4]}/{name}" for name in kdef.kdef_names() if name[1:4] in ("F01", "M35")]
+    names = [f"{name[:4]}/{name}" for name in collections.kdef_names() if name[1:4] in ("F01", "M35")]
     write_pictures(tmp_path / "KDEF_and_AKDEF" / "KDEF", *names)
     write_pictures(tmp_path / "KDEF_and_AKDEF" / "AKDEF", "FAFS.JPG")
     both = open_all(tmp_path, "kdef")
     assert len(both) == 140
-    assert both.unknown == []
+    assert list(both.unknown) == []
     assert set(both.labels["subject"]) == {"F01", "M35"}
     row = rows_of(both)["BM35SUHL.JPG"]
     assert (row["emotion"], row["view"], row["session"]) == ("surprised", "half-left", "session-b")
@@ -235,7 +228,7 @@ def test_kdef_reads_both_sessions_of_a_person_as_one_subject(tmp_path):
 
 
 def test_kdefs_cut_names_are_corrected_and_said(tmp_path):
-    names = {f"{name[:4]}/{name}" for name in kdef.kdef_names("session-a") if name[1:4] in ("F31", "M31")}
+    names = {f"{name[:4]}/{name}" for name in collections.kdef_names("session-a") if name[1:4] in ("F31", "M31")}
     names -= {"AF31/AF31SAHL.JPG", "AM31/AM31SUHR.JPG"}
     write_pictures(tmp_path, *names, "AF31/AF31V.JPG", "AM31/AM31H.JPG")
     photographs = open_all(tmp_path, "kdef", variant="session-a")
@@ -250,7 +243,7 @@ def test_kdef_explains_codes_that_it_has_not(tmp_path):
     write_pictures(tmp_path, "AF01/AF01AFS.JPG", "AF01/AF01BOS.JPG", "AF01/AF01ANS.jpg")
     photographs = open_all(tmp_path, "kdef")
     assert set(rows_of(photographs)) == {"AF01AFS.JPG", "AF01ANS.jpg"}
-    assert photographs.unknown == ["AF01/AF01BOS.JPG"]
+    assert list(photographs.unknown) == ["AF01/AF01BOS.JPG"]
 
 
 # RAF-DB.
@@ -279,7 +272,7 @@ def test_raf_db_lists_what_is_missing_and_what_has_no_label(tmp_path):
     raf_db(tmp_path, "train_00001.jpg 5", "train_00003.jpg 1", "test_0001.jpg 7")
     photographs = open_all(tmp_path, "raf-db", variant="aligned")
     assert photographs.missing == ["Image/aligned/train_00003_aligned.jpg"]
-    assert photographs.unknown == ["Image/aligned/train_00002_aligned.jpg"]
+    assert list(photographs.unknown) == ["Image/aligned/train_00002_aligned.jpg"]
 
 
 def test_raf_db_finds_photographs_at_any_depth_by_their_names(tmp_path):
@@ -291,7 +284,7 @@ def test_raf_db_finds_photographs_at_any_depth_by_their_names(tmp_path):
     photographs = open_all(tmp_path, "raf-db", variant="original")
     assert photographs.labels["source"].tolist() == [
         "Image/original/train_00001.jpg", "Image/original/original/train_00002.jpg", "Image/original/original/test_0001.jpg"]
-    assert photographs.missing == [] and photographs.unknown == ["Image/original/original/train_00001.jpg"]
+    assert photographs.missing == [] and list(photographs.unknown) == ["Image/original/original/train_00001.jpg"]
 
 
 @pytest.mark.parametrize("line", ["train_00002.jpg 8", "train_00002.jpg", "valid_1.jpg 3", "train_00001.jpg 4"])
@@ -347,7 +340,7 @@ def test_celeba_goes_on_without_a_table_and_says_what_is_not_known(tmp_path):
     assert len(photographs) == 6
     assert photographs.labels["subject"].isna().all()
     assert any("identity_CelebA.txt is missing" in problem for problem in photographs.problems)
-    assert photographs.unknown == ["Img/img_align_celeba/stray.jpg"]
+    assert list(photographs.unknown) == ["Img/img_align_celeba/stray.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -562,14 +555,14 @@ def test_olivetti_reads_either_file(tmp_path, monkeypatch):
     fetch("olivetti", tmp_path / "array")
     photographs = open_all(tmp_path / "array", "olivetti")
     assert photographs.labels["subject"].tolist() == ["person-01"] * 10 + ["person-02"] * 10
-    np.testing.assert_array_equal(photographs.read([13])[0][..., 1], faces[13])
+    np.testing.assert_array_equal(photographs.read([13])[0].image[..., 1], faces[13])
     drawn = open_all(tmp_path / "array", "olivetti", n_faces=5, seed=2)
     number = int(drawn.labels["source"][3].rpartition("/")[2])
-    np.testing.assert_array_equal(drawn.read([3])[0][..., 0], faces[number])
+    np.testing.assert_array_equal(drawn.read([3])[0].image[..., 0], faces[number])
     # MATLAB's file has a face per column, each written column by column.
     (tmp_path / "matlab").mkdir()
     savemat(tmp_path / "matlab" / "olivettifaces.mat", {"faces": faces.transpose(0, 2, 1).reshape(20, -1).T})
-    np.testing.assert_array_equal(open_all(tmp_path / "matlab", "olivetti").read([13])[0][..., 1], faces[13])
+    np.testing.assert_array_equal(open_all(tmp_path / "matlab", "olivetti").read([13])[0].image[..., 1], faces[13])
 
 
 def test_olivetti_refuses_another_array_and_opens_no_pickle(tmp_path):
@@ -591,7 +584,7 @@ def test_genki_reads_a_line_per_file(tmp_path):
     assert photographs.labels["AU12"].tolist() == [1, 0]
     assert photographs.labels["pitch"].tolist() == [0.059530, 0.2]
     assert photographs.missing == ["files/file0003.jpg"]
-    assert photographs.unknown == ["files/file0004.jpg"]
+    assert list(photographs.unknown) == ["files/file0004.jpg"]
     write_text(tmp_path, "labels.txt", "1 0 0 0", "2 0 0 0")
     with pytest.raises(ValueError, match=r"labels.txt, line 2: '2 0 0 0'; expected 0 or 1"):
         open_photographs("mine", "genki", folder=str(tmp_path))
@@ -609,7 +602,7 @@ def test_cmu_faces_reads_one_size_and_passes_damaged_ones_over(tmp_path):
     row = rows["an2i_straight_happy_sunglasses.pgm"]
     assert (row["subject"], row["emotion"], row["view"], row["eyes"]) == ("an2i", "happy", "frontal", "sunglasses")
     assert set(rows_of(half)) == {"an2i_left_angry_open_2.pgm"}
-    assert full.unknown == ["an2i/an2i_left_bored_open.pgm"]
+    assert list(full.unknown) == ["an2i/an2i_left_bored_open.pgm"]
 
 
 def test_london_reads_both_folders_and_the_table_of_people(tmp_path):
@@ -623,7 +616,7 @@ def test_london_reads_both_folders_and_the_table_of_people(tmp_path):
     assert (rows["001_08.jpg"]["subject"], rows["001_08.jpg"]["age"], rows["001_08.jpg"]["gender"]) == ("001", 24, "female")
     assert rows["173_03.jpg"]["age"] is None
     assert photographs.labels["emotion"].isna().all()
-    assert photographs.unknown == ["smiling_front/001_03.jpg"]
+    assert list(photographs.unknown) == ["smiling_front/001_03.jpg"]
     assert photographs.missing == ["smiling_front/173_08.jpg"]
     (tmp_path / "london_faces_info.csv").unlink()
     assert any("london_faces_info.csv is missing" in problem for problem in open_all(tmp_path, "london").problems)
@@ -667,7 +660,7 @@ def test_the_table_of_real_genki_gives_the_labels_that_others_gave_it(tmp_path):
     assert len(photographs.labels) == CATALOGUE["genki"].variants[""].photographs
     for column in ("AU12", "yaw", "pitch", "roll"):
         np.testing.assert_allclose(photographs.labels[column].astype(float), labels[column].astype(float), atol=1e-6)
-    assert photographs.missing == photographs.unknown == []
+    assert photographs.missing == list(photographs.unknown) == []
 
 
 def test_names_of_the_real_london_set_give_the_labels_that_others_gave_them(tmp_path):
@@ -687,7 +680,7 @@ def test_names_of_the_real_london_set_give_the_labels_that_others_gave_them(tmp_
 
 def rafd_and_kdef_names(number: int, emotion: str) -> tuple[str, str]:
     """Return names of RaFD and KDEF for one face of one person each."""
-    code = next(code for code, name in kdef.EMOTIONS.items() if name == emotion)
+    code = next(code for code, name in collections.KDEF_EMOTIONS.items() if name == emotion)
     return f"Rafd090_{number:02d}_Caucasian_female_{emotion}_frontal.jpg", f"AF{number:02d}/AF{number:02d}{code}S.JPG"
 
 
@@ -702,11 +695,81 @@ def test_faces_are_found_through_a_loader_with_their_labels(tmp_path, source):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(np.asarray(image)).resize((384, 384)).save(tmp_path / name, "JPEG", quality=95)
     photographs = open_photographs("mine", source, folder=str(tmp_path))
-    faces, account = crop_faces(photographs, make_detector("viola-jones"), margin=0.0, progress=False)
-    assert account.photographs == 12 and len(faces) >= 11 and not account.unreadable
+    make_faces(tmp_path / "faces", FacesConfig(detector="viola-jones", margin=0.0), photographs=photographs, progress=False)
+    faces = FaceSet.load(tmp_path / "faces")
+    assert len(photographs) == 12 and len(faces) >= 11
     for crop, row in zip(faces.images, faces.labels.to_dict("records"), strict=True):
         *labels, image = expected[row["source"]]
         assert [row["subject"], row["emotion"], row["view"]] == labels
         box = [round(row[f"box_{side}"] / 3) for side in ("left", "top", "right", "bottom")]
         same_part = np.asarray(Image.fromarray(image).crop(box).resize((64, 64))).astype(float)
         assert np.abs(same_part - crop).mean() < 10, row["source"]  # this photograph's face, so that the labels are its own
+
+
+# The naming rules of RaFD and KDEF generate their whole sets, and read back what they generate.
+
+# 20 men, 19 women, 4 boys and 6 girls of one group, 18 men of another: https://rafd.socsci.ru.nl/Overview.html
+RAFD_GROUPS = [
+    *[("Caucasian", "male")] * 20, *[("Caucasian", "female")] * 19, *[("Kid", "male")] * 4, *[("Kid", "female")] * 6,
+    *[("Moroccan", "male")] * 18,
+]  # fmt: skip
+RAFD_MODELS = [(f"{number:02d}", *group) for number, group in enumerate(RAFD_GROUPS, start=1)]
+
+
+@pytest.mark.parametrize(("variant", "n", "each"), [("", 8040, 1005), ("frontal", 1608, 201), ("multiview", 2680, 335)])
+def test_the_whole_of_rafd_is_generated_and_read_back(variant, n, each):
+    names = list(collections.rafd_names(RAFD_MODELS, variant))
+    assert len(names) == len(set(names)) == n == CATALOGUE["rafd"].variants[variant].photographs
+    parts = [collections.RAFD_RULE.parse(name) for name in names]
+    assert Counter(part["emotion"] for part in parts) == dict.fromkeys(collections.RAFD_EMOTIONS, each)
+    assert CATALOGUE["rafd"].variants[variant].emotions == dict.fromkeys(collections.RAFD_EMOTIONS, each)
+    assert {(part["subject"], part["group"], part["sex"]) for part in parts} == set(RAFD_MODELS)
+    assert {part["view"] for part in parts} == ({"frontal"} if variant == "frontal" else set(collections.RAFD_CAMERAS.values()))
+    assert {part["gaze"] for part in parts} == ({"frontal"} if variant == "multiview" else {"frontal", "left", "right"})
+
+
+def test_the_example_of_rafds_owners_is_generated():
+    assert "Rafd090_28_Caucasian_male_angry_frontal.jpg" in set(collections.rafd_names([("28", "Caucasian", "male")]))
+
+
+@pytest.mark.parametrize(("variant", "n"), [("", 4900), ("session-a", 2450), ("session-b", 2450)])
+def test_the_whole_of_kdef_is_generated_and_read_back(variant, n):
+    names = list(collections.kdef_names(variant))
+    assert len(names) == len(set(names)) == n == CATALOGUE["kdef"].variants[variant].photographs
+    parts = [collections.KDEF_RULE.parse(name) for name in names]
+    assert len({part["subject"] for part in parts}) == 70
+    emotions = Counter(part["emotion"] for part in parts)
+    assert emotions == CATALOGUE["kdef"].variants[variant].emotions
+    assert set(emotions.values()) == {n // 7}
+    assert Counter(part["view"] for part in parts) == dict.fromkeys(collections.KDEF_VIEWS.values(), n // 5)
+
+
+def test_kdefs_cut_names_stand_for_names_of_the_rule():
+    names = set(collections.kdef_names())
+    for cut, whole in collections.KDEF_MISNAMED.items():
+        assert cut not in names
+        assert whole in names
+        assert cut[:4] == whole[:4]
+        assert isinstance(collections.KDEF_RULE.parse(cut), str)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Rafd090_01_Caucasian_female_bored_frontal.jpg", "emotion 'bored' is unknown; expected one of angry"),
+        ("Rafd030_01_Caucasian_female_angry_frontal.jpg", "view '030' is unknown"),
+        ("Rafd090_01_Caucasian_female_angry_up.jpg", "gaze 'up' is unknown"),
+        ("Rafd090_1_Caucasian_female_angry_frontal.jpg", "not a name of this dataset"),
+        ("Rafd090_01_Caucasian_female_angry_frontal.jpg.jpg", "not a name of this dataset"),
+    ],
+)
+def test_a_name_against_rafds_rule_is_explained(name, reason):
+    assert collections.RAFD_RULE.parse(name).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("AF01XXS.JPG", "emotion 'XX'"), ("AF36AFS.JPG", "subject 'F36'"), ("CF01AFS.JPG", "session 'C'"), ("AF01AFL.JPG", "view")],
+)
+def test_a_name_against_kdefs_rule_is_explained(name, reason):
+    assert collections.KDEF_RULE.parse(name).startswith(reason)

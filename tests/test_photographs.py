@@ -8,8 +8,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fergan.data import UnreadablePhotograph, decoding
-from fergan.data.decoding import FilePhotographs, read_photograph, read_photographs
+from fergan.data import Photographs, UnreadablePhotograph, photographs
+from fergan.data.photographs import Photograph, read_photographs
+
+
+def read_photograph(path):
+    (read,) = read_photographs([path])
+    assert isinstance(read, Photograph), read
+    return read.image
 
 
 @pytest.fixture
@@ -167,8 +173,8 @@ def test_a_long_narrow_photograph_is_read(tmp_path):
 @pytest.mark.parametrize(("name", "decoded"), [("a.jpg", (400, 300)), ("a.png", (1600, 1200))])
 def test_large_photographs_are_reduced_and_jpeg_files_decoded_small(tmp_path, large, monkeypatch, name, decoded):
     sizes = []
-    convert = decoding._to_rgb
-    monkeypatch.setattr(decoding, "_to_rgb", lambda image: sizes.append(image.size) or convert(image))
+    convert = photographs._to_rgb
+    monkeypatch.setattr(photographs, "_to_rgb", lambda image: sizes.append(image.size) or convert(image))
     Image.fromarray(large).save(tmp_path / name)
     (photograph,) = read_photographs([tmp_path / name], least_side=300)
     assert sizes == [decoded]
@@ -201,10 +207,9 @@ def test_odd_sizes_map_back_exactly(tmp_path, large):
 
 
 def refused(path):
-    with pytest.raises(UnreadablePhotograph) as caught:
-        read_photograph(path)
-    assert str(path) in str(caught.value)
-    return str(caught.value)
+    (read,) = read_photographs([path])
+    assert isinstance(read, UnreadablePhotograph) and str(path) in str(read)
+    return str(read)
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
@@ -279,28 +284,38 @@ def test_a_decompression_bomb_is_refused_before_decoding(tmp_path, monkeypatch, 
 # Many at once.
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_order_is_kept_and_one_bad_file_spoils_no_other(tmp_path, threads):
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_order_is_kept_and_one_bad_file_spoils_no_other(tmp_path, n_threads):
     paths = [tmp_path / f"{number}.png" for number in range(20)]
     for number, path in enumerate(paths):
         Image.new("L", (4, 4), number).save(path)
     paths[7].write_text("no image")
-    read = read_photographs(paths, threads=threads)
+    read = read_photographs(paths, n_threads=n_threads)
     assert isinstance(read.pop(7), UnreadablePhotograph)
     assert [photograph.image[0, 0, 0] for photograph in read] == [n for n in range(20) if n != 7]
     assert read_photographs([]) == []
 
 
-def test_a_dataset_of_files_reads_its_rows_whole_or_reduced(tmp_path, large):
-    class Folder(FilePhotographs):
-        folder = tmp_path
-        labels = pd.DataFrame({"source": ["a.jpg", "missing.jpg", "b.jpg"]})
-
+def test_a_collection_of_files_reads_its_rows_and_passes_over_what_is_missing_or_flat(tmp_path, large):
+    collection = Photographs()
+    collection.folder, collection.labels = tmp_path, pd.DataFrame({"source": ["a.jpg", "missing.jpg", "b.jpg", "flat.png"]})
     Image.fromarray(large).save(tmp_path / "a.jpg")
     Image.fromarray(large[:600, :800]).save(tmp_path / "b.jpg")
-    problem, a = Folder().read([1, 0])
-    assert isinstance(problem, UnreadablePhotograph)
-    assert a.shape == (1200, 1600, 3)
-    a, b = Folder().read_reduced([0, 2], 600)
+    Image.new("RGB", (562, 762)).save(tmp_path / "flat.png")
+    missing, a, flat = collection.read([1, 0, 3])
+    assert isinstance(missing, UnreadablePhotograph) and "flat.png: one flat colour" in str(flat)
+    assert a.image.shape == (1200, 1600, 3)
+    a, b = collection.read([0, 2], 600)
     assert a.image.shape == b.image.shape == (600, 800, 3)
     assert (a.size, b.size) == ((1600, 1200), (800, 600))
+
+
+def test_the_digest_follows_labels_and_files_and_not_the_folder(tmp_path):
+    def digest(folder="a", fingerprint="x", emotion="sad"):
+        collection = Photographs()
+        collection.folder, collection.fingerprint = tmp_path / folder, fingerprint
+        collection.labels = pd.DataFrame({"source": ["1.png"], "emotion": [emotion]})
+        return collection.digest
+
+    assert digest() == digest(folder="b")
+    assert len({digest(), digest(fingerprint="y"), digest(emotion="happy")}) == 3

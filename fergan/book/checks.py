@@ -1,0 +1,349 @@
+"""Before anything expensive runs: is the data that a profile needs there, is it what it should be, and does it suffice?
+
+A set that is marked optional may be missing, which it also is where its folder holds no files or not the table that its
+source reads: a named substitute takes its place where there is one, else the set and its experiments are left out. File names,
+sizes, tables and hashes are read; no photograph is decoded beyond what `fergan.data.checks` needs.
+"""
+
+import difflib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fergan.book.profile import Absences, Profile, ProfileError, read_profile
+from fergan.data import Photographs, open_photographs
+from fergan.data.checks import DataReport, check_photographs
+from fergan.data.config import SetConfig, Substitute
+from fergan.data.faces import subjects_of
+from fergan.data.manifest import has_manifest
+from fergan.experiments.cross_validation import grouped_folds, random_folds
+from fergan.facs import ACTION_UNITS
+from fergan.files import write_json
+
+#: Sources that read a table beside the photographs -> what it is.
+_WITH_CSV = {"manifest": "a table with a column 'path'", "enhanced-ck": "the table of Action Units per frame"}
+
+
+def load_profile(path: str | Path, data: str = "") -> Profile:
+    """Read a profile, replace the sets that are not there by their substitutes, and leave out those that have none.
+
+    Raises
+    ------
+    ProfileError
+        Something in it cannot work, or a set that is needed is not there; the message has one line per fault.
+    """
+    profile = _without_missing(read_profile(path, data))
+    faults = list(_data_faults(profile))
+    faults += _nothing_left(profile) or [fault for name in profile.datasets for fault in _folder_faults(profile, name)]
+    if faults:
+        raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
+    return profile
+
+
+# ---- what is not there
+
+def _without_missing(profile: Profile) -> Profile:
+    datasets, found = {}, {"replaced": {}, "left_out": [], "folders": {}, "reasons": {}, "substitutes": {}}
+    for name, dataset in profile.datasets.items():
+        if reason := _absent(profile, dataset):
+            substitute = dataset.substitute
+            found["folders"][name] = profile.dataset_folder(name) if profile.data else f"DATA/{dataset.folder}"
+            found["reasons"][name] = reason
+            if substitute and not _absent(profile, substitute):
+                dataset = dataset.model_copy(update=substitute.model_dump(exclude={"name"}))
+                found["replaced"][name] = substitute.name
+            elif dataset.optional:
+                found["left_out"].append(name)
+                if substitute:
+                    where = Path(profile.data or "DATA") / substitute.folder
+                    found["substitutes"][name] = f"{substitute.name} in {where}"
+                continue
+        datasets[name] = dataset
+    kept = {"datasets": datasets}
+    for kind in ("emotion_experiments", "au_experiments"):
+        everything = getattr(profile, kind)
+        found[kind] = [experiment for experiment in everything if set(experiment.sets) & set(found["left_out"])]
+        kept[kind] = [experiment for experiment in everything if experiment not in found[kind]]
+    return profile.model_copy(update=kept | {"absences": Absences(**found)})
+
+
+def _absent(profile: Profile, place: SetConfig | Substitute) -> str:
+    """Return why a set counts as absent, in words that follow its folder's name; nothing where it is there."""
+    if place.source == "rendered":
+        return ""
+    if not profile.data:
+        return "does not exist"
+    folder = Path(profile.data) / place.folder
+    try:
+        if not folder.is_dir():
+            return "is a file" if folder.exists() else "does not exist" + _alike(profile, place.folder)
+        if place.source in _WITH_CSV and not (folder / place.csv).is_file():
+            return f"holds no {place.csv}, {_WITH_CSV[place.source]}"
+        return "" if _holds_files(folder) else "holds no files"
+    except PermissionError:  # something is there; opening it says what may not be read
+        return ""
+
+
+def _holds_files(folder: Path) -> bool:
+    """Say whether a file lies anywhere in a folder, but for the hidden ones that systems leave behind."""
+    def refuse(error: OSError) -> None:
+        raise error
+
+    parts = os.walk(folder, onerror=refuse, followlinks=True)
+    return any(not name.startswith(".") for _, _, names in parts for name in names)
+
+
+def _alike(profile: Profile, folder: str) -> str:
+    """Return which folder may be meant by one that is not there, in words that follow "does not exist"."""
+    places = [place for dataset in profile.datasets.values() for place in (dataset, dataset.substitute) if place]
+    expected = {place.folder for place in places}
+    try:
+        there = [entry.name for entry in os.scandir(profile.data) if entry.is_dir() and entry.name not in expected]
+    except OSError:
+        return ""
+    by_case = {name.casefold(): name for name in there}
+    alike = by_case.get(folder.casefold()) or next(iter(difflib.get_close_matches(folder, there, n=1, cutoff=0.75)), "")
+    return f" (is it {alike}, which is there? Then name it {folder})" if alike else ""
+
+
+def _data_faults(profile: Profile) -> Iterator[str]:
+    """Yield what is wrong with the data folder itself, where a set of photographs needs it."""
+    folders = {dataset.folder for dataset in profile.datasets.values() if dataset.source != "rendered"}
+    folders |= {Path(folder).name for folder in profile.absences.folders.values()}
+    if not profile.data or not folders:
+        return
+    data = Path(profile.data)
+    try:
+        if data.is_dir() and not os.access(data, os.R_OK | os.X_OK):
+            yield f"the data folder {data} may not be read; give yourself the right to, for example chmod u+rx {data}"
+        elif data.is_file():
+            yield f"the data folder {data} is a file; give the folder that holds the photographs"
+        elif not data.exists():
+            siblings = [path.name for path in data.parent.iterdir() if path.is_dir()] if data.parent.is_dir() else []
+            alike = difflib.get_close_matches(data.name, siblings, n=1)
+            hint = f"; did you mean {data.parent / alike[0]}?" if alike else ""
+            yield f"the data folder {data} does not exist{hint}"
+        elif not any((data / folder).is_dir() for folder in folders):
+            own = next((folder for folder in folders if folder.casefold() == data.name.casefold()), "")
+            if own:
+                yield f"the data folder {data} looks like {own} itself; give the folder that holds it, DATA={data.parent}"
+    except PermissionError as error:
+        yield f"the data folder {data} may not be read: {error.strerror.lower()} at {error.filename}"
+
+
+def _nothing_left(profile: Profile) -> list[str]:
+    """Return what to do where no experiment is left, or nothing."""
+    absences = profile.absences
+    if not absences.left_out or profile.emotion_experiments or profile.au_experiments:
+        return []
+    if not profile.data:
+        fault = "no folder of photographs was given; expected in it are"
+    elif profile.datasets:
+        fault = f"with only {', '.join(profile.datasets)} no experiment can be made; missing are"
+    else:
+        fault = f"none of its face sets is in {profile.data}; expected are"
+    expected = [f"  {name}: {absences.folders[name]}" + ("" if reason == "does not exist" else f" {reason}")
+                for name in absences.left_out for reason in [absences.reasons[name]]]
+    return ["\n".join([fault, *expected, f"Give the folder that holds them, for example DATA=/path PROFILE={profile.name} make "
+                       "book. How to get each: the chapter \"The data\", book/datasets.md."])]
+
+
+def _folder_faults(profile: Profile, name: str) -> list[str]:
+    """Return what is wrong with the folder of a set that cannot be left out: one sentence, or nothing."""
+    dataset = profile.datasets[name]
+    if dataset.source == "rendered":
+        return []
+    if not profile.data:
+        return [f"datasets.{name} needs photographs; give their folder, for example DATA=/path make book"]
+    reason, folder = _absent(profile, dataset), Path(profile.dataset_folder(name))
+    if not reason:
+        return []
+    if reason.startswith(f"holds no {dataset.csv},"):
+        return [f"datasets.{name}.csv: {folder / dataset.csv} does not exist; expected {_WITH_CSV[dataset.source]}"]
+    what = "a folder of photographs with a CSV" if dataset.source == "manifest" else f"the folder of {dataset.source}"
+    return [f"datasets.{name}.folder: {folder} {reason}; expected {what}"]
+
+
+def absence_lines(absences: Absences) -> list[str]:
+    """Return one sentence for each set that is not there."""
+    looked = {name: f"{name}: {folder} {absences.reasons[name]}" for name, folder in absences.folders.items()}
+    lines = [f"{looked[name]}; {by} takes its place" for name, by in absences.replaced.items()]
+    for name in absences.left_out:
+        needed = ", ".join(absences.experiments_without(name)) or "no experiment"
+        could = f"; {absences.substitutes[name]} could take its place" if name in absences.substitutes else ""
+        lines.append(f"{looked[name]}; left out, and with it {needed}{could}")
+    return lines
+
+
+def without_set(profile: Profile, name: str) -> str:
+    """Return what becomes of a set where its folder is moved away: replaced or left out; empty where it is needed."""
+    dataset = profile.datasets[name]
+    if name not in profile.absences.replaced and dataset.substitute and not _absent(profile, dataset.substitute):
+        return f"replaced by {dataset.substitute.name}"
+    return "left out" if dataset.optional else ""
+
+
+# ---- whether what is there suffices
+
+@dataclass(frozen=True)
+class DataCheck:
+    """What was found about the photographs of a profile.
+
+    Attributes
+    ----------
+    profile : Profile
+        As it was loaded.
+    reports : dict of str to DataReport
+        Per set that is photographed and could be opened: faults and warnings.
+    n_photographs : dict of str to int
+        How many of each of these sets are used, after any cut by ``n_faces``.
+    faults : list of str
+        Why an experiment cannot be what it claims, one sentence each; empty where all can.
+    """
+
+    profile: Profile
+    reports: dict[str, DataReport]
+    n_photographs: dict[str, int]
+    faults: list[str]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is not as published and yet leaves every experiment possible, one sentence each."""
+        return [f"{name}: {warning}" for name, report in self.reports.items() for warning in report.warnings]
+
+    def lines_before_work(self) -> list[str]:
+        """Return what is missing or doubtful as text."""
+        return [*absence_lines(self.profile.absences), *(f"warning: {warning}" for warning in self.warnings)]
+
+    def lines(self) -> list[str]:
+        """Return the whole check as text."""
+        lines = absence_lines(self.profile.absences)
+        for name, report in self.reports.items():
+            lines += ["", f"{name}: {self.n_photographs[name]:,} photographs are used", *(f"  {x}" for x in report.lines())]
+        lines += ["", *(f"fault: {fault}" for fault in self.faults)] if self.faults else []
+        if not self.reports and not self.faults:
+            return [*lines, f"profile {self.profile.name}: every face is rendered, so there is nothing to check"]
+        return [*lines, "", f"profile {self.profile.name}: faults: {len(self.faults)}, warnings: {len(self.warnings)}"]
+
+    def save(self, path: Path) -> None:
+        """Write everything as JSON."""
+        write_json(path, {
+            "profile": self.profile.name, "absences": self.profile.absences.model_dump(), "faults": self.faults,
+            "sets": {name: {"used": self.n_photographs[name]} | report.to_dict() for name, report in self.reports.items()},
+        })
+
+
+def check_plan(profile: Profile) -> DataCheck:
+    """Return what `check_data` finds where every experiment can be made; ProfileError, one line per fault, where not."""
+    found = check_data(profile)
+    if found.faults:
+        data = f" DATA={profile.data}" if profile.data else ""
+        raise ProfileError("\n".join([
+            *(f"profiles/{profile.name}.yaml: {fault}" for fault in found.faults),
+            f"The whole report: PROFILE={profile.name}{data} make check-data",
+        ]))
+    return found
+
+
+def check_data(profile: Profile) -> DataCheck:
+    """Look at the photographs of every set, and at the labels behind every experiment."""
+    reports: dict[str, DataReport] = {}
+    labels: dict[str, pd.DataFrame] = {}
+    faults: list[str] = []
+    for name, dataset in profile.datasets.items():
+        if dataset.source == "rendered":
+            continue
+        try:
+            opened = _open(profile, name, None)
+            reports[name] = check_photographs(opened, dataset.source, dataset.variant, _labels_used(profile, name))
+            labels[name] = opened.labels if dataset.n_faces is None else _open(profile, name, dataset.n_faces).labels
+        except (ValueError, OSError) as error:
+            faults.append(_with_way_out(profile, name, str(error)))
+        else:
+            faults += [_with_way_out(profile, name, fault) for fault in reports[name].faults]
+    for find in (_emotion_faults, _au_faults, _only_faults):
+        faults += find(profile, labels)
+    return DataCheck(profile, reports, {name: len(table) for name, table in labels.items()}, faults)
+
+
+def _open(profile: Profile, name: str, n_faces: int | None) -> Photographs:
+    of = profile.datasets[name]
+    return open_photographs(name, of.source, folder=profile.dataset_folder(name), csv=of.csv, variant=of.variant,
+                            n_faces=n_faces, seed=profile.seed)
+
+
+def _labels_used(profile: Profile, name: str) -> set[str]:
+    """Return which kinds of labels of a set some experiment depends on."""
+    used = {"emotions"} if any(experiment.target == name for experiment in profile.emotion_experiments) else set()
+    if any(name in (experiment.train, experiment.test) for experiment in profile.au_experiments):
+        used.add("emotions" if profile.datasets[name].relabel else "Action Units")
+    return used
+
+
+def _with_way_out(profile: Profile, name: str, fault: str) -> str:
+    """Return a fault of a set, and what may be done about it where the profile can do without the set."""
+    without = without_set(profile, name)
+    way_out = f"complete it, or move the folder away: the set is then {without}" if without else ""
+    between = "\n" if "\n" in fault else "; "  # a fault that ends with the tree that is expected
+    return f"datasets.{name}: {fault}{between}{way_out}" if way_out else f"datasets.{name}: {fault}"
+
+
+def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
+    for experiment in profile.emotion_experiments:
+        if experiment.target not in labels:
+            continue
+        table = labels[experiment.target]
+        known = table[table["emotion"].notna()].reset_index(drop=True)
+        where = f"emotion experiment {experiment.experiment} on {experiment.target}"
+        if known.empty:
+            add = "add a column 'emotion'" if _has_own_table(profile, experiment.target) else "look at its labels"
+            yield f"{where}: no photograph has an emotion; {add} or take the experiment out"
+            continue
+        y, n_folds = known["emotion"].to_numpy(str), profile.emotions.n_folds
+        yield from _fold_faults(where, random_folds, y, n_folds, profile.seed)
+        yield from _fold_faults(where, grouped_folds, y, subjects_of(known), n_folds, profile.seed)
+
+
+def _fold_faults(where: str, make: Callable[..., object], *arguments: object) -> Iterator[str]:
+    try:
+        make(*arguments)
+    except ValueError as error:
+        yield f"{where}: {error}"
+
+
+def _has_own_table(profile: Profile, name: str) -> bool:
+    """Say whether a set's labels are in a table of its photographs, to which columns can be added."""
+    dataset = profile.datasets[name]
+    return dataset.source == "manifest" or has_manifest(Path(profile.dataset_folder(name)) / dataset.csv)
+
+
+def _au_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
+    """Say where nothing is coded, and where too few people are trained on for the folds that choose or score."""
+    for experiment in profile.au_experiments:
+        for role in ("train", "test"):
+            name = getattr(experiment, role)
+            coded = name in labels and any(labels[name][unit].nunique() == 2 for unit in ACTION_UNITS)
+            if name in labels and not profile.datasets[name].relabel and not coded:
+                add = "look at its labels, set relabel"
+                if _has_own_table(profile, name):
+                    add = "add columns such as AU12 or smile, set relabel"
+                elif profile.datasets[name].source == "enhanced-ck":
+                    add = f"add columns such as AU12 to {profile.datasets[name].csv}"
+                yield (f"Action Unit experiment {experiment.experiment}, {role} set {name}: no Action Unit is coded both present "
+                       f"and absent; {add}, or take the experiment out")
+        key = "n_folds" if experiment.train == experiment.test else "inner_folds"
+        needed = getattr(profile.action_units, key)
+        if experiment.train in labels and (people := len(set(subjects_of(labels[experiment.train])))) < needed:
+            yield (f"Action Unit experiment {experiment.experiment}, train set {experiment.train}: {people} people for "
+                   f"{needed} folds; lower action_units.{key}")
+
+
+def _only_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
+    """Say where too few faces show the Action Unit that a network is to learn from."""
+    for name, (dataset, config, only) in profile.models.items():
+        if only and dataset in labels and (shown := int((labels[dataset][only] == 1).sum())) < config.batch_size:
+            yield (f"further_models.{name}: {shown} photographs of {dataset} show {only}, a batch needs "
+                   f"{config.batch_size}; choose another Action Unit, lower batch_size in its changes, or take it out")
