@@ -1,11 +1,11 @@
-"""Which Action Units transfer, and the paper's claims: its own numbers, read by our rules, give what its table says."""
+"""Which Action Units transfer: the paper's own numbers, read by our rules, give what its table says."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from fergan.book.tables.action_units import difference_of, papers_of, table_of_means
-from fergan.book.tables.au_transfer import areas_of, claims_table, rank_agreement, table_four, transfer_table
+from fergan.book.tables.au_transfer import rank_agreement, table_four, transfer_table
 from fergan.experiments.action_units import AUResult, paper_au_scores
 from fergan.experiments.cross_validation import PROTOCOLS
 from fergan.experiments.scores import score_table
@@ -31,53 +31,6 @@ def results():
     return {number: as_result(number) for number in range(1, 9)}
 
 
-def claims(results, **single):
-    return claims_table({n: {"": r} for n, r in results.items()}, single or None).set_index("claim")
-
-
-def test_the_papers_own_numbers_bear_out_what_its_table_says(results):
-    table = claims(results, train=0.842, test=0.58)
-    assert (table["in its own table"] == table["here, people never seen"]).all(), "one rule for both"
-    assert (table["so"] == table["so here"]).all()
-    assert list(table.index) == ["U1", "U2", "U5", "U6", "U7", "U8", "U9", "U10", "U11"]
-    assert table.loc["U2", "so"] == "no" and "AU07" in table.loc["U2", "in its own table"] and "AU12" in table.loc["U2", "in its own table"]
-    assert "0.989" not in table.loc["U5", "in its own table"] and "across" in table.loc["U5", "in its own table"]
-    assert table.loc["U7", "so"] == "no" and "apart by up to 0.174 (experiment 5)" in table.loc["U7", "in its own table"]
-    assert table.loc["U8", "so"] == "no" and "AU15 lowest at 0.510" in table.loc["U8", "in its own table"]
-    assert table.loc["U9", "so"] == "yes" and table.loc["U9", "in its own table"].startswith("highest means in experiments 2 (0.993), 6 (0.989)")
-    assert table.loc["U11", "in its own table"] == "0.984, 0.980, 0.984" and table.loc["U11", "so"] == "yes"
-
-
-def test_a_claim_is_judged_by_what_came_out_here(results):
-    changed = dict(results)
-    scores = changed[2].scores.copy()
-    scores.loc[scores["label"].isin(["AU07", "AU23", "AU24"]), "value"] = 0.9
-    changed[2] = AUResult(scores, pd.DataFrame(), pd.DataFrame(), changed[2].settings)
-    table = claims(changed, train=0.6, test=0.7)
-    assert table.loc["U11", "so here"] == "no" and table.loc["U11", "so"] == "yes"
-    assert table.loc["U10", "so here"] == "no"
-    unknown = claims(changed, train=0.6, test=None).loc["U10"]  # as JSON has it
-    assert unknown["so here"] == "–" and unknown["here, people never seen"] == "not scored"
-
-
-def test_claims_need_the_experiments_they_are_about(results):
-    assert list(claims({n: results[n] for n in (1, 2)}).index) == ["U1", "U2", "U11"]
-    other = {n: as_result(n, train="mine", test="mine") for n in (1, 2)}
-    assert claims(other).empty
-
-
-def test_units_the_experiments_do_not_score_are_left_out(results):
-    scores = results[4].scores.copy()
-    scores.loc[scores["label"] == "AU24", ["value", "low", "high"]] = np.nan
-    changed = results | {4: AUResult(scores, pd.DataFrame(), pd.DataFrame(), results[4].settings)}
-    assert "AU24" not in claims(changed).loc["U6", "here, people never seen"]
-    assert "AU24" in claims(changed).loc["U6", "in its own table"]
-    for number in (4, 5, 7, 8):
-        everything = results[number].scores.assign(value=np.nan, low=np.nan, high=np.nan)
-        changed[number] = AUResult(everything, pd.DataFrame(), pd.DataFrame(), results[number].settings)
-    assert claims(changed).loc["U6", "here, people never seen"] == "not scored"
-
-
 def test_transfer_is_above_chance_only_where_intervals_are(results):
     table = transfer_table(results).set_index("AU")
     assert list(table.index) == list(ACTION_UNITS)
@@ -100,7 +53,6 @@ def test_table_four_has_the_paper_and_both_protocols(results):
     mine = table_four({11: as_result(1, train="mine", test="mine")})
     assert len(mine) == 30 and "paper" not in set(mine[""])
     assert table[table["AU"] == "mean"]["2"].tolist() == [pytest.approx(0.993)] * 3
-    assert areas_of(results)[4]["AU15"] == pytest.approx(0.510)
 
 
 def test_a_difference_has_our_interval():

@@ -17,7 +17,7 @@ from fergan.book.tables.emotions import (
     worst_mistakes,
 )
 from fergan.book.tables.faces import action_unit_counts, describe_faces, faces_per_set
-from fergan.book.tables.results import baseline_in_words, orderings, paper_and_ours
+from fergan.book.tables.results import baseline_in_words, paper_and_ours
 from fergan.book.tables.scores import mean_score, score_of
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet, complete_labels
@@ -105,19 +105,6 @@ def test_chosen_parameters_are_those_of_each_search():
         "accuracy": [0.5, 0.6, 0.4], "chosen": [False, True, True]})
     table = chosen_parameters(found)
     assert table[["C", "tried"]].to_numpy().tolist() == [["10", 2], ["3", 1]]
-
-
-def test_an_ordering_is_decided_only_where_intervals_part():
-    def verdict(first, third, half):
-        pair = {1: result("rafd-frontal", 1, first, half), 3: result("rafd-multiview", 1, third, half)}
-        table = orderings(pair, {}).set_index("experiments")
-        assert (table["kind"] == "emotions").all()
-        return table.loc["1 over 3", "here it"]
-
-    assert verdict(0.8, 0.6, 0.05) == "holds"
-    assert verdict(0.6, 0.8, 0.05) == "fails"
-    assert verdict(0.8, 0.6, 0.15) == "not decided"
-    assert orderings({1: result("mine", 1, 0.8), 3: result("mine", 1, 0.6)}, {}).iloc[0]["here it"] == "–"
 
 
 def test_means_and_missing_scores():

@@ -1,11 +1,88 @@
-"""What the paper says, what we found: a verdict on each of its claims, computed from results and from its own tables.
+"""What the paper says, what we found: a verdict on each of its claims, from results and from the paper's own tables."""
 
-Each row of ``fergan/paper/claims.csv`` has one small function here, in the module of its subject. It reads what it needs from
-the `Evidence` of a book and returns a `Verdict`; what is not there, or cannot be tested on the faces that are there, is said.
-"""
+from dataclasses import replace
 
-from fergan.claims import emotions, generators, paper, transfer, units
-from fergan.claims.base import VERDICTS, Verdict, judge_all
-from fergan.claims.evidence import Evidence
+from fergan.claims import generators as g
+from fergan.claims import printed as p
+from fergan.claims import recognition as r
+from fergan.claims.verdict import CONTRADICTION, Results, Rule, Unjudged, Verdict
+from fergan.paper import read_table
 
-__all__ = ["VERDICTS", "Evidence", "Verdict", "judge_all"]
+_CONTRADICTIONS = "where-the-paper-contradicts-itself"  # the page that lists them
+
+#: Claim -> the rule that judges it, and the figure or table that shows it. Where the paper's own tables decide, the third
+#: says which results a book must have to have that table.
+REGISTER: dict[str, tuple[Rule, *tuple[str, ...]]] = {
+    "A1": (r.few_labels, "tab-labels-summary"),
+    "A2": (r.published_accuracy(1), "tab-emotions-1"),
+    "A3": (r.generalisation, "tab-transfer-own"),
+    "A4": (g.faces_of_every_pose, "tab-quality-summary"),
+    "Q1": (r.better_in_the_wild, "tab-emotions-baselines"),
+    "Q2": (r.above_guessing(emotions=(1, 5), units=(1, 2)), "tab-results"),
+    "Q3": (r.consistency, "tab-transfer-own"),
+    "C1": (g.indiscernible,),
+    "C2": (r.relabelled_units, "tab-aus-2"),
+    "C3": (r.pretraining, "tab-transfer-size"),
+    "M1": (p.stated, "tab-dcgan-presets", "generators"),
+    "M2": (g.larger_beta1, "tab-dcgan-further"),
+    "M3": (p.printed(p.feature_maps), "features-arithmetic"),
+    "M4": (p.printed(p.number_of_emotions),),
+    "M5": (p.stated, _CONTRADICTIONS),
+    "M6": (p.stated, _CONTRADICTIONS),
+    "E1": (r.order(1, 2, 5), "fig-emotions-summary"),
+    "E2": (r.more_data, "fig-emotions-summary"),
+    "E3": (r.order(1, 3), "fig-emotions-summary"),
+    "E4": (r.order(3, 4), "fig-emotions-summary"),
+    "E5": (r.published_accuracy(5), "tab-emotions-5"),
+    "E6": (r.order(5, *r.WILD), "fig-emotions-summary"),
+    "E7": (r.small_set_suffers, "tab-labels-summary"),
+    "E8": (p.printed(p.sadness_without_error),),
+    "E9": (p.printed(p.anger_and_fear_least),),
+    "E10": (r.lowest_in_sfew, "tab-emotions-8"),
+    "E11": (p.printed(p.share_in_experiments_1_and_5),),
+    "E12": (p.printed(p.average_of_experiment_4),),
+    "E13": (p.printed(p.rates_are_precisions),),
+    "E14": (p.ranks_of_the_paper,),
+    "U1": (r.above_guessing(units=(1,)), "tab-aus-1"),
+    "U2": (p.table_iv("U2"),),
+    "U3": (p.printed(p.units_without_labels), "tab-aus-mapping", "units"),
+    "U4": (p.printed(p.contempt_has_a_mapping), "tab-aus-mapping", "units"),
+    "U5": (p.table_iv("U5"), "tab-aus-summary", "units"),
+    "U6": (p.table_iv("U6"),),
+    "U7": (p.table_iv("U7"),),
+    "U8": (p.table_iv("U8"),),
+    "U9": (p.table_iv("U9"),),
+    "U10": (r.one_unit_alone,),
+    "U11": (p.table_iv("U11"),),
+    "G1": (g.stable_training, "tab-dcgan-further"),
+    "G2": (g.no_mode_collapse, "tab-mode-collapse"),
+    "G3": (g.sample_quality,),
+    "G4": (p.printed(p.new_benchmark), "tab-quality-paper", "generators"),
+    "G5": (p.printed(p.inception_score_below_one),),
+    "F1": (r.above_guessing(emotions=tuple(range(1, 9))), "fig-emotions-summary"),
+    "F2": (p.stated,),
+    "F3": (p.stated,),
+    "F4": (r.features_of_the_generator,),
+    "F5": (g.diverse_data, "tab-mode-collapse"),
+    "R1": (p.references("R1"),),
+    "R2": (p.references("R2"),),
+    "R3": (p.printed(p.table_of_datasets),),
+}
+
+
+def judge(claim: str, results: Results) -> Verdict:
+    """Judge one claim of ``claims.csv``."""
+    rule, label, kind = (*REGISTER[claim], "", "")[:3]
+    try:
+        verdict = rule(results)
+    except Unjudged as found:
+        return found.verdict
+    if kind and not getattr(results, kind):
+        label = ""
+    default = _CONTRADICTIONS if verdict.word == CONTRADICTION else ""
+    return replace(verdict, shown_by=verdict.shown_by or label or default)
+
+
+def judge_all(results: Results) -> dict[str, Verdict]:
+    """Judge every claim of the paper, in the order of ``claims.csv``."""
+    return {claim: judge(claim, results) for claim in read_table("claims")["id"]}

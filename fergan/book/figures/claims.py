@@ -6,13 +6,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from fergan.book.figures.style import WIDTH
-from fergan.claims.base import VERDICTS
-
-__all__ = ["verdict_bars"]
-
-#: First letter of a claim's id -> what it is about.
-PARTS = {"A": "abstract", "Q": "questions", "C": "contributions", "M": "method", "E": "emotions", "U": "Action Units",
-         "G": "generators", "F": "conclusion, future", "R": "figures, references"}
+from fergan.book.tables.claims import parts_of_the_paper
+from fergan.claims.verdict import WORDS
 
 # One hatch each, so that the bars can be told apart without colours.
 _HATCHES = ("", "xx", "..", "//", "\\\\", "", "")
@@ -24,10 +19,10 @@ def verdict_bars(judged: pd.DataFrame) -> Figure:
     Parameters
     ----------
     judged : DataFrame
-        What `fergan.claims.judge_all` returns.
+        What `fergan.book.tables.claims.judged_claims` returns.
     """
-    parts = judged["id"].str[0].map(PARTS)
-    counts = pd.crosstab(parts, judged["verdict"]).reindex(index=PARTS.values(), columns=list(VERDICTS), fill_value=0)
+    parts = parts_of_the_paper()
+    counts = pd.crosstab(judged["id"].str[0].map(parts), judged["verdict"]).reindex(index=parts.values(), columns=WORDS, fill_value=0)
     colours = [*sns.color_palette("colorblind", 5), "0.75", "0.92"]
     figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
     left = pd.Series(0, counts.index)

@@ -1,48 +1,39 @@
-"""Which emotion experiment comes out above which, in the paper and here."""
+"""Which experiment comes out above which, in the paper and here."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pandas as pd
 
-from fergan.book.tables.emotions import papers_emotions
-from fergan.book.tables.scores import score_of_table
+from fergan.claims.printed import papers_areas
+from fergan.claims.recognition import papers_accuracy
+from fergan.claims.verdict import Results, Unjudged, score
+from fergan.experiments.action_units import AUResult
 from fergan.experiments.emotions import EmotionResult, accuracy_difference
-
-__all__ = ["EMOTION_ORDERINGS", "emotion_orderings"]
-
-#: What the paper says of the order of its emotion experiments: (claim, the better one, the worse one).
-EMOTION_ORDERINGS = (
-    ("a network of enhanced CK does best on frontal faces", 1, 5),
-    ("a network of CelebA improves on it", 2, 1),
-    ("frontal faces are easier than multi-view ones", 1, 3),
-    ("pretraining on the multi-view faces themselves is worse still", 3, 4),
-    ("posed faces are easier than faces in the wild", 5, 6),
-    ("film-like SFEW is harder than RAF-DB", 6, 8),
-)
+from fergan.experiments.intervals import Difference
+from fergan.paper import read_table
 
 
-def emotion_orderings(results: Mapping[int, EmotionResult]) -> pd.DataFrame:
+def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> pd.DataFrame:
     """Compare the order of the paper's experiments with the order here, on people never seen.
 
     Rows whose experiments this book has not run as the paper did are left out. "Holds" and "fails" are said only where the
-    interval of the difference does not contain 0.
+    interval of the difference does not contain 0. Areas of Action Units are compared as independent scores: their faces or
+    their labels differ.
     """
-    rows = []
-    for claim, better, worse in EMOTION_ORDERINGS:
-        papers = [_paper(results, number) for number in (better, worse)]
-        if any(paper is None for paper in papers):
-            continue
-        difference, paired = accuracy_difference(results[better], results[worse])
-        verdict = {1: "holds", -1: "fails"}.get(difference.sign, "not decided")
-        theirs = [score_of_table(paper, "paper", "accuracy") for paper in papers]
-        rows.append({"the paper says": claim, "experiments": f"{better} over {worse}", "paper": theirs[0] - theirs[1],
-                     "here": str(difference), "same faces": "yes" if paired else "no", "here it": verdict})
-    columns = ["the paper says", "experiments", "paper", "here", "same faces", "here it"]
+    results, areas, rows = Results(emotions=emotions, units=units), papers_areas().loc["mean"], []
+    for row in read_table("orderings").itertuples():
+        pair = row.better, row.worse
+        with suppress(Unjudged):
+            if row.kind == "emotions":
+                difference, paired = accuracy_difference(*map(results.emotion_experiment, pair))
+                theirs = papers_accuracy(row.better) - papers_accuracy(row.worse)
+            else:
+                difference, paired = Difference.of_scores(*(score(results.unit_experiment(n), "auc") for n in pair)), False
+                theirs = areas[row.better] - areas[row.worse]
+            rows.append({"kind": "emotions" if row.kind == "emotions" else "AUs", "the paper says": row.claim,
+                         "experiments": f"{row.better} over {row.worse}", "paper": theirs, "here": str(difference),
+                         "same faces": "yes" if paired else "no",
+                         "here it": {1: "holds", -1: "fails"}.get(difference.sign, "not decided")})
+    columns = ["kind", "the paper says", "experiments", "paper", "here", "same faces", "here it"]
     return pd.DataFrame(rows or [dict.fromkeys(columns, "–")], columns=columns)
-
-
-def _paper(results: Mapping[int, EmotionResult], number: int) -> pd.DataFrame | None:
-    if number not in results:
-        return None
-    settings = results[number].settings
-    return papers_emotions(number, settings["pretrained"], settings["target"])

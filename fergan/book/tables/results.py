@@ -8,17 +8,10 @@ import pandas as pd
 
 from fergan.book.tables.action_units import papers_units, summary_of_aus
 from fergan.book.tables.emotions import papers_emotions, summary_of_emotions
-from fergan.book.tables.orderings import emotion_orderings
-from fergan.book.tables.scores import protocol_words, row_of, score_of, score_of_table
+from fergan.book.tables.scores import protocol_words, score_of, score_of_table
 from fergan.experiments.action_units import AUResult
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.intervals import Difference
-
-__all__ = [
-    "all_results", "answer_of_results", "baseline_in_words", "first_experiment", "orderings", "paper_and_ours",
-    "threshold_labels",
-]
 
 
 def all_results(home: Path, emotions: str, units: str) -> tuple[dict[int, EmotionResult], dict[int, AUResult]]:
@@ -95,40 +88,6 @@ def _left_out_row(kind: str, experiment: str, pretrained: str, *faces: str) -> d
     theirs = np.nan if paper is None else score_of_table(paper, "paper", "accuracy" if emotion else "auc")
     row = {"kind": kind, "experiment": number, "network of": pretrained, "faces": " → ".join(faces), "paper": theirs}
     return row | dict.fromkeys(protocol_words.values(), "left out: no data") | {"difference": np.nan}
-
-
-#: What the paper says of the order of its Action Unit experiments: (claim, the better one, the worse one).
-_AU_ORDERINGS = (
-    ("within one set is easier than from one set to another", 1, 7),
-)
-
-
-def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> pd.DataFrame:
-    """Compare the order of experiments of both kinds in the paper with the order here, see `emotion_orderings`.
-
-    Areas of Action Units are compared as independent scores: their faces or their labels differ.
-    """
-    rows = []
-    for claim, better, worse in _AU_ORDERINGS:
-        papers = [_papers_areas(units, number) for number in (better, worse)]
-        if any(paper is None for paper in papers):
-            continue
-        ours = (row_of(units[n].scores, SUBJECT_INDEPENDENT, "discriminator", "auc") for n in (better, worse))
-        difference = Difference.of_scores(*((row["value"], row["low"], row["high"]) for row in ours))
-        theirs = [score_of_table(paper, "paper", "auc") for paper in papers]
-        rows.append({"the paper says": claim, "experiments": f"{better} over {worse}", "paper": theirs[0] - theirs[1],
-                     "here": str(difference), "same faces": "no",
-                     "here it": {1: "holds", -1: "fails"}.get(difference.sign, "not decided")})
-    tables = {"emotions": emotion_orderings(emotions), "AUs": pd.DataFrame(rows)}
-    joined = pd.concat([table.assign(kind=kind) for kind, table in tables.items() if len(table)], ignore_index=True)
-    return joined[["kind", *joined.columns.drop("kind")]]
-
-
-def _papers_areas(units: Mapping[int, AUResult], number: int) -> pd.DataFrame | None:
-    if number not in units:
-        return None
-    settings = units[number].settings
-    return papers_units(number, settings["pretrained"], settings["train"], settings["test"])
 
 
 def answer_of_results(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> str:

@@ -7,11 +7,9 @@ from fergan.book.report import with_interval
 from fergan.book.tables.scores import interval_of, protocol_words, row_of
 from fergan.book.tables.words import listed
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
+from fergan.paper import AU7_ALONE
 
-__all__ = ["PAPERS_AREAS", "areas_of_single_unit", "by_heart", "single_unit_reading", "single_unit_table"]
-
-#: The paper's areas on AU7 with a network of enhanced CK's faces with AU7 alone (section 4-B3).
-PAPERS_AREAS = {"unit": "AU07", "dataset": "enhanced-ck", "train": 0.842, "test": 0.58}
+__all__ = ["areas_of_single_unit", "by_heart", "single_unit_reading", "single_unit_table"]
 
 #: Feature set -> how the page calls the network behind it.
 _NETWORKS = {"only": "faces with {unit} only", "all": "all faces", "untrained": "untrained"}
@@ -26,8 +24,8 @@ def areas_of_single_unit(scores: pd.DataFrame) -> dict[str, float]:
 def single_unit_table(scores: pd.DataFrame, unit: str, dataset: str) -> pd.DataFrame:
     """Return one row per network and protocol: areas in training and in test, the paper's first where it has some."""
     rows = []
-    if (unit, dataset) == (PAPERS_AREAS["unit"], PAPERS_AREAS["dataset"]):
-        theirs = {f"in {part}": f"{PAPERS_AREAS[part]:.3f}" for part in ("train", "test")}
+    if (unit, dataset) == (AU7_ALONE["unit"], AU7_ALONE["dataset"]):
+        theirs = {f"in {part}": f"{AU7_ALONE[part]:.3f}" for part in ("train", "test")}
         rows.append({"network of": f"faces with {unit} only", "protocol": "the paper"} | theirs)
     for features in dict.fromkeys(scores["features"]):
         for protocol, words in protocol_words.items():
