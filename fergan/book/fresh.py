@@ -155,7 +155,9 @@ class Book:
             lines = [*lines[:10], f"  and {len(lines) - 10} more"]
         if not plan:
             return ["every page is of the present state"]
-        return [f"{len(plan)} of {len(self.pages)} pages to make or check:", *lines]
+        seconds = sum(record_of(self.executed(self.pages[name])).get("seconds", 0) for name in plan)
+        before = f" (they took {seconds / 60:.0f} minutes of one core last time)" if seconds > 60 else ""
+        return [f"{len(plan)} of {len(self.pages)} pages to make or check{before}:", *lines]
 
     def prune(self) -> list[str]:
         """Delete results that are no page's current one; return one line for each folder."""
