@@ -20,8 +20,6 @@ from fergan.book.tables.groups import groups_in_words
 from fergan.book.tables.human_study import answer_of_study
 from fergan.book.tables.label_efficiency import answer_of_labels
 from fergan.book.tables.layers import answer_of_layers
-from fergan.book.tables.mode_collapse import answer_of_variety
-from fergan.book.tables.quality import answer_of_scores
 from fergan.book.tables.results import answer_of_results
 from fergan.book.tables.single_unit import by_heart, single_unit_reading
 from fergan.book.tables.transfer import answer_of_transfer, no_better_than_commonest
@@ -34,7 +32,6 @@ from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import score_table
 from fergan.gan.config import TrainConfig
 from fergan.human_study.answers import StudyResult
-from fergan.quality.judge import Score
 
 
 def test_small_words():
@@ -204,19 +201,6 @@ def test_transfer_says_both_differences_and_where_nothing_is_learnt():
     assert "about as good as the network of the set's own faces (difference in accuracy -0.010" in said
     assert "clearly worse than the baseline hog" in said and said.endswith("goes from -0.100 on x to +0.100 on y.")
     assert no_better_than_commonest(result).endswith("on x (0.200)")
-
-
-def test_samples_and_their_variety():
-    scores = [Score("faces_found", 0.5, backbone="MTCNN"), Score("frechet", 7.7, floor=2.2, backbone="HOG"),
-              Score("recall", 0.1, floor=0.9, backbone="HOG"), Score("memorised", 0.004)]
-    said = answer_of_scores(scores)
-    assert "in 50 % of the samples" in said and "7.70 in HOG features" in said and "0.4 % of the samples are memorised" in said
-    assert "Varied: 10 % of the real faces" in said and "reach 90 %" in said
-    records = {"a": {"verdict": "varied"}, "b": {"verdict": "narrow"}, "c": {"verdict": "collapsed", "reason": "its spread is 1 %"}}
-    said = answer_of_variety(records, "c")
-    assert said.startswith("1 of 2 generators draw the variety of their faces; not b (variety is lost).")
-    assert "is seen: its spread is 1 %" in said
-    assert "; not c (few faces again and again); b (variety" in answer_of_variety(records)
 
 
 def test_nobody_asked_and_some_asked():

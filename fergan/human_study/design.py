@@ -12,7 +12,7 @@ from scipy.stats import binom, binomtest, norm
 
 from fergan.cache import Config
 from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
-from fergan.quality.distances import check_images
+from fergan.quality.similarity import check_images
 
 #: Kind of study -> its name, as the field calls it.
 KINDS = {"pair": "two-alternative forced choice", "single": "one face at a time"}

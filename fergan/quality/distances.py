@@ -1,27 +1,16 @@
-"""Distances between two sets of features, and the inception score; what every score refuses."""
+"""How far two sets of features lie apart: Frechet and kernel distance; the inception score; what every score refuses."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, stats
 
+#: Rows whose kernel matrices are formed at once; more are drawn in subsets of this size, as published scores do.
+LARGEST_SUBSET = 1000
+
 
 def check_features(name: str, features: np.ndarray, minimum: int = 2) -> np.ndarray:
-    """Return features as float64 after a look at them.
-
-    Parameters
-    ----------
-    name : str
-        What to call them in an error.
-    features : ndarray of shape (n_samples, n_features)
-    minimum : int
-        Fewest samples that the score has a meaning for.
-
-    Raises
-    ------
-    ValueError
-        Another shape, too few samples, or a value that is not finite.
-    """
+    """Return features of shape (n_samples, n_features) as float64; an error where no score can be had from them."""
     features = np.asarray(features, np.float64)
     if features.ndim != 2:
         raise ValueError(f"{name} has shape {features.shape}; expected (n_samples, n_features)")
@@ -33,46 +22,26 @@ def check_features(name: str, features: np.ndarray, minimum: int = 2) -> np.ndar
 
 
 def check_pair(generated: np.ndarray, real: np.ndarray, minimum: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Return both sides' features as float64 after a look at them; see `check_features`.
-
-    Raises
-    ------
-    ValueError
-        As there, or the two sides differ in their number of features.
-    """
+    """Return both sides' features as `check_features` does; an error where they differ in their number of features."""
     generated, real = check_features("generated", generated, minimum), check_features("real", real, minimum)
     if generated.shape[1] != real.shape[1]:
         raise ValueError(f"generated has {generated.shape[1]} features and real {real.shape[1]}; expected the same")
     return generated, real
 
 
-def check_images(name: str, images: np.ndarray, minimum: int = 1) -> np.ndarray:
-    """Return images after a look at them.
+def compact(*sides: np.ndarray) -> list[np.ndarray]:
+    """Turn features into as few numbers as there are rows in all: float64, every product and distance as before.
 
     Parameters
     ----------
-    name : str
-        What to call them in an error.
-    images : ndarray of shape (n, height, width, 3), dtype uint8
-    minimum : int
-        Fewest images that the score has a meaning for.
-
-    Raises
-    ------
-    ValueError
-        Another shape or type, too few images, or values of 0 and 1 that were meant as a range of 0 to 1.
+    sides : ndarray of shape (n_samples, n_features)
+        Each with the same features. They come back as they are where that would not save much.
     """
-    images = np.asarray(images)
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
-        raise ValueError(
-            f"{name} are {images.dtype} {images.shape}; expected uint8 (n, height, width, 3) with values 0 to 255, "
-            "for example by fergan.gan.networks.to_uint8"
-        )
-    if len(images) < minimum:
-        raise ValueError(f"{name} are {len(images)}; expected at least {minimum}")
-    if images.max() == 1:
-        raise ValueError(f"{name} have no value above 1; expected 0 to 255")
-    return images
+    together = np.concatenate(sides).astype(np.float64)
+    if together.shape[1] > 1.5 * len(together):
+        # R of the QR factors of the transpose: its columns are the rows, in a basis of the space that they span.
+        together = np.linalg.qr(together.T, mode="r").T
+    return np.split(together, np.cumsum([len(side) for side in sides])[:-1])
 
 
 def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
@@ -107,23 +76,14 @@ def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
     return float(max(distance, 0.0))  # rounding can leave -1e-12 for equal sets
 
 
-def rank_note(n_samples: int, n_features: int) -> str:
-    """Return a sentence where so few samples cannot have a covariance of full rank; empty where they can."""
-    if n_samples > n_features:
-        return ""
-    return f"{n_samples:,} samples of {n_features:,} features: covariances of rank {n_samples - 1:,} at most"
-
-
 @dataclass(frozen=True)
 class Extrapolation:
     """Frechet distances of smaller sets, and the line through them.
 
     Attributes
     ----------
-    n : ndarray of int, shape (n_sizes,)
-        Samples on either side.
-    distance : ndarray of shape (n_sizes,)
-        Mean over draws of so many.
+    n, distance : ndarray of shape (n_sizes,)
+        Samples on either side, and the mean distance over draws of so many.
     infinite, low, high : float
         Where the line in 1 / n reaches n = infinity, with the fit's 95 % interval. It can lie below 0.
     slope : float
@@ -158,10 +118,6 @@ def extrapolate_frechet(
     seed : int
         Of the draws.
 
-    Returns
-    -------
-    Extrapolation
-
     References
     ----------
     Chong and Forsyth (2020), equation 5. The interval is the line's, which knows nothing of curvature: where there are
@@ -183,8 +139,42 @@ def extrapolate_frechet(
     return Extrapolation(sizes, np.array(distances), float(line.intercept), *ends, float(line.slope))
 
 
-#: Rows whose kernel matrices are formed at once; more are drawn in subsets of this size, as published scores do.
-LARGEST_SUBSET = 1000
+def kernel_distance(
+    generated: np.ndarray, real: np.ndarray, seed: int = 0, n_subsets: int = 100, n_features: int | None = None
+) -> float:
+    """Squared maximum mean discrepancy with the cubic kernel ``(x y / n_features + 1)^3``, unbiased (KID).
+
+    Parameters
+    ----------
+    generated, real : ndarray of shape (n_samples, n_features)
+        As many of each are compared: the smaller side's number, or subsets of `LARGEST_SUBSET` where both have more.
+    seed : int
+        Of the subsets.
+    n_subsets : int
+        Whose mean is taken where not all samples are compared at once.
+    n_features : int, optional
+        The kernel's, where the features were turned into fewer by `compact`.
+
+    Returns
+    -------
+    float
+        0 in expectation for samples of one distribution, so a single value can lie below 0.
+
+    References
+    ----------
+    Bińkowski et al. (2018), equation 4, by torch-fidelity.
+    """
+    import torch
+    from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
+
+    generated, real = check_pair(generated, real)
+    size = min(len(generated), len(real), LARGEST_SUBSET)
+    whole = size == len(generated) == len(real)
+    found = kid_features_to_metric(
+        torch.from_numpy(generated), torch.from_numpy(real), kid_subset_size=size, kid_subsets=1 if whole else n_subsets,
+        kid_kernel_poly_gamma=1 / (n_features or generated.shape[1]), rng_seed=seed, verbose=False,
+    )
+    return found[KEY_METRIC_KID_MEAN]
 
 
 def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> float:
@@ -216,41 +206,3 @@ def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> fl
     if np.isnan(score):
         raise ValueError("the inception score is undefined: some class has probability 0 in all samples of a part")
     return score
-
-
-def kernel_distance(
-    generated: np.ndarray, real: np.ndarray, seed: int = 0, n_subsets: int = 100, n_features: int | None = None
-) -> float:
-    """Squared maximum mean discrepancy with the cubic kernel ``(x y / n_features + 1)^3``, unbiased (KID).
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n_samples, n_features)
-        As many of each are compared: the smaller side's number, or subsets of `LARGEST_SUBSET` where both have more.
-    seed : int
-        Of the subsets.
-    n_subsets : int
-        Whose mean is taken where not all samples are compared at once.
-    n_features : int, optional
-        The kernel's, where the features were turned into fewer (`fergan.quality.backbones.compact`).
-
-    Returns
-    -------
-    float
-        0 in expectation for samples of one distribution, so a single value can lie below 0.
-
-    References
-    ----------
-    Bińkowski et al. (2018), equation 4, by torch-fidelity.
-    """
-    import torch
-    from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
-
-    generated, real = check_pair(generated, real)
-    size = min(len(generated), len(real), LARGEST_SUBSET)
-    whole = size == len(generated) == len(real)
-    found = kid_features_to_metric(
-        torch.from_numpy(generated), torch.from_numpy(real), kid_subset_size=size, kid_subsets=1 if whole else n_subsets,
-        kid_kernel_poly_gamma=1 / (n_features or generated.shape[1]), rng_seed=seed, verbose=False,
-    )
-    return found[KEY_METRIC_KID_MEAN]

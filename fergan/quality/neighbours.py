@@ -1,14 +1,16 @@
 """Scores that ask who lies in whose neighbourhood: precision, recall, density, coverage, and memorised faces.
 
-Distances are taken in blocks of rows, so that no n x n matrix is ever held, and each block serves all four scores.
+Distances are taken in blocks of rows, so that no n x n matrix is ever held, and each block serves all four scores; the
+packages that have precision and recall (torch-fidelity) or all four (prdc) form the whole matrix for each.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from fergan.quality.distances import check_features, check_pair
+from fergan.svm.kernels import squared_distances
 
 #: Neighbours of improved precision and recall, and of density and coverage, in the works that define them.
 PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5
@@ -16,8 +18,7 @@ PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5
 #: Samples nearer to a real face than all but this share of real faces are to another one count as memorised.
 MEMORISED = 0.01
 
-#: Bytes of one block of distances.
-_BLOCK = 128 << 20
+_BLOCK = 128 << 20  # bytes of one block of distances
 
 
 @dataclass(frozen=True)
@@ -34,95 +35,78 @@ class Neighbourhoods:
         Mean number of real neighbourhoods around a sample, over five: 1 for equal distributions, and more is possible.
     coverage : float
         Share of real faces whose neighbourhood holds a sample.
+    covered : ndarray of bool, shape (n_real,)
+        Which ones.
 
     References
     ----------
-    Kynkäänniemi et al. (2019), equations 1 to 3, to the third neighbour; Naeem et al. (2020), equations 3 and 4, to the
-    fifth.
+    Kynkäänniemi et al. (2019), equations 1 to 3; Naeem et al. (2020), equations 3 and 4.
     """
 
     precision: float
     recall: float
     density: float
     coverage: float
+    covered: np.ndarray = field(compare=False, repr=False)
 
 
-def neighbourhoods(generated: np.ndarray, real: np.ndarray, block_rows: int | None = None) -> Neighbourhoods:
+def neighbourhoods(
+    generated: np.ndarray, real: np.ndarray, k: int = PRECISION_NEIGHBOURS, block_rows: int | None = None
+) -> Neighbourhoods:
     """Measure how the neighbourhoods of samples and of real faces hold each other.
 
     Parameters
     ----------
     generated, real : ndarray of shape (n_samples, n_features)
         All four scores depend on both numbers, so compare at equal ones.
+    k : int
+        To which neighbour a neighbourhood reaches for precision and recall; for density and coverage to the fifth.
     block_rows : int, optional
         Rows of a block; None takes as many as fit in 128 MB. It does not change the scores.
-
-    Returns
-    -------
-    Neighbourhoods
     """
-    generated, real = check_pair(generated, real, minimum=COVERAGE_NEIGHBOURS + 1)
-    x, y = _centred(generated, real)
-    to_third, to_fifth = _radii(y, block_rows)
-    (of_generated, _) = _radii(x, block_rows)
+    x, y = check_pair(generated, real, minimum=max(k, COVERAGE_NEIGHBOURS) + 1)
+    reach, reach_covered = _radii(y, (k, COVERAGE_NEIGHBOURS), block_rows)
+    (of_generated,) = _radii(x, (k,), block_rows)
     inside, around, covered, recalled = 0, 0, np.zeros(len(y), bool), np.zeros(len(y), bool)
     for rows, squared in _blocks(x, y, block_rows):
-        inside += int((squared <= to_third).any(axis=1).sum())
-        close = squared <= to_fifth
+        inside += int((squared <= reach).any(axis=1).sum())
+        close = squared <= reach_covered
         around += int(close.sum())
         covered |= close.any(axis=0)
         recalled |= (squared <= of_generated[rows, None]).any(axis=0)
-    n = len(x)
-    return Neighbourhoods(inside / n, float(recalled.mean()), around / (COVERAGE_NEIGHBOURS * n), float(covered.mean()))
+    density = around / (COVERAGE_NEIGHBOURS * len(x))
+    return Neighbourhoods(inside / len(x), float(recalled.mean()), density, float(covered.mean()), covered)
 
 
-def nearest_distances(points: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
-    """Return each point's Euclidean distance to the nearest of others, or to the nearest other point of its own.
+def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row of the nearest of others to each point, and its Euclidean distance; each of shape (n_points,)."""
+    x, y = check_pair(points, others, minimum=1)
+    rows, distances = np.empty(len(x), int), np.empty(len(x))
+    for block, squared in _blocks(x, y, None):
+        rows[block] = squared.argmin(axis=1)
+        distances[block] = np.sqrt(squared.min(axis=1))
+    return rows, distances
 
-    Parameters
-    ----------
-    points, others : ndarray of shape (n, n_features)
-    """
-    if others is None:
-        (x,) = _centred(check_features("points", points))
-        return np.sqrt(_radii(x, None, neighbours=(1,))[0])
-    x, y = _centred(*check_pair(points, others, minimum=1))
-    return np.sqrt(np.concatenate([squared.min(axis=1) for _, squared in _blocks(x, y, None)]))
+
+def nearest_other(points: np.ndarray) -> np.ndarray:
+    """Return each point's Euclidean distance to the nearest other point; shape (n_points,)."""
+    return np.sqrt(_radii(check_features("points", points), (1,), None)[0])
 
 
 def memorised_below(real: np.ndarray, share: float = MEMORISED) -> float:
-    """Return the distance below which a sample counts as memorised: the `share` quantile of real faces' nearest others.
-
-    Parameters
-    ----------
-    real : ndarray of shape (n, n_features)
-        The faces learnt from.
-    """
-    return float(np.quantile(nearest_distances(real), share))
-
-
-def _centred(*sides: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Shift all sides by one vector: distances stay, and their formula cancels less."""
-    middle = sides[-1].mean(axis=0)
-    return tuple(side - middle for side in sides)
+    """Return the distance below which a sample counts as memorised: the `share` quantile of real faces' nearest others."""
+    return float(np.quantile(nearest_other(real), share))
 
 
 def _blocks(x: np.ndarray, y: np.ndarray, block_rows: int | None) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield rows of x and their squared distances to all of y."""
     step = block_rows or max(1, _BLOCK // (8 * len(y)))
-    of_y = np.einsum("ij,ij->i", y, y)
     for start in range(0, len(x), step):
         rows = slice(start, min(start + step, len(x)))
-        squared = x[rows] @ y.T
-        squared *= -2
-        squared += np.einsum("ij,ij->i", x[rows], x[rows])[:, None]
-        squared += of_y
-        yield rows, np.maximum(squared, 0, out=squared)
+        yield rows, squared_distances(x[rows], y, device="cpu", dtype=np.float64)
 
 
-def _radii(
-    x: np.ndarray, block_rows: int | None, neighbours: tuple[int, ...] = (PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS)
-) -> list[np.ndarray]:
+def _radii(x: np.ndarray, neighbours: tuple[int, ...], block_rows: int | None) -> list[np.ndarray]:
     """Return each row's squared distance to its first, third, ... nearest other row."""
     wanted = [neighbour - 1 for neighbour in neighbours]
     radii = np.empty((len(neighbours), len(x)))

@@ -1,25 +1,98 @@
-"""Structural similarity of pairs of images, and how varied images are in pixels."""
+"""How alike images are: structural similarity of pairs, distances of pixels, and thumbnails.
+
+An unconditional generator has no pairs, so the pairs are named. *Nearest*: each sample with its nearest real face. *Among*:
+pairs of samples with each other, where a large value means that they are alike; real pairs beside them say what is usual.
+"""
 
 import numpy as np
 
-from fergan.quality.distances import check_images
+from fergan.quality.neighbours import nearest
+from fergan.svm.kernels import squared_distances
 
 #: Weights of the first three of Wang et al.'s five scales, made to sum to 1: at the fourth, a face of 64 pixels is smaller
 #: than the window.
 SCALES = tuple(float(weight) for weight in np.array([0.0448, 0.2856, 0.3001]) / (0.0448 + 0.2856 + 0.3001))
 
 
+def check_images(name: str, images: np.ndarray, minimum: int = 1) -> np.ndarray:
+    """Return images of shape (n, height, width, 3) and dtype uint8; an error for any other, or where there are too few."""
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        raise ValueError(
+            f"{name} are {images.dtype} {images.shape}; expected uint8 (n, height, width, 3) with values 0 to 255, "
+            "for example by fergan.gan.networks.to_uint8"
+        )
+    if len(images) < minimum:
+        raise ValueError(f"{name} are {len(images)}; expected at least {minimum}")
+    if images.max(initial=0) == 1:
+        raise ValueError(f"{name} have no value above 1; expected 0 to 255")
+    return images
+
+
+def thumbnails(images: np.ndarray, side: int = 16) -> np.ndarray:
+    """Return grey pictures of `side` x `side` pixels in 0..1, flattened: float64 (n, side * side).
+
+    Coarse enough that blurred outlines do not count, with no network that could have been trained on these faces, and quick
+    enough to be taken while a generator learns.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, 3), dtype uint8
+        Height and width are multiples of `side`.
+    """
+    n, height, width, _ = check_images("images", images).shape
+    if height % side or width % side:
+        raise ValueError(f"images of {height} x {width} pixels have no thumbnails of {side} x {side}")
+    grey = images @ np.array([0.299, 0.587, 0.114]) / 255  # ITU-R BT.601 luma
+    return grey.reshape(n, side, height // side, side, width // side).mean(axis=(2, 4)).reshape(n, -1)
+
+
+def _pixels(name: str, images: np.ndarray, minimum: int = 1) -> np.ndarray:
+    return check_images(name, images, minimum).reshape(len(images), -1) / 255
+
+
+def nearest_real(generated: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row of each generated image's nearest real one, and the Euclidean distance of the pixels in 0..1.
+
+    Parameters
+    ----------
+    generated, real : ndarray of shape (n, height, width, 3), dtype uint8
+    """
+    return nearest(_pixels("generated", generated), _pixels("real", real))
+
+
+def mean_pairwise_distance(images: np.ndarray) -> float:
+    """Mean Euclidean distance between the pixels (0..1) of all pairs of different images: a measure of diversity.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, height, width, 3), dtype uint8
+    """
+    return float(_pairwise_distances(images)[np.triu_indices(len(images), 1)].mean())
+
+
+def mean_pairwise_interval(images: np.ndarray, n_resamples: int = 500, seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval over images of `mean_pairwise_distance`; pairs of an image with itself do not count."""
+    distances = _pairwise_distances(images)
+    n = len(images)
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(float)
+    totals = np.einsum("ri,ri->r", weights @ distances, weights)
+    pairs = weights.sum(1) ** 2 - (weights**2).sum(1)
+    low, high = np.quantile(totals / pairs, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _pairwise_distances(images: np.ndarray) -> np.ndarray:
+    return np.sqrt(squared_distances(_pixels("images", images, minimum=2), device="cpu", dtype=np.float64))
+
+
 def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Structural similarity of pairs of images: 1 for equal ones.
+    """Structural similarity of pairs of images: 1 for equal ones; shape (n,).
 
     Parameters
     ----------
     generated, real : ndarray of shape (n, height, width, 3), dtype uint8
         Pair by pair; Gaussian window of 11 pixels with standard deviation 1.5.
-
-    Returns
-    -------
-    ndarray of shape (n,)
 
     References
     ----------
@@ -31,17 +104,14 @@ def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray
 
 
 def multiscale_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Structural similarity of pairs of images over three scales: 1 for equal ones.
+    """Structural similarity of pairs of images over three scales: 1 for equal ones; shape (n,).
+
+    Scales that speak against each other count as 0, as a power of a negative number is none.
 
     Parameters
     ----------
     generated, real : ndarray of shape (n, height, width, 3), dtype uint8
         Pair by pair, of more than 40 pixels a side.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        Scales that speak against each other count as 0, as a power of a negative number is none.
 
     References
     ----------
@@ -54,21 +124,7 @@ def multiscale_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray
 
 
 def random_pairs(n: int, n_pairs: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw pairs of different rows.
-
-    Parameters
-    ----------
-    n : int
-        Rows to draw from.
-    n_pairs : int
-        Pairs, drawn with replacement.
-    seed : int
-        Of the draw.
-
-    Returns
-    -------
-    first, second : ndarray of int, shape (n_pairs,)
-    """
+    """Draw pairs of different rows of n, with replacement: two arrays of shape (n_pairs,)."""
     if n < 2:
         raise ValueError(f"{n} image has no pairs; expected at least 2 images")
     rng = np.random.default_rng(seed)
@@ -83,57 +139,3 @@ def _pairs(generated: np.ndarray, real: np.ndarray):
     if images[0].shape != images[1].shape:
         raise ValueError(f"generated are {images[0].shape} and real {images[1].shape}; expected the same, pair by pair")
     return (torch.from_numpy(np.ascontiguousarray(side)).permute(0, 3, 1, 2).float() for side in images)
-
-
-def _flat_pixels(images: np.ndarray) -> np.ndarray:
-    return np.asarray(images, np.float64).reshape(len(images), -1) / 255
-
-
-def mean_pairwise_distance(images: np.ndarray) -> float:
-    """Mean Euclidean distance between the pixels (0..1) of all pairs of different images: a measure of diversity.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, 3), dtype uint8
-    """
-    return float(_pairwise_distances(images)[np.triu_indices(len(images), 1)].mean())
-
-
-def _pairwise_distances(images: np.ndarray) -> np.ndarray:
-    if len(images) < 2:
-        raise ValueError(f"{len(images)} image has no pairs; expected at least 2 images")
-    x = _flat_pixels(check_images("images", images))
-    squares = (x * x).sum(1)
-    return np.sqrt(np.maximum(squares[:, None] + squares[None] - 2 * x @ x.T, 0))
-
-
-def mean_pairwise_interval(images: np.ndarray, n_resamples: int = 500, seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval over images of `mean_pairwise_distance`; pairs of an image with itself do not count."""
-    distances = _pairwise_distances(images)
-    rng = np.random.default_rng(seed)
-    n = len(images)
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(float)
-    totals = np.einsum("ri,ri->r", weights @ distances, weights)
-    pairs = weights.sum(1) ** 2 - (weights**2).sum(1)
-    low, high = np.quantile(totals / pairs, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def nearest_real(generated: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find each generated image's nearest real one in pixels.
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n, height, width, 3), dtype uint8
-
-    Returns
-    -------
-    rows : ndarray of int, shape (n_generated,)
-        Row of the nearest real image.
-    distances : ndarray of float, shape (n_generated,)
-        Euclidean distance of the pixels in 0..1.
-    """
-    x, y = _flat_pixels(check_images("generated", generated)), _flat_pixels(check_images("real", real))
-    squared = (x * x).sum(1)[:, None] + (y * y).sum(1)[None] - 2 * x @ y.T
-    rows = squared.argmin(1)
-    return rows, np.sqrt(np.maximum(squared[np.arange(len(x)), rows], 0))

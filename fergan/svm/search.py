@@ -1,9 +1,9 @@
 """The search for the two parameters of a Gaussian SVM: Bayesian optimisation over log C and log gamma.
 
-A trial fits the folds of a cross-validation one after another. A journal keeps the finished trials, so that a search that was
-stopped goes on where it was and ends in the same trials as one that was not: what is proposed next depends on the seed and on
-the finished trials only. (Optuna's own journal resumes to the same trials too, but after a kill it waits 30 s for the lock of
-the dead process, and a log that ends in half a line cannot be opened again once anything was added.)
+A trial fits the folds of a cross-validation one after another. A journal keeps the finished trials, so that a search that
+was stopped goes on where it was and ends in the same trials as one that was not: what is proposed next depends on the seed
+and the finished trials only. (Optuna's own journal ends in the same trials too, but after a kill it may wait 30 s for the
+lock of the dead process, and a log that ends in half a line cannot be opened again once anything was added.)
 """
 
 import warnings
@@ -203,7 +203,7 @@ def search_folds(
 
 
 def journal_of(folder: str | Path | None, name: str, models: SharedKernel, parts: Sequence[Part]) -> dict[str, object]:
-    """Return the arguments `journal` and `problem` of `search`: a hash of the distances, the parts and the labels in them."""
+    """Return the arguments `journal` and `problem` of `search`, by a hash of the distances, the parts and their labels."""
     if folder is None:
         return {}
     faces = np.unique(np.concatenate([rows for part in parts for rows in part]))  # the labels of others must not matter

@@ -1,0 +1,110 @@
+"""Distances of feature sets against closed forms and other routes."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import linalg
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+from fergan.quality.distances import compact, extrapolate_frechet, frechet_distance, inception_score, kernel_distance
+
+
+def with_statistics(n, mean, covariance, seed):
+    """Draw n points and shift and scale them so that mean and covariance are exact."""
+    x = np.random.default_rng(seed).standard_normal((n, len(mean)))
+    x -= x.mean(0)
+    x = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T))).T
+    return x @ np.linalg.cholesky(covariance).T + mean
+
+
+def test_frechet_of_diagonal_gaussians_in_closed_form():
+    rng = np.random.default_rng(0)
+    a, b, shift = rng.uniform(0.5, 2, 64), rng.uniform(0.5, 2, 64), rng.standard_normal(64)
+    first = with_statistics(300, np.zeros(64), np.diag(a**2), seed=1)
+    second = with_statistics(400, shift, np.diag(b**2), seed=2)
+    assert frechet_distance(first, second) == pytest.approx(shift @ shift + ((a - b) ** 2).sum(), rel=1e-10)
+
+
+@pytest.mark.parametrize("n", [20, 200])  # fewer samples than features, and more
+def test_frechet_equals_the_matrix_square_root_route(n):
+    rng = np.random.default_rng(3)
+    first, second = rng.standard_normal((n, 40)), 0.3 + rng.standard_normal((n, 40)) @ rng.standard_normal((40, 40))
+    c1, c2 = np.cov(first.T), np.cov(second.T)
+    eigenvalues = linalg.eigvals(c1 @ c2).real.clip(min=0)
+    difference = first.mean(0) - second.mean(0)
+    expected = difference @ difference + np.trace(c1 + c2) - 2 * np.sqrt(eigenvalues).sum()
+    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(first, first) == pytest.approx(0, abs=1e-10)
+    assert frechet_distance(second[::-1], first) == pytest.approx(frechet_distance(first, second), rel=1e-10)
+
+
+def test_frechet_equals_torch_fidelitys():
+    rng = np.random.default_rng(5)
+    first, second = rng.standard_normal((150, 30)), 1.5 * rng.standard_normal((120, 30)) + 0.2
+    statistics = [fid_features_to_statistics(torch.from_numpy(side)) for side in (first, second)]
+    (expected,) = fid_statistics_to_metric(*statistics, verbose=False).values()
+    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-8)
+
+
+def test_a_float32_covariance_gives_another_distance():
+    """The witness: far from the origin, where features lie, single precision loses what the closed form keeps."""
+    first, second = (with_statistics(300, np.full(64, mean), np.eye(64), seed) for seed, mean in enumerate((300.0, 300.1)))
+    expected = 64 * 0.1**2
+    assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-8)
+    x, y = (side.astype(np.float32) for side in (first, second))
+    covariances = [(side.T @ side - len(side) * np.outer(side.mean(0), side.mean(0))) / np.float32(len(side) - 1) for side in (x, y)]
+    root = linalg.sqrtm(covariances[0] @ covariances[1]).real
+    plain = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(covariances[0] + covariances[1] - 2 * root)
+    assert not abs(plain - expected) < 0.1 * expected
+
+
+def test_the_extrapolated_distance_is_nearer_to_the_truth_than_any_measured_one():
+    rng = np.random.default_rng(3)
+    first, second = rng.standard_normal((1500, 24)), 0.1 + rng.standard_normal((1500, 24))
+    found = extrapolate_frechet(first, second)
+    true = 24 * 0.1**2
+    assert found.n[0] == 600 and found.n[-1] == 1500
+    assert (np.diff(found.distance) < 0).all() and found.slope > 0
+    assert abs(found.infinite - true) < 0.5 * abs(found.distance[-1] - true)
+    assert found.low < found.infinite < found.high
+    with pytest.raises(ValueError, match="expected at least 20"):
+        extrapolate_frechet(first[:10], second)
+
+
+def test_kernel_distance_equals_a_double_loop():
+    rng = np.random.default_rng(7)
+    x, y = rng.standard_normal((12, 5)), 0.5 + rng.standard_normal((12, 5))
+
+    def kernel(a, b):
+        return (a @ b / 5 + 1) ** 3
+
+    within = [sum(kernel(side[i], side[j]) for i in range(12) for j in range(12) if i != j) / (12 * 11) for side in (x, y)]
+    across = sum(kernel(a, b) for a in x for b in y) / 12**2
+    assert kernel_distance(x, y) == pytest.approx(sum(within) - 2 * across, rel=1e-12)
+
+
+def test_kernel_distance_is_unbiased_where_the_frechet_distance_is_not():
+    rng = np.random.default_rng(8)
+    draws = [(rng.standard_normal((30, 6)), rng.standard_normal((30, 6))) for _ in range(200)]
+    kernels = np.array([kernel_distance(*draw) for draw in draws])
+    assert abs(kernels.mean()) < 3 * kernels.std() / np.sqrt(200) and (kernels < 0).any()
+    assert min(frechet_distance(*draw) for draw in draws) > 0.2
+
+
+def test_inception_score_of_a_uniform_classifier_is_one_and_of_a_perfect_one_the_number_of_classes():
+    assert inception_score(np.zeros((100, 8))) == pytest.approx(1, abs=1e-12)
+    certain = 50 * np.eye(5)[np.arange(200) % 5]
+    assert inception_score(certain, n_splits=1) == pytest.approx(5, rel=1e-9)
+    with pytest.raises(ValueError, match="some class has probability 0"):  # the library's NaN is an error here
+        inception_score(20 * certain[:1].repeat(200, axis=0))
+    with pytest.raises(ValueError, match="logits has 15 rows; expected at least 20"):
+        inception_score(np.zeros((15, 8)))
+
+
+def test_compact_features_keep_every_product():
+    rng = np.random.default_rng(2)
+    sides = [rng.standard_normal((n, 300)).astype(np.float32) for n in (20, 30)]
+    x, y = compact(*sides)
+    assert x.shape == (20, 50) and y.shape == (30, 50) and x.dtype == np.float64
+    np.testing.assert_allclose(x @ y.T, sides[0].astype(float) @ sides[1].astype(float).T, rtol=1e-9, atol=1e-9)
+    assert compact(sides[0][:, :25])[0].shape == (20, 25), "no use where there are few features"

@@ -1,0 +1,166 @@
+"""The judgement of a generator: its intervals, the networks behind it, and planted noise, collapse and copies."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from fergan.cache import cached
+from fergan.gan.checkpoints import save_weights
+from fergan.gan.networks import Discriminator, Generator, initialize_weights
+from fergan.quality import backbones as inception
+from fergan.quality.backbones import Backbone, backbones, find_inception, inception_features, open_inception
+from fergan.quality.config import QualityConfig
+from fergan.quality.distances import frechet_distance
+from fergan.quality.intervals import jackknife, wilson
+from fergan.quality.judge import SampleScores, judge_features, judge_images, judge_samples
+
+
+def pictures(n, seed=0, low=60, high=120):
+    rng = np.random.default_rng(seed)
+    return (rng.integers(low, high, (n, 4, 4, 3)).repeat(16, axis=1).repeat(16, axis=2) + rng.integers(0, 9, (n, 64, 64, 3))).astype(np.uint8)
+
+
+class Counting:
+    """A backbone of thumbnails that counts the pictures that it was shown."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def __call__(self, images):
+        self.seen += len(images)
+        return images[:, ::16, ::16].reshape(len(images), -1).astype(np.float32), None
+
+
+@pytest.fixture
+def no_detector(monkeypatch):
+    monkeypatch.setattr("fergan.quality.judge.face_rate", lambda images, threshold: (images.std(axis=(1, 2, 3)) < 40).astype(float))
+
+
+def test_intervals_of_means_and_shares_are_the_textbooks():
+    x = np.random.default_rng(0).standard_normal(4000)
+    value, low, high = jackknife(np.mean, x, n_groups=40)
+    assert value == pytest.approx(x.mean()) and low == pytest.approx(2 * value - high)
+    assert (high - low) / 2 == pytest.approx(2.02 * x.std() / np.sqrt(4000), rel=0.35)  # Student's t of 39 degrees
+    both = jackknife(lambda rows: [rows.mean(), rows.std()], x)
+    assert both[0].shape == both[1].shape == (2,)
+    with pytest.raises(ValueError, match="19 rows are too few for 10 groups"):
+        jackknife(np.mean, x[:19])
+    assert wilson(3, 4) == pytest.approx((0.3006, 0.9544), abs=1e-3)
+
+
+def test_the_jackknife_holds_the_truth_where_a_bootstrap_of_the_frechet_distance_does_not():
+    rng = np.random.default_rng(1)
+    draws = [[rng.standard_normal((100, 8)) + shift for shift in (0, 0.5)] for _ in range(40)]
+    expected = np.mean([frechet_distance(*draw) for draw in draws])  # at this n
+    held = [low <= expected <= high for _, low, high in (jackknife(frechet_distance, *draw) for draw in draws)]
+    assert np.mean(held) > 0.85
+    again = [frechet_distance(*(side[rng.integers(100, size=100)] for side in draws[0])) for _ in range(50)]
+    assert np.quantile(again, 0.1) > frechet_distance(*draws[0]), "drawn with replacement, samples seem less varied"
+
+
+def test_a_generator_is_judged_in_one_pass_of_each_network(no_detector):
+    network = Counting()
+    found = judge_images(pictures(60, seed=1), pictures(100), [Backbone("Thumbs", network, "abc", side=16)], seed=0)
+    assert network.seen == 50 + 50 + 50
+    scores = found.scores.set_index(["features", "score"])
+    assert set(scores.loc["Thumbs"].index) == {"frechet", "frechet_infinite", "kernel", "precision", "recall", "density", "coverage"}
+    distance = scores.loc["Thumbs", "frechet"]
+    assert distance["low"] < distance["value"] < distance["high"] and distance["floor"] > 0
+    assert distance[["n_generated", "n_real", "weights", "side", "rank"]].tolist() == [50, 50, "abc", 16, 0]  # 48 features
+    assert len(scores.loc["MTCNN", "faces_found"]["weights"]) == 64
+    assert set(found.curves["Thumbs"]) == {"samples", "real faces"}
+
+
+def test_judging_sees_noise_collapse_and_copies(no_detector):
+    real, backbone = pictures(100), Backbone("Thumbs", Counting())
+
+    def judged(generated):
+        return judge_images(generated, real, [backbone], seed=0).scores.set_index("score")
+
+    collapsed = judged(np.repeat(real[:1], 60, axis=0))
+    assert collapsed["value"]["pairwise_distance"] < 1e-5 < collapsed["floor"]["pairwise_distance"]
+    assert collapsed["value"]["ms_ssim_among"] == pytest.approx(1) and collapsed["floor"]["ms_ssim_among"] < 0.9
+    assert collapsed["value"]["recall"] < 0.1 < collapsed["floor"]["recall"] and collapsed["value"]["memorised"] == 1
+    assert collapsed["value"]["faces_found"] == 1 and collapsed["low"]["faces_found"] > 0.9
+    noise = judged(np.random.default_rng(2).integers(0, 256, (60, 64, 64, 3), dtype=np.uint8))
+    assert noise["value"]["faces_found"] == 0 and noise["high"]["faces_found"] < 0.1
+    assert noise["value"]["precision"] == 0 and noise["value"]["memorised"] == 0
+    assert noise["value"]["frechet"] > 10 * noise["floor"]["frechet"]
+    alike = judged(pictures(60, seed=5))
+    assert alike["low"]["frechet"] < alike["floor"]["frechet"] * 1.5 and alike["value"]["memorised"] < 0.2
+
+
+def test_few_faces_give_no_score_few_faces_for_their_features_a_low_rank_and_logits_an_inception_score():
+    rng = np.random.default_rng(0)
+    few, wide = (rng.standard_normal((12, 4)), None), (rng.standard_normal((50, 60)), None)
+    (row,), curves = judge_features(few, few, few)
+    assert np.isnan(row["value"]) and row["n_generated"] == 12 and not curves
+    assert judge_features(wide, wide, wide)[0][0]["rank"] == 49
+    sides = [(rng.standard_normal((60, 5)), rng.standard_normal((60, 7))) for _ in range(3)]
+    row = next(row for row in judge_features(*sides)[0] if row["score"] == "inception_score")
+    assert 1 < row["low"] < row["value"] < row["high"] and row["splits"] == 3 and row["floor"] > 1
+
+
+def test_the_stage_writes_what_is_read(tmp_path, no_detector):
+    networks = Generator(10, 8), Discriminator(8)
+    for network in networks:
+        initialize_weights(network, seed=0)
+    save_weights(tmp_path, *networks)
+    inputs = {"generated": pictures(200, seed=1), "real": pictures(60), "discriminator": tmp_path / "discriminator.safetensors",
+              "width": 8, "inception": None}
+    found = SampleScores.load(cached(tmp_path / "quality", judge_samples, QualityConfig(n_samples=200), inputs))
+    assert set(found.scores["features"]) == {"MTCNN", "pixels", "thumbnails", "discriminator", "HOG"}
+    assert found.curves["HOG"]["samples"].n[-1] == 30 and len(found.distributions["nearest"]["samples"]) == 200
+    with pytest.raises(ValueError, match="200 images; expected n_samples, 300"):
+        judge_samples(tmp_path, QualityConfig(n_samples=300), **inputs)
+
+
+def test_weights_of_another_hash_are_never_opened(tmp_path, monkeypatch):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"a pickle that would run code")
+
+    def opened(*_, **__):
+        raise AssertionError("opened before its hash was checked")
+
+    monkeypatch.setattr(torch, "load", opened)
+    monkeypatch.delenv(inception.VARIABLE, raising=False)
+    assert find_inception()[0] is None and inception.URL in find_inception()[1]
+    monkeypatch.setenv(inception.VARIABLE, str(path))
+    assert find_inception()[0] is None and "has the hash" in find_inception()[1]
+    assert "does not exist; get it from https://" in find_inception(str(tmp_path / "nowhere.pth"))[1]
+    with pytest.raises(ValueError, match="is not opened"):
+        open_inception(path)
+    monkeypatch.setattr(inception, "PUBLISHED_HASH", hashlib.sha256(path.read_bytes()).hexdigest())
+    assert find_inception() == (path, "")
+    with pytest.raises(AssertionError, match="opened before"):
+        backbones(path, 8, path)  # the right hash goes on to be opened
+
+
+def test_without_a_network_a_download_says_why(tmp_path, monkeypatch):
+    def nowhere(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr(inception.urllib.request, "urlopen", nowhere)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    path, reason = find_inception("download")
+    assert path is None and "cannot be had (no network)" in reason
+    assert not list(tmp_path.rglob("*.pth")), "nothing half-written is left"
+
+
+def test_inception_features_do_not_depend_on_the_batch(monkeypatch, tmp_path):
+    """With weights drawn at random, which the shape of the network is enough for."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    torch.manual_seed(0)
+    monkeypatch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: {})
+    path = tmp_path / "weights.pth"
+    path.write_bytes(b"weights")
+    monkeypatch.setattr(inception, "PUBLISHED_HASH", hashlib.sha256(b"weights").hexdigest())
+    network = open_inception(path)
+    images = pictures(2)
+    features, logits = inception_features(network, images, batch_size=1)
+    assert features.shape == (2, 2048) and logits.shape == (2, 1008)
+    np.testing.assert_allclose(inception_features(network, images)[0], features, rtol=1e-4, atol=1e-5)

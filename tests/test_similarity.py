@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from fergan.quality.similarity import (
+    SCALES,
+    check_images,
+    mean_pairwise_distance,
+    mean_pairwise_interval,
+    multiscale_similarity,
+    nearest_real,
+    random_pairs,
+    structural_similarity,
+    thumbnails,
+)
+
+
+@pytest.mark.parametrize(("images", "words"), [
+    (np.zeros((4, 64, 64), np.uint8), "expected uint8 (n, height, width, 3)"),
+    (np.zeros((4, 3, 64, 64), np.uint8), "expected uint8 (n, height, width, 3)"),
+    (np.zeros((4, 64, 64, 3), np.float32), "with values 0 to 255"),
+    (np.ones((4, 64, 64, 3), np.uint8), "no value above 1"),
+    (np.zeros((0, 64, 64, 3), np.uint8), "expected at least 1"),
+])
+def test_images_of_another_shape_or_range_are_refused(images, words):
+    good = np.full((4, 64, 64, 3), 9, np.uint8)
+    for score in (lambda x: check_images("generated", x), lambda x: structural_similarity(x, good), lambda x: nearest_real(x, good)):
+        with pytest.raises(ValueError) as caught:
+            score(images)
+        assert words in str(caught.value)
+
+
+def test_a_thumbnail_is_the_mean_of_its_squares():
+    image = np.zeros((1, 64, 64, 3), np.uint8)
+    image[0, 4:8, 0:4] = 255  # one square of 4 x 4: row 1, column 0
+    found = thumbnails(image).reshape(16, 16)
+    assert found[1, 0] == pytest.approx(1) and found.sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match="no thumbnails of 15 x 15"):
+        thumbnails(image, side=15)
+
+
+def test_pairwise_distance_by_hand_and_zero_for_a_collapsed_generator():
+    images = np.zeros((3, 2, 2, 3), np.uint8)
+    images[1] = 255  # distance sqrt(12) to the others
+    assert mean_pairwise_distance(images) == pytest.approx(np.sqrt(12) * 2 / 3)
+    assert mean_pairwise_distance(images[[0, 0, 0]]) == 0
+    with pytest.raises(ValueError, match="expected at least 2"):
+        mean_pairwise_distance(images[:1])
+
+
+def test_pairwise_interval_holds_the_value_and_narrows_with_n():
+    rng = np.random.default_rng(0)
+    widths = []
+    for n in (20, 320):
+        images = rng.integers(0, 256, (1, 1, 1, 3)) * np.ones((n, 8, 8, 3)) * rng.uniform(0, 1, (n, 1, 1, 1))
+        low, high = mean_pairwise_interval(images.astype(np.uint8))
+        assert low < mean_pairwise_distance(images.astype(np.uint8)) < high
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2  # a quarter in expectation
+
+
+def test_nearest_real_finds_the_planted_copy():
+    real = np.random.default_rng(1).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+    rows, distances = nearest_real(real[[7, 3]], real)
+    assert rows.tolist() == [7, 3]
+    np.testing.assert_allclose(distances, 0, atol=1e-6)
+    assert nearest_real(255 - real[:1], real)[1][0] > 1
+
+
+def test_similarities_are_one_for_equals_fall_with_noise_and_coarse_scales_forgive_it():
+    assert sum(SCALES) == pytest.approx(1) and len(SCALES) == 3
+    rng = np.random.default_rng(4)
+    images = rng.integers(60, 200, (3, 4, 4, 3)).repeat(16, axis=1).repeat(16, axis=2).astype(np.uint8)
+    noisy = (images.astype(int) + rng.integers(-40, 41, images.shape)).clip(0, 255).astype(np.uint8)
+    for similarity in (structural_similarity, multiscale_similarity):
+        np.testing.assert_allclose(similarity(images, images), 1, atol=1e-3)  # float32, over flat squares
+        with pytest.raises(ValueError, match="pair by pair"):
+            similarity(images, images[:2])
+    several, single = multiscale_similarity(noisy, images), structural_similarity(noisy, images)
+    assert (several < 0.99).all() and (several > single).all()
+    textured = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    assert structural_similarity(255 - textured, textured).max() < 0
+
+
+def test_pairs_are_of_different_images():
+    first, second = random_pairs(5, 400, seed=1)
+    assert (first != second).all() and set(first) == set(second) == set(range(5))
+    with pytest.raises(ValueError, match="no pairs"):
+        random_pairs(1, 3)
