@@ -17,7 +17,6 @@ from fergan.book.tables.faces import LEFT_OUT, PLACED, answer_of_set, answer_of_
 from fergan.book.tables.features import answer_of_pairs
 from fergan.book.tables.generators import answer_of_run, answer_of_runs, common_changes, early_bests
 from fergan.book.tables.groups import groups_in_words
-from fergan.book.tables.human_study import answer_of_study
 from fergan.book.tables.label_efficiency import answer_of_labels
 from fergan.book.tables.layers import answer_of_layers
 from fergan.book.tables.results import answer_of_results
@@ -31,7 +30,6 @@ from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import score_table
 from fergan.gan.config import TrainConfig
-from fergan.human_study.answers import StudyResult
 
 
 def test_small_words():
@@ -203,11 +201,6 @@ def test_transfer_says_both_differences_and_where_nothing_is_learnt():
     assert no_better_than_commonest(result).endswith("on x (0.200)")
 
 
-def test_nobody_asked_and_some_asked():
-    nobody = StudyResult(pd.DataFrame(), {}, float("nan"))
-    asked = StudyResult(pd.DataFrame(), {"right": 0.6, "low": 0.5, "high": 0.7, "n_raters": 3}, 0.1)
-    assert "Nobody has been asked" in answer_of_study({"pair": nobody, "single": nobody}, 1068)
-    assert answer_of_study({"pair": asked, "single": nobody}, 1068).startswith("Shown a real and a generated face side by side, 0.600")
 
 
 def test_learnt_by_heart():

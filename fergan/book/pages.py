@@ -318,7 +318,8 @@ def _study(profile: Profile) -> Iterator[Page]:
     """The human study, of the paper's set or of the first one."""
     sets = profile.pretrained_sets
     name = PAPERS_SET if PAPERS_SET in sets else sets[0]
-    yield Page("06c_human_study", name, dict(model=name, dataset=name, human_study=profile.human_study.model_dump()),
+    yield Page("06c_human_study", name, dict(model=name, dataset=name, human_study=profile.human_study.model_dump(), rater="",
+                                               sheet=0, kind="pair", pictures_url=""),
                (*_networks(name), *_faces(name)))
 
 

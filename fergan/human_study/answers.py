@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from fergan.cache import Config
+from fergan.files import read_json, write_json
 from fergan.human_study.design import ANSWERS, CHANCE, Study
 
 #: Raters who get less than this share of the catch trials right are shown, and left out of what is pooled. Fixed beforehand.
@@ -181,6 +183,37 @@ def analyse(study: Study, answers: pd.DataFrame) -> StudyResult:
     # Right and wrong say, in either kind, which of two things a rater took a face for.
     said = counted.pivot(index="rater", columns="item", values="right").astype(float)
     return StudyResult(raters, pooled, krippendorff_alpha(said.to_numpy()))
+
+
+def analyse_studies(
+    folder: Path, config: Config, *, studies: Mapping[str, Study], answers: Mapping[str, pd.DataFrame]
+) -> None:
+    """Write what raters said of each study as ``scores.json``, without their names.
+
+    Parameters
+    ----------
+    folder : Path
+    config : Config
+        Without fields: the analysis is fixed beforehand.
+    studies : mapping
+        Kind -> study.
+    answers : mapping
+        Kind -> its answers, see `collected_answers`.
+    """
+    results = {kind: analyse(study, answers[kind]) for kind, study in studies.items()}
+    write_json(folder / "scores.json", {
+        kind: {"study": studies[kind].id, "pooled": found.pooled, "alpha": found.alpha,
+               "raters": found.raters.drop(columns="rater").to_dict("records")} for kind, found in results.items()})
+
+
+def load_results(folder: Path) -> dict[str, StudyResult]:
+    """Return what `analyse_studies` wrote: kind -> result, its raters numbered."""
+    results = {}
+    for kind, record in read_json(folder / "scores.json").items():
+        raters = pd.DataFrame(record["raters"], columns=_RATER_COLUMNS[1:])
+        alpha = float("nan") if record["alpha"] is None else record["alpha"]
+        results[kind] = StudyResult(raters.assign(rater=np.arange(1, len(raters) + 1)), record["pooled"], alpha)
+    return results
 
 
 def _rater(name: str, rows: pd.DataFrame) -> dict[str, object]:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
 from scipy.stats import binom, binomtest, norm
 
-from fergan.cache import Config
 from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
+from fergan.human_study.config import StudyConfig
 from fergan.quality.similarity import check_images
 
 #: Kind of study -> its name, as the field calls it.
@@ -24,29 +23,6 @@ ANSWERS = {"pair": ("left", "right"), "single": ("real", "generated")}
 CHANCE = 0.5
 
 _BLOCK = 16  # pixels: a face whose blocks are shuffled is none any more, and its colours stay
-
-
-class StudyConfig(Config):
-    """How large the study is, how long its faces are shown, and the seed of its pairs, orders and sides."""
-
-    n_trials: int = Field(100, ge=2, multiple_of=2, description="trials of one rater; fewer where the set has too few faces")
-    n_catch: int = Field(10, ge=0, description="easy trials of one rater besides, which catch inattention")
-    n_sheets: int = Field(20, ge=1, description="orders of the trials to hand out, one for each rater")
-    exposure: int = Field(1000, ge=1, description="ms for which faces are shown")
-    seed: int = Field(0, ge=0, description="of pairs, orders and sides")
-
-    @model_validator(mode="after")
-    def _check(self) -> "StudyConfig":
-        if self.n_catch > self.n_trials:
-            raise ValueError(f"{self.n_catch} catch trials; expected no more than the {self.n_trials} trials")
-        return self
-
-    def fitting(self, n_real: int) -> "StudyConfig":
-        """Return the study that a set of so many real faces allows: each is shown once, and a catch pair needs two."""
-        if n_real >= self.n_trials + 2 * self.n_catch:
-            return self
-        n_catch = min(self.n_catch, n_real // 12)
-        return StudyConfig(**self.model_dump() | {"n_trials": (n_real - 2 * n_catch) // 2 * 2, "n_catch": n_catch})
 
 
 @dataclass(frozen=True)
@@ -74,26 +50,49 @@ class Study:
         """A hash of everything; answers carry it, so that none is counted for another study."""
         return hash_parameters(self._record() | {"pictures": hash_array(self.pictures)})
 
+    @property
+    def digest(self) -> str:
+        """The id, which is the content's hash; see `fergan.cache.digest`."""
+        return self.id
+
     def _record(self) -> dict:
         sheets = [[asdict(trial) for trial in sheet] for sheet in self.sheets]
         return {"kind": self.kind, "exposure": self.exposure, "seed": self.seed, "sheets": sheets}
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: Path) -> None:
         """Write ``pictures.npy`` and ``study.json``, which holds the right answers."""
-        write_array(Path(folder) / "pictures.npy", self.pictures)
-        write_json(Path(folder) / "study.json", self._record() | {"id": self.id})
+        write_array(folder / "pictures.npy", self.pictures)
+        write_json(folder / "study.json", self._record() | {"id": self.id})
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Study":
+    def load(cls, folder: Path) -> "Study":
         """Read what `save` wrote; a ValueError where the files do not belong together."""
-        record = read_json(Path(folder) / "study.json")
+        record = read_json(folder / "study.json")
         id_ = record.pop("id")
         record["sheets"] = [[Trial(**trial | {"pictures": tuple(trial["pictures"])}) for trial in sheet]
                             for sheet in record["sheets"]]
-        study = cls(pictures=np.load(Path(folder) / "pictures.npy", allow_pickle=False), **record)
+        study = cls(pictures=np.load(folder / "pictures.npy", allow_pickle=False), **record)
         if study.id != id_:
             raise ValueError(f"{folder}: study.json and pictures.npy do not belong together; make the study again")
         return study
+
+
+def make_studies(folder: Path, config: StudyConfig, *, generated: np.ndarray, real: np.ndarray) -> None:
+    """Draw a study of each kind into ``folder/<kind>``, smaller ones where there are too few real faces.
+
+    Parameters
+    ----------
+    folder : Path
+    config : StudyConfig
+    generated, real : ndarray of shape (n, 64, 64, 3), dtype uint8
+    """
+    for kind in KINDS:
+        design_study(generated, real, kind, config.fitting(len(real))).save(folder / kind)
+
+
+def load_studies(folder: Path) -> dict[str, Study]:
+    """Return what `make_studies` made: kind -> study."""
+    return {kind: Study.load(folder / kind) for kind in KINDS}
 
 
 def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: StudyConfig) -> Study:
