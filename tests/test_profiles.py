@@ -5,10 +5,9 @@ from typing import get_args
 
 import pytest
 import yaml
+from fergan.book.profiles import ProfileError, load_profile
 
 from fergan.book.pages import pages_of
-from fergan.book.profile_schema import DatasetProfile
-from fergan.book.profiles import ProfileError, load_profile
 from fergan.data import SOURCES
 
 PROFILES = Path(__file__).parent.parent / "profiles"
@@ -39,21 +38,21 @@ def test_demo_is_the_papers_plan():
     assert len(demo.emotion_experiments) == len(demo.au_experiments) == 8
     assert demo.datasets["rafd-frontal"].n_faces == 1608 and demo.datasets["rafd-multiview"].n_faces == 2680
     assert all(dataset.n_faces >= 1000 for dataset in demo.datasets.values())
-    assert demo.search.n_folds == 10 and demo.search.n_evaluations >= 10
+    assert demo.emotions.n_folds == 10 and demo.emotions.n_evaluations >= 10
     assert len(demo.pairs) == 10
 
 
 def test_quick_makes_the_same_pages_as_the_demo():
     quick, demo = (pages_of(load_profile(PROFILES / f"{name}.yaml")) for name in ("quick", "demo"))
-    assert [page.path for page in quick] == [page.path for page in demo]
+    assert [page.id for page in quick] == [page.id for page in demo]
 
 
 @pytest.mark.parametrize(("change", "words"), [
     ({"dataset": {}}, "dataset is not a known key; did you mean 'datasets'?"),
     ({"training": {"widht": 3}}, "training.widht is not a known key; did you mean 'width'?"),
     ({"training": {"epochs": "ten"}}, "training.epochs is 'ten'; input should be a valid integer"),
-    ({"search": {"n_folds": 1}}, "search.n_folds is 1; input should be greater than or equal to 3"),
-    ({"search": {"n_folds": True}}, "search.n_folds is True; input should be a valid integer"),
+    ({"emotions": {"n_folds": 1}}, "emotions.n_folds is 1; input should be greater than or equal to 3"),
+    ({"emotions": {"n_folds": True}}, "emotions.n_folds is True; input should be a valid integer"),
     ({"datasets": {"kdef": {"source": "web"}}}, "datasets.kdef.source is 'web'; input should be 'rendered', 'manifest', 'rafd'"),
     ({"datasets": {}}, "datasets is {}"),
     ({"datasets": {"kdef": {"source": "kdef", "varient": "session-a"}}},
@@ -78,10 +77,11 @@ def test_quick_makes_the_same_pages_as_the_demo():
     ({"datasets": {"kdef": {"source": "rendered", "relabel": "darwin"}}, "emotion_experiments": []},
      "datasets.kdef.relabel is 'darwin'; expected one of paper, emfacs"),
     ({"datasets": {"A b": {"source": "rendered"}}, "emotion_experiments": []}, "a name has only lower-case letters"),
-    ({"features": {"layers": [0, 4]}}, "features.layers is [0, 4]; expected some of 1 (nearest to the image) to 4"),
+    ({"features": {"layers": [0, 4]}}, "layers are [0, 4]; expected some of 1 (nearest to the image) to 4"),
     ({"features": {"layres": [4]}}, "features.layres is not a known key; did you mean 'layers'?"),
-    ({"search": {"facenet_weights": "none.pt"}}, "search.facenet_weights: none.pt does not exist"),
-    ({"search": {"baselines": ["sift"]}}, "search.baselines.0 is 'sift'"),
+    ({"emotions": {"facenet_weights": "none.pt"}}, "emotions.facenet_weights: none.pt does not exist"),
+    ({"search": {"n_folds": 5}}, "search is not a known key"),
+    ({"emotions": {"baselines": ["sift"]}}, "emotions.baselines.0 is 'sift'"),
 ])
 def test_each_fault_is_one_line_naming_the_key(data, change, words):
     with pytest.raises(ProfileError) as caught:
@@ -109,46 +109,66 @@ def test_missing_key_file_and_folders_are_named(data, tmp_path):
 
 
 def test_the_sources_of_a_profile_are_those_that_can_be_opened():
-    assert set(get_args(DatasetProfile.model_fields["source"].annotation)) == set(SOURCES)
+    assert set(get_args(SetConfig.model_fields["source"].annotation)) == set(SOURCES)
+
+
+def test_a_key_given_twice_and_numbers_as_people_write_them(data):
+    text = yaml.safe_dump(SMALL | {"training": {"preset": "demo"}})
+    with pytest.raises(ProfileError, match=r"mine.yaml: training is given twice, in lines \d+ and \d+"):
+        load(data, text + "training: {epochs: 3}\n")
+    assert load(data, text.replace("preset: demo", "learning_rate: 1e-4")).training.learning_rate == 1e-4
+
+
+def test_sections_take_the_profiles_seed_and_may_have_their_own(data):
+    profile = load(data, SMALL | {"seed": 7, "quality": {"seed": 3}})
+    assert profile.training.seed == profile.emotions.seed == profile.action_units.seed == 7 and profile.quality.seed == 3
+    assert set(SECTIONS) >= {"training", "features", "emotions", "label_efficiency", "transfer", "action_units", "quality"}
+
+
+def test_a_further_generator_is_checked_like_the_training(data):
+    def models(**model):
+        return SMALL | {"further_models": {"kdef-other": {"dataset": "kdef"} | model}}
+
+    for model, words in (({}, "changes nothing"), ({"changes": {"epoch": 3}}, "changes.epoch is not a known key; did you mean 'epochs'?"),
+                         ({"changes": {"epochs": 0}}, "changes.epochs is 0"), ({"changes": {"preset": "demo"}}, "that is the whole profile's"),
+                         ({"only": "AU99"}, "only is 'AU99'")):
+        with pytest.raises(ProfileError) as caught:
+            load(data, models(**model))
+        assert words in str(caught.value)
+    profile = load(data, models(changes={"epochs": 3}))
+    assert profile.models["kdef-other"][1].epochs == 3 and profile.models["kdef"][1].epochs == profile.training.epochs
 
 
 def test_pages_are_exactly_the_profiles_sets_and_experiments(data):
-    pages = {page.path for page in pages_of(load(data, SMALL))}
-    assert pages == {
-        "00_faces/rendered.ipynb", "01_data/summary.ipynb", "01_data/kdef.ipynb", "01_data/b.ipynb", "02_dcgan/summary.ipynb", "02_dcgan/kdef.ipynb",
-        "03_features/summary.ipynb", "03_features/kdef-on-b.ipynb", "04_emotions/summary.ipynb",
-        "04_emotions/experiment-1.ipynb", "06_quality/summary.ipynb", "06_quality/kdef.ipynb", "06b_mode_collapse/generators.ipynb",
-        "06c_human_study/kdef.ipynb", "07_results/results.ipynb", "07b_claims/verdicts.ipynb", "07c_groups/people.ipynb",
+    assert {page.id for page in pages_of(load(data, SMALL))} == {
+        "00_faces/rendered", "01_data/summary", "01_data/kdef", "01_data/b", "02_dcgan/summary", "02_dcgan/kdef", "03_features/summary",
+        "03_features/kdef-on-b", "04_emotions/summary", "04_emotions/experiment-1", "06_quality/summary", "06_quality/kdef",
+        "06b_mode_collapse/generators", "06c_human_study/kdef", "07_results/results", "07b_claims/verdicts",
     }
 
 
 def test_labels_and_transfer_have_pages_where_there_is_something_to_compare(data):
     asked = {"label_efficiency": {"targets": ["b"], "size_targets": ["kdef"]}, "transfer": {"targets": ["b"]}}
-    one = {page.path: page for page in pages_of(load(data, SMALL | asked))}
-    assert {path for path in one if path.startswith(("04b", "04c"))} == {
-        "04b_label_efficiency/summary.ipynb", "04b_label_efficiency/b.ipynb"}, "kdef is no target, and one network no matrix"
-    page = one["04b_label_efficiency/b.ipynb"]
-    assert page.parameters["networks"] == "kdef" and page.parameters["cnn_width"] == 16
+    one = {page.id: page for page in pages_of(load(data, SMALL | asked))}
+    assert {name for name in one if name.startswith(("04b", "04c"))} == {
+        "04b_label_efficiency/summary", "04b_label_efficiency/b"}, "kdef is no target, and one network no matrix"
+    assert one["04b_label_efficiency/b"].parameters["networks"] == ["kdef"]
     both = asked | {"emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "b"},
                                             {"experiment": 2, "pretrained": "b", "target": "kdef"}]}
-    two = {page.path: page for page in pages_of(load(data, SMALL | both))}
-    matrix = two["04c_transfer/matrix.ipynb"]
-    assert matrix.parameters["networks"] == "b,kdef" and matrix.parameters["experiments"] == "1 kdef b"
-    assert two["04b_label_efficiency/kdef.ipynb"].parameters["cnn_width"] == 0
-    assert matrix.parameters["read"] == "1" and "results/emotions/experiment-1/scores.json" in matrix.inputs
+    two = {page.id: page for page in pages_of(load(data, SMALL | both))}
+    matrix = two["04c_transfer/matrix"]
+    assert matrix.parameters["networks"] == ["b", "kdef"] and [e["experiment"] for e in matrix.parameters["experiments"]] == [1]
+    assert matrix.parameters["read"] == [1] and "04_emotions/experiment-1" in matrix.after
     other = SMALL | both | {"transfer": {"targets": ["b"], "max_faces": 100}}
-    (computed,) = [page for page in pages_of(load(data, other)) if page.notebook == "04c_transfer"]
-    assert computed.parameters["read"] == "" and not any("emotions" in stamp for stamp in computed.inputs)
+    (computed,) = [page for page in pages_of(load(data, other)) if page.chapter == "04c_transfer"]
+    assert computed.parameters["read"] == [] and not any("emotions" in name for name in computed.after)
     gone = SMALL | {"emotion_experiments": [], "au_experiments": [{"experiment": 1, "pretrained": "b", "train": "b", "test": "b"}]}
-    assert not [page for page in pages_of(load(data, gone | asked)) if page.notebook.startswith(("04b", "04c"))]
+    assert not [page for page in pages_of(load(data, gone | asked)) if page.chapter.startswith(("04b", "04c"))]
 
 
-def test_every_page_waits_only_for_what_another_leaves(data):
+def test_every_page_comes_after_pages_that_are_there(data):
     for profile in (load(data, SMALL), load_profile(PROFILES / "demo.yaml")):
-        pages = pages_of(profile)
-        stamps = {page.stamp for page in pages if page.stamp}
-        assert len(stamps) == len([page for page in pages if page.stamp])
-        for index, page in enumerate(pages):
-            assert set(page.inputs) <= stamps, page.path
-            assert page.stamp not in page.inputs, index
-        assert len({page.label for page in pages}) == len(pages)
+        pages = {page.id: page for page in pages_of(profile)}
+        assert len(pages) == len(pages_of(profile)) == len({page.label for page in pages.values()})
+        for page in pages.values():
+            assert set(page.after) <= set(pages) - {page.id}, page.id

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from fergan.book.checks import load_profile
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from fergan.book import run
 from fergan.book.build import MEANINGS
+from fergan.book.checks import load_profile
 from fergan.book.pages import CHAPTERS, Page, pages_of
 from fergan.book.profile import SECTIONS
 from fergan.book.run import (
