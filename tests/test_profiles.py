@@ -5,10 +5,12 @@ from typing import get_args
 
 import pytest
 import yaml
-from fergan.book.profiles import ProfileError, load_profile
 
+from fergan.book.checks import load_profile
 from fergan.book.pages import pages_of
-from fergan.data import SOURCES
+from fergan.book.profile import SECTIONS, ProfileError
+from fergan.data.config import SetConfig
+from fergan.data.registry import SOURCES
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 SMALL = {
