@@ -5,8 +5,9 @@ import pytest
 from traitlets import TraitError
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
-from fergan.rendered import gallery, render_expression
-from fergan.rendered.gallery import BOARD_SIZE, board_settings, face_board, true_labels, typical_action_units
+from fergan.rendered import board as module
+from fergan.rendered import render_expression
+from fergan.rendered.board import BOARD_SIZE, MIXTURE, board_settings, face_board, true_labels, typical_action_units
 from fergan.rendered.person import EMOTION_ACTION_UNITS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def board(monkeypatch):
-    monkeypatch.setattr(gallery, "display", lambda shown: None)
+    monkeypatch.setattr(module, "display", lambda shown: None)
     return face_board(seed=3)
 
 
@@ -37,7 +38,7 @@ def test_picture_and_labels_follow_the_sliders(board):
     scene = dict(yaw=-45.0, gaze_x=-0.42, light_azimuth=60.0)
     np.testing.assert_array_equal(image, render_expression(person, expected, size=BOARD_SIZE, **scene))
     # The trace of AU04 is below the threshold of presence.
-    assert labels == {"emotion": gallery.MIXTURE, "Action Units": "AU12 0.80/0.80", "yaw": "−45", "pitch": "0", "gaze": "right"}
+    assert labels == {"emotion": MIXTURE, "Action Units": "AU12 0.80/0.80", "yaw": "−45", "pitch": "+0", "gaze": "right"}
 
 
 def test_linked_sides_move_together_and_others_do_not(board):
@@ -61,7 +62,7 @@ def test_choosing_an_emotion_sets_what_is_typical_of_it(board, emotion):
 
 def test_one_change_draws_once(board, monkeypatch):
     drawn = []
-    monkeypatch.setattr(gallery, "render_expression", lambda *args, **kwargs: drawn.append(args) or np.zeros((8, 8, 3), np.uint8))
+    monkeypatch.setattr(module, "render_expression", lambda *args, **kwargs: drawn.append(args) or np.zeros((8, 8, 3), np.uint8))
     move(board, emotion="surprised")
     move(board, AU01_left=0.3)
     move(board, key=0.2)
