@@ -38,7 +38,7 @@ def test_picture_and_labels_follow_the_sliders(board):
     scene = dict(yaw=-45.0, gaze_x=-0.42, light_azimuth=60.0)
     np.testing.assert_array_equal(image, render_expression(person, expected, size=BOARD_SIZE, **scene))
     # The trace of AU04 is below the threshold of presence.
-    assert labels == {"emotion": MIXTURE, "Action Units": "AU12 0.80/0.80", "yaw": "−45", "pitch": "+0", "gaze": "right"}
+    assert labels == {"emotion": MIXTURE, "Action Units": "AU12 0.80/0.80", "yaw": "−45", "pitch": "0", "gaze": "right"}
 
 
 def test_linked_sides_move_together_and_others_do_not(board):

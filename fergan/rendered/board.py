@@ -60,8 +60,7 @@ def true_labels(emotion, action_units, scene):
     return {
         "emotion": emotion,
         "Action Units": ", ".join("{} {:.2f}/{:.2f}".format(unit, *action_units[unit]) for unit in there) or "none",
-        "yaw": f"{scene.get('yaw', 0):+g}".replace("-", "−"),
-        "pitch": f"{scene.get('pitch', 0):+g}".replace("-", "−"),
+        **{angle: f"{scene[angle]:+g}".replace("-", "−") if scene.get(angle) else "0" for angle in ("yaw", "pitch")},
         "gaze": {0: "ahead", 1: "left", -1: "right"}[int(np.sign(round(scene.get("gaze_x", 0), 2)))],
     }
 

@@ -105,5 +105,5 @@ def difficulty_table(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the accuracy on unseen people beside what it was meant to be, from an experiment's scores."""
     independent = scores.query("score == 'accuracy' and protocol == 'subject_independent'").set_index("features")
     table = independent.loc[list(AIMS), ["value", "low", "high"]].reset_index()
-    table["aim_low"], table["aim_high"] = zip(*AIMS.values(), strict=True)
-    return table.assign(met=table["value"].between(table["aim_low"], table["aim_high"]))
+    table["aim, low"], table["aim, high"] = zip(*AIMS.values(), strict=True)
+    return table.assign(met=table["value"].between(table["aim, low"], table["aim, high"]))
