@@ -1,21 +1,19 @@
 """The built book: exactly the profile's pages, and a check that sees what is wrong with them."""
 
-from pathlib import Path
-
 import nbformat
 import pytest
 import yaml
-from fergan.book.profiles import load_profile
-from nbformat.v4 import new_markdown_cell, new_notebook
+from conftest import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from fergan.book.build import mirror_pages, table_of_contents, write_table_of_contents
+from fergan.book.build import table_of_contents, write_table_of_contents
 from fergan.book.check import HEAVIEST, BookError, BuiltPage, check_book
+from fergan.book.checks import load_profile
 from fergan.book.pages import pages_of
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
-ROOT = Path(__file__).parent.parent
-FIGURE = "```{glue:figure} crops\n```"
-PROSE = ("book/reading", "book/method", "book/datasets", "book/limits", "book/references")
+PROSE = ("book/method", "book/limits")
+FIGURE = '<img alt="one" src="../../../_images/one.png"/>'
 BANNER = '<div class="rendered-faces admonition"></div>'
 
 
@@ -30,26 +28,23 @@ def profile(tmp_path):
 
 
 @pytest.fixture
-def built(tmp_path, profile):
-    """A book of the right pages, each with one figure."""
-    html = tmp_path / "html"
-    for name in ("intro", "reading", "method", "datasets", "limits", "references"):
-        (html / "book").mkdir(parents=True, exist_ok=True)
-        (html / "book" / f"{name}.html").write_text('<p id="top">prose</p>')
+def check(tmp_path, profile):
+    """A book of the right pages, each with one figure and a notice; its check, and the page that tests change."""
+    html, executed = tmp_path / "html", tmp_path / "executed"
+    (html / "book").mkdir(parents=True)
     (html / "_images").mkdir()
     (html / "_images" / "one.png").write_bytes(b"png")
+    for name in ("book/intro", *PROSE):
+        (html / f"{name}.html").write_text('<p id="top">prose</p>')
+    cells = [new_markdown_cell("# Title\n\n:::{admonition} Rendered faces\n:class: rendered-faces\nDrawn.\n:::"),
+             new_code_cell("", metadata={"mystnb": {"figure": {"name": "fig-one"}}})]
     for page in pages_of(profile):
-        source = tmp_path / "book" / "executed" / page.path
-        source.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(new_notebook(cells=[new_markdown_cell(FIGURE)]), source)
-        made = html / "book" / "executed" / page.path.replace(".ipynb", ".html")
-        made.parent.mkdir(parents=True, exist_ok=True)
-        made.write_text(BANNER + '<img alt="one" src="../../../_images/one.png"/><a href="../../intro.html#top">intro</a>')
-    return tmp_path, html
-
-
-def test_a_sound_book_passes(profile, built):
-    check_book(profile, *built, PROSE)
+        source, made = executed / f"{page.id}.ipynb", html / "book" / "executed" / f"{page.id}.html"
+        for path in (source, made):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(new_notebook(cells=cells), source)
+        made.write_text(BANNER + FIGURE + '<a href="../../intro.html#top">intro</a>')
+    return lambda: check_book(profile, html, PROSE, executed), html / "book" / "executed" / "01_data" / "kdef.html"
 
 
 def without(words, instead=""):
@@ -61,11 +56,12 @@ def added(words):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (lambda page: page.unlink(), "kdef.html of Faces is missing"),
-    (without('<img alt="one" src="../../../_images/one.png"/>'), "holds 0 images; its notebook has 1 figures"),
+    (lambda page: page.unlink(), "01_data/kdef.html is missing"),
+    (lambda page: (page.parents[2] / "method.html").unlink(), "book/method.html is missing"),
+    (without(FIGURE), "holds 0 images; its notebook has 1 figures"),
     (without("one.png", "two.png"), "image two.png does not exist"),
     (added("<pre>Traceback (most <b>recent</b> call last)</pre>"), "contains a traceback"),
-    (without(BANNER), "does not have its notice 'Rendered faces'"),
+    (without(BANNER), "does not have its notice rendered-faces"),
     (without('alt="one" '), "has no text that says what it shows"),
     (without("#top", "#bottom"), "its link ../../intro.html#bottom leads nowhere"),
     (without("intro.html", "outro.html"), "its link ../../outro.html#top leads nowhere"),
@@ -74,18 +70,17 @@ def added(words):
            '<a href="#t"><span class="std std-numref">Table 2</span></a>'), "calls Table 2 what is Table 3, t"),
     (added("x" * HEAVIEST), "at most 1,500,000 are allowed"),
 ])
-def test_each_fault_of_a_page_is_found(profile, built, change, words):
-    root, html = built
-    change(html / "book" / "executed" / "01_data" / "kdef.html")
+def test_each_fault_of_a_page_is_found(check, change, words):
+    run, page = check
+    change(page)
     with pytest.raises(BookError, match=words.replace("(", r"\(")):
-        check_book(profile, root, html, PROSE)
+        run()
 
 
-def test_links_to_other_hosts_files_and_places_on_the_page_are_followed(profile, built):
-    root, html = built
-    page = html / "book" / "executed" / "01_data" / "kdef.html"
+def test_a_sound_book_passes_whatever_its_links_lead_to(check):
+    run, page = check
     added('<h2 id="here"></h2><a href="#here"></a><a href="https://example.org/#x"></a><a href="#"></a><a href="../../../_images/one.png"></a>')(page)
-    check_book(profile, root, html, PROSE)
+    run()
 
 
 def test_a_pictures_weight_counts_once(tmp_path):
@@ -95,13 +90,6 @@ def test_a_pictures_weight_counts_once(tmp_path):
     page = tmp_path / "page.html"
     page.write_text('<img src="_images/a.png"><img src="_images/a.png"><img src="shared.png">')
     assert BuiltPage.read(page).weight == 1000 + page.stat().st_size
-
-
-def test_missing_prose_is_found(profile, built):
-    root, html = built
-    (html / "book" / "method.html").unlink()
-    with pytest.raises(BookError, match=r"book/method.html is missing"):
-        check_book(profile, root, html, PROSE)
 
 
 def test_the_method_gives_the_range_that_is_searched():
@@ -122,18 +110,3 @@ def test_an_equal_table_of_contents_is_not_written_again(tmp_path, profile):
     before = path.stat().st_mtime_ns
     write_table_of_contents(profile, path)
     assert path.stat().st_mtime_ns == before
-
-
-def test_mirror_holds_exactly_the_profiles_pages(tmp_path, profile):
-    source, target = tmp_path / "pages", tmp_path / "executed"
-    for page in pages_of(profile):
-        (source / page.path).parent.mkdir(parents=True, exist_ok=True)
-        (source / page.path).write_text(page.path)
-    (target / "04_emotions").mkdir(parents=True)
-    (target / "04_emotions" / "experiment-1.ipynb").write_text("of another profile")
-    assert mirror_pages(profile, source, target)
-    assert {str(p.relative_to(target)) for p in target.rglob("*.ipynb")} == {page.path for page in pages_of(profile)}
-    assert not mirror_pages(profile, source, target)  # nothing changed: nothing copied
-    (source / "01_data" / "kdef.ipynb").write_text("new")
-    assert mirror_pages(profile, source, target)
-    assert (target / "01_data" / "kdef.ipynb").read_text() == "new"

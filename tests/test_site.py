@@ -1,84 +1,16 @@
-"""What makes the site: bundled scripts are the pinned ones, pictures are small, settings hold, licences are said."""
+"""What makes the site: pictures are small, settings hold, licences are said."""
 
-import base64
-import hashlib
-import io
-import json
-import os
 import shutil
-import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from fergan.book import extension
-from fergan.book.assets import (
-    AXE,
-    PAGE_SCRIPTS,
-    WIDEST,
-    NpmPackage,
-    VendorError,
-    fetch_packages,
-    finish_pages,
-    write_licences,
-)
+from fergan.book.assets import WIDEST, finish_pages, write_licences
 from fergan.book.serve import write_settings
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def npm(tmp_path, monkeypatch):
-    """An npm that packs one archive, and counts how often it is called."""
-    names = ["dist/a.js", "dist/deep/b.woff2", "dist/c.map", "LICENSE.md", "dist/../../../escape.js", "other/d.js"]
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name in names:
-            member = tarfile.TarInfo(f"package/{name}")
-            member.size = 1
-            archive.addfile(member, io.BytesIO(b"a"))
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "one.tgz").write_bytes(buffer.getvalue())
-    script = tmp_path / "bin" / "npm"
-    script.write_text(f"#!/bin/sh\necho call >> {tmp_path}/calls\n[ -e {tmp_path}/broken ] && {{ echo no network >&2; exit 1; }}\n"
-                      f'cp {tmp_path}/one.tgz "$4/one.tgz"\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    digest = base64.b64encode(hashlib.sha512(buffer.getvalue()).digest()).decode()
-    return NpmPackage("one", "1.0", f"sha512-{digest}", "MIT", "one", "dist", ["*.js", "*.woff2"])
-
-
-def test_only_the_wanted_files_are_unpacked_and_only_once(npm, tmp_path):
-    folder = fetch_packages(tmp_path / "vendor", [npm])
-    assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()) == [
-        "one/LICENSE.txt", "one/a.js", "one/deep/b.woff2", "packages.json"]
-    fetch_packages(tmp_path / "vendor", [npm])
-    assert (tmp_path / "calls").read_text().split() == ["call"]
-    assert not list(tmp_path.rglob("escape.js"))
-    fetch_packages(tmp_path / "vendor", [replace(npm, version="2.0")])
-    assert (tmp_path / "calls").read_text().split() == ["call", "call"]
-    assert "one@2.0" in json.loads((tmp_path / "vendor" / "packages.json").read_text())
-
-
-def test_an_archive_that_is_not_the_pinned_one_is_refused_and_the_old_stays(npm, tmp_path):
-    fetch_packages(tmp_path / "vendor", [npm])
-    with pytest.raises(VendorError, match="one 2.0 is not the pinned one"):
-        fetch_packages(tmp_path / "vendor", [replace(npm, version="2.0", integrity=AXE.integrity)])
-    assert (tmp_path / "vendor" / "one" / "a.js").read_text() == "a"
-    assert all(package.integrity.startswith("sha512-") for package in (*PAGE_SCRIPTS, AXE))
-
-
-def test_no_npm_and_no_network_are_said(npm, tmp_path, monkeypatch):
-    (tmp_path / "broken").touch()
-    with pytest.raises(VendorError, match="could not fetch one 1.0: no network"):
-        fetch_packages(tmp_path / "vendor", [npm])
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(VendorError, match="npm is missing"):
-        fetch_packages(tmp_path / "vendor", [npm])
-    assert not (tmp_path / "vendor").exists()
 
 
 def test_pictures_become_small_and_say_their_size(tmp_path):
@@ -116,9 +48,9 @@ def test_buttons_are_called_what_they_say(tmp_path):
 
 
 def test_every_licence_is_said(tmp_path):
-    write_licences(tmp_path / "licences.md", ROOT)
+    write_licences(tmp_path / "licences.md")
     text = (tmp_path / "licences.md").read_text()
-    assert "| jinja2 | " in text and "| mathjax | 3.2.2 | Apache-2.0 |" in text and "not installed" not in text
+    assert "| jinja2 | " in text and "not installed" not in text
 
 
 def test_the_settings_name_the_extension_and_the_preview_follows_its_sources(tmp_path):

@@ -1,36 +1,20 @@
-"""What the built pages load and show: scripts fetched once from npm, small pictures, names of buttons, and all licences.
+"""What the built pages show: small pictures, names of buttons for readers who hear a page, and all licences."""
 
-Each package of npm is pinned by version and by the hash of its archive; of the archive only the files that a page can ask
-for are unpacked. Nothing of a package is run while it is fetched.
-"""
-
-import base64
-import hashlib
 import re
-import shutil
-import subprocess
-import tarfile
-from collections.abc import Iterable
-from dataclasses import dataclass
-from fnmatch import fnmatch
 from importlib import metadata
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import Path
 from urllib.parse import unquote
 
-import yaml
 from PIL import Image
 
 from fergan.book.show import say
 from fergan.cache import ROOT
 from fergan.data.catalogue import CATALOGUE
-from fergan.files import atomic_path, read_json, write_json
+from fergan.files import atomic_path
 
 #: Pixels: twice the width of a page's column, for screens with two pixels per point.
 WIDEST = 1480
 
-_STAMP = "packages.json"
-_SECONDS = 180  # after which npm is taken to have no network
 _COLOURS = 20_000  # a drawing has fewer; it is kept exactly, because lines suffer most from loss
 _QUALITY = 88
 _TAG = re.compile(r"<img\b[^>]*>")
@@ -45,91 +29,6 @@ _MENDED = (
     (re.compile(r'(<div) role="list"( class="citation-list">)'), r"\1\2"),
     (re.compile(r'(<i class="theme-switch[^>]*?) title="[^"]*"'), r'\1 aria-hidden="true"'),
 )
-
-
-class VendorError(Exception):
-    """Packages could not be fetched; the message says why."""
-
-
-@dataclass(frozen=True)
-class NpmPackage:
-    """One package of npm and what is taken from it; see ``scripts.yaml``."""
-
-    name: str
-    version: str
-    integrity: str
-    licence: str
-    folder: str
-    root: str
-    wanted: list[str]
-
-    def place_of(self, member: str) -> str:
-        """Return where a member of the archive goes, relative to the folder of all packages; empty if it is not wanted."""
-        path, root = PurePosixPath(member), PurePosixPath("package") / self.root
-        if len(path.parts) == 2 and path.name.lower().startswith(("license", "licence")):
-            return f"{self.folder}/LICENSE.txt"
-        if ".." in path.parts or not path.is_relative_to(root):
-            return ""
-        inside = str(path.relative_to(root))
-        return f"{self.folder}/{inside}" if any(fnmatch(inside, pattern) for pattern in self.wanted) else ""
-
-
-_PINNED = yaml.safe_load(Path(__file__).with_name("scripts.yaml").read_text(encoding="utf-8"))
-AXE, *PAGE_SCRIPTS = (NpmPackage(folder=name, **_PINNED[name]) for name in ("axe", "mathjax"))
-
-
-def fetch_packages(folder: str | Path, packages: Iterable[NpmPackage] = PAGE_SCRIPTS) -> Path:
-    """Have the wanted files of some packages in a folder, which is made anew unless it holds exactly these packages.
-
-    Raises
-    ------
-    VendorError
-        npm is missing or fails, or an archive is not the pinned one.
-    """
-    folder, packages = Path(folder).resolve(), tuple(packages)
-    stamp = {f"{package.name}@{package.version}": package.integrity for package in packages}
-    if (folder / _STAMP).is_file() and read_json(folder / _STAMP) == stamp:
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=".vendor-") as scratch:
-        unpacked = Path(scratch) / "unpacked"
-        for index, package in enumerate(packages):
-            _unpack(package, _pinned_archive(package, Path(scratch) / str(index)), unpacked)
-        write_json(unpacked / _STAMP, stamp)
-        shutil.rmtree(folder, ignore_errors=True)
-        unpacked.rename(folder)
-    return folder
-
-
-def _pinned_archive(package: NpmPackage, into: Path) -> Path:
-    """Download one archive; ``npm pack`` neither unpacks it nor runs anything of it."""
-    into.mkdir()
-    npm, name = shutil.which("npm"), f"{package.name} {package.version}"
-    if npm is None:
-        raise VendorError("npm is missing (it comes with Node.js)")
-    command = [npm, "pack", "--loglevel=error", "--pack-destination", str(into), f"{package.name}@{package.version}"]
-    try:
-        done = subprocess.run(command, cwd=into, capture_output=True, text=True, timeout=_SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise VendorError(f"npm could not fetch {name}: {error}") from error
-    archives = list(into.glob("*.tgz"))
-    if done.returncode or len(archives) != 1:
-        raise VendorError(f"npm could not fetch {name}: {(done.stderr.strip().splitlines() or ['no archive came'])[-1]}")
-    found = "sha512-" + base64.b64encode(hashlib.sha512(archives[0].read_bytes()).digest()).decode()
-    if found != package.integrity:
-        raise VendorError(f"the archive of {name} is not the pinned one: its hash is {found}")
-    return archives[0]
-
-
-def _unpack(package: NpmPackage, archive: Path, target: Path) -> None:
-    with tarfile.open(archive) as content:
-        for member in content.getmembers():
-            place = package.place_of(member.name) if member.isfile() else ""
-            if place:
-                (target / place).parent.mkdir(parents=True, exist_ok=True)
-                (target / place).write_bytes(content.extractfile(member).read())
-    if not (target / package.folder).is_dir():
-        raise VendorError(f"the archive of {package.name} {package.version} holds none of {', '.join(package.wanted)}")
 
 
 def finish_pages(html: Path) -> None:
@@ -178,12 +77,12 @@ def write_licences(path: Path) -> None:
     """Write the tables of the book's page on licences; an equal file keeps its time stamp.
 
     They hold the packages that ``requirements.txt`` pins, one ``name==version  # reason`` a line, with the licence that each
-    installed package states; the scripts from npm; and the collections of faces.
+    installed package states, and the collections of faces.
     """
     pinned = re.findall(r"^([\w.-]+)==(\S+)\s+# (.*)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M)
     packages = [{"package": name, "version": version, "licence": _licence_of(name), "purpose": purpose}
                 for name, version, purpose in pinned]
-    text = say("licences", "tables", packages=packages, scripts=PAGE_SCRIPTS, collections=list(CATALOGUE.values())) + "\n"
+    text = say("licences", "tables", packages=packages, collections=list(CATALOGUE.values())) + "\n"
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         with atomic_path(path) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -11,10 +11,9 @@ from typing import Any
 import nbformat
 import yaml
 
-from fergan.book.assets import VendorError, fetch_packages, finish_pages, write_licences
+from fergan.book.assets import finish_pages, write_licences
 from fergan.book.chapters.data import write_datasets_chapter
 from fergan.book.check import EXECUTED, BookError, check_book
-from fergan.book.extension import STATIC
 from fergan.book.fresh import Book
 from fergan.book.pages import CHAPTERS, pages_of
 from fergan.book.profile import Profile
@@ -197,7 +196,6 @@ def build_book(book: Book) -> Path:
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"
     done.unlink(missing_ok=True)
-    _bundle_scripts()
     # By module: the environment's scripts name the folder that it was made in, which may have been moved.
     program = "import sys; from jupyter_book.cli.main import main; sys.argv[0] = 'jupyter-book'; main()"
     command = [sys.executable, "-c", program, "build", str(ROOT), "--toc", str(toc), "--path-output",
@@ -231,12 +229,3 @@ def _files_of(contents: Any) -> list[str]:
         return []
     own = [contents[key] for key in ("root", "file") if key in contents]
     return own + [file for key in ("parts", "chapters", "sections") for file in _files_of(contents.get(key))]
-
-
-def _bundle_scripts() -> None:
-    """Fetch the scripts that pages load, so that these need no network; without npm they are loaded from elsewhere."""
-    try:
-        fetch_packages(ROOT / STATIC / "vendor")
-    except VendorError as error:
-        shutil.rmtree(ROOT / STATIC, ignore_errors=True)
-        print(f"the book's scripts are not bundled: {error}; its equations will be loaded from a public server", flush=True)

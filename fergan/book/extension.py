@@ -1,11 +1,13 @@
 """A Sphinx extension: pages without requests to other hosts, whose captions lead to how they were made.
 
-The book's ``_config.yml`` names it. MathJax is fetched beforehand (`fergan.book.assets`); where it is not there, the pages
-keep the public address that Sphinx gives them.
+The book's ``_config.yml`` names it. MathJax comes with the package ``sphinx-mathjax-offline``; its own extension would copy four
+times what the pages can ask for.
 """
 
 import re
+import shutil
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
 
-#: Where the fetched scripts wait to be copied, relative to the project.
-STATIC = Path("_build") / "static"
+_MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+_UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "*mml.js", "*liteDOM*", "latest.js", "node-main.js")
 
 _FIRST, _LAST = 100, 900  # the order among those that listen to the same event; 500 is everybody else's
 # Scripts for a server that runs code on the reader's behalf; no page of the book has a button for it.
@@ -28,20 +30,22 @@ _THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>|<script>ke
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the extension; Sphinx calls this."""
-    app.connect("config-inited", _bundle_scripts, priority=_FIRST)
+    app.connect("config-inited", _use_own_mathjax, priority=_FIRST)
     app.connect("env-updated", _pages_that_cite_others)
     app.connect("doctree-resolved", _link_captions)
+    app.connect("build-finished", _copy_mathjax)
     app.connect("html-page-context", _drop_unused_scripts, priority=_LAST)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _bundle_scripts(app: "Sphinx", config: "Config") -> None:
-    static = (Path(app.srcdir) / "book").resolve().parent / STATIC  # the preview's sources are a link
-    if not (static / "vendor" / "packages.json").is_file():
-        return
-    config.html_static_path = [*config.html_static_path, str(static)]
-    config.mathjax_path = "vendor/mathjax/tex-mml-chtml.js"
+def _use_own_mathjax(app: "Sphinx", config: "Config") -> None:
+    config.mathjax_path = "mathjax/tex-mml-chtml.js"
     config.nb_ipywidgets_js = {}  # no page has a widget that would need a kernel
+
+
+def _copy_mathjax(app: "Sphinx", error: Exception | None) -> None:
+    if error is None:
+        shutil.copytree(_MATHJAX, Path(app.outdir) / "_static" / "mathjax", ignore=_UNUSED_MATHJAX, dirs_exist_ok=True)
 
 
 def _pages_that_cite_others(app: "Sphinx", env: "BuildEnvironment") -> Iterable[str]:

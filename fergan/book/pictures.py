@@ -15,9 +15,9 @@ from fergan.book.build import html_folder
 from fergan.book.check import EXECUTED
 from fergan.book.plots import score_dots, show_faces
 from fergan.book.profile import Profile
-from fergan.book.tables.scores import every_protocol
 from fergan.cache import current
 from fergan.data.faces import FaceSet
+from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult
 from fergan.files import atomic_path
 from fergan.gan.runs import Run
@@ -31,6 +31,7 @@ SCREENSHOTS = {
 }
 _OVERVIEW = EXECUTED / "said" / "results-results" / "fig-story.png"
 _FILM = "book/executed/07_results/results.html"
+_PROTOCOLS = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen", OFFICIAL_SPLIT: "official split"}
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -122,7 +123,7 @@ def overview_figure(home: Path, names: Iterable[str], emotions: Mapping[int, Emo
     if emotions:
         frames = [r.scores.assign(experiment=f"{n}: {r.settings['target']}") for n, r in emotions.items()]
         table = pd.concat(frames).query("score == 'accuracy' and features == 'discriminator'")
-        score_dots(table.replace({"protocol": every_protocol}), "experiment", "protocol", "accuracy", ax=axes[0, 1])
+        score_dots(table.replace({"protocol": _PROTOCOLS}), "experiment", "protocol", "accuracy", ax=axes[0, 1])
     return figure
 
 
