@@ -22,7 +22,7 @@ from fergan.experiments.label_efficiency import (
 from fergan.svm.kernels import squared_distances, typical_distance
 
 WORDS = np.array(["angry", "happy", "sad"])
-QUICK = dict(n_splits=3, n_draws=2, n_evaluations=3, inner_folds=2, n_resamples=100)
+QUICK = dict(cnn_width=None, n_splits=3, n_draws=2, n_evaluations=3, inner_folds=2, n_resamples=100)
 
 
 def people(n_people=15, n_repeats=2, signal=8.0, seed=0):
@@ -183,13 +183,14 @@ def test_methods_with_fewer_draws_are_compared_over_the_draws_that_both_have():
     (dict(subjects=["one", "two"] * 45), "the dataset has 2 people, 3 folds need at least 3"),
     (dict(subjects=["one"] * 89), "90 emotions but 89 subjects"),
     (dict(features={"f": np.full((90, 6), np.nan)}), "hold NaN or infinity in 90 of 90 faces"),
-    (dict(images=np.zeros((3, 64, 64, 3), np.uint8)), "networks need the 90 faces; images has 3"),
+    (dict(images=np.zeros((3, 64, 64, 3), np.uint8), cnn_width=4), "networks need the 90 faces; images has 3"),
 ])
 def test_what_cannot_work_is_said_before_any_fit(tmp_path, change, words):
     X, emotions, subjects = people()
     given = dict(features={"f": X}, emotions=emotions, subjects=subjects) | change
+    config = LabelEfficiencyConfig(**QUICK | {"cnn_width": given.pop("cnn_width", None)})
     with pytest.raises(ValueError, match=words):
-        run_label_efficiency(tmp_path, LabelEfficiencyConfig(**QUICK), **given)
+        run_label_efficiency(tmp_path, config, **given)
 
 
 def test_learning_curves_in_one_number():

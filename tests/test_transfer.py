@@ -48,7 +48,7 @@ def run(tmp_path, monkeypatch):
             return features[name][: len(images)]
         monkeypatch.setattr(transfer, "_features", planted)
         networks = {name: SimpleNamespace() for name in features if name != "hog"}
-        run_transfer(tmp_path, TransferConfig(**QUICK | dict(targets=list(faces)) | changes), faces=faces, networks=networks,
+        run_transfer(tmp_path, TransferConfig(**QUICK | changes), faces=faces, networks=networks,
                      pretraining_faces=dict.fromkeys(networks, 100), experiments=experiments)
         return TransferResult.load(tmp_path)
     return run
@@ -107,7 +107,7 @@ def test_an_advantage_favours_no_network_for_its_easy_targets():
     rows = transfer_scores(result)
     assert [(row["features"], row["value"]) for row in rows if row["score"] == "advantage"] == [("a", 0), ("b", 0), ("c", 0)]
     easy = result.faces()
-    assert easy.others.tolist() == [1, 1, 0, 0] and np.isnan(easy.own()[:2]).all() and easy.own()[2:].tolist() == [0, 0]
+    assert easy.others.tolist() == [1, 1, 0, 0] and np.isnan(easy.own[:2]).all() and easy.own[2:].tolist() == [0, 0]
 
 
 def test_each_target_counts_once_and_people_of_different_sets_are_different_people():
@@ -160,8 +160,7 @@ def test_sets_that_cannot_be_classified_are_left_out_and_duplicates_are_one_pers
 
 
 def test_features_are_those_of_the_network_and_the_baseline(tmp_path):
-    from fergan.features.pixels import PixelFeatures
-
+    from fergan.features.baselines import make_baseline
     from fergan.features.discriminator import DiscriminatorFeatures
     from fergan.gan.networks import Discriminator, initialize_weights
 
@@ -172,7 +171,7 @@ def test_features_are_those_of_the_network_and_the_baseline(tmp_path):
     images = face_set(["sad"] * 5, ["p"] * 5).images
     found = {name: transfer._features(name, images, TransferConfig(baselines=["pixels"]), runs) for name in ("a", "pixels")}
     assert np.array_equal(found["a"], DiscriminatorFeatures(tmp_path / "discriminator.safetensors", width=4).transform(images))
-    assert np.array_equal(found["pixels"], PixelFeatures().transform(images))
+    assert np.array_equal(found["pixels"], make_baseline("pixels").transform(images))
 
 
 def test_ranks_are_correlated_and_all_orders_are_tried():

@@ -41,7 +41,7 @@ class EmotionConfig(Config):
     facenet_weights: str = Field("", description="file of facenet-pytorch's weights, for the baseline facenet")
     n_folds: int = Field(10, ge=3, description="folds of the protocols without an official split")
     inner_folds: int = Field(3, ge=2, description="folds of the nested search, and of that within an official training part")
-    n_evaluations: int = Field(30, ge=3, description="candidates of the search as published and in an official training part")
+    n_evaluations: int = Field(30, ge=3, description="candidates of the search, as published and in official training parts")
     nested_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
     n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
     n_permutations: int = Field(200, ge=0, description="permuted labellings of the test against chance; 0 for none")
@@ -54,22 +54,23 @@ class EmotionConfig(Config):
 class LabelEfficiencyConfig(Config):
     """Accuracy against the number of labelled people, for sets that some emotion experiment classifies."""
 
-    # Which pages there are; no part of a result.
+    # Which pages there are: not a part of any result, and therefore of no key.
     targets: list[str] = Field(
         [], exclude=True, description="sets on which every method is compared, a network trained with labels too")
     size_targets: list[str] = Field(
         [], exclude=True, description="sets with features only: accuracy against the size of the set")
-    baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
-        ["untrained", "hog", "pixels"], min_length=1, exclude=True, description="features beside the discriminator's")
     size_baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
-        ["hog"], min_length=1, exclude=True, description="the same for sets with features only")
+        ["hog"], min_length=1, exclude=True, description="baselines of sets with features only")
     max_networks: int = Field(3, ge=1, exclude=True, description="networks of a target: those of its first experiments")
 
+    baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
+        ["untrained", "hog", "pixels"], min_length=1, description="features beside the discriminator's")
     n_splits: int = Field(5, ge=2, description="divisions into training and test people")
     n_draws: int = Field(3, ge=1, description="orders in which training people are labelled, in each split")
     n_evaluations: int = Field(10, ge=3, description="candidates of each search among the labelled people")
     inner_folds: int = Field(3, ge=2, description="folds of each search")
-    cnn_width: int = Field(16, ge=1, description="channels of the first layer of the network trained with labels")
+    cnn_width: int | None = Field(
+        16, ge=1, description="channels of the first layer of the network trained with labels; null trains none")
     cnn_epochs: int = Field(30, ge=1, description="its passes over the labelled faces")
     cnn_min_steps: int = Field(100, ge=1, description="its steps where that many passes have fewer")
     cnn_draws: int = Field(1, ge=1, description="in how many of the draws it is trained")
@@ -77,11 +78,19 @@ class LabelEfficiencyConfig(Config):
     n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over test people")
     seed: int = Field(0, description="of splits, draws, searches, networks and resamples")
 
+    @property
+    def features_only(self) -> "LabelEfficiencyConfig":
+        """The same without networks that are trained with labels."""
+        names = ("cnn_epochs", "cnn_min_steps", "cnn_draws", "finetune")
+        standard = {name: type(self).model_fields[name].default for name in names}
+        return self.model_copy(update=standard | {"cnn_width": None, "baselines": self.size_baselines})
+
 
 class TransferConfig(Config):
     """Every network on every set of faces."""
 
-    targets: list[str] = Field([], description="sets that are classified; those without two emotions are left out")
+    targets: list[str] = Field(
+        [], exclude=True, description="sets that are classified; those without two emotions are left out")
     baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
         ["hog"], min_length=1, description="features beside those of the networks")
     n_folds: int = Field(10, ge=3, description="folds of people")
@@ -90,6 +99,11 @@ class TransferConfig(Config):
     max_faces: int | None = Field(None, ge=16, description="classify only so many people of each set; null takes all")
     n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
     seed: int = Field(0, description="of people, folds, searches and resamples")
+
+    def same_search(self, emotions: EmotionConfig) -> bool:
+        """Say whether a cell of the matrix is computed as an emotion experiment is, so that it can be read from there."""
+        theirs = emotions.n_folds, emotions.inner_folds, emotions.nested_evaluations, emotions.seed, None, emotions.prune
+        return (self.n_folds, self.inner_folds, self.n_evaluations, self.seed, self.max_faces, False) == theirs
 
 
 class LayersConfig(Config):

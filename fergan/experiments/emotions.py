@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fergan.experiments import intervals
 from fergan.experiments.config import EmotionConfig
 from fergan.experiments.cross_validation import (
     AS_PUBLISHED,
@@ -24,19 +25,6 @@ from fergan.experiments.cross_validation import (
     official_parts,
     other_rows,
 )
-from fergan.experiments.intervals import (
-    N_FLIPS,
-    Difference,
-    auc,
-    balanced_accuracy_and_f1,
-    bootstrap_interval,
-    chance_test,
-    exchangeable,
-    resampled_auc,
-    resampled_confusion,
-    resampled_mean,
-    sign_flip_p_value,
-)
 from fergan.experiments.scores import ExperimentResult, roc, row_of, score_table
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.files import hash_array
@@ -45,14 +33,13 @@ from fergan.svm.kernels import kernel_slice, squared_distances, typical_distance
 from fergan.svm.machines import SharedKernel, predicted_classes
 from fergan.svm.search import Part, SearchResult, journal_of, search, search_folds
 
-Progress = Callable[[str], None]
-
 
 class EmotionResult(ExperimentResult):
     """Scores, predictions and searches of an emotion experiment.
 
-    ``predictions`` has one row per face, protocol and feature set: ``protocol, features, face, subject, fold, true, predicted``
-    and ``value_<emotion>``, the decision value of each class. Under the official split only its test faces have rows.
+    ``predictions`` has one row per face, protocol and feature set: ``protocol, features, face, subject, fold, true,
+    predicted`` and ``value_<emotion>``, the decision value of each class. Under the official split only its test faces have
+    rows.
     """
 
     @property
@@ -74,8 +61,7 @@ class EmotionResult(ExperimentResult):
     def roc(self, protocol: str, features: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return, for each emotion against all others, the false and the true positive rates."""
         table = self.select(protocol, features)
-        true = table["true"].to_numpy()
-        return {e: roc(true == e, table[f"value_{e}"].to_numpy()) for e in self.emotions}
+        return {e: roc((table["true"] == e).to_numpy(), table[f"value_{e}"].to_numpy()) for e in self.emotions}
 
 
 @dataclass(frozen=True)
@@ -94,54 +80,35 @@ class Faces:
 
     def interval(self, statistic: Callable) -> tuple[np.ndarray, np.ndarray]:
         """Return the 95 % interval of a statistic, see `fergan.experiments.intervals.bootstrap_interval`."""
-        return bootstrap_interval(statistic, self.subjects, self.n_resamples, self.seed)
-
-    @property
-    def base(self) -> dict[str, Any]:
-        """What every row of scores says."""
-        return {"n_faces": len(self.y), "n_subjects": len(np.unique(self.subjects)), "label": "all",
-                "n_labels": len(self.names)}
+        return intervals.bootstrap_interval(statistic, self.subjects, self.n_resamples, self.seed)
 
     def right(self, values: np.ndarray) -> np.ndarray:
         """Return 1 where the largest decision value is the true class's, else 0."""
         return (values.argmax(axis=1) == self.y).astype(float)
 
-
-@dataclass(frozen=True)
-class _Problem:
-    """Whom each protocol trains and scores, the same for all kinds of features."""
-
-    faces: Faces
-    folds: dict[str, list[np.ndarray]]
-    official: tuple[np.ndarray, np.ndarray, str] | None
-    no_official: str  # why there is no official split, where one was given
+    def row(self, score: str, of_face: np.ndarray) -> dict[str, Any]:
+        """Return the mean of a number of each face as a row of scores, with its interval."""
+        low, high = self.interval(partial(intervals.resampled_mean, of_face))
+        return dict(score=score, value=of_face.mean(), low=low, high=high)
 
     @property
-    def rows(self) -> dict[str, np.ndarray]:
-        """The faces that each protocol scores."""
-        everyone = np.arange(len(self.faces.y))
-        return dict.fromkeys(self.folds, everyone) | ({OFFICIAL_SPLIT: self.official[1]} if self.official else {})
-
-    def fold_of(self, protocol: str) -> np.ndarray:
-        """Return the number of the fold of each face that the protocol scores."""
-        if protocol == OFFICIAL_SPLIT:
-            return np.zeros(len(self.official[1]), dtype=int)
-        return fold_numbers(len(self.faces.y), self.folds[protocol])
+    def base(self) -> dict[str, Any]:
+        """What every row of scores says."""
+        return dict(n_faces=len(self.y), n_subjects=len(np.unique(self.subjects)), label="all", n_labels=len(self.names))
 
 
 def run_emotion_experiment(
     folder: Path, config: EmotionConfig, *, features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray,
     split: np.ndarray | None = None, pretrained: str = "", target: str = "", n_threads: int = 1,
-    progress: Progress | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> None:
     """Recognise emotions from each feature set under every protocol, and save an `EmotionResult`.
 
     Its scores: ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its mean, label
     "all"; ``accuracy_difference``, the first feature set minus the one of the row, over the same resamples, and its
     ``accuracy_difference_p_value``; ``protocol_gap``, accuracy as published minus subject-independent; ``p_value`` of the
-    first feature set against chance; ``majority_accuracy`` and ``chance_accuracy`` with features "none". The decision values
-    behind an area come from n_folds models and are pooled, which assumes that these are on one scale; they are votes of
-    pairwise classifiers, so the scale is the number of classes beaten.
+    first feature set against chance; ``majority_accuracy`` and ``chance_accuracy`` with features "none". Decision values of
+    n_folds models are pooled for an area: they are votes of pairwise classifiers, on the scale of classes beaten.
 
     Parameters
     ----------
@@ -149,10 +116,8 @@ def run_emotion_experiment(
         Of the result; finished trials are kept in its folder ``searches`` until the end.
     features : dict of str to ndarray of shape (n_faces, n_features), float32
         Feature sets by name; the first is the one that the others are compared with.
-    emotions : ndarray of shape (n_faces,), str
-        Emotions of `fergan.facs.EMOTIONS` or synonyms of them; none missing.
-    subjects : ndarray of shape (n_faces,), str
-        The person of each face.
+    emotions, subjects : ndarray of shape (n_faces,), str
+        Emotions or synonyms of them, none missing, and the person of each face.
     split : ndarray of shape (n_faces,), optional
         The set's official split, see `fergan.experiments.cross_validation.official_parts`. Where its training part is too
         small it is left out, and ``settings["official_split"]`` says why.
@@ -170,29 +135,29 @@ def run_emotion_experiment(
     """
     folder = Path(folder)
     check_features(features, len(emotions))
-    problem = _pose(config, emotions, subjects, split)
+    faces, folds, official = _divided(config, emotions, subjects, split)
+    rows = {protocol: _scored(protocol, parts) for protocol, parts in folds.items()}
     running = dict(journal=folder / "searches", n_threads=n_threads, progress=progress)
-    faces, first = problem.faces, next(iter(features))
-    values, searches, rows, tested = {}, [], [], {}
+    first = next(iter(features))
+    values, searches, tests, tested = {}, [], [], {}
     for name, X in features.items():
         D2 = squared_distances(X)
-        for protocol in problem.rows:
-            found, results = _learn(protocol, D2, problem, config, running)
+        for protocol, parts in folds.items():
+            found, results = _learn(protocol, D2, faces, parts, config, running)
             values[protocol, name] = found
-            searches += [_trials(protocol, name, " ".join(map(str, block)), result) for block, result in results]
+            searches += [_trials(protocol, name, block if len(block) else [official], result) for block, result in results]
             if progress is not None:
-                progress(f"{name}, {protocol}: accuracy {faces.of(problem.rows[protocol]).right(found).mean():.3f}")
+                progress(f"{name}, {protocol}: accuracy {faces.of(rows[protocol]).right(found).mean():.3f}")
             if config.n_permutations and name == first and protocol == SUBJECT_INDEPENDENT:
-                p_value, tested = _against_chance(D2, problem, results, config, n_threads)
-                rows.append(faces.base | dict(protocol=protocol, features=name, score="p_value", value=p_value))
+                p_value, tested = _against_chance(D2, faces, parts, results, config, n_threads)
+                tests.append(faces.base | dict(protocol=protocol, features=name, score="p_value", value=p_value))
     settings = config.model_dump(exclude={"baselines", "facenet_weights"}) | dict(
         features=list(features), hashes={name: hash_array(X) for name, X in features.items()}, emotions=faces.names.tolist(),
-        official_split=problem.official[2] if problem.official else problem.no_official, chance_test=tested,
-        pretrained=pretrained, target=target)
-    notes = {OFFICIAL_SPLIT: f"trained on {len(problem.official[0])} faces"} if problem.official else {}
-    scores = score_table(emotion_scores(values, problem.rows, faces, notes) + rows)
-    predictions = pd.concat([_predictions(*key, found, problem) for key, found in values.items()], ignore_index=True)
-    EmotionResult(scores, predictions, pd.concat(searches, ignore_index=True), settings).save(folder)
+        official_split=official, chance_test=tested, pretrained=pretrained, target=target)
+    notes = {OFFICIAL_SPLIT: f"trained on {len(folds[OFFICIAL_SPLIT][0])} faces"} if OFFICIAL_SPLIT in folds else {}
+    predictions = [_predictions(*key, found, faces, rows[key[0]], folds[key[0]]) for key, found in values.items()]
+    EmotionResult(score_table(emotion_scores(values, rows, faces, notes) + tests), pd.concat(predictions, ignore_index=True),
+                  pd.concat(searches, ignore_index=True), settings).save(folder)
     shutil.rmtree(folder / "searches", ignore_errors=True)
 
 
@@ -214,8 +179,10 @@ def emotion_classes(emotions: Sequence[str], subjects: Sequence[str]) -> tuple[n
     return np.array(names), np.array([names.index(word) for word in words])
 
 
-def _pose(config: EmotionConfig, emotions: np.ndarray, subjects: np.ndarray, split: np.ndarray | None) -> _Problem:
-    """Divide the faces for every protocol, and refuse what cannot work while nothing is fitted yet."""
+def _divided(
+    config: EmotionConfig, emotions: np.ndarray, subjects: np.ndarray, split: np.ndarray | None
+) -> tuple[Faces, dict[str, list[np.ndarray]], str]:
+    """Divide the faces for every protocol, and refuse what cannot work; the official split has two parts, train and test."""
     subjects = np.asarray(subjects, dtype=str)
     names, y = emotion_classes(emotions, subjects)
     folds = folds_of_protocols(names[y], subjects, config.n_folds, config.seed)
@@ -224,33 +191,38 @@ def _pose(config: EmotionConfig, emotions: np.ndarray, subjects: np.ndarray, spl
     fold_blocks(config.n_folds, config.inner_folds)
     if split is not None and len(split) != len(y):
         raise ValueError(f"{len(y)} emotions but {len(split)} entries of split; expected one of each per face")
-    official, why_not = (None if split is None else official_parts(split)), ""
+    official, said = (None if split is None else official_parts(split)), ""
     if official is not None:
-        train, words = official[0], names[y[official[0]]]
+        train, test, said = official
         try:
+            words = names[y[train]]
             check_training_parts(words, grouped_folds(words, subjects[train], config.inner_folds, config.seed))
-            absent = np.setdiff1d(y[official[1]], y[train])
+            absent = np.setdiff1d(y[test], y[train])
             if len(absent):
                 raise ValueError(f"no training face shows {names[absent[0]]}")
+            folds[OFFICIAL_SPLIT] = [train, test]
         except ValueError as error:
-            official, why_not = None, f"left out: {error}"
-    return _Problem(Faces(y, names, subjects, config.n_resamples, config.seed), folds, official, why_not)
+            said = f"left out: {error}"
+    return Faces(y, names, subjects, config.n_resamples, config.seed), folds, said
+
+
+def _scored(protocol: str, parts: list[np.ndarray]) -> np.ndarray:
+    return parts[1] if protocol == OFFICIAL_SPLIT else np.sort(np.concatenate(parts))
 
 
 def _learn(
-    protocol: str, D2: np.ndarray, problem: _Problem, config: EmotionConfig, running: Mapping[str, Any]
-) -> tuple[np.ndarray, list[tuple[list, SearchResult]]]:
+    protocol: str, D2: np.ndarray, faces: Faces, parts: list[np.ndarray], config: EmotionConfig, running: Mapping[str, Any]
+) -> tuple[np.ndarray, list[tuple[Any, SearchResult]]]:
     """Return the decision values of the faces that a protocol scores, and its searches with the folds they served."""
-    y, options = problem.faces.y, dict(running, n_evaluations=config.n_evaluations, seed=config.seed)
+    options = dict(running, n_evaluations=config.n_evaluations, seed=config.seed)
     if protocol == AS_PUBLISHED:  # every candidate sees every fold
-        values, result = as_published(D2, y, problem.folds[protocol], **options)
+        values, result = as_published(D2, faces.y, parts, **options)
         return values, [(["all"], result)]
     options |= dict(prune=config.prune, inner_folds=config.inner_folds)
     if protocol == SUBJECT_INDEPENDENT:
-        return subject_independent(D2, y, problem.folds[protocol], **options | dict(n_evaluations=config.nested_evaluations))
-    train, test, name = problem.official
-    values, result = official_split(D2, y, train, test, problem.faces.subjects, **options)
-    return values, [([name], result)]
+        return subject_independent(D2, faces.y, parts, **options | dict(n_evaluations=config.nested_evaluations))
+    values, result = official_split(D2, faces.y, *parts, faces.subjects, **options)
+    return values, [([], result)]
 
 
 def as_published(
@@ -258,8 +230,8 @@ def as_published(
 ) -> tuple[np.ndarray, SearchResult]:
     """Choose C and gamma by the cross-validated accuracy over `folds`, and return those very predictions.
 
-    The accuracy of the returned values is the maximum of the search, and therefore too good: the faces that it is measured on
-    took part in the choice.
+    The accuracy of the returned values is the maximum of the search, and therefore too good: the faces that it is measured
+    on took part in the choice.
 
     Parameters
     ----------
@@ -269,11 +241,9 @@ def as_published(
         Classes from 0 upwards.
     folds : sequence of ndarray of int
         The faces of each fold.
-    n_threads : int
-        Folds fitted at the same time.
     **searching
-        ``n_evaluations, seed, prune, progress`` of `fergan.svm.search.search`, and ``journal``, a folder that serves any
-        number of problems: a journal is named after a hash of all that its search depends on.
+        ``n_evaluations, seed, prune, progress`` of `fergan.svm.search.search`, and ``journal``, a folder for any number of
+        problems: a journal is named after a hash of all that its search depends on.
 
     Returns
     -------
@@ -299,20 +269,8 @@ def subject_independent(
     The search for a block of folds (see `fergan.experiments.cross_validation.fold_blocks`) maximises the accuracy on the
     other blocks, each predicted by a model trained without it and without the block that the search is for.
 
-    Parameters
-    ----------
-    D2, y, n_threads, journal, searching
-        As for `as_published`; pruning has no effect below four inner folds.
-    folds : sequence of ndarray of int
-        The faces of each fold; no person in two of them.
-    inner_folds : int
-        How many blocks the inner cross-validation has.
-
-    Returns
-    -------
-    values : ndarray of shape (n_samples, n_classes), float64
-    results : list of (ndarray of int, SearchResult)
-        The outer folds of each block and the search that served them.
+    Arguments and values are those of `as_published`; no person is in two folds, the inner cross-validation has `inner_folds`
+    blocks, and there is a search for each block, with the numbers of the outer folds that it served.
     """
     models = SharedKernel(D2, y, n_threads=n_threads)
     blocks = fold_blocks(len(folds), inner_folds)
@@ -355,22 +313,8 @@ def official_split(
 ) -> tuple[np.ndarray, SearchResult]:
     """Choose C and gamma within the training faces of a set's own split, train on all of them, and score the test faces.
 
-    Parameters
-    ----------
-    D2, y, seed, n_threads, searching
-        As for `as_published`; faces in neither `train` nor `test` take no part.
-    train, test : ndarray of int
-        The faces on either side; the test faces do not reach the search.
-    groups : ndarray of shape (n_samples,)
-        The person of each face, whose faces stay in one fold of the search.
-    inner_folds : int
-        Folds of the search.
-
-    Returns
-    -------
-    values : ndarray of shape (n_test, n_classes), float64
-        Decision values of the test faces, in the order of `test`.
-    result : SearchResult
+    Other arguments and values are those of `as_published`, values in the order of `test`. The test faces do not reach the
+    search, faces on neither side take no part, and the faces of a person (`groups`) stay in one of its `inner_folds`.
     """
     folds = grouped_folds(y[train], groups[train], inner_folds, seed)
     models = SharedKernel(D2, y, n_threads=n_threads)
@@ -383,28 +327,31 @@ def official_split(
 
 
 def _against_chance(
-    D2: np.ndarray, problem: _Problem, results: list, config: EmotionConfig, n_threads: int
+    D2: np.ndarray, faces: Faces, folds: list[np.ndarray], results: list, config: EmotionConfig, n_threads: int
 ) -> tuple[float, dict[str, Any]]:
     """Return the p-value of the accuracy on people never seen, and what else the test found."""
-    faces, folds = problem.faces, problem.folds[SUBJECT_INDEPENDENT]
     blocks = [(np.concatenate([folds[i] for i in block]), result.C, result.gamma) for block, result in results]
-    test = chance_test(D2, faces.y, faces.subjects, blocks, n_permutations=config.n_permutations, seed=config.seed,
-                       n_threads=n_threads)
+    test = intervals.chance_test(D2, faces.y, faces.subjects, blocks, n_permutations=config.n_permutations, seed=config.seed,
+                                 n_threads=n_threads)
+    alone = intervals.exchangeable(faces.subjects) == 0
     return test.p_value, dict(
         n_permutations=config.n_permutations, n_blocks=len(blocks), observed=test.observed, mean=float(test.permuted.mean()),
-        highest=float(test.permuted.max()), n_alone=int(np.sum(exchangeable(faces.subjects) == 0)), n_faces=len(faces.y))
+        highest=float(test.permuted.max()), n_alone=int(alone.sum()), n_faces=len(alone))
 
 
-def _trials(protocol: str, name: str, outer_folds: str, result: SearchResult) -> pd.DataFrame:
+def _trials(protocol: str, name: str, folds: Sequence, result: SearchResult) -> pd.DataFrame:
     table = result.trials.rename(columns={"score": "accuracy"})
-    return pd.DataFrame(dict(protocol=protocol, features=name, outer_folds=outer_folds), table.index).join(table)
+    base = dict(protocol=protocol, features=name, outer_folds=" ".join(map(str, folds)))
+    return pd.DataFrame(base, table.index).join(table)
 
 
-def _predictions(protocol: str, name: str, values: np.ndarray, problem: _Problem) -> pd.DataFrame:
-    rows = problem.rows[protocol]
-    faces = problem.faces.of(rows)
-    columns = dict(protocol=protocol, features=name, face=rows, subject=faces.subjects, fold=problem.fold_of(protocol),
-                   true=faces.names[faces.y], predicted=faces.names[values.argmax(axis=1)])
+def _predictions(
+    protocol: str, name: str, values: np.ndarray, faces: Faces, rows: np.ndarray, folds: list[np.ndarray]
+) -> pd.DataFrame:
+    scored = faces.of(rows)
+    fold = np.zeros(len(rows), dtype=int) if protocol == OFFICIAL_SPLIT else fold_numbers(len(rows), folds)
+    columns = dict(protocol=protocol, features=name, face=rows, subject=scored.subjects, fold=fold,
+                   true=faces.names[scored.y], predicted=faces.names[values.argmax(axis=1)])
     return pd.DataFrame(columns | {f"value_{e}": values[:, k] for k, e in enumerate(faces.names)})
 
 
@@ -416,13 +363,11 @@ def emotion_scores(
     Parameters
     ----------
     values : mapping
-        (protocol, features) -> decision values of shape (n_rows, n_classes); the first features are compared with the others.
-    rows : mapping
-        protocol -> the faces that it scores.
+        (protocol, features) -> decision values (n_rows, n_classes); the first features are compared with the others.
+    rows, notes : mapping
+        protocol -> the faces that it scores, and a note on its accuracies.
     faces : Faces
         All faces.
-    notes : mapping
-        protocol -> note of its accuracies.
     """
     first = next(iter(values))[1]
     found = []
@@ -434,12 +379,12 @@ def emotion_scores(
         found += of_protocol
         if name != first:
             difference = scored.right(values[protocol, first]) - scored.right(of_class)
-            p_value = sign_flip_p_value(difference, scored.subjects, seed=scored.seed)
-            found += [base | _mean_row("accuracy_difference", difference, scored),
-                      base | dict(score="accuracy_difference_p_value", value=p_value, note=f"{N_FLIPS} flips")]
+            p_value = intervals.sign_flip_p_value(difference, scored.subjects, seed=scored.seed)
+            found += [base | scored.row("accuracy_difference", difference),
+                      base | dict(score="accuracy_difference_p_value", value=p_value)]
     for name in dict.fromkeys(name for _, name in values):
         gap = faces.right(values[AS_PUBLISHED, name]) - faces.right(values[SUBJECT_INDEPENDENT, name])
-        found.append(faces.base | dict(protocol=AS_PUBLISHED, features=name) | _mean_row("protocol_gap", gap, faces))
+        found.append(faces.base | dict(protocol=AS_PUBLISHED, features=name) | faces.row("protocol_gap", gap))
     for protocol, of_protocol in rows.items():
         scored = faces.of(of_protocol)
         base = scored.base | dict(protocol=protocol, features="none")
@@ -448,27 +393,21 @@ def emotion_scores(
     return found
 
 
-def _mean_row(score: str, of_face: np.ndarray, scored: Faces) -> dict[str, Any]:
-    low, high = scored.interval(partial(resampled_mean, of_face))
-    return dict(score=score, value=of_face.mean(), low=low, high=high)
-
-
 def _class_scores(of_class: np.ndarray, scored: Faces) -> list[dict]:
     """Rows of the scores of one protocol and feature set, over all emotions and of each."""
     y, names, k = scored.y, scored.names, len(scored.names)
-    predicted = of_class.argmax(axis=1)
-    right = scored.right(of_class)
+    predicted, right = of_class.argmax(axis=1), scored.right(of_class)
     confusion = np.zeros((k, k))
     np.add.at(confusion, (y, predicted), 1)
-    areas = np.array([auc(of_class[:, c], y == c) for c in range(k)])
+    areas = np.array([intervals.auc(of_class[:, c], y == c) for c in range(k)])
 
     def resampled(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        aucs = np.stack([resampled_auc(of_class[:, c], y == c, counts, codes) for c in range(k)], axis=1)
-        rates = balanced_accuracy_and_f1(resampled_confusion(y, predicted, k, counts, codes))
-        return np.column_stack([resampled_mean(right, counts, codes), rates, aucs.mean(axis=1), aucs])
+        aucs = np.stack([intervals.resampled_auc(of_class[:, c], y == c, counts, codes) for c in range(k)], axis=1)
+        rates = intervals.balanced_accuracy_and_f1(intervals.resampled_confusion(y, predicted, k, counts, codes))
+        return np.column_stack([intervals.resampled_mean(right, counts, codes), rates, aucs.mean(axis=1), aucs])
 
     scores = ["accuracy", "balanced_accuracy", "macro_f1", "auc", *["auc"] * k]
-    points = [right.mean(), *balanced_accuracy_and_f1(confusion), areas.mean(), *areas]
+    points = [right.mean(), *intervals.balanced_accuracy_and_f1(confusion), areas.mean(), *areas]
     columns = ("score", "label", "value", "low", "high", "n_labels")
     cells = zip(scores, ["all"] * 4 + list(names), points, *scored.interval(resampled), [k] * 4 + [1] * k, strict=True)
     return [dict(zip(columns, row, strict=True)) for row in cells]
@@ -476,7 +415,7 @@ def _class_scores(of_class: np.ndarray, scored: Faces) -> list[dict]:
 
 def accuracy_difference(
     first: EmotionResult, second: EmotionResult, *, protocol: str = SUBJECT_INDEPENDENT, features: str = "discriminator"
-) -> tuple[Difference, bool]:
+) -> tuple[intervals.Difference, bool]:
     """Return the accuracy of one experiment minus another's, and whether it is paired.
 
     Where both classified the same faces the difference of each face is resampled over people, as often and from the same
@@ -488,11 +427,12 @@ def accuracy_difference(
     if same and np.array_equal(*(t["true"] for t in tables)):
         right = [(table["true"] == table["predicted"]).to_numpy(float) for table in tables]
         difference, people = right[0] - right[1], tables[0]["subject"].to_numpy(str)
-        low, high = bootstrap_interval(partial(resampled_mean, difference), people,
-                                       *(first.settings[key] for key in ("n_resamples", "seed")))
-        return Difference(float(difference.mean()), float(low), float(high)), True
+        low, high = intervals.bootstrap_interval(partial(intervals.resampled_mean, difference), people,
+                                                 *(first.settings[key] for key in ("n_resamples", "seed")))
+        return intervals.Difference(float(difference.mean()), float(low), float(high)), True
     rows = [row_of(result.scores, protocol, features, "accuracy") for result in (first, second)]
-    return Difference.of_scores(*(tuple(float(row[key]) for key in ("value", "low", "high")) for row in rows)), False
+    scores = [tuple(float(row[key]) for key in ("value", "low", "high")) for row in rows]
+    return intervals.Difference.of_scores(*scores), False
 
 
 def paper_emotion_scores(experiment: int) -> pd.DataFrame:

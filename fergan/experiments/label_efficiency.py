@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,10 +21,12 @@ from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.experiments.supervised import SupervisedCNN
 from fergan.files import read_json, write_json
-from fergan.gan.runs import Run
 from fergan.svm.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
 from fergan.svm.machines import SharedKernel, multiclass_values
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE, search_folds
+
+if TYPE_CHECKING:
+    from fergan.gan.runs import Run
 
 #: What stands under ``protocol`` in the table of scores.
 LABELLED_PEOPLE = "labelled_people"
@@ -74,18 +76,10 @@ class LabelEfficiencyResult(ExperimentResult):
 
 @dataclass(frozen=True)
 class Subset:
-    """The labelled people of one draw, and whom they are tested on.
+    """The labelled people of one draw of a split, and whom they are tested on.
 
-    Attributes
-    ----------
-    split, draw : int
-        Of the test people, and of the order in which training people are labelled.
-    n_people : int
-        How many people are labelled; for all of them the smallest number that a split has.
-    train, test : ndarray of int
-        Faces, ascending; all faces of a labelled person are in `train`.
-    pool : ndarray of int
-        Faces of all training people of the split, of whom only those of `train` are labelled.
+    Faces are ascending: `train` holds all faces of the labelled people, `pool` those of all training people of the split.
+    Where everybody is labelled, `n_people` is the smallest number that a split has.
     """
 
     split: int
@@ -102,7 +96,7 @@ Answer = tuple[np.ndarray, dict[str, Any]]
 
 def run_label_efficiency(
     folder: Path, config: LabelEfficiencyConfig, *, features: Mapping[str, np.ndarray], emotions: np.ndarray,
-    subjects: np.ndarray, images: np.ndarray | None = None, network: Run | None = None, target: str = "",
+    subjects: np.ndarray, images: np.ndarray | None = None, network: "Run | None" = None, target: str = "",
     n_threads: int = 1, progress: Callable[[str], None] | None = None,
 ) -> None:
     """Score every method at 1, 2, 4, ... and all labelled people, and save a `LabelEfficiencyResult`.
@@ -116,7 +110,7 @@ def run_label_efficiency(
     emotions, subjects : ndarray of shape (n_faces,), str
         In a set without people each face is a person of its own.
     images : ndarray of shape (n_faces, 64, 64, 3), uint8, optional
-        The faces, for networks that are trained with labels; without them features alone are compared.
+        The faces, for networks that are trained with labels, where `config` asks for these.
     network : Run, optional
         Whose discriminator is trained further where `config` says so.
     target : str
@@ -136,32 +130,32 @@ def run_label_efficiency(
     names, y = emotion_classes(emotions, subjects)
     subjects = np.asarray(subjects, dtype=str)
     subsets = label_subsets(names[y], subjects, n_splits=config.n_splits, n_draws=config.n_draws, seed=config.seed)
-    networks = {} if images is None else _networks(config, network)
-    if networks and len(images) != len(y):
-        raise ValueError(f"networks need the {len(y)} faces; images has {len(images)}")
+    networks = _networks(config, network)
+    if networks and (images is None or len(images) != len(y)):
+        raise ValueError(f"networks need the {len(y)} faces; images has {'none' if images is None else len(images)}")
     answers = []
-    for name, X in features.items():
-        learn = partial(_by_features, squared_distances(X), y, subjects, config, n_threads)
-        answers += [(name, s, _kept(folder, f"{name}-{s.split}-{s.draw}-{s.n_people}", learn, s)) for s in subsets]
-        if progress is not None:
-            progress(f"{name}: {len(subsets)} sets of labelled people")
-    for name, untrained in networks.items():
-        learn = partial(_by_network, untrained, images, y)
+    for name in (*features, *networks):
+        if name in features:
+            learn = partial(_by_features, squared_distances(features[name]), y, subjects, config, n_threads)
+        else:
+            learn = partial(_by_network, networks[name], images, y)
         for s in subsets:
-            if s.draw < config.cnn_draws:
+            if name in features or s.draw < config.cnn_draws:
                 answers.append((name, s, _kept(folder, f"{name}-{s.split}-{s.draw}-{s.n_people}", learn, s)))
                 if progress is not None:
                     progress(f"{name}: split {s.split}, draw {s.draw}, {s.n_people} people")
-    rows = label_scores(_right_answers(answers, y), y, subjects, n_resamples=config.n_resamples, seed=config.seed)
+    predictions, fits = _predictions(answers, names, y, subjects), _fits(answers, y, subjects)
+    rows = label_scores(_right_answers(predictions), y, subjects, n_resamples=config.n_resamples, seed=config.seed)
     settings = config.model_dump() | dict(
         features=[*features, *networks], networks=list(networks), emotions=names.tolist(), target=target,
         sizes=sorted({subset.n_people for subset in subsets}))
-    predictions, fits = _predictions(answers, names, y, subjects), _fits(answers, y, subjects)
     LabelEfficiencyResult(score_table(rows), predictions, fits, settings).save(folder)
     shutil.rmtree(folder / "unfinished", ignore_errors=True)
 
 
-def _networks(config: LabelEfficiencyConfig, network: Run | None) -> dict[str, SupervisedCNN]:
+def _networks(config: LabelEfficiencyConfig, network: "Run | None") -> dict[str, SupervisedCNN]:
+    if config.cnn_width is None:
+        return {}
     training = dict(epochs=config.cnn_epochs, min_steps=config.cnn_min_steps, seed=config.seed)
     networks = {"supervised CNN": SupervisedCNN(config.cnn_width, **training)}
     if config.finetune and network is not None:
@@ -248,17 +242,12 @@ def _by_network(untrained: SupervisedCNN, images: np.ndarray, y: np.ndarray, sub
     return network.predict(images[subset.test]), {"steps": network.n_steps_, "train_accuracy": network.train_accuracy_}
 
 
-def _right_answers(answers: list[tuple[str, Subset, Answer]], y: np.ndarray) -> dict[str, dict[int, np.ndarray]]:
-    """Gather what was right: each face is tested in one split of each draw."""
-    n_draws: dict[tuple[str, int], int] = {}
-    for name, subset, _ in answers:
-        n_draws[name, subset.n_people] = max(n_draws.get((name, subset.n_people), 0), subset.draw + 1)
-    right: dict[str, dict[int, np.ndarray]] = {name: {} for name, _, _ in answers}
-    for name, subset, (predicted, _) in answers:
-        n = subset.n_people
-        of_size = right[name].setdefault(n, np.full((n_draws[name, n], len(y)), np.nan))
-        of_size[subset.draw, subset.test] = predicted == y[subset.test]
-    return {name: dict(sorted(curve.items())) for name, curve in right.items()}
+def _right_answers(table: pd.DataFrame) -> dict[str, dict[int, np.ndarray]]:
+    """Gather what was right, as `Curves`: each face is tested in one split of each draw."""
+    right = table.assign(right=(table["true"] == table["predicted"]).astype(float))
+    return {name: {int(n): of_size.pivot(index="draw", columns="face", values="right").to_numpy()
+                   for n, of_size in of_method.groupby("n_people")}
+            for name, of_method in right.groupby("features", sort=False)}
 
 
 def _predictions(answers: list, names: np.ndarray, y: np.ndarray, subjects: np.ndarray) -> pd.DataFrame:
@@ -287,10 +276,10 @@ def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray, *, n_resamp
     """Return the rows of scores of all methods, for `fergan.experiments.scores.score_table`.
 
     For each method ``accuracy`` (label: the number of labelled people), beside it ``lowest_draw`` and ``highest_draw``;
-    ``curve_mean``, the mean of the curve over the logarithm of that number; ``people_needed`` (label: an accuracy), NaN where
-    it is not reached, its interval NaN on the side that it does not reach. For each but the first, ``accuracy_difference``
-    and ``curve_mean_difference``, the first minus it. For features "none", ``majority_accuracy``. The bootstrap is over test
-    people; the draws stay as they are.
+    ``curve_mean``, the mean of the curve over the logarithm of that number; ``people_needed`` (label: an accuracy), NaN
+    where it is not reached, its interval NaN on the side that it does not reach. For each but the first,
+    ``accuracy_difference`` and ``curve_mean_difference``, the first minus it. For features "none", ``majority_accuracy``.
+    The bootstrap is over test people; the draws stay as they are.
 
     Parameters
     ----------
@@ -351,7 +340,9 @@ def _curve_rows(curve: Mapping[int, np.ndarray], sizes: np.ndarray, levels: list
     return rows
 
 
-def _difference_rows(first: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray], sizes: np.ndarray, resampling: dict) -> list[dict]:
+def _difference_rows(
+    first: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray], sizes: np.ndarray, resampling: dict
+) -> list[dict]:
     differences = []
     for n in sizes:
         n_draws = min(len(first[n]), len(other[n]))
@@ -389,7 +380,7 @@ def curve_at(sizes: np.ndarray, scores: np.ndarray, size: float) -> np.ndarray:
 
 
 def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> np.ndarray:
-    """Return the size at which curves first reach a level; infinite where they do not, the smallest where they begin there."""
+    """Return the size at which curves first reach a level, the smallest where they begin there; infinite without one."""
     scores = np.atleast_2d(np.asarray(scores, dtype=float))
     curves = scores.reshape(-1, scores.shape[-1])
     needed = np.full(len(curves), np.inf)

@@ -70,7 +70,8 @@ def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, netw
             values = multiclass_values(K, y, other_rows(len(y), [fold]), fold, READOUT_COST, len(names))
             right[layer][fold] = values.argmax(axis=1) == y[fold]
     rows = []
-    base = dict(protocol=SUBJECT_INDEPENDENT, label="all", n_faces=len(y), n_subjects=len(np.unique(subjects)), n_labels=len(names))
+    base = dict(protocol=SUBJECT_INDEPENDENT, label="all", n_faces=len(y), n_subjects=len(set(subjects)),
+                n_labels=len(names))
     for layer, hits in right.items():
         for score, of_face in (("accuracy", hits), ("minus_last", hits - right[str(N_LAYERS)])):
             low, high = bootstrap_interval(partial(resampled_mean, of_face), subjects, config.n_resamples, config.seed)

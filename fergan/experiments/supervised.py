@@ -42,9 +42,9 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
     """A small convolutional network trained on labelled faces, as a scikit-learn classifier.
 
     Adam minimises the cross-entropy for a number of steps that is fixed beforehand, while the learning rate rises and then
-    falls to nothing (one cycle); no face is held out, and none of the faces to be predicted takes part. Running statistics of
-    the batch normalisation are recomputed over the training faces at the end, for a short training would leave them half way.
-    A network that sees one class names that class.
+    falls to nothing (one cycle, Smith and Topin 2019); none of the faces to be predicted takes part. Running statistics of
+    the batch normalisation are recomputed over the training faces at the end, for a short training would leave them half
+    way. A network that sees one class names that class.
 
     Parameters
     ----------
@@ -70,10 +70,6 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
         Steps that were made.
     train_accuracy_ : float
         Share of the training faces that the finished network names rightly.
-
-    References
-    ----------
-    Smith and Topin, *Super-convergence: very fast training of neural networks using large learning rates*, 2019.
     """
 
     def __init__(

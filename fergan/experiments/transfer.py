@@ -44,16 +44,8 @@ OTHERS = "networks of other faces"
 class MatrixFaces:
     """The faces of all targets, and which of them each kind of features named rightly.
 
-    Attributes
-    ----------
-    right : DataFrame of shape (n_faces, n_features)
-        1 or 0, one row per face of any target, one column per network or baseline.
-    target, subject : ndarray of shape (n_faces,), str
-        The set that a face is of, and its person; people of different sets are different people.
-    networks : tuple of str
-        The columns that are networks, each named after the set that it learnt.
-    n_resamples, seed : int
-        Of the bootstrap over people.
+    `right` (n_faces, n_features) holds 1 or 0, one column per network or baseline; `target` and `subject` (n_faces,) the set
+    of a face and its person. People of different sets are different people; `networks` are named after the set they learnt.
     """
 
     right: pd.DataFrame
@@ -64,11 +56,6 @@ class MatrixFaces:
     seed: int
 
     @property
-    def targets(self) -> list[str]:
-        """The sets, in the order of their first faces."""
-        return list(dict.fromkeys(self.target))
-
-    @property
     def others(self) -> np.ndarray:
         """Share of the networks of other faces that name each face rightly; NaN with the own network alone."""
         strange = np.stack([self.target != network for network in self.networks], axis=1)
@@ -76,8 +63,9 @@ class MatrixFaces:
         with np.errstate(invalid="ignore"):
             return (right * strange).sum(axis=1) / strange.sum(axis=1)
 
+    @property
     def own(self) -> np.ndarray:
-        """Return for each face whether the network of its own set names it rightly; NaN where there is none."""
+        """Whether the network of its own set names each face rightly; NaN where there is none."""
         found = np.full(len(self.target), np.nan)
         for network in self.networks:
             found[self.target == network] = self.right.loc[self.target == network, network]
@@ -88,23 +76,18 @@ class MatrixFaces:
         there = np.isfinite(values)
         values, targets = values[there], np.unique(self.target[there], return_inverse=True)[1]
         people = np.char.add(np.char.add(self.target[there].astype(str), "/"), self.subject[there].astype(str))
-        n_targets = targets.max(initial=-1) + 1
+        of_target = [(targets == t).astype(float) for t in range(targets.max(initial=-1) + 1)]
 
         def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-            return np.mean([_mean_where(values, targets == t, counts, codes) for t in range(n_targets)], axis=0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.mean([resampled_mean(values * inside, counts, codes) / resampled_mean(inside, counts, codes)
+                                for inside in of_target], axis=0)
 
-        if not n_targets:
+        if not of_target:
             return dict(value=np.nan, n_faces=0, n_subjects=0)
         low, high = bootstrap_interval(statistic, people, self.n_resamples, self.seed)
-        value = np.mean([values[targets == t].mean() for t in range(n_targets)])
+        value = np.mean([values[inside > 0].mean() for inside in of_target])
         return dict(value=value, low=low, high=high, n_faces=len(values), n_subjects=len(np.unique(people)))
-
-
-def _mean_where(values: np.ndarray, chosen: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Mean over the chosen faces of each resample."""
-    share = resampled_mean(chosen.astype(float), counts, codes)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(share > 0, resampled_mean(values * chosen, counts, codes) / share, np.nan)
 
 
 class TransferResult(ExperimentResult):
@@ -119,16 +102,17 @@ class TransferResult(ExperimentResult):
     def matrix(self, score: str = "accuracy") -> pd.DataFrame:
         """Return a score with one row per kind of features and one column per target."""
         table = self.scores[(self.scores["score"] == score) & (self.scores["label"] != "all")]
-        rows = [*self.settings["networks"], *self.settings["baselines"]]
         table = table.pivot(index="features", columns="label", values="value")
+        rows = [*self.settings["networks"], *self.settings["baselines"]]
         return table.reindex(index=rows, columns=self.settings["targets"])
 
     def faces(self) -> MatrixFaces:
         """Return which faces each kind of features named rightly."""
         table, settings = self.predictions, self.settings
         order = list(dict.fromkeys(table["target"]))
-        wide = table.assign(right=(table["true"] == table["predicted"]).astype(float), place=table["target"].map(order.index))
-        wide = wide.pivot(index=["place", "target", "face", "subject"], columns="features", values="right").reset_index()
+        right = (table["true"] == table["predicted"]).astype(float)
+        wide = table.assign(right=right, place=table["target"].map(order.index)).pivot(
+            index=["place", "target", "face", "subject"], columns="features", values="right").reset_index()
         columns = [*settings["networks"], *settings["baselines"]]
         return MatrixFaces(wide[columns], wide["target"].to_numpy(dtype=str), wide["subject"].to_numpy(dtype=str),
                            tuple(settings["networks"]), settings["n_resamples"], settings["seed"])
@@ -161,23 +145,23 @@ def run_transfer(
     Raises
     ------
     ValueError
-        Features are not finite, or no set can be classified.
+        No set can be classified.
     """
     cells, skipped = [], {}
-    for target in config.targets:
+    for target, of_target in faces.items():
         try:
-            cells += _column(target, faces[target], config, networks, experiments, n_threads, progress)
+            cells += _column(target, of_target, config, networks, experiments, n_threads, progress)
         except ValueError as error:
             skipped[target] = str(error)
     if not cells:
-        raise ValueError(f"no set of faces can be a target; a transfer matrix needs at least one with two emotions: {skipped}")
+        raise ValueError(f"no set can be a target; a transfer matrix needs at least one with two emotions: {skipped}")
     tables, searches = zip(*cells, strict=True)
     settings = config.model_dump() | dict(
-        networks=list(networks), targets=[target for target in config.targets if target not in skipped], skipped=skipped,
+        networks=list(networks), targets=[target for target in faces if target not in skipped], skipped=skipped,
         n_read=sum(not found for found in searches), pretraining_faces=dict(pretraining_faces))
-    columns = ["target", "features", "block", "C", "gamma", "accuracy"]
-    result = TransferResult(score_table([]), pd.concat(tables, ignore_index=True),
-                            pd.DataFrame([row for found in searches for row in found], columns=columns), settings)
+    chosen = pd.DataFrame([row for found in searches for row in found],
+                          columns=["target", "features", "block", "C", "gamma", "accuracy"])
+    result = TransferResult(score_table([]), pd.concat(tables, ignore_index=True), chosen, settings)
     result.scores = score_table(transfer_scores(result))
     result.save(folder)
 
@@ -194,11 +178,10 @@ def _column(
     rows = some_people(subjects, config.max_faces, config.seed)
     images, subjects = faces.images[rows], np.asarray(subjects[rows], dtype=str)
     names, y = emotion_classes(faces.labels["emotion"].to_numpy(str)[rows], subjects)
-    words = names[y]
-    folds = grouped_folds(words, subjects, config.n_folds, config.seed)
-    check_training_parts(words, folds)
+    folds = grouped_folds(names[y], subjects, config.n_folds, config.seed)
+    check_training_parts(names[y], folds)
     fold_blocks(config.n_folds, config.inner_folds)
-    base = dict(target=target, face=np.arange(len(y)), subject=subjects, fold=fold_numbers(len(y), folds), true=words)
+    base = dict(target=target, face=np.arange(len(y)), subject=subjects, fold=fold_numbers(len(y), folds), true=names[y])
     cells = []
     for name in (*networks, *config.baselines):
         X = _features(name, images, config, networks)
@@ -213,7 +196,7 @@ def _column(
                         for i, (_, result) in enumerate(results)]
         cells.append((pd.DataFrame(base | dict(predicted=predicted, features=name)), searches))
         if progress is not None:
-            progress(f"{name} on {target}: accuracy {(words == predicted).mean():.3f}")
+            progress(f"{name} on {target}: accuracy {(base['true'] == predicted).mean():.3f}")
     return cells
 
 
@@ -221,8 +204,7 @@ def _features(name: str, images: np.ndarray, config: TransferConfig, networks: M
     if name in networks:
         run = networks[name]
         return DiscriminatorFeatures(run.folder / "discriminator.safetensors", width=run.config.width).transform(images)
-    width = next(iter(networks.values())).config.width
-    return make_baseline(name, width, config.seed).transform(images)
+    return make_baseline(name, next(iter(networks.values())).config.width, config.seed).transform(images)
 
 
 def _read(
@@ -246,17 +228,17 @@ def _read(
 def transfer_scores(result: TransferResult) -> list[dict]:
     """Return the rows of scores of a transfer matrix, from its predictions; the label is a target, or "all" for their mean.
 
-    ``accuracy`` of each kind of features and of `OTHERS`; ``minus_own``, a network's accuracy minus that of the network of the
-    target's own faces; ``minus_<baseline>``, a network's accuracy minus a baseline's; ``advantage`` of each network, label
-    "all": its accuracy minus the mean of the networks of other faces, over the targets that are not its own, so that easy
-    targets favour nobody; ``majority_accuracy`` of features "none".
+    ``accuracy`` of each kind of features and of `OTHERS`; ``minus_own``, a network's accuracy minus that of the network of
+    the target's own faces; ``minus_<baseline>``, a network's accuracy minus a baseline's; ``advantage`` of each network,
+    label "all": its accuracy minus the mean of the networks of other faces, over the targets that are not its own, so that
+    easy targets favour nobody; ``majority_accuracy`` of features "none".
     """
     faces, baselines, base = result.faces(), result.settings["baselines"], dict(protocol=SUBJECT_INDEPENDENT)
     table = result.predictions
     labels = table[table["features"] == table["features"].iloc[0]].groupby("target", sort=False)["true"]
     n_emotions = labels.nunique().to_dict()
     columns = {name: faces.right[name].to_numpy(dtype=float) for name in faces.right} | {OTHERS: faces.others}
-    own = faces.own()
+    own = faces.own
     rows = []
     for name, right in columns.items():
         comparisons = {"accuracy": right}
@@ -268,15 +250,16 @@ def transfer_scores(result: TransferResult) -> list[dict]:
         if name in faces.networks and len(faces.networks) > 1:
             elsewhere = np.where(faces.target == name, np.nan, right - columns[OTHERS])
             rows.append(base | dict(features=name, score="advantage", label="all") | faces.interval(elsewhere))
-    rows += [base | dict(features="none", score="majority_accuracy", label=target, value=true.value_counts(normalize=True).max())
-             for target, true in labels]
+    for target, true in labels:
+        share = true.value_counts(normalize=True).max()
+        rows.append(base | dict(features="none", score="majority_accuracy", label=target, value=share))
     return rows
 
 
 def _by_target(faces: MatrixFaces, values: np.ndarray, n_emotions: Mapping[str, int]) -> list[dict]:
     """Return the mean at each target, where it is defined, and over all of them."""
     rows = []
-    for target in faces.targets:
+    for target in dict.fromkeys(faces.target):
         row = faces.interval(np.where(faces.target == target, values, np.nan))
         if row["n_faces"]:
             rows.append(row | dict(label=target, n_labels=n_emotions[target]))
