@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
+from sphinx.errors import ExtensionError
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
 
-_MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+_MATHJAX = find_spec("sphinx-mathjax-offline")
 _UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "*mml.js", "*liteDOM*", "latest.js", "node-main.js")
 
 _FIRST, _LAST = 100, 900  # the order among those that listen to the same event; 500 is everybody else's
@@ -39,13 +40,16 @@ def setup(app: "Sphinx") -> dict[str, Any]:
 
 
 def _use_own_mathjax(app: "Sphinx", config: "Config") -> None:
+    if _MATHJAX is None:
+        raise ExtensionError("sphinx-mathjax-offline is missing; run: pip install -r requirements.txt")
     config.mathjax_path = "mathjax/tex-mml-chtml.js"
     config.nb_ipywidgets_js = {}  # no page has a widget that would need a kernel
 
 
 def _copy_mathjax(app: "Sphinx", error: Exception | None) -> None:
     if error is None:
-        shutil.copytree(_MATHJAX, Path(app.outdir) / "_static" / "mathjax", ignore=_UNUSED_MATHJAX, dirs_exist_ok=True)
+        source = Path(_MATHJAX.origin).parent / "static" / "mathjax"
+        shutil.copytree(source, Path(app.outdir) / "_static" / "mathjax", ignore=_UNUSED_MATHJAX, dirs_exist_ok=True)
 
 
 def _pages_that_cite_others(app: "Sphinx", env: "BuildEnvironment") -> Iterable[str]:

@@ -15,7 +15,7 @@ from fergan.book.build import html_folder
 from fergan.book.check import EXECUTED
 from fergan.book.plots import score_dots, show_faces
 from fergan.book.profile import Profile
-from fergan.cache import current
+from fergan.cache import current, project_path
 from fergan.data.faces import FaceSet
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult
@@ -29,7 +29,7 @@ SCREENSHOTS = {
     "claims": ("book/executed/07b_claims/verdicts.html", (1280, 800), "#fig-claims-verdicts"),
     "telephone": ("book/executed/07_results/results.html", (390, 800), "#fig-protocols"),
 }
-_OVERVIEW = EXECUTED / "said" / "results-results" / "fig-story.png"
+_OVERVIEW = EXECUTED / "said" / "results-results" / "fig-results-overview.png"
 _FILM = "book/executed/07_results/results.html"
 _PROTOCOLS = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen", OFFICIAL_SPLIT: "official split"}
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -115,6 +115,7 @@ def overview_figure(home: Path, names: Iterable[str], emotions: Mapping[int, Emo
     width : float
         In inches.
     """
+    home = project_path(home)
     names = [name for name in names if (home / "models" / name / "current.json").is_file()]
     shown = names[:: max(1, len(names) // 3)][:3]
     figure, axes = plt.subplots(1, 2 if emotions else 1, figsize=(width, 0.38 * width), squeeze=False)
