@@ -1,12 +1,10 @@
 """Saliency: where the answer is known, it is found; a map of nothing in particular is not taken for one."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import nn
 
-from fergan.book.tables.saliency import chosen_costs, region_table, saliency_words
 from fergan.experiments.saliency import (
     action_regions,
     check_region,
@@ -15,7 +13,6 @@ from fergan.experiments.saliency import (
     shifted_shares,
     smallest_region,
 )
-from fergan.experiments.scores import score_table
 from fergan.facs import ACTION_UNITS
 from fergan.gan.networks import Discriminator, initialize_weights
 
@@ -132,26 +129,3 @@ def test_action_units_act_where_they_should(one_thread):
                for mouth in ("AU12", "AU15", "AU25", "AU27"))
     assert across["AU01"] < across["AU02"]  # the inner and the outer brow
     assert 0 < min(region.sum() for region in regions.values()) < max(region.sum() for region in regions.values()) < 64 * 64 / 4
-
-
-def test_words_say_how_many_and_that_they_are_few(planted):
-    images, labels, region = planted
-    (found,) = saliency_maps(Grid(), linear_weights(grid_features(images), labels[:, None], [1.0]), images)
-    regions = np.stack([region, np.roll(region, (-32, 24), axis=(0, 1))])
-    good, bad = (check_region(found, regions, unit) for unit in (0, 1))
-    assert "For 1 of 1 Action Units (AU12)" in saliency_words({"AU12": good}) and "few" not in saliency_words({"AU12": good})
-    assert "For 0 of 1" in saliency_words({"AU12": bad}) and "These are few" in saliency_words({"AU12": bad})
-    assert "not known" in saliency_words({})
-    assert region_table({"AU12": good, "AU01": bad})["looks there"].tolist() == ["yes", "no"]
-
-
-def test_costs_are_those_chosen_as_published():
-    from fergan.experiments.action_units import AUResult
-
-    searches = pd.DataFrame({
-        "protocol": ["as_published"] * 3 + ["subject_independent"], "features": "discriminator", "outer_folds": "all",
-        "label": ["AU12", "AU12", "AU01", "AU12"], "C": [0.1, 1.0, 0.1, 10.0], "auc": [0.6, 0.7, np.nan, 0.9],
-        "chosen": [False, True, True, True],
-    })
-    costs = chosen_costs(AUResult(score_table([]), pd.DataFrame(), searches))
-    assert costs[ACTION_UNITS.index("AU12")] == 1.0 and np.isnan(np.delete(costs, ACTION_UNITS.index("AU12"))).all()

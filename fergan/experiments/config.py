@@ -24,6 +24,11 @@ class AUConfig(DetectorConfig):
         0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together"
     )
 
+    @property
+    def detectors(self) -> DetectorConfig:
+        """The part that detectors on known people use."""
+        return DetectorConfig(**self.model_dump(exclude={"duplicates_within"}))
+
 
 class SaliencyConfig(Config):
     """Which faces the maps of saliency are made from."""

@@ -55,6 +55,11 @@ def difference(result: AUResult, experiment: int, label: str = "all") -> tuple[f
     return tuple(ours.get(key, np.nan) - theirs for key in ("value", "low", "high"))
 
 
+def papers_mean(experiment: int, result: AUResult) -> float:
+    """Return the paper's mean area of the same experiment on the same sets; NaN where it has none."""
+    return papers_units(experiment, result.settings).get("all", np.nan)
+
+
 # ---- one experiment
 
 def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
@@ -186,7 +191,7 @@ def table_of_means(results: Results) -> pd.DataFrame:
     return pd.DataFrame([
         {"experiment": number, "network of": result.settings["pretrained"], "trained on": result.settings["train"],
          "tested on": result.settings["test"], "AUs": int(area(result)["n_labels"]),
-         "paper": papers_units(number, result.settings).get("all", np.nan)}
+         "paper": papers_mean(number, result)}
         | {words: interval(area(result, protocol=protocol)) for protocol, words in PROTOCOLS.items()}
         | {"difference": interval(difference(result, number))}
         for number, result in results.items()
@@ -294,11 +299,19 @@ def single_unit_reading(scores: pd.DataFrame, unit: str) -> dict[str, Any]:
     verdict = "better" if beside["low"] > 0 else "worse" if beside["high"] < 0 else "open"
     if np.isnan(only["value"]) or np.isnan(everything["value"]):
         verdict = "not learnt"
+    known = {name: gap for name, gap in gaps.items() if not np.isnan(gap)}
     return {"only": only["value"], "all": everything["value"], "difference": beside, "verdict": verdict,
-            "note": only["note"] or everything["note"], "gaps": {name: gap for name, gap in gaps.items() if not np.isnan(gap)}}
+            "note": only["note"] or everything["note"], "gaps": known}
 
 
 # ---- saliency
+
+def region_reading(checks: Mapping[str, RegionCheck]) -> dict[str, Any] | None:
+    """Return how many detectors look where their Action Unit acts, and how many would by chance; None without regions."""
+    inside = [unit for unit, check in checks.items() if check.inside]
+    return {"n": len(checks), "inside": inside, "first": sum(check.rank == 1 for check in checks.values()),
+            "by_chance": 0.05 * len(checks), "few": len(inside) <= len(checks) / 2} if checks else None
+
 
 def region_table(checks: Mapping[str, RegionCheck]) -> pd.DataFrame:
     """Return one row per Action Unit: how much of the saliency lies inside its region, and how much would by chance."""
