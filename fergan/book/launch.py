@@ -50,7 +50,7 @@ def train_model(profile: Profile, model: str, *, devices: int = 1, num_nodes: in
         running = dict(n_threads=profile.threads, checkpoint_seconds=profile.checkpoint_seconds, fabric=fabric, progress=show)
         if fabric.is_global_zero:  # which alone keeps the result
             monitor = Monitor(inputs["images"], config.seed)
-            return cached(*stage, code=WEIGHT_CODE, keep=True, monitor=monitor, **running)
+            return cached(*stage, code=WEIGHT_CODE, monitor=monitor, **running)
         if not there:
             train(folder, config, **inputs, **running)
     return None

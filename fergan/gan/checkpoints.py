@@ -5,6 +5,8 @@ Weights are safetensors, histories parquet, notes JSON: opening a run never runs
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +25,14 @@ _PREVIOUS = "checkpoint-previous.safetensors"
 
 
 def save_state(folder: Path, run: str, state: TrainingState, history: list[tuple], note: dict[str, Any]) -> None:
-    """Write a checkpoint: history first, then weights and moments, each moved into place when whole.
+    """Write a checkpoint, and keep the one before it.
 
-    The checkpoint is the later of the two, so that a kill between them leaves a history that is merely too long. The
-    checkpoint before is kept beside it.
+    History comes first, then weights and moments, so that a kill between them leaves a history that is merely too long.
 
     Parameters
     ----------
-    folder, run : path, str
-        Of the run, and the hash of what it is trained with and on.
-    state : TrainingState
-        After at least one step.
+    run : str
+        The hash of what is trained with and on.
     history : list of tuple
         The rows of `HISTORY_COLUMNS`.
     note : dict
@@ -50,7 +49,6 @@ def save_state(folder: Path, run: str, state: TrainingState, history: list[tuple
     broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
     if broken:
         raise FloatingPointError(f"{broken[0]} is not finite after step {state.step}; the last checkpoint is kept")
-    write_table(folder / "history.parquet", pd.DataFrame(history, columns=HISTORY_COLUMNS))
     moments = {
         f"{name}.{index}.{key}": value
         for name, optimizer in state.optimizers().items()
@@ -58,14 +56,17 @@ def save_state(folder: Path, run: str, state: TrainingState, history: list[tuple
         for key, value in moments.items()
     }
     new = folder / "checkpoint-new.safetensors"
-    _save(new, weights | moments, note | {"run": run, "step": state.step})
-    if (folder / _CHECKPOINT).is_file():
-        os.replace(folder / _CHECKPOINT, folder / _PREVIOUS)
-    os.replace(new, folder / _CHECKPOINT)
+    with writing(folder):
+        with atomic_path(folder / "history.parquet") as temporary:
+            pd.DataFrame(history, columns=HISTORY_COLUMNS).to_parquet(temporary, index=False)
+        _save(new, weights | moments, {"training": json.dumps(note | {"run": run, "step": state.step})})
+        if (folder / _CHECKPOINT).is_file():
+            os.replace(folder / _CHECKPOINT, folder / _PREVIOUS)
+        os.replace(new, folder / _CHECKPOINT)
 
 
 def load_state(folder: Path, run: str, state: TrainingState) -> tuple[list[tuple], dict[str, Any]]:
-    """Bring `state` to the folder's checkpoint, or the one before it where that is missing, if there is either.
+    """Bring `state` to the folder's checkpoint, or the one before it where that is missing; without one leave it as it is.
 
     Returns
     -------
@@ -84,7 +85,7 @@ def load_state(folder: Path, run: str, state: TrainingState) -> tuple[list[tuple
         return [], {}
     other = path.name == _CHECKPOINT and (folder / _PREVIOUS).is_file()
     remedy = "delete it to " + (f"go on from {_PREVIOUS}" if other else "train this run again")
-    try:
+    with _reading(path, remedy):
         with safe_open(path, framework="pt") as file:
             note = json.loads(file.metadata()["training"])
         if note["run"] != run:
@@ -94,23 +95,12 @@ def load_state(folder: Path, run: str, state: TrainingState) -> tuple[list[tuple
             network.load_state_dict(_part(tensors, name))
         for name, optimizer in state.optimizers().items():
             _restore_moments(optimizer, _part(tensors, name))
-    except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
-        raise ValueError(f"checkpoint {path} cannot be used ({error}); {remedy}") from error
     state.step = note["step"]
     history = read_table(folder / "history.parquet").head(state.step)
     if len(history) < state.step:
         raise ValueError(f"{folder / 'history.parquet'} ends at step {len(history)}, before its checkpoint at {state.step}; "
                          f"delete {folder} to train this run again")
     return list(history.itertuples(index=False, name=None)), note
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of a run as parquet, atomically."""
-    try:
-        with atomic_path(path) as temporary:
-            table.to_parquet(temporary, index=False)
-    except OSError as error:
-        raise OSError(f"{path} cannot be written ({error}); the last checkpoint is kept") from error
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -121,15 +111,9 @@ def read_table(path: Path) -> pd.DataFrame:
         raise ValueError(f"{path} cannot be read ({error}); delete its folder to train this run again") from error
 
 
-def remove_checkpoints(folder: Path) -> None:
-    """Remove what only a run that goes on needs."""
-    for path in (folder / _CHECKPOINT, folder / _PREVIOUS, *folder.glob("best-*.safetensors")):
-        path.unlink(missing_ok=True)
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove files that a killed process left half-written."""
-    for path in folder.glob(".*.safetensors"):
+def remove(folder: Path, *patterns: str) -> None:
+    """Remove files of a run."""
+    for path in [path for pattern in patterns for path in folder.glob(pattern)]:
         path.unlink(missing_ok=True)
 
 
@@ -143,27 +127,42 @@ def save_best(folder: Path, state: TrainingState) -> None:
 
 def keep_best(folder: Path, step: int) -> None:
     """Remove the weights that were once the best, now that those of `step` are."""
-    for path in folder.glob("best-*.safetensors"):
-        if path != _best(folder, step):
-            path.unlink(missing_ok=True)
+    for path in set(folder.glob("best-*.safetensors")) - {_best(folder, step)}:
+        path.unlink(missing_ok=True)
 
 
 def load_best(folder: Path, state: TrainingState, step: int) -> None:
     """Bring the averaged generator and the discriminator to what `save_best` kept after this step."""
-    path = _best(folder, step)
-    try:
-        tensors = load_file(path)
+    with _reading(_best(folder, step), f"delete {folder} to train this run again"):
+        tensors = load_file(_best(folder, step))
         state.average.load_state_dict(_part(tensors, "average"))
         state.discriminator.module.load_state_dict(_part(tensors, "discriminator"))
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise ValueError(f"best weights {path} cannot be used ({error}); delete {folder} to train this run again") from error
 
 
 def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
     """Write final networks and return the SHA-256 of the discriminator's file."""
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        _save(folder / f"{name}.safetensors", network.state_dict())
+    with writing(folder):
+        for name, network in (("generator", generator), ("discriminator", discriminator)):
+            _save(folder / f"{name}.safetensors", network.state_dict())
     return hash_file(folder / "discriminator.safetensors")
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say of a failure to write into a run's folder that nothing saved before is lost."""
+    try:
+        yield
+    except (SafetensorError, OSError) as error:
+        raise OSError(f"{folder} cannot be written ({error}); what was saved before, the last checkpoint too, is kept: "
+                      "make room or correct the folder's permissions, and run again to go on from there") from error
+
+
+@contextmanager
+def _reading(path: Path, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
+        raise ValueError(f"checkpoint {path} cannot be used ({error}); {remedy}") from error
 
 
 def _best(folder: Path, step: int) -> Path:
@@ -178,16 +177,10 @@ def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
 
 
-def _save(path: Path, tensors: dict[str, Tensor], note: dict[str, Any] | None = None) -> None:
+def _save(path: Path, tensors: dict[str, Tensor], note: dict[str, str] | None = None) -> None:
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    try:
-        with atomic_path(path) as temporary:
-            save_file(plain, temporary, metadata={"training": json.dumps(note)} if note else None)
-    except (SafetensorError, OSError) as error:
-        raise OSError(
-            f"{path} cannot be written ({error}); what was saved before is kept: "
-            "make room or correct the folder's permissions, and run again to go on from there"
-        ) from error
+    with atomic_path(path) as temporary:
+        save_file(plain, temporary, metadata=note)
 
 
 def _restore_moments(optimizer: torch.optim.Adam, saved: dict[str, Tensor]) -> None:

@@ -16,48 +16,24 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 
-def _generator_block(n_in: int, n_out: int) -> nn.Sequential:
-    # Batch normalisation has a bias of its own, so the convolution needs none.
-    return nn.Sequential(
-        nn.ConvTranspose2d(n_in, n_out, kernel_size=4, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(n_out),
-        nn.ReLU(inplace=True),
-    )
-
-
-def _discriminator_block(n_in: int, n_out: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, kernel_size=4, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(n_out),
-        nn.LeakyReLU(0.2, inplace=True),
-    )
-
-
 class Generator(nn.Module):
-    """Map noise to faces.
-
-    Parameters
-    ----------
-    latent_dim : int
-        Length of the noise vector z.
-    width : int
-        Channels of the last hidden layer; the first has eight times as many.
-    """
+    """Map noise (latent_dim numbers) to faces; the last hidden layer has `width` channels, the first eight times as many."""
 
     def __init__(self, latent_dim: int = 100, width: int = 64):
         super().__init__()
+
+        def block(n_in: int, n_out: int, **steps: int) -> nn.Sequential:
+            # Batch normalisation has a bias of its own, so the convolution needs none.
+            convolution = nn.ConvTranspose2d(n_in, n_out, kernel_size=4, bias=False, **steps)
+            return nn.Sequential(convolution, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True))
+
+        double = dict(stride=2, padding=1)
         self.latent_dim = latent_dim
-        self.project = nn.Sequential(
-            nn.ConvTranspose2d(latent_dim, 8 * width, kernel_size=4, bias=False),
-            nn.BatchNorm2d(8 * width),
-            nn.ReLU(inplace=True),
-        )
+        self.project = block(latent_dim, 8 * width)
         self.blocks = nn.Sequential(
-            _generator_block(8 * width, 4 * width),
-            _generator_block(4 * width, 2 * width),
-            _generator_block(2 * width, width),
+            block(8 * width, 4 * width, **double), block(4 * width, 2 * width, **double), block(2 * width, width, **double)
         )
-        self.to_image = nn.ConvTranspose2d(width, 3, kernel_size=4, stride=2, padding=1)
+        self.to_image = nn.ConvTranspose2d(width, 3, kernel_size=4, **double)
 
     def forward(self, z: Tensor) -> Tensor:
         """Turn noise (n, latent_dim) into images (n, 3, 64, 64) in -1..1."""
@@ -67,23 +43,20 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Tell real faces from generated ones; its last hidden layer is the paper's feature vector.
-
-    Parameters
-    ----------
-    width : int
-        Channels of the first layer; the last hidden layer has eight times as many.
-    """
+    """Tell real faces from generated ones; its last hidden layer, 8 * `width` maps of 4x4, is the paper's feature vector."""
 
     def __init__(self, width: int = 64):
         super().__init__()
+
+        def block(n_in: int, n_out: int) -> nn.Sequential:
+            convolution = nn.Conv2d(n_in, n_out, kernel_size=4, stride=2, padding=1, bias=False)
+            return nn.Sequential(convolution, nn.BatchNorm2d(n_out), nn.LeakyReLU(0.2, inplace=True))
+
         self.width = width
         self.blocks = nn.Sequential(
             # No batch normalisation on the image itself (Radford et al., section 3).
             nn.Sequential(nn.Conv2d(3, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)),
-            _discriminator_block(width, 2 * width),
-            _discriminator_block(2 * width, 4 * width),
-            _discriminator_block(4 * width, 8 * width),
+            block(width, 2 * width), block(2 * width, 4 * width), block(4 * width, 8 * width),
         )
         self.to_logit = nn.Conv2d(8 * width, 1, kernel_size=4)
 

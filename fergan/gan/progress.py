@@ -5,24 +5,12 @@ from contextlib import contextmanager
 
 from tqdm.auto import tqdm
 
-__all__ = ["search_progress", "training_progress"]
-
 
 @contextmanager
 def training_progress(
     title: str, batch_size: int, disable: bool = False
 ) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
-    """Yield what `fergan.gan.training.train` calls to show how far it is.
-
-    Parameters
-    ----------
-    title : str
-        What is trained.
-    batch_size : int
-        Faces per step.
-    disable : bool
-        Show nothing, as in all processes but the first.
-    """
+    """Yield what `fergan.gan.training.train` calls to show how far it is; in all processes but the first, show nothing."""
     with tqdm(desc=title, unit="step", miniters=1, disable=disable) as bar:
 
         def show(step: int, n_steps: int, losses: dict[str, float]) -> None:
@@ -40,15 +28,7 @@ def training_progress(
 
 @contextmanager
 def search_progress(title: str, disable: bool = False) -> Iterator[Callable[[str], None]]:
-    """Yield what the searches of `fergan.experiments.emotions` and others call with a line of text after each trial.
-
-    Parameters
-    ----------
-    title : str
-        What is searched.
-    disable : bool
-        Show nothing.
-    """
+    """Yield what searches call with a line of text after each trial."""
     with tqdm(desc=title, unit="trial", miniters=1, disable=disable) as bar:
 
         def show(line: str) -> None:

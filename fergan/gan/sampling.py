@@ -82,21 +82,10 @@ def noise_of(seed: int, latent_dim: int) -> Tensor:
 
 
 def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
-    """Turn from one noise vector to another: the direction along the great circle, the length in proportion.
+    """Turn from one noise vector (latent_dim,) to another, share 0 to 1: along the great circle, the length in proportion.
 
-    Vectors of noise in many dimensions all have nearly the same length. The straight line between two of them passes through
-    shorter ones, which the generator never met in training; the arc does not (White, 2016, arXiv:1609.04468).
-
-    Parameters
-    ----------
-    start, end : Tensor of shape (latent_dim,)
-    share : float
-        0 gives `start`, 1 gives `end`.
-
-    Raises
-    ------
-    ValueError
-        One of them is zero, or they point in opposite directions: then there is no one arc.
+    The straight line passes through shorter vectors, unknown to the generator (White, 2016, arXiv:1609.04468). Of opposite
+    vectors, or where one is zero, there is no one arc: ValueError.
     """
     lengths = start.norm(), end.norm()
     if not (lengths[0] > 0 and lengths[1] > 0):
@@ -120,15 +109,10 @@ def interpolate(latent_dim: int, n_rows: int, n_columns: int, seed: int = 0) -> 
 
 
 def leading_directions(generator: Generator, n: int) -> Tensor:
-    """Return the directions of the noise that the generator's first layer passes on most strongly.
+    """Return n directions (n, latent_dim) of the noise that the generator's first layer passes on most strongly.
 
-    They are the right singular vectors of its weights (Shen and Zhou, 2021, arXiv:2007.06600), strongest first: no face is
-    drawn to find them, no label is used, and nothing says that one of them is a single trait of the face.
-
-    Returns
-    -------
-    Tensor of shape (n, latent_dim)
-        Of length 1 and at right angles to each other; the largest number of each is positive.
+    They are the right singular vectors of its weights (Shen and Zhou, 2021, arXiv:2007.06600), strongest first, of length 1;
+    the largest number of each is positive. No label is used, and nothing says that one of them is a single trait of the face.
     """
     if not 1 <= n <= generator.latent_dim:
         raise ValueError(f"n is {n}; expected 1 to {generator.latent_dim} directions, the length of the noise")
@@ -145,28 +129,12 @@ def random_directions(latent_dim: int, n: int, seed: int = 0) -> Tensor:
 
 
 def shift(noise: Tensor, directions: Tensor, amounts: np.ndarray) -> Tensor:
-    """Return noise (latent_dim,) moved along each of n directions: (n, n_amounts, latent_dim).
-
-    Parameters
-    ----------
-    noise : Tensor of shape (latent_dim,)
-    directions : Tensor of shape (n, latent_dim)
-    amounts : ndarray of shape (n_amounts,)
-        How far, in standard deviations of the noise.
-    """
+    """Return noise (latent_dim,) moved along directions (n, latent_dim) by amounts: (n, n_amounts, latent_dim)."""
     return noise + torch.as_tensor(amounts, dtype=noise.dtype)[:, None] * directions[:, None]
 
 
 def pixel_change(generator: Generator, directions: Tensor, reach: float, n_faces: int = 16, seed: int = 0) -> float:
-    """Return by how many grey levels a pixel changes, on average, between both ends of a direction.
-
-    Parameters
-    ----------
-    directions : Tensor of shape (n, latent_dim)
-        The mean is over all of them, over `n_faces` random faces, and over pixels and colours.
-    reach : float
-        From minus to plus this many standard deviations of the noise.
-    """
+    """Return by how many grey levels a pixel changes, on average, from -reach to reach along directions (n, latent_dim)."""
     noise = torch.randn(n_faces, generator.latent_dim, generator=torch.Generator().manual_seed(seed))
     ends = torch.stack([shift(z, directions, np.array([-reach, reach])) for z in noise])  # (n_faces, n, 2, latent_dim)
     faces = draw(generator, ends).astype(np.float32)
@@ -174,16 +142,9 @@ def pixel_change(generator: Generator, directions: Tensor, reach: float, n_faces
 
 
 def explore(run: Run | str | Path, seed: int = 0, n_directions: int = 5) -> "interactive":
-    """Return sliders that mix three faces and move the mixture along the leading directions, for a notebook with a kernel.
+    """Return sliders that mix three faces, of a seed and the next two, and move the mixture along the leading directions.
 
-    Parameters
-    ----------
-    run : Run or path
-        A finished training run, or its folder.
-    seed : int
-        Of face A; B and C take the next seeds. Sliders turn from A to B, and from there to C.
-    n_directions : int
-        Each has a slider, in standard deviations of the noise.
+    They need a notebook with a kernel. Left of faces A, B and C stands the mixture: from A to B, from there to C.
     """
     from ipywidgets import FloatSlider, IntText, interactive
     from PIL import Image

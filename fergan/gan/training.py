@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,20 +24,9 @@ from lightning_fabric.loggers import TensorBoardLogger
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 
-from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
-from fergan.gan.checkpoints import (
-    HISTORY_COLUMNS,
-    keep_best,
-    load_best,
-    load_state,
-    read_table,
-    remove_checkpoints,
-    remove_unfinished,
-    save_best,
-    save_state,
-    save_weights,
-    write_table,
-)
+from fergan.files import atomic_path, hash_array, hash_parameters, read_json, write_array, write_json
+from fergan.gan import checkpoints
+from fergan.gan.checkpoints import HISTORY_COLUMNS
 from fergan.gan.config import TrainConfig
 from fergan.gan.networks import has_native_bfloat16, to_uint8
 from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, next_step, steps_per_epoch
@@ -50,28 +39,17 @@ SHOW_SECONDS = 0.5  # between reports of progress
 N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
 
 
-class SnapshotMonitor(Protocol):
-    """What measures the samples of a training now and then, see `fergan.quality.monitor.Monitor`."""
-
-    n_samples: int
-
-    def measure(self, step: int, n_steps: int, samples: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
-        """Return numbers on samples uint8 (n_samples, 64, 64, 3), a distance ``frechet`` and an ``alarm`` among them."""
-
-
 def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1, **options: Any) -> Fabric:
     """Return what runs the loop: the first GPU where there is one, else the processor; or several of either.
-
-    Under ``torchrun`` the number of processes is its own.
 
     Parameters
     ----------
     precision : str
         See `fergan.gan.config.TrainConfig`.
     devices, num_nodes : int
-        Processes on each machine, and machines.
+        Processes on each machine, and machines; under ``torchrun`` both are its own.
     **options
-        Of Fabric, such as ``loggers`` or ``accelerator``.
+        Of Fabric, such as ``accelerator``.
     """
     accelerator = options.pop("accelerator", "cuda" if torch.cuda.is_available() else "cpu")
     if precision == "auto":
@@ -91,8 +69,8 @@ WEIGHT_CODE = (make_fabric, TrainingState, RandomStreams, next_step, calibrate_a
 
 
 def train(
-    folder: str | Path, config: TrainConfig, *, images: np.ndarray, monitor: SnapshotMonitor | None = None,
-    n_threads: int = 1, checkpoint_seconds: float = 20.0, n_snapshots: int = 13, fabric: Fabric | None = None,
+    folder: str | Path, config: TrainConfig, *, images: np.ndarray, monitor: Any = None, n_threads: int = 1,
+    checkpoint_seconds: float = 20.0, n_snapshots: int = 13, fabric: Fabric | None = None,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> None:
     """Train a DCGAN, or continue a run that is already there; `fergan.gan.runs.Run` reads it when it is finished.
@@ -104,8 +82,8 @@ def train(
     config : TrainConfig
     images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
         The faces; all of them are kept on the device.
-    monitor : SnapshotMonitor, optional
-        What measures the snapshots; without it none counts as the best but the last.
+    monitor : `fergan.quality.monitor.Monitor`, optional
+        What measures the snapshots, or anything else with its attribute `n_samples` and method `measure`.
     n_threads : int
         Processor threads; other counts give other rounding, so it is recorded.
     checkpoint_seconds : float
@@ -134,9 +112,9 @@ def train(
         if not (folder / "finished.json").is_file():
             torch.set_num_threads(n_threads)
             training = _Training(folder, run, config, images, monitor, n_steps, fabric, n_threads)
-            steps = set(np.linspace(0, n_steps, n_snapshots).round().astype(int).tolist())
-            _loop(training, steps, checkpoint_seconds, progress)
-            training.finish(len(images))
+            snapshot_steps = set(np.linspace(0, n_steps, n_snapshots).round().astype(int).tolist())
+            _loop(training, snapshot_steps, checkpoint_seconds, progress)
+            training.finish()
         fabric.barrier()
 
 
@@ -168,20 +146,20 @@ def _loop(training: "_Training", snapshot_steps: set[int], checkpoint_seconds: f
 class _Training:
     """A run under way: its state, and what it has done so far. Only the first process measures and writes."""
 
-    def __init__(self, folder: Path, run: str, config: TrainConfig, images: np.ndarray, monitor: SnapshotMonitor | None,
+    def __init__(self, folder: Path, run: str, config: TrainConfig, images: np.ndarray, monitor: Any,
                  n_steps: int, fabric: Fabric, n_threads: int):
         self.n_steps, self.fabric = n_steps, fabric
         self._folder, self._run, self._config, self._monitor = folder, run, config, monitor
         self._first = fabric.is_global_zero
         if self._first:
-            remove_unfinished(folder)
+            checkpoints.remove(folder, ".*.safetensors")  # what a killed process left half-written
         self.state, self._streams = TrainingState(config, fabric), RandomStreams(len(images), config, fabric)
         self._log = TensorBoardLogger(folder, name="tensorboard", version="") if self._first else None
         self._pending: list[Tensor] = []
-        self.history, note = load_state(folder, run, self.state)
+        self.history, note = checkpoints.load_state(folder, run, self.state)
         path = folder / "snapshots.parquet"
-        self._snapshots = read_table(path).to_dict("records") if path.is_file() else []
-        self._parts = _with_part(note.get("parts", []), _machine(fabric, n_threads) | {"from_step": self.state.step})
+        self._snapshots = checkpoints.read_table(path).to_dict("records") if path.is_file() else []
+        self._parts = _with_part(note.get("parts", []), fabric, n_threads, self.state.step)
         self._seconds, self._start = note.get("seconds", 0.0), time.monotonic()
         _check_same_step(self.state, folder, fabric)
         self._faces = torch.from_numpy(np.array(images)).to(fabric.device)  # a copy: the faces on disk are read-only
@@ -212,9 +190,9 @@ class _Training:
         self.flush()
         if self._first and self.state.step:
             note = {"seconds": self._so_far(), "parts": self._parts}
-            save_state(self._folder, self._run, self.state, self.history, note)
+            checkpoints.save_state(self._folder, self._run, self.state, self.history, note)
             if self._snapshots:
-                keep_best(self._folder, self._best()["step"])
+                checkpoints.keep_best(self._folder, self._best()["step"])
 
     def take_snapshot(self) -> None:
         """Measure what the averaged generator makes of the same noise, keep a few of its faces, and the best weights."""
@@ -224,41 +202,41 @@ class _Training:
         step = self.state.step
         samples = _draw_samples(self.state, self._streams.fixed_noise(getattr(self._monitor, "n_samples", N_FILM_FACES), -1))
         earlier = [row for row in self._snapshots if row["step"] < step]  # later ones are of a run that was resumed
-        scores = np.array(self.history[earlier[-1]["step"] if earlier else 0 :]).reshape(-1, len(HISTORY_COLUMNS))[:, 3:]
+        since = earlier[-1]["step"] if earlier else 0
+        scores = np.array(self.history[since:]).reshape(-1, len(HISTORY_COLUMNS))[:, 3:]
         measured = self._monitor.measure(step, self.n_steps, samples, scores) if self._monitor else {"alarm": ""}
         found = {"step": step} | measured
         if found["alarm"] and not (self._snapshots and self._snapshots[-1]["alarm"]):
             log.warning("step %d of %d: %s", step, self.n_steps, found["alarm"])
         self._snapshots = [*earlier, found]
-        try:
+        with checkpoints.writing(self._folder):
             write_array(self._folder / "filmstrip" / f"step-{step:07d}.npy", samples[:N_FILM_FACES])
-            write_table(self._folder / "snapshots.parquet", pd.DataFrame(self._snapshots))
+            with atomic_path(self._folder / "snapshots.parquet") as temporary:
+                pd.DataFrame(self._snapshots).to_parquet(temporary, index=False)
             if found is self._best():
-                save_best(self._folder, self.state)
+                checkpoints.save_best(self._folder, self.state)
             self._log.log_metrics({name: value for name, value in measured.items() if name != "alarm"}, step)
             self._log.save()
-        except OSError as error:
-            raise OSError(f"{self._folder} cannot be written ({error}); the last checkpoint is kept") from error
 
-    def finish(self, n_faces: int) -> None:
+    def finish(self) -> None:
         """Save the last weights, and the best where they are others; note how it went; drop what only resuming needs."""
         if not self._first:
             return
         state, best, last = self.state, self._best(), self._snapshots[-1]
         calibrate_average(state, self._streams)
-        weights = save_weights(self._folder, state.average, state.discriminator.module)
+        weights = checkpoints.save_weights(self._folder, state.average, state.discriminator.module)
         if best["step"] != state.step:
-            load_best(self._folder, state, best["step"])
+            checkpoints.load_best(self._folder, state, best["step"])
             calibrate_average(state, self._streams)
-            save_weights(self._folder / "best", state.average, state.discriminator.module)
+            checkpoints.save_weights(self._folder / "best", state.average, state.discriminator.module)
         note = {key: value for key, value in self._parts[-1].items() if key != "from_step"} | dict(
-            steps=state.step, n_faces=n_faces, seconds=self._so_far(), torch=metadata.version("torch"), weights=weights,
-            best_step=best["step"], best_frechet=best.get("frechet"), frechet=last.get("frechet"),
+            steps=state.step, n_faces=len(self._faces), seconds=self._so_far(), torch=metadata.version("torch"),
+            weights=weights, best_step=best["step"], best_frechet=best.get("frechet"), frechet=last.get("frechet"),
             alarms=[{"step": row["step"], "reason": row["alarm"]} for row in self._snapshots if row["alarm"]],
             parts=self._parts,
         )
         write_json(self._folder / "finished.json", note)
-        remove_checkpoints(self._folder)
+        checkpoints.remove(self._folder, "checkpoint*.safetensors", "best-*.safetensors")
 
     def _best(self) -> dict[str, Any]:
         """The snapshot nearest to the real faces, the earlier one of equals; the last one where nothing is measured."""
@@ -283,16 +261,11 @@ def _claim(folder: Path, config: TrainConfig, images: np.ndarray) -> str:
     """Note in a run's folder what it is trained with and on, refuse one that belongs to another run, and return its hash."""
     record = {"parameters": config.model_dump(), "images": hash_array(images)}
     path = folder / "config.json"
-    if path.is_file():
-        if read_json(path) != record:
-            raise ValueError(f"{path} belongs to a run with other parameters or faces; move that folder away")
-    else:
-        try:
+    if path.is_file() and read_json(path) != record:
+        raise ValueError(f"{path} belongs to a run with other parameters or faces; move that folder away")
+    if not path.is_file():
+        with checkpoints.writing(folder):
             write_json(path, record)
-        except OSError as error:
-            raise OSError(
-                error.errno, f"{folder} cannot be written ({error.strerror}); give training a folder that can be written"
-            ) from error
     return hash_parameters(record)
 
 
@@ -310,29 +283,22 @@ def _alone(folder: Path, fabric: Fabric) -> Iterator[None]:
         yield
 
 
-def _machine(fabric: Fabric, n_threads: int) -> dict[str, Any]:
-    """Return what a run's rounding depends on."""
+def _with_part(parts: list[dict[str, Any]], fabric: Fabric, n_threads: int, step: int) -> list[dict[str, Any]]:
+    """Add to a run's earlier starts what the rounding of this one depends on, and warn where it was another before."""
     precision = "bfloat16" if "bf16" in fabric.strategy.precision.precision else "float32"
-    return dict(device=str(fabric.device), processes=fabric.world_size, precision=precision, threads=n_threads)
-
-
-def _with_part(parts: list[dict[str, Any]], part: dict[str, Any]) -> list[dict[str, Any]]:
-    """Add this start of a run to the earlier ones, and warn where it computes otherwise than the one before."""
-    if parts:
-        before = parts[-1]
-        kept = before | {"from_step": part["from_step"]}
-        changed = ", ".join(f"{key} {kept[key]} to {part[key]}" for key in kept if kept[key] != part[key])
-        if changed:
-            log.warning("this run goes on from step %d with other rounding than before (%s)", part["from_step"], changed)
+    part = dict(device=str(fabric.device), processes=fabric.world_size, precision=precision, threads=n_threads,
+                from_step=step)
+    before = parts[-1] | {"from_step": step} if parts else part
+    changed = ", ".join(f"{key} {before[key]} to {part[key]}" for key in before if before[key] != part[key])
+    if changed:
+        log.warning("this run goes on from step %d with other rounding than before (%s)", step, changed)
     return [*parts, part]
 
 
 def _agreed_to_stop(interrupted: bool, step: int, fabric: Fabric) -> bool:
     """Say whether to stop before this step; several processes ask one another now and then, and stop at the same step."""
-    if fabric.world_size == 1:
-        return interrupted
-    if step % 20:
-        return False
+    if fabric.world_size == 1 or step % 20:
+        return interrupted and fabric.world_size == 1
     asked = torch.tensor(float(interrupted), device=fabric.device)
     torch.distributed.all_reduce(asked)
     return bool(asked > 0)
@@ -351,7 +317,7 @@ def _interrupts_noted() -> Iterator[list[int]]:
     """Collect Ctrl-C in a list instead of raising it in the middle of a step; the second one raises.
 
     Half a step must never be saved: the discriminator would have learnt and the generator not. Signals reach the main
-    thread only; in another one nothing is noted, and an interrupt there leaves the last interval checkpoint.
+    thread only; an interrupt in another one leaves the last interval checkpoint.
     """
     noted: list[int] = []
     if threading.current_thread() is not threading.main_thread():
