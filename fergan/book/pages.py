@@ -165,8 +165,8 @@ def _models(profile: Profile) -> list[Page]:
              tuple(_faces(dataset)), threads=profile.threads)
         for name, (dataset, config, only) in profile.models.items()
     ]
-    datasets = {name: dataset for name, (dataset, _, _) in profile.models.items()}
-    return _with_summary("02_dcgan", pages, models=datasets)
+    learnt = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()}
+    return _with_summary("02_dcgan", pages, models=learnt)
 
 
 def longest_training(profile: Profile) -> str:
