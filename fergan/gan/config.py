@@ -39,8 +39,8 @@ class TrainConfig(Config):
     """The parameters of one training run; each changes what is learnt. What is not given comes from the preset."""
 
     preset: str = Field("radford2015", description="where the other values come from, a key of PRESETS")
-    width: int = Field(64, ge=1, description="channels of the discriminator's first layer; 64 gives 8,192 features")
-    generator_width: int | None = Field(None, ge=1, description="channels of the generator's last hidden layer; null: width")
+    width: int = Field(64, ge=1, description="channels of the first layer of the discriminator; 64: 8,192 features")
+    generator_width: int | None = Field(None, ge=1, description="channels of the last hidden layer of the generator; None: width")
     latent_dim: int = Field(100, ge=1, description="length of the noise vector")
     batch_size: int = Field(128, ge=2, description="faces per step, over all processes; batch normalisation needs two")
     learning_rate: float = Field(2e-4, gt=0, description="of Adam, for both networks")
@@ -49,9 +49,9 @@ class TrainConfig(Config):
     weight_std: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
     epochs: int = Field(300, ge=1, description="passes over the faces")
     average_decay: float = Field(0.0, ge=0, lt=1, description="decay per step of the moving average of the generator that "
-                                 "draws the samples, at most (1 + step) / (10 + step); 0 uses the generator itself")
-    label_noise: float = Field(0.0, ge=0, description="standard deviation of what is added to the discriminator's labels of "
-                               "-1 and 1, afresh for each face")
+                                 "draws the samples; 0 uses the generator itself")
+    label_noise: float = Field(0.0, ge=0, description="standard deviation of noise on the labels -1 and 1 that the "
+                               "discriminator learns, afresh for each face")
     discriminator_updates: Literal[1, 2] = Field(1, description="1: on real and generated faces together; 2: on generated, "
                                                  "then on real ones")
     augment: str = Field("none", description="differentiable augmentation of all that the discriminator sees: none, or some "

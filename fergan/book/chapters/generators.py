@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from fergan.book.plots import WIDTH, generator_styles, show_faces
 from fergan.gan.config import PRESETS, TrainConfig
 from fergan.gan.runs import Run
+from fergan.quality.monitor import COLLAPSE_RATIO
 
 _PRESET_SOURCES = {
     "radford2015": "Radford et al. (2015)", "paper": "the paper's text", "matconvnet": "public MatConvNet code",
@@ -100,9 +101,12 @@ def run_summary(run: Run) -> dict[str, Any]:
     """Return how one training went: did it come nearer to the faces, and did a snapshot give an alarm?"""
     finished, snapshots = run.finished, run.snapshots
     first, last = snapshots["frechet"].iloc[0], snapshots["frechet"].iloc[-1]
-    alarms = finished["alarms"]
+    alarmed = snapshots[snapshots["alarm"] != ""]
+    alarm = {} if alarmed.empty else alarmed.iloc[-1][["step", "diversity_ratio", "score_real", "score_generated"]].to_dict()
+    if alarm:
+        alarm["collapse"] = bool(alarm["diversity_ratio"] < COLLAPSE_RATIO)
     return dict(nearer=bool(last < first), first=first, last=last, variety=snapshots["diversity_ratio"].iloc[-1],
-                n_alarms=len(alarms), alarm=alarms[-1] if alarms else None, steps=finished["steps"],
+                n_alarms=len(alarmed), n_snapshots=len(snapshots), alarm=alarm, steps=finished["steps"],
                 best=finished["best_frechet"], best_step=finished["best_step"], early=finished["best_step"] < finished["steps"])
 
 
@@ -112,7 +116,7 @@ def runs_summary(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> dict[s
     own = {name: one for name, one in every.items() if datasets[name] == name} or every
     fall = {name: 1 - one["last"] / one["first"] for name, one in own.items()}
     least, most = min(fall, key=fall.get), max(fall, key=fall.get)
-    return dict(n=len(every), everywhere=all(one["nearer"] for one in own.values()), least=(least, fall[least]),
+    return dict(n=len(every), n_own=len(own), n_nearer=sum(one["nearer"] for one in own.values()), least=(least, fall[least]),
                 most=(most, fall[most]), alarmed=[name for name, one in every.items() if one["n_alarms"]],
                 early=[name for name, one in every.items() if one["early"]])
 
