@@ -14,11 +14,8 @@ from fergan.book.tables.action_units import (
 )
 from fergan.book.tables.emotions import answer_of_emotions, answer_of_experiment, what_the_protocol_is_worth
 from fergan.book.tables.faces import LEFT_OUT, PLACED, answer_of_set, answer_of_sets, listed_photographs
-from fergan.book.tables.features import answer_of_pairs
-from fergan.book.tables.generators import answer_of_run, answer_of_runs, common_changes, early_bests
 from fergan.book.tables.groups import groups_in_words
 from fergan.book.tables.label_efficiency import answer_of_labels
-from fergan.book.tables.layers import answer_of_layers
 from fergan.book.tables.results import answer_of_results
 from fergan.book.tables.single_unit import by_heart, single_unit_reading
 from fergan.book.tables.transfer import answer_of_transfer, no_better_than_commonest
@@ -29,7 +26,6 @@ from fergan.experiments.action_units import MAIN, AUResult
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import score_table
-from fergan.gan.config import TrainConfig
 
 
 def test_small_words():
@@ -137,39 +133,6 @@ def test_the_set_with_most_faces_missed():
     assert "worst on b: in 2 of 10 (20.0 %) of its photographs they found no face, the largest share of all; all were left out." in answer_of_sets(table)
     assert answer_of_sets(table).endswith("Over all sets 2 photographs were left out.")
     assert "in every photograph" in answer_of_sets(table.assign(**{PLACED: 0, LEFT_OUT: 0}))
-
-
-def run(first, last, alarms=(), best=100, **changes):
-    watched = pd.DataFrame({"frechet": [first, last], "diversity_ratio": [0.2, 0.9]})
-    return SimpleNamespace(snapshots=watched, finished={"steps": 100, "best_step": best, "alarms": list(alarms)},
-                           config=TrainConfig(preset="demo", batch_size=32, **changes))
-
-
-def test_generators_that_fall_alarm_and_peak_early():
-    runs = {"a": (run(20, 5), "a"), "b": (run(20, 10, best=60), "b"), "a-broken": (run(20, 40, [1, 2], beta1=0.9, seed=1), "a")}
-    said = answer_of_runs(runs)
-    assert "falls by 50 % (b) to 75 % (a). Of 3 trainings, an alarm of a collapse was given for a-broken." in said
-    assert "none gave an alarm" in answer_of_runs({"a": runs["a"]}) and "falls by 75 % (a)." in answer_of_runs({"a": runs["a"]})
-    assert "On some sets" in answer_of_runs({"a": (run(5, 6), "a")})
-    assert early_bests(runs).startswith("The samples of b were nearest") and early_bests({"a": runs["a"]}).startswith("No generator")
-    assert answer_of_run(runs["a-broken"][0]).startswith("It does not learn") and answer_of_run(run(9, 5, [1])).startswith("It comes nearer")
-    assert answer_of_run(runs["a"][0]).startswith("It learns to draw them: ")
-    assert "No look gave" in answer_of_run(runs["a"][0]) and "2 looks gave" in answer_of_run(runs["a-broken"][0])
-    assert "went from 20.0 before training to 5.0 after 100 steps" in answer_of_run(runs["a"][0])
-    assert common_changes(runs) == "batch_size 32" and common_changes({"x": runs["a-broken"]}) == "batch_size 32, beta1 0.9"
-
-
-def test_features_layers_and_groups():
-    pairs = pd.DataFrame({"features": [4096, 4096], "effective dimensions": [14.04, 27.0]})
-    assert "4,096 numbers" in answer_of_pairs(pairs) and "14 to 27 independent numbers" in answer_of_pairs(pairs)
-    good = pd.DataFrame({"layer": ["1", "4", "all"], "accuracy": [0.3, 0.4, 0.45], "difference": [-0.1, 0.0, 0.05],
-                         "difference_low": [-0.2, 0.0, 0.01], "difference_high": [-0.1, 0.0, 0.1]})
-    bad = good.assign(accuracy=[0.5, 0.4, 0.3], difference=[0.1, 0.0, -0.1], difference_low=[0.0, 0.0, -0.2], difference_high=[0.2, 0.0, -0.01])
-    said = answer_of_layers({"x": good, "y": bad})
-    assert "on 1 of 2 sets, not on y." in said and "better than it on x of these sets, and clearly worse on y." in said
-    assert "single one on every set." in answer_of_layers({"x": good}) and "on none of 1 sets, not on y" in answer_of_layers({"y": bad})
-    assert "third of people accuracy differs clearly in 3 of 8" in groups_in_words({"skin": 3, "age": 0}, 8)
-    assert groups_in_words({"skin": 3, "age": 0}, 8).endswith("in none of 8.")
 
 
 def labels(needed):

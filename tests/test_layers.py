@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from safetensors.torch import save_file
 
-from fergan.book.tables.layers import best_layers, layers_of_sets
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.config import LayersConfig
 from fergan.experiments.layers import layer_accuracies
@@ -62,13 +61,3 @@ def test_too_few_people_are_named(tmp_path, network):
     faces = face_set(np.zeros((4, 64, 64, 3), np.uint8), ["sad", "happy"] * 2, ["a", "a", "b", "b"])
     with pytest.raises(ValueError, match="2 people, 3 folds need at least 3"):
         scores(tmp_path, faces, network)
-
-
-def test_the_page_counts_where_the_papers_layer_is_best():
-    def table(accuracies, low):
-        return pd.DataFrame({"layer": ["1", "4", "all"], "features": 1, "accuracy": accuracies, "low": 0.0, "high": 1.0,
-                             "difference": [a - accuracies[1] for a in accuracies], "difference_low": [0, 0, low], "difference_high": [0, 0, 1]})
-
-    tables = {"a": table([0.5, 0.6, 0.7], 0.05), "b": table([0.5, 0.4, 0.45], -0.1)}
-    assert best_layers(tables) == {"last_is_best": 1, "all_is_better": 2, "all_is_clearly_better": 1}
-    assert layers_of_sets(tables)["clear"].tolist() == ["no", "–", "yes", "no", "–", "no"]  # 4 is not compared with itself
