@@ -223,7 +223,7 @@ def test_more_faces_cover_more_or_do_not(slope, word):
 def test_raters_who_can_only_guess(share, word):
     found = dict(zip(("right", "low", "high"), share, strict=True), n=40, n_raters=2)
     verdict = judge("C1", Results(raters={"kdef": found, "sfew": found | dict(n=3)}))
-    assert verdict.word == word and verdict.shown_by == "tab-kdef-human-pair"
+    assert verdict.word == word and verdict.shown_by == "tab-kdef-human"
 
 
 # Few labels

@@ -38,6 +38,10 @@ CHAPTERS: dict[str, str | None] = {
 #: Chapters whose results have another name than the notebook without its number.
 _KINDS = {"01_data": "faces", "02_dcgan": "models"}
 
+#: Chapters whose results decide claims of the paper.
+_JUDGED_BY = ("04_emotions", "04b_label_efficiency", "04c_transfer", "05_action_units", "05b_single_unit", "06_quality",
+              "06b_mode_collapse", "06c_human_study")
+
 #: The set whose samples the paper scores and shows to raters.
 PAPERS_SET = "rafd-frontal"
 
@@ -336,8 +340,11 @@ def _results(profile: Profile, pages: list[Page]) -> Page:
 
 def _claims(profile: Profile, pages: list[Page]) -> Page:
     """The page that judges every claim of the paper by the results."""
-    parameters = dict(rendered=profile.rendered, replaced=list(profile.absences.replaced), **_numbers(profile),
-                      chapters=list(dict.fromkeys(page.chapter for page in pages)) + ["07_results"])
+    single = [page for page in pages if page.name != "summary" and page.chapter in _JUDGED_BY]
+    models = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()}
+    homes = [page.home for page in single if page.chapter != "06b_mode_collapse"]
+    homes += [f"mode_collapse/{name}" for name in models if name != _provoked(profile)]
+    parameters = dict(rendered=profile.rendered, replaced=list(profile.absences.replaced), results=homes, models=models)
     return Page("07b_claims", "verdicts", parameters, tuple(page.id for page in pages if page.name != "summary"))
 
 

@@ -52,6 +52,13 @@ def interval(row: Any, decimals: int = 3) -> Markup:
     return value if pd.isna(row[0]) or pd.isna(row[1]) else Markup(f"{value} [{low}, {high}]")
 
 
+def signed(difference: Any, decimals: int = 3) -> Markup:
+    """Write a difference with its sign, "−0.021 [−0.083, +0.060]"; it is a number or (value, low, high)."""
+    numbers = difference if isinstance(difference, (tuple, list)) else [difference]
+    words = [f"{number:+.{decimals}f}".replace("-", "−") for number in numbers]
+    return Markup(words[0] if len(words) == 1 or pd.isna(numbers[1]) else f"{words[0]} [{words[1]}, {words[2]}]")
+
+
 def percent(value: float, decimals: int = 0) -> Markup:
     """Write a share as "61 %"."""
     return Markup("–") if pd.isna(value) else Markup(f"{100 * value:.{decimals}f} %")
@@ -82,7 +89,7 @@ def ranged(ends: Sequence[float], decimals: int = 3) -> Markup:
 
 
 FILTERS: dict[str, Callable[..., Markup]] = {
-    "rounded": rounded, "interval": interval, "percent": percent, "thousands": thousands, "listed": listed,
+    "rounded": rounded, "interval": interval, "signed": signed, "percent": percent, "thousands": thousands, "listed": listed,
     "counted": counted, "ranged": ranged,
 }
 

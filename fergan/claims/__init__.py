@@ -6,7 +6,6 @@ from fergan.claims import generators as g
 from fergan.claims import printed as p
 from fergan.claims import recognition as r
 from fergan.claims.verdict import CONTRADICTION, Results, Rule, Unjudged, Verdict
-from fergan.paper import read_table
 
 _CONTRADICTIONS = "where-the-paper-contradicts-itself"  # the page that lists them
 
@@ -46,7 +45,7 @@ REGISTER: dict[str, tuple[Rule, *tuple[str, ...]]] = {
     "U1": (r.above_guessing(units=(1,)), "tab-aus-1"),
     "U2": (p.table_iv("U2"),),
     "U3": (p.printed(p.units_without_labels), "tab-aus-mapping", "units"),
-    "U4": (p.printed(p.contempt_has_a_mapping), "tab-aus-mapping", "units"),
+    "U4": (p.contempt_has_a_mapping, "tab-aus-mapping", "units"),
     "U5": (p.table_iv("U5"), "tab-aus-summary", "units"),
     "U6": (p.table_iv("U6"),),
     "U7": (p.table_iv("U7"),),
@@ -85,4 +84,4 @@ def judge(claim: str, results: Results) -> Verdict:
 
 def judge_all(results: Results) -> dict[str, Verdict]:
     """Judge every claim of the paper, in the order of ``claims.csv``."""
-    return {claim: judge(claim, results) for claim in read_table("claims")["id"]}
+    return {claim: judge(claim, results) for claim in REGISTER}

@@ -95,4 +95,4 @@ def indiscernible(results: Results) -> Verdict:
     share = tuple(found[key] for key in ("right", "low", "high"))
     word = NOT_REPRODUCED if share[1] > 0.5 else REPRODUCED if share[2] < 0.5 + INDISCERNIBLE else NOT_DECIDED
     return Verdict(word, "raters", {"generator": generator, "share": share, "n": found["n"], "n_raters": found["n_raters"]},
-                   f"tab-{generator}-human-pair")
+                   f"tab-{generator}-human")

@@ -5,6 +5,7 @@ numbers say of a claim, and what ours say, is found in the same way.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ from fergan.claims.verdict import (
     STATED,
     Results,
     Rule,
+    Unjudged,
     Verdict,
     score,
 )
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.facs import ACTION_UNITS, action_units_of, identical_action_units
 from fergan.paper import papers_own, read_table
 
@@ -110,9 +113,15 @@ def units_without_labels() -> tuple[bool, dict]:
     return False, {"n_absent": len({10, 11, 14, 20, 22, 26} - named)}
 
 
-def contempt_has_a_mapping() -> tuple[bool, dict]:
-    units = action_units_of("contemptuous", "paper")
-    return bool(units), {"units": list(units)}
+def contempt_has_a_mapping(results: Results) -> Verdict:
+    """Judge U4 by Table VI, and say what detectors of experiment 2 see on contemptuous faces: AU12 without AU6."""
+    units, seen = action_units_of("contemptuous", "paper"), {}
+    with suppress(Unjudged):
+        table = results.unit_experiment(2).select(SUBJECT_INDEPENDENT, "discriminator")
+        table = table.pivot(index="face", columns="label", values=["occurrence", "predicted"])
+        contempt = (table["occurrence"]["AU12"] == 1) & (table["occurrence"]["AU06"] == 0)
+        seen = {unit: table["predicted"].loc[contempt, unit].mean() for unit in ("AU12", "AU09", "AU07") if contempt.any()}
+    return Verdict(CONTRADICTION if units else STATED, "printed", {"units": list(units), "seen": seen})
 
 
 def new_benchmark() -> tuple[bool, dict]:

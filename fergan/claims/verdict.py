@@ -56,7 +56,7 @@ class Generator:
     n_faces: int = 0  # how many it learnt
     alarms: int = 0  # of a collapse, during training
     frechet: float = np.nan  # distance of the last samples to the real faces
-    variety: str = ""  # what the chapter on mode collapse says of its samples; empty where it does not judge them
+    variety: str = ""  # what was found of its samples; empty where nobody looked, or it was trained to collapse
     coverage: float = np.nan  # share of the real faces that its samples cover ...
     coverage_floor: float = np.nan  # ... and that other real faces cover
     faces_found: Score | None = None  # share of the samples in which a detector finds a face
@@ -112,11 +112,11 @@ class Results:
         return getattr(self, kind)
 
     def judged_generators(self) -> dict[str, Generator]:
-        """Return the generators whose samples' variety was judged, but those that were trained to collapse."""
+        """Return the generators whose samples' variety was judged."""
         judged = {name: one for name, one in self.generators.items() if one.variety}
         if not judged:
             raise Unjudged(NOT_RUN, "no_results", kind="mode_collapse")
-        return {name: one for name, one in judged.items() if not name.endswith("-collapsed")}
+        return judged
 
     def on_photographs(self, published: float) -> None:
         """Let only a book on photographs go on: `published` is a number on those of the paper."""
