@@ -107,7 +107,8 @@ def verdict_counts(judged: pd.DataFrame) -> pd.DataFrame:
 def claims_table(judged: pd.DataFrame) -> pd.DataFrame:
     """Return one row per claim as the page shows it: claim, where, verdict, finding, and a link to what shows it."""
     rows = [{"claim": Markup(f"**{row.id}** {escape(row.claim)}"), "where": row.where,
-             "verdict": Markup(f"**{row.verdict}**"), "what we found": Markup(f"{row.finding} {_link(row.shown_by)}".strip())}
+             "verdict": Markup(f"**{row.verdict}**"),
+             "what we found": Markup(f"{row.finding} {_link(row.shown_by)}".strip())}
             for row in judged.itertuples()]
     return pd.DataFrame(rows, dtype=object)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fergan.book.show import interval
+from fergan.book.show import interval, signed
 from fergan.cache import current
 from fergan.claims.printed import papers_areas
 from fergan.claims.recognition import papers_accuracy
@@ -107,10 +107,11 @@ def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResul
                 difference, paired = Difference.of_scores(*(score(results.unit_experiment(n), "auc") for n in pair)), False
                 theirs = areas[row.better] - areas[row.worse]
             rows.append({"kind": "emotions" if row.kind == "emotions" else "AUs", "the paper says": row.claim,
-                         "experiments": f"{row.better} over {row.worse}", "paper": theirs, "here": str(difference),
+                         "experiments": f"{row.better} over {row.worse}", "paper": theirs,
+                         "here": signed((difference.value, difference.low, difference.high)),
                          "same faces": "yes" if paired else "no",
                          "here it": {1: "holds", -1: "fails"}.get(difference.sign, "not decided")})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, dtype=object).astype({"paper": float}) if rows else pd.DataFrame()
 
 
 def threshold_labels(result: EmotionResult | AUResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -1,0 +1,80 @@
+"""The pages across all experiments: the paper's numbers beside ours, orders of experiments, and what the templates say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_claims import emotions, units
+
+from fergan.book.chapters import claims, results
+from fergan.book.show import markdown_table, say
+from fergan.claims.verdict import WORDS, Verdict
+from fergan.experiments.scores import score_table
+
+HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6 |\nx"
+
+
+def test_the_papers_number_stands_beside_its_own_experiment_only():
+    other = emotions(1, 0.9)
+    other.settings["target"] = HOSTILE
+    left = {"emotions": [dict(experiment=6, pretrained="raf-db", target="raf-db")]}
+    table = results.paper_and_ours({1: emotions(1, 0.9), 11: other}, {2: units(2, 0.8)}, left)
+    assert table["experiment"].tolist() == [1, 6, 11, 2]
+    assert table["paper"].round(3).fillna(0).tolist() == [0.986, 0.619, 0, 0.993]
+    assert table["difference"].isna().tolist() == [False, True, True, True]  # units() has no score as published
+    text = markdown_table(table)
+    assert r"\{\{ 7\*7 \}\} \<b\>x\</b\> a\_\$5\_\$6 \| x" in text and "| – |" in text
+    assert results.paper_and_ours({}, {}).empty
+
+
+def test_means_are_over_all_experiments_and_over_the_papers():
+    mine = emotions(2, 0.5)
+    mine.settings["pretrained"] = "mine"
+    found = results.mean_scores({1: emotions(1, 1.0), 2: mine}, "emotions")
+    assert found["n"] == 2 and found["n_papers"] == 1 and found["papers"] == pytest.approx(0.9857)
+    assert found["honest_of_papers"] == 1 and 0.7 < found["honest"] < 0.8 and np.isnan(found["hog"])
+    nothing = results.mean_scores({}, "units")
+    assert nothing["n"] == 0 and np.isnan(nothing["honest"])
+    assert "none" not in (said := say("results", "answer", emotions=found, units=nothing)) and "Action Units" not in said
+    assert "No experiment" in say("results", "answer", emotions=nothing, units=nothing)
+
+
+def test_an_order_is_decided_by_its_interval():
+    def order(first, fifth, third):
+        table = results.orderings({1: emotions(1, first), 5: emotions(5, fifth), 3: emotions(3, third)}, {})
+        return table.set_index("experiments")["here it"].to_dict()
+
+    assert order(0.9, 0.6, 0.6) == {"1 over 5": "holds", "1 over 3": "holds"}
+    assert order(0.6, 0.9, 0.9) == {"1 over 5": "fails", "1 over 3": "fails"}
+    assert order(0.6, 0.6, 0.6) == {"1 over 5": "not decided", "1 over 3": "not decided"}
+    areas = results.orderings({}, {1: units(1, 0.9), 7: units(7, 0.6)})
+    assert areas[["kind", "here it"]].to_numpy().tolist() == [["AUs", "holds"]] and results.orderings({}, {}).empty
+
+
+def test_both_signs_of_the_gap():
+    pairs = {1: (0.1, 0.05), 3: (-0.1, 0.05), 5: (0.1, 0.2)}
+    found = {n: emotions(n, 0.9) for n in pairs}
+    for n, (gap, half) in pairs.items():
+        row = dict(protocol="as_published", features="discriminator", score="protocol_gap", label="all", value=gap, low=gap - half, high=gap + half)
+        found[n].scores = pd.concat([found[n].scores, score_table([row])])
+    gaps = results.protocol_gaps(found)
+    assert gaps == {"higher": {1: pytest.approx(0.1)}, "lower": {3: pytest.approx(0.1)}}
+    said = say("results", "gap", n=3, gaps=gaps)
+    assert "higher in 1 of 3 experiments (experiment 1 by 0.100) and clearly lower in 1 (experiment 3 by 0.100)" in said
+
+
+def test_a_threshold_needs_faces_on_both_sides():
+    found = emotions(1, 0.9)
+    found.predictions = found.predictions.assign(**{f"value_{e}": np.arange(len(found.predictions)) for e in found.emotions})
+    labels = results.threshold_labels(found)
+    assert list(labels) == list(found.emotions)
+    found.predictions["true"] = "sad"
+    assert results.threshold_labels(found) == {}
+
+
+def test_hostile_names_and_missing_intervals_in_sentences():
+    said = claims.sentence("E1", Verdict("cannot be tested on this data", "replaced", {"sets": [HOSTILE, "b"]}))
+    assert r"\{\{ 7\*7 \}\} \<b\>x\</b\> a\_\$5\_\$6 \| x and b" in said
+    assert "[" not in claims.sentence("E3", Verdict("not decided", "order", {"better": 1, "differences": {3: (-0.02, np.nan, np.nan)}}))
+    n = dict.fromkeys(WORDS, 3)
+    for passage in ("answer", "counts"):
+        assert say("claims", passage, total=54, n=n).count("3") >= 4
