@@ -208,18 +208,8 @@ def _brows(x, y, person, curves):
 def part_colour(name, coordinates, person, units, gaze, line):
     """Colour of the visible points of one part.
 
-    Parameters
-    ----------
-    name : str
-        Of the part.
-    coordinates : Tensor of shape (3, m)
-        The part's coordinates at each point.
-    person, units
-        See `fergan.rendered.geometry`.
-    gaze : tuple of 2 numbers
-        Shift of both irises, cm, to the image's right and up.
-    line : Tensor
-        From :func:`fergan.rendered.parts.hairline`.
+    `coordinates` (3, m) are the part's at each point, `gaze` the shift of both irises in cm, to the image's right and up,
+    `line` comes from :func:`fergan.rendered.parts.hairline`; for the others see `fergan.rendered.geometry`.
 
     Returns
     -------

@@ -48,19 +48,9 @@ class Camera:
 def draw_points(parts, surfaces, camera):
     """Nearest point of any surface in every pixel.
 
-    Parameters
-    ----------
-    parts : list of Part
-    surfaces : list of Tensor of shape (3 + c, rows, columns)
-        Position as the camera sees it (cm), then whatever each point carries.
-    camera : Camera
-
-    Returns
-    -------
-    nearest : Tensor of shape (resolution * resolution,), int32
-        Index of the point, counted over all parts; beyond the last where nothing is.
-    points : list of Tensor of shape (n_points, 3 + c)
-        The dense points of each part: column, row, depth, then what they carry.
+    `surfaces` has a tensor (3 + c, rows, columns) for each part: position as the camera sees it (cm), then whatever each
+    point carries. Returns the index of the nearest point, counted over all parts and beyond the last where nothing is, int32
+    of shape (resolution * resolution,); and the dense points of each part (n_points, 3 + c): column, row, depth, the rest.
     """
     side = camera.resolution + 2  # one pixel of margin catches what falls outside
     buffer = torch.full((side * side,), 2**31 - 1, dtype=torch.int32)

@@ -12,19 +12,31 @@ LABORATORY_YAW_JITTER = 1.5  # degrees: people do not sit exactly still
 # How exactly a studio photograph is framed: with `fergan.rendered.stand_ins.GAINS` this sets how hard the frontal stand-in
 # is on plain pixels (three per cent of shift would take a third of the accuracy away).
 STUDIO_SCALE, STUDIO_SHIFT = (0.98, 1.08), 0.01  # range; standard deviation in frames
-GLASSES = {"none": 0.0, "clear": 1.0, "dark": 2.0}
+
+# What is behind the head.
+CANVAS = 64  # painted at this size and enlarged: it is out of focus anyway
+FILM_EXPOSURE = 0.35  # film scenes are dark
+# Linear RGB at full light.
+WALLS = [(0.72, 0.68, 0.60), (0.62, 0.55, 0.44), (0.55, 0.56, 0.56), (0.45, 0.52, 0.58), (0.44, 0.50, 0.40),
+         (0.38, 0.24, 0.15), (0.40, 0.17, 0.14), (0.75, 0.74, 0.72)]  # fmt: skip
+WOODS = [(0.20, 0.11, 0.06), (0.32, 0.19, 0.10), (0.10, 0.06, 0.04), (0.45, 0.32, 0.20)]
+CLOTHS = [(0.10, 0.13, 0.22), (0.28, 0.08, 0.07), (0.09, 0.16, 0.12), (0.35, 0.31, 0.25), (0.06, 0.06, 0.07)]
+LEAVES = [(0.05, 0.10, 0.03), (0.10, 0.18, 0.05), (0.16, 0.22, 0.07), (0.03, 0.06, 0.02), (0.20, 0.16, 0.06)]
+FACADES = [(0.45, 0.40, 0.34), (0.30, 0.17, 0.12), (0.36, 0.36, 0.37), (0.55, 0.50, 0.40)]
+GROUNDS = [(0.10, 0.17, 0.05), (0.25, 0.24, 0.22), (0.30, 0.25, 0.18)]
+
+# What stands in front of it.
+LIGHT = (-0.5, -0.85)  # in the image: from the upper left
+GAMMA = 1 / 2.2
+SUBPIXEL = 4  # bits of position below a pixel that OpenCV draws with
+CLOTH_COLOURS = [(0.55, 0.18, 0.16), (0.16, 0.22, 0.36), (0.62, 0.56, 0.45), (0.20, 0.20, 0.21), (0.25, 0.34, 0.25),
+                 (0.66, 0.64, 0.62), (0.42, 0.28, 0.20)]  # fmt: skip
 
 
 def draw_setting(labels, setting, rng):
-    """Draw camera, light and accessories of every row of a table.
+    """Draw camera, light and accessories of every row of a table, in one of `SETTINGS`.
 
-    Parameters
-    ----------
-    labels : pandas.DataFrame
-        With `view` ("frontal", "yaw+45".. or "wild"), `gaze`, and `sequence`, where the camera stands still.
-    setting : str
-        One of `SETTINGS`.
-    rng : numpy.random.Generator
+    The table has `view` ("frontal", "yaw+45".. or "wild"), `gaze`, and `sequence`, where the camera stands still.
 
     Returns
     -------
@@ -110,27 +122,11 @@ def default_setting(**changes):
 def photograph(image, setting, box, skin, rng):
     """What stands in front of the face and what the camera does: occluder, exposure, blur, noise, JPEG.
 
-    Parameters
-    ----------
-    image : ndarray of shape (size, size, 3), float32
-        Gamma-encoded RGB, 0..1.
-    setting : dict
-        One row of :func:`draw_setting`.
-    box : sequence of 4 floats
-        Left, top, right, bottom of the face in pixels.
-    skin : ndarray of shape (3,)
-        The person's, linear RGB.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    pixels : ndarray of shape (size, size, 3), uint8
-    covered : float
-        Share of the face's box behind something, 0..1.
+    `image` is gamma-encoded RGB 0..1, float32 of shape (size, size, 3), `setting` a row of :func:`draw_setting`, `box` the
+    face's left, top, right and bottom in pixels, `skin` the person's, linear RGB. Returns the pixels, uint8 of the same
+    shape, and the share of the box behind something, 0..1.
     """
-    kind = setting["setting"]
-    wild = kind in ("wild", "film")
-    covered = 0.0
+    wild, covered = setting["setting"] in ("wild", "film"), 0.0
     if setting["occluded"]:
         exposure = setting["ambient"] + 0.7 * setting["key"]
         image, covered = occlude(image, box, skin, exposure, rng)
@@ -148,19 +144,6 @@ def photograph(image, setting, box, skin, rng):
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(45, 95))]
         pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR)
     return pixels, covered
-
-
-CANVAS = 64  # painted at this size and enlarged: it is out of focus anyway
-FILM_EXPOSURE = 0.35  # film scenes are dark
-
-# Linear RGB at full light.
-WALLS = [(0.72, 0.68, 0.60), (0.62, 0.55, 0.44), (0.55, 0.56, 0.56), (0.45, 0.52, 0.58), (0.44, 0.50, 0.40),
-         (0.38, 0.24, 0.15), (0.40, 0.17, 0.14), (0.75, 0.74, 0.72)]  # fmt: skip
-WOODS = [(0.20, 0.11, 0.06), (0.32, 0.19, 0.10), (0.10, 0.06, 0.04), (0.45, 0.32, 0.20)]
-CLOTHS = [(0.10, 0.13, 0.22), (0.28, 0.08, 0.07), (0.09, 0.16, 0.12), (0.35, 0.31, 0.25), (0.06, 0.06, 0.07)]
-LEAVES = [(0.05, 0.10, 0.03), (0.10, 0.18, 0.05), (0.16, 0.22, 0.07), (0.03, 0.06, 0.02), (0.20, 0.16, 0.06)]
-FACADES = [(0.45, 0.40, 0.34), (0.30, 0.17, 0.12), (0.36, 0.36, 0.37), (0.55, 0.50, 0.40)]
-GROUNDS = [(0.10, 0.17, 0.05), (0.25, 0.24, 0.22), (0.30, 0.25, 0.18)]
 
 
 def draw_background(setting, size, rng):
@@ -315,13 +298,6 @@ def _finish(canvas, size, blur, vignette):
     return (canvas * (1 - vignette * (axis[:, None] ** 2 + axis**2) / 2)[..., None]).clip(0, 1)
 
 
-LIGHT = (-0.5, -0.85)  # in the image: from the upper left
-GAMMA = 1 / 2.2
-SUBPIXEL = 4  # bits of position below a pixel that OpenCV draws with
-CLOTH_COLOURS = [(0.55, 0.18, 0.16), (0.16, 0.22, 0.36), (0.62, 0.56, 0.45), (0.20, 0.20, 0.21), (0.25, 0.34, 0.25),
-                 (0.66, 0.64, 0.62), (0.42, 0.28, 0.20)]  # fmt: skip
-
-
 class _Canvas:
     """A photograph that shapes are put on, and the mask of what they cover."""
 
@@ -393,15 +369,6 @@ def _cloth(exposure, rng):
     return np.array(CLOTH_COLOURS[rng.integers(len(CLOTH_COLOURS))]) * min(exposure, 1.2) * rng.uniform(0.8, 1.15)
 
 
-def _fingers(canvas, skin, u, v, side, lean, length=0.34):
-    """Four fingers from a palm at (u, v) upwards, leaning to one side, and the thumb."""
-    for k in range(4):
-        knuckle = (u + side * (0.13 - 0.085 * k), v - 0.02 * (k in (1, 2)))
-        reach = length * (0.86, 1.0, 0.97, 0.75)[k]
-        tip = (knuckle[0] + lean * (0.6 + 0.2 * k) * reach, knuckle[1] - reach)
-        canvas.capsule(knuckle, tip, 0.047, skin * (1 - 0.03 * k))
-
-
 def _hand(canvas, exposure, rng):
     """A hand at the cheek or before the mouth."""
     skin, side = canvas.skin, rng.choice([-1.0, 1.0])
@@ -412,7 +379,12 @@ def _hand(canvas, exposure, rng):
     canvas.capsule((u + side * 0.08, v + 0.2), sleeve, 0.13, skin * 0.95)
     canvas.capsule((u + side * 0.3, v + 0.75), sleeve, 0.2, _cloth(exposure, rng))
     canvas.capsule((u - side * 0.03, v + 0.02), (u + side * 0.05, v + 0.16), 0.17, skin)
-    _fingers(canvas, skin, u, v, side, -side * rng.uniform(0.0, 0.4))
+    lean = -side * rng.uniform(0.0, 0.4)
+    for k, length in enumerate((0.86, 1.0, 0.97, 0.75)):
+        knuckle = (u + side * (0.13 - 0.085 * k), v - 0.02 * (k in (1, 2)))
+        reach = 0.34 * length
+        tip = (knuckle[0] + lean * (0.6 + 0.2 * k) * reach, knuckle[1] - reach)
+        canvas.capsule(knuckle, tip, 0.047, skin * (1 - 0.03 * k))
     canvas.capsule((u - side * 0.15, v + 0.1), (u - side * 0.26, v - 0.1), 0.055, skin)
 
 
