@@ -108,14 +108,6 @@ def test_landmarks_lie_in_the_box_and_box_in_the_image():
     assert np.all(y[:, 8] > y[:, 57])  # chin below the lips
 
 
-def test_yaw_turns_the_nose_to_the_images_right():
-    labels = stand_in_labels("rafd-multiview", 40)
-    rows = labels[labels.subject == labels.subject[0]].groupby("view", sort=False).head(1)
-    _, truth = render_faces(rows, size=64)
-    offset = truth["landmark_30_x"] - (truth["landmark_00_x"] + truth["landmark_16_x"]) / 2
-    assert np.all(np.diff(offset.to_numpy()[np.argsort(rows.yaw.to_numpy())]) > 0)
-
-
 def rows_of(settings, seed=0, **action_units):
     """Rows for `render_faces`: one person in every setting, with the same Action Units as (left, right)."""
     seeds = dict(identity_seed=seed, scene_seed=0, background_seed=0)
@@ -216,13 +208,6 @@ def test_a_face_is_the_same_again_and_depends_on_no_other():
     shuffled, shuffled_truth = render_faces(labels.iloc[order], size=64)
     np.testing.assert_array_equal(shuffled_truth, truth.iloc[order])
     np.testing.assert_array_equal(shuffled, together[order])
-
-
-@pytest.mark.parametrize("unit", ["AU04", "AU12", "AU25"])
-def test_an_expression_changes_the_face_where_it_should(unit):
-    rest, moved = (render_expression(5, units, size=64).astype(int) for units in ({}, {unit: 1.0}))
-    rows = np.abs(moved - rest).sum((1, 2))
-    assert ((rows * np.arange(64)).sum() / rows.sum() < 32) == (unit == "AU04")  # brows above, mouth below
 
 
 def test_rafd_grammar():
