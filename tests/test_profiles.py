@@ -9,8 +9,8 @@ import yaml
 from fergan.book.checks import load_profile
 from fergan.book.pages import pages_of
 from fergan.book.profile import SECTIONS, ProfileError
+from fergan.data import SOURCES
 from fergan.data.config import SetConfig
-from fergan.data.registry import SOURCES
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 SMALL = {
