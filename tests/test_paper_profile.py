@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
-
 from fergan.book.absences import without_set
-from fergan.book.pages import pages_of
 from fergan.book.preflight import check_data
 from fergan.book.profiles import ProfileError, load_profile
 from fergan.book.tables.results import paper_and_ours
+from PIL import Image
+
+from fergan.book.pages import pages_of
 from fergan.data import catalogue, checks, collections
 from fergan.facs import ACTION_UNITS
 

@@ -6,13 +6,13 @@ import sys
 import pandas as pd
 import pytest
 import yaml
+from fergan.book.preflight import check_data, check_plan
+from fergan.book.profiles import ProfileError, load_profile
 from PIL import Image
 from skimage.data import astronaut
 from skimage.io import imsave
 
 import fergan.__main__ as command_line
-from fergan.book.preflight import check_data, check_plan
-from fergan.book.profiles import ProfileError, load_profile
 from fergan.files import read_json
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
+from fergan.cache import run_threads
 from fergan.svm.kernels import gaussian_kernel, gram, squared_distances
 from fergan.svm.machines import SharedKernel, binary_values, multiclass_values, predicted_classes
-from fergan.threads import run_threads
 
 
 def clusters(n_samples=120, n_features=8, n_classes=4, spread=1.5, seed=0):

@@ -16,13 +16,12 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from fergan.cache import digest
+from fergan.cache import available_threads, digest, run_threads
 from fergan.data.config import FacesConfig
 from fergan.data.detection import MTCNNDetector, ViolaJones
 from fergan.data.faces import FACE_SIZE, FaceSet
 from fergan.data.photographs import Photograph, Photographs, UnreadablePhotograph
 from fergan.files import atomic_path, hash_parameters, read_json, write_json
-from fergan.threads import available_threads, run_threads
 
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "detection_probability")
 

@@ -16,8 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from fergan.cache import available_threads, run_threads
 from fergan.data.faces import FACE_SIZE
-from fergan.threads import available_threads, run_threads
 
 #: Images that pass through MTCNN together on one thread: more of them leave the processor's cache.
 IMAGES_PER_THREAD = 8

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from fergan.cache import available_threads, run_threads
 from fergan.files import hash_array, hash_parameters
-from fergan.threads import available_threads, run_threads
 
 MAX_MEGAPIXELS = 100
 

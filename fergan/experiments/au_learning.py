@@ -16,11 +16,11 @@ from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVR
 
+from fergan.cache import run_threads
 from fergan.experiments.au_scores import coded_auc, icc_3_1
 from fergan.experiments.cross_validation import AS_PUBLISHED, fold_blocks, folds_of_protocols, other_rows
 from fergan.svm.kernels import kernel_slice
 from fergan.svm.machines import binary_values
-from fergan.threads import run_threads
 
 #: Half a grade of FACS: a smaller error of an intensity costs nothing in training.
 TOLERANCE = 0.1

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from fergan.cache import run_threads
 from fergan.experiments.cross_validation import other_rows
 from fergan.svm.kernels import gaussian_kernel, kernel_slice
 from fergan.svm.machines import fit_svc
-from fergan.threads import run_threads
 
 #: How often the signs of people's differences are flipped, where nothing else is said.
 N_FLIPS = 1999

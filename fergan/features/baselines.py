@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fergan.cache import run_threads
 from fergan.features.base import StatelessFeatures
 from fergan.features.discriminator import N_LAYERS, DiscriminatorFeatures
-from fergan.threads import run_threads
 
 #: Kinds of features that need no training, then those of the same training run's networks, then another network's.
 BASELINES = ("untrained", "hog", "pixels", "pooled", "generator", "facenet")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from fergan.threads import run_threads
+from fergan.cache import run_threads
 
 _WORTH_A_GPU = 1e11  # multiplications; fewer take less time than importing PyTorch
 _ROWS = 64  # of a kernel matrix at a time: stay in the processor's cache
