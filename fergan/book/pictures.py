@@ -2,26 +2,15 @@
 
 import io
 import shutil
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
 from PIL import Image
 
 from fergan.book.build import html_folder
 from fergan.book.check import EXECUTED
-from fergan.book.plots import score_dots, show_faces
 from fergan.book.profile import Profile
-from fergan.cache import current, project_path
-from fergan.data.faces import FaceSet
-from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
-from fergan.experiments.emotions import EmotionResult
 from fergan.files import atomic_path
-from fergan.gan.runs import Run
-from fergan.gan.sampling import sample
 
 #: Screenshot -> page, window in points, and the element that is brought into view.
 SCREENSHOTS = {
@@ -31,7 +20,6 @@ SCREENSHOTS = {
 }
 _OVERVIEW = EXECUTED / "said" / "results-results" / "fig-results-overview.png"
 _FILM = "book/executed/07_results/results.html"
-_PROTOCOLS = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen", OFFICIAL_SPLIT: "official split"}
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -99,36 +87,3 @@ def filmstrip_of(page, n_frames: int) -> list[np.ndarray]:
 
 def _pixels(png: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-
-
-def overview_figure(home: Path, names: Iterable[str], emotions: Mapping[int, EmotionResult], width: float = 11.0) -> Figure:
-    """Draw real and generated faces of up to three sets, and the accuracy of each emotion experiment.
-
-    Parameters
-    ----------
-    home : Path
-        A profile's artifacts.
-    names : iterable of str
-        Its face sets; those without a generator are not shown.
-    emotions : mapping of int to EmotionResult
-        Its emotion experiments.
-    width : float
-        In inches.
-    """
-    home = project_path(home)
-    names = [name for name in names if (home / "models" / name / "current.json").is_file()]
-    shown = names[:: max(1, len(names) // 3)][:3]
-    figure, axes = plt.subplots(1, 2 if emotions else 1, figsize=(width, 0.38 * width), squeeze=False)
-    show_faces(axes[0, 0], np.concatenate([_pair(home, name) for name in shown]), n_columns=8)
-    axes[0, 0].set_title("real (odd rows), drawn (below each)", loc="left")
-    if emotions:
-        frames = [r.scores.assign(experiment=f"{n}: {r.settings['target']}") for n, r in emotions.items()]
-        table = pd.concat(frames).query("score == 'accuracy' and features == 'discriminator'")
-        score_dots(table.replace({"protocol": _PROTOCOLS}), "experiment", "protocol", "accuracy", ax=axes[0, 1])
-    return figure
-
-
-def _pair(home: Path, name: str) -> np.ndarray:
-    """Return eight real faces of a set and eight that its generator draws."""
-    faces, run = FaceSet.load(current(home / "faces" / name)), Run.load(current(home / "models" / name))
-    return np.concatenate([faces.images[np.linspace(0, len(faces) - 1, 8).astype(int)], sample(run, 8)])

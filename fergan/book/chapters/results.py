@@ -4,19 +4,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
+from fergan.book.plots import score_dots, show_faces
 from fergan.book.show import interval, signed
-from fergan.cache import current
+from fergan.cache import current, project_path
 from fergan.claims.printed import papers_areas
 from fergan.claims.recognition import papers_accuracy
 from fergan.claims.verdict import Results, Unjudged, score, side
+from fergan.data.faces import FaceSet
 from fergan.experiments.action_units import AUResult, papers_units
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult, accuracy_difference
 from fergan.experiments.intervals import Difference
 from fergan.experiments.scores import ExperimentResult, score_of
+from fergan.gan.runs import Run
+from fergan.gan.sampling import sample
 from fergan.paper import papers_own, read_table
 
 PROTOCOLS = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
@@ -26,6 +32,28 @@ def experiments(artifacts: str, kind: str, numbers: Iterable[int]) -> dict[int, 
     """Open the results of experiments, "emotions" or "action_units"."""
     cls = EmotionResult if kind == "emotions" else AUResult
     return {number: cls.load(current(f"{artifacts}/{kind}/experiment-{number}")) for number in numbers}
+
+
+def overview_figure(artifacts: str, faces: Mapping[str, FaceSet], emotions: Mapping[int, EmotionResult]) -> Figure:
+    """Draw real and generated faces of up to three sets, and the accuracy of each emotion experiment."""
+    homes = {name: project_path(f"{artifacts}/models/{name}") for name in faces}
+    names = [name for name, home in homes.items() if (home / "current.json").is_file()]
+    figure, axes = plt.subplots(1, 2 if emotions else 1, figsize=(9.0, 3.4), squeeze=False)
+    rows = [images for name in names[:: max(1, len(names) // 3)][:3] for images in (
+        faces[name].images[np.linspace(0, len(faces[name]) - 1, 8).astype(int)], sample(Run.load(current(homes[name])), 8))]
+    show_faces(axes[0, 0], np.concatenate(rows), n_columns=8)
+    axes[0, 0].set_title("real (odd rows), drawn (below each)", loc="left")
+    if emotions:
+        named = {f"{n}: {result.settings['target']}": result for n, result in emotions.items()}
+        score_dots(scores_of(named, "accuracy"), "experiment", "protocol", "accuracy", ax=axes[0, 1])
+    return figure
+
+
+def scores_of(results: Mapping[str, ExperimentResult], name: str) -> pd.DataFrame:
+    """Return a score of every experiment under every protocol, discriminator features, as `score_dots` draws it."""
+    table = pd.concat([result.scores.assign(experiment=words) for words, result in results.items()])
+    chosen = (table["features"] == "discriminator") & (table["label"] == "all") & (table["score"] == name)
+    return table[chosen].replace({"protocol": PROTOCOLS | {OFFICIAL_SPLIT: "official split"}})
 
 
 # ---- the paper's numbers beside ours
@@ -72,15 +100,6 @@ def mean_scores(results: Mapping[int, ExperimentResult], kind: str) -> dict[str,
             "hog": mean(every, SUBJECT_INDEPENDENT, "hog"), "n_papers": len(shared),
             "papers": float(np.nanmean(list(papers.values()))) if shared else np.nan,
             "published_of_papers": mean(shared, AS_PUBLISHED), "honest_of_papers": mean(shared, SUBJECT_INDEPENDENT)}
-
-
-def areas_table(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> pd.DataFrame:
-    """Return the mean areas of every experiment under every protocol, for `fergan.book.plots.score_dots`."""
-    named = [(f"{kind} {number}", result) for kind, results in (("emotions", emotions), ("AUs", units))
-             for number, result in results.items()]
-    frames = [result.scores.assign(experiment=name) for name, result in named]
-    table = pd.concat(frames).query("features == 'discriminator' and label == 'all' and score == 'auc'")
-    return table.replace({"protocol": PROTOCOLS | {OFFICIAL_SPLIT: "official split"}})
 
 
 def protocol_gaps(emotions: Mapping[int, EmotionResult]) -> dict[str, dict[int, float]]:
