@@ -38,8 +38,8 @@ def test_without_raters_there_is_no_row_and_no_number(studies, tmp_path):
 
 def test_with_raters_there_are_numbers_and_no_names(studies, tmp_path):
     for sheet, (name, accuracy, attention) in enumerate([("anna `{{ 7*7 }}`", 1.0, 1.0), ("<b>|ben</b>", 0.5, 0.0)]):
-        for record in simulated_answers(studies["pair"], name, sheet, accuracy, attention).to_dict("records"):
-            append_answer(tmp_path / "answers" / f"{sheet}.jsonl", record)
+        for answer in simulated_answers(studies["pair"], name, sheet, accuracy, attention):
+            append_answer(tmp_path / "answers" / f"{sheet}.jsonl", answer)
     results = results_of(tmp_path, studies)
     table = raters_table(results["pair"])
     assert sorted(table["right answers"])[1].startswith("1.000 [") and sorted(table["counted"]) == ["no", "yes"]

@@ -1,25 +1,26 @@
 """The human study: balanced sheets, answers that survive a crash, and an analysis that finds what was planted."""
 
-import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
-from raters import simulated_answers
+from pydantic import TypeAdapter
+from raters import simulated_answers, table_of
+from scipy.stats import binomtest
 
 from fergan.human_study.answers import (
-    COLUMNS,
+    Answer,
     analyse,
-    answer_record,
     append_answer,
-    check_answers,
     collected_answers,
     krippendorff_alpha,
     read_answers,
+    scored_answers,
 )
+from fergan.human_study.config import StudyConfig
 from fergan.human_study.design import (
     Study,
-    StudyConfig,
     design_study,
     power_against_chance,
     power_table,
@@ -39,8 +40,8 @@ def study(kind="pair", n_trials=20, n_catch=4, n=80, **options):
     return design_study(faces(n - 20, 0, 0, 90), faces(n, 1, 150, 256), kind, config)
 
 
-def is_real(study, row):
-    return study.pictures[row].mean() > 120
+def answer(made, trial, word="left", **changes):
+    return Answer(**dict(study=made.digest, rater="anna", sheet=0, trial=trial, answer=word, milliseconds=500) | changes)
 
 
 @pytest.mark.parametrize("kind", ["pair", "single"])
@@ -49,18 +50,14 @@ def test_sheets_are_balanced_whole_and_each_in_an_order_of_its_own(kind):
     orders = set()
     for sheet in made.sheets:
         asked = [trial for trial in sheet if not trial.catch]
-        assert (len(asked), len(sheet)) == (20, 24)
-        assert sorted(trial.item for trial in sheet) == list(range(24))
+        assert (len(asked), len(sheet)) == (20, 24) and sorted(trial.item for trial in sheet) == list(range(24))
         shown = [row for trial in sheet for row in trial.pictures]
         assert len(set(shown)) == len(shown) == len(made.pictures), "no picture twice"
         answers = [trial.right_answer for trial in asked]
         assert sorted(answers.count(answer) for answer in set(answers)) == [10, 10]
         for trial in asked:
-            if kind == "pair":
-                real = [is_real(made, row) for row in trial.pictures]
-                assert real == [trial.right_answer == "left", trial.right_answer == "right"]
-            else:
-                assert is_real(made, trial.pictures[0]) == (trial.right_answer == "real")
+            real = [made.pictures[row].mean() > 120 for row in trial.pictures]
+            assert real == ([trial.right_answer == "left", trial.right_answer == "right"] if kind == "pair" else [trial.right_answer == "real"])
         catches = [index for index, trial in enumerate(sheet) if trial.catch]
         assert catches[0] > 0 and all(6 * step <= index < 6 * step + 6 for step, index in enumerate(catches))
         orders.add(tuple(trial.item for trial in sheet))
@@ -72,10 +69,8 @@ def test_sheets_are_balanced_whole_and_each_in_an_order_of_its_own(kind):
 def test_a_shuffled_face_has_the_faces_pixels_in_other_places():
     made = study("pair", n_catch=3)
     catch = next(trial for trial in made.sheets[0] if trial.catch)
-    left, right = (made.pictures[row] for row in catch.pictures)
-    broken = right if catch.right_answer == "left" else left
-    originals = faces(80, 1, 150, 256)
-    (source,) = [image for image in originals if image.astype(int).sum() == broken.astype(int).sum()]
+    broken = made.pictures[catch.pictures[catch.right_answer == "left"]]
+    (source,) = [image for image in faces(80, 1, 150, 256) if image.astype(int).sum() == broken.astype(int).sum()]
     assert not np.array_equal(source, broken)
     np.testing.assert_array_equal(np.sort(source, axis=None), np.sort(broken, axis=None))
 
@@ -84,11 +79,9 @@ def test_a_study_comes_back_from_its_folder_and_another_seed_is_another_study(tm
     made = study()
     made.save(tmp_path)
     again = Study.load(tmp_path)
-    assert again.id == made.id and again.sheets == made.sheets
-    assert study(seed=1).id != made.id
+    assert again.digest == made.digest != study(seed=1).digest and again.sheets == made.sheets
     np.save(tmp_path / "pictures.npy", made.pictures[::-1])
-    with pytest.raises(ValueError, match="do not belong together"):
-        Study.load(tmp_path)
+    assert Study.load(tmp_path).digest != made.digest, "answers to the one are none to the other"
 
 
 @pytest.mark.parametrize(("options", "words"), [
@@ -111,8 +104,7 @@ def test_planted_accuracies_are_recovered(kind):
     made = study(kind, 400, 20, n=600, n_sheets=6)
     planted = {"anna": 0.5, "ben": 0.65, "carla": 0.8, "dora": 0.95}
     parts = [simulated_answers(made, rater, sheet, accuracy) for sheet, (rater, accuracy) in enumerate(planted.items())]
-    parts.append(simulated_answers(made, "zoe", 5, 0.5, attention=0.4))
-    found = analyse(made, pd.concat(parts, ignore_index=True))
+    found = analyse(made, table_of(*parts, simulated_answers(made, "zoe", 5, 0.5, attention=0.4)))
     raters = found.raters.set_index("rater")
     for rater, accuracy in planted.items():
         row = raters.loc[rater]
@@ -126,15 +118,11 @@ def test_planted_accuracies_are_recovered(kind):
 
 def test_raters_agree_by_skill_and_not_by_chance():
     made = study("pair", 200, 0, n=320, n_sheets=3)
-
-    def alpha(*accuracies):
-        parts = [simulated_answers(made, str(index), index, accuracy) for index, accuracy in enumerate(accuracies)]
-        return analyse(made, pd.concat(parts, ignore_index=True)).alpha
-
-    assert abs(alpha(0.5, 0.5, 0.5)) < 0.12
+    guessing = [simulated_answers(made, str(sheet), sheet, 0.5) for sheet in range(3)]
+    assert abs(analyse(made, table_of(*guessing)).alpha) < 0.12
     hard = [simulated_answers(made, rater, 0, 0.7, seed=4) for rater in "ab"]  # the same items are hard for both
-    assert analyse(made, pd.concat(hard, ignore_index=True)).alpha > 0.95
-    assert np.isnan(analyse(made, hard[0]).alpha), "nobody to agree with"
+    assert analyse(made, table_of(*hard)).alpha > 0.95
+    assert np.isnan(analyse(made, table_of(hard[0])).alpha), "nobody to agree with"
 
 
 def test_alpha_of_krippendorffs_own_example():
@@ -149,33 +137,31 @@ def test_alpha_of_krippendorffs_own_example():
 
 def test_without_raters_there_are_empty_tables_and_no_number():
     found = analyse(study(), read_answers([]))
-    assert found.raters.empty and list(found.raters)[:3] == ["rater", "n", "right"]
-    assert found.pooled == {} and np.isnan(found.alpha)
+    assert found.raters.empty and found.pooled == {} and np.isnan(found.alpha)
 
 
 def test_answers_survive_a_crash_and_repetitions_count_once(tmp_path):
     made, path = study(), tmp_path / "answers" / "a.jsonl"
     for trial in range(3):
-        append_answer(path, answer_record(made, "anna", 0, trial, "left", 500, 1000))
+        append_answer(path, answer(made, trial, shown=1000))
     whole = path.read_bytes()
     path.write_bytes(whole + whole.splitlines()[0][:40])  # a write that was cut off
-    append_answer(path, answer_record(made, "anna", 0, 3, "right", 400))
+    append_answer(path, answer(made, 3, "right"))
     answers = read_answers([path])
     assert answers["trial"].tolist() == [0, 1, 2, 3] and np.isnan(answers["shown"].iloc[3])
-    append_answer(path, answer_record(made, "anna", 0, 0, "right", 400))
-    counted = check_answers(made, read_answers([path]))
+    append_answer(path, answer(made, 0, "right"))
+    counted = scored_answers(made, read_answers([path]))
     assert counted.set_index("trial").loc[0, "answer"] == "left" and len(counted) == 4
-    path.write_text(path.read_text() + "nonsense\n")
-    with pytest.raises(ValueError, match="line 7 is no JSON"):
-        read_answers([path])
+    for words in ("nonsense", '{"study": "x"}'):
+        (tmp_path / "b.jsonl").write_text(f"\n{words}\n")
+        with pytest.raises(ValueError, match="b.jsonl, line 2 is no answer"):
+            read_answers([tmp_path / "b.jsonl"])
 
 
-def test_answers_of_several_processes_are_all_there(tmp_path):
-    from concurrent.futures import ThreadPoolExecutor
-
+def test_answers_of_several_writers_are_all_there(tmp_path):
     made, path = study(n_trials=40), tmp_path / "a.jsonl"
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda trial: append_answer(path, answer_record(made, "x" * 200, 0, trial, "left", 1)), range(44)))
+        list(pool.map(lambda trial: append_answer(path, answer(made, trial, rater="x" * 200)), range(44)))
     assert sorted(read_answers([path])["trial"]) == list(range(44))
 
 
@@ -185,9 +171,8 @@ def test_answers_of_several_processes_are_all_there(tmp_path):
 ])
 def test_answers_that_do_not_belong_are_refused(change, words):
     made = study()
-    answers = pd.DataFrame([answer_record(made, "anna", 0, 0, "left", 1) | change]).astype(COLUMNS)
     with pytest.raises(ValueError, match=words):
-        check_answers(made, answers)
+        scored_answers(made, table_of([answer(made, 0).model_copy(update=change)]))
 
 
 def test_trials_for_three_percent():
@@ -201,8 +186,6 @@ def test_trials_for_three_percent():
 
 
 def test_power_is_the_share_of_simulated_studies_that_find_it():
-    from scipy.stats import binomtest
-
     hits = np.random.default_rng(0).binomial(200, 0.58, size=2000)
     found = np.mean([binomtest(int(count), 200).pvalue <= 0.05 for count in hits])
     assert power_against_chance(200, 0.58) == pytest.approx(found, abs=0.035)
@@ -210,30 +193,30 @@ def test_power_is_the_share_of_simulated_studies_that_find_it():
 
 
 def test_mechanical_turk_there_and_back(tmp_path):
-    made = study(n_sheets=3)
+    made, folder = study(n_sheets=3), tmp_path / "answers"
     write_turk_tasks(tmp_path, made, "https://example.org/faces")
-    (tmp_path / "answers").mkdir()
     tasks = pd.read_csv(tmp_path / "tasks.csv", dtype=str)
-    assert list(tasks) == ["study", "sheet", "trials"] and len(tasks) == 3
-    assert len(tasks["trials"][0].split(";")) == 24 and len(list((tmp_path / "pictures").glob("*.png"))) == len(made.pictures)
+    assert list(tasks) == ["study", "sheet", "trials"] and len(tasks) == 3 and len(tasks["trials"][0].split(";")) == 24
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == len(made.pictures)
     question = (tmp_path / "question.html").read_text()
     variables = {part.split("}")[0] for part in question.split("${")[1:]}
     assert variables == {"sheet", "trials"}, "what Mechanical Turk fills in, and nothing else that it would"
     assert "right_answer" not in question
-    rows = []
-    for sheet, accuracy in ((0, 1.0), (1, 0.0)):
-        given = [{column: row[column] for column in COLUMNS} for row in
-                 simulated_answers(made, "worker", sheet, accuracy).replace(np.nan, None).to_dict("records")]
-        rows.append({"WorkerId": f"A{sheet}", "AssignmentStatus": "Approved", "Input.study": made.id, "Answer.answers": json.dumps(given)})
+    rows = [{"WorkerId": f"A{sheet}", "AssignmentStatus": "Approved", "Input.study": made.digest, "Answer.answers": TypeAdapter(
+        list[Answer]).dump_json(simulated_answers(made, "worker", sheet, accuracy)).decode()} for sheet, accuracy in ((0, 1.0), (1, 0.0))]
     rows.append(rows[0] | {"WorkerId": "A9", "AssignmentStatus": "Rejected"})
-    pd.DataFrame(rows).to_csv(tmp_path / "answers" / "results.csv", index=False)
-    answers = collected_answers(tmp_path / "answers", {"pair": made})["pair"]
+    folder.mkdir()
+    pd.DataFrame(rows).to_csv(folder / "results.csv", index=False)
+    answers = collected_answers(folder, {"pair": made})["pair"]
     assert answers["rater"].nunique() == 2 and not answers["rater"].str.contains("A0|A1").any()
     assert sorted(analyse(made, answers).raters["right"]) == [0, 1]
     with pytest.raises(ValueError, match="https://"):
         write_turk_tasks(tmp_path, made, "http://example.org")
     with pytest.raises(ValueError, match="holds answers to study"):
-        collected_answers(tmp_path / "answers", {"pair": study(seed=2)})
+        collected_answers(folder, {"pair": study(seed=2)})
+    (folder / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="has no column WorkerId"):
+        read_answers([folder / "other.csv"])
 
 
 def test_the_widget_writes_each_answer_and_goes_on_where_it_was_left(tmp_path, monkeypatch):
@@ -243,7 +226,7 @@ def test_the_widget_writes_each_answer_and_goes_on_where_it_was_left(tmp_path, m
     first = StudyWidget(made, path, "anna", 2)
     first.show()
     assert first._faces.value.count("<img") == 2 and "1000ms" in first._faces.value
-    for button in (first.buttons[0], first.buttons[1]):
+    for button in first.buttons:
         button.click()
     answers = read_answers([path])
     assert answers["answer"].tolist() == ["left", "right"] and answers["milliseconds"].tolist() == [250, 250]
@@ -254,7 +237,6 @@ def test_the_widget_writes_each_answer_and_goes_on_where_it_was_left(tmp_path, m
         second.buttons[0].click()
     assert len(read_answers([path])) == 5 and "Thank you" in second._faces.value and second.buttons[0].disabled
     assert StudyWidget(made, path, "ben", 2).trial == 0
-    with pytest.raises(ValueError, match="rater is empty"):
-        StudyWidget(made, path, " ", 0)
-    with pytest.raises(ValueError, match="expected 0 to 19"):
-        StudyWidget(made, path, "anna", 20)
+    for rater, sheet, words in ((" ", 0, "rater is empty"), ("anna", 20, "expected 0 to 19")):
+        with pytest.raises(ValueError, match=words):
+            StudyWidget(made, path, rater, sheet)

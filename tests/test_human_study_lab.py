@@ -13,15 +13,18 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from fergan.human_study.answers import read_answers
-from fergan.human_study.design import StudyConfig, design_study
+from fergan.human_study.config import StudyConfig
+from fergan.human_study.design import design_study
 
 ROOT = Path(__file__).parent.parent
 
 CELL = """
+from pathlib import Path
+
 from fergan.human_study.design import Study
 from fergan.human_study.publish import StudyWidget
 
-StudyWidget(Study.load("study"), "answers.jsonl", "anna", 0)
+StudyWidget(Study.load(Path("study")), Path("answers.jsonl"), "anna", 0)
 """
 
 

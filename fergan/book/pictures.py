@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fergan.book.build import html_folder
 from fergan.book.check import EXECUTED
 from fergan.book.profile import Profile
 from fergan.files import atomic_path
@@ -41,6 +40,8 @@ def draw_pictures(profile: Profile, folder: Path) -> list[Path]:
         The book is not built, or there is no browser.
     """
     from playwright.sync_api import sync_playwright
+
+    from fergan.book.build import html_folder  # which a page with the overview does not need
 
     html = html_folder(profile.name)
     if not (html / "book" / "intro.html").is_file() or not _OVERVIEW.is_file():

@@ -2,16 +2,15 @@
 
 import fcntl
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, TypeAdapter, ValidationError
 from scipy.stats import binomtest
 
 from fergan.cache import Config
@@ -21,76 +20,67 @@ from fergan.human_study.design import ANSWERS, CHANCE, Study
 #: Raters who get less than this share of the catch trials right are shown, and left out of what is pooled. Fixed beforehand.
 ATTENTIVE = 0.8
 
-#: What every answer says: study, rater, sheet and number of the trial, the answer, milliseconds from the faces' appearance
-#: to the key, milliseconds for which they were really shown (NaN where it was not measured), and the time in UTC.
-COLUMNS = {"study": "string", "rater": "string", "sheet": "int64", "trial": "int64", "answer": "string",
-           "milliseconds": "float64", "shown": "float64", "time": "string"}
-
 _TURK_COLUMNS = ("WorkerId", "Input.study", "Answer.answers")
-_RATER_COLUMNS = ["rater", "n", "right", "low", "high", "p", "said_real", "caught", "n_catch", "counted", "milliseconds"]
+_RATER_COLUMNS = ["n", "right", "low", "high", "p", "said_real", "caught", "n_catch", "counted", "milliseconds"]
 
 
-def answer_record(
-    study: Study, rater: str, sheet: int, trial: int, answer: str, milliseconds: float, shown: float | None = None
-) -> dict[str, Any]:
-    """Return one answer as it is kept; the time is now."""
-    return {"study": study.id, "rater": rater, "sheet": sheet, "trial": trial, "answer": answer,
-            "milliseconds": round(milliseconds), "shown": None if shown is None else round(shown),
-            "time": datetime.now(UTC).isoformat(timespec="seconds")}
+class Answer(Config):
+    """One answer, as it is kept."""
+
+    study: str  # `fergan.human_study.design.Study.digest`
+    rater: str
+    sheet: int
+    trial: int
+    answer: str
+    milliseconds: float  # from the faces' appearance to the key
+    shown: float | None = None  # milliseconds for which they were really shown, where it was measured
+    time: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def append_answer(path: str | Path, record: Mapping[str, Any]) -> None:
-    """Add one answer (see `COLUMNS`) to a file, so that neither a crash nor a second writer can spoil those before it.
+def append_answer(path: Path, answer: Answer) -> None:
+    """Add one answer to a file, so that neither a crash nor a second writer can spoil those before it.
 
     The line is one write under a lock, and on the disk when this returns. Where an earlier write was cut off, the line
     starts on a new one.
     """
-    line = json.dumps(_whole(record, "the answer"), ensure_ascii=False, allow_nan=False) + "\n"
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         size = os.fstat(handle).st_size
         cut_off = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        os.write(handle, (("\n" if cut_off else "") + line).encode())
+        os.write(handle, (("\n" if cut_off else "") + answer.model_dump_json() + "\n").encode())
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def _whole(record: Any, place: str) -> dict[str, Any]:
-    missing = [column for column in COLUMNS if not isinstance(record, Mapping) or column not in record]
-    if missing:
-        raise ValueError(f"{place} has no {missing[0]}; expected {', '.join(COLUMNS)}")
-    return {column: record[column] for column in COLUMNS}
-
-
-def read_answers(paths: Iterable[str | Path]) -> pd.DataFrame:
+def read_answers(paths: Iterable[Path]) -> pd.DataFrame:
     """Read answers from ``*.jsonl`` and from results of Mechanical Turk, ``*.csv``, whose workers get hashes for names.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`. A line that was cut off, which a crash can leave, and a task that was rejected are left out.
+        One row for each `Answer`. A line that was cut off, which a crash can leave, and a rejected task are left out.
 
     Raises
     ------
     ValueError
         A line is whole but no answer, or a table is none of Mechanical Turk's.
     """
-    rows = [row for path in map(Path, paths) for row in (_of_turk if path.suffix == ".csv" else _of_lines)(path)]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    rows = [row for path in paths for row in (_of_turk if path.suffix == ".csv" else _of_lines)(path)]
+    table = pd.DataFrame([row.model_dump() for row in rows], columns=list(Answer.model_fields))
+    return table.astype({"sheet": int, "trial": int, "milliseconds": float, "shown": float})
 
 
-def _of_lines(path: Path) -> Iterator[dict[str, Any]]:
+def _of_lines(path: Path) -> Iterator[Answer]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         line = line.strip()
         if line and (not line.startswith("{") or line.endswith("}")):
             yield from _parsed(f"[{line}]", f"{path}, line {number}")
 
 
-def _of_turk(path: Path) -> Iterator[dict[str, Any]]:
+def _of_turk(path: Path) -> Iterator[Answer]:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     missing = [column for column in _TURK_COLUMNS if column not in table]
     if missing:
@@ -99,18 +89,19 @@ def _of_turk(path: Path) -> Iterator[dict[str, Any]]:
         if task.get("AssignmentStatus") != "Rejected":
             study = task["Input.study"]
             rater = "turk-" + hashlib.sha256(f"{study} {task['WorkerId']}".encode()).hexdigest()[:12]
-            for row in _parsed(task["Answer.answers"], f"{path}, line {number}"):
-                yield row | {"study": study, "rater": rater}
+            for answer in _parsed(task["Answer.answers"], f"{path}, line {number}"):
+                yield answer.model_copy(update={"study": study, "rater": rater})
 
 
-def _parsed(text: str, place: str) -> list[dict[str, Any]]:
+def _parsed(text: str, place: str) -> list[Answer]:
     try:
-        return [_whole(row, place) for row in json.loads(text)]
-    except json.JSONDecodeError:
-        raise ValueError(f"{place} is no JSON; expected answers as the study writes them") from None
+        return TypeAdapter(list[Answer]).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{place} is no answer: {first['msg']} {first['loc'][1:]}") from None
 
 
-def collected_answers(folder: str | Path, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
+def collected_answers(folder: Path, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
     """Return the answers to each study of all files of a folder, which need not exist; see `read_answers`.
 
     Raises
@@ -118,36 +109,36 @@ def collected_answers(folder: str | Path, studies: Mapping[str, Study]) -> dict[
     ValueError
         A file holds answers to none of the studies.
     """
-    answers = read_answers(path for path in sorted(Path(folder).glob("*")) if path.suffix in (".csv", ".jsonl"))
-    ids = {name: study.id for name, study in studies.items()}
-    strange = sorted(set(answers["study"]) - set(ids.values()))
+    answers = read_answers(path for path in sorted(folder.glob("*")) if path.suffix in (".csv", ".jsonl"))
+    known = {kind: study.digest for kind, study in studies.items()}
+    strange = sorted(set(answers["study"]) - set(known.values()))
     if strange:
-        raise ValueError(f"{folder} holds answers to study {strange[0]}; expected those to {', '.join(ids.values())}")
-    return {name: answers[answers["study"] == id_].reset_index(drop=True) for name, id_ in ids.items()}
+        raise ValueError(f"{folder} holds answers to study {strange[0]}; expected those to {', '.join(known.values())}")
+    return {kind: answers[answers["study"] == digest].reset_index(drop=True) for kind, digest in known.items()}
 
 
-def check_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the answers that count, of each rater the first to each item, with ``item, right_answer, catch`` of the trial.
+def scored_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers that count, of each rater the first to each item, with ``item, right_answer, catch, right``.
 
     Raises
     ------
     ValueError
         An answer is of another study, of a trial that it does not have, or none of its kind's.
     """
-    trials = pd.DataFrame(
-        [(sheet, number, trial.item, trial.right_answer, trial.catch)
-         for sheet, trials in enumerate(study.sheets) for number, trial in enumerate(trials)],
-        columns=["sheet", "trial", "item", "right_answer", "catch"])
+    trials = pd.DataFrame([(sheet, number, trial.item, trial.right_answer, trial.catch)
+                           for sheet, trials in enumerate(study.sheets) for number, trial in enumerate(trials)],
+                          columns=["sheet", "trial", "item", "right_answer", "catch"])
     found = answers.merge(trials, how="left", on=["sheet", "trial"])
     for row in found.itertuples():
-        if row.study != study.id:
-            raise ValueError(f"answers are of study {row.study}, not of {study.id}; keep each study's in its own folder")
+        if row.study != study.digest:
+            raise ValueError(f"answers are of study {row.study}, not of {study.digest}")
         if pd.isna(row.item):
             raise ValueError(f"rater {row.rater}: the study has no trial {row.trial} on sheet {row.sheet}")
         if row.answer not in ANSWERS[study.kind]:
             raise ValueError(f"rater {row.rater}, trial {row.trial}: {row.answer!r} is no answer; "
                              f"expected {' or '.join(ANSWERS[study.kind])}")
-    return found.astype({"item": "int64", "catch": bool}).drop_duplicates(["rater", "item"])
+    found["right"] = (found["answer"] == found["right_answer"]).astype(bool)
+    return found.astype({"item": int, "catch": bool}).drop_duplicates(["rater", "item"])
 
 
 @dataclass(frozen=True)
@@ -167,17 +158,17 @@ class StudyResult:
 
 
 def analyse(study: Study, answers: pd.DataFrame) -> StudyResult:
-    """Analyse the answers to a study (`COLUMNS`); without a row, tables are empty.
+    """Analyse the answers to a study; without a row, tables are empty.
 
     References
     ----------
     Wilson (1927). The pooled interval takes all trials as independent, though those of one rater are not quite.
     """
-    scored = check_answers(study, answers)
+    scored = scored_answers(study, answers)
     # In a pair, a wrong answer takes the generated face for the real one; one at a time, "real" about a generated one does.
     scored["can_fool"] = (scored["right_answer"] == "generated") | (study.kind == "pair")
-    scored["right"] = (scored["answer"] == scored["right_answer"]).astype(bool)
-    raters = pd.DataFrame([_rater(name, rows) for name, rows in scored.groupby("rater", sort=True)], columns=_RATER_COLUMNS)
+    raters = pd.DataFrame([{"rater": name} | _rater(rows) for name, rows in scored.groupby("rater", sort=True)],
+                          columns=["rater", *_RATER_COLUMNS])
     counted = scored[scored["rater"].isin(raters.loc[raters["counted"], "rater"]) & ~scored["catch"]]
     pooled = _share(counted) | {"n_raters": counted["rater"].nunique()} if len(counted) else {}
     # Right and wrong say, in either kind, which of two things a rater took a face for.
@@ -188,47 +179,35 @@ def analyse(study: Study, answers: pd.DataFrame) -> StudyResult:
 def analyse_studies(
     folder: Path, config: Config, *, studies: Mapping[str, Study], answers: Mapping[str, pd.DataFrame]
 ) -> None:
-    """Write what raters said of each study as ``scores.json``, without their names.
-
-    Parameters
-    ----------
-    folder : Path
-    config : Config
-        Without fields: the analysis is fixed beforehand.
-    studies : mapping
-        Kind -> study.
-    answers : mapping
-        Kind -> its answers, see `collected_answers`.
-    """
-    results = {kind: analyse(study, answers[kind]) for kind, study in studies.items()}
+    """Write what raters said of each study as ``scores.json``, without their names; `config` has no fields."""
+    found = {kind: analyse(study, answers[kind]) for kind, study in studies.items()}
     write_json(folder / "scores.json", {
-        kind: {"study": studies[kind].id, "pooled": found.pooled, "alpha": found.alpha,
-               "raters": found.raters.drop(columns="rater").to_dict("records")} for kind, found in results.items()})
+        kind: {"pooled": result.pooled, "alpha": result.alpha, "raters": result.raters[_RATER_COLUMNS].to_dict("records")}
+        for kind, result in found.items()})
 
 
 def load_results(folder: Path) -> dict[str, StudyResult]:
     """Return what `analyse_studies` wrote: kind -> result, its raters numbered."""
     results = {}
     for kind, record in read_json(folder / "scores.json").items():
-        raters = pd.DataFrame(record["raters"], columns=_RATER_COLUMNS[1:])
+        raters = pd.DataFrame(record["raters"], columns=_RATER_COLUMNS)
         alpha = float("nan") if record["alpha"] is None else record["alpha"]
         results[kind] = StudyResult(raters.assign(rater=np.arange(1, len(raters) + 1)), record["pooled"], alpha)
     return results
 
 
-def _rater(name: str, rows: pd.DataFrame) -> dict[str, object]:
+def _rater(rows: pd.DataFrame) -> dict[str, float]:
     asked, caught = rows[~rows["catch"]], rows.loc[rows["catch"], "right"]
-    share = float(caught.mean()) if len(caught) else float("nan")
-    counted = len(asked) > 0 and not share < ATTENTIVE
-    return {"rater": name, **_share(asked), "caught": share, "n_catch": len(caught), "counted": counted,
-            "milliseconds": float(asked["milliseconds"].median())}
+    share = float(caught.mean())  # NaN without a catch trial
+    return _share(asked) | {"caught": share, "n_catch": len(caught), "counted": len(asked) > 0 and not share < ATTENTIVE,
+                            "milliseconds": float(asked["milliseconds"].median())}
 
 
 def _share(rows: pd.DataFrame) -> dict[str, float]:
-    """Return the share of right answers among rows that are no catch trials."""
+    """Return the share of right answers among rows that are no catch trials; NaN without any."""
     n, hits = len(rows), int(rows["right"].sum())
     if not n:
-        return {"n": 0, **dict.fromkeys(("right", "low", "high", "p", "said_real"), float("nan"))}
+        return {"n": 0}
     test = binomtest(hits, n, CHANCE)
     interval = test.proportion_ci(method="wilson")
     fooled = float((~rows.loc[rows["can_fool"], "right"]).mean())  # NaN where no generated face was shown

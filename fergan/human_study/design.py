@@ -1,9 +1,10 @@
 """What each rater sees: pairs or single faces, balanced, with trials that catch inattention; and how many are needed."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,14 +26,13 @@ CHANCE = 0.5
 _BLOCK = 16  # pixels: a face whose blocks are shuffled is none any more, and its colours stay
 
 
-@dataclass(frozen=True)
-class Trial:
+class Trial(NamedTuple):
     """One question of one sheet."""
 
     item: int  # what is asked about, the same on every sheet, so that raters can be compared
-    pictures: tuple[int, ...]  # rows of the study's pictures: left and right, or one
+    pictures: list[int]  # rows of the study's pictures: left and right, or one
     right_answer: str  # one of the kind's `ANSWERS`: the side of the real face, or what the face is
-    catch: bool = False  # whether anybody who looks must know the answer
+    catch: bool  # whether anybody who looks must know the answer
 
 
 @dataclass(frozen=True)
@@ -43,49 +43,27 @@ class Study:
     pictures: np.ndarray  # (n_pictures, 64, 64, 3), uint8, in an order that tells nothing
     sheets: list[list[Trial]]  # each holds every item once, in an order and with sides of its own
     exposure: int  # ms for which a face is shown
-    seed: int
 
     @cached_property
-    def id(self) -> str:
-        """A hash of everything; answers carry it, so that none is counted for another study."""
-        return hash_parameters(self._record() | {"pictures": hash_array(self.pictures)})
-
-    @property
     def digest(self) -> str:
-        """The id, which is the content's hash; see `fergan.cache.digest`."""
-        return self.id
-
-    def _record(self) -> dict:
-        sheets = [[asdict(trial) for trial in sheet] for sheet in self.sheets]
-        return {"kind": self.kind, "exposure": self.exposure, "seed": self.seed, "sheets": sheets}
+        """A hash of everything; answers carry it, so that none is counted for another study."""
+        return hash_parameters(vars(self) | {"pictures": hash_array(self.pictures)})
 
     def save(self, folder: Path) -> None:
         """Write ``pictures.npy`` and ``study.json``, which holds the right answers."""
         write_array(folder / "pictures.npy", self.pictures)
-        write_json(folder / "study.json", self._record() | {"id": self.id})
+        write_json(folder / "study.json", {"kind": self.kind, "sheets": self.sheets, "exposure": self.exposure})
 
     @classmethod
     def load(cls, folder: Path) -> "Study":
-        """Read what `save` wrote; a ValueError where the files do not belong together."""
+        """Read what `save` wrote."""
         record = read_json(folder / "study.json")
-        id_ = record.pop("id")
-        record["sheets"] = [[Trial(**trial | {"pictures": tuple(trial["pictures"])}) for trial in sheet]
-                            for sheet in record["sheets"]]
-        study = cls(pictures=np.load(folder / "pictures.npy", allow_pickle=False), **record)
-        if study.id != id_:
-            raise ValueError(f"{folder}: study.json and pictures.npy do not belong together; make the study again")
-        return study
+        sheets = [[Trial(*trial) for trial in sheet] for sheet in record.pop("sheets")]
+        return cls(pictures=np.load(folder / "pictures.npy", allow_pickle=False), sheets=sheets, **record)
 
 
 def make_studies(folder: Path, config: StudyConfig, *, generated: np.ndarray, real: np.ndarray) -> None:
-    """Draw a study of each kind into ``folder/<kind>``, smaller ones where there are too few real faces.
-
-    Parameters
-    ----------
-    folder : Path
-    config : StudyConfig
-    generated, real : ndarray of shape (n, 64, 64, 3), dtype uint8
-    """
+    """Draw a study of each kind into ``folder/<kind>``; smaller ones where there are too few real faces."""
     for kind in KINDS:
         design_study(generated, real, kind, config.fitting(len(real))).save(folder / kind)
 
@@ -96,24 +74,11 @@ def load_studies(folder: Path) -> dict[str, Study]:
 
 
 def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: StudyConfig) -> Study:
-    """Draw a study.
+    """Draw a study from faces uint8 (n, 64, 64, 3); a ValueError where they are too few.
 
     Of a sheet's trials exactly half have the real face at the left (or are real faces, one at a time). No picture is
     shown twice to a rater. One trial in every stretch of a sheet, never its first, is there to catch inattention: a
     real face whose blocks are shuffled, in a pair with one that is whole.
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n, 64, 64, 3), dtype uint8
-        Drawn from at random.
-    kind : str
-        A key of `KINDS`.
-    config : StudyConfig
-
-    Raises
-    ------
-    ValueError
-        Too few faces, or an unknown kind.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of study {kind!r}; expected one of {', '.join(KINDS)}")
@@ -133,7 +98,7 @@ def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: Stu
     pictures[place] = stacked
     items = _items(kind, of_each, len(whole), place)
     sheets = [_sheet(kind, items, np.random.default_rng([config.seed, number])) for number in range(config.n_sheets)]
-    return Study(kind, pictures, sheets, config.exposure, config.seed)
+    return Study(kind, pictures, sheets, config.exposure)
 
 
 def _shuffled(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -146,29 +111,28 @@ def _shuffled(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return mixed.reshape(images.shape)
 
 
-def _items(kind: str, of_each: int, n_whole: int, place: np.ndarray) -> list[tuple[tuple[int, ...], bool]]:
-    """Return what is asked about: (pictures with the real one first, whether it is a catch)."""
+def _items(kind: str, of_each: int, n_whole: int, place: np.ndarray) -> dict[bool, list[list[int]]]:
+    """Return what is asked about: whether it is a catch -> the pictures of each item, the real one first."""
     whole, fakes, broken = (part.tolist() for part in np.split(place, [n_whole, n_whole + of_each]))
-    if kind == "pair":
-        asked = [(pair, False) for pair in zip(whole[:of_each], fakes, strict=True)]
-        return asked + [(pair, True) for pair in zip(whole[of_each:], broken, strict=True)]
-    return [((face,), False) for face in whole[:of_each] + fakes] + [((face,), True) for face in broken]
+    if kind == "single":
+        return {False: [[face] for face in whole + fakes], True: [[face] for face in broken]}
+    pairs = [list(pair) for pair in zip(whole, fakes + broken, strict=True)]
+    return {False: pairs[:of_each], True: pairs[of_each:]}
 
 
-def _sheet(kind: str, items: list[tuple[tuple[int, ...], bool]], rng: np.random.Generator) -> list[Trial]:
+def _sheet(kind: str, items: dict[bool, list[list[int]]], rng: np.random.Generator) -> list[Trial]:
     """Order the items of one sheet and choose their sides."""
-    n_trials = sum(not catch for _, catch in items)
-    trials = []
-    sides = [_balanced(count, rng) for count in (n_trials, len(items) - n_trials)]
-    for number, (pictures, catch) in enumerate(items):
-        if kind == "pair":
-            swap = sides[catch][number - n_trials * catch]
-            trials.append(Trial(number, pictures[::-1] if swap else pictures, "right" if swap else "left", catch))
-        else:
-            trials.append(Trial(number, pictures, "real" if number < n_trials // 2 else "generated", catch))
+    trials, n_trials = [], len(items[False])
+    sides = {catch: _balanced(len(items[catch]), rng) for catch in (False, True)}
+    for catch, pictures in items.items():
+        for index, shown in enumerate(pictures):
+            swap = sides[catch][index] if kind == "pair" else catch or index >= n_trials // 2
+            order = shown[::-1] if kind == "pair" and swap else shown
+            trials.append(Trial(len(trials), order, ANSWERS[kind][int(swap)], catch))
     asked = [trials[number] for number in rng.permutation(n_trials)]
-    for index, number in enumerate(rng.permutation(np.arange(n_trials, len(items)))):
-        start, stop = (round(step * len(items) / (len(items) - n_trials)) for step in (index, index + 1))
+    n_catch = len(items[True])
+    for index, number in enumerate(rng.permutation(np.arange(n_trials, len(trials)))):
+        start, stop = (round(step * len(trials) / n_catch) for step in (index, index + 1))
         asked.insert(int(rng.integers(max(start, 1), stop)), trials[number])
     return asked
 

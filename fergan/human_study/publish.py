@@ -4,7 +4,6 @@ The files hold no right answer. Mechanical Turk takes braces after a dollar sign
 """
 
 import base64
-import csv
 import io
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from IPython.display import Javascript, display
 from PIL import Image
 
 from fergan.files import atomic_path, rendered
-from fergan.human_study.answers import answer_record, append_answer, read_answers
+from fergan.human_study.answers import Answer, append_answer, read_answers
 from fergan.human_study.design import ANSWERS, Study
 
 QUESTIONS = {
@@ -28,83 +27,67 @@ BUTTONS = {"pair": ("left", "right"), "single": ("real", "made by a program")}
 _HERE = Path(__file__).parent
 
 
-def _png(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def _data_address(image: np.ndarray) -> str:
     """Return a picture uint8 (height, width, 3) as an address that holds it."""
-    return f"data:image/png;base64,{base64.b64encode(_png(image)).decode()}"
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _name(row: int) -> str:
-    """Return the name of a picture, which tells nothing of what it shows."""
-    return f"p{row:04d}"
+def _names(study: Study) -> list[str]:
+    """Return the names of the pictures, which tell nothing of what they show."""
+    return [f"p{row:04d}" for row in range(len(study.pictures))]
 
 
 def _write(path: Path, study: Study, turk: bool, **data: object) -> None:
-    data = {"id": study.id, "exposure": study.exposure, "answers": ANSWERS[study.kind], "turk": turk} | data
+    data = {"id": study.digest, "exposure": study.exposure, "answers": ANSWERS[study.kind], "turk": turk} | data
     text = {"question": QUESTIONS[study.kind], "buttons": BUTTONS[study.kind]}
     with atomic_path(path) as temporary:
         temporary.write_text(rendered(_HERE / "study.html.j2", study=study, data=data, **text), encoding="utf-8")
 
 
-def write_page(path: str | Path, study: Study) -> None:
+def write_page(path: Path, study: Study) -> None:
     """Write a study as one HTML file, with its pictures inside and without its right answers.
 
     Closing the window loses nothing: whoever opens the file again in the same browser and gives the same name goes on.
     """
-    pictures = {_name(row): _data_address(image) for row, image in enumerate(study.pictures)}
-    sheets = [[[_name(row) for row in trial.pictures] for trial in sheet] for sheet in study.sheets]
-    _write(Path(path), study, False, pictures=pictures, sheets=sheets)
+    names = _names(study)
+    pictures = dict(zip(names, map(_data_address, study.pictures), strict=True))
+    sheets = [[[names[row] for row in trial.pictures] for trial in sheet] for sheet in study.sheets]
+    _write(path, study, False, pictures=pictures, sheets=sheets)
 
 
-def write_turk_tasks(folder: str | Path, study: Study, base_url: str) -> None:
+def write_turk_tasks(folder: Path, study: Study, base_url: str) -> None:
     """Write ``tasks.csv``, one task for each sheet, ``question.html``, and the pictures that have to be put at `base_url`.
 
-    Parameters
-    ----------
-    folder : path
-    study : Study
-    base_url : str
-        Where the folder ``pictures`` will be found, an https address.
+    `base_url` is where the folder ``pictures`` will be found, an https address.
     """
     if not base_url.startswith("https://"):
         raise ValueError(f"base_url is {base_url!r}; Mechanical Turk expects an address that starts with https://")
-    folder = Path(folder)
-    for row, image in enumerate(study.pictures):
-        with atomic_path(folder / "pictures" / f"{_name(row)}.png") as temporary:
-            temporary.write_bytes(_png(image))
-    with atomic_path(folder / "tasks.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["study", "sheet", "trials"])
-        for number, sheet in enumerate(study.sheets):
-            table.writerow([study.id, number, ";".join(" ".join(map(_name, trial.pictures)) for trial in sheet)])
+    names = _names(study)
+    for name, image in zip(names, study.pictures, strict=True):
+        with atomic_path(folder / "pictures" / f"{name}.png") as temporary:
+            Image.fromarray(image).save(temporary)
+    trials = [";".join(" ".join(names[row] for row in trial.pictures) for trial in sheet) for sheet in study.sheets]
+    with atomic_path(folder / "tasks.csv") as temporary:
+        pd.DataFrame({"study": study.digest, "sheet": range(len(trials)), "trials": trials}).to_csv(temporary, index=False)
     _write(folder / "question.html", study, True, pictures={}, sheets=[], base=base_url.rstrip("/") + "/")
 
 
 class StudyWidget:
     """A study for one rater, in JupyterLab: it shows the next trial that this rater has not answered.
 
-    Parameters
-    ----------
-    study : Study
-    answers : path
-        The file that answers are added to; see `fergan.human_study.answers.append_answer`.
-    rater : str
-        A name for the answers.
-    sheet : int
-        Which of the study's sheets the rater gets; each rater should have one of their own.
+    `answers` is the file that answers are added to, `rater` a name for them, and `sheet` the number of the sheet that the
+    rater gets; each rater should have one of their own.
     """
 
-    def __init__(self, study: Study, answers: str | Path, rater: str, sheet: int):
+    def __init__(self, study: Study, answers: Path, rater: str, sheet: int):
         if not rater.strip():
             raise ValueError("rater is empty; expected a name for the answers")
         if not 0 <= sheet < len(study.sheets):
             raise ValueError(f"sheet is {sheet}; expected 0 to {len(study.sheets) - 1}")
-        self._study, self._path, self._rater, self._sheet = study, Path(answers), rater.strip(), sheet
+        self._study, self._path = study, answers
+        self._of = {"study": study.digest, "rater": rater.strip(), "sheet": sheet}
         self._trials, self._start = study.sheets[sheet], 0.0
         self._faces, self._progress = widgets.HTML(), widgets.Label()
         self.buttons = []
@@ -119,8 +102,7 @@ class StudyWidget:
     def _next(self) -> int:
         """Return the first trial without an answer of this rater."""
         answers = read_answers([self._path] if self._path.is_file() else [])
-        of = {"study": self._study.id, "rater": self._rater, "sheet": self._sheet}
-        done = set(answers.loc[(answers[list(of)] == pd.Series(of)).all(axis=1), "trial"])
+        done = set(answers.loc[(answers[list(self._of)] == pd.Series(self._of)).all(axis=1), "trial"])
         return next((number for number in range(len(self._trials)) if number not in done), len(self._trials))
 
     def _ipython_display_(self) -> None:
@@ -145,6 +127,6 @@ class StudyWidget:
         if self.trial >= len(self._trials):
             return
         milliseconds = 1000 * (time.perf_counter() - self._start)  # with the way from browser to kernel
-        append_answer(self._path, answer_record(self._study, self._rater, self._sheet, self.trial, answer, milliseconds))
+        append_answer(self._path, Answer(**self._of, trial=self.trial, answer=answer, milliseconds=round(milliseconds)))
         self.trial += 1
         self.show()
