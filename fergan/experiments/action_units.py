@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fergan.data.faces import FaceSet
-from fergan.experiments.au_learning import INTENSITY, Decisions, UnitLearner, decision_values, unit_folds
+from fergan.experiments.au_learning import Decisions, UnitLearner, decision_values, unit_folds
 from fergan.experiments.au_scores import UnitScores, coded_auc
 from fergan.experiments.config import AUConfig, DetectorConfig
 from fergan.experiments.cross_validation import (
@@ -183,7 +183,7 @@ def recognise(train: AUData, test: AUData | None = None, *, config: DetectorConf
     base = dict(protocol=SUBJECT_INDEPENDENT, features=FEATURES)
     if train.intensity is not None and tested.intensity is not None and train.truth is None:
         # The paper grades nothing, so there is no published way that could be repeated.
-        learner = UnitLearner(K, train.intensity, costs[:3], INTENSITY, n_threads)
+        learner = UnitLearner(K, train.intensity, costs[:3], False, n_threads)
         found = learner.learn(SUBJECT_INDEPENDENT, folds[SUBJECT_INDEPENDENT], config.inner_folds, K_test)
         rows += [base | row for row in scores.intensity(found.values, train.intensity)]
     rows += [base | dict(features="emotion") | row for row in scores.oracle()]

@@ -7,7 +7,7 @@ protocol.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -92,18 +92,6 @@ def intensity_values(K_train: np.ndarray, intensity: np.ndarray, K_test: np.ndar
     return values
 
 
-class Task(NamedTuple):
-    """What is learnt of an Action Unit."""
-
-    fit: Callable[..., np.ndarray]  # fit(K_train, labels, K_test, costs) returns values of shape (n_test, n_costs)
-    score: Callable[[np.ndarray, np.ndarray], float]  # score(values, labels) judges a cost: larger is better, or NaN
-    classifies: bool  # only the order of values matters: there is a threshold, and values need a common scale
-
-
-OCCURRENCE = Task(binary_values, coded_auc, classifies=True)
-INTENSITY = Task(intensity_values, lambda values, graded: icc_3_1(graded, values), classifies=False)
-
-
 class Decisions(NamedTuple):
     """Decision values and thresholds of shape (n_faces, n_units), with the searches behind them.
 
@@ -117,12 +105,15 @@ class Decisions(NamedTuple):
 
 @dataclass(frozen=True)
 class UnitLearner:
-    """A linear SVM for each Action Unit, all on one Gram matrix and the same folds (the faces of each)."""
+    """A linear SVM for each Action Unit, all on one Gram matrix and the same folds (the faces of each).
+
+    Where it does not `classify`, it estimates intensities: these need neither thresholds nor a common scale.
+    """
 
     K: np.ndarray  # Gram matrix (n_faces, n_faces), float64
     Y: np.ndarray  # (n_faces, n_units)
     costs: np.ndarray  # ascending values of C to choose from (n_costs,)
-    task: Task = OCCURRENCE
+    classify: bool = True
     n_threads: int = 1  # Action Units fitted at the same time
 
     def learn(
@@ -136,28 +127,29 @@ class UnitLearner:
         columns, unit_of = np.unique(np.nan_to_num(self.Y, nan=-1), axis=1, return_inverse=True)
         columns[columns == -1] = np.nan
         learner = replace(self, Y=columns)
-        if K_test is not None:
-            found = learner.across_datasets(folds, K_test)
-        elif protocol == AS_PUBLISHED:
-            found = learner.as_published(folds)
-        else:
-            found = learner.subject_independent(folds, inner_folds)
+        nested = K_test is None and protocol != AS_PUBLISHED
+        found = learner.subject_independent(folds, inner_folds) if nested else learner.over_folds(folds, K_test)
         searches = [(served, chosen[unit_of], scores[unit_of]) for served, chosen, scores in found.searches]
         return Decisions(found.values[:, unit_of], found.thresholds[:, unit_of], searches)
 
-    def as_published(self, folds: Sequence[np.ndarray]) -> Decisions:
-        """Choose the costs over `folds`, and return the decision values of those very folds.
+    def over_folds(self, folds: Sequence[np.ndarray], K_test: np.ndarray | None = None) -> Decisions:
+        """Choose the costs over `folds`; decide on those very folds, as published, or train on all and decide on a test set.
 
-        The thresholds of a fold are the best ones on the other folds.
+        The thresholds of a fold are the best ones on the other folds, those of a test set the best ones on all folds.
+        `K_test`, of shape (n_test, n_faces), is the Gram matrix of test and training faces.
         """
         every = self.out_of_fold(folds)
         chosen, scores = self._choose(every)
-        values = _at(every, chosen)
+        values, search = _at(every, chosen), ("all", chosen, scores)
+        if K_test is not None:
+            thresholds = self._thresholds(values, self.Y)
+            values = decision_values(self.K, self.Y, K_test, self.costs[chosen, None], self.classify, self.n_threads)[..., 0]
+            return Decisions(values, np.broadcast_to(thresholds, values.shape), [search])
         thresholds = np.empty_like(values)
         for fold in folds:
             rest = other_rows(len(values), [fold])
             thresholds[fold] = self._thresholds(values[rest], self.Y[rest])
-        return Decisions(values, thresholds, [("all", chosen, scores)])
+        return Decisions(values, thresholds, [search])
 
     def subject_independent(self, folds: Sequence[np.ndarray], inner_folds: int) -> Decisions:
         """Score each fold with costs and thresholds chosen without it, by a search for each block of folds.
@@ -175,23 +167,12 @@ class UnitLearner:
             chosen, scores = self._choose(inner[a])
             found.searches.append((" ".join(map(str, block)), chosen, scores))
             of_chosen = _at(inner[a], chosen)
-            centre, spread = _scale_of(of_chosen) if self.task.classifies else (0.0, 1.0)
+            centre, spread = _scale_of(of_chosen) if self.classify else (0.0, 1.0)
             found.thresholds[rows[a]] = (self._thresholds(of_chosen, self.Y) - centre) / spread
             for i in block:
                 values = self._values(other_rows(len(self.Y), [folds[i]]), folds[i], self.costs[chosen, None])[..., 0]
                 found.values[folds[i]] = (values - centre) / spread
         return found
-
-    def across_datasets(self, folds: Sequence[np.ndarray], K_test: np.ndarray) -> Decisions:
-        """Choose costs and thresholds over `folds` of the training set, train on all of it, decide on the test set.
-
-        `K_test`, of shape (n_test, n_faces), is the Gram matrix of test and training faces.
-        """
-        inner = self.out_of_fold(folds)
-        chosen, scores = self._choose(inner)
-        values = decision_values(self.K, self.Y, K_test, self.costs[chosen, None], self.task, self.n_threads)[..., 0]
-        thresholds = np.broadcast_to(self._thresholds(_at(inner, chosen), self.Y), values.shape)
-        return Decisions(values, thresholds, [("all", chosen, scores)])
 
     def out_of_fold(self, folds: Sequence[np.ndarray]) -> np.ndarray:
         """Return the values of every face by models trained on the other folds, of shape (n_faces, n_units, n_costs)."""
@@ -203,7 +184,7 @@ class UnitLearner:
     def _values(self, train: np.ndarray, test: np.ndarray, costs: np.ndarray | None = None) -> np.ndarray:
         costs = np.tile(self.costs, (self.Y.shape[1], 1)) if costs is None else costs
         K_train, K_test = kernel_slice(self.K, train, train), kernel_slice(self.K, test, train)
-        return decision_values(K_train, self.Y[train], K_test, costs, self.task, self.n_threads)
+        return decision_values(K_train, self.Y[train], K_test, costs, self.classify, self.n_threads)
 
     def _values_without_blocks(self, rows: Sequence[np.ndarray]) -> np.ndarray:
         """For each block, values of all other faces by models that saw neither the block nor the one that the face is in.
@@ -219,30 +200,33 @@ class UnitLearner:
 
     def _choose(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Index of each unit's cost with the largest pooled score, the smallest on a tie, and all scores."""
-        units = range(self.Y.shape[1])
-        scores = np.array([[self.task.score(of_cost, self.Y[:, u]) for of_cost in values[:, u].T] for u in units])
+        score = coded_auc if self.classify else lambda values, graded: icc_3_1(graded, values)
+        scores = np.array([[score(of_cost, y) for of_cost in of_unit.T]
+                           for of_unit, y in zip(values.transpose(1, 0, 2), self.Y.T, strict=True)])
         return np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1), scores
 
     def _thresholds(self, values: np.ndarray, Y: np.ndarray) -> np.ndarray:
-        if not self.task.classifies:
+        if not self.classify:
             return np.full(Y.shape[1], np.nan)
         known = ~np.isnan(Y)
         return np.array([best_f1_threshold(v[k], y[k] == 1) for v, y, k in zip(values.T, Y.T, known.T, strict=True)])
 
 
 def decision_values(
-    K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray, task: Task = OCCURRENCE, n_threads: int = 1
+    K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray, classify: bool = True, n_threads: int = 1
 ) -> np.ndarray:
     """Train every Action Unit with every cost (n_units, n_costs) on the faces for which it is coded.
 
     Returns values of shape (n_test, n_units, n_costs), NaN for a unit of which the training faces show only one class.
     """
 
+    fit = binary_values if classify else intensity_values
+
     def of_unit(u: int) -> np.ndarray:
         known = np.flatnonzero(~np.isnan(Y[:, u]))
         if len(known) == len(Y):
-            return task.fit(K_train, Y[:, u], K_test, costs[u])
-        return task.fit(kernel_slice(K_train, known, known), Y[known, u], K_test.take(known, axis=1), costs[u])
+            return fit(K_train, Y[:, u], K_test, costs[u])
+        return fit(kernel_slice(K_train, known, known), Y[known, u], K_test.take(known, axis=1), costs[u])
 
     return np.stack(run_threads(of_unit, range(Y.shape[1]), n_threads), axis=1)
 

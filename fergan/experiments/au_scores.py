@@ -28,7 +28,7 @@ def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
 
 
 def icc_3_1(*raters: np.ndarray) -> float:
-    """Return the intraclass correlation ICC(3,1): how well k raters of the same faces agree, each of shape (n_faces,).
+    """Return the intraclass correlation ICC(3,1): how well k raters, each of shape (n_faces,), agree.
 
     With the mean squares of a two-way analysis of variance, faces by raters, it is ``(MS_faces - MS_error) / (MS_faces +
     (k - 1) MS_error)``: at most 1, NaN where all ratings are the same. A rater who always says a fixed amount more is not

@@ -39,6 +39,11 @@ def value(*args: Any, **kwargs: Any) -> float:
     return float(area(*args, **kwargs).get("value", np.nan))
 
 
+def intervals(result: AUResult, score: str = "auc", protocol: str = SUBJECT_INDEPENDENT) -> list[str]:
+    """Return a column of a table: a score and its interval for each of `LABELS`."""
+    return [interval(area(result, label, score, protocol)) for label in LABELS]
+
+
 def derived_by(result: AUResult) -> str | None:
     """Return the mapping that an experiment's labels are derived by."""
     return result.settings["relabel_test"] or result.settings["relabel_train"]
@@ -65,19 +70,16 @@ def papers_mean(experiment: int, result: AUResult) -> float:
 def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
     """Return one row per Action Unit, and the mean: areas under the curve beside the paper's, then the other scores."""
     paper, known = papers_units(experiment, result.settings), set(result.scores["score"])
-    rows = []
-    for label, name in LABELS.items():
-        row = {"AU": name, "paper": paper.get(label, np.nan)}
-        row |= {words: interval(area(result, label, protocol=protocol)) for protocol, words in PROTOCOLS.items()}
-        row["difference"] = interval(difference(result, experiment, label))
-        if "auc_true" in known:
-            row["never seen, true AU"] = interval(area(result, label, "auc_true"))
-        others = {"average precision": "average_precision", "F1": "f1", "prevalence": "prevalence"}
-        row |= {words: value(result, label, score) for words, score in others.items()}
-        if "icc" in known:
-            row["ICC"] = interval(area(result, label, "icc"))
-        rows.append(row)
-    return pd.DataFrame(rows)
+    columns = {"AU": LABELS.values(), "paper": [paper.get(label, np.nan) for label in LABELS]}
+    columns |= {words: intervals(result, protocol=protocol) for protocol, words in PROTOCOLS.items()}
+    columns["difference"] = [interval(difference(result, experiment, label)) for label in LABELS]
+    if "auc_true" in known:
+        columns["never seen, true AU"] = intervals(result, "auc_true")
+    for words, score in {"average precision": "average_precision", "F1": "f1", "prevalence": "prevalence"}.items():
+        columns[words] = [value(result, label, score) for label in LABELS]
+    if "icc" in known:
+        columns["ICC"] = intervals(result, "icc")
+    return pd.DataFrame(columns)
 
 
 def identical_units(variants: Variants, emotions: Iterable[str], experiment: int) -> pd.DataFrame:
@@ -105,9 +107,9 @@ def variants_table(variants: Variants) -> pd.DataFrame:
     columns = {}
     for variant, result in variants.items():
         words = "trained on true AUs" if variant == TRUTH else MAPPINGS[variant or derived_by(result)]
-        columns[words] = [interval(area(result, label)) for label in LABELS]
+        columns[words] = intervals(result)
         if variant != TRUTH and (result.scores["score"] == "auc_true").any():
-            columns[f"{words}, true AU"] = [interval(area(result, label, "auc_true")) for label in LABELS]
+            columns[f"{words}, true AU"] = intervals(result, "auc_true")
     return pd.DataFrame({"AU": LABELS.values()} | columns)
 
 
