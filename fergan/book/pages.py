@@ -252,10 +252,7 @@ def _units(profile: Profile) -> list[Page]:
         ), tuple(page for name in (e.train, e.test) for page in (_pair(e.pretrained, name), *_faces(name))))
         for e in profile.au_experiments
     ]
-    singles = [page.name for page in _single_units(profile)]
-    numbers = [e.experiment for e in profile.au_experiments]
-    made = _with_summary("05_action_units", pages, experiments=numbers, single_units=singles)
-    return [replace(made[0], after=(*made[0].after, *(f"05b_single_unit/{name}" for name in singles))), *made[1:]] if made else []
+    return _with_summary("05_action_units", pages, experiments=[e.experiment for e in profile.au_experiments])
 
 
 def _single_units(profile: Profile) -> list[Page]:
