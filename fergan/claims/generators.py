@@ -4,19 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from fergan.claims.verdict import (
-    CANNOT_TEST,
-    NOT_DECIDED,
-    NOT_REPRODUCED,
-    NOT_RUN,
-    REPRODUCED,
-    Generator,
-    Results,
-    Unjudged,
-    Verdict,
-    of_signs,
-    side,
-)
+from fergan.claims import verdict as v
+from fergan.claims.verdict import Generator, Results, Unjudged, Verdict, of_signs, side
 from fergan.experiments.transfer import rank_correlation
 from fergan.paper import read_table
 
@@ -32,7 +21,7 @@ def faces_of_every_pose(results: Results) -> Verdict:
     best = {}
     for pose, names in POSES.items():
         if not set(names) & set(found):
-            raise Unjudged(NOT_RUN, "no_generator", pose=pose)
+            raise Unjudged(v.NOT_RUN, "no_generator", pose=pose)
         best[pose] = max((found[name] for name in names if name in found), key=lambda share: share[0])
     return Verdict(of_signs(side(share, 0.5) for share in best.values()), "shares", {"shares": best})
 
@@ -56,7 +45,7 @@ def stable_training(results: Results) -> Verdict:
     groups = [[one, *(other for other in judged if one.differs_in(other) == {"seed"})] for one in judged]
     group = max(groups, key=len, default=[])
     if len(group) < MIN_SEEDS:
-        raise Unjudged(NOT_RUN, "too_few_seeds", least=MIN_SEEDS)
+        raise Unjudged(v.NOT_RUN, "too_few_seeds", least=MIN_SEEDS)
     word = of_signs(-1 if one.failed else int(one.variety == "varied") for one in group)
     n_failed = sum(one.failed for one in group)
     return Verdict(word, "seeds", {"dataset": group[0].dataset, "n_failed": n_failed, "trainings": [*map(_training, group)]})
@@ -68,7 +57,7 @@ def larger_beta1(results: Results) -> Verdict:
     pairs = [(one, other) for one in judged for other in judged
              if one.differs_in(other) == {"beta1"} and one.config["beta1"] > other.config["beta1"]]
     if not pairs:
-        raise Unjudged(NOT_RUN, "no_pair")
+        raise Unjudged(v.NOT_RUN, "no_pair")
     larger, smaller = pairs[0]
     return Verdict(of_signs([int(smaller.failed) - int(larger.failed)]), "pair",
                    {"dataset": larger.dataset, "trainings": [_training(larger), _training(smaller)]})
@@ -80,19 +69,19 @@ def diverse_data(results: Results) -> Verdict:
     covered = np.array([one.coverage / one.coverage_floor for one in own])
     rho, p = rank_correlation(np.array([one.n_faces for one in own], dtype=float), covered)
     if np.isnan(rho):
-        raise Unjudged(NOT_RUN, "too_few_generators")
+        raise Unjudged(v.NOT_RUN, "too_few_generators")
     return Verdict(of_signs([int(p < 0.05) * (1 if rho > 0 else -1)]), "correlation", {"rho": rho, "p": p, "n": len(own)})
 
 
 def sample_quality(results: Results) -> Verdict:
     results.on_photographs(read_table("table7_sample_quality_rafd").set_index("model").loc["DCGAN (paper)", "fid"])
-    return Verdict(CANNOT_TEST, "undescribed")
+    return Verdict(v.CANNOT_TEST, "undescribed")
 
 
 def indiscernible(results: Results) -> Verdict:
     """Judge C1 by human raters: indiscernible where even the upper end of the interval is near to guessing."""
     generator, found = max(results.need("raters").items(), key=lambda item: item[1]["n"])
     share = tuple(found[key] for key in ("right", "low", "high"))
-    word = NOT_REPRODUCED if share[1] > 0.5 else REPRODUCED if share[2] < 0.5 + INDISCERNIBLE else NOT_DECIDED
+    word = v.NOT_REPRODUCED if share[1] > 0.5 else v.REPRODUCED if share[2] < 0.5 + INDISCERNIBLE else v.NOT_DECIDED
     return Verdict(word, "raters", {"generator": generator, "share": share, "n": found["n"], "n_raters": found["n_raters"]},
                    f"tab-{generator}-human")

@@ -15,7 +15,7 @@ from fergan.book.plots import WIDTH
 from fergan.book.show import escape, say
 from fergan.cache import current
 from fergan.claims.printed import our_areas, papers_areas, unit_readings
-from fergan.claims.verdict import NOT_REPRODUCED, REPRODUCED, WORDS, Generator, Results, Verdict, triple
+from fergan.claims.verdict import WORDS, Generator, Results, Verdict, triple
 from fergan.experiments.action_units import AUResult, load_single_unit
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
@@ -142,9 +142,9 @@ def unit_claims_table(units: Mapping[int, AUResult]) -> pd.DataFrame:
     Claims on experiments that are not the paper's are left out.
     """
     theirs, ours = unit_readings(papers_areas()), unit_readings(our_areas(Results(units=units)))
-    words, claims = {REPRODUCED: "yes", NOT_REPRODUCED: "no"}, read_table("claims").set_index("id")["claim"]
+    words, claims = {True: "yes", False: "no", None: None}, read_table("claims").set_index("id")["claim"]
     rows = [{"claim": claim, "the paper says": claims[claim],
-             "in its Table IV": sentence(claim, theirs[claim]), "so": words.get(theirs[claim].word),
-             "here, people never seen": sentence(claim, ours[claim]), "so here": words.get(ours[claim].word)}
-            for claim in ours]
+             "in its Table IV": say("claims", f"{claim}_reading", v=theirs[claim][1]), "so": words[theirs[claim][0]],
+             "here, people never seen": say("claims", f"{claim}_reading", v=values), "so here": words[holds]}
+            for claim, (holds, values) in ours.items()]
     return pd.DataFrame(rows, dtype=object)
