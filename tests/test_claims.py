@@ -357,7 +357,7 @@ def test_readings_follow_the_areas_and_leave_out_what_is_not_scored():
     def readings(**changes):
         return printed.unit_readings(printed.our_areas(Results(units=papers_own_results(**changes))))
 
-    assert readings(exp2=dict.fromkeys(("AU07", "AU23", "AU24"), 0.9))["U11"][0] == False  # noqa: E712 (NumPy's)
+    assert readings(exp2=dict.fromkeys(("AU07", "AU23", "AU24"), 0.9))["U11"][0] is False
     without = readings(exp4={"AU24": np.nan})["U6"][1]
     assert without["lowest"][0] != "AU24" == readings()["U6"][1]["lowest"][0]
     assert readings(**{f"exp{n}": dict.fromkeys((*ACTION_UNITS, "mean"), np.nan) for n in range(1, 9)}) == {}

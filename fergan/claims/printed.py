@@ -162,7 +162,7 @@ def unit_readings(areas: pd.DataFrame) -> dict[str, tuple[bool | None, dict[str,
 
 
 def unit_areas() -> Found:
-    """Return what Table IV says of the claims on it; the experiments of U5 and U9 stay within one set, U11's labels are equal."""
+    """Return what Table IV says of the claims on it: U5 and U9 speak of experiments within one set, U11 of equal labels."""
     found = unit_readings(papers_areas())
     equal = any({"AU07", "AU23", "AU24"} <= set(units) for units in identical_action_units(EMOTIONS))
     otherwise = {"U5": not {2, 3, 6} & set(ACROSS), "U9": found["U9"][1]["within"], "U11": found["U11"][0] and equal}

@@ -1,9 +1,7 @@
 """Claims on recognising emotions and Action Units. A rule reads results; one function makes all rules of a kind."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -11,8 +9,8 @@ from fergan.claims import verdict as v
 from fergan.claims.verdict import Results, Rule, Score, Unjudged, Verdict, of_signs, score, side, triple
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import accuracy_difference
-from fergan.experiments.intervals import Difference, bootstrap_interval, resampled_mean
-from fergan.experiments.label_efficiency import LabelEfficiencyResult, curve_at
+from fergan.experiments.intervals import Difference
+from fergan.experiments.label_efficiency import LabelEfficiencyResult, size_differences
 from fergan.experiments.scores import row_of
 from fergan.experiments.transfer import OTHERS, rank_correlation
 from fergan.paper import AU7_ALONE, read_table
@@ -161,7 +159,9 @@ def small_set_suffers(results: Results) -> Verdict:
     Reproduced where it is clearly better than SFEW with all its labels, clearly worse for being cut down, and then no longer
     clearly better; not reproduced where it is clearly better even so, or not better to begin with. Only labels are cut.
     """
-    found = size_differences(results.need("labels"))
+    labels = results.need("labels")
+    large = [name for name in LARGE_SETS if {SMALL_SET, name} <= set(labels)]
+    found = {name: size_differences(labels[SMALL_SET], labels[name]) for name in large}
     if not found:
         return Verdict(v.CANNOT_TEST, "no_curves", {"small": SMALL_SET, "large": LARGE_SETS})
     signs = []
@@ -170,46 +170,6 @@ def small_set_suffers(results: Results) -> Verdict:
         signs.append(-1 if side(row["matched"]) > 0 or side(row["full"]) < 0 else int(explains))
     largest = max(found, key=lambda name: found[name]["matched"][0])
     return Verdict(of_signs(signs), "sizes", {"small": SMALL_SET, "sets": found, "largest": largest})
-
-
-def size_differences(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, dict[str, Any]]:
-    """Compare the small set with each larger one at the same number of labelled faces.
-
-    Returns
-    -------
-    dict
-        Larger set -> ``full``: its accuracy with all labels minus the small set's; ``matched``: at ``size``, the largest
-        number of labelled faces that both have; ``shrinking``: what it loses by being cut down to that. Each is
-        (value, low, high); the first two are from independent bootstraps of both sets' people.
-    """
-    if SMALL_SET not in results:
-        return {}
-    small_sizes, small = _resampled_curve(results[SMALL_SET])
-    found = {}
-    for name in (name for name in LARGE_SETS if name in results):
-        sizes, large = _resampled_curve(results[name])
-        size = float(min(sizes[-1], small_sizes[-1]))
-        of_small, of_large = curve_at(small_sizes, small, size), curve_at(sizes, large, size)
-        values = {"full": large[:, -1] - small[:, -1], "matched": of_large - of_small, "shrinking": large[:, -1] - of_large}
-        ends = {key: np.quantile(of[1:], [0.025, 0.975]) for key, of in values.items()}
-        found[name] = {"size": size} | {key: (float(of[0]), *map(float, ends[key])) for key, of in values.items()}
-    return found
-
-
-def _resampled_curve(result: LabelEfficiencyResult) -> tuple[np.ndarray, np.ndarray]:
-    """Return numbers of labelled faces and the first method's accuracies: as measured, then one row for each resample."""
-    right = result.right(result.methods[0])
-    subjects = result.predictions.drop_duplicates("face").set_index("face")["subject"].loc[right.index].to_numpy(dtype=str)
-    drawn = []
-
-    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        drawn.append(np.stack([resampled_mean(right[n].to_numpy(), counts, codes) for n in right], axis=1))
-        return drawn[-1]
-
-    seed = int.from_bytes(result.methods[0].encode()) % 2**31  # sets are resampled independently of one another
-    bootstrap_interval(statistic, subjects, result.settings["n_resamples"], seed)
-    sizes = right.columns.map(result.train_faces()).to_numpy(dtype=float)
-    return sizes, np.vstack([right.mean().to_numpy(), drawn[0]])
 
 
 def _unit_areas(results: Results) -> tuple[list[tuple[str, Score]], dict[str, Score]]:

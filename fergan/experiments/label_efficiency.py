@@ -396,3 +396,35 @@ def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> np.ndarr
         share = (level - curve[first - 1]) / (curve[first] - curve[first - 1])
         needed[row] = np.exp(x[first - 1] + share * (x[first] - x[first - 1]))
     return needed.reshape(scores.shape[:-1])
+
+
+def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult) -> dict[str, Any]:
+    """Compare the first method on a small set and on a larger one, at the same number of labelled faces.
+
+    Returns
+    -------
+    dict
+        ``full``: accuracy on the larger set with all labels minus that on the small one; ``matched``: at ``size``, the
+        largest number of labelled faces that both have; ``shrinking``: what the larger set loses by being cut down to that.
+        Each is (value, low, high); the first two are from independent bootstraps of both sets' people.
+    """
+    (small_sizes, of_small), (sizes, of_large) = map(_resampled_curve, (small, large))
+    size = float(min(sizes[-1], small_sizes[-1]))
+    cut, least = curve_at(sizes, of_large, size), curve_at(small_sizes, of_small, size)
+    found = {"full": of_large[:, -1] - of_small[:, -1], "matched": cut - least, "shrinking": of_large[:, -1] - cut}
+    ends = {name: np.quantile(of[1:], [0.025, 0.975]) for name, of in found.items()}
+    return {"size": size} | {name: (float(of[0]), *map(float, ends[name])) for name, of in found.items()}
+
+
+def _resampled_curve(result: LabelEfficiencyResult) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers of labelled faces and the first method's accuracies: as measured, then one row for each resample."""
+    right, drawn = result.right(result.methods[0]), []
+    people = result.predictions.drop_duplicates("face").set_index("face")["subject"].loc[right.index].to_numpy(dtype=str)
+
+    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        drawn.append(_resampled(right.to_numpy(), counts, codes))
+        return drawn[-1]
+
+    seed = int.from_bytes(result.methods[0].encode()) % 2**31  # sets are resampled independently of one another
+    bootstrap_interval(statistic, people, result.settings["n_resamples"], seed)
+    return right.columns.map(result.train_faces()).to_numpy(dtype=float), np.vstack([right.mean().to_numpy(), drawn[0]])
