@@ -88,9 +88,7 @@ def check_book(profile: Profile, html: Path, prose: Sequence[str] = (), executed
     Raises
     ------
     BookError
-        A page is missing, is too heavy, lacks a figure it should hold, points to a missing picture, page or anchor, shows a
-        picture without a text for those who do not see it, cites a figure or table by another number than it has, contains a
-        traceback, or lacks a notice of its heading: that its faces are rendered, or those of another set.
+        The message lists each fault: see the functions below.
     """
     html = html.resolve()
     paths = (path for path in sorted(html.rglob("*.html")) if "_static" not in path.relative_to(html).parts)

@@ -1,7 +1,7 @@
 """A Sphinx extension: pages without requests to other hosts, whose captions lead to how they were made.
 
-The book's ``_config.yml`` names it. MathJax comes with the package ``sphinx-mathjax-offline``; its own extension would copy four
-times what the pages can ask for.
+The book's ``_config.yml`` names it. MathJax comes with the package ``sphinx-mathjax-offline``, whose own extension
+copies more than twice what the pages can ask for.
 """
 
 import re
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 _MATHJAX = find_spec("sphinx-mathjax-offline")
-_UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "*mml.js", "*liteDOM*", "latest.js", "node-main.js")
+_UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "mml", "mml-*", "tex-chtml.js", "core.js", "liteDOM.js")
 
 _FIRST, _LAST = 100, 900  # the order among those that listen to the same event; 500 is everybody else's
 # Scripts for a server that runs code on the reader's behalf; no page of the book has a button for it.

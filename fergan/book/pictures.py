@@ -18,6 +18,7 @@ SCREENSHOTS = {
     "telephone": ("book/executed/07_results/results.html", (390, 800), "#fig-protocols"),
 }
 _OVERVIEW = EXECUTED / "said" / "results-results" / "fig-results-overview.png"
+_MOVE = "(slider, share) => { slider.value = share * slider.max; slider.dispatchEvent(new Event('input')); }"
 _FILM = "book/executed/07_results/results.html"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -41,7 +42,7 @@ def draw_pictures(profile: Profile, folder: Path) -> list[Path]:
     """
     from playwright.sync_api import sync_playwright
 
-    from fergan.book.build import html_folder  # which a page with the overview does not need
+    from fergan.book.build import html_folder  # slow to import, and nothing else here needs it
 
     html = html_folder(profile.name)
     if not (html / "book" / "intro.html").is_file() or not _OVERVIEW.is_file():
@@ -56,7 +57,10 @@ def draw_pictures(profile: Profile, folder: Path) -> list[Path]:
             view.locator(element).first.evaluate("it => window.scrollTo(0, it.getBoundingClientRect().top - 70)")
             view.wait_for_timeout(500)  # pictures come late, when they are in view
             pictures[name] = _pixels(view.screenshot())
-        frames = filmstrip_of(_open(browser, html / _FILM, (1000, 900)), n_frames=4)
+        explorer, frames = _open(browser, html / _FILM, (1000, 900)).locator(".threshold-explorer").first, []
+        for share in np.linspace(0.1, 0.7, 4):  # from a strict threshold to a loose one
+            explorer.locator("input").evaluate(_MOVE, share)
+            frames.append(_pixels(explorer.locator(".board").screenshot()))
         pictures["threshold"] = np.concatenate([np.concatenate(frames[row : row + 2], axis=1) for row in (0, 2)])
         browser.close()
     for name, pixels in pictures.items():
@@ -73,17 +77,6 @@ def _open(browser, path: Path, size: tuple[int, int]):
     page.wait_for_load_state("networkidle")
     page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => 1) : 1")
     return page
-
-
-def filmstrip_of(page, n_frames: int) -> list[np.ndarray]:
-    """Return pictures uint8 (height, width, 3) of the page's threshold at even steps from strict to loose."""
-    explorer = page.locator(".threshold-explorer").first
-    move = "(slider, share) => { slider.value = share * slider.max; slider.dispatchEvent(new Event('input')); }"
-    frames = []
-    for share in np.linspace(0.1, 0.7, n_frames):
-        explorer.locator("input").evaluate(move, share)
-        frames.append(_pixels(explorer.locator(".board").screenshot()))
-    return frames
 
 
 def _pixels(png: bytes) -> np.ndarray:

@@ -1,0 +1,144 @@
+"""What moves on a page: a film whose frames and pace are right, a threshold whose counts a hand can check."""
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+from PIL import Image
+from sklearn.metrics import confusion_matrix
+
+from fergan.book.players import LARGEST_FILM, operating_points, play_filmstrip, share, threshold_explorer
+
+STEPS = [0, 120, 4300]
+
+
+def grey_frames(n_faces=3):
+    """Three frames of flat faces: frame f, face i is one shade of grey."""
+    shades = 40 + 60 * np.arange(3)[:, None] + 10 * np.arange(n_faces)
+    return np.broadcast_to(shades[:, :, None, None, None], (3, n_faces, 64, 64, 3)).astype(np.uint8)
+
+
+def test_the_frames_lie_below_each_other_in_order():
+    html = play_filmstrip(STEPS, grey_frames(), "x", n_columns=2).data
+    data = re.search(r"url\(data:image/webp;base64,([^)]*)\)", html).group(1)
+    sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+    assert sheet.shape == (3 * 2 * 66, 2 * 66, 3)  # three frames of two rows of two faces, each with its gap
+    for frame in range(3):
+        for face, (row, column) in enumerate([(0, 0), (0, 1), (1, 0)]):
+            shade = sheet[frame * 132 + row * 66 + 32, column * 66 + 32]
+            np.testing.assert_allclose(shade.astype(int), 40 + 60 * frame + 10 * face, atol=3)
+    assert sheet[66 + 32, 66 + 32].min() > 250  # no fourth face: white
+
+
+def test_the_film_is_whole_in_itself_and_small(monkeypatch):
+    faces = np.random.default_rng(0).integers(0, 256, (9, 16, 64, 64, 3), dtype=np.uint8)  # noise: the hardest to compress
+    html = play_filmstrip(range(9), faces, 'faces "a" & <b>').data
+    assert len(html.encode()) < LARGEST_FILM == 300_000
+    assert "http" not in html and "src=" not in html and "@import" not in html
+    page = BeautifulSoup(html, "html.parser")
+    assert page.div["aria-label"] == 'faces "a" & <b>' and (page.input["max"], page.input["aria-label"]) == ("8", "training step")
+    monkeypatch.setattr("fergan.book.players.LARGEST_FILM", 1000)
+    with pytest.raises(ValueError, match="3 frames of 3 faces need more than 1,000 bytes; show fewer"):
+        play_filmstrip(STEPS, grey_frames(), "faces")
+
+
+@pytest.mark.parametrize(("steps", "frames", "words"), [
+    ([0, 1], grey_frames(), "2 steps and 3 frames"),
+    (STEPS, grey_frames().astype(float), "frames are float64 of shape"),
+    (STEPS, grey_frames()[0], "expected uint8"),
+    ([], grey_frames()[:0], "expected uint8"),
+])
+def test_what_is_no_filmstrip_is_refused(steps, frames, words):
+    with pytest.raises(ValueError, match=words):
+        play_filmstrip(steps, frames, "x")
+
+
+def opened(browser, html, motion="no-preference", scripts=True):
+    page = browser.new_context(reduced_motion=motion, java_script_enabled=scripts, viewport={"width": 800, "height": 1200}).new_page()
+    if scripts:
+        page.clock.install()
+    page.set_content(f"<!doctype html><body>{html}")
+    return page
+
+
+def texts(page):
+    return [output.inner_text() for output in page.locator("output").all()]
+
+
+def test_films_play_once_by_themselves_each_at_its_pace(browser):
+    """Each element brings the script along; a player set up twice would be moved by two clocks."""
+    page = opened(browser, play_filmstrip(STEPS, grey_frames(), "x").data + play_filmstrip([5, 6, 7], grey_frames(), "y").data)
+    page.wait_for_function("[...document.querySelectorAll('button')].every(button => button.textContent === 'Pause')")
+    assert texts(page) == ["step 0", "step 5"]
+    for expected in (["step 120", "step 6"], ["step 4,300", "step 7"], ["step 4,300", "step 7"]):
+        page.clock.run_for(500)
+        assert texts(page) == expected
+    assert page.locator("button").first.inner_text() == "Play"
+    page.context.close()
+
+
+def test_a_film_rests_where_less_motion_is_asked_for_and_obeys_its_own_slider(browser):
+    page = opened(browser, play_filmstrip(STEPS, grey_frames(), "x").data + play_filmstrip([5, 6, 7], grey_frames(), "y").data, "reduce")
+    page.clock.run_for(3000)
+    assert texts(page) == ["step 4,300", "step 7"]
+    page.locator("input").nth(1).evaluate("slider => { slider.value = 1; slider.dispatchEvent(new Event('input')); }")
+    assert texts(page) == ["step 4,300", "step 6"] and page.locator("input").nth(1).get_attribute("aria-valuetext") == "step 6"
+    assert [film.evaluate("film => film.style.backgroundPositionY") for film in page.locator(".film").all()] == ["100%", "50%"]
+    page.locator("button").first.click()
+    page.clock.run_for(500)
+    assert texts(page) == ["step 120", "step 6"]
+    page.context.close()
+
+
+def test_counts_by_hand():
+    found = operating_points(np.array([True, True, False, False]), np.array([3.0, 1.0, 2.0, 0.0]))
+    assert found == {"threshold": ["none", "3", "2", "1", "0"], "tp": [0, 1, 1, 2, 2], "fp": [0, 0, 1, 1, 2], "positives": 2, "negatives": 2}
+    assert operating_points(np.array([True, False]), np.array([1.0, 1.0]))["tp"] == [0, 1], "ties are named together"
+
+
+def test_counts_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    positive, values = rng.random(500) < 0.2, rng.normal(size=500).round(2)
+    found = operating_points(positive, values, n_points=20)
+    assert len(found["tp"]) == 21
+    for name, tp, fp in list(zip(found["threshold"], found["tp"], found["fp"], strict=True))[1:]:
+        matrix = confusion_matrix(positive, values >= float(name))
+        assert (matrix[1, 1], matrix[0, 1]) == (tp, fp)
+
+
+def test_a_label_that_all_or_none_show_is_refused():
+    for positive in ([True, True], [False, False]):
+        with pytest.raises(ValueError, match="faces that do not"):
+            operating_points(np.array(positive), np.zeros(2))
+    with pytest.raises(ValueError, match="at least one label"):
+        threshold_explorer({}, "none")
+
+
+def curve(n_positive=80, n_negative=16, label="<b>"):
+    """An odd number of thresholds, and shares that end in a half."""
+    values = np.random.default_rng(1).normal(size=n_positive + n_negative)
+    return {label: (np.arange(n_positive + n_negative) < n_positive, values)}
+
+
+def test_the_explorer_holds_its_data_and_loads_nothing():
+    html = threshold_explorer(curve(), "a </script> title").data
+    page = BeautifulSoup(html, "html.parser")
+    assert not page.select("[src], [href]") and "http" not in html
+    assert json.loads(page.find("script", type="application/json").string)["<b>"]["tp"][0] == 0
+    assert page.option.string == "<b>" and page.div["aria-label"] == "a </script> title"
+
+
+def test_the_picture_without_scripts_shows_the_numbers_of_the_one_with(browser):
+    """Thresholds without a middle, and shares between two numbers of three decimals, are rounded the same way in both."""
+    assert (share(1, 16), share(3, 16), share(0, 3), share(2, 0)) == ("0.063", "0.188", "0.000", "–")
+    assert len(operating_points(*curve()["<b>"])["tp"]) % 2
+    shown = []
+    for scripts in (False, True):
+        page = opened(browser, threshold_explorer(curve(), "curve").data, scripts=scripts)
+        shown.append([cell.inner_text() for cell in page.locator("[data-count]").all()])
+        page.context.close()
+    assert shown[0] == shown[1] and len(shown[0]) == 8
