@@ -311,7 +311,8 @@ def _samples(profile: Profile) -> list[Page]:
 def _collapse(profile: Profile) -> Iterator[Page]:
     models = {name: dataset for name, (dataset, _, _) in profile.models.items()}
     if models:
-        parameters = dict(models=models, provoked=_provoked(profile), quality=profile.quality.model_dump())
+        units = {name: only for name, (_, _, only) in profile.models.items() if only}
+        parameters = dict(models=models, units=units, provoked=_provoked(profile), quality=profile.quality.model_dump())
         yield Page("06b_mode_collapse", "generators", parameters, (*_networks(*models), *_faces(*models.values())))
 
 
