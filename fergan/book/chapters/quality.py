@@ -204,8 +204,9 @@ def shares_test_table(records: Records) -> pd.DataFrame:
         classes = records[model]["classes"]
         lost = table[table["high"] < table["real"]].assign(ratio=table["generated"] / table["real"]).sort_values("ratio")
         p = np.nan if classes["p_value"] is None else classes["p_value"]
-        rows.append({"generator": model, "accuracy of the classifier": classes["accuracy"], "Cramér’s V": classes["cramers_v"],
-                     "p": "< .001" if p < 0.001 else rounded(p), "too rare among samples": ", ".join(lost["label"]) or None})
+        rows.append({"generator": model, "accuracy of the classifier": classes["accuracy"],
+                     "Cramér’s V": classes["cramers_v"], "p": "< .001" if p < 0.001 else rounded(p),
+                     "too rare among samples": ", ".join(lost["label"]) or None})
     return pd.DataFrame(rows)
 
 
