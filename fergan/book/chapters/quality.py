@@ -1,6 +1,6 @@
 """Sample quality and mode collapse: tables of scores beside their floors, and the figures behind them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -35,6 +35,13 @@ _STYLES = {"samples": dict(color="C0", marker="o"), "real faces": dict(color="0.
 BACKBONE = "HOG"  # whose features generators are compared by
 
 
+
+def _table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make a table of rows; texts stay objects, as a column of strings would forget which ones are Markdown already."""
+    with pd.option_context("future.infer_string", False):
+        return pd.DataFrame(rows)
+
+
 # ---- sample quality
 
 def scores_of(scores: pd.DataFrame, backbone: str = BACKBONE) -> dict[str, Mapping[str, Any]]:
@@ -49,18 +56,18 @@ def quality_table(scores: pd.DataFrame) -> pd.DataFrame:
     if "Inception" not in set(scores["features"]):  # what published scores rest on has its rows, though without numbers
         rows += [dict.fromkeys(_NUMBERS, np.nan) | {"features": "Inception", "score": name} for name in _PUBLISHED]
     decimals = [_DECIMALS.get(row["score"], 3) for row in rows]
-    return pd.DataFrame({
-        "features": [row["features"] for row in rows], "score": [WORDS[row["score"]] for row in rows],
-        "samples": [interval(row, digits) for row, digits in zip(rows, decimals, strict=True)],
-        "real faces": [rounded(row["floor"], digits) for row, digits in zip(rows, decimals, strict=True)]})
+    return _table([{"features": row["features"], "score": WORDS[row["score"]], "samples": interval(row, digits),
+                    "real faces": rounded(row["floor"], digits)} for row, digits in zip(rows, decimals, strict=True)])
 
 
 def records_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return what each score rests on."""
-    return pd.DataFrame({
-        "score": scores["score"].map(WORDS), "features": scores["features"], "n generated": scores["n_generated"],
-        "n real": scores["n_real"], "pixels": scores["side"], "weights": scores["weights"].str[:8].replace("", None),
-        "parts": scores["splits"], "interval": scores["interval"], "rank": scores["rank"].replace(0, None)})
+    """Return what the scores rest on, one row for those that rest on the same."""
+    columns = {"features": "features", "side": "pixels", "weights": "weights", "n_generated": "n generated",
+               "n_real": "n real", "splits": "parts", "interval": "interval", "rank": "rank"}
+    rows = [{column: key[k] or None for k, column in enumerate(columns.values())}
+            | {"scores": ", ".join(WORDS[name].rstrip(" ↑↓") for name in part["score"])}
+            for key, part in scores.assign(weights=scores["weights"].str[:8]).groupby(list(columns), sort=False)]
+    return _table(rows).astype({"rank": "Int64"})
 
 
 def summary_table(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -72,7 +79,7 @@ def summary_table(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             digits = _DECIMALS.get(score, 2)
             row[WORDS[score]] = _with_floor(of[score]["value"], of[score]["floor"], digits) if score in of else None
         rows.append(row)
-    return pd.DataFrame(rows)
+    return _table(rows)
 
 
 def _with_floor(value: float, floor: float, digits: int = 2) -> str | None:
@@ -115,7 +122,7 @@ def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float
     table = table.assign(unconditional=table["model"] == "DCGAN (paper)", impossible=table["is"] < 1)
     remarks = [say("quality", "remark", row=row) for row in table.to_dict("records")]
     names = {"model": "model", "is": "IS", "fid": "FID", "ssim": "SSIM", "amt_percent": "AMT (%)"}
-    return table[list(names)].rename(columns=names).assign(remark=remarks)
+    return table[list(names)].rename(columns=names).assign(remark=pd.Series(remarks, dtype=object))
 
 
 def frechet_against_n(curves: Mapping[str, Mapping[str, Extrapolation]]) -> Figure:
@@ -189,7 +196,7 @@ def verdict_table(records: Records) -> pd.DataFrame:
         for score in ("spread", "recall", "coverage", "precision", "repeats"):
             row[score] = _with_floor(record["found"][score], record["floor"][score])
         rows.append(row | {"n": record["found"]["n"]})
-    return pd.DataFrame(rows)
+    return _table(rows)
 
 
 def share_tables(records: Records) -> dict[str, pd.DataFrame]:
@@ -207,14 +214,14 @@ def shares_test_table(records: Records) -> pd.DataFrame:
         rows.append({"generator": model, "accuracy of the classifier": classes["accuracy"],
                      "Cramér’s V": classes["cramers_v"], "p": "< .001" if p < 0.001 else rounded(p),
                      "too rare among samples": ", ".join(lost["label"]) or None})
-    return pd.DataFrame(rows)
+    return _table(rows)
 
 
 def coverage_table(records: Records) -> pd.DataFrame:
     """Return one row per generator of a labelled set: how much of each emotion its samples cover, in brackets the floor."""
-    return pd.DataFrame([
+    return _table(
         {"generator": model} | {row["label"]: _with_floor(row["coverage"], row["floor"]) for row in by_emotion}
-        for model, record in records.items() if (by_emotion := record["coverage_by_emotion"])])
+        for model, record in records.items() if (by_emotion := record["coverage_by_emotion"]))
 
 
 def people_table(records: Records) -> pd.DataFrame:
@@ -227,7 +234,7 @@ def people_table(records: Records) -> pd.DataFrame:
                          "found": people["n_found"], "expected": interval(
                              (people["expected"], people["low"], people["high"]), 1),
                          "largest share": people["largest_share"], "samples": people["n_generated"]})
-    return pd.DataFrame(rows)
+    return _table(rows)
 
 
 def variety_curves(runs: Mapping[str, Run], marked: str | None = None) -> Figure:
