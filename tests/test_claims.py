@@ -10,7 +10,7 @@ import pytest
 
 from fergan.book.chapters.claims import claims_table, claims_with, sentence, unit_claims_table, verdict_counts
 from fergan.claims import REGISTER, judge, judge_all, printed
-from fergan.claims.verdict import WORDS, Generator, Results, Verdict, of_signs, side
+from fergan.claims.verdict import WORDS, Results, Trained, Verdict, of_signs, side
 from fergan.experiments.action_units import AUResult
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.intervals import Difference
@@ -64,10 +64,10 @@ def book():
     return Results(
         emotions={n: emotions(n, share, seed=4 if n == 4 else 0) for n, share in shares.items()},
         units={n: units(n, 0.9 if n in (1, 2, 3, 6) else 0.6, true=0.7 if n == 2 else np.nan) for n in range(1, 9)},
-        generators={"rafd-frontal": Generator({}, "rafd-frontal", faces_found=(0.9, 0.85, 0.95)),
-                    "kdef": Generator(**judged, variety="varied", faces_found=(0.8, 0.75, 0.85)),
-                    "sfew": Generator(**judged, variety="narrow", faces_found=(0.5, 0.45, 0.55)),
-                    "celeba": Generator({}, "celeba", n_faces=3000), "enhanced-ck": Generator({}, "enhanced-ck", n_faces=1000)})
+        generators={"rafd-frontal": Trained({}, "rafd-frontal", faces_found=(0.9, 0.85, 0.95)),
+                    "kdef": Trained(**judged, variety="varied", faces_found=(0.8, 0.75, 0.85)),
+                    "sfew": Trained(**judged, variety="narrow", faces_found=(0.5, 0.45, 0.55)),
+                    "celeba": Trained({}, "celeba", n_faces=3000), "enhanced-ck": Trained({}, "enhanced-ck", n_faces=1000)})
 
 
 def words(results):
@@ -97,7 +97,7 @@ def test_planted_orders_are_found(book):
 
 
 def test_more_data_needs_more_data(book):
-    few = replace(book, generators=book.generators | {"celeba": Generator({}, "celeba", n_faces=1033)})
+    few = replace(book, generators=book.generators | {"celeba": Trained({}, "celeba", n_faces=1033)})
     verdict = judge("E2", few)
     assert verdict.word == "cannot be tested on this data" and "1,033 faces of celeba" in sentence("E2", verdict)
     assert judge("E2", replace(book, generators={})).reason == "no_network"
@@ -173,7 +173,7 @@ def trained(**generators):
     plain = dict(seed=0, beta1=0.5, epochs=1)
     own = ("kdef", "sfew", "rafd", "celeba", "raf")
     return Results(generators={
-        name: Generator(plain | changes, name if name in own else "kdef", n_faces=n_faces, alarms=alarms, frechet=5.0, variety=variety,
+        name: Trained(plain | changes, name if name in own else "kdef", n_faces=n_faces, alarms=alarms, frechet=5.0, variety=variety,
                         coverage=covered, coverage_floor=0.9)
         for name, (changes, variety, alarms, n_faces, covered) in generators.items()})
 

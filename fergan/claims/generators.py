@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from fergan.claims import verdict as v
-from fergan.claims.verdict import Generator, Results, Unjudged, Verdict, of_signs, side
+from fergan.claims.verdict import Results, Trained, Unjudged, Verdict, of_signs, side
 from fergan.experiments.transfer import rank_correlation
 from fergan.paper import read_table
 
-BARE = 0.5  # below this share of what real faces cover, samples miss their set, however varied they are
+MIN_COVERED = 0.5  # below this share of what real faces cover, samples miss their set, however varied they are
 MIN_SEEDS = 3  # so many trainings that differ in their seed alone are needed to speak of stability
 INDISCERNIBLE = 0.05  # so near to chance counts as not telling real and generated apart
 POSES = {"frontal": ("rafd-frontal",), "multiview": ("rafd-multiview", "kdef"), "wild": ("raf-db", "sfew", "celeba")}
@@ -29,12 +29,12 @@ def faces_of_every_pose(results: Results) -> Verdict:
 def no_mode_collapse(results: Results) -> Verdict:
     judged = results.judged_generators()
     fallen = {name: one.variety for name, one in judged.items() if one.variety != "varied"}
-    bare = [name for name, one in judged.items() if one.coverage < BARE * one.coverage_floor]
+    bare = [name for name, one in judged.items() if one.coverage < MIN_COVERED * one.coverage_floor]
     signs = [-1 if one.variety == "collapsed" else int(name not in {*fallen, *bare}) for name, one in judged.items()]
     return Verdict(of_signs(signs), "variety", {"n": len(judged), "fallen": fallen, "bare": bare})
 
 
-def _training(one: Generator) -> dict[str, Any]:
+def _training(one: Trained) -> dict[str, Any]:
     return {"seed": one.config["seed"], "beta1": one.config["beta1"], "variety": one.variety, "alarms": one.alarms,
             "frechet": one.frechet}
 

@@ -9,12 +9,11 @@ import pandas as pd
 
 from fergan.claims.verdict import CANNOT_TEST, CONTRADICTION, STATED, Results, Rule, Unjudged, Verdict, score
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
-from fergan.facs import ACTION_UNITS, action_units_of, identical_action_units
+from fergan.facs import ACTION_UNITS, EMOTIONS, action_units_of, identical_action_units
 from fergan.paper import papers_own, read_table
 
 Found = dict[str, tuple[bool, dict[str, Any]]]  # claim -> whether it is contradicted, and by what
 
-EMOTIONS = ("angry", "contemptuous", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
 ACROSS = [4, 5, 7, 8]  # the paper's Action Unit experiments from one set to another; the others stay within one
 ALIKE = 0.05  # as alike as rounding to one digit: how the claim that two Action Units behave alike is read
 
@@ -48,7 +47,7 @@ def text() -> Found:
     } | {claim: (bool(rows), {"wrong": rows}) for claim, rows in wrong.items()}
 
 
-def emotion_scores() -> Found:
+def table_two() -> Found:
     """Return what Table II says of the number of emotions (M4) and of an average (E12), and Fig. 6 of accuracies (E11)."""
     areas = read_table("table2_emotion_auc").set_index("emotion")
     areas.columns = areas.columns.str.removeprefix("exp").astype(int)

@@ -47,7 +47,7 @@ class Unjudged(Exception):
 
 
 @dataclass(frozen=True)
-class Generator:
+class Trained:
     """A trained generator: what it learnt, how the training went, and what its samples are like."""
 
     config: Mapping[str, Any]  # its training parameters
@@ -66,7 +66,7 @@ class Generator:
         """Whether it gave an alarm while it was trained, or its samples have lost variety."""
         return self.alarms > 0 or self.variety in ("collapsed", "narrow")
 
-    def differs_in(self, other: "Generator") -> set[str]:
+    def differs_in(self, other: "Trained") -> set[str]:
         """Return the training parameters that differ; ``faces`` where other faces were learnt."""
         faces = {"faces"} if (self.dataset, self.only) != (other.dataset, other.only) else set()
         return {key for key in self.config if self.config[key] != other.config[key]} | faces
@@ -82,7 +82,7 @@ class Results:
     units: Mapping[int, AUResult] = field(default_factory=dict)
     labels: Mapping[str, LabelEfficiencyResult] = field(default_factory=dict)  # by face set
     transfer: TransferResult | None = None
-    generators: Mapping[str, Generator] = field(default_factory=dict)
+    generators: Mapping[str, Trained] = field(default_factory=dict)
     single_units: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # page -> scores of a generator of one unit
     raters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # generator -> right, low, high, n, n_raters
 
@@ -111,7 +111,7 @@ class Results:
             raise Unjudged(NOT_RUN, "no_results", kind=kind)
         return getattr(self, kind)
 
-    def judged_generators(self) -> dict[str, Generator]:
+    def judged_generators(self) -> dict[str, Trained]:
         """Return the generators whose samples' variety was judged."""
         judged = {name: one for name, one in self.generators.items() if one.variety}
         if not judged:

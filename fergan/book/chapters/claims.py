@@ -15,7 +15,7 @@ from fergan.book.plots import WIDTH
 from fergan.book.show import escape, say
 from fergan.cache import current
 from fergan.claims.printed import our_areas, papers_areas, unit_readings
-from fergan.claims.verdict import WORDS, Generator, Results, Verdict, triple
+from fergan.claims.verdict import WORDS, Results, Trained, Verdict, triple
 from fergan.experiments.action_units import AUResult, load_single_unit
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
@@ -45,7 +45,7 @@ def read_results(
     homes : sequence of str
         Those that this book has, below `artifacts`; where nothing could be found out (a set too small) there may be none.
     models : mapping
-        Generator -> its face set, and the Action Unit whose faces it learnt (None for all).
+        Trained -> its face set, and the Action Unit whose faces it learnt (None for all).
     rendered, replaced
         See `Results`.
     """
@@ -68,7 +68,7 @@ def read_results(
             record = read_json(folders["mode_collapse"][name] / "variety.json")
             more |= {"variety": record["verdict"], "coverage": record["found"]["coverage"],
                      "coverage_floor": record["floor"]["coverage"]}
-        generators[name] = Generator(run.config.model_dump(), dataset, only or "", finished["n_faces"],
+        generators[name] = Trained(run.config.model_dump(), dataset, only or "", finished["n_faces"],
                                      len(finished["alarms"]), finished["frechet"], **more)
     raters = {name: load_results(folder).get("pair") for name, folder in folders.get("human_study", {}).items()}
     transfer = [TransferResult.load(folder) for folder in folders.get("transfer", {}).values()]
