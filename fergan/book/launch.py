@@ -47,7 +47,8 @@ def train_model(profile: Profile, model: str, *, devices: int = 1, num_nodes: in
     there = is_whole(folder)
     fabric.barrier()  # all have looked before the first one begins
     with training_progress(f"training {model}", config.batch_size, disable=not fabric.is_global_zero) as show:
-        running = dict(n_threads=profile.threads, checkpoint_seconds=profile.checkpoint_seconds, fabric=fabric, progress=show)
+        running = dict(n_threads=profile.threads, checkpoint_seconds=profile.checkpoint_seconds, fabric=fabric,
+                       progress=show)
         if fabric.is_global_zero:  # which alone keeps the result
             monitor = Monitor(inputs["images"], config.seed)
             return cached(*stage, code=WEIGHT_CODE, monitor=monitor, **running)

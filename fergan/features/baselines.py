@@ -14,13 +14,7 @@ BASELINES = ("untrained", "hog", "pixels", "pooled", "generator", "facenet")
 
 
 class HOGFeatures(StatelessFeatures):
-    """Histograms of oriented gradients (Dalal and Triggs, 2005): 8x8-pixel cells, 2x2-cell blocks, 9 orientations.
-
-    1,764 numbers for a face of 64x64 pixels, on `n_threads` threads.
-    """
-
-    def __init__(self, n_threads: int = 1):
-        self.n_threads = n_threads
+    """Histograms of oriented gradients (Dalal and Triggs, 2005), 1,764 numbers: cells of 8x8 pixels, blocks of 2x2 cells."""
 
     def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
         from skimage.feature import hog
@@ -28,7 +22,7 @@ class HOGFeatures(StatelessFeatures):
         def describe(image: np.ndarray) -> np.ndarray:
             return hog(image, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), channel_axis=-1)
 
-        return lambda images: np.stack(run_threads(describe, images, self.n_threads)).astype(np.float32)
+        return lambda images: np.stack([describe(image) for image in images]).astype(np.float32)
 
 
 class PixelFeatures(StatelessFeatures):
@@ -47,10 +41,8 @@ def make_baseline(
     Parameters
     ----------
     name : str
-        ``"untrained"`` (the same discriminator before training), ``"hog"``, ``"pixels"``, ``"pooled"`` (all layers of the
-        trained discriminator, each reduced to 4x4), ``"generator"`` (the generator's first layer), or ``"facenet"``.
-    width, seed : int
-        Of the untrained discriminator.
+        ``"untrained"`` (the discriminator before training, of `width` and `seed`), ``"hog"``, ``"pixels"``, ``"pooled"``
+        (all layers of the trained one, each reduced to 4x4), ``"generator"`` (its first layer), or ``"facenet"``.
     run : path
         Folder of the training run, for ``"pooled"`` and ``"generator"``.
     facenet_weights : path

@@ -12,17 +12,7 @@ _GRID = 4  # rows and columns of the last layer's maps, and of those that are po
 
 
 def extract(folder: Path, config: FeaturesConfig, *, images: np.ndarray, discriminator: Path, device: str = "auto") -> None:
-    """Write the features of faces by one discriminator to ``X.npy``, float32 (n_faces, n_features).
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
-        May be memory-mapped.
-    discriminator : path
-        A ``discriminator.safetensors``.
-    device : str
-        See `DiscriminatorFeatures`.
-    """
+    """Write the features of faces uint8 (n, 64, 64, 3) by a ``discriminator.safetensors`` to ``X.npy``, float32."""
     describer = DiscriminatorFeatures(discriminator, layers=config.layers, pool=config.pool, device=device)
     describer.transform_to(Path(folder) / "X.npy", images)
 
@@ -47,11 +37,11 @@ class DiscriminatorFeatures(StatelessFeatures):
     batch_size : int
         Faces at a time.
     layers : sequence of int
-        Which hidden layers, from 1 (nearest to the image, ``width`` maps of 32x32) to 4 (the last), in the order given.
+        Hidden layers from 1 (nearest to the image, ``width`` maps of 32x32) to 4 (the last), in the order given.
     pool : bool
         Reduce every map to 4x4 by the maximum.
     device : str
-        "cpu", "cuda", or "auto": a GPU where there is one. Its arithmetic is float32, as a processor's.
+        "cpu", "cuda", or "auto": a GPU where there is one, in float32 too.
 
     References
     ----------
@@ -101,8 +91,5 @@ class DiscriminatorFeatures(StatelessFeatures):
 
 
 def n_features_of(width: int, layers: Sequence[int] = (N_LAYERS,), pool: bool = False) -> int:
-    """Return how many numbers a face has in these layers of a discriminator of this width.
-
-    Layer k has ``width * 2^(k - 1)`` maps of ``64 / 2^k`` rows and columns, or of 4 where they are pooled.
-    """
+    """Return how many numbers a face has: layer k has ``width * 2^(k - 1)`` maps of ``64 / 2^k`` rows, or 4 if pooled."""
     return sum(width * 2 ** (k - 1) * (_GRID if pool else 64 >> k) ** 2 for k in checked_layers(layers))

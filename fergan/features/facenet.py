@@ -8,28 +8,14 @@ import numpy as np
 
 from fergan.features.base import StatelessFeatures, computing_device
 
-__all__ = ["FacenetFeatures"]
-
 _SIDE = 160  # pixels, of the faces it was trained on
 
 
 class FacenetFeatures(StatelessFeatures):
     """Embeddings of InceptionResnetV1: 512 numbers of length 1, learnt with the names of thousands of people.
 
-    No baseline in the paper's sense, since it has seen millions of labelled photographs. Its weights do not come with this
-    project; facenet-pytorch's authors publish them (``20180402-114759-vggface2.pt``).
-
-    Parameters
-    ----------
-    weights : path
-        The weights file, ``.pt`` or ``.safetensors``. Only tensors are read from it: it cannot run code.
-    batch_size : int
-        Faces at a time.
-    device : str
-        "cpu", "cuda", or "auto": a GPU where there is one.
-
-    References
-    ----------
+    No baseline in the paper's sense, since it has seen millions of labelled photographs. `weights` is the file that
+    facenet-pytorch's authors publish (``20180402-114759-vggface2.pt``), or its tensors as ``.safetensors``; no code is run.
     Schroff, Kalenichenko and Philbin, *FaceNet: A Unified Embedding for Face Recognition and Clustering*, CVPR 2015.
     """
 

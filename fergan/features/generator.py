@@ -25,15 +25,12 @@ class GeneratorFeatures(StatelessFeatures):
     ----------
     weights : path
         A ``generator.safetensors``.
-    n_steps : int
+    n_steps, learning_rate : int, float
         Of gradient descent (Adam), for each face. It takes as long as that many epochs of training.
-    learning_rate : float
     prior : float
         Weight of the noise vector's mean squared length, whose expectation is 1 in training.
-    batch_size : int
-        Faces at a time; they do not influence each other.
-    device : str
-        "cpu", "cuda", or "auto": a GPU where there is one.
+    batch_size, device : int, str
+        As for `fergan.features.discriminator.DiscriminatorFeatures`.
 
     References
     ----------

@@ -25,25 +25,10 @@ _PREVIOUS = "checkpoint-previous.safetensors"
 
 
 def save_state(folder: Path, run: str, state: TrainingState, history: list[tuple], note: dict[str, Any]) -> None:
-    """Write a checkpoint, and keep the one before it.
+    """Write a checkpoint, and keep the one before it, also where this fails or a weight is not finite (FloatingPointError).
 
-    History comes first, then weights and moments, so that a kill between them leaves a history that is merely too long.
-
-    Parameters
-    ----------
-    run : str
-        The hash of what is trained with and on.
-    history : list of tuple
-        The rows of `HISTORY_COLUMNS`.
-    note : dict
-        Plain values that `load_state` returns.
-
-    Raises
-    ------
-    FloatingPointError
-        A weight is not finite; the last checkpoint is kept.
-    OSError
-        It cannot be written; the last one is kept.
+    History comes first, so that a kill leaves one that is merely too long. `run` is the hash of what is trained with and on,
+    `history` the rows of `HISTORY_COLUMNS`, and `note` plain values that `load_state` returns.
     """
     weights = _weights(state.networks())
     broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
@@ -66,19 +51,9 @@ def save_state(folder: Path, run: str, state: TrainingState, history: list[tuple
 
 
 def load_state(folder: Path, run: str, state: TrainingState) -> tuple[list[tuple], dict[str, Any]]:
-    """Bring `state` to the folder's checkpoint, or the one before it where that is missing; without one leave it as it is.
+    """Bring `state` to the folder's checkpoint, or the one before it where that is missing, and return its history and note.
 
-    Returns
-    -------
-    history : list of tuple
-        The rows of `HISTORY_COLUMNS` up to the checkpoint's step.
-    note : dict
-        What was saved with it; empty without a checkpoint.
-
-    Raises
-    ------
-    ValueError
-        The checkpoint cannot be read, or belongs to another run.
+    Both are empty without a checkpoint. One that cannot be read, or belongs to another run, is a ValueError.
     """
     path = next((folder / name for name in (_CHECKPOINT, _PREVIOUS) if (folder / name).is_file()), None)
     if path is None:

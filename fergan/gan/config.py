@@ -40,7 +40,7 @@ class TrainConfig(Config):
 
     preset: str = Field("radford2015", description="where the other values come from, a key of PRESETS")
     width: int = Field(64, ge=1, description="channels of the first layer of the discriminator; 64: 8,192 features")
-    generator_width: int | None = Field(None, ge=1, description="channels of the last hidden layer of the generator; None: width")
+    generator_width: int | None = Field(None, ge=1, description="of the last hidden layer of the generator; None: width")
     latent_dim: int = Field(100, ge=1, description="length of the noise vector")
     batch_size: int = Field(128, ge=2, description="faces per step, over all processes; batch normalisation needs two")
     learning_rate: float = Field(2e-4, gt=0, description="of Adam, for both networks")

@@ -43,24 +43,14 @@ def _folder(run: Run | str | Path, best: bool) -> Path:
 
 @torch.inference_mode()
 def sample(run: Run | str | Path, n: int, seed: int = 0, batch_size: int = 256, best: bool = False) -> np.ndarray:
-    """Draw faces from a trained generator.
+    """Draw n faces, uint8 (n, 64, 64, 3), from a trained generator; the same seed gives the same faces.
 
     Parameters
     ----------
-    run : Run or path
-        A finished training run, or its folder.
-    n : int
-        How many faces.
-    seed : int
-        Of the noise; the same seed gives the same faces.
+    run, best
+        See `load_generator`.
     batch_size : int
         Faces at a time.
-    best : bool
-        See `load_generator`.
-
-    Returns
-    -------
-    ndarray of shape (n, 64, 64, 3), dtype uint8
     """
     if n < 1:
         raise ValueError(f"n is {n}; expected at least one sample")
@@ -111,8 +101,8 @@ def interpolate(latent_dim: int, n_rows: int, n_columns: int, seed: int = 0) -> 
 def leading_directions(generator: Generator, n: int) -> Tensor:
     """Return n directions (n, latent_dim) of the noise that the generator's first layer passes on most strongly.
 
-    They are the right singular vectors of its weights (Shen and Zhou, 2021, arXiv:2007.06600), strongest first, of length 1;
-    the largest number of each is positive. No label is used, and nothing says that one of them is a single trait of the face.
+    They are the right singular vectors of its weights (Shen and Zhou, 2021, arXiv:2007.06600), strongest first, of length 1.
+    The largest number of each is positive. No label is used, and nothing says that one is a single trait of the face.
     """
     if not 1 <= n <= generator.latent_dim:
         raise ValueError(f"n is {n}; expected 1 to {generator.latent_dim} directions, the length of the noise")

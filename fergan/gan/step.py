@@ -21,18 +21,10 @@ if TYPE_CHECKING:
 
 
 class TrainingState:
-    """The networks and optimisers of a run, as they stand after some step.
+    """The networks and optimisers of a run after `step` steps.
 
-    Attributes
-    ----------
-    generator, discriminator : Module
-        The networks, wrapped for precision and distribution; ``.module`` is the plain one.
-    average : Generator
-        Moving average of the generator; the generator itself where the average forgets all but the last step.
-    optimizer_g, optimizer_d : Optimizer
-        Adam of each.
-    step : int
-        Finished steps.
+    `generator` and `discriminator` are wrapped for precision and distribution, ``.module`` is the plain one; `average` is
+    the moving average of the generator, the generator itself where it forgets all but the last step.
     """
 
     def __init__(self, config: "TrainConfig", fabric: "Fabric"):
@@ -46,13 +38,13 @@ class TrainingState:
             self.average.load_state_dict(generator.state_dict())
         for network in (generator, discriminator, self.average):
             network.to(fabric.device, memory_format=torch.channels_last)  # the layout that convolutions are fastest in
-        adam = dict(lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
-        self.generator, self.optimizer_g = fabric.setup(
-            generator, torch.optim.Adam(generator.parameters(), **adam), move_to_device=False
-        )
-        self.discriminator, self.optimizer_d = fabric.setup(
-            discriminator, torch.optim.Adam(discriminator.parameters(), **adam), move_to_device=False
-        )
+
+        def set_up(network: nn.Module) -> tuple[nn.Module, torch.optim.Optimizer]:
+            betas = (config.beta1, config.beta2)
+            adam = torch.optim.Adam(network.parameters(), config.learning_rate, betas, fused=True)
+            return fabric.setup(network, adam, move_to_device=False)
+
+        (self.generator, self.optimizer_g), (self.discriminator, self.optimizer_d) = set_up(generator), set_up(discriminator)
         self.step = 0
 
     def networks(self) -> dict[str, nn.Module]:
@@ -88,10 +80,8 @@ class TrainingState:
 def steps_per_epoch(n_faces: int, config: "TrainConfig") -> int:
     """Return the number of whole batches in one pass."""
     if n_faces < config.batch_size:
-        raise ValueError(
-            f"training needs at least one batch of {config.batch_size} faces and the set has {n_faces}; "
-            "lower batch_size or give more faces"
-        )
+        raise ValueError(f"training needs at least one batch of {config.batch_size} faces and the set has {n_faces}; "
+                         "lower batch_size or give more faces")
     return n_faces // config.batch_size
 
 
@@ -179,21 +169,10 @@ POLICIES = {"color": _color, "translation": _translation, "cutout": _cutout}
 
 
 def augment(images: Tensor, policy: str, random: torch.Generator) -> Tensor:
-    """Change each image at random, differentiably, so that the discriminator cannot learn a small set by heart.
+    """Change each image (n, 3, height, width) at random, differentiably: no small set is learnt by heart.
 
-    Parameters
-    ----------
-    images : Tensor of shape (n, 3, height, width)
-        In -1..1; the result can leave that range.
-    policy : str
-        Keys of `POLICIES` joined by commas, or ``"none"``.
-    random : torch.Generator
-        On the processor.
-
-    References
-    ----------
-    Zhao, Liu, Lin, Zhu and Han (2020), "Differentiable augmentation for data-efficient GAN training", section 3 and
-    appendix; strengths as there.
+    `policy` names keys of `POLICIES` joined by commas, or is ``"none"``. Zhao, Liu, Lin, Zhu and Han (2020), "Differentiable
+    augmentation for data-efficient GAN training", section 3 and appendix; strengths as there.
     """
     for name in [] if policy == "none" else policy.split(","):
         images = POLICIES[name](images, random)
@@ -219,17 +198,7 @@ def adversarial_loss(logit: Tensor, label: float, label_noise: float = 0.0, rand
 
 def train_step(state: TrainingState, real: Tensor, noise: Tensor, config: "TrainConfig", fabric: "Fabric",
                random: torch.Generator) -> Tensor:
-    """Update both networks once.
-
-    Parameters
-    ----------
-    state : TrainingState
-        Changed in place; `step` is left to the caller.
-    real : Tensor of shape (n, 3, 64, 64)
-        Faces in -1..1.
-    noise : Tensor of shape (n, latent_dim)
-    random : torch.Generator
-        Of augmentation and label noise, on the processor.
+    """Update both networks once, in place, on faces (n, 3, 64, 64) in -1..1 and noise (n, latent_dim).
 
     Returns
     -------

@@ -77,17 +77,14 @@ def train(
 
     Parameters
     ----------
-    folder : path
-        Of this run alone.
-    config : TrainConfig
     images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
-        The faces; all of them are kept on the device.
+        All of them are kept on the device.
     monitor : `fergan.quality.monitor.Monitor`, optional
         What measures the snapshots, or anything else with its attribute `n_samples` and method `measure`.
     n_threads : int
         Processor threads; other counts give other rounding, so it is recorded.
     checkpoint_seconds : float
-        Seconds between checkpoints. A killed run loses at most this much work.
+        Between checkpoints. A killed run loses at most this much work.
     n_snapshots : int
         How many times from start to end the samples of the same noise are drawn, kept and measured.
     fabric : Fabric, optional
@@ -97,12 +94,10 @@ def train(
 
     Raises
     ------
-    FloatingPointError
-        A loss is not finite; the message names the step. The last checkpoint is kept.
-    OSError
-        Something cannot be written; the last checkpoint is kept.
+    FloatingPointError, OSError
+        A loss is not finite, or something cannot be written; the last checkpoint is kept.
     ValueError
-        There are fewer faces than one batch, or the run's folder holds something else.
+        There are fewer faces than one batch, or the folder holds something else.
     """
     folder, n_steps = Path(folder), steps_per_epoch(len(images), config) * config.epochs
     fabric = fabric or make_fabric(config.precision)
@@ -176,10 +171,8 @@ class _Training:
         first = self.state.step - len(rows)
         bad = ~np.isfinite(rows[:, :2]).all(axis=1)
         if bad.any():
-            raise FloatingPointError(
-                f"training loss is not finite at step {first + int(bad.argmax())} of {self.n_steps}; "
-                "the last checkpoint is kept; with a lower learning_rate it starts anew, as another run"
-            )
+            raise FloatingPointError(f"training loss is not finite at step {first + int(bad.argmax())} of {self.n_steps}; "
+                                     "the last checkpoint is kept; a lower learning_rate makes another run")
         self.history.extend((first + i, *row) for i, row in enumerate(rows.tolist()))
         self._pending.clear()
         if self._first:

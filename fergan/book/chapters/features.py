@@ -28,13 +28,7 @@ def features_table(features: Mapping[str, np.ndarray]) -> pd.DataFrame:
 
 
 def strongest_maps(X: np.ndarray, n_maps: int = 5, n_faces: int = 12) -> dict[str, np.ndarray]:
-    """Return the maps of the last layer whose answers vary most for their size: "map 7" -> rows of the faces they answer to most.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, 16 * n_maps)
-        The last hidden layer as it is: maps of 4x4.
-    """
+    """Return maps of the last layer X whose answers vary most: "map 7" -> rows of the faces that it answers to most."""
     maps = X.reshape(len(X), -1, 16).max(axis=2)
     strongest = np.argsort(-maps.std(axis=0) / (maps.mean(axis=0) + 1e-6))[:n_maps]
     return {f"map {m}": np.argsort(-maps[:, m])[:n_faces] for m in strongest}
@@ -43,7 +37,7 @@ def strongest_maps(X: np.ndarray, n_maps: int = 5, n_faces: int = 12) -> dict[st
 def layers_table(results: Mapping[str, ExperimentResult]) -> pd.DataFrame:
     """Return ``faces, layer, features, value, low, high, difference, verdict`` of each set and layer.
 
-    The difference is that to the last layer, and the verdict on it "better", "worse", "open", or "" for the last layer itself.
+    The last two are against layer 4: "better", "worse", "open", or "" for layer 4 itself.
     """
     tables = []
     for name, result in results.items():
@@ -59,7 +53,7 @@ def layers_table(results: Mapping[str, ExperimentResult]) -> pd.DataFrame:
 
 
 def layers_summary(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the sets on which the paper's layer is the best single one or not, and how all layers together compare with it."""
+    """Return the sets on which the paper's layer is the best single one, and how all layers together compare with it."""
     single, together = table[table["layer"] != "all"], table[table["layer"] == "all"]
     papers = single[single["layer"] == _PAPERS].set_index("faces")["value"]
     ahead = papers >= single.groupby("faces")["value"].max()[papers.index]

@@ -25,7 +25,8 @@ _PRESET_SOURCES = {
 
 def changes_table(config: TrainConfig) -> pd.DataFrame:
     """Return one row per value that differs from Radford et al.'s."""
-    rows = [{"value": name, "here": str(ours), "Radford et al.": str(theirs)} for name, (ours, theirs) in config.differences().items()]
+    changes = config.differences().items()
+    rows = [{"value": name, "here": str(ours), "Radford et al.": str(theirs)} for name, (ours, theirs) in changes]
     return pd.DataFrame(rows)
 
 
@@ -53,8 +54,9 @@ def training_runs(runs: Mapping[str, Run]) -> pd.DataFrame:
     rows = []
     for model, run in runs.items():
         finished = run.finished
-        rows.append({"generator": model, "faces": finished["n_faces"], "steps": finished["steps"],
-                     "minutes": finished["seconds"] / 60, "distance at first": run.snapshots["frechet"].iloc[0]} | _samples(run))
+        row = {"generator": model, "faces": finished["n_faces"], "steps": finished["steps"],
+               "minutes": finished["seconds"] / 60}
+        rows.append(row | {"distance at first": run.snapshots["frechet"].iloc[0]} | _samples(run))
     return pd.DataFrame(rows)
 
 
@@ -102,16 +104,17 @@ def run_summary(run: Run) -> dict[str, Any]:
     finished, snapshots = run.finished, run.snapshots
     first, last = snapshots["frechet"].iloc[0], snapshots["frechet"].iloc[-1]
     alarmed = snapshots[snapshots["alarm"] != ""]
-    alarm = {} if alarmed.empty else alarmed.iloc[-1][["step", "diversity_ratio", "score_real", "score_generated"]].to_dict()
+    alarm = {} if alarmed.empty else alarmed.iloc[-1].to_dict()
     if alarm:
         alarm["collapse"] = bool(alarm["diversity_ratio"] < COLLAPSE_RATIO)
     return dict(nearer=bool(last < first), first=first, last=last, variety=snapshots["diversity_ratio"].iloc[-1],
                 n_alarms=len(alarmed), n_snapshots=len(snapshots), alarm=alarm, steps=finished["steps"],
-                best=finished["best_frechet"], best_step=finished["best_step"], early=finished["best_step"] < finished["steps"])
+                best=finished["best_frechet"], best_step=finished["best_step"],
+                early=finished["best_step"] < finished["steps"])
 
 
 def runs_summary(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> dict[str, Any]:
-    """Return how the sets' own generators came out, and which of all trainings gave an alarm or were nearest before the end."""
+    """Return how the sets' own generators came out, and which trainings gave an alarm or were best before their end."""
     every = {name: run_summary(run) for name, run in runs.items()}
     own = {name: one for name, one in every.items() if datasets[name] == name} or every
     fall = {name: 1 - one["last"] / one["first"] for name, one in own.items()}
@@ -164,7 +167,7 @@ def snapshot_distances(runs: Mapping[str, Run]) -> Figure:
 
 
 def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6, n_columns: int = 9) -> Figure:
-    """Show the same noise over training: frames uint8 (n_frames, n, 64, 64, 3), of which some faces and columns are shown."""
+    """Show the same noise over training, some of the frames uint8 (n_frames, n, 64, 64, 3) and of their faces."""
     shown = np.linspace(0, len(steps) - 1, min(n_columns, len(steps))).round().astype(int)
     figure, axes = plt.subplots(1, len(shown), figsize=(WIDTH, WIDTH * n_faces / len(shown) + 0.35), squeeze=False)
     for ax, step, frame in zip(axes.flat, steps[shown], frames[shown], strict=True):
