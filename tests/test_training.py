@@ -14,12 +14,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from fergan.cache import _closure
 from fergan.gan import training
 from fergan.gan.config import TrainConfig
 from fergan.gan.networks import Generator
 from fergan.gan.runs import Run
 from fergan.gan.sampling import load_discriminator, sample
-from fergan.gan.training import make_fabric, train
+from fergan.gan.training import WEIGHT_CODE, make_fabric, train
 from fergan.quality.monitor import Monitor
 
 SMALL = dict(preset="demo", width=4, latent_dim=8, batch_size=8)
@@ -290,14 +291,20 @@ def test_tensorboard_logs_can_be_read(finished):
     assert events.Scalars("frechet")[-1].step == 15
 
 
-def test_precision_follows_what_the_processor_can_do(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
-    assert make_fabric("auto", accelerator="cpu").strategy.precision.precision == "32-true"
-    assert make_fabric("bf16", accelerator="cpu").strategy.precision.precision == "bf16-mixed"
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    assert make_fabric("auto", accelerator="cpu").strategy.precision.precision == "bf16-mixed"
-    assert make_fabric("float32", accelerator="cpu").strategy.precision.precision == "32-true"
+@pytest.mark.parametrize(("asked", "native", "found"), [
+    ("auto", False, "32-true"), ("bf16", False, "bf16-mixed"), ("auto", True, "bf16-mixed"), ("float32", True, "32-true"),
+])
+def test_precision_follows_what_the_processor_can_do(monkeypatch, asked, native, found):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: native)
+    assert make_fabric(asked, accelerator="cpu").strategy.precision.precision == found
+
+
+def test_the_code_that_can_change_a_weight_is_that_of_the_step():
+    """All that a step uses, and nothing of saving, showing and measuring: their edits leave finished runs as they are."""
+    names = {name for _, name in _closure((part.__module__, part.__qualname__) for part in WEIGHT_CODE)[0]}
+    assert {"train_step", "augment", "_cutout", "Generator", "initialize_weights", "recalibrate_batch_norm", "make_fabric"} <= names
+    assert not {"train", "_Training", "save_state", "load_state", "TrainConfig", "PRESETS", "Monitor"} & names
 
 
 def test_two_processes_train_one_run(tmp_path):

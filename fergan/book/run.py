@@ -114,7 +114,11 @@ def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name
         default = declared[key]
         if key in SECTIONS and isinstance(value, Mapping):
             try:
-                checked[key] = SECTIONS[key](**dict(default) | dict(value)).model_dump()
+                given_section = SECTIONS[key](**default)
+                if hasattr(given_section, "changed"):  # a preset fills other values
+                    checked[key] = given_section.changed(**value).model_dump()
+                else:
+                    checked[key] = SECTIONS[key](**dict(default) | dict(value)).model_dump()
             except ValidationError as error:
                 faults = [f"{name}: {key}.{explain(item, SECTIONS[key])}" for item in error.errors()]
                 raise NotebookError("; ".join(faults)) from None

@@ -83,10 +83,9 @@ class TrainConfig(Config):
         return self.generator_width or self.width
 
     def changed(self, **changes: Any) -> "TrainConfig":
-        """Return these parameters with some changed, checked like new ones; the preset stays."""
-        if "preset" in changes:
-            raise ValueError("preset: the other values came from it already; change another value")
-        return type(self)(**self.model_dump() | changes)
+        """Return these parameters with some changed, checked anew; another preset fills all others again but the seed."""
+        same = changes.get("preset", self.preset) == self.preset
+        return type(self)(**(self.model_dump() if same else {"seed": self.seed}) | changes)
 
     def differences(self, reference: str = "radford2015") -> dict[str, tuple[Any, Any]]:
         """Return what these parameters change against a preset: field -> (value here, the preset's value)."""
