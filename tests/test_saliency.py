@@ -1,14 +1,19 @@
 """Saliency: where the answer is known, it is found; a map of nothing in particular is not taken for one."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
+from fergan.data.faces import FaceSet, complete_labels
+from fergan.experiments.config import SaliencyConfig
 from fergan.experiments.saliency import (
+    SaliencyMaps,
     action_regions,
     check_region,
     linear_weights,
+    map_saliency,
     saliency_maps,
     shifted_shares,
     smallest_region,
@@ -102,18 +107,27 @@ def test_weights_are_those_of_the_decision_values_and_absent_units_have_none(pla
         saliency_maps(Grid(), w, images[:0])
 
 
-def test_the_smallest_region_holds_its_share_with_the_fewest_pixels():
+def test_the_smallest_region_holds_its_share_with_the_fewest_pixels_and_shifts_are_every_cyclic_one():
     change = np.array([[5.0, 1.0], [3.0, 1.0]])
     assert smallest_region(change, 0.5).tolist() == [[True, False], [False, False]]
     assert smallest_region(change, 0.7).tolist() == [[True, False], [True, False]]
     assert not smallest_region(np.zeros((2, 2))).any()
-
-
-def test_shifts_are_every_cyclic_one():
     rng = np.random.default_rng(0)
     values, mask = rng.random((5, 7)), rng.random((5, 7)) < 0.3
     direct = [values[np.roll(mask, (i, j), axis=(0, 1))].sum() for i in range(5) for j in range(7)]
     np.testing.assert_allclose(np.sort(shifted_shares(values, [mask])), np.sort(direct))
+
+
+def test_the_stage_maps_photographs_without_regions(planted, tmp_path, monkeypatch):
+    images, labels, _ = planted
+    table = complete_labels(pd.DataFrame({"source": [str(i) for i in range(len(images))], "AU12": labels}))
+    monkeypatch.setattr("fergan.experiments.saliency.load_discriminator", lambda run: Grid())
+    costs = np.where(np.array(ACTION_UNITS) == "AU12", 1.0, np.nan)
+    map_saliency(tmp_path, SaliencyConfig(n_faces=20), faces=FaceSet("mine", images, table), X=grid_features(images), relabel=None,
+                 costs=costs, run=None, margin=0.1)
+    found = SaliencyMaps.load(tmp_path)
+    assert found.maps[7].sum() == pytest.approx(1) and np.isnan(np.delete(found.maps, 7, axis=0)).all()
+    assert found.n_faces == 20 and found.average.shape == (64, 64, 3) and found.regions is None and found.checks == {}
 
 
 def test_action_units_act_where_they_should(one_thread):
