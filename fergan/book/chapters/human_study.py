@@ -19,18 +19,16 @@ def raters_table(result: StudyResult) -> pd.DataFrame:
         "rater": raters["rater"], "trials": raters["n"], "right answers": _intervals(raters.to_dict("records")),
         "p against chance": raters["p"], "taken for real": raters["said_real"], "catch trials right": raters["caught"],
         "median ms": raters["milliseconds"].astype(float).round().astype("Int64"),
-        "counted": ["yes" if counted else "no" for counted in raters["counted"]]})
+        "counted": raters["counted"].map({True: "yes", False: "no"})})
 
 
 def pooled_table(results: Mapping[str, StudyResult]) -> pd.DataFrame:
     """Return one row for each kind of study that raters have answered."""
-    found = {kind: result for kind, result in results.items() if result.pooled}
-    pooled = [result.pooled for result in found.values()]
-    return pd.DataFrame({
-        "design": [KINDS[kind] for kind in found], "raters": [row["n_raters"] for row in pooled],
-        "trials": [row["n"] for row in pooled], "right answers": _intervals(pooled),
-        "p against chance": [row["p"] for row in pooled], "taken for real (%)": [100 * row["said_real"] for row in pooled],
-        "Krippendorff’s α": [result.alpha for result in found.values()]})
+    rows = [{"kind": kind, "alpha": result.alpha} | result.pooled for kind, result in results.items() if result.pooled]
+    return pd.DataFrame([{
+        "design": KINDS[row["kind"]], "raters": row["n_raters"], "trials": row["n"], "p against chance": row["p"],
+        "taken for real (%)": 100 * row["said_real"], "Krippendorff’s α": row["alpha"]} for row in rows],
+    ).assign(**{"right answers": _intervals(rows)})
 
 
 def _intervals(rows: Sequence[Mapping[str, float]]) -> pd.Series:
@@ -53,8 +51,8 @@ def example_trials(study: Study, n: int = 6) -> Figure:
 def rater_dots(results: Mapping[str, StudyResult]) -> Figure:
     """Draw the share of right answers of each rater, one panel for each design that raters have answered."""
     results = {kind: found for kind, found in results.items() if len(found.raters)}
-    most = max(len(found.raters) for found in results.values())
-    figure, axes = plt.subplots(1, len(results), figsize=(WIDTH, 1.3 + 0.22 * most), sharex=True, squeeze=False)
+    height = 1.3 + 0.22 * max(len(found.raters) for found in results.values())
+    figure, axes = plt.subplots(1, len(results), figsize=(WIDTH, height), sharex=True, squeeze=False)
     for ax, (kind, found) in zip(axes.flat, results.items(), strict=True):
         for row in found.raters.itertuples():
             ax.plot([row.low, row.high], [row.rater, row.rater], color="C0", linewidth=2, alpha=0.6)
