@@ -1,0 +1,201 @@
+"""The chapter on faces, and the page on the collections that is written while the book is built."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import yaml
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from fergan.book.plots import WIDTH, face_rows, show_faces, use_style
+from fergan.book.show import markdown_table, say
+from fergan.cache import code_hash, current
+from fergan.data.catalogue import CATALOGUE, Published
+from fergan.data.cropping import CroppingAccount
+from fergan.data.faces import FaceSet
+from fergan.facs import ACTION_UNITS, AU_MEANINGS
+from fergan.files import atomic_path, hash_file, hash_parameters, read_json
+
+#: What became of a photograph in which no face was found.
+LEFT_OUT, PLACED = "left out", "placed by view"
+
+
+def subjects_named(source: str) -> str:
+    """Return what column ``subject`` tells apart in photographs of this source: people, or films."""
+    return CATALOGUE[source].subjects if source in CATALOGUE else "people"
+
+
+def face_steps(photograph: np.ndarray, box: np.ndarray, crop: np.ndarray) -> Figure:
+    """Show a photograph with the box of its face, and the crop made from it."""
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH * 0.7, WIDTH * 0.35))
+    for ax, image in zip(axes, (photograph, crop), strict=True):
+        show_faces(ax, image[None], 1)
+    left, top, right, bottom = box
+    axes[0].add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="#e69f00", linewidth=2))
+    return figure
+
+
+def facts(faces: FaceSet, account: CroppingAccount, source: str) -> pd.DataFrame:
+    """Return what a face set holds, one fact per row."""
+    labels, subjects = faces.labels, subjects_named(source)
+    counts = labels["subject"].value_counts()
+    return pd.DataFrame([
+        ("photographs", f"{account.photographs:,}"),
+        ("crops", f"{len(faces):,}"),
+        (f"no face found, {PLACED}", f"{len(account.nominal):,}"),
+        (f"no face found, {LEFT_OUT}", f"{len(account.no_face):,}"),
+        (f"unreadable, {LEFT_OUT}", f"{len(account.unreadable):,}"),
+        (subjects, f"{len(counts):,}" if len(counts) else None),
+        (f"crops of each of the {subjects}: least, median, most",
+         f"{counts.min():,}, {counts.median():g}, {counts.max():,}" if len(counts) else None),
+        ("emotions", ", ".join(faces.emotions) or None),
+        ("Action Units", ", ".join(unit for unit in ACTION_UNITS if labels[unit].notna().any()) or None),
+    ], columns=["fact", "value"])
+
+
+def unit_counts(faces: FaceSet) -> pd.DataFrame:
+    """Return per coded Action Unit how many crops were coded and show it, and its intensity where they do (0 to 1)."""
+    rows = []
+    for unit in ACTION_UNITS:
+        values = faces.labels[unit].dropna()
+        if len(values):
+            # One intensity for the face, or one for each of its sides.
+            graded = faces.labels.filter([f"{unit}_intensity", f"{unit}_left", f"{unit}_right"])
+            rows.append({"Action Unit": unit, "movement": AU_MEANINGS[unit], "coded": len(values), "shown": int(values.sum()),
+                         "share": values.mean(), "mean intensity": graded[faces.labels[unit] == 1].mean(axis=1).mean()})
+    return pd.DataFrame(rows)
+
+
+def losses(account: CroppingAccount) -> pd.DataFrame:
+    """Return per emotion and per view how many photographs there were, and the share without a face that was found."""
+    groups = {"emotion": account.lost_by_emotion, "view": account.lost_by_view}
+    return pd.DataFrame([
+        {"by": kind, "group": name, "photographs": lost["photographs"], "no face found": lost["fraction"]}
+        for kind, parts in groups.items() for name, lost in parts.items()
+    ])
+
+
+def listed_photographs(account: CroppingAccount, n: int = 20) -> pd.DataFrame:
+    """Return the first photographs that were left out or placed by view, and what else is wrong with the source."""
+    rows = [{"photograph": of["source"], "fate": LEFT_OUT, "reason": of["reason"]} for of in account.unreadable]
+    rows += [{"photograph": name, "fate": LEFT_OUT, "reason": "no face found"} for name in account.no_face]
+    rows += [{"photograph": name, "fate": PLACED, "reason": "no face found"} for name in account.nominal]
+    rows += [{"photograph": None, "fate": None, "reason": problem} for problem in account.problems]
+    return pd.DataFrame(rows[:n])
+
+
+def sets_table(artifacts: str | Path, names: Iterable[str]) -> pd.DataFrame:
+    """Return one row per face set: what it holds, and what became of photographs in which no face was found."""
+    rows = []
+    for name in names:
+        folder = current(f"{artifacts}/faces/{name}")
+        faces, account, config = FaceSet.load(folder), CroppingAccount.load(folder), read_json(folder / "stamp.json")["config"]
+        people, subjects = faces.labels["subject"].nunique() or None, subjects_named(config["source"])
+        rows.append({
+            "set": name,
+            "source": config["source"],
+            "faces": len(faces),
+            PLACED: len(account.nominal),
+            LEFT_OUT: account.photographs - len(faces),
+            "people": f"{people:,} {subjects}" if people and subjects != "people" else people,
+            "emotions": len(faces.emotions) or None,
+            "AUs": int(faces.labels[list(ACTION_UNITS)].notna().any().sum()) or None,
+            "views": faces.labels["view"].nunique() or None,
+            "detector": config["detector"],
+        })
+    table = pd.DataFrame(rows)
+    whole = [column for column in ("people", "emotions", "AUs", "views") if pd.api.types.is_numeric_dtype(table[column])]
+    return table.astype(dict.fromkeys(whole, "Int64"))
+
+
+def worst_set(table: pd.DataFrame) -> dict[str, Any] | None:
+    """Return the row of `sets_table` with the largest share of photographs without a face found; None without any."""
+    missed, photographs = table[PLACED] + table[LEFT_OUT], table["faces"] + table[LEFT_OUT]
+    if not missed.any():
+        return None
+    row = (missed / photographs).idxmax()
+    return {"set": table["set"][row], "missed": int(missed[row]), "photographs": int(photographs[row]),
+            "placed": int(table[PLACED][row]), "left_out": int(table[LEFT_OUT][row])}
+
+
+def uneven_losses(artifacts: str | Path, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return for emotions and for views the set over whose groups losses are spread most unevenly, and between which."""
+    found = []
+    for kind in ("emotion", "view"):
+        spans = []
+        for name in names:
+            lost = losses(CroppingAccount.load(current(f"{artifacts}/faces/{name}")))
+            share = lost[lost["by"] == kind].set_index("group")["no face found"]
+            if len(share) > 1:
+                spans.append({"kind": kind, "set": name, "least_in": share.idxmin(), "least": share.min(),
+                              "most_in": share.idxmax(), "most": share.max()})
+        found += [max(spans, key=lambda span: span["most"] - span["least"])] if spans else []
+    return found
+
+
+# ---- the page on the collections
+
+def write_datasets_chapter(folder: Path, profiles: Path) -> None:
+    """Write what `book/datasets.md` includes, unless these profiles and this code have written it before.
+
+    Nothing in it depends on which photographs are there, and no photograph is shown.
+    """
+    template = Path(__file__).parents[1] / "templates" / "datasets.md.j2"
+    key = hash_parameters({"made of": [code_hash(write_datasets_chapter), *map(hash_file, (template, *sorted(profiles.glob("*.yaml"))))]})
+    done = folder / "made-of.txt"
+    if done.is_file() and done.read_text(encoding="utf-8") == key:
+        return
+    _write(folder / "profiles.md", say("datasets", "profiles", table=Markup(markdown_table(profiles_table(profiles)))))
+    _write(folder / "sets.md", say("datasets", "collections", collections=CATALOGUE, alike=alike))
+    figure = face_rows(_stand_ins(), n_columns=10)
+    with atomic_path(folder / "stand-ins.png") as temporary:
+        figure.savefig(temporary, dpi=160)
+    plt.close(figure)
+    _write(done, key)
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def profiles_table(profiles: Path) -> pd.DataFrame:
+    """Return one row per face set that a profile reads from disk, and one for each profile that reads none."""
+    rows = []
+    for path in sorted(profiles.glob("*.yaml")):
+        datasets = yaml.safe_load(path.read_text(encoding="utf-8"))["datasets"]
+        photographed = {name: dataset for name, dataset in datasets.items() if dataset["source"] != "rendered"}
+        for name, dataset in photographed.items() or [("all", {"source": "rendered", "folder": None})]:
+            rows.append({"profile": path.stem, "set": name} | say_place(dataset))
+    return pd.DataFrame(rows)
+
+
+def say_place(dataset: Mapping[str, Any]) -> dict[str, str]:
+    """Return where a set's photographs are, what they are, and what happens where they are missing."""
+    return {column: say("datasets", passage, of=dataset) for column, passage in
+            (("folder", "folder"), ("source", "source"), ("where it is missing", "missing"))}
+
+
+def alike(variants: Mapping[str, Published]) -> list[tuple[list[str], Published]]:
+    """Return the variants of a collection, those together of which the same is published."""
+    found: list[tuple[list[str], Published]] = []
+    for variant, published in variants.items():
+        names = next((names for names, other in found if other == published), None)
+        found += [([variant], published)] if names is None else []
+        if names is not None:
+            names.append(variant)
+    return found
+
+
+def _stand_ins() -> dict[str, np.ndarray]:
+    from fergan.data import open_photographs  # the renderer is slow to import
+    from fergan.rendered import STAND_INS
+
+    use_style()
+    opened = {name: open_photographs(name, "rendered") for name in STAND_INS}
+    chosen = {name: np.linspace(0, len(photographs) - 1, 10).astype(int).tolist() for name, photographs in opened.items()}
+    return {name: np.stack([photograph.image for photograph in opened[name].read(rows)]) for name, rows in chosen.items()}
