@@ -72,11 +72,10 @@ def unit_counts(faces: FaceSet) -> pd.DataFrame:
 
 def losses(account: CroppingAccount) -> pd.DataFrame:
     """Return per emotion and per view how many photographs there were, and the share without a face that was found."""
-    groups = {"emotion": account.lost_by_emotion, "view": account.lost_by_view}
     return pd.DataFrame([
         {"by": kind, "group": name, "photographs": lost["photographs"], "no face found": lost["fraction"]}
-        for kind, parts in groups.items() for name, lost in parts.items()
-    ])
+        for kind in ("emotion", "view") for name, lost in getattr(account, f"lost_by_{kind}").items()
+    ], columns=["by", "group", "photographs", "no face found"])
 
 
 def listed_photographs(account: CroppingAccount, n: int = 20) -> pd.DataFrame:
@@ -144,8 +143,8 @@ def write_datasets_chapter(folder: Path, profiles: Path) -> None:
 
     Nothing in it depends on which photographs are there, and no photograph is shown.
     """
-    template = Path(__file__).parents[1] / "templates" / "datasets.md.j2"
-    key = hash_parameters({"made of": [code_hash(write_datasets_chapter), *map(hash_file, (template, *sorted(profiles.glob("*.yaml"))))]})
+    texts = [Path(__file__).parents[1] / "templates" / "datasets.md.j2", *sorted(profiles.glob("*.yaml"))]
+    key = hash_parameters({"made of": [code_hash(write_datasets_chapter), *map(hash_file, texts)]})
     done = folder / "made-of.txt"
     if done.is_file() and done.read_text(encoding="utf-8") == key:
         return
@@ -170,32 +169,21 @@ def profiles_table(profiles: Path) -> pd.DataFrame:
         datasets = yaml.safe_load(path.read_text(encoding="utf-8"))["datasets"]
         photographed = {name: dataset for name, dataset in datasets.items() if dataset["source"] != "rendered"}
         for name, dataset in photographed.items() or [("all", {"source": "rendered", "folder": None})]:
-            rows.append({"profile": path.stem, "set": name} | say_place(dataset))
-    return pd.DataFrame(rows)
-
-
-def say_place(dataset: Mapping[str, Any]) -> dict[str, str]:
-    """Return where a set's photographs are, what they are, and what happens where they are missing."""
-    return {column: say("datasets", passage, of=dataset) for column, passage in
-            (("folder", "folder"), ("source", "source"), ("where it is missing", "missing"))}
+            place = {column: say("datasets", passage, of=dataset) for column, passage in
+                     (("folder", "folder"), ("source", "source"), ("where it is missing", "missing"))}
+            rows.append({"profile": path.stem, "set": name} | place)
+    return pd.DataFrame(rows, dtype=object)
 
 
 def alike(variants: Mapping[str, Published]) -> list[tuple[list[str], Published]]:
     """Return the variants of a collection, those together of which the same is published."""
-    found: list[tuple[list[str], Published]] = []
-    for variant, published in variants.items():
-        names = next((names for names, other in found if other == published), None)
-        found += [([variant], published)] if names is None else []
-        if names is not None:
-            names.append(variant)
-    return found
+    different = [published for n, published in enumerate(variants.values()) if published not in list(variants.values())[:n]]
+    return [([name for name, other in variants.items() if other == published], published) for published in different]
 
 
 def _stand_ins() -> dict[str, np.ndarray]:
-    from fergan.data import open_photographs  # the renderer is slow to import
-    from fergan.rendered import STAND_INS
+    from fergan.rendered import STAND_INS, render_faces, stand_in_labels  # slow to import
 
     use_style()
-    opened = {name: open_photographs(name, "rendered") for name in STAND_INS}
-    chosen = {name: np.linspace(0, len(photographs) - 1, 10).astype(int).tolist() for name, photographs in opened.items()}
-    return {name: np.stack([photograph.image for photograph in opened[name].read(rows)]) for name, rows in chosen.items()}
+    labels = {name: stand_in_labels(name) for name in STAND_INS}
+    return {name: render_faces(table.iloc[np.linspace(0, len(table) - 1, 10).astype(int)])[0] for name, table in labels.items()}

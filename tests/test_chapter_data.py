@@ -1,0 +1,98 @@
+"""The chapter on faces and the page on collections: the right sets, shares and words; hostile names come out as text."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.book.chapters import data as chapter
+from fergan.book.show import markdown_table, say
+from fergan.data.catalogue import CATALOGUE
+from fergan.data.cropping import CroppingAccount
+from fergan.data.faces import FaceSet, complete_labels
+
+ROOT = Path(__file__).parent.parent
+HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6 |\nq"
+
+
+def face_set(n=4, **columns):
+    labels = complete_labels(pd.DataFrame({"source": [f"{i}.png" for i in range(n)]} | columns))
+    return FaceSet("x", np.zeros((n, 64, 64, 3), np.uint8), labels)
+
+
+def account(**fields):
+    return CroppingAccount(**{"photographs": 6, "found": 4} | fields)
+
+
+def test_facts_of_a_set_name_films_where_subjects_are_films():
+    faces = face_set(subject=["p", "p", "p", "q"], emotion=["sad"] * 4, AU12=[1, 0, None, 1])
+    table = chapter.facts(faces, account(), "sfew").set_index("fact")["value"]
+    assert table["films"] == "2" and table["crops of each of the films: least, median, most"] == "1, 2, 3"
+    assert table["emotions"] == "sad" and table["Action Units"] == "AU12"
+    assert chapter.facts(face_set(), account(), "manifest").set_index("fact")["value"][["people", "emotions"]].isna().all()
+
+
+def test_action_units_are_counted_where_coded_and_graded_by_either_kind_of_intensity():
+    faces = face_set(AU12=[1, 0, None, 1], AU12_left=[1.0, 0, 0, 0.5], AU12_right=[0.5, 0, 0, 0.0], AU04=[0, 0, 0, 0])
+    table = chapter.unit_counts(faces).set_index("Action Unit")
+    assert table.loc["AU12", ["coded", "shown"]].tolist() == [3, 2] and table.loc["AU12", "mean intensity"] == pytest.approx(0.5)
+    assert table.loc["AU04", "shown"] == 0 and np.isnan(table.loc["AU04", "mean intensity"])
+
+
+def test_the_worst_set_is_that_with_the_largest_share():
+    table = pd.DataFrame({"set": ["a", "b"], "faces": [100, 8], chapter.PLACED: [5, 0], chapter.LEFT_OUT: [0, 2]})
+    worst = chapter.worst_set(table)
+    assert worst == {"set": "b", "missed": 2, "photographs": 10, "placed": 0, "left_out": 2}
+    assert chapter.worst_set(table.assign(**{chapter.PLACED: 0, chapter.LEFT_OUT: 0})) is None
+    said = {say("data", "answer", faces=108, sets=2, left_out=2, worst=w) for w in (
+        worst, None, worst | {"placed": 1, "left_out": 1}, worst | {"placed": 2, "left_out": 0})}
+    assert len(said) == 4 and sum("every photograph" in text for text in said) == 1
+    assert sum("2 of its 10 photographs" in text for text in said) == 3
+
+
+def test_what_became_of_photographs_is_said_only_where_it_happened():
+    whole = say("data", "answer_of_set", faces=face_set(), account=account(photographs=4), people=0, subjects="people")
+    assert "4 of 4" in whole and "left out" not in whole and "people" not in whole
+    lossy = say("data", "answer_of_set", faces=face_set(), people=2, subjects="films", account=account(
+        nominal=["a"], no_face=["b"], unreadable=[{"source": "c", "reason": "cut off"}]))
+    assert "of 2 films" in lossy and lossy.count("left out") == 2 and "same view" in lossy
+
+
+def test_misses_are_compared_between_groups(monkeypatch):
+    spread = {"even": {"happy": 0.1, "sad": 0.1}, "uneven": {"happy": 0.0, "sad": 0.25}, "unlabelled": {}}
+    accounts = {name: account(lost_by_emotion={g: {"photographs": 4, "lost": 1, "fraction": f} for g, f in groups.items()})
+                for name, groups in spread.items()}
+    monkeypatch.setattr(chapter, "current", lambda home: home.rpartition("/")[2])
+    monkeypatch.setattr(CroppingAccount, "load", accounts.get)
+    (span,) = chapter.uneven_losses("artifacts", spread)
+    assert (span["set"], span["least_in"], span["most_in"]) == ("uneven", "happy", "sad")
+    assert "0.0 % (happy) to 25.0 % (sad)" in say("data", "uneven", spans=[span])
+    assert "No set" in say("data", "uneven", spans=[])
+
+
+def test_hostile_names_come_out_as_text():
+    table = chapter.listed_photographs(account(no_face=[HOSTILE], problems=[HOSTILE]))
+    for text in (markdown_table(table), say("data", "facts", dataset=HOSTILE, seed=0)):
+        assert "{{" not in text and "<b>" not in text and "_$" not in text and "|\nq" not in text
+    assert chapter.listed_photographs(account()).empty
+
+
+def test_the_page_on_collections_holds_every_record_and_profile(tmp_path, monkeypatch):
+    monkeypatch.setattr(chapter, "_stand_ins", lambda: {"x": np.zeros((10, 64, 64, 3), np.uint8)})
+    chapter.write_datasets_chapter(tmp_path, ROOT / "profiles")
+    text = (tmp_path / "sets.md").read_text()
+    assert re.findall(r"^\(data-set-(.+)\)=$", text, flags=re.M) == list(CATALOGUE)
+    assert all(record.tree in text and record.address in text for record in CATALOGUE.values())
+    assert "- frontal: 1,608 photographs, 67 people, 201 of each of 8 emotions (angry, " in text
+    assert "- 13,233 photographs, 5,749 people" in text and "- the default, original, aligned: 15,339 photographs" in text
+    known = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(), flags=re.M))
+    assert {record.citation for record in CATALOGUE.values()} <= known
+    table = chapter.profiles_table(ROOT / "profiles").set_index(["profile", "set"])
+    assert table.loc[("demo", "all"), "source"] == "rendered" and table.loc[("own", "photographs"), "folder"] == "DATA itself"
+    assert table.loc[("paper", "celeba"), "where it is missing"] == "LFW in lfw/, else left out"
+    assert table.loc[("open", "london"), "where it is missing"] == "an error"
+    before = (tmp_path / "sets.md").stat().st_mtime_ns
+    chapter.write_datasets_chapter(tmp_path, ROOT / "profiles")
+    assert (tmp_path / "sets.md").stat().st_mtime_ns == before, "written twice"
