@@ -1,28 +1,35 @@
-"""The paper's own run: what is there is used, what is not is replaced or left out, and every page that it touches says so."""
+"""Before work: what is there is used, what is not is replaced or left out, and what cannot work is said before anything runs."""
 
 import io
 import itertools
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
-from fergan.book.absences import without_set
-from fergan.book.preflight import check_data
-from fergan.book.profiles import ProfileError, load_profile
-from fergan.book.tables.results import paper_and_ours
 from PIL import Image
+from skimage.data import astronaut
+from skimage.io import imsave
 
+import fergan.__main__ as command_line
+from fergan.book.checks import absence_lines, check_data, check_plan, load_profile, without_set
 from fergan.book.pages import pages_of
+from fergan.book.profile import ProfileError
 from fergan.data import catalogue, checks, collections
 from fergan.facs import ACTION_UNITS
+from fergan.files import read_json
 
 PROFILES = Path(__file__).parent.parent / "profiles"
 FOLDERS = ("enhanced-ck", "celeba", "rafd", "raf-db", "kdef", "sfew")
+OWN = {"emotion_experiments": [{"experiment": 11, "pretrained": "mine", "target": "mine"}]}
+UNITS = {"au_experiments": [{"experiment": 11, "pretrained": "mine", "train": "mine", "test": "mine"}]}
 
 
 def paper(data, *folders):
-    """Load the profile over empty folders; whether they hold what they should is another question."""
+    """Load the paper's profile over empty folders; whether they hold what they should is another question."""
     for folder in folders:
         (data / folder).mkdir(parents=True, exist_ok=True)
         (data / folder / "labels.csv").touch()
@@ -31,85 +38,49 @@ def paper(data, *folders):
 
 def experiments(profile):
     chapters = ("04_emotions", "05_action_units")
-    return [page.path for page in pages_of(profile) if page.notebook in chapters and page.name.startswith("experiment-")]
+    return [page.id for page in pages_of(profile) if page.chapter in chapters and page.name != "summary"]
 
 
-def headings(page):
-    return [heading for heading, _ in page.notes]
+def refused(path, data=""):
+    with pytest.raises(ProfileError) as caught:
+        load_profile(path, data=str(data))
+    return str(caught.value)
+
+
+# What is not there.
 
 
 def test_with_every_folder_it_is_the_papers_plan(tmp_path):
     profile = paper(tmp_path, *FOLDERS)
-    assert not profile.absences.lines() and not profile.rendered
+    assert not absence_lines(profile.absences) and not profile.rendered
     assert list(profile.datasets) == ["enhanced-ck", "celeba", "rafd-frontal", "rafd-multiview", "raf-db", "kdef", "sfew"]
-    assert experiments(profile) == [f"{kind}/experiment-{n}.ipynb" for kind in ("04_emotions", "05_action_units") for n in range(1, 9)]
+    assert experiments(profile) == [f"{kind}/experiment-{n}" for kind in ("04_emotions", "05_action_units") for n in range(1, 9)]
     assert profile.datasets["celeba"].n_faces == 30_000
-    assert profile.training.preset == "radford2015" and not profile.training.changes()
-    search = profile.search
-    assert (search.n_folds, search.n_evaluations, search.nested_evaluations) == (10, 30, 30)
-    assert set(search.baselines) == {"untrained", "hog", "pixels", "pooled", "generator", "facenet"}
-    assert not any(page.notes for page in pages_of(profile))
+    assert profile.training.preset == "radford2015"
+    assert (profile.emotions.n_folds, profile.emotions.n_evaluations) == (10, 30)
 
 
-def test_its_pages_are_the_demos_but_for_renderer_and_further_generators(tmp_path):
-    demo, profile = load_profile(PROFILES / "demo.yaml"), paper(tmp_path, *FOLDERS)
-    its_own = set(demo.further_models) - set(profile.further_models)
-    shared = [page.path for page in pages_of(demo) if page.notebook != "00_faces" and page.name not in its_own]
-    assert [page.path for page in pages_of(profile)] == shared
-    assert list(profile.further_models) == [f"enhanced-ck-{name}" for name in ("au07", "beta1", "seed-1", "seed-2")]
-
-
-def test_a_substitute_takes_the_place_and_every_page_behind_it_says_so(tmp_path):
+def test_a_substitute_takes_the_place_of_the_photographs_and_nothing_else(tmp_path):
     profile = paper(tmp_path, "ck-plus", *FOLDERS[1:])
     replaced = profile.datasets["enhanced-ck"]
     assert (replaced.source, replaced.folder, replaced.n_faces) == ("ck-plus", "ck-plus", None)
     assert replaced.detector == "viola-jones" and replaced.nominal_box  # of the set itself
     assert profile.absences.replaced == {"enhanced-ck": "CK+"} and not profile.absences.left_out
-    assert profile.absences.lines() == [f"enhanced-ck: {tmp_path / 'enhanced-ck'} does not exist; CK+ takes its place"]
-    said = {page.path for page in pages_of(profile) if headings(page) == ["Another set of faces"]}
-    silent = {page.path for page in pages_of(profile) if not page.notes}
-    assert len(said | silent) == len(pages_of(profile))
-    assert {"01_data/enhanced-ck.ipynb", "02_dcgan/enhanced-ck.ipynb", "04_emotions/experiment-1.ipynb", "06_quality/enhanced-ck.ipynb",
-            "03_features/enhanced-ck-on-rafd-frontal.ipynb", "03_features/celeba-on-enhanced-ck.ipynb",
-            "05_action_units/experiment-7.ipynb", "04_emotions/summary.ipynb", "07_results/results.ipynb"} <= said
-    assert {"01_data/celeba.ipynb", "04_emotions/experiment-2.ipynb", "05_action_units/experiment-6.ipynb"} <= silent
-    text = next(page.notes[0][1] for page in pages_of(profile) if page.path == "04_emotions/experiment-3.ipynb")
-    assert "enhanced-ck were not there" in text and "CK+ took their place" in text
-
-
-def test_the_set_itself_goes_before_its_substitute(tmp_path):
-    assert not paper(tmp_path, "ck-plus", "lfw", *FOLDERS).absences.replaced
+    assert absence_lines(profile.absences) == [f"enhanced-ck: {tmp_path / 'enhanced-ck'} does not exist; CK+ takes its place"]
+    assert not paper(tmp_path, "lfw", *FOLDERS).absences.replaced, "the set itself goes before its substitute"
 
 
 def test_what_is_left_out_has_no_pages_and_is_listed(tmp_path):
     profile = paper(tmp_path, "enhanced-ck", "rafd", "kdef")
     assert profile.absences.left_out == ["celeba", "raf-db", "sfew"]
     assert list(profile.datasets) == ["enhanced-ck", "rafd-frontal", "rafd-multiview", "kdef"]
-    assert experiments(profile) == [
-        *(f"04_emotions/experiment-{n}.ipynb" for n in (1, 3, 4, 5, 7)), *(f"05_action_units/experiment-{n}.ipynb" for n in (1, 2, 7, 8)),
-    ]
-    assert not any("celeba" in page.path or "sfew" in page.path for page in pages_of(profile))
+    assert experiments(profile) == [*(f"04_emotions/experiment-{n}" for n in (1, 3, 4, 5, 7)),
+                                    *(f"05_action_units/experiment-{n}" for n in (1, 2, 7, 8))]
+    assert not any("celeba" in page.id or "sfew" in page.id for page in pages_of(profile))
     assert [e.experiment for e in profile.absences.emotion_experiments] == [2, 6, 8]
     assert [e.experiment for e in profile.absences.au_experiments] == [3, 4, 5, 6]
-    lines = profile.absences.lines()
+    lines = absence_lines(profile.absences)
     assert lines[1] == f"raf-db: {tmp_path / 'raf-db'} does not exist; left out, and with it emotion experiment 6"
-    by_path = {page.path: page for page in pages_of(profile)}
-    for path in ("01_data/summary.ipynb", "04_emotions/summary.ipynb", "07_results/results.ipynb"):
-        ((heading, text),) = by_path[path].notes
-        assert heading == "Left out: no data" and "sfew (emotion experiment 8)" in text
-    assert not by_path["04_emotions/experiment-1.ipynb"].notes
-    parameters = by_path["07_results/results.ipynb"].parameters
-    assert parameters["emotions_left_out"] == "2 celeba rafd-frontal;6 raf-db raf-db;8 sfew sfew"
-    assert parameters["aus_left_out"].startswith("3 celeba enhanced-ck enhanced-ck;")
-
-
-def test_the_table_of_results_marks_what_is_left_out():
-    table = paper_and_ours({}, {}, "6 raf-db raf-db;2 celeba rafd-frontal", "5 celeba rafd-frontal enhanced-ck")
-    assert table["experiment"].tolist() == [2, 6, 5]
-    assert (table[["as published", "people never seen"]] == "left out: no data").all(axis=None)
-    assert table["paper"].tolist() == pytest.approx([0.9552, 0.6187, 0.699], abs=5e-4)
-    assert table["faces"].tolist() == ["rafd-frontal", "raf-db", "rafd-frontal → enhanced-ck"]
-    assert table["difference"].isna().all()
 
 
 @pytest.mark.parametrize("folders", [(), ("lfw",)])
@@ -117,16 +88,14 @@ def test_without_any_experiment_the_missing_folders_are_listed(tmp_path, folders
     with pytest.raises(ProfileError) as caught:
         paper(tmp_path, *folders)
     text = str(caught.value)
-    missing = [folder for folder in FOLDERS if folder != "celeba" or not folders]
-    assert all(str(tmp_path / folder) in text for folder in missing)
+    assert all(str(tmp_path / folder) in text for folder in FOLDERS if folder != "celeba" or not folders)
     assert text.count("  rafd-") == 2 and "book/datasets.md" in text and "PROFILE=paper make book" in text
 
 
 def test_without_a_data_folder_the_seven_are_listed():
-    with pytest.raises(ProfileError) as caught:
-        load_profile(PROFILES / "paper.yaml")
-    assert "no folder of photographs was given" in str(caught.value)
-    assert [line.split(": ")[1] for line in str(caught.value).splitlines()[1:8]] == [
+    text = refused(PROFILES / "paper.yaml")
+    assert "no folder of photographs was given" in text
+    assert [line.split(": ")[1] for line in text.splitlines()[1:8]] == [
         f"DATA/{folder}" for folder in ("enhanced-ck", "celeba", "rafd", "rafd", "raf-db", "kdef", "sfew")]
 
 
@@ -137,21 +106,19 @@ def test_a_folder_without_its_frame_labels_or_without_files_is_a_missing_set(tmp
     (tmp_path / "sfew" / "Train").mkdir()
     (tmp_path / "sfew" / "Train" / ".DS_Store").touch()
     absences = load_profile(PROFILES / "paper.yaml", data=str(tmp_path)).absences
-    assert absences.replaced == {"enhanced-ck": "CK+"} and absences.left_out == ["sfew"]
     codes = "holds no labels.csv, the table of Action Units per frame"
-    assert absences.lines() == [
+    assert absence_lines(absences) == [
         f"enhanced-ck: {tmp_path / 'enhanced-ck'} {codes}; CK+ takes its place",
         f"sfew: {tmp_path / 'sfew'} holds no files; left out, and with it emotion experiment 8",
     ]
     (tmp_path / "ck-plus" / "labels.csv").unlink()
-    line = load_profile(PROFILES / "paper.yaml", data=str(tmp_path)).absences.lines()[0]
+    line = absence_lines(load_profile(PROFILES / "paper.yaml", data=str(tmp_path)).absences)[0]
     assert codes in line and "; left out, and with it emotion experiment 1, " in line
     assert line.endswith(f"; CK+ in {tmp_path / 'ck-plus'} could take its place")
 
 
 def test_folders_that_may_be_meant_are_named(tmp_path):
-    profile = paper(tmp_path, "RaFD", "kdef", "celebaa", "ck-plus")
-    lines = {line.partition(":")[0]: line for line in profile.absences.lines()}
+    lines = {line.partition(":")[0]: line for line in absence_lines(paper(tmp_path, "RaFD", "kdef", "celebaa", "ck-plus").absences)}
     assert "rafd does not exist (is it RaFD, which is there? Then name it rafd)" in lines["rafd-frontal"]
     assert "(is it celebaa, which is there? Then name it celeba)" in lines["celeba"]
     assert "sfew does not exist; left out" in lines["sfew"]
@@ -160,9 +127,7 @@ def test_folders_that_may_be_meant_are_named(tmp_path):
         tmp_path / "kdef" / "labels.csv": "labels.csv is a file; give the folder that holds the photographs",
         tmp_path / "kdef": f"looks like kdef itself; give the folder that holds it, DATA={tmp_path}",
     }.items():
-        with pytest.raises(ProfileError) as caught:
-            load_profile(PROFILES / "paper.yaml", data=str(data))
-        assert words in str(caught.value).splitlines()[0]
+        assert words in refused(PROFILES / "paper.yaml", data).splitlines()[0]
 
 
 def test_a_data_folder_that_may_not_be_read_is_said_once(tmp_path, monkeypatch):
@@ -176,28 +141,24 @@ def test_a_data_folder_that_may_not_be_read_is_said_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "stat", stat)
     monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
-    with pytest.raises(ProfileError) as caught:
-        load_profile(PROFILES / "paper.yaml", data=str(tmp_path))
-    (line,) = str(caught.value).splitlines()
+    (line,) = refused(PROFILES / "paper.yaml", tmp_path).splitlines()
     assert f"the data folder {tmp_path} may not be read; give yourself the right to, for example chmod u+rx" in line
 
 
-def test_a_substitute_without_optional_is_required_to_exist(tmp_path):
+def test_a_set_that_is_not_optional_is_required_to_exist_unless_its_substitute_does(tmp_path):
     content = {
         "description": "one set", "emotion_experiments": [{"experiment": 11, "pretrained": "kdef", "target": "kdef"}],
         "datasets": {"kdef": {"source": "kdef", "folder": "kdef", "substitute": {"name": "mine", "source": "genki", "folder": "mine"}}},
     }
     (tmp_path / "one.yaml").write_text(yaml.safe_dump(content))
-    with pytest.raises(ProfileError, match=r"datasets.kdef.folder: .*kdef does not exist; expected the folder of kdef"):
-        load_profile(tmp_path / "one.yaml", data=str(tmp_path))
+    assert "datasets.kdef.folder" in (text := refused(tmp_path / "one.yaml", tmp_path)) and "the folder of kdef" in text
     (tmp_path / "mine").mkdir()
-    with pytest.raises(ProfileError, match="kdef does not exist"):  # an empty folder takes no place
-        load_profile(tmp_path / "one.yaml", data=str(tmp_path))
+    assert "kdef does not exist" in refused(tmp_path / "one.yaml", tmp_path), "an empty folder takes no place"
     (tmp_path / "mine" / "labels.txt").touch()
     assert load_profile(tmp_path / "one.yaml", data=str(tmp_path)).datasets["kdef"].source == "genki"
 
 
-def test_a_drawn_substitute_is_always_there_and_its_pages_say_both(tmp_path):
+def test_a_drawn_substitute_is_always_there(tmp_path):
     content = yaml.safe_load((PROFILES / "paper.yaml").read_text())
     content["datasets"]["sfew"]["substitute"] = {"name": "rendered faces", "source": "rendered", "n_faces": 200}
     (tmp_path / "drawn.yaml").write_text(yaml.safe_dump(content))
@@ -206,14 +167,10 @@ def test_a_drawn_substitute_is_always_there_and_its_pages_say_both(tmp_path):
         (tmp_path / folder / "labels.csv").touch()
     profile = load_profile(tmp_path / "drawn.yaml", data=str(tmp_path))
     assert profile.rendered and profile.datasets["sfew"].n_faces == 200
-    page = next(page for page in pages_of(profile) if page.path == "04_emotions/experiment-8.ipynb")
-    assert headings(page) == ["Rendered faces", "Another set of faces"]
+    assert profile.absences.replaced == {"sfew": "rendered faces"}
 
 
-def test_what_a_profile_says_of_absences_is_not_taken_from_its_file(tmp_path):
-    content = yaml.safe_load((PROFILES / "quick.yaml").read_text()) | {"absences": {"left_out": ["kdef"]}}
-    (tmp_path / "quick.yaml").write_text(yaml.safe_dump(content))
-    assert not load_profile(tmp_path / "quick.yaml").absences.left_out
+# Collections as their owners ship them.
 
 
 def write_tree(data, n_people=12):
@@ -262,9 +219,7 @@ def test_folders_as_their_owners_ship_them_serve_every_experiment(tree, monkeypa
     celeba = catalogue.CATALOGUE["celeba"]
     smaller = {name: published.model_copy(update={"least": 1}) for name, published in celeba.variants.items()}
     monkeypatch.setitem(catalogue.CATALOGUE, "celeba", celeba.model_copy(update={"variants": smaller}))
-    profile = load_profile(PROFILES / "paper.yaml", data=str(tree))
-    assert len(experiments(profile)) == 16
-    found = check_data(profile)
+    found = check_data(load_profile(PROFILES / "paper.yaml", data=str(tree)))
     assert found.faults == []
     assert found.n_photographs == {
         "enhanced-ck": 48, "celeba": 40, "rafd-frontal": 12 * 24, "rafd-multiview": 12 * 40, "raf-db": 84, "kdef": 12 * 35, "sfew": 84}
@@ -280,40 +235,11 @@ def test_a_small_part_of_a_set_is_not_the_set(tree):
 
 
 def test_a_bad_set_with_a_substitute_that_is_there_says_that_it_would_serve(tmp_path):
-    paper(tmp_path, "celeba", "lfw", "kdef")
-    data = str(tmp_path)
-    faults = check_data(load_profile(PROFILES / "paper.yaml", data=data)).faults
+    faults = check_data(paper(tmp_path, "celeba", "lfw", "kdef")).faults
     ways = {fault.partition(":")[0]: fault.rpartition("the set is then ")[2] for fault in faults}
     assert ways == {"datasets.celeba": "replaced by LFW", "datasets.kdef": "left out"}
     (tmp_path / "lfw" / "labels.csv").unlink()
-    assert without_set(load_profile(PROFILES / "paper.yaml", data=data), "celeba") == "left out"
-
-
-def test_the_substitute_of_the_enhanced_set_needs_codes_and_no_emotions(tmp_path, monkeypatch):
-    rng = np.random.default_rng(1)
-    for person, frame in itertools.product(range(1, 11), (1, 2)):
-        name = f"S{person:03d}_001_{frame:08d}"
-        (tmp_path / "ck-plus").mkdir(exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8)).save(tmp_path / "ck-plus" / f"{name}.png")
-        if frame == 2:
-            (tmp_path / "ck-plus" / f"{name}_facs.txt").write_text("12 3")
-    ck_plus = catalogue.CATALOGUE["ck-plus"]
-    small = {"": ck_plus.variants[""].model_copy(update={"photographs": 20, "people": 10, "coded": 10})}
-    monkeypatch.setitem(catalogue.CATALOGUE, "ck-plus", ck_plus.model_copy(update={"variants": small}))
-
-    def check(experiment):
-        content = {"description": "one", "emotion_experiments": [], "au_experiments": []} | experiment
-        content["datasets"] = {"enhanced-ck": {"source": "enhanced-ck", "folder": "no", "optional": True,
-                                               "substitute": {"name": "CK+", "source": "ck-plus", "folder": "ck-plus"}}}
-        (tmp_path / "one.yaml").write_text(yaml.safe_dump(content))
-        return check_data(load_profile(tmp_path / "one.yaml", data=str(tmp_path)))
-
-    name = "enhanced-ck"
-    units = check({"au_experiments": [{"experiment": 11, "pretrained": name, "train": name, "test": name}]})
-    absent = "no photograph is angry, contemptuous, disgusted, fearful, happy, sad, surprised"
-    assert units.faults == [] and f"{name}: {absent}" in units.warnings
-    emotions = check({"emotion_experiments": [{"experiment": 11, "pretrained": name, "target": name}]})
-    assert emotions.faults[0].startswith(f"datasets.{name}: {absent}; complete it")
+    assert without_set(load_profile(PROFILES / "paper.yaml", data=str(tmp_path)), "celeba") == "left out"
 
 
 def test_the_wrong_folder_is_named_with_the_one_expected(tree, tmp_path):
@@ -323,3 +249,120 @@ def test_the_wrong_folder_is_named_with_the_one_expected(tree, tmp_path):
     (fault,) = [fault for fault in faults if fault.startswith("datasets.kdef")]
     assert "holds no photograph of KDEF" in fault and "AF01AFS.JPG" in fault
     assert fault.endswith("BM35/\ncomplete it, or move the folder away: the set is then left out")
+
+
+# Photographs of one's own.
+
+
+def plan(folder, labels, **changes):
+    for number, name in enumerate(labels["path"]):
+        imsave(folder / name, astronaut()[number : number + 8, :8], check_contrast=False)
+    labels.to_csv(folder / "labels.csv", index=False)
+    folds = {"emotions": {"n_folds": 3}, "action_units": {"n_folds": 3}}
+    content = {"description": "mine", "datasets": {"mine": {"source": "manifest"}}} | folds | changes
+    (folder / "mine.yaml").write_text(yaml.safe_dump(content))
+    return load_profile(folder / "mine.yaml", data=str(folder))
+
+
+def table(n_people=4, emotions=("happy", "sad"), **columns):
+    rows = [{"subject": f"p{p}", "emotion": e} for p in range(n_people) for e in emotions for _ in range(2)]
+    frame = pd.DataFrame(rows).assign(**columns)
+    return frame.assign(path=[f"{i}.png" for i in range(len(frame))])
+
+
+def test_a_plan_that_can_work_passes(tmp_path):
+    check_plan(plan(tmp_path, table(smile=[0, 1] * 8), **OWN, **UNITS))
+
+
+@pytest.mark.parametrize(("labels", "experiments", "words"), [
+    (table().drop(columns="emotion"), OWN, "no photograph has an emotion; add a column 'emotion'"),
+    (table(emotions=("happy",)), OWN, "class"),
+    (table(n_people=2), OWN, "2 people"),
+    (table(n_people=1), OWN, "a single person"),
+    (table(), UNITS, "no Action Unit is coded both present and absent"),
+    (table(smile=1), UNITS, "no Action Unit is coded both present and absent"),
+    (table(n_people=2, smile=[0, 1] * 4), UNITS, "2 people for 3 folds; lower action_units.n_folds"),
+    (table(emotions=("happy", "hangry")), OWN, "hangry"),
+])  # fmt: skip
+def test_what_cannot_work_is_named(tmp_path, labels, experiments, words):
+    with pytest.raises(ProfileError) as caught:
+        check_plan(plan(tmp_path, labels, **experiments))
+    assert words in str(caught.value) and "mine" in str(caught.value)
+    assert str(caught.value).endswith(f"The whole report: PROFILE=mine DATA={tmp_path} make check-data")
+
+
+def test_damaged_photographs_are_faults_beyond_a_tenth_and_warnings_below(tmp_path):
+    profile = plan(tmp_path, table(smile=[0, 1] * 8), **OWN)
+    (tmp_path / "0.png").write_bytes(b"")
+    found = check_plan(profile)
+    assert found.n_photographs == {"mine": 16} and not found.faults
+    assert any("0.png" in line and line.startswith("warning: mine: ") for line in found.lines_before_work())
+    for number in range(1, 4):
+        (tmp_path / f"{number}.png").write_bytes(b"not a picture")
+    with pytest.raises(ProfileError, match=r"datasets.mine: 4 of 16 photographs are empty or unreadable"):
+        check_plan(profile)
+
+
+def test_a_cut_set_is_checked_whole_and_its_experiments_on_the_cut(tmp_path):
+    labels = table(n_people=40)
+    found = check_data(plan(tmp_path, labels, datasets={"mine": {"source": "manifest", "n_faces": 20}}, **OWN))
+    assert found.n_photographs == {"mine": 20} and found.reports["mine"].photographs == len(labels) == 160
+
+
+def test_a_network_of_one_action_unit_needs_a_batch_of_faces(tmp_path):
+    only = {"mine-au12": {"dataset": "mine", "only": "AU12", "changes": {"batch_size": 8}}}
+    check_plan(plan(tmp_path, table(smile=[0, 1] * 8), **UNITS, further_models=only))
+    only["mine-au12"]["changes"]["batch_size"] = 9
+    with pytest.raises(ProfileError, match="further_models.mine-au12: 8 photographs of mine show AU12, a batch needs 9"):
+        check_plan(plan(tmp_path, table(smile=[0, 1] * 8), **UNITS, further_models=only))
+
+
+# The command.
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch):
+    """Run the command on profiles under a folder; return its exit status."""
+    root = tmp_path / "project"
+    (root / "profiles").mkdir(parents=True)
+
+    def run(profile, data=""):
+        if data and (data / "mine.yaml").exists():
+            shutil.move(data / "mine.yaml", root / "profiles" / "mine.yaml")
+        monkeypatch.setattr(command_line, "ROOT", root)
+        monkeypatch.setattr(sys, "argv", ["fergan", "check-data", "--profile", profile, "--data", str(data)])
+        with pytest.raises(SystemExit) as caught:
+            command_line.main()
+        return caught.value.code
+
+    run.root = root
+    (tmp_path / "photographs").mkdir()
+    run.data = tmp_path / "photographs"
+    return run
+
+
+def test_check_data_is_content_with_good_photographs(check, capsys):
+    plan(check.data, table(smile=[0, 1] * 8), **OWN, **UNITS)
+    assert check("mine", check.data) == 0
+    printed = capsys.readouterr().out
+    assert "mine: 16 photographs are used" in printed and "faults: 0" in printed
+    kept = read_json(check.root / "artifacts" / "mine" / "check-data.json")
+    assert kept["faults"] == [] and kept["sets"]["mine"]["used"] == kept["sets"]["mine"]["photographs"] == 16
+    shutil.rmtree(check.root / "artifacts")
+    (check.root / "artifacts").write_text("no folder, so that nothing can be written into it")
+    assert check("mine", check.data) == 0
+    assert "so that this report is not kept" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_check_data_fails_where_an_experiment_cannot_be_made(check, capsys):
+    plan(check.data, table(), **UNITS)
+    assert check("mine", check.data) == 1
+    assert "fault: Action Unit experiment 11, train set mine: no Action Unit" in capsys.readouterr().out
+    assert len(read_json(check.root / "artifacts" / "mine" / "check-data.json")["faults"]) == 2
+    assert "does not exist" in str(check("mine", check.data / "elsewhere"))
+
+
+def test_check_data_has_nothing_to_say_of_rendered_faces(check, capsys):
+    shutil.copy(PROFILES / "quick.yaml", check.root / "profiles")
+    assert check("quick") == 0
+    assert "every face is rendered, so there is nothing to check" in capsys.readouterr().out
