@@ -83,6 +83,15 @@ def test_every_claim_has_a_rule_a_verdict_and_a_sentence(book):
         assert verdict_counts(table)["claims"].sum() == len(claims_table(table)) == 54
 
 
+def test_every_sentence_belongs_to_a_rule_and_every_reason_has_one():
+    source = "".join(path.read_text() for path in (ROOT / "fergan" / "claims").glob("*.py"))
+    reasons = set(re.findall(r'(?:Verdict|Unjudged)\([^"]*?"([a-z_]+)"', source)) | {"too_few_faces", "tried", "plan"}
+    macros = re.findall(r"macro (\w+)\(v\)", (ROOT / "fergan/book/templates/claims.md.j2").read_text())
+    named = [name.split("_", 1) for name in macros if name[0].isupper() and not name.endswith("_reading")]
+    assert {claim for claim, _ in named} <= set(REGISTER) and {reason for _, reason in named} <= reasons
+    assert reasons <= {reason for _, reason in named} | set(macros)
+
+
 def test_planted_orders_are_found(book):
     found = words(book)
     assert found["E1"] == found["E3"] == found["E6"] == found["U1"] == "reproduced"

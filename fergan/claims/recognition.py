@@ -168,8 +168,7 @@ def small_set_suffers(results: Results) -> Verdict:
     for row in found.values():
         explains = side(row["full"]) > 0 and side(row["shrinking"]) > 0 and row["matched"][1] <= 0
         signs.append(-1 if side(row["matched"]) > 0 or side(row["full"]) < 0 else int(explains))
-    largest = max(found, key=lambda name: found[name]["matched"][0])
-    return Verdict(of_signs(signs), "sizes", {"small": SMALL_SET, "sets": found, "largest": largest})
+    return Verdict(of_signs(signs), "sizes", {"small": SMALL_SET, "sets": found})
 
 
 def _unit_areas(results: Results) -> tuple[list[tuple[str, Score]], dict[str, Score]]:
