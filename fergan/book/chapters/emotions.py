@@ -1,0 +1,315 @@
+"""The emotion experiments: scores beside the paper's, what the protocol is worth, the search, mistakes, groups of people."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from fergan.book.plots import WIDTH, score_dots
+from fergan.book.show import interval
+from fergan.claims.verdict import Results, Unjudged, side, triple
+from fergan.data.faces import FaceSet
+from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
+from fergan.experiments.emotions import EmotionResult, accuracy_difference, paper_emotion_scores
+from fergan.experiments.scores import row_of, score_of
+from fergan.facs import EMOTIONS, canonical_emotion
+from fergan.paper import papers_own, read_table
+
+#: What tables and figures call the protocols that every set has, and, with the third, all of them.
+BOTH = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
+PROTOCOLS = BOTH | {OFFICIAL_SPLIT: "official split"}
+
+Experiments = Mapping[int, EmotionResult]
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table whose text may hold Markup, see `fergan.book.show.show_table`."""
+    table = pd.DataFrame(rows)
+    return table.astype({name: object for name in table if not pd.api.types.is_numeric_dtype(table[name])})
+
+
+def papers_scores(experiment: int, result: EmotionResult) -> pd.DataFrame:
+    """Return the paper's scores of an experiment, without rows where this book's has other face sets."""
+    own = papers_own("emotions", experiment, result.settings)
+    return paper_emotion_scores(experiment) if own else result.scores.iloc[:0]
+
+
+def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
+    """Return accuracy and mean area under the curve per kind of features and protocol, the paper's first."""
+    paper = papers_scores(experiment, result)
+    rows = [{"features": "discriminator (the paper)", "protocol": "the paper's",
+             **{words: interval(row_of(paper, "paper", "discriminator", score)) for words, score in _MAIN.items()}}
+            ] if len(paper) else []
+    for features in result.settings["features"]:
+        for protocol in result.protocols:
+            def row(score: str, key: tuple[str, str] = (protocol, features)) -> Mapping[str, Any]:
+                return row_of(result.scores, *key, score)
+
+            rows.append({
+                "features": features, "protocol": PROTOCOLS[protocol],
+                **{words: interval(row(score)) for words, score in _MAIN.items()},
+                "discriminator minus these": interval(row("accuracy_difference")),
+                "p": row("accuracy_difference_p_value").get("value", np.nan),
+                "balanced": row("balanced_accuracy")["value"], "macro F1": row("macro_f1")["value"]})
+    return table_of(rows)
+
+
+_MAIN = {"accuracy": "accuracy", "mean AUC": "auc"}
+
+
+def areas_per_emotion(result: EmotionResult, experiment: int) -> pd.DataFrame:
+    """Return the area under the curve of each emotion, the paper's beside ours under every protocol."""
+    paper = papers_scores(experiment, result)
+    return table_of([{
+        "emotion": "mean" if emotion == "all" else emotion,
+        "paper": row_of(paper, "paper", "discriminator", "auc", emotion).get("value", np.nan),
+        **{PROTOCOLS[p]: interval(row_of(result.scores, p, "discriminator", "auc", emotion)) for p in result.protocols}}
+        for emotion in (*result.emotions, "all")])
+
+
+def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
+    """Return the parameters that each search chose, and the accuracy it had there on its own folds."""
+    keys = ["protocol", "features", "outer_folds"]
+    table = result.searches.assign(tried=result.searches.groupby(keys)["trial"].transform("size")).query("chosen")
+    table = table.assign(protocol=table["protocol"].map(PROTOCOLS), **{name: table[name].map("{:.3g}".format)
+                                                                       for name in ("C", "gamma", "gamma_scale")})
+    names = {"features": "features", "protocol": "protocol", "outer_folds": "for folds", "C": "C", "gamma": "gamma",
+             "gamma_scale": "times the typical distance", "accuracy": "accuracy in the search", "tried": "tried"}
+    return table[list(names)].rename(columns=names)
+
+
+def search_figure(result: EmotionResult, n_steps: int = 60) -> Figure:
+    """Draw what the search as published tried, and the accuracy that a Gaussian process expects between the trials.
+
+    The process is fitted to the finished trials anew; the search's own is Optuna's, which sees the same points.
+    """
+    trials = result.searches.query("protocol == @AS_PUBLISHED and features == 'discriminator' and not pruned")
+    points = np.log10(trials[["C", "gamma"]].to_numpy(float))
+    low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-6)
+    low, span = low - 0.07 * span, 1.14 * span  # or half of the outermost points would be cut off
+    grid = np.stack(np.meshgrid(*[np.linspace(0, 1, n_steps)] * 2), axis=-1).reshape(-1, 2)
+    expected = _expected((points - low) / span, trials["accuracy"].to_numpy(float), grid).reshape(n_steps, n_steps)
+    figure, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
+    axes = [10 ** (low[k] + span[k] * np.linspace(0, 1, n_steps)) for k in range(2)]
+    levels = np.linspace(expected.min(), expected.max() + 1e-9, 12)
+    shades = ax.contourf(*axes, expected, levels=levels, cmap="cividis")
+    figure.colorbar(shades, ax=ax, label="expected accuracy", format="%.3f")
+    ax.scatter(trials["C"], trials["gamma"], s=46, color="white", edgecolor="black", linewidth=0.8, zorder=3)
+    for row in trials.itertuples():
+        ax.annotate(f"{row.trial + 1}", (row.C, row.gamma), xytext=(5, 4), textcoords="offset points", fontsize="x-small",
+                    color="white", bbox=dict(boxstyle="round,pad=0.1", facecolor="black", alpha=0.55, linewidth=0))
+    best = trials[trials["chosen"]]
+    ax.scatter(best["C"], best["gamma"], s=190, marker="*", color="#e69f00", edgecolor="black", zorder=4, label="chosen")
+    ax.set(xscale="log", yscale="log", xlabel="C", ylabel="gamma")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), frameon=False)
+    ax.grid(False)
+    return figure
+
+
+def _expected(points: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the mean of a Gaussian process at the wanted points; at least the variation seen is its scale."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+
+    spread = max(values.std(), 1e-9)
+    kernel = Matern(length_scale=[0.3, 0.3], length_scale_bounds=(0.1, 3), nu=2.5) + WhiteKernel(1e-2, (1e-4, 0.3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # ten points may well ask for the longest of the length scales
+        process = GaussianProcessRegressor(kernel, random_state=0).fit(points, (values - values.mean()) / spread)
+    return values.mean() + spread * process.predict(wanted)
+
+
+def paper_confusion(experiment: int, result: EmotionResult) -> pd.DataFrame | None:
+    """Return the paper's confusion matrix (Fig. 6), rows by true emotion; None where it is clipped or of other sets."""
+    table = read_table("fig6_confusion")
+    table = table[table["experiment"] == experiment]
+    if table.empty or not papers_own("emotions", experiment, result.settings):
+        return None
+    table = table.assign(true=table["true"].map(canonical_emotion), predicted=table["predicted"].map(canonical_emotion))
+    order = [emotion for emotion in EMOTIONS if emotion in set(table["true"])]
+    return table.pivot(index="true", columns="predicted", values="count").reindex(index=order, columns=order).astype(float)
+
+
+def mistakes(result: EmotionResult) -> pd.DataFrame:
+    """Return the wrong predictions on people never seen, with the ``margin`` of the wrong emotion's decision value."""
+    table = result.select(SUBJECT_INDEPENDENT, "discriminator").reset_index(drop=True)
+    values = table[[f"value_{e}" for e in result.emotions]].to_numpy()
+    of_true, predicted = (values[np.arange(len(table)), table[c].map(result.emotions.index)] for c in ("true", "predicted"))
+    return table.assign(margin=predicted - of_true).query("true != predicted")
+
+
+def typical_mistakes(wrong: pd.DataFrame, faces: FaceSet, n_rows: int = 5, n_faces: int = 8) -> dict[str, np.ndarray]:
+    """Return faces of the commonest confusions: "true → predicted (n)" -> images, those of middling margin."""
+    rows = {}
+    for (true, predicted), n in wrong.value_counts(["true", "predicted"]).head(n_rows).items():
+        group = wrong.query("true == @true and predicted == @predicted")
+        middling = (group["margin"] - group["margin"].median()).abs().sort_values(kind="stable").index[:n_faces]
+        rows[f"{true} →\n{predicted} ({n})"] = faces.images[np.sort(group.loc[middling, "face"].to_numpy())]
+    return rows
+
+
+def worst_mistakes(wrong: pd.DataFrame, faces: FaceSet, n_faces: int = 16) -> tuple[np.ndarray, list[str]]:
+    """Return the faces that were named wrongly with most conviction, and "true →\\npredicted" of each."""
+    worst = wrong.sort_values("margin", ascending=False, kind="stable").head(n_faces)
+    return faces.images[worst["face"].to_numpy(dtype=int)], [f"{row.true} →\n{row.predicted}" for row in worst.itertuples()]
+
+
+def compared(result: EmotionResult) -> list[dict[str, Any]]:
+    """Return ``features, accuracy, sign`` of each other kind on people never seen; 1: the discriminator's are better."""
+    return [{"features": name, "accuracy": score_of(result, SUBJECT_INDEPENDENT, name, "accuracy"),
+             "sign": side(triple(row_of(result.scores, SUBJECT_INDEPENDENT, name, "accuracy_difference")))}
+            for name in result.settings["features"][1:]]
+
+
+# ---- all experiments
+
+def titled(results: Experiments) -> Iterator[tuple[str, EmotionResult]]:
+    """Yield "number: faces" and the result of each experiment."""
+    yield from ((f"{number}: {result.settings['target']}", result) for number, result in results.items())
+
+
+def summary_table(results: Experiments) -> pd.DataFrame:
+    """Return one row per experiment: the paper's accuracy beside ours; a column for official splits where there are some."""
+    official = any(OFFICIAL_SPLIT in result.protocols for result in results.values())
+    rows = []
+    for number, result in results.items():
+        settings = result.settings
+        theirs = row_of(papers_scores(number, result), "paper", "discriminator", "accuracy").get("value", np.nan)
+        ours = {words: interval(row_of(result.scores, protocol, "discriminator", "accuracy"))
+                for protocol, words in (PROTOCOLS if official else BOTH).items()}
+        rows.append({"experiment": number, "network of": settings["pretrained"], "faces of": settings["target"],
+                     "paper": theirs, **ours,
+                     "difference": score_of(result, AS_PUBLISHED, "discriminator", "accuracy") - theirs})
+    return table_of(rows)
+
+
+def accuracies(results: Experiments) -> pd.DataFrame:
+    """Return the accuracy of every experiment, protocol and kind of features, as rows of scores with ``experiment``."""
+    table = pd.concat([result.scores.assign(experiment=title) for title, result in titled(results)])
+    return table.query("score == 'accuracy' and features != 'none'").replace({"protocol": PROTOCOLS})
+
+
+def gaps(results: Experiments) -> pd.DataFrame:
+    """Return accuracy as published minus on people never seen, as rows of scores with ``experiment`` and ``number``."""
+    tables = [result.scores.query("score == 'protocol_gap'").assign(experiment=title, number=number)
+              for number, (title, result) in zip(results, titled(results), strict=True)]
+    return pd.concat(tables, ignore_index=True)
+
+
+def gap_figure(table: pd.DataFrame) -> Figure:
+    """Draw `gaps`: right of the line the published protocol flatters."""
+    figure = score_dots(table, "experiment", "features", "accuracy as published minus accuracy on people never seen")
+    figure.axes[0].axvline(0, color="0.3", linewidth=1, zorder=0)
+    return figure
+
+
+def worth(results: Experiments) -> dict[str, Any]:
+    """Return how many experiments score clearly higher and lower as published, (number, by how much) of each."""
+    table = gaps(results).query("features == 'discriminator'")
+    return {"n": len(table), **{name: [(row.number, abs(row.value)) for row in part.itertuples()] for name, part in (
+        ("higher", table[table["low"] > 0]), ("lower", table[table["high"] < 0]))}}
+
+
+def baselines_table(results: Experiments) -> pd.DataFrame:
+    """Return the accuracy on people never seen of every kind of features, and of always naming the commonest emotion."""
+    kinds = dict.fromkeys(name for result in results.values() for name in result.settings["features"])
+    return table_of([{
+        "experiment": f"{number}: {result.settings['pretrained']} on {result.settings['target']}",
+        **{name: interval(row_of(result.scores, SUBJECT_INDEPENDENT, name, "accuracy")) for name in kinds},
+        "commonest emotion": score_of(result, SUBJECT_INDEPENDENT, "none", "majority_accuracy")}
+        for number, result in results.items()])
+
+
+def area_figure(results: Experiments) -> Figure:
+    """Draw the areas under the curve of every emotion (row) in every experiment (column): the paper's, then ours."""
+    order = {e: e for e in EMOTIONS if any(e in result.emotions for result in results.values())} | {"all": "mean"}
+    scores = {"the paper": ("paper", {n: papers_scores(n, result) for n, result in results.items()})}
+    scores |= {f"this book, {words}": (protocol, {n: result.scores for n, result in results.items()})
+               for protocol, words in BOTH.items()}
+    tables = {title: pd.DataFrame({n: [row_of(of, protocol, "discriminator", "auc", e).get("value", np.nan) for e in order]
+                                   for n, of in each.items()}, index=list(order.values()), dtype=float)
+              for title, (protocol, each) in scores.items()}
+    low = np.floor(10 * min(np.nanmin(table.to_numpy(), initial=1) for table in tables.values())) / 10
+    height = 0.7 + 0.27 * len(order)
+    figure, axes = plt.subplots(len(tables), 1, figsize=(WIDTH, height * len(tables)))
+    for ax, (title, table) in zip(axes.flat, tables.items(), strict=True):
+        text = table.map(lambda value: "" if pd.isna(value) else f"{value:.3f}".lstrip("0"))
+        sns.heatmap(table, annot=text.to_numpy(), fmt="", cmap="cividis", vmin=low, vmax=1, ax=ax, cbar=False,
+                    annot_kws={"fontsize": "small"}, linewidths=0.5, linecolor="white")
+        ax.set(xlabel="", ylabel="")
+        ax.set_title(title, loc="left")
+        ax.tick_params(labelsize="small", rotation=0)
+    figure.colorbar(axes[0].collections[0], ax=list(axes), label="area under the curve", aspect=40, pad=0.02)
+    return figure
+
+
+def state_of_the_art(results: Experiments) -> pd.DataFrame:
+    """Return the paper's Table III, and this book's accuracies below each set, of the experiment that the paper enters."""
+    rows = []
+    for dataset, part in read_table("table3_accuracy").groupby("dataset", sort=False):
+        rows += [{"faces": dataset, "approach": "the paper" if row.approach == "ours" else row.approach,
+                  "accuracy": interval((row.accuracy_percent / 100, np.nan, np.nan))} for row in part.itertuples()]
+        number = {"RaFD": 1, "KDEF": 7, "RAF-DB": 6, "SFEW": 8}[dataset]
+        if number in results and papers_own("emotions", number, results[number].settings):
+            result = results[number]
+            rows += [{"faces": f"{result.settings['target']} here", "approach": f"this book, {PROTOCOLS[protocol]}",
+                      "accuracy": interval(row_of(result.scores, protocol, "discriminator", "accuracy"))}
+                     for protocol in result.protocols]
+    return table_of(rows)
+
+
+def orderings(results: Experiments) -> pd.DataFrame:
+    """Compare the order of the paper's experiments with the order here, on people never seen; "sign" is ours.
+
+    Rows whose experiments this book has not run as the paper did are left out.
+    """
+    judged, rows = Results(emotions=results), []
+    for row in read_table("orderings").query("kind == 'emotions'").itertuples():
+        with suppress(Unjudged):
+            pair = [judged.emotion_experiment(number) for number in (row.better, row.worse)]
+            difference, paired = accuracy_difference(*pair)
+            theirs = [row_of(papers_scores(number, result), "paper", "discriminator", "accuracy")["value"]
+                      for number, result in zip((row.better, row.worse), pair, strict=True)]
+            rows.append({"the paper says": row.claim, "experiments": f"{row.better} over {row.worse}",
+                         "paper": theirs[0] - theirs[1],
+                         "here": interval((difference.value, difference.low, difference.high)),
+                         "same faces": "yes" if paired else "no",
+                         "here it": {1: "holds", -1: "fails", 0: "not decided"}[difference.sign]})
+    return table_of(rows)
+
+
+def spans(results: Experiments, protocol: str) -> list[tuple[float, int, str]]:
+    """Return the lowest and the highest accuracy over the experiments: (accuracy, number, faces); one where they agree."""
+    scores = {n: score_of(result, protocol, "discriminator", "accuracy") for n, result in results.items()}
+    ends = dict.fromkeys((min(scores, key=scores.get), max(scores, key=scores.get)))
+    return [(scores[n], n, results[n].settings["target"]) for n in ends]
+
+
+def others(results: Experiments) -> list[dict[str, Any]]:
+    """Return, for each other kind of features, in how many experiments it is clearly ``better`` and ``worse``."""
+    found = [row for result in results.values() for row in compared(result)]
+    return [{"features": name, "n": len(signs), "better": signs.count(-1), "worse": signs.count(1)}
+            for name in dict.fromkeys(row["features"] for row in found)
+            for signs in [[row["sign"] for row in found if row["features"] == name]]]
+
+
+# ---- groups of people
+
+def group_figure(table: pd.DataFrame) -> Figure:
+    """Draw the accuracy on each group of people (`fergan.experiments.groups`, with ``experiment``): one panel per trait."""
+    traits = list(dict.fromkeys(table["trait"]))
+    n_lines = table["experiment"].nunique()
+    figure, axes = plt.subplots(1, len(traits), figsize=(WIDTH, 0.55 * n_lines + 1.6), sharey=True, squeeze=False)
+    for ax, trait in zip(axes[0], traits, strict=True):
+        score_dots(table[table["trait"] == trait], "experiment", "group", "accuracy", ax=ax)
+        ax.set_title(trait, loc="left", pad=22)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False, fontsize=7, handletextpad=0.1,
+                  columnspacing=0.6)
+    return figure
