@@ -216,7 +216,7 @@ def _read(
     for result in experiments:
         if any(result.settings[key] != value for key, value in mine.items()):
             continue
-        for name, known in result.settings["hashes"].items():
+        for name, known in result.settings.get("hashes", {}).items():
             table = result.select(SUBJECT_INDEPENDENT, name).sort_values("face")
             same = len(table) == len(X) and all(
                 np.array_equal(table[key].to_numpy(), base[key]) for key in ("face", "subject", "fold", "true"))

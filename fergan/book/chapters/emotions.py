@@ -30,8 +30,9 @@ Experiments = Mapping[int, EmotionResult]
 
 def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Return rows as a table whose text may hold Markup, see `fergan.book.show.show_table`."""
-    table = pd.DataFrame(rows)
-    return table.astype({name: object for name in table if not pd.api.types.is_numeric_dtype(table[name])})
+    table = pd.DataFrame(rows, dtype=object)
+    numbers = [name for name in table if all(isinstance(value, (int, float, np.number)) for value in table[name])]
+    return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
 
 
 def papers_scores(experiment: int, result: EmotionResult) -> pd.DataFrame:
