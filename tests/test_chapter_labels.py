@@ -1,0 +1,125 @@
+"""The chapters on label efficiency and transfer: tables and sentences follow from planted results."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.book.chapters import labels, transfer
+from fergan.book.show import markdown_table, say
+from fergan.claims import judge
+from fergan.claims.verdict import NOT_REPRODUCED, REPRODUCED, Results
+from fergan.experiments.label_efficiency import LabelEfficiencyResult, label_scores
+from fergan.experiments.scores import score_table
+from fergan.experiments.transfer import TransferResult, transfer_scores
+
+matplotlib.use("agg")
+N, WORDS = 120, np.array(["angry", "happy", "sad"])
+
+
+def curves(shares, networks=("supervised CNN",)):
+    """A result whose methods name planted shares of the faces rightly, with 1, 50 and 100 labelled faces."""
+    sizes, y = (1, 50, 100), np.arange(N) % 3
+    subjects = np.array([f"p{i}" for i in range(N)])
+    order = np.random.default_rng(0).permutation(N)
+    right = {m: {n: np.isin(np.arange(N), order[: round(N * s)])[None].astype(float) for n, s in zip(sizes, of, strict=True)}
+             for m, of in shares.items()}
+    rows = label_scores(right, y, subjects, n_resamples=100, seed=0)
+    parts = [pd.DataFrame(dict(protocol="labelled_people", features=m, split=0, draw=0, n_people=n, face=np.arange(N), subject=subjects,
+                               true=WORDS[y], predicted=WORDS[np.where(hit[0] == 1, y, (y + 1) % 3)]))
+             for m, of in right.items() for n, hit in of.items()]
+    fits = pd.DataFrame([dict(features=m, split=0, draw=0, n_people=n, n_train_people=n, n_train_faces=n, n_emotions=3,
+                              searched=n > 1, steps=40, train_accuracy=1.0) for m in right for n in sizes])
+    settings = dict(features=list(right), networks=[m for m in networks if m in right], sizes=list(sizes), n_resamples=100, target="r")
+    return LabelEfficiencyResult(score_table(rows), pd.concat(parts), fits, settings)
+
+
+def rivals(cnn, network="network of a"):
+    return curves({network: (0.6, 0.7, 0.8), "network of b": (0.9, 0.9, 0.9), "hog": (0.3, 0.4, 0.45), "supervised CNN": cnn})
+
+
+def test_tables_and_contrasts_of_label_efficiency():
+    result = rivals((0.4, 0.5, 0.6))
+    assert labels.counted_in(result) == "faces"
+    table = labels.accuracy_table(result)
+    assert table["labelled faces"].tolist() == [1, 50, 100] and table["hog"][0].startswith("0.30 [")
+    needed = labels.needed_table(result).set_index("accuracy")
+    assert needed.loc["80 %", "hog"] == "> 100" and needed.loc["60 %", "network of b"] == "1.0"
+    assert labels.fits_table(result)["SVMs searched"].tolist() == ["0 %", "100 %", "100 %"]
+    assert labels.draws_table(result)["hog"].tolist() == ["0.30", "0.40", "0.45"] and labels.summary_table({"r": result}).shape == (4, 6)
+    found = {row["method"]: row for row in labels.contrasts(result)}
+    assert found["network of b"]["worse"] == [1, 50, 100] and found["supervised CNN"]["better"] == [1, 50, 100]
+    assert found["supervised CNN"]["mean"][0] == pytest.approx(0.2) and found["network of b"]["sign"] == -1
+    text = say("label_efficiency_set", "contrasts", first="network of a", counted="faces", rows=list(found.values()))
+    assert "better with 1, 50 and 100 labelled faces" in text and "0.200 [" in text and text.count("- **") == 3
+    even = labels.contrasts(rivals((0.6, 0.7, 0.8)))[2]
+    assert "never clearly" in say("label_efficiency_set", "contrasts", first="x", counted="faces", rows=[even])
+
+
+def test_half_of_the_faces_is_reached_or_not_and_names_are_text():
+    half = labels.half(rivals((0.2, 0.3, 0.4), network="network of <b>{{ 7*7 }}"))
+    assert half["never"] == ["hog", "supervised CNN"] and list(half["needed"]) == ["network of <b>{{ 7*7 }}", "network of b"]
+    text = say("label_efficiency_set", "answer", half=half)
+    assert "do not suffice for hog and supervised CNN" in text and "<b>" not in text and "49" not in text
+    none = labels.half(curves({"network of a": (0.1, 0.2, 0.3), "hog": (0.1, 0.2, 0.4)}))
+    assert "best method, hog, reaches 0.400 [" in say("label_efficiency_set", "answer", half=none)
+
+
+def test_the_claims_of_labels_are_judged_by_their_rule():
+    for cnn, word in (((0.4, 0.5, 0.6), REPRODUCED), ((0.9, 0.95, 1.0), NOT_REPRODUCED)):
+        few = judge("A1", Results(labels={"r": rivals(cnn)}))
+        assert few.word == word and word in say("label_efficiency", "few", few=few)
+        assert word in say("label_efficiency", "answer", few=few, half=labels.half(rivals(cnn)))
+    size = judge("E7", Results(labels={"sfew": curves({"n": (0.3, 0.4, 0.4)}), "raf-db": curves({"n": (0.3, 0.4, 0.8)})}))
+    assert "raf-db minus sfew is 0.400 [" in say("label_efficiency", "size", size=size)
+    assert "minus" not in say("label_efficiency", "size", size=judge("E7", Results(labels={"r": rivals((0, 0, 0))})))
+
+
+def matrix(shares):
+    """A transfer matrix with planted accuracies: target -> network or hog -> share."""
+    order, tables = np.random.default_rng(1).permutation(N), []
+    true = WORDS[np.arange(N) % 3]
+    for target, of_target in shares.items():
+        base = dict(target=target, face=np.arange(N), subject=[f"p{i}" for i in range(N)], fold=0, true=true)
+        tables += [pd.DataFrame(base | dict(predicted=np.where(np.isin(np.arange(N), order[: round(N * s)]), true, "surprised"), features=n))
+                   for n, s in of_target.items()]
+    networks = [name for name in next(iter(shares.values())) if name != "hog"]
+    settings = dict(networks=networks, targets=list(shares), baselines=["hog"], n_resamples=100, seed=0, skipped={}, n_read=0,
+                    pretraining_faces={name: 100 * (i + 1) for i, name in enumerate(networks)})
+    result = TransferResult(score_table([]), pd.concat(tables), pd.DataFrame(), settings)
+    result.scores = score_table(transfer_scores(result))
+    return result
+
+
+def test_transfer_is_told_by_signs():
+    result = matrix({"a": {"a": 0.7, "b": 0.75, "c": 0.75, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "c": 0.3, "hog": 0.6}})
+    cells = transfer.cell_table(result).set_index("features")
+    assert cells.loc["network of a", "b"].startswith("0.300 [") and cells.loc["n faces", "a"] == str(N)
+    own = transfer.own_table(result).set_index("faces of")
+    assert own.loc["b", "these minus own"].startswith("-0.300 [") and own.loc["mean over sets", "own network"] == "–"
+    assert transfer.pretraining_table(result)["faces learnt"].tolist() == [300, 200, 100]
+    assert [row["sign"] for row in transfer.compared(result)] == [-1, -1] and transfer.extremes(result)[0][0] == "b"
+    assert set(transfer.no_better_than_commonest(result)) == set()
+    text = say("transfer", "answer", compared=transfer.compared(result), extremes=transfer.extremes(result))
+    assert "clearly worse than" in text and "-0.300 on b to 0.050 on a" in text
+    assert "No set" in say("transfer", "answer", compared=[], extremes=[])
+    verdicts = [judge(claim, Results(transfer=result)) for claim in ("A3", "Q3", "C3")]
+    assert f"**{NOT_REPRODUCED}**" in say("transfer", "own", general=verdicts[0], consistent=verdicts[1], margin=0.02)
+    assert "over 3 networks" in say("transfer", "size", verdict=verdicts[2])
+    remarks = say("transfer", "remarks", commonest={"sfew": 0.2}, skipped={"<b>": "too few"}, n_read=2)
+    assert "sfew (0.200)" in remarks and "<b>" not in remarks and "computed 2" in remarks
+    assert say("transfer", "remarks", commonest={}, skipped={}, n_read=0) == ""
+
+
+def test_figures_show_every_method_and_mark_cells():
+    result = rivals((0.4, 0.5, 0.6))
+    figure = labels.learning_curves(labels.curves_of(result), "labelled faces", 0.5)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == result.methods
+    assert list(labels.sizes_of({"r": result})) == ["r (commonest emotion 0.33)"]
+    panels = labels.difference_curves(result, "labelled faces")
+    assert [ax.get_title() for ax in panels.axes] == ["minus network of b", "minus hog", "minus supervised CNN"]
+    shares = {"a": {"a": 0.7, "b": 0.7, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "hog": 0.6}}
+    words = [text.get_text() for text in transfer.transfer_map(matrix(shares), {("a", "b"): 7, ("z", "b"): 8}).axes[0].texts]
+    assert words.count("7") == 1 and "8" not in words and words.count("own") == 2 and "0.30" in words
+    assert "|" in markdown_table(transfer.cell_table(matrix(shares)))
+    matplotlib.pyplot.close("all")
