@@ -9,12 +9,12 @@ from fergan.book.chapters import quality as chapter
 from fergan.book.show import markdown_table, say
 from fergan.quality.collapse import Variety, judge_variety
 from fergan.quality.distances import Extrapolation
-from fergan.quality.judge import SCORE_COLUMNS
+from fergan.quality.judge import QUALITY_COLUMNS
 
 matplotlib.use("agg")
 
 HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6\n|"
-FACTS = dict.fromkeys(SCORE_COLUMNS, 1) | {"weights": "abc", "interval": "Wilson", "rank": 0, "n_generated": 200, "n_real": 60}
+FACTS = dict.fromkeys(QUALITY_COLUMNS, 1) | {"weights": "abc", "interval": "Wilson", "rank": 0, "n_generated": 200, "n_real": 60}
 
 
 def row(features, score, value, low, high, floor):
@@ -39,10 +39,10 @@ def record(**changes):
 
 
 def test_answers_hold_the_numbers_and_leave_out_what_is_not_there():
-    of = chapter.scores_of(SCORES)
+    of = chapter.rows_of_scores(SCORES)
     text = say("quality_model", "answer", found=of["faces_found"], frechet=of["frechet"], recall=of["recall"], memorised=of["memorised"])
     assert "90 %" in text and "6.70 in HOG" in text and "5.10" in text and "reach 90 %" in text and "0.4 %" in text
-    of = chapter.scores_of(WITHOUT)
+    of = chapter.rows_of_scores(WITHOUT)
     text = say("quality_model", "answer", found=of["faces_found"], frechet=of["frechet"], recall=of.get("recall"), memorised=of["memorised"])
     assert "too few faces" in text and "nan" not in text and "Varied" not in text
     text = say("quality", "answer", **chapter.summary_values({HOSTILE: SCORES, "b": SCORES.assign(value=1.0)}))
@@ -83,7 +83,7 @@ def test_each_verdict_has_its_reason_and_place_in_the_answer(changes, verdict, w
 
 def test_tables_and_figures_of_variety_have_what_they_were_given():
     records = {"a": record(), "b": record() | {"classes": None, "people": None, "coverage_by_emotion": None}}
-    tables = [make(records) for make in (chapter.verdict_table, chapter.shares_test_table, chapter.coverage_table, chapter.people_table)]
+    tables = [make(records) for make in (chapter.verdict_table, chapter.shares_test_table, chapter.coverage_table, chapter.people_left_out)]
     assert [len(table) for table in tables] == [2, 1, 1, 1] and tables[1]["p"][0] == "< .001"
     assert "3.9 [3.0, 4.0]" in markdown_table(tables[3]) and all("<b>" not in markdown_table(table) for table in tables)
     line = Extrapolation(np.array([100, 150, 200]), np.array([9.0, 8, 7]), 5.0, 4.0, 6.0, 400.0)

@@ -68,7 +68,7 @@ def test_hog_sees_edges_and_not_brightness():
 def test_bad_input_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"images are float64 \(7, 64, 64, 3\); expected uint8"):
         PixelFeatures().fit(IMAGES.astype(float))
-    with pytest.raises(ValueError, match="there are no images"):
+    with pytest.raises(ValueError, match="images are 0; expected at least 1"):
         HOGFeatures().transform(IMAGES[:0])
     with pytest.raises(ValueError, match="unknown baseline 'sift'"):
         make_baseline("sift")

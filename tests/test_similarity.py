@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from fergan.features.base import check_images
 from fergan.quality.similarity import (
     SCALES,
-    check_images,
     mean_pairwise_distance,
     mean_pairwise_interval,
     multiscale_similarity,
@@ -17,13 +17,13 @@ from fergan.quality.similarity import (
 @pytest.mark.parametrize(("images", "words"), [
     (np.zeros((4, 64, 64), np.uint8), "expected uint8 (n, height, width, 3)"),
     (np.zeros((4, 3, 64, 64), np.uint8), "expected uint8 (n, height, width, 3)"),
-    (np.zeros((4, 64, 64, 3), np.float32), "with values 0 to 255"),
+    (np.zeros((4, 64, 64, 3), np.float32), "values 0 to 255"),
     (np.ones((4, 64, 64, 3), np.uint8), "no value above 1"),
     (np.zeros((0, 64, 64, 3), np.uint8), "expected at least 1"),
 ])
 def test_images_of_another_shape_or_range_are_refused(images, words):
     good = np.full((4, 64, 64, 3), 9, np.uint8)
-    for score in (lambda x: check_images("generated", x), lambda x: structural_similarity(x, good), lambda x: nearest_real(x, good)):
+    for score in (lambda x: check_images(x, "generated"), lambda x: structural_similarity(x, good), lambda x: nearest_real(x, good)):
         with pytest.raises(ValueError) as caught:
             score(images)
         assert words in str(caught.value)

@@ -31,7 +31,7 @@ from fergan.files import hash_array
 from fergan.paper import read_table
 from fergan.svm.kernels import kernel_slice, squared_distances, typical_distance
 from fergan.svm.machines import SharedKernel, predicted_classes
-from fergan.svm.search import Part, SearchResult, journal_of, search, search_folds
+from fergan.svm.search import SearchResult, TrainTest, journal_of, search, search_folds
 
 
 class EmotionResult(ExperimentResult):
@@ -278,7 +278,7 @@ def subject_independent(
     # (C, gamma, a, c) -> right answers on block c of the model without blocks a and c
     hits: dict[tuple[float, float, int, int], int] = {}
 
-    def inner_parts(a: int, numbers: Sequence[int]) -> list[Part]:
+    def inner_parts(a: int, numbers: Sequence[int]) -> list[TrainTest]:
         return [(other_rows(len(y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])) for c in numbers]
 
     def right_answers(a: int, C: float, gamma: float) -> Iterator[tuple[int, int]]:

@@ -10,13 +10,15 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from fergan.files import atomic_path
 
 
-def check_images(images: np.ndarray) -> np.ndarray:
-    """Return images as an array, or say what is wrong with them."""
+def check_images(images: np.ndarray, name: str = "images", minimum: int = 1) -> np.ndarray:
+    """Return images uint8 (n, height, width, 3), at least so many, as an array, or say what is wrong with them."""
     images = np.asanyarray(images)
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
-        raise ValueError(f"images are {images.dtype} {images.shape}; expected uint8 (n, height, width, 3)")
-    if not len(images):
-        raise ValueError("there are no images; expected at least one face")
+        raise ValueError(f"{name} are {images.dtype} {images.shape}; expected uint8 (n, height, width, 3), values 0 to 255")
+    if len(images) < minimum:
+        raise ValueError(f"{name} are {len(images)}; expected at least {minimum}")
+    if images.max(initial=0) == 1:
+        raise ValueError(f"{name} have no value above 1; expected 0 to 255")
     return images
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom, binomtest, norm
 
+from fergan.features.base import check_images
 from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
 from fergan.human_study.config import StudyConfig
-from fergan.quality.similarity import check_images
 
 #: Kind of study -> its name, as the field calls it.
 KINDS = {"pair": "two-alternative forced choice", "single": "one face at a time"}
@@ -85,8 +85,8 @@ def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: Stu
     n_catch = config.n_catch
     of_each = config.n_trials if kind == "pair" else config.n_trials // 2
     n_shuffled = n_catch if kind == "single" else 2 * n_catch
-    check_images("generated", generated, minimum=of_each)
-    check_images("real", real, minimum=of_each + n_shuffled)
+    check_images(generated, "generated", minimum=of_each)
+    check_images(real, "real", minimum=of_each + n_shuffled)
     rng = np.random.default_rng(config.seed)
     fakes = generated[np.sort(rng.permutation(len(generated))[:of_each])]
     rows = rng.permutation(len(real))[: of_each + n_shuffled]

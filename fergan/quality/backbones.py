@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fergan.features.base import check_images, computing_device
 from fergan.features.baselines import HOGFeatures
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.files import atomic_path, hash_file
-from fergan.quality.similarity import check_images
 
 VARIABLE = "FERGAN_INCEPTION"  # also in fergan.book.pages
 WEIGHTS_FILE = "weights-inception-2015-12-05-6726825d.pth"
@@ -30,17 +30,9 @@ _SECONDS = 30  # without an answer, before a download is given up
 
 @dataclass(frozen=True)
 class Backbone:
-    """A way from pictures to features.
+    """A way from images uint8 (n, 64, 64, 3) to features (n, n_features), and class logits (n, n_classes) or None.
 
-    Attributes
-    ----------
-    name : str
-    extract : callable
-        Images uint8 (n, 64, 64, 3) -> features (n, n_features), and class logits (n, n_classes) or None.
-    weights : str
-        Hash of its weights; empty where it has none.
-    side : int
-        Pixels a side of the pictures that it sees.
+    ``weights`` is the hash of its weights, empty where it has none; it sees pictures of ``side`` pixels a side.
     """
 
     name: str
@@ -52,14 +44,8 @@ class Backbone:
 def backbones(discriminator: Path | str, width: int, inception: Path | None = None) -> list[Backbone]:
     """Return the backbones of this book's scores.
 
-    Parameters
-    ----------
-    discriminator : path
-        A ``discriminator.safetensors``: of another generator than the judged one, which has learnt to deceive its own.
-    width : int
-        Of that network.
-    inception : path, optional
-        See `find_inception`.
+    `discriminator` is the ``discriminator.safetensors``, of this `width`, of another generator than the judged one, which
+    has learnt to deceive its own. `inception` is what `find_inception` found.
     """
     network = DiscriminatorFeatures(discriminator, width=width)
     found = [Backbone("discriminator", lambda images: (network.transform(images), None), hash_file(discriminator)),
@@ -120,8 +106,7 @@ def inception_features(network, images: np.ndarray, batch_size: int = 32) -> tup
     """
     import torch
 
-    images = check_images("images", images)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    images, device = check_images(images), computing_device("auto")
     network = network.to(device)
     parts = []
     with torch.inference_mode():

@@ -81,21 +81,12 @@ def can_be_judged(faces: FaceSet) -> bool:
 
 @dataclass(frozen=True)
 class Variety:
-    """How varied samples are beside as many real faces, by their thumbnails.
+    """How varied n samples are beside as many real faces, by their thumbnails.
 
-    Attributes
-    ----------
-    precision, recall, coverage : float
-        See `fergan.quality.neighbours.Neighbourhoods`, to the fifth neighbour: recall falls to 0 when the samples are few
-        faces repeated (Kynkäänniemi et al., 2019; Naeem et al., 2020).
-    repeats : float
-        Share of samples that are all but equal to another sample: nearer to it than all but 1 % of the real faces are to
-        their nearest, each distance in units of the mean distance on its own side, so that contrast does not count. See the
-        birthday-paradox test of Arora and Zhang (2018).
-    spread : float
-        See `spread`.
-    n : int
-        Samples, and as many real faces.
+    ``precision, recall, coverage`` are those of `fergan.quality.neighbours`, to the fifth neighbour: recall falls to 0 when
+    the samples are few faces repeated. ``repeats`` is the share of samples that are all but equal to another sample: nearer
+    to it than all but 1 % of the real faces are to their nearest, each distance in units of the mean distance on its own
+    side, so that contrast does not count (after the birthday-paradox test of Arora and Zhang, 2018). See also `spread`.
     """
 
     precision: float
@@ -119,13 +110,7 @@ def spread(pictures: np.ndarray) -> float:
 
 
 def variety(generated: np.ndarray, real: np.ndarray) -> Variety:
-    """Compare the variety of samples with that of as many real faces.
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n, height, width, 3), dtype uint8
-        The same number of each: every one of these scores depends on it.
-    """
+    """Compare samples with as many real faces, both uint8 (n, height, width, 3): every one of these scores depends on n."""
     if len(generated) != len(real):
         raise ValueError(f"{len(generated)} samples but {len(real)} real faces; expected as many of each")
     if len(real) <= NEIGHBOURS + 1:
@@ -153,12 +138,7 @@ def variety_floor(real: np.ndarray, n: int, seed: int = 0) -> Variety:
 
 
 def judge_variety(found: Variety, floor: Variety) -> dict[str, Any]:
-    """Say whether samples have collapsed, and why.
-
-    Parameters
-    ----------
-    found, floor : Variety
-        Of the samples, and of real faces beside other real faces.
+    """Say whether samples have collapsed, by the variety found and that of real faces beside other real faces.
 
     Returns
     -------
@@ -167,12 +147,8 @@ def judge_variety(found: Variety, floor: Variety) -> dict[str, Any]:
         faces'; *narrow* where the spread is below a half. *Unlike* where the samples do not lie among the real faces, by a
         precision below a quarter: then recall says nothing, as samples far from all faces have large neighbourhoods. Else by
         recall: *collapsed* below a quarter, *narrow* below a half, and *varied*. ``because``: the score that decided.
-        ``share``: precision, recall, coverage and spread as shares of their floors.
-
-    Raises
-    ------
-    ValueError
-        A number is not finite, or a floor is 0: nothing can be compared.
+        ``share``: precision, recall, coverage and spread as shares of their floors. An error where a number is not finite,
+        or a floor is 0: nothing can be compared.
     """
     scores = ("precision", "recall", "coverage", "spread")
     sides = (("samples", found), ("real faces", floor))
@@ -199,17 +175,8 @@ def judge_variety(found: Variety, floor: Variety) -> dict[str, Any]:
 def coverage_by(labels: np.ndarray, by_samples: np.ndarray, by_real: np.ndarray) -> list[dict[str, Any]] | None:
     """Return the coverage of the real faces of each label, by samples and by as many other real faces (the floor).
 
-    Parameters
-    ----------
-    labels : ndarray of shape (n_real,)
-        Missing where a face has none.
-    by_samples, by_real : ndarray of bool, shape (n_real,)
-        Whether a sample, or another real face, lies in a face's neighbourhood.
-
-    Returns
-    -------
-    list of dict, or None
-        ``label, coverage, low, high, floor, n`` with the Wilson interval; None where no face has a label.
+    `labels` are missing where a face has none; the others say whether a sample, or another real face, lies in a face's
+    neighbourhood. Returns rows ``label, coverage, low, high, floor, n`` with the Wilson interval; None without any label.
     """
     table = pd.DataFrame({"label": labels, "samples": by_samples, "real": by_real}).dropna()
     rows = []
@@ -238,15 +205,7 @@ def class_shares(
     """Compare the shares of classes among samples with those among real faces, both as a Gaussian SVM names them.
 
     Real faces are named by models that have not seen their people, so that the classifier's mistakes are on both sides.
-    Its features should not be those of the discriminator that the generator learnt to deceive.
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n, n_features)
-    labels, subjects : sequence of str
-        Class and person of each real face.
-    seed : int
-        Of the folds of people.
+    Its features (n, n_features) should not be those of the discriminator that the generator learnt to deceive.
 
     Returns
     -------
@@ -299,15 +258,7 @@ def _people(generated: np.ndarray, faces: FaceSet, seed: int) -> dict[str, Any] 
 def people_found(
     generated: np.ndarray, real: np.ndarray, subjects: Sequence[str], n_draws: int = 1000, seed: int = 0
 ) -> dict[str, Any]:
-    """Count the people among the nearest real faces of the samples, and how many chance would find.
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n, n_features)
-    subjects : sequence of str
-        The person of each real face.
-    n_draws, seed : int
-        Of the draws that give the interval of the expected number.
+    """Count the people among the nearest real faces (n, n_features) of the samples, and how many chance would find.
 
     Returns
     -------

@@ -9,8 +9,8 @@ from scipy import linalg, stats
 LARGEST_SUBSET = 1000
 
 
-def check_features(name: str, features: np.ndarray, minimum: int = 2) -> np.ndarray:
-    """Return features of shape (n_samples, n_features) as float64; an error where no score can be had from them."""
+def checked_features(name: str, features: np.ndarray, minimum: int = 2) -> np.ndarray:
+    """Return features (n_samples, n_features) as float64; an error where no score can be had from them."""
     features = np.asarray(features, np.float64)
     if features.ndim != 2:
         raise ValueError(f"{name} has shape {features.shape}; expected (n_samples, n_features)")
@@ -22,20 +22,17 @@ def check_features(name: str, features: np.ndarray, minimum: int = 2) -> np.ndar
 
 
 def check_pair(generated: np.ndarray, real: np.ndarray, minimum: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Return both sides' features as `check_features` does; an error where they differ in their number of features."""
-    generated, real = check_features("generated", generated, minimum), check_features("real", real, minimum)
+    """Return both sides' features as `checked_features` does; an error where they differ in their number of features."""
+    generated, real = checked_features("generated", generated, minimum), checked_features("real", real, minimum)
     if generated.shape[1] != real.shape[1]:
         raise ValueError(f"generated has {generated.shape[1]} features and real {real.shape[1]}; expected the same")
     return generated, real
 
 
 def compact(*sides: np.ndarray) -> list[np.ndarray]:
-    """Turn features into as few numbers as there are rows in all: float64, every product and distance as before.
+    """Turn sides of the same features into as few numbers as there are rows in all, every product and distance as before.
 
-    Parameters
-    ----------
-    sides : ndarray of shape (n_samples, n_features)
-        Each with the same features. They come back as they are where that would not save much.
+    They come back as they are, but for float64, where that would not save much.
     """
     together = np.concatenate(sides).astype(np.float64)
     if together.shape[1] > 1.5 * len(together):
@@ -45,25 +42,12 @@ def compact(*sides: np.ndarray) -> list[np.ndarray]:
 
 
 def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
-    """Squared Frechet distance between Gaussians fitted to two sets of features.
+    """Squared Frechet distance of Gaussians fitted to features (n_samples, n_features); Heusel et al. (2017), equation 6.
 
     ``|m1 - m2|^2 + tr(C1) + tr(C2) - 2 tr((C1 C2)^(1/2))``. With centred features A and B (rows divided by
     ``sqrt(n - 1)``), ``tr((C1 C2)^(1/2))`` is the nuclear norm of ``A B^T``: exact, and never larger than n x n, so that
-    no covariance of n_features x n_features is formed when there are fewer samples than features.
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n_samples, n_features)
-        Statistics are computed in float64.
-
-    Returns
-    -------
-    float
-        0 for equal sets; in squared units of the features. Biased upwards at small n, so compare at equal n.
-
-    References
-    ----------
-    Heusel et al. (2017), equation 6.
+    no covariance of n_features x n_features is formed when there are fewer samples than features. In squared units of the
+    features, 0 for equal sets. Biased upwards at small n, so compare at equal n.
     """
     generated, real = check_pair(generated, real)
     difference = generated.mean(0) - real.mean(0)
@@ -80,14 +64,8 @@ def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
 class Extrapolation:
     """Frechet distances of smaller sets, and the line through them.
 
-    Attributes
-    ----------
-    n, distance : ndarray of shape (n_sizes,)
-        Samples on either side, and the mean distance over draws of so many.
-    infinite, low, high : float
-        Where the line in 1 / n reaches n = infinity, with the fit's 95 % interval. It can lie below 0.
-    slope : float
-        Of the line.
+    ``n`` samples on either side have the mean ``distance`` over draws, each of shape (n_sizes,). The line over 1 / n has
+    this ``slope`` and reaches n = infinity at ``infinite``, with the fit's 95 % interval ``low, high``. It can lie below 0.
     """
 
     n: np.ndarray
@@ -101,28 +79,20 @@ class Extrapolation:
 def extrapolate_frechet(
     generated: np.ndarray, real: np.ndarray, n_sizes: int = 6, n_draws: int = 2, smallest: float = 0.4, seed: int = 0
 ) -> Extrapolation:
-    """Extrapolate the Frechet distance to endless samples.
+    """Extrapolate the Frechet distance to endless samples; Chong and Forsyth (2020), equation 5.
 
     The distance's bias falls as ``1 / n``, so a line through distances at several n, over ``1 / n``, meets the axis at the
-    distance without it. Both sides are cut to the same n here, since both are samples.
+    distance without it. Both sides are cut to the same n here, since both are samples. The interval is the line's, which
+    knows nothing of curvature: where there are fewer samples than features the bias is not yet a line in ``1 / n``, and the
+    real faces' own extrapolation, which should be 0, says how far one can trust it.
 
     Parameters
     ----------
     generated, real : ndarray of shape (n_samples, n_features)
-    n_sizes : int
-        Sizes, evenly spaced in ``1 / n`` up to the smaller side's.
-    n_draws : int
+    n_sizes, smallest : int and float
+        Sizes, evenly spaced in ``1 / n`` from this share of the smaller side's size up to all of it.
+    n_draws, seed : int
         Draws of each size but the largest, which leaves no choice where both sides are equal.
-    smallest : float
-        Smallest size as a share of the largest.
-    seed : int
-        Of the draws.
-
-    References
-    ----------
-    Chong and Forsyth (2020), equation 5. The interval is the line's, which knows nothing of curvature: where there are
-    fewer samples than features the bias is not yet a line in ``1 / n``, and the real faces' own extrapolation,
-    which should be 0, says how far one can trust it.
     """
     generated, real = check_pair(generated, real, minimum=20)
     largest = min(len(generated), len(real))
@@ -144,25 +114,17 @@ def kernel_distance(
 ) -> float:
     """Squared maximum mean discrepancy with the cubic kernel ``(x y / n_features + 1)^3``, unbiased (KID).
 
+    Bińkowski et al. (2018), equation 4, by torch-fidelity. 0 in expectation for samples of one distribution, so a single
+    value can lie below 0.
+
     Parameters
     ----------
     generated, real : ndarray of shape (n_samples, n_features)
         As many of each are compared: the smaller side's number, or subsets of `LARGEST_SUBSET` where both have more.
-    seed : int
-        Of the subsets.
-    n_subsets : int
-        Whose mean is taken where not all samples are compared at once.
+    seed, n_subsets : int
+        Of the subsets, whose mean is taken where not all samples are compared at once.
     n_features : int, optional
         The kernel's, where the features were turned into fewer by `compact`.
-
-    Returns
-    -------
-    float
-        0 in expectation for samples of one distribution, so a single value can lie below 0.
-
-    References
-    ----------
-    Bińkowski et al. (2018), equation 4, by torch-fidelity.
     """
     import torch
     from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
@@ -180,6 +142,8 @@ def kernel_distance(
 def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> float:
     """Inception score: exponential of the mean divergence of each sample's classes from those of all samples.
 
+    Salimans et al. (2016), by torch-fidelity: 1 (every sample the same classes) to n_classes. It knows no real faces.
+
     Parameters
     ----------
     logits : ndarray of shape (n_samples, n_classes)
@@ -188,20 +152,11 @@ def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> fl
         Parts whose scores are averaged; the score of few samples is biased, so it belongs to the number of splits.
     seed : int
         Of the order of the samples.
-
-    Returns
-    -------
-    float
-        1 (every sample the same classes) to n_classes. It knows no real faces.
-
-    References
-    ----------
-    Salimans et al. (2016), by torch-fidelity.
     """
     import torch
     from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
 
-    logits = check_features("logits", logits, minimum=2 * n_splits)
+    logits = checked_features("logits", logits, minimum=2 * n_splits)
     score = isc_features_to_metric(torch.from_numpy(logits), splits=n_splits, rng_seed=seed)[KEY_METRIC_ISC_MEAN]
     if np.isnan(score):
         raise ValueError("the inception score is undefined: some class has probability 0 in all samples of a part")

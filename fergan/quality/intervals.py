@@ -20,23 +20,16 @@ def jackknife(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a score with its interval, from leaving out one group of the rows of each side at a time.
 
-    A bootstrap draws rows twice, which makes samples look less varied and raises every distance; leaving rows out
-    does not. The interval is symmetric about the score of all rows.
+    A bootstrap draws rows twice, which makes samples look less varied and raises every distance; leaving rows out does not.
+    The interval is symmetric about the score of all rows. Shao and Tu (1995), section 2.3: groups of equal size, Student's t
+    of ``n_groups - 1`` degrees of freedom.
 
     Parameters
     ----------
     score : callable
-        Takes the sides, returns a number or several.
+        Takes the sides, returns a number or several, as do ``value, low, high``.
     sides : ndarray of shape (n_samples, ...)
         Each is divided into groups at random, by `seed`.
-
-    Returns
-    -------
-    value, low, high : ndarray of shape () or (n_scores,)
-
-    References
-    ----------
-    Shao and Tu (1995), section 2.3: groups of equal size, Student's t of ``n_groups - 1`` degrees of freedom.
     """
     if min(map(len, sides)) < 2 * n_groups:
         raise ValueError(f"{min(map(len, sides))} rows are too few for {n_groups} groups; expected at least {2 * n_groups}")

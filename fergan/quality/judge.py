@@ -40,7 +40,7 @@ _N_SPLITS = 10  # of the inception score, as in the work that defines it
 #: A score with its 95 % interval, and its floor: the same score of real faces beside as many other real faces, which a
 #: perfect generator would reach. ``features``: a backbone, MTCNN, pixels or thumbnails, whose ``weights`` have this hash and
 #: which sees pictures of ``side`` pixels; ``rank``: what the rank of a covariance is at most, 0 where it can be full.
-SCORE_COLUMNS = {
+QUALITY_COLUMNS = {
     "features": str, "score": str, "value": float, "low": float, "high": float, "floor": float, "n_generated": int,
     "n_real": int, "splits": int, "interval": str, "rank": int, "weights": str, "side": int,
 }
@@ -51,16 +51,9 @@ _DEFAULTS = {"features": "pixels", "splits": 1, "interval": "left out", "rank": 
 class SampleScores:
     """What was found out about a generator's samples.
 
-    Attributes
-    ----------
-    scores : DataFrame
-        See `SCORE_COLUMNS`; NaN where a score could not be computed.
-    curves : dict
-        Backbone -> {``"samples"`` or ``"real faces"``: `Extrapolation`}.
-    distributions : dict
-        What was measured -> {``"samples"`` or ``"real faces"``: one number for each}.
-    memorised_below : float
-        Distance of thumbnails below which a sample counts as memorised.
+    ``scores`` has the columns `QUALITY_COLUMNS`, NaN where a score could not be computed. ``curves`` are Frechet distances
+    against the number of faces for each backbone, ``distributions`` what was measured, one number for each face, both of
+    ``"samples"`` and of ``"real faces"``. Samples whose thumbnails lie nearer than ``memorised_below`` count as memorised.
     """
 
     scores: pd.DataFrame
@@ -80,7 +73,7 @@ class SampleScores:
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame([_DEFAULTS | row for row in rows], columns=list(SCORE_COLUMNS)).astype(SCORE_COLUMNS)
+    return pd.DataFrame([_DEFAULTS | row for row in rows], columns=list(QUALITY_COLUMNS)).astype(QUALITY_COLUMNS)
 
 
 def judge_samples(
@@ -177,20 +170,9 @@ Side = tuple[np.ndarray, np.ndarray | None]  # features, and logits where the ba
 
 
 def judge_features(generated: Side, real: Side, other: Side, seed: int = 0) -> tuple[list[dict], dict[str, Extrapolation]]:
-    """Compute every score that one backbone's features allow.
+    """Return every score that one backbone's features allow, as rows of `QUALITY_COLUMNS`, and Frechet distances against n.
 
-    Parameters
-    ----------
-    generated, real, other : pair of (features of n samples each, logits or None)
-        Samples, the faces that they are compared with, and the faces that are compared with these for the floor.
-    seed : int
-
-    Returns
-    -------
-    scores : list of dict
-        Rows of `SCORE_COLUMNS`.
-    curves : dict
-        ``"samples"`` and ``"real faces"``: Frechet distances against the number of faces.
+    The sides are n samples, the faces that they are compared with, and the faces compared with these for the floor.
     """
     n, n_features = generated[0].shape
     rank = n - 1 if n <= n_features else 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fergan.quality.distances import check_features, check_pair
+from fergan.quality.distances import check_pair, checked_features
 from fergan.svm.kernels import squared_distances
 
 #: Neighbours of improved precision and recall, and of density and coverage, in the works that define them.
@@ -25,22 +25,12 @@ _BLOCK = 128 << 20  # bytes of one block of distances
 class Neighbourhoods:
     """What neighbourhoods say of samples.
 
-    Attributes
-    ----------
-    precision : float
-        Share of samples inside the neighbourhood of some real face.
-    recall : float
-        Share of real faces inside the neighbourhood of some sample.
-    density : float
-        Mean number of real neighbourhoods around a sample, over five: 1 for equal distributions, and more is possible.
-    coverage : float
-        Share of real faces whose neighbourhood holds a sample.
-    covered : ndarray of bool, shape (n_real,)
-        Which ones.
+    Kynkäänniemi et al. (2019), equations 1 to 3. ``precision``: share of samples inside the neighbourhood of some real face.
+    ``recall``: share of real faces inside the neighbourhood of some sample.
 
-    References
-    ----------
-    Kynkäänniemi et al. (2019), equations 1 to 3; Naeem et al. (2020), equations 3 and 4.
+    Naeem et al. (2020), equations 3 and 4. ``density``: mean number of real neighbourhoods around a sample, over five: 1 for
+    equal distributions, and more is possible. ``coverage``: share of real faces whose neighbourhood holds a sample;
+    ``covered``, bool (n_real,), says which.
     """
 
     precision: float
@@ -90,7 +80,7 @@ def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def nearest_other(points: np.ndarray) -> np.ndarray:
     """Return each point's Euclidean distance to the nearest other point; shape (n_points,)."""
-    return np.sqrt(_radii(check_features("points", points), (1,), None)[0])
+    return np.sqrt(_radii(checked_features("points", points), (1,), None)[0])
 
 
 def memorised_below(real: np.ndarray, share: float = MEMORISED) -> float:

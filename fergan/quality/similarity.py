@@ -2,10 +2,12 @@
 
 An unconditional generator has no pairs, so the pairs are named. *Nearest*: each sample with its nearest real face. *Among*:
 pairs of samples with each other, where a large value means that they are alike; real pairs beside them say what is usual.
+Images are uint8 (n, height, width, 3) throughout.
 """
 
 import numpy as np
 
+from fergan.features.base import check_images
 from fergan.quality.neighbours import nearest
 from fergan.svm.kernels import squared_distances
 
@@ -14,33 +16,13 @@ from fergan.svm.kernels import squared_distances
 SCALES = tuple(float(weight) for weight in np.array([0.0448, 0.2856, 0.3001]) / (0.0448 + 0.2856 + 0.3001))
 
 
-def check_images(name: str, images: np.ndarray, minimum: int = 1) -> np.ndarray:
-    """Return images of shape (n, height, width, 3) and dtype uint8; an error for any other, or where there are too few."""
-    images = np.asarray(images)
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
-        raise ValueError(
-            f"{name} are {images.dtype} {images.shape}; expected uint8 (n, height, width, 3) with values 0 to 255, "
-            "for example by fergan.gan.networks.to_uint8"
-        )
-    if len(images) < minimum:
-        raise ValueError(f"{name} are {len(images)}; expected at least {minimum}")
-    if images.max(initial=0) == 1:
-        raise ValueError(f"{name} have no value above 1; expected 0 to 255")
-    return images
-
-
 def thumbnails(images: np.ndarray, side: int = 16) -> np.ndarray:
     """Return grey pictures of `side` x `side` pixels in 0..1, flattened: float64 (n, side * side).
 
     Coarse enough that blurred outlines do not count, with no network that could have been trained on these faces, and quick
-    enough to be taken while a generator learns.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, 3), dtype uint8
-        Height and width are multiples of `side`.
+    enough to be taken while a generator learns. Height and width of the images are multiples of `side`.
     """
-    n, height, width, _ = check_images("images", images).shape
+    n, height, width, _ = check_images(images).shape
     if height % side or width % side:
         raise ValueError(f"images of {height} x {width} pixels have no thumbnails of {side} x {side}")
     grey = images @ np.array([0.299, 0.587, 0.114]) / 255  # ITU-R BT.601 luma
@@ -48,26 +30,16 @@ def thumbnails(images: np.ndarray, side: int = 16) -> np.ndarray:
 
 
 def _pixels(name: str, images: np.ndarray, minimum: int = 1) -> np.ndarray:
-    return check_images(name, images, minimum).reshape(len(images), -1) / 255
+    return check_images(images, name, minimum).reshape(len(images), -1) / 255
 
 
 def nearest_real(generated: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the row of each generated image's nearest real one, and the Euclidean distance of the pixels in 0..1.
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n, height, width, 3), dtype uint8
-    """
+    """Return the row of each generated image's nearest real one, and the Euclidean distance of the pixels in 0..1."""
     return nearest(_pixels("generated", generated), _pixels("real", real))
 
 
 def mean_pairwise_distance(images: np.ndarray) -> float:
-    """Mean Euclidean distance between the pixels (0..1) of all pairs of different images: a measure of diversity.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, 3), dtype uint8
-    """
+    """Mean Euclidean distance between the pixels (0..1) of all pairs of different images: a measure of diversity."""
     return float(_pairwise_distances(images)[np.triu_indices(len(images), 1)].mean())
 
 
@@ -87,16 +59,9 @@ def _pairwise_distances(images: np.ndarray) -> np.ndarray:
 
 
 def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Structural similarity of pairs of images: 1 for equal ones; shape (n,).
+    """Structural similarity (Wang et al., 2004, by torchmetrics) of images pair by pair: (n,), 1 for equal ones.
 
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n, height, width, 3), dtype uint8
-        Pair by pair; Gaussian window of 11 pixels with standard deviation 1.5.
-
-    References
-    ----------
-    Wang et al. (2004), by torchmetrics.
+    The Gaussian window has 11 pixels and a standard deviation of 1.5.
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -104,18 +69,10 @@ def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray
 
 
 def multiscale_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Structural similarity of pairs of images over three scales: 1 for equal ones; shape (n,).
+    """Structural similarity over three scales (Wang et al., 2003, by torchmetrics) of images pair by pair: (n,).
 
-    Scales that speak against each other count as 0, as a power of a negative number is none.
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n, height, width, 3), dtype uint8
-        Pair by pair, of more than 40 pixels a side.
-
-    References
-    ----------
-    Wang et al. (2003), with the weights of `SCALES`, by torchmetrics.
+    1 for equal ones, of more than 40 pixels a side. Scales that speak against each other count as 0, as a power of a
+    negative number is none.
     """
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as multiscale
 
@@ -135,7 +92,7 @@ def random_pairs(n: int, n_pairs: int, seed: int = 0) -> tuple[np.ndarray, np.nd
 def _pairs(generated: np.ndarray, real: np.ndarray):
     import torch  # with torchmetrics, for these scores alone
 
-    images = check_images("generated", generated), check_images("real", real)
+    images = check_images(generated, "generated"), check_images(real, "real")
     if images[0].shape != images[1].shape:
         raise ValueError(f"generated are {images[0].shape} and real {images[1].shape}; expected the same, pair by pair")
     return (torch.from_numpy(np.ascontiguousarray(side)).permute(0, 3, 1, 2).float() for side in images)

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
-from fergan.svm.machines import Part, SharedKernel, fit_svc
+from fergan.svm.machines import SharedKernel, TrainTest, fit_svc
 from fergan.svm.search import SearchResult, search_folds
 
 _FLOATS = (np.float64, np.float32)
@@ -120,7 +120,7 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         self.support_vectors_ = X[self.support_]
         return self
 
-    def _parts(self, y: np.ndarray, groups: np.ndarray | None) -> list[Part]:
+    def _parts(self, y: np.ndarray, groups: np.ndarray | None) -> list[TrainTest]:
         if len(self.classes_) < 2:
             raise ValueError(f"all {len(y)} samples are {y[0]!s}; a classifier needs at least two classes")
         if groups is not None:

@@ -15,7 +15,7 @@ from fergan.svm.kernels import gaussian_kernel, kernel_slice
 
 _log = logging.getLogger(__name__)
 
-Part = tuple[np.ndarray, np.ndarray]  # the faces to train on, the faces to test on
+TrainTest = tuple[np.ndarray, np.ndarray]  # the faces to train on, the faces to test on
 
 _CACHE_MB = 500  # of LibSVM, for each model that is being fitted
 _MISSING_CLASS = -1.0  # below every vote count, which starts at -1/3
@@ -57,7 +57,7 @@ class SharedKernel:
         self.y, self.D2 = y, D2
         self._K = self._gamma = None
 
-    def values(self, C: float, gamma: float, parts: Sequence[Part]) -> Iterator[np.ndarray]:
+    def values(self, C: float, gamma: float, parts: Sequence[TrainTest]) -> Iterator[np.ndarray]:
         """Yield the `multiclass_values` of each part; the next ones are fitted meanwhile, until the iterator is closed."""
         if not parts:
             return
@@ -65,7 +65,7 @@ class SharedKernel:
             self._K = gaussian_kernel(self.D2, gamma, out=self._K, n_threads=self.n_threads)
             self._gamma = gamma
 
-        def fit(part: Part) -> np.ndarray:
+        def fit(part: TrainTest) -> np.ndarray:
             return multiclass_values(self._K, self.y, *part, C, self.n_classes)
 
         if self.n_threads == 1:

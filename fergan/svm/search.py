@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.stats import qmc
 
 from fergan.files import hash_array, hash_parameters, read_json, write_json
-from fergan.svm.machines import Part, SharedKernel, predicted_classes
+from fergan.svm.machines import SharedKernel, TrainTest, predicted_classes
 
 #: Box of the Bayesian search, both log-uniform: C, and gamma times the median squared distance.
 COST_RANGE = (1e-1, 1e3)
@@ -177,15 +177,15 @@ def _best(trials: list[_Trial], distance: float) -> SearchResult:
 
 
 def search_folds(
-    models: SharedKernel, parts: Sequence[Part], distance: float, *, journal: str | Path | None = None, name: str = "search",
-    break_ties: bool = True, **options,
+    models: SharedKernel, parts: Sequence[TrainTest], distance: float, *, journal: str | Path | None = None,
+    name: str = "search", break_ties: bool = True, **options,
 ) -> SearchResult:
     """Choose C and gamma by the accuracy over all parts, each predicted by the model that was trained for it.
 
     Parameters
     ----------
     models : SharedKernel
-    parts : sequence of Part
+    parts : sequence of TrainTest
     journal, name
         See `journal_of`.
     break_ties : bool
@@ -202,7 +202,7 @@ def search_folds(
     return search(right_answers, distance, **options, **journal_of(journal, name, models, parts))
 
 
-def journal_of(folder: str | Path | None, name: str, models: SharedKernel, parts: Sequence[Part]) -> dict[str, object]:
+def journal_of(folder: str | Path | None, name: str, models: SharedKernel, parts: Sequence[TrainTest]) -> dict[str, object]:
     """Return the arguments `journal` and `problem` of `search`, by a hash of the distances, the parts and their labels."""
     if folder is None:
         return {}

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fergan.book.plots import WIDTH, face_walks, generator_styles
+from fergan.book.plots import WIDTH, generator_styles
 from fergan.book.show import interval, rounded, say
 from fergan.gan.runs import Run
 from fergan.paper import read_table
 from fergan.quality.distances import Extrapolation
 
 #: Score -> what a table calls it; an arrow says which way is better.
-WORDS = {
+SCORE_WORDS = {
     "faces_found": "faces found ↑", "inception_score": "inception score ↑", "frechet": "Fréchet distance ↓",
     "frechet_infinite": "the same, n = ∞ ↓", "kernel": "kernel distance ↓", "precision": "precision ↑", "recall": "recall ↑",
     "density": "density ↑", "coverage": "coverage ↑", "ssim_nearest": "SSIM, nearest real face",
@@ -44,7 +44,7 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 # ---- sample quality
 
-def scores_of(scores: pd.DataFrame, backbone: str = BACKBONE) -> dict[str, Mapping[str, Any]]:
+def rows_of_scores(scores: pd.DataFrame, backbone: str = BACKBONE) -> dict[str, Mapping[str, Any]]:
     """Return the rows of one backbone and of those scores that need none: score -> row."""
     rows = scores[scores["features"].isin([backbone, "pixels", "thumbnails", "MTCNN"])].to_dict("records")
     return {row["score"]: row for row in rows}
@@ -56,7 +56,7 @@ def quality_table(scores: pd.DataFrame) -> pd.DataFrame:
     if "Inception" not in set(scores["features"]):  # what published scores rest on has its rows, though without numbers
         rows += [dict.fromkeys(_NUMBERS, np.nan) | {"features": "Inception", "score": name} for name in _PUBLISHED]
     decimals = [_DECIMALS.get(row["score"], 3) for row in rows]
-    return _table([{"features": row["features"], "score": WORDS[row["score"]], "samples": interval(row, digits),
+    return _table([{"features": row["features"], "score": SCORE_WORDS[row["score"]], "samples": interval(row, digits),
                     "real faces": rounded(row["floor"], digits)} for row, digits in zip(rows, decimals, strict=True)])
 
 
@@ -65,7 +65,7 @@ def records_table(scores: pd.DataFrame) -> pd.DataFrame:
     columns = {"features": "features", "side": "pixels", "weights": "weights", "n_generated": "n generated",
                "n_real": "n real", "splits": "parts", "interval": "interval", "rank": "rank"}
     rows = [{column: key[k] or None for k, column in enumerate(columns.values())}
-            | {"scores": ", ".join(WORDS[name].rstrip(" ↑↓") for name in part["score"])}
+            | {"scores": ", ".join(SCORE_WORDS[name].rstrip(" ↑↓") for name in part["score"])}
             for key, part in scores.assign(weights=scores["weights"].str[:8]).groupby(list(columns), sort=False)]
     return _table(rows).astype({"rank": "Int64"})
 
@@ -74,10 +74,10 @@ def summary_table(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return one row per generator: some scores, in brackets what real faces reach."""
     rows = []
     for name, table in scores.items():
-        of, row = scores_of(table), {"generator": name}
+        of, row = rows_of_scores(table), {"generator": name}
         for score in ("faces_found", "frechet", "kernel", "precision", "recall", "memorised"):
             digits = _DECIMALS.get(score, 2)
-            row[WORDS[score]] = _with_floor(of[score]["value"], of[score]["floor"], digits) if score in of else None
+            row[SCORE_WORDS[score]] = _with_floor(of[score]["value"], of[score]["floor"], digits) if score in of else None
         rows.append(row)
     return _table(rows)
 
@@ -88,7 +88,7 @@ def _with_floor(value: float, floor: float, digits: int = 2) -> str | None:
 
 def summary_values(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return between what ends the scores of all generators lie, as the chapter's answer takes them."""
-    of = {name: scores_of(table) for name, table in scores.items()}
+    of = {name: rows_of_scores(table) for name, table in scores.items()}
 
     def values(score: str, column: str = "value") -> pd.Series:
         return pd.Series({name: rows[score][column] for name, rows in of.items() if score in rows}, dtype=float).dropna()
@@ -165,12 +165,12 @@ def generators_against_floors(
     """Draw scores of all generators with their intervals, and their floors beside them."""
     figure, axes = plt.subplots(1, len(shown), figsize=(WIDTH, 1.2 + 0.27 * len(scores)), sharey=True, squeeze=False)
     for ax, score in zip(axes.flat, shown, strict=True):
-        part = pd.DataFrame([scores_of(table).get(score, dict.fromkeys(_NUMBERS, np.nan)) for table in scores.values()])
+        part = pd.DataFrame([rows_of_scores(table).get(score, dict.fromkeys(_NUMBERS, np.nan)) for table in scores.values()])
         errors = np.maximum(0, [part["value"] - part["low"], part["high"] - part["value"]])
         places = np.arange(len(part))
         ax.errorbar(part["value"], places, xerr=errors, fmt="o", color="C0", markersize=4.5, capsize=2, label="samples")
         ax.plot(part["floor"], places, "|", color="0.25", markersize=11, markeredgewidth=2, label="real faces")
-        ax.set_title(WORDS[score], fontsize="small")
+        ax.set_title(SCORE_WORDS[score], fontsize="small")
         ax.set_xlim(0, None)
     axes[0, 0].set(yticks=range(len(scores)), yticklabels=list(scores), ylim=(len(scores) - 0.5, -0.5))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
@@ -224,7 +224,7 @@ def coverage_table(records: Records) -> pd.DataFrame:
         for model, record in records.items() if (by_emotion := record["coverage_by_emotion"]))
 
 
-def people_table(records: Records) -> pd.DataFrame:
+def people_left_out(records: Records) -> pd.DataFrame:
     """Return one row per generator whose set has several faces of a person: how many people its samples are nearest to."""
     rows = []
     for model, record in records.items():
@@ -253,14 +253,6 @@ def variety_curves(runs: Mapping[str, Run], marked: str | None = None) -> Figure
     axes[0].set_ylabel("share of what real faces reach")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     return figure
-
-
-def film(run: Run, n_faces: int = 3, n_columns: int = 9) -> Figure:
-    """Draw a few noise vectors over a generator's training, one row each."""
-    steps, frames = run.filmstrip()
-    chosen = np.unique(np.linspace(0, len(steps) - 1, n_columns).round().astype(int))
-    faces = frames[chosen, :n_faces].transpose(1, 0, 2, 3, 4)
-    return face_walks(faces, [""] * len(faces), [f"{step:,}" for step in steps[chosen]], "step")
 
 
 def share_bars(tables: Mapping[str, pd.DataFrame], n_across: int = 2) -> Figure:
