@@ -69,6 +69,7 @@ MEANINGS = {
     "threads": "processor threads; another count rounds differently",
     "train": "face set that detectors are trained on",
     "unit": "Action Unit",
+    "units": "generators that were trained on the faces with one Action Unit -> that unit",
 }
 
 

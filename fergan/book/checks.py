@@ -19,7 +19,6 @@ from fergan.data.checks import DataReport, check_photographs
 from fergan.data.config import SetConfig, Substitute
 from fergan.data.faces import subjects_of
 from fergan.data.manifest import has_manifest
-from fergan.experiments.cross_validation import grouped_folds, random_folds
 from fergan.facs import ACTION_UNITS
 from fergan.files import write_json
 
@@ -292,6 +291,8 @@ def _with_way_out(profile: Profile, name: str, fault: str) -> str:
 
 
 def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
+    from fergan.experiments.cross_validation import grouped_folds, random_folds  # slow to import
+
     for experiment in profile.emotion_experiments:
         if experiment.target not in labels:
             continue
