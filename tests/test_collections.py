@@ -351,11 +351,11 @@ def test_celeba_goes_on_without_a_table_and_says_what_is_not_known(tmp_path):
         ("Anno/identity_CelebA.txt", ["000001.jpg Ann"], "is not readable .*; expected a name and its subject"),
         ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "000001.jpg 1 0"], "something other than 1 and -1"),
         ("Anno/list_attr_celeba.txt", ["000001.jpg 1 1"], "no attribute Smiling in line 2"),
-        ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "1.jpg 1 1", "2.jpg 1 1 1"], "line 4 .*4 values"),
-        ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "1.jpg 1 1", "", "2.jpg 1"], "line 5 .*2 values"),
-        ("Anno/identity_CelebA.txt", ["000001.jpg 1", "000002.jpg 2 3"], "line 2 .*3 values.*; expected a name and its subject"),
+        ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "1.jpg 1 1", "2.jpg 1 1 1"], "line 4 is not readable .2.jpg 1 1 1"),
+        ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "1.jpg 1 1", "", "2.jpg 1"], "line 5 is not readable .2.jpg 1"),
+        ("Anno/identity_CelebA.txt", ["000001.jpg 1", "000002.jpg 2 3"], "line 2 is not readable .*; expected a name and its subject"),
         ("Anno/identity_CelebA.txt", ["000001.jpg 1", "000002.jpg 2.5"], "line 2 is not readable .000002.jpg 2.5"),
-        ("Eval/list_eval_partition.txt", ["000001.jpg 1", "000002.jpg"], "line 2 .*1 values"),
+        ("Eval/list_eval_partition.txt", ["000001.jpg 1", "000002.jpg"], "line 2 is not readable"),
     ],
 )
 def test_celeba_refuses_a_wrong_table(tmp_path, name, lines, message):

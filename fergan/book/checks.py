@@ -1,13 +1,12 @@
 """Before anything expensive runs: is the data that a profile needs there, is it what it should be, and does it suffice?
 
 A set that is marked optional may be missing, which it also is where its folder holds no files or not the table that its
-source reads: a named substitute takes its place where there is one, else the set and its experiments are left out. File names,
-sizes, tables and hashes are read; no photograph is decoded beyond what `fergan.data.checks` needs.
+source reads: a named substitute takes its place where there is one, else the set and its experiments are left out.
 """
 
 import difflib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +28,7 @@ _WITH_CSV = {"manifest": "a table with a column 'path'", "enhanced-ck": "the tab
 def load_profile(path: str | Path, data: str = "") -> Profile:
     """Read a profile, replace the sets that are not there by their substitutes, and leave out those that have none.
 
-    Raises
-    ------
-    ProfileError
-        Something in it cannot work, or a set that is needed is not there; the message has one line per fault.
+    ProfileError, one line per fault, where something in it cannot work or a set that is needed is not there.
     """
     profile = _without_missing(read_profile(path, data))
     faults = list(_data_faults(profile))
@@ -88,11 +84,8 @@ def _absent(profile: Profile, place: SetConfig | Substitute) -> str:
 
 def _holds_files(folder: Path) -> bool:
     """Say whether a file lies anywhere in a folder, but for the hidden ones that systems leave behind."""
-    def refuse(error: OSError) -> None:
-        raise error
-
-    parts = os.walk(folder, onerror=refuse, followlinks=True)
-    return any(not name.startswith(".") for _, _, names in parts for name in names)
+    with os.scandir(folder) as entries:
+        return any(_holds_files(Path(entry.path)) if entry.is_dir() else not entry.name.startswith(".") for entry in entries)
 
 
 def _alike(profile: Profile, folder: str) -> str:
@@ -146,8 +139,8 @@ def _nothing_left(profile: Profile) -> list[str]:
         fault = f"none of its face sets is in {profile.data}; expected are"
     expected = [f"  {name}: {absences.folders[name]}" + ("" if reason == "does not exist" else f" {reason}")
                 for name in absences.left_out for reason in [absences.reasons[name]]]
-    return ["\n".join([fault, *expected, f"Give the folder that holds them, for example DATA=/path PROFILE={profile.name} make "
-                       "book. How to get each: the chapter \"The data\", book/datasets.md."])]
+    give = f"Give the folder that holds them, for example DATA=/path PROFILE={profile.name} make book."
+    return ["\n".join([fault, *expected, f"{give} How to get each: the chapter \"The data\", book/datasets.md."])]
 
 
 def _folder_faults(profile: Profile, name: str) -> list[str]:
@@ -158,12 +151,10 @@ def _folder_faults(profile: Profile, name: str) -> list[str]:
     if not profile.data:
         return [f"datasets.{name} needs photographs; give their folder, for example DATA=/path make book"]
     reason, folder = _absent(profile, dataset), Path(profile.dataset_folder(name))
-    if not reason:
-        return []
     if reason.startswith(f"holds no {dataset.csv},"):
         return [f"datasets.{name}.csv: {folder / dataset.csv} does not exist; expected {_WITH_CSV[dataset.source]}"]
     what = "a folder of photographs with a CSV" if dataset.source == "manifest" else f"the folder of {dataset.source}"
-    return [f"datasets.{name}.folder: {folder} {reason}; expected {what}"]
+    return [f"datasets.{name}.folder: {folder} {reason}; expected {what}"] if reason else []
 
 
 def absence_lines(absences: Absences) -> list[str]:
@@ -189,24 +180,12 @@ def without_set(profile: Profile, name: str) -> str:
 
 @dataclass(frozen=True)
 class DataCheck:
-    """What was found about the photographs of a profile.
-
-    Attributes
-    ----------
-    profile : Profile
-        As it was loaded.
-    reports : dict of str to DataReport
-        Per set that is photographed and could be opened: faults and warnings.
-    n_photographs : dict of str to int
-        How many of each of these sets are used, after any cut by ``n_faces``.
-    faults : list of str
-        Why an experiment cannot be what it claims, one sentence each; empty where all can.
-    """
+    """What was found about the photographs of a profile."""
 
     profile: Profile
-    reports: dict[str, DataReport]
-    n_photographs: dict[str, int]
-    faults: list[str]
+    reports: dict[str, DataReport]  # per set that is photographed and could be opened
+    n_photographs: dict[str, int]  # how many of each of these sets are used, after any cut by ``n_faces``
+    faults: list[str]  # why an experiment cannot be what it claims, one sentence each; empty where all can
 
     @property
     def warnings(self) -> list[str]:
@@ -303,16 +282,12 @@ def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterat
             add = "add a column 'emotion'" if _has_own_table(profile, experiment.target) else "look at its labels"
             yield f"{where}: no photograph has an emotion; {add} or take the experiment out"
             continue
-        y, n_folds = known["emotion"].to_numpy(str), profile.emotions.n_folds
-        yield from _fold_faults(where, random_folds, y, n_folds, profile.seed)
-        yield from _fold_faults(where, grouped_folds, y, subjects_of(known), n_folds, profile.seed)
-
-
-def _fold_faults(where: str, make: Callable[..., object], *arguments: object) -> Iterator[str]:
-    try:
-        make(*arguments)
-    except ValueError as error:
-        yield f"{where}: {error}"
+        y, people = known["emotion"].to_numpy(str), subjects_of(known)
+        for make, arguments in ((random_folds, (y,)), (grouped_folds, (y, people))):
+            try:
+                make(*arguments, profile.emotions.n_folds, profile.seed)
+            except ValueError as error:
+                yield f"{where}: {error}"
 
 
 def _has_own_table(profile: Profile, name: str) -> bool:
@@ -333,8 +308,8 @@ def _au_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[st
                     add = "add columns such as AU12 or smile, set relabel"
                 elif profile.datasets[name].source == "enhanced-ck":
                     add = f"add columns such as AU12 to {profile.datasets[name].csv}"
-                yield (f"Action Unit experiment {experiment.experiment}, {role} set {name}: no Action Unit is coded both present "
-                       f"and absent; {add}, or take the experiment out")
+                yield (f"Action Unit experiment {experiment.experiment}, {role} set {name}: no Action Unit is coded both "
+                       f"present and absent; {add}, or take the experiment out")
         key = "n_folds" if experiment.train == experiment.test else "inner_folds"
         needed = getattr(profile.action_units, key)
         if experiment.train in labels and (people := len(set(subjects_of(labels[experiment.train])))) < needed:

@@ -52,48 +52,26 @@ _NETPBM = re.compile(rb"P(?P<kind>[56])\s+(?:#[^\n]*\n\s*)*(?P<width>\d+)\s+(?P<
 
 @dataclass
 class DataReport:
-    """What was found about a set of photographs.
-
-    Attributes
-    ----------
-    title, subjects : str
-        What the set is called, and what `people` counts: in SFEW films, since the actors are not named.
-    photographs, people : int
-        How many there are; people is 0 where nobody is named.
-    published : Published
-        What there should be.
-    missing, unknown, notes, coded
-        See `Photographs`.
-    empty : list of str
-        Files without content.
-    unreadable : dict of str to str
-        Files that are no picture or cut off -> why. Only beginnings and ends were looked at.
-    repeated, shared : list of list of str
-        Groups of files with the same content: of one person or of nobody named, and of several people.
-    seconds : float
-        How long the check took.
-    faults, warnings : list of str
-        See the module; one sentence each.
-    """
+    """What was found about a set of photographs."""
 
     name: str
     source: str
     variant: str
-    title: str
-    subjects: str
+    title: str  # what the collection is called
+    subjects: str  # what `people` counts: in SFEW films, since the actors are not named
     photographs: int
-    people: int
+    people: int  # 0 where nobody is named
     emotions: dict[str, int]
-    published: Published
-    missing: list[str]
+    published: Published  # what there should be
+    missing: list[str]  # for these four see `Photographs`
     unknown: dict[str, str]
     notes: list[str]
     coded: int | None
-    empty: list[str] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
-    repeated: list[list[str]] = field(default_factory=list)
-    shared: list[list[str]] = field(default_factory=list)
-    seconds: float = 0.0
+    empty: list[str] = field(default_factory=list)  # files without content
+    unreadable: dict[str, str] = field(default_factory=dict)  # no picture or cut off, and why; by beginnings and ends only
+    repeated: list[list[str]] = field(default_factory=list)  # files with the same content, of one person or nobody named
+    shared: list[list[str]] = field(default_factory=list)  # files with the same content, of several people
+    seconds: float = 0.0  # how long the check took
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -135,7 +113,7 @@ def check_photographs(
     ----------
     photographs : Photographs
         A whole set, as `fergan.data.open_photographs` returns it without `n_faces`.
-    source, variant : str
+    source, variant
         What it was opened as.
     used : collection of str
         Which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are absent is a fault, and a

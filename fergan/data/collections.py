@@ -230,28 +230,16 @@ def _celeba_pictures(files: Files, folder: str) -> dict[str, str]:
 def _celeba_table(path: Path, columns: list[str], skip: int = 0) -> pd.DataFrame:
     """Read a table of a name and whole numbers, separated by spaces; the index holds the names."""
     what = f"a name and {len(columns)} whole numbers a line" if len(columns) > 3 else f"a name and its {columns[0]}"
-    lines = read_lines(path, what)
-
-    def refuse(number: int, why: str) -> None:
-        raise ValueError(f"{path}, line {number} is not readable ({why}); expected {what}")
-
-    def last_line(name: str) -> int:
-        return max(number for number, line in enumerate(lines, start=1) if line.split()[:1] == [name])
-
-    for number, line in enumerate(lines[skip:], start=skip + 1):
-        if line.strip() and (n := len(line.split())) != len(columns) + 1:
-            refuse(number, f"{n} values")
-    text = io.StringIO("\n".join(lines[skip:]))
-    table = pd.read_csv(text, sep=r"\s+", header=None, names=["name", *columns], index_col="name", dtype={"name": str})
-    if not table.index.is_unique:
-        twice = table.index[table.index.duplicated()][0]
-        refuse(last_line(twice), f"{twice} is listed twice")
-    odd = table.apply(lambda column: pd.to_numeric(column, errors="coerce")).isna().any(axis=1)
-    odd |= table.select_dtypes("float").apply(lambda column: column % 1 != 0).any(axis=1)
-    if odd.any():
-        number = last_line(odd.index[odd][0])
-        refuse(number, lines[number - 1][:40].strip())
-    return table.astype(int)
+    lines, names = read_lines(path, what)[skip:], set()
+    for number, line in enumerate(lines, start=skip + 1):
+        name, *values = line.split() or [""]
+        whole = len(values) == len(columns) and all(value.removeprefix("-").isdigit() for value in values)
+        if name and (not whole or name in names):
+            why = f"{name} is listed twice" if name in names else line[:40].strip()
+            raise ValueError(f"{path}, line {number} is not readable ({why}); expected {what}")
+        names.add(name)
+    text = io.StringIO("\n".join(lines))
+    return pd.read_csv(text, sep=r"\s+", header=None, names=["name", *columns], index_col="name", dtype={"name": str})
 
 
 def _celeba_split(path: Path) -> pd.DataFrame:

@@ -31,31 +31,17 @@ OVERSAMPLING = 2
 
 @dataclass
 class CroppingAccount:
-    """What became of each photograph.
-
-    Attributes
-    ----------
-    photographs, found : int
-        How many there were, and how many gave a crop.
-    unreadable : list of dict
-        ``source`` and ``reason`` of each photograph that could not be read.
-    no_face, nominal : list of str
-        The sources in which no face was found: those that gave no crop, those cropped at the median box of their view.
-    lost_by_emotion, lost_by_view : dict
-        Per emotion and per view (``"not labelled"`` where missing): ``photographs``, ``lost`` (unreadable, or
-        no face found, cropped all the same or not) and their ``fraction``.
-    problems : list of str
-        What was found wrong while opening the photographs.
-    """
+    """What became of each photograph; those without a face found are lost, cropped all the same or not."""
 
     photographs: int
-    found: int
-    unreadable: list[dict[str, str]] = field(default_factory=list)
-    no_face: list[str] = field(default_factory=list)
-    nominal: list[str] = field(default_factory=list)
+    found: int  # how many gave a crop
+    unreadable: list[dict[str, str]] = field(default_factory=list)  # source and reason
+    no_face: list[str] = field(default_factory=list)  # sources without a face found, and without a crop
+    nominal: list[str] = field(default_factory=list)  # sources without a face found, cropped at the median box of their view
+    #: Per group ("not labelled" where missing): photographs, how many of them are unreadable or lost, and their fraction.
     lost_by_emotion: dict[str, dict[str, float]] = field(default_factory=dict)
     lost_by_view: dict[str, dict[str, float]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # what was found wrong while opening the photographs
 
     @classmethod
     def load(cls, folder: str | Path) -> "CroppingAccount":

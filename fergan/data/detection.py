@@ -24,22 +24,14 @@ IMAGES_PER_THREAD = 8
 
 
 class _Detector:
-    """What both detectors share: how photographs are reduced before they are searched.
-
-    Parameters
-    ----------
-    min_face_fraction : float
-        Smallest face looked for, as a fraction of the photograph's shorter side.
-    n_threads : int, optional
-        Photographs looked at simultaneously; without it, as many as the process may use threads.
-    """
+    """What both detectors share: how photographs are reduced before they are searched."""
 
     face_pixels: int  # photographs are reduced until the smallest face looked for has this many, or a step less
     sizes: tuple[float, float]  # the least size looked for in pixels, and the step between sizes
 
-    def __init__(self, min_face_fraction: float = 0.2, n_threads: int | None = None):
-        self.min_face_fraction = min_face_fraction
-        self.n_threads = n_threads
+    def __init__(self, min_face_fraction: float, n_threads: int | None):
+        self.min_face_fraction = min_face_fraction  # smallest face looked for, of the photograph's shorter side
+        self.n_threads = n_threads  # photographs looked at simultaneously; None for as many as the process may use
 
     def _threads_for(self, n_tasks: int) -> int:
         return max(1, min(self.n_threads or available_threads(), n_tasks))
@@ -85,7 +77,7 @@ class ViolaJones(_Detector):
         Parameters
         ----------
         images : sequence of ndarray of shape (height, width, 3), dtype uint8
-            RGB photographs of any sizes.
+            RGB, of any sizes.
 
         Returns
         -------
@@ -115,9 +107,7 @@ class ViolaJones(_Detector):
         grey, smallest = self._reduce(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
         boxes, hits = self._find(grey, cascades[0], smallest)
         if not len(boxes) and len(cascades) > 1:
-            (left, left_hits), (right, right_hits) = (
-                self._find(side, cascades[1], smallest) for side in (grey, grey[:, ::-1])
-            )
+            (left, left_hits), (right, right_hits) = (self._find(g, cascades[1], smallest) for g in (grey, grey[:, ::-1]))
             right[:, [0, 2]] = grey.shape[1] - right[:, [2, 0]]
             boxes, hits = np.concatenate([left, right]), np.concatenate([left_hits, right_hits])
         chosen = portrayed(boxes, hits, grey)
@@ -137,12 +127,8 @@ class ViolaJones(_Detector):
 class MTCNNDetector(_Detector):
     """The multi-task cascaded network of facenet-pytorch, for any view; it finds no face below 20 pixels.
 
-    Parameters
-    ----------
-    thresholds : tuple of three float
-        Least probability after each of the three networks; the published values.
-    device : str
-        Where the networks run, for example ``"cpu"`` or ``"cuda"``; ``"auto"`` takes a GPU where there is one.
+    `thresholds` are the least probabilities after each of the three networks, as published; ``device="auto"`` takes a GPU
+    where there is one.
     """
 
     face_pixels = 60
@@ -269,10 +255,6 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
         Generated samples or real crops, RGB.
     threshold : float
         A face less probable than this counts as none.
-    batch_size : int
-        Images passed through together.
-    device : str
-        See `MTCNNDetector`.
 
     Returns
     -------

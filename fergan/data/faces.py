@@ -70,21 +70,11 @@ def subjects_of(labels: pd.DataFrame) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Crops of faces and what is known of each.
-
-    Attributes
-    ----------
-    name : str
-        For example ``"rafd-frontal"``.
-    images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
-        RGB crops; memory-mapped when loaded from disk.
-    labels : DataFrame of n_faces rows
-        See `complete_labels`.
-    """
+    """Crops of faces and what is known of each."""
 
     name: str
-    images: np.ndarray
-    labels: pd.DataFrame
+    images: np.ndarray  # (n_faces, 64, 64, 3), uint8, RGB; memory-mapped when loaded from disk
+    labels: pd.DataFrame  # one row per face, see `complete_labels`
 
     def __post_init__(self):
         expected = (len(self.labels), FACE_SIZE, FACE_SIZE, 3)

@@ -44,10 +44,7 @@ def is_picture(path: str) -> bool:
 def list_files(folder: str | Path, depth: int = 8) -> Files:
     """List the files under a folder, so many folders deep; links are followed, and dangling ones passed over.
 
-    Raises
-    ------
-    PermissionError
-        The folder itself may not be read; what lies in it and may not is listed as refused.
+    PermissionError where the folder itself may not be read; what lies in it and may not is listed as refused.
     """
     found: dict[str, FileState] = {}
     refused: list[str] = []
@@ -82,14 +79,9 @@ def within(folder: Path, *candidates: str) -> Path:
 
 
 class NameRule:
-    """A rule by which files are named.
+    """A rule by which files are named: a regular expression with named groups, and the codes that may stand in a group.
 
-    Parameters
-    ----------
-    pattern : str
-        A regular expression with named groups that the whole name must match.
-    **codes : mapping or collection
-        Per group the codes that may stand there; a mapping also says what each means.
+    Codes that are a mapping also say what each means.
     """
 
     def __init__(self, pattern: str, **codes: Mapping[str, object] | Iterable[str]):
@@ -115,12 +107,7 @@ def read_named(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Read the names of the pictures among files by a rule, each first corrected by `normalise`.
 
-    Returns
-    -------
-    table : DataFrame
-        ``source`` and one column per group of the rule.
-    unknown : dict of str to str
-        Path of each picture that does not follow the rule -> why.
+    Returns a table with ``source`` and a column per group, and the path of each other picture -> why it is none.
     """
     rows, unknown = [], {}
     for path in files:
@@ -166,12 +153,8 @@ def read_lines(path: Path, what: str) -> list[str]:
 def read_csv_table(path: Path, what: str) -> pd.DataFrame:
     """Read a CSV file (UTF-8, commas, one header line) as stripped text, blank where missing.
 
-    The index holds line numbers; blank lines are passed over. pandas would guess at types, and name no line.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        There is no such file, it is empty or no CSV file, or a line has too few or too many values; `what` is expected.
+    The index holds line numbers; blank lines are passed over. pandas would guess at types, and name no line. `what` is
+    expected, for the errors.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; write a CSV with {what}")
@@ -235,16 +218,7 @@ class Contents:
 class FolderPhotographs(Photographs):
     """A collection in a folder, as a loader found it; no photograph is decoded on opening.
 
-    Parameters
-    ----------
-    name : str
-        The face set's name.
-    folder : Path
-        Where the reader keeps it, for messages.
-    contents : Contents
-        What a loader found there.
-    n_faces : int, optional
-        Use this many photographs, drawn without replacement with `seed`; without it, all.
+    It is `folder` for the reader; with `n_faces`, so many photographs are drawn without replacement.
     """
 
     def __init__(self, name: str, folder: Path, contents: Contents, *, n_faces: int | None = None, seed: int = 0):

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -37,18 +38,10 @@ class UnreadablePhotograph(Exception):
 
 @dataclass(frozen=True)
 class Photograph:
-    """An upright photograph, perhaps at reduced size.
+    """An upright photograph, perhaps at reduced size."""
 
-    Attributes
-    ----------
-    image : ndarray of shape (height, width, 3), dtype uint8
-        RGB.
-    size : tuple of two int
-        Width and height of the photograph itself in pixels.
-    """
-
-    image: np.ndarray
-    size: tuple[int, int]
+    image: np.ndarray  # (height, width, 3), uint8, RGB
+    size: tuple[int, int]  # width and height of the photograph itself in pixels
 
     @property
     def scale(self) -> np.ndarray:
@@ -57,42 +50,18 @@ class Photograph:
 
 
 class Photographs:
-    """A collection before its faces are cropped: photographs that can be read by number, and a row of labels for each.
+    """A collection before its faces are cropped: photographs that can be read by number, and a row of labels for each."""
 
-    Attributes
-    ----------
-    name : str
-        What the face set is called.
-    labels : DataFrame
-        One row per photograph, as `fergan.data.faces.complete_labels` returns it; ``source`` is relative to `folder`.
-    fingerprint : str
-        Changes when a photograph is exchanged for another: by names, sizes and times of change.
-    folder : Path or None
-        Where the photographs are files.
-    sizes : ndarray of int64, or None
-        Bytes of each of these files.
-    problems : list of str
-        What was found wrong while opening and could be passed over, one sentence each, naming the file.
-    missing : list of str
-        Photographs that are named and not there.
-    unknown : dict of str to str
-        Pictures of no use, and why.
-    notes : list of str
-        Those of `problems` that are about neither missing nor unknown files.
-    coded : int or None
-        Photographs whose Action Units a coder gave; None where that is not told apart.
-    """
-
-    name: str
-    labels: pd.DataFrame
-    fingerprint: str
-    folder: Path | None = None
-    sizes: np.ndarray | None = None
-    problems: Sequence[str] = ()
-    missing: Sequence[str] = ()
-    unknown: Mapping[str, str] = MappingProxyType({})
-    notes: Sequence[str] = ()
-    coded: int | None = None
+    name: str  # what the face set is called
+    labels: pd.DataFrame  # see `fergan.data.faces.complete_labels`; ``source`` is relative to the folder
+    fingerprint: str  # changes when a photograph is exchanged for another: by names, sizes and times of change
+    folder: Path | None = None  # where the photographs are files
+    sizes: np.ndarray | None = None  # bytes of each of these files
+    problems: Sequence[str] = ()  # what was wrong and could be passed over, one sentence each, naming the file
+    missing: Sequence[str] = ()  # photographs that are named and not there
+    unknown: Mapping[str, str] = MappingProxyType({})  # pictures of no use, and why
+    notes: Sequence[str] = ()  # those of the problems that are about neither missing nor unknown files
+    coded: int | None = None  # photographs whose Action Units a coder gave; None where that is not told apart
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -104,10 +73,7 @@ class Photographs:
         return hash_parameters({"files": self.fingerprint, "labels": hash_array(labels)})
 
     def read(self, rows: Sequence[int], least_side: int | None = None) -> list[Photograph | UnreadablePhotograph]:
-        """Return the photographs of these rows of `labels`, large ones perhaps reduced; see `read_photographs`.
-
-        One that is a single flat colour shows nothing and is unreadable.
-        """
+        """Return the photographs of these rows, perhaps reduced (see `read_photographs`); a flat colour is unreadable."""
         paths = [self.folder / source for source in self.labels["source"].iloc[list(rows)]]
         return [_unless_flat(read, path) for read, path in zip(read_photographs(paths, least_side), paths, strict=True)]
 
@@ -142,25 +108,19 @@ def read_photographs(
         decoded), or its pixels do not say what is white, as in 12 bits stored in 16.
     """
 
-    def read(path: str | Path) -> Photograph | UnreadablePhotograph:
-        try:
-            return _decode(Path(path), least_side)
-        except UnreadablePhotograph as problem:
-            return problem
-
     with warnings.catch_warnings():  # around all threads: filters are the whole process's
         warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; the limit is ours
-        return run_threads(read, paths, min(n_threads or available_threads(), max(1, len(paths))))
+        n_threads = max(1, min(n_threads or available_threads(), len(paths)))
+        return run_threads(partial(_decode, least_side=least_side), map(Path, paths), n_threads)
 
 
-def _decode(path: Path, least_side: int | None) -> Photograph:
+def _decode(path: Path, least_side: int | None) -> Photograph | UnreadablePhotograph:
     try:
         if path.stat().st_size == 0:
-            raise UnreadablePhotograph(f"{path}: the file is empty")
+            raise ValueError("the file is empty")
         with Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_MEGAPIXELS * 1_000_000:
-                size = f"{image.width} x {image.height} pixels"
-                raise UnreadablePhotograph(f"{path}: {size}, above {MAX_MEGAPIXELS} megapixels; reduce it")
+                raise Image.DecompressionBombError
             whole = image.size
             if least_side:
                 image.draft(None, (least_side, least_side))  # chooses a half, a quarter or an eighth; JPEG only
@@ -171,16 +131,14 @@ def _decode(path: Path, least_side: int | None) -> Photograph:
             ImageOps.exif_transpose(image, in_place=True)
             rgb = _to_rgb(image)
             if deep and rgb.max() < LEAST_BRIGHTEST:
-                raise UnreadablePhotograph(f"{path}: {_DARK}")
+                raise ValueError(_DARK)
             return Photograph(_reduce(rgb, least_side), whole[::-1] if on_side else whole)
-    except UnreadablePhotograph:
-        raise
     except Image.DecompressionBombError:
-        raise UnreadablePhotograph(f"{path}: above {MAX_MEGAPIXELS} megapixels; reduce it") from None
+        return UnreadablePhotograph(f"{path}: above {MAX_MEGAPIXELS} megapixels; reduce it")
     except UnidentifiedImageError:
-        raise UnreadablePhotograph(f"{path}: {_unknown(path)}; save it as JPEG or PNG") from None
+        return UnreadablePhotograph(f"{path}: {_unknown(path)}; save it as JPEG or PNG")
     except Exception as error:  # decoders raise all kinds of errors on damaged files, and one must not stop a dataset
-        raise UnreadablePhotograph(f"{path}: {error or type(error).__name__}") from error
+        return UnreadablePhotograph(f"{path}: {error or type(error).__name__}")
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

@@ -42,27 +42,19 @@ def open_photographs(
         What the face set is called; for ``"rendered"``, which stand-in.
     source : str
         One of `SOURCES`.
-    folder : str, optional
-        Where the photographs lie; needed by every source but ``"rendered"``. What it should look like stands in
-        catalogue.yaml. A folder of any collection (but ``"olivetti"``, which is one array) may instead hold
-        `csv` with a column ``path``: then it is read as ``"manifest"``, whatever its files are called.
-    csv : str
-        The CSV file in `folder`: of photographs for ``"manifest"`` and where it has a column ``path``, of frames for
-        ``"enhanced-ck"``.
+    folder, csv : str
+        Where the photographs lie (see catalogue.yaml), and their table there: of frames for ``"enhanced-ck"``, else with a
+        column ``path``. A folder of any collection but ``"olivetti"`` may hold such a table too: then it is read as
+        ``"manifest"``, whatever its files are called.
     variant : str
-        Which part of the distribution is meant, one of the collection's variants; empty takes its default.
-    n_faces : int, optional
-        At most this many photographs; without it, all.
-    seed : int
-        Seed of the draw, or of the rendering.
+        Which part of the collection; empty takes its default.
+    n_faces, seed : int
+        At most this many photographs, drawn or rendered with this seed; without it, all.
 
     Raises
     ------
-    ValueError
-        The source or variant is unknown, the source needs a folder that was not given, the folder may not be read, or a
-        table cannot be read.
-    FileNotFoundError
-        The folder does not exist, or holds nothing of this collection.
+    ValueError, FileNotFoundError
+        The source or variant is unknown; a folder or table is missing, cannot be read or holds nothing of this collection.
     """
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}; expected one of {', '.join(SOURCES)}")

@@ -65,8 +65,10 @@ def unit_counts(faces: FaceSet) -> pd.DataFrame:
         if len(values):
             # One intensity for the face, or one for each of its sides.
             graded = faces.labels.filter([f"{unit}_intensity", f"{unit}_left", f"{unit}_right"])
-            rows.append({"Action Unit": unit, "movement": AU_MEANINGS[unit], "coded": len(values), "shown": int(values.sum()),
-                         "share": values.mean(), "mean intensity": graded[faces.labels[unit] == 1].mean(axis=1).mean()})
+            rows.append({
+                "Action Unit": unit, "movement": AU_MEANINGS[unit], "coded": len(values), "shown": int(values.sum()),
+                "share": values.mean(), "mean intensity": graded[faces.labels[unit] == 1].mean(axis=1).mean(),
+            })
     return pd.DataFrame(rows)
 
 
@@ -92,7 +94,8 @@ def sets_table(artifacts: str | Path, names: Iterable[str]) -> pd.DataFrame:
     rows = []
     for name in names:
         folder = current(f"{artifacts}/faces/{name}")
-        faces, account, config = FaceSet.load(folder), CroppingAccount.load(folder), read_json(folder / "stamp.json")["config"]
+        faces, account = FaceSet.load(folder), CroppingAccount.load(folder)
+        config = read_json(folder / "stamp.json")["config"]
         people, subjects = faces.labels["subject"].nunique() or None, subjects_named(config["source"])
         rows.append({
             "set": name,
@@ -185,5 +188,8 @@ def _stand_ins() -> dict[str, np.ndarray]:
     from fergan.rendered import STAND_INS, render_faces, stand_in_labels  # slow to import
 
     use_style()
-    labels = {name: stand_in_labels(name) for name in STAND_INS}
-    return {name: render_faces(table.iloc[np.linspace(0, len(table) - 1, 10).astype(int)])[0] for name, table in labels.items()}
+    rows = {}
+    for name in STAND_INS:
+        labels = stand_in_labels(name)
+        rows[name] = render_faces(labels.iloc[np.linspace(0, len(labels) - 1, 10).astype(int)])[0]
+    return rows
