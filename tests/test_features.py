@@ -8,7 +8,7 @@ from skimage.color import rgb2gray
 
 from fergan.features.baselines import BASELINES, HOGFeatures, PixelFeatures, absent_baselines, make_baseline
 from fergan.features.config import FeaturesConfig
-from fergan.features.discriminator import DiscriminatorFeatures, extract, load_features, n_features_of
+from fergan.features.discriminator import DiscriminatorFeatures, extract, load_features
 from fergan.features.facenet import FacenetFeatures
 from fergan.features.generator import GeneratorFeatures
 from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_float, to_uint8
@@ -86,12 +86,11 @@ def test_layers_are_concatenated_whole_or_pooled_to_4x4(weights):
     assert [m.shape[2] for m in maps[1:]] == [32, 16, 8, 4]
     whole = DiscriminatorFeatures(path, layers=(3, 1)).transform(IMAGES)
     np.testing.assert_allclose(whole, torch.cat([maps[3].flatten(1), maps[1].flatten(1)], 1), atol=1e-5)
-    assert whole.shape[1] == n_features_of(4, (3, 1)) == 16 * 64 + 4 * 1024
+    assert whole.shape[1] == 16 * 64 + 4 * 1024
     pooled = DiscriminatorFeatures(path, layers=(1, 2, 3, 4), pool=True).transform(IMAGES)
     by_hand = [m.reshape(7, m.shape[1], 4, m.shape[2] // 4, 4, m.shape[2] // 4).amax((3, 5)).flatten(1) for m in maps[1:]]
     np.testing.assert_allclose(pooled, torch.cat(by_hand, 1), atol=1e-5)
-    assert pooled.shape[1] == n_features_of(4, (1, 2, 3, 4), pool=True) == 16 * (4 + 8 + 16 + 32)
-    assert n_features_of(64) == 8192  # the paper's
+    assert pooled.shape[1] == 16 * (4 + 8 + 16 + 32)
     for wrong in ((), (0,), (5,), (1, 1)):
         with pytest.raises(ValueError, match="expected some of 1"):
             DiscriminatorFeatures(path, layers=wrong).transform(IMAGES)
@@ -132,7 +131,6 @@ def test_the_generators_features_are_those_of_the_noise_that_drew_a_face(generat
     X = describer.fit_transform(images)
     assert X.shape == (6, 8 * 8 * 16)
     assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(X, expected, strict=True)) > 0.99
-    assert np.abs(describer.redraw(images).astype(int) - images).mean() < 2 < images.std() / 10
     alone = GeneratorFeatures(path, prior=1e-4, batch_size=2).transform(images[4:])
     np.testing.assert_allclose(alone, X[4:], atol=2e-2)
 
@@ -171,7 +169,7 @@ def test_weights_that_hold_code_are_refused(tmp_path, capsys):
 def test_baselines_by_name(weights, generator, tmp_path):
     assert set(BASELINES) == {"untrained", "hog", "pixels", "pooled", "generator", "facenet"}
     pooled = make_baseline("pooled", run=tmp_path).transform(IMAGES)
-    assert pooled.shape == (7, n_features_of(4, (1, 2, 3, 4), pool=True))
+    assert pooled.shape == (7, 16 * (4 + 8 + 16 + 32))
     with pytest.raises(ValueError, match="'generator' needs the folder of a training run"):
         make_baseline("generator")
     assert list(absent_baselines(["hog", "facenet"])) == ["facenet"]

@@ -1,13 +1,9 @@
 """What all kinds of features have in common."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-
-from fergan.files import atomic_path
 
 
 def check_images(images: np.ndarray, name: str = "images", minimum: int = 1) -> np.ndarray:
@@ -47,26 +43,13 @@ class StatelessFeatures(TransformerMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def transform(self, images: np.ndarray) -> np.ndarray:
-        """Return features float32 (n, n_features) of images uint8 (n, height, width, 3)."""
-        return self._fill(images, np.empty)
+    def transform(self, images: np.ndarray, allocate: Callable[..., np.ndarray] = np.empty) -> np.ndarray:
+        """Return features float32 (n, n_features) of images uint8 (n, height, width, 3), which may be memory-mapped.
 
-    def transform_to(self, path: str | Path, images: np.ndarray) -> np.ndarray:
-        """Write the features of images to an ``.npy`` file as they are computed, and return it memory-mapped for reading.
-
-        Neither images nor features have to fit into memory; the file is moved into place when it is whole.
+        `allocate` makes the array that is filled block by block, from its shape and type: one on disk, for example.
         """
-        with atomic_path(path) as temporary:
-            def on_disk(shape: tuple[int, int], dtype: type) -> np.ndarray:
-                return np.lib.format.open_memmap(temporary, mode="w+", dtype=dtype, shape=shape)
-
-            self._fill(images, on_disk).flush()
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-
-    def _fill(self, images: np.ndarray, allocate: Callable[[tuple[int, int], type], Any]) -> Any:
-        images = check_images(images)
+        images, X = check_images(images), None
         describe = self._describer()
-        X = None
         for start in range(0, len(images), self.batch_size):
             # A copy: images on disk are read-only, which PyTorch warns of.
             block = describe(np.array(images[start : start + self.batch_size]))

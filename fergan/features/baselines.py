@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fergan.cache import run_threads
 from fergan.features.base import StatelessFeatures
 from fergan.features.discriminator import N_LAYERS, DiscriminatorFeatures
 

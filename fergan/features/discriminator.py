@@ -7,6 +7,7 @@ import numpy as np
 
 from fergan.features.base import StatelessFeatures, computing_device
 from fergan.features.config import N_LAYERS, FeaturesConfig, checked_layers
+from fergan.files import atomic_path
 
 _GRID = 4  # rows and columns of the last layer's maps, and of those that are pooled
 
@@ -14,7 +15,8 @@ _GRID = 4  # rows and columns of the last layer's maps, and of those that are po
 def extract(folder: Path, config: FeaturesConfig, *, images: np.ndarray, discriminator: Path, device: str = "auto") -> None:
     """Write the features of faces uint8 (n, 64, 64, 3) by a ``discriminator.safetensors`` to ``X.npy``, float32."""
     describer = DiscriminatorFeatures(discriminator, layers=config.layers, pool=config.pool, device=device)
-    describer.transform_to(Path(folder) / "X.npy", images)
+    with atomic_path(Path(folder) / "X.npy") as temporary:
+        describer.transform(images, lambda shape, dtype: np.lib.format.open_memmap(temporary, "w+", dtype, shape)).flush()
 
 
 def load_features(folder: str | Path) -> np.ndarray:
@@ -88,8 +90,3 @@ class DiscriminatorFeatures(StatelessFeatures):
                 return torch.cat([maps.flatten(1) for maps in chosen], dim=1).cpu().numpy()
 
         return describe
-
-
-def n_features_of(width: int, layers: Sequence[int] = (N_LAYERS,), pool: bool = False) -> int:
-    """Return how many numbers a face has: layer k has ``width * 2^(k - 1)`` maps of ``64 / 2^k`` rows, or 4 if pooled."""
-    return sum(width * 2 ** (k - 1) * (_GRID if pool else 64 >> k) ** 2 for k in checked_layers(layers))

@@ -49,7 +49,10 @@ class GeneratorFeatures(StatelessFeatures):
     def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
         import torch
 
-        network, device = self._network()
+        from fergan.gan.networks import open_generator
+
+        device = computing_device(self.device)
+        network = open_generator(self.weights).to(device, memory_format=torch.channels_last)
 
         def describe(images: np.ndarray) -> np.ndarray:
             noise = self._invert(network, images, device)
@@ -57,25 +60,6 @@ class GeneratorFeatures(StatelessFeatures):
                 return network.project(noise[:, :, None, None]).flatten(1).cpu().numpy()
 
         return describe
-
-    def redraw(self, images: np.ndarray) -> np.ndarray:
-        """Return the drawings nearest to some faces, uint8 of the same shape: how well each could be inverted."""
-        import torch
-
-        from fergan.gan.networks import to_uint8
-
-        network, device = self._network()
-        blocks = (images[start : start + self.batch_size] for start in range(0, len(images), self.batch_size))
-        with torch.no_grad():
-            return np.concatenate([to_uint8(network(self._invert(network, np.asarray(block), device))) for block in blocks])
-
-    def _network(self) -> tuple["Generator", str]:
-        import torch
-
-        from fergan.gan.networks import open_generator
-
-        device = computing_device(self.device)
-        return open_generator(self.weights).to(device, memory_format=torch.channels_last), device
 
     def _invert(self, network: "Generator", images: np.ndarray, device: str) -> "Tensor":
         """Return the noise vectors (n, latent_dim) of some faces; all start at the mean of the noise."""
