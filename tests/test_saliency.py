@@ -123,7 +123,7 @@ def test_the_stage_maps_photographs_without_regions(planted, tmp_path, monkeypat
     table = complete_labels(pd.DataFrame({"source": [str(i) for i in range(len(images))], "AU12": labels}))
     monkeypatch.setattr("fergan.experiments.saliency.load_discriminator", lambda run: Grid())
     costs = np.where(np.array(ACTION_UNITS) == "AU12", 1.0, np.nan)
-    map_saliency(tmp_path, SaliencyConfig(n_faces=20), faces=FaceSet("mine", images, table), X=grid_features(images), relabel=None,
+    map_saliency(tmp_path, SaliencyConfig(n_faces=20), faces=FaceSet("mine", images, table), X=grid_features(images), mapping=None,
                  costs=costs, run=None, margin=0.1)
     found = SaliencyMaps.load(tmp_path)
     assert found.maps[7].sum() == pytest.approx(1) and np.isnan(np.delete(found.maps, 7, axis=0)).all()

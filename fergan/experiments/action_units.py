@@ -67,18 +67,17 @@ class AUData:
     intensity: np.ndarray | None = None  # (n_faces, 14), see `coded_intensity`
 
     @classmethod
-    def of(cls, faces: FaceSet, X: np.ndarray, mapping: str | None = None, duplicates_within: float = 0.0) -> "AUData":
-        """Take the Action Units of a face set: coded, or derived by a mapping; what was coded is then the truth."""
-        coded = units_of(faces)
-        emotions = [None if pd.isna(emotion) else emotion for emotion in faces.labels["emotion"]]
+    def of(cls, faces: FaceSet, X: np.ndarray, duplicates_within: float = 0.0) -> "AUData":
+        """Take the coded Action Units of a face set with features X."""
+        coded, emotions = faces.labels[list(ACTION_UNITS)].to_numpy(float), faces.labels["emotion"]
         people = people_or_duplicates(faces, X, duplicates_within)
-        truth = coded if mapping and not np.isnan(coded).all() else None
-        return cls(X, units_of(faces, mapping), people, truth, emotions, coded_intensity(faces.labels))
+        return cls(X, coded, people, None, [None if pd.isna(e) else e for e in emotions], coded_intensity(faces.labels))
 
-
-def units_of(faces: FaceSet, mapping: str | None = None) -> np.ndarray:
-    """Return the Action Units of faces (n_faces, 14), 0, 1 or NaN: coded, or derived from the emotions by a mapping."""
-    return relabel(faces.labels["emotion"], mapping) if mapping else faces.labels[list(ACTION_UNITS)].to_numpy(float)
+    def derived(self, mapping: str | None) -> "AUData":
+        """Return these faces with Action Units derived by a mapping, if there is one; what was coded is then the truth."""
+        if mapping is None:
+            return self
+        return replace(self, Y=relabel(self.emotions, mapping), truth=None if np.isnan(self.Y).all() else self.Y)
 
 
 def relabel(emotions: Iterable[str | None], mapping: str = "paper") -> np.ndarray:
@@ -120,22 +119,20 @@ def run_au_experiment(
     X, X_test : ndarray of shape (n_faces, n_features), float32, their features by the network
     relabel_train, relabel_test : mappings by which Action Units are derived; None keeps what was coded
     """
-    sets, by = [(train, X)], [relabel_train]
+    sets, by = [AUData.of(train, X, config.duplicates_within)], [relabel_train]
     if test is not None:
-        sets, by = [*sets, (test, X_test)], [*by, relabel_test]
+        sets, by = [*sets, AUData.of(test, X_test, config.duplicates_within)], [*by, relabel_test]
     others = [name for name in EMOTION_MAPPINGS if any(by) and name != (by[0] or by[-1])]
     mappings = {MAIN: by} | {name: [mapping and name for mapping in by] for name in others}
-    data = {
-        name: [AUData.of(*parts, mapping, config.duplicates_within) for parts, mapping in zip(sets, of_sets, strict=True)]
-        for name, of_sets in mappings.items()
-    }
+    data = {name: [part.derived(mapping) for part, mapping in zip(sets, of_sets, strict=True)]
+            for name, of_sets in mappings.items()}
     if data[MAIN][0].truth is not None:
         data[TRUTH] = [part if part.truth is None else replace(part, Y=part.truth) for part in data[MAIN]]
     for name in reversed(data):
         result = recognise(*data[name], config=config, n_threads=n_threads)
         by = mappings.get(name, [None])
-        result.settings |= dict(pretrained=pretrained, train=train.name, test=sets[-1][0].name, relabel_train=by[0],
-                                relabel_test=by[-1], variants=list(data))
+        names = dict(pretrained=pretrained, train=train.name, test=train.name if test is None else test.name)
+        result.settings |= names | dict(relabel_train=by[0], relabel_test=by[-1], variants=list(data))
         result.save(folder / name)
 
 

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from fergan.data.cropping import crop_face
 from fergan.data.faces import FaceSet
-from fergan.experiments.action_units import units_of
+from fergan.experiments.action_units import relabel
 from fergan.experiments.config import SaliencyConfig
 from fergan.facs import ACTION_UNITS
 from fergan.files import read_json, write_array, write_json
@@ -69,7 +69,7 @@ class SaliencyMaps:
 
 
 def map_saliency(
-    folder: Path, config: SaliencyConfig, *, faces: FaceSet, X: np.ndarray, relabel: str | None, costs: np.ndarray, run: Run,
+    folder: Path, config: SaliencyConfig, *, faces: FaceSet, X: np.ndarray, mapping: str | None, costs: np.ndarray, run: Run,
     margin: float,
 ) -> None:
     """Map where the detectors of an Action Unit experiment look, and write a `SaliencyMaps` into `folder`.
@@ -78,17 +78,19 @@ def map_saliency(
     ----------
     faces : FaceSet that the detectors learn from
     X : ndarray of shape (n_faces, n_features), float32, its features by the discriminator of `run`
-    relabel : mapping of emotions to Action Units, see `fergan.experiments.action_units.units_of`
+    mapping : by which the Action Units are derived from the emotions; None takes the coded ones
     costs : ndarray of shape (14,), C of each detector, NaN where there is none
     margin : of the set's crops, a fraction of the face box
     """
-    weights = linear_weights(X, units_of(faces, relabel), costs)
+    labels = faces.labels
+    Y = relabel(labels["emotion"], mapping) if mapping else labels[list(ACTION_UNITS)].to_numpy(float)
+    weights = linear_weights(X, Y, costs)
     rows = np.sort(np.random.default_rng(config.seed).choice(len(faces), min(config.n_faces, len(faces)), replace=False))
     maps = saliency_maps(load_discriminator(run), weights, faces.images[rows])
-    rendered = set(REQUIRED_COLUMNS) <= set(faces.labels.columns)  # can be rendered anew
+    rendered = set(REQUIRED_COLUMNS) <= set(labels.columns)  # can be rendered anew
     checks = {}
     if rendered:
-        regions = action_regions(faces.labels, margin, config.n_people, config.seed)
+        regions = action_regions(labels, margin, config.n_people, config.seed)
         write_array(folder / "regions.npy", regions)
         mapped = [u for u in range(len(ACTION_UNITS)) if not np.isnan(maps[u]).any()]
         checks = {ACTION_UNITS[u]: vars(check_region(maps[u], regions, u)) for u in mapped}
