@@ -46,12 +46,12 @@ def test_tables_and_contrasts_of_label_efficiency():
     needed = labels.needed_table(result).set_index("accuracy")
     assert needed.loc["80 %", "hog"] == "> 100" and needed.loc["60 %", "network of b"] == "1.0"
     assert labels.fits_table(result)["SVMs searched"].tolist() == ["0 %", "100 %", "100 %"]
-    assert labels.draws_table(result)["hog"].tolist() == ["0.30", "0.40", "0.45"] and labels.summary_table({"r": result}).shape == (4, 6)
+    assert labels.draws_table(result)["hog"].tolist() == ["0.30", "0.40", "0.45"] and labels.label_summary({"r": result}).shape == (4, 6)
     found = {row["method"]: row for row in labels.contrasts(result)}
     assert found["network of b"]["worse"] == [1, 50, 100] and found["supervised CNN"]["better"] == [1, 50, 100]
     assert found["supervised CNN"]["mean"][0] == pytest.approx(0.2) and found["network of b"]["sign"] == -1
     text = say("label_efficiency_set", "contrasts", first="network of a", counted="faces", rows=list(found.values()))
-    assert "better with 1, 50 and 100 labelled faces" in text and "0.200 [" in text and text.count("- **") == 3
+    assert "better with 1, 50 and 100 labelled faces" in text and "+0.200 [" in text and text.count("- **") == 3
     even = labels.contrasts(rivals((0.6, 0.7, 0.8)))[2]
     assert "never clearly" in say("label_efficiency_set", "contrasts", first="x", counted="faces", rows=[even])
 
@@ -71,7 +71,7 @@ def test_the_claims_of_labels_are_judged_by_their_rule():
         assert few.word == word and word in say("label_efficiency", "few", few=few)
         assert word in say("label_efficiency", "answer", few=few, half=labels.half(rivals(cnn)))
     size = judge("E7", Results(labels={"sfew": curves({"n": (0.3, 0.4, 0.4)}), "raf-db": curves({"n": (0.3, 0.4, 0.8)})}))
-    assert "raf-db minus sfew is 0.400 [" in say("label_efficiency", "size", size=size)
+    assert "raf-db minus sfew is +0.400 [" in say("label_efficiency", "size", size=size)
     assert "minus" not in say("label_efficiency", "size", size=judge("E7", Results(labels={"r": rivals((0, 0, 0))})))
 
 
@@ -96,12 +96,12 @@ def test_transfer_is_told_by_signs():
     cells = transfer.cell_table(result).set_index("features")
     assert cells.loc["network of a", "b"].startswith("0.300 [") and cells.loc["n faces", "a"] == str(N)
     own = transfer.own_table(result).set_index("faces of")
-    assert own.loc["b", "these minus own"].startswith("-0.325 [") and own.loc["mean over sets", "own network"] == "–"
+    assert own.loc["b", "these minus own"].startswith("−0.325 [") and own.loc["mean over sets", "own network"] == "–"
     assert transfer.pretraining_table(result)["faces learnt"].tolist() == [300, 200, 100]
-    assert [row["sign"] for row in transfer.compared(result)] == [-1, -1] and transfer.extremes(result)[0][0] == "b"
+    assert [row["sign"] for row in transfer.beside_others(result)] == [-1, -1] and transfer.extremes(result)[0][0] == "b"
     assert set(transfer.no_better_than_commonest(result)) == set()
-    text = say("transfer", "answer", compared=transfer.compared(result), extremes=transfer.extremes(result))
-    assert "clearly worse than" in text and "-0.325 on b to 0.050 on a" in text
+    text = say("transfer", "answer", compared=transfer.beside_others(result), extremes=transfer.extremes(result))
+    assert "clearly worse than" in text and "−0.325 on b to +0.050 on a" in text
     assert "No set" in say("transfer", "answer", compared=[], extremes=[])
     verdicts = [judge(claim, Results(transfer=result)) for claim in ("A3", "Q3", "C3")]
     assert f"**{NOT_REPRODUCED}**" in say("transfer", "own", general=verdicts[0], consistent=verdicts[1], margin=0.02)
@@ -113,7 +113,7 @@ def test_transfer_is_told_by_signs():
 
 def test_figures_show_every_method_and_mark_cells():
     result = rivals((0.4, 0.5, 0.6))
-    figure = labels.learning_curves(labels.curves_of(result), "labelled faces", 0.5)
+    figure = labels.learning_curves(labels.method_curves(result), "labelled faces", 0.5)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == result.methods
     assert list(labels.sizes_of({"r": result})) == ["r (commonest emotion 0.33)"]
     panels = labels.difference_curves(result, "labelled faces")

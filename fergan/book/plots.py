@@ -14,7 +14,13 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
+
 WIDTH = 7.0  # inches, of a full-width figure
+
+#: What tables and figures call the protocols that every set has, and, with a set's own split, all of them.
+TWO_PROTOCOLS = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
+EVERY_PROTOCOL = TWO_PROTOCOLS | {OFFICIAL_SPLIT: "official split"}
 
 _MARKERS, _DASHES = "osD^vPX*<>dp1", ("-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 2)))
 

@@ -51,14 +51,9 @@ def _check_classes(y: np.ndarray, n_folds: int) -> None:
 
 
 def random_folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
-    """Divide faces at random into folds with about the same share of each class.
+    """Divide faces at random into folds with about the same share of each class; return the faces of each, ascending.
 
-    Returns the faces of each fold, ascending; each face is in exactly one.
-
-    Raises
-    ------
-    ValueError
-        There is one class only, or a class has fewer faces than there are folds.
+    Raises ValueError where there is one class only, or a class has fewer faces than there are folds.
     """
     _check_classes(y, n_folds)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
@@ -66,24 +61,9 @@ def random_folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
 
 
 def grouped_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
-    """Divide people at random into folds with about the same share of each class.
+    """Divide people (`groups`, of shape (n_samples,)) into folds in which all faces of a person fall into one.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        The class of each face.
-    groups : ndarray of shape (n_samples,)
-        The person of each face; all faces of a person fall into one fold.
-
-    Returns
-    -------
-    list of ndarray of int
-        The faces of each fold, ascending; each face is in exactly one.
-
-    Raises
-    ------
-    ValueError
-        As for `random_folds`, or there are fewer people than folds, or one person alone shows a class.
+    As `random_folds`. Raises ValueError also where there are fewer people than folds, or one person alone shows a class.
     """
     people = np.unique(groups)
     if len(people) < 2:
@@ -157,12 +137,8 @@ def official_parts(split: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | No
     Parameters
     ----------
     split : ndarray of shape (n_samples,)
-        "train", "test", "val" or "validation"; anything else, also a missing value, takes no part.
-
-    Returns
-    -------
-    (train, test, name) or None
-        Rows, ascending, and "test" or "validation"; None without faces on both sides.
+        "train", "test", "val" or "validation"; anything else, also a missing value, takes no part. Without faces on both
+        sides the result is None.
     """
     words = np.asarray(split, dtype=object).astype(str)
     train, test, name = np.flatnonzero(words == "train"), np.flatnonzero(words == "test"), "test"
@@ -200,11 +176,6 @@ def duplicate_groups(images: np.ndarray, features: np.ndarray | None = None, wit
     -------
     ndarray of shape (n,), int
         The number of each picture's group, from 0.
-
-    Raises
-    ------
-    ValueError
-        `within` is not in 0..1, or is above 0 without features.
     """
     if not 0 <= within < 1:
         raise ValueError(f"within is {within}; expected a share of the typical distance, 0 <= within < 1")

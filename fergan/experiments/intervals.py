@@ -63,7 +63,6 @@ def bootstrap_interval(
 
 
 def _per_person(values: np.ndarray, codes: np.ndarray, n_people: int) -> np.ndarray:
-    """Sum the rows of `values` over the faces of each person."""
     sums = np.zeros((n_people, *values.shape[1:]))
     np.add.at(sums, codes, values)
     return sums
@@ -143,10 +142,9 @@ class Difference:
 
     @classmethod
     def of_scores(cls, first: tuple[float, float, float], second: tuple[float, float, float]) -> "Difference":
-        """Return the difference of two independent scores, each ``(value, low, high)``.
+        """Return the difference of two independent scores, each ``(value, low, high)``, which may be lopsided.
 
-        The interval is the one of Zou and Donner (2008), which recovers the variances from both intervals, so that these
-        may be lopsided.
+        The interval is the one of Zou and Donner (2008), which recovers the variances from both intervals.
         """
         (a, a_low, a_high), (b, b_low, b_high) = first, second
         d = a - b
@@ -238,17 +236,8 @@ def chance_test(
 def sign_flip_p_value(differences: np.ndarray, groups: np.ndarray, n_flips: int = N_FLIPS, seed: int = 0) -> float:
     """Two-sided paired test of a mean difference of zero: the signs of whole people's differences are flipped.
 
-    Parameters
-    ----------
-    differences : ndarray of shape (n_samples,)
-        For each face, one method's score minus the other's.
-    groups : ndarray of shape (n_samples,)
-        The person of each face.
-
-    Returns
-    -------
-    float
-        ``(1 + hits) / (1 + n_flips)``; 1 where nothing differs.
+    `differences` (n_samples,) holds one method's score minus the other's for each face, `groups` its person. The result is
+    ``(1 + hits) / (1 + n_flips)``; 1 where nothing differs.
     """
     sums = np.bincount(np.unique(groups, return_inverse=True)[1], weights=differences)
     sums = sums[sums != 0]

@@ -91,7 +91,7 @@ class Subset:
 
 
 #: What a method names the test faces of a subset, (n_test,) int, and how its model came about, as plain values.
-Answer = tuple[np.ndarray, dict[str, Any]]
+Prediction = tuple[np.ndarray, dict[str, Any]]
 
 
 def run_label_efficiency(
@@ -164,7 +164,7 @@ def _networks(config: LabelEfficiencyConfig, network: "Run | None") -> dict[str,
     return networks
 
 
-def _kept(folder: Path, name: str, learn: Callable[[Subset], Answer], subset: Subset) -> Answer:
+def _kept(folder: Path, name: str, learn: Callable[[Subset], Prediction], subset: Subset) -> Prediction:
     """Return a method's answer, or the one that an earlier run left."""
     path = folder / "unfinished" / f"{name}.json"
     if not path.is_file():
@@ -204,7 +204,7 @@ def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws
 
 def _by_features(
     D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, config: LabelEfficiencyConfig, n_threads: int, subset: Subset
-) -> Answer:
+) -> Prediction:
     """Name the test faces by a Gaussian SVM, with C and gamma chosen among the labelled people.
 
     Where these suffice for folds of whole people, none of which takes a class away, a search over the folds chooses both.
@@ -235,7 +235,7 @@ def _by_features(
     return values.argmax(axis=1), {"searched": bool(folds), "C": C, "gamma_scale": gamma * distance}
 
 
-def _by_network(untrained: SupervisedCNN, images: np.ndarray, y: np.ndarray, subset: Subset) -> Answer:
+def _by_network(untrained: SupervisedCNN, images: np.ndarray, y: np.ndarray, subset: Subset) -> Prediction:
     """Name the test faces by a network that is trained anew, with a seed of this split and draw."""
     seed = int(np.random.SeedSequence([untrained.seed, subset.split, subset.draw]).generate_state(1)[0] >> 1)
     network = SupervisedCNN(**untrained.get_params() | {"seed": seed}).fit(images[subset.train], y[subset.train])

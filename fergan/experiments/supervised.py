@@ -58,8 +58,6 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
         Faces per step, at most all.
     learning_rate : float
         The largest, reached after three tenths of the steps.
-    precision : str
-        ``"auto"`` multiplies in bfloat16 where the device does so natively, ``"float32"`` never.
     seed : int
         Of the initial weights and of the order of the faces. On a processor the same seed gives the same network.
 
@@ -74,11 +72,11 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self, width: int = 64, *, weights: str | Path | None = None, epochs: int = 30, min_steps: int = 100,
-        batch_size: int = 32, learning_rate: float = 1e-3, precision: str = "auto", seed: int = 0,
+        batch_size: int = 32, learning_rate: float = 1e-3, seed: int = 0,
     ) -> None:
         self.width, self.weights = width, weights
         self.epochs, self.min_steps, self.batch_size = epochs, min_steps, batch_size
-        self.learning_rate, self.precision, self.seed = learning_rate, precision, seed
+        self.learning_rate, self.seed = learning_rate, seed
 
     def fit(self, images: np.ndarray, y: np.ndarray) -> "SupervisedCNN":
         """Train on images uint8 (n, 64, 64, 3) and their classes (n,).
@@ -113,8 +111,6 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
         for name in ("epochs", "min_steps", "batch_size", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected more than 0")
-        if self.precision not in ("auto", "float32"):
-            raise ValueError(f"precision is {self.precision!r}; expected 'auto' or 'float32'")
 
     def _new_network(self) -> _Classifier:
         network = _Classifier(self.width, len(self.classes_))
@@ -145,8 +141,7 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
                 raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower learning_rate")
 
     def _autocast(self) -> torch.autocast:
-        enabled = self.precision == "auto" and has_native_bfloat16(self._device)
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=enabled)
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=has_native_bfloat16(self._device))
 
     def decision_function(self, images: np.ndarray) -> np.ndarray:
         """Return logits float32 (n, n_classes) of images uint8 (n, 64, 64, 3)."""

@@ -71,5 +71,5 @@ def make_baseline(
 def absent_baselines(names: list[str], facenet_weights: str = "") -> dict[str, str]:
     """Return which of these baselines cannot be had here, and why in words."""
     if "facenet" in names and not facenet_weights:
-        return {"facenet": "its weights are absent; name their file in the profile (search.facenet_weights)"}
+        return {"facenet": "its weights are absent; name their file in the profile (emotions.facenet_weights)"}
     return {}

@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from fergan.book.plots import WIDTH, score_dots
+from fergan.book.plots import TWO_PROTOCOLS, WIDTH, score_dots
 from fergan.book.show import interval
 from fergan.experiments.action_units import FEATURES, MAIN, TRUTH, AUResult, papers_units
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
@@ -19,7 +19,6 @@ from fergan.experiments.scores import row_of
 from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, EMOTIONS, label_groups
 from fergan.paper import AU7_ALONE
 
-PROTOCOLS = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
 MAPPINGS = {"paper": "Table VI", "emfacs": "EMFACS"}
 LABELS = {unit: unit for unit in ACTION_UNITS} | {"all": "mean"}
 
@@ -71,7 +70,7 @@ def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
     """Return one row per Action Unit, and the mean: areas under the curve beside the paper's, then the other scores."""
     paper, known = papers_units(experiment, result.settings), set(result.scores["score"])
     columns = {"AU": LABELS.values(), "paper": [paper.get(label, np.nan) for label in LABELS]}
-    columns |= {words: intervals(result, protocol=protocol) for protocol, words in PROTOCOLS.items()}
+    columns |= {words: intervals(result, protocol=protocol) for protocol, words in TWO_PROTOCOLS.items()}
     columns["difference"] = [interval(difference(result, experiment, label)) for label in LABELS]
     if "auc_true" in known:
         columns["never seen, true AU"] = intervals(result, "auc_true")
@@ -194,7 +193,7 @@ def table_of_means(results: Results) -> pd.DataFrame:
         {"experiment": number, "network of": result.settings["pretrained"], "trained on": result.settings["train"],
          "tested on": result.settings["test"], "AUs": int(area(result)["n_labels"]),
          "paper": papers_mean(number, result)}
-        | {words: interval(area(result, protocol=protocol)) for protocol, words in PROTOCOLS.items()}
+        | {words: interval(area(result, protocol=protocol)) for protocol, words in TWO_PROTOCOLS.items()}
         | {"difference": interval(difference(result, number))}
         for number, result in results.items()
     ])
@@ -215,7 +214,7 @@ def table_four(results: Results) -> pd.DataFrame:
         papers = {f"{n}": papers_units(n, result.settings).get(label, np.nan) for n, result in results.items()}
         rows.append({"AU": name, "": "paper"} | papers)
         rows += [{"AU": name, "": words} | {f"{n}": value(result, label, protocol=protocol) for n, result in results.items()}
-                 for protocol, words in PROTOCOLS.items()]
+                 for protocol, words in TWO_PROTOCOLS.items()]
     return pd.DataFrame(rows).dropna(how="all", subset=[f"{n}" for n in results]).reset_index(drop=True)
 
 
@@ -280,7 +279,7 @@ def single_unit_table(scores: pd.DataFrame, unit: str, dataset: str) -> pd.DataF
     if (unit, dataset) == (AU7_ALONE["unit"], AU7_ALONE["dataset"]):
         rows.append(["only", "the paper", *(interval((AU7_ALONE[part], np.nan, np.nan)) for part in ("train", "test"))])
     for features in dict.fromkeys(scores["features"]):
-        for protocol, words in PROTOCOLS.items():
+        for protocol, words in TWO_PROTOCOLS.items():
             areas = [interval(row_of(scores, protocol, features, score, unit)) for score in ("auc_train", "auc")]
             rows.append([features, words, *areas])
     table = pd.DataFrame(rows, columns=["network of", "protocol", "in train", "in test"])

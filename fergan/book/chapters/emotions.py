@@ -2,28 +2,24 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from fergan.book.plots import WIDTH, score_dots
-from fergan.book.show import interval
-from fergan.claims.verdict import Results, Unjudged, side, triple
+from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots
+from fergan.book.show import interval, signed
+from fergan.claims.verdict import side, triple
 from fergan.data.faces import FaceSet
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
-from fergan.experiments.emotions import EmotionResult, accuracy_difference, paper_emotion_scores
+from fergan.experiments.emotions import EmotionResult, paper_emotion_scores
 from fergan.experiments.scores import row_of, score_of
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import papers_own, read_table
-
-#: What tables and figures call the protocols that every set has, and, with the third, all of them.
-BOTH = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
-PROTOCOLS = BOTH | {OFFICIAL_SPLIT: "official split"}
 
 Experiments = Mapping[int, EmotionResult]
 
@@ -33,6 +29,11 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, dtype=object)
     numbers = [name for name in table if all(isinstance(value, (int, float, np.number)) for value in table[name])]
     return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
+
+
+def difference(row: Mapping[str, Any]) -> Markup:
+    """Write a row that holds a difference; a dash where there is none."""
+    return signed(triple(row)) if len(row) else Markup("–")
 
 
 def papers_scores(experiment: int, result: EmotionResult) -> pd.DataFrame:
@@ -53,9 +54,9 @@ def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
                 return row_of(result.scores, *key, score)
 
             rows.append({
-                "features": features, "protocol": PROTOCOLS[protocol],
+                "features": features, "protocol": EVERY_PROTOCOL[protocol],
                 **{words: interval(row(score)) for words, score in _MAIN.items()},
-                "discriminator minus these": interval(row("accuracy_difference")),
+                "discriminator minus these": difference(row("accuracy_difference")),
                 "p": row("accuracy_difference_p_value").get("value", np.nan),
                 "balanced": row("balanced_accuracy")["value"], "macro F1": row("macro_f1")["value"]})
     return table_of(rows)
@@ -70,7 +71,7 @@ def areas_per_emotion(result: EmotionResult, experiment: int) -> pd.DataFrame:
     return table_of([{
         "emotion": "mean" if emotion == "all" else emotion,
         "paper": row_of(paper, "paper", "discriminator", "auc", emotion).get("value", np.nan),
-        **{PROTOCOLS[p]: interval(row_of(result.scores, p, "discriminator", "auc", emotion)) for p in result.protocols}}
+        **{EVERY_PROTOCOL[p]: interval(row_of(result.scores, p, "discriminator", "auc", emotion)) for p in result.protocols}}
         for emotion in (*result.emotions, "all")])
 
 
@@ -78,7 +79,7 @@ def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
     """Return the parameters that each search chose, and the accuracy it had there on its own folds."""
     keys = ["protocol", "features", "outer_folds"]
     table = result.searches.assign(tried=result.searches.groupby(keys)["trial"].transform("size")).query("chosen")
-    table = table.assign(protocol=table["protocol"].map(PROTOCOLS), **{name: table[name].map("{:.3g}".format)
+    table = table.assign(protocol=table["protocol"].map(EVERY_PROTOCOL), **{name: table[name].map("{:.3g}".format)
                                                                        for name in ("C", "gamma", "gamma_scale")})
     names = {"features": "features", "protocol": "protocol", "outer_folds": "for folds", "C": "C", "gamma": "gamma",
              "gamma_scale": "times the typical distance", "accuracy": "accuracy in the search", "tried": "tried"}
@@ -162,7 +163,7 @@ def worst_mistakes(wrong: pd.DataFrame, faces: FaceSet, n_faces: int = 16) -> tu
     return faces.images[worst["face"].to_numpy(dtype=int)], [f"{row.true} →\n{row.predicted}" for row in worst.itertuples()]
 
 
-def compared(result: EmotionResult) -> list[dict[str, Any]]:
+def other_features(result: EmotionResult) -> list[dict[str, Any]]:
     """Return ``features, accuracy, sign`` of each other kind on people never seen; 1: the discriminator's are better."""
     return [{"features": name, "accuracy": score_of(result, SUBJECT_INDEPENDENT, name, "accuracy"),
              "sign": side(triple(row_of(result.scores, SUBJECT_INDEPENDENT, name, "accuracy_difference")))}
@@ -176,7 +177,7 @@ def titled(results: Experiments) -> Iterator[tuple[str, EmotionResult]]:
     yield from ((f"{number}: {result.settings['target']}", result) for number, result in results.items())
 
 
-def summary_table(results: Experiments) -> pd.DataFrame:
+def emotion_summary(results: Experiments) -> pd.DataFrame:
     """Return one row per experiment: the paper's accuracy beside ours; a column for official splits where there are some."""
     official = any(OFFICIAL_SPLIT in result.protocols for result in results.values())
     rows = []
@@ -184,7 +185,7 @@ def summary_table(results: Experiments) -> pd.DataFrame:
         settings = result.settings
         theirs = row_of(papers_scores(number, result), "paper", "discriminator", "accuracy").get("value", np.nan)
         ours = {words: interval(row_of(result.scores, protocol, "discriminator", "accuracy"))
-                for protocol, words in (PROTOCOLS if official else BOTH).items()}
+                for protocol, words in (EVERY_PROTOCOL if official else TWO_PROTOCOLS).items()}
         rows.append({"experiment": number, "network of": settings["pretrained"], "faces of": settings["target"],
                      "paper": theirs, **ours,
                      "difference": score_of(result, AS_PUBLISHED, "discriminator", "accuracy") - theirs})
@@ -194,7 +195,7 @@ def summary_table(results: Experiments) -> pd.DataFrame:
 def accuracies(results: Experiments) -> pd.DataFrame:
     """Return the accuracy of every experiment, protocol and kind of features, as rows of scores with ``experiment``."""
     table = pd.concat([result.scores.assign(experiment=title) for title, result in titled(results)])
-    return table.query("score == 'accuracy' and features != 'none'").replace({"protocol": PROTOCOLS})
+    return table.query("score == 'accuracy' and features != 'none'").replace({"protocol": EVERY_PROTOCOL})
 
 
 def gaps(results: Experiments) -> pd.DataFrame:
@@ -209,13 +210,6 @@ def gap_figure(table: pd.DataFrame) -> Figure:
     figure = score_dots(table, "experiment", "features", "accuracy as published minus accuracy on people never seen")
     figure.axes[0].axvline(0, color="0.3", linewidth=1, zorder=0)
     return figure
-
-
-def worth(results: Experiments) -> dict[str, Any]:
-    """Return how many experiments score clearly higher and lower as published, (number, by how much) of each."""
-    table = gaps(results).query("features == 'discriminator'")
-    return {"n": len(table), **{name: [(row.number, abs(row.value)) for row in part.itertuples()] for name, part in (
-        ("higher", table[table["low"] > 0]), ("lower", table[table["high"] < 0]))}}
 
 
 def baselines_table(results: Experiments) -> pd.DataFrame:
@@ -233,7 +227,7 @@ def area_figure(results: Experiments) -> Figure:
     order = {e: e for e in EMOTIONS if any(e in result.emotions for result in results.values())} | {"all": "mean"}
     scores = {"the paper": ("paper", {n: papers_scores(n, result) for n, result in results.items()})}
     scores |= {f"this book, {words}": (protocol, {n: result.scores for n, result in results.items()})
-               for protocol, words in BOTH.items()}
+               for protocol, words in TWO_PROTOCOLS.items()}
     tables = {title: pd.DataFrame({n: [row_of(of, protocol, "discriminator", "auc", e).get("value", np.nan) for e in order]
                                    for n, of in each.items()}, index=list(order.values()), dtype=float)
               for title, (protocol, each) in scores.items()}
@@ -260,29 +254,9 @@ def state_of_the_art(results: Experiments) -> pd.DataFrame:
         number = {"RaFD": 1, "KDEF": 7, "RAF-DB": 6, "SFEW": 8}[dataset]
         if number in results and papers_own("emotions", number, results[number].settings):
             result = results[number]
-            rows += [{"faces": f"{result.settings['target']} here", "approach": f"this book, {PROTOCOLS[protocol]}",
+            rows += [{"faces": f"{result.settings['target']} here", "approach": f"this book, {EVERY_PROTOCOL[protocol]}",
                       "accuracy": interval(row_of(result.scores, protocol, "discriminator", "accuracy"))}
                      for protocol in result.protocols]
-    return table_of(rows)
-
-
-def orderings(results: Experiments) -> pd.DataFrame:
-    """Compare the order of the paper's experiments with the order here, on people never seen; "sign" is ours.
-
-    Rows whose experiments this book has not run as the paper did are left out.
-    """
-    judged, rows = Results(emotions=results), []
-    for row in read_table("orderings").query("kind == 'emotions'").itertuples():
-        with suppress(Unjudged):
-            pair = [judged.emotion_experiment(number) for number in (row.better, row.worse)]
-            difference, paired = accuracy_difference(*pair)
-            theirs = [row_of(papers_scores(number, result), "paper", "discriminator", "accuracy")["value"]
-                      for number, result in zip((row.better, row.worse), pair, strict=True)]
-            rows.append({"the paper says": row.claim, "experiments": f"{row.better} over {row.worse}",
-                         "paper": theirs[0] - theirs[1],
-                         "here": interval((difference.value, difference.low, difference.high)),
-                         "same faces": "yes" if paired else "no",
-                         "here it": {1: "holds", -1: "fails", 0: "not decided"}[difference.sign]})
     return table_of(rows)
 
 
@@ -295,7 +269,7 @@ def spans(results: Experiments, protocol: str) -> list[tuple[float, int, str]]:
 
 def others(results: Experiments) -> list[dict[str, Any]]:
     """Return, for each other kind of features, in how many experiments it is clearly ``better`` and ``worse``."""
-    found = [row for result in results.values() for row in compared(result)]
+    found = [row for result in results.values() for row in other_features(result)]
     return [{"features": name, "n": len(signs), "better": signs.count(-1), "worse": signs.count(1)}
             for name in dict.fromkeys(row["features"] for row in found)
             for signs in [[row["sign"] for row in found if row["features"] == name]]]

@@ -11,17 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from fergan.book.chapters.emotions import table_of
+from fergan.book.chapters.emotions import difference, table_of
 from fergan.book.plots import WIDTH
 from fergan.book.show import interval, percent, rounded
 from fergan.claims.verdict import side, triple
 from fergan.experiments.label_efficiency import LABELLED_PEOPLE, LabelEfficiencyResult
 from fergan.experiments.scores import row_of
 
-Results = Mapping[str, LabelEfficiencyResult]
 
-
-def score_row(result: LabelEfficiencyResult, method: str, score: str, label: Any = "all") -> Mapping[str, Any]:
+def label_score(result: LabelEfficiencyResult, method: str, score: str, label: Any = "all") -> Mapping[str, Any]:
     """Return one row of the scores."""
     return row_of(result.scores, LABELLED_PEOPLE, method, score, str(label))
 
@@ -36,14 +34,14 @@ def accuracy_table(result: LabelEfficiencyResult) -> pd.DataFrame:
     counted, faces = counted_in(result), result.train_faces()
     return table_of([{
         f"labelled {counted}": n, **({"their faces": round(faces[n])} if counted == "people" else {}),
-        **{method: interval(score_row(result, method, "accuracy", n), 2) for method in result.methods}}
+        **{method: interval(label_score(result, method, "accuracy", n), 2) for method in result.methods}}
         for n in result.sizes])
 
 
 def draws_table(result: LabelEfficiencyResult) -> pd.DataFrame:
     """Return one row per number of labels: the worst and the best draw of labelled people, for each method."""
     def cell(method: str, n: int) -> Markup:
-        ends = [rounded(score_row(result, method, f"{end}_draw", n)["value"], 2) for end in ("lowest", "highest")]
+        ends = [rounded(label_score(result, method, f"{end}_draw", n)["value"], 2) for end in ("lowest", "highest")]
         return Markup(" – ").join(dict.fromkeys(ends))
 
     return table_of([{f"labelled {counted_in(result)}": n, **{method: cell(method, n) for method in result.methods}}
@@ -52,7 +50,7 @@ def draws_table(result: LabelEfficiencyResult) -> pd.DataFrame:
 
 def needed(result: LabelEfficiencyResult, method: str, level: str) -> Markup:
     """Write how many labelled people a method needs to reach an accuracy; what is not reached is more than all."""
-    row, most = score_row(result, method, "people_needed", level), Markup(f"> {result.sizes[-1]}")
+    row, most = label_score(result, method, "people_needed", level), Markup(f"> {result.sizes[-1]}")
     value, low, high = (most if np.isnan(number) else rounded(number, 1) for number in triple(row))
     return value if value == low == high else Markup(f"{value} [{low}, {high}]")
 
@@ -83,8 +81,8 @@ def contrasts(result: LabelEfficiencyResult) -> list[dict[str, Any]]:
     """Return, for each other method, at which sizes the first is clearly ``better`` and ``worse``, and over the curve."""
     found = []
     for method in result.methods[1:]:
-        signs = {n: side(triple(score_row(result, method, "accuracy_difference", n))) for n in result.sizes}
-        mean = triple(score_row(result, method, "curve_mean_difference"))
+        signs = {n: side(triple(label_score(result, method, "accuracy_difference", n))) for n in result.sizes}
+        mean = triple(label_score(result, method, "curve_mean_difference"))
         found.append({"method": method, "mean": mean, "sign": side(mean),
                       **{word: [n for n, of_size in signs.items() if of_size == sign]
                          for word, sign in (("better", 1), ("worse", -1))}})
@@ -93,37 +91,37 @@ def contrasts(result: LabelEfficiencyResult) -> list[dict[str, Any]]:
 
 def half(result: LabelEfficiencyResult, level: str = "0.5") -> dict[str, Any]:
     """Return what each method needs to name half of the faces rightly, fewest first, which never do, and the best of all."""
-    values = {method: triple(score_row(result, method, "people_needed", level))[0] for method in result.methods}
+    values = {method: triple(label_score(result, method, "people_needed", level))[0] for method in result.methods}
     known = sorted((method for method in values if not np.isnan(values[method])), key=values.get)
-    best = max(result.methods, key=lambda method: score_row(result, method, "accuracy", result.sizes[-1])["value"])
+    best = max(result.methods, key=lambda method: label_score(result, method, "accuracy", result.sizes[-1])["value"])
     return {"counted": counted_in(result), "n_all": result.sizes[-1], "target": result.settings["target"],
             "needed": {method: needed(result, method, level) for method in known},
             "never": [method for method in result.methods if method not in known], "best": best,
-            "accuracy": triple(score_row(result, best, "accuracy", result.sizes[-1]))}
+            "accuracy": triple(label_score(result, best, "accuracy", result.sizes[-1]))}
 
 
-def summary_table(results: Results) -> pd.DataFrame:
+def label_summary(results: Mapping[str, LabelEfficiencyResult]) -> pd.DataFrame:
     """Return one row per set and method: its accuracy at both ends, the mean of its curve, and the first one's advantage."""
     return table_of([{
         "faces of": target, "method": method,
-        "one labelled": interval(score_row(result, method, "accuracy", result.sizes[0]), 2),
-        "all labelled": interval(score_row(result, method, "accuracy", result.sizes[-1]), 2),
-        "mean of the curve": interval(score_row(result, method, "curve_mean"), 2),
-        "first method minus this": interval(score_row(result, method, "curve_mean_difference"), 2)}
+        "one labelled": interval(label_score(result, method, "accuracy", result.sizes[0]), 2),
+        "all labelled": interval(label_score(result, method, "accuracy", result.sizes[-1]), 2),
+        "mean of the curve": interval(label_score(result, method, "curve_mean"), 2),
+        "first method minus this": difference(label_score(result, method, "curve_mean_difference"))}
         for target, result in results.items() for method in result.methods])
 
 
-def curves_of(result: LabelEfficiencyResult) -> dict[str, pd.DataFrame]:
+def method_curves(result: LabelEfficiencyResult) -> dict[str, pd.DataFrame]:
     """Return for each method ``size, value, low, high, lowest, highest``: its curve and the reach of its draws."""
     return {method: result.curve(method).rename(columns={"n_people": "size"}).assign(
         **{end: result.curve(method, f"{end}_draw")["value"] for end in ("lowest", "highest")}) for method in result.methods}
 
 
-def sizes_of(results: Results) -> dict[str, pd.DataFrame]:
+def sizes_of(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, pd.DataFrame]:
     """Return the first method's curve of each set over labelled faces, named with the share of the commonest emotion."""
     curves = {}
     for target, result in results.items():
-        share, curve = score_row(result, "none", "majority_accuracy")["value"], result.curve(result.methods[0])
+        share, curve = label_score(result, "none", "majority_accuracy")["value"], result.curve(result.methods[0])
         curves[f"{target} (commonest emotion {share:.2f})"] = curve.assign(size=curve["n_people"].map(result.train_faces()))
     return curves
 

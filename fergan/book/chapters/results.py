@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fergan.book.plots import score_dots, show_faces
+from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, score_dots, show_faces
 from fergan.book.show import interval, signed
 from fergan.cache import current, project_path
 from fergan.claims.printed import papers_areas
@@ -17,15 +17,13 @@ from fergan.claims.recognition import papers_accuracy
 from fergan.claims.verdict import Results, Unjudged, score, side
 from fergan.data.faces import FaceSet
 from fergan.experiments.action_units import AUResult, papers_units
-from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
+from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult, accuracy_difference
 from fergan.experiments.intervals import Difference
 from fergan.experiments.scores import ExperimentResult, score_of
 from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
 from fergan.paper import papers_own, read_table
-
-PROTOCOLS = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
 
 
 def experiments(artifacts: str, kind: str, numbers: Iterable[int]) -> dict[int, Any]:
@@ -53,7 +51,7 @@ def scores_of(results: Mapping[str, ExperimentResult], name: str) -> pd.DataFram
     """Return a score of every experiment under every protocol, discriminator features, as `score_dots` draws it."""
     table = pd.concat([result.scores.assign(experiment=words) for words, result in results.items()])
     chosen = (table["features"] == "discriminator") & (table["label"] == "all") & (table["score"] == name)
-    return table[chosen].replace({"protocol": PROTOCOLS | {OFFICIAL_SPLIT: "official split"}})
+    return table[chosen].replace({"protocol": EVERY_PROTOCOL})
 
 
 # ---- the paper's numbers beside ours
@@ -77,7 +75,7 @@ def paper_and_ours(
         for number, (settings, result) in sorted(known.items()):
             paper, faces = papers_score(kind, number, settings), [settings.get(key) for key in ("train", "test", "target")]
             ours = {words: score(result, name, protocol=protocol) if result else (np.nan,) * 3
-                    for protocol, words in PROTOCOLS.items()}
+                    for protocol, words in TWO_PROTOCOLS.items()}
             rows.append({"kind": "emotions, accuracy" if kind == "emotions" else "AUs, mean AUC", "experiment": number,
                          "network of": settings["pretrained"], "faces": " → ".join(filter(None, faces)), "paper": paper,
                          **{words: interval(found) for words, found in ours.items()},

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fergan.book.chapters.emotions import table_of
+from fergan.book.chapters.emotions import difference, table_of
 from fergan.book.plots import WIDTH
 from fergan.book.show import interval, rounded, thousands
 from fergan.claims.verdict import side, triple
@@ -18,7 +18,7 @@ from fergan.experiments.scores import row_of
 from fergan.experiments.transfer import OTHERS, TransferResult
 
 
-def score_row(result: TransferResult, features: str, score: str, label: str = "all") -> Mapping[str, Any]:
+def cell_score(result: TransferResult, features: str, score: str, label: str = "all") -> Mapping[str, Any]:
     """Return one row of the scores."""
     return row_of(result.scores, SUBJECT_INDEPENDENT, features, score, label)
 
@@ -27,11 +27,11 @@ def cell_table(result: TransferResult) -> pd.DataFrame:
     """Return every cell with its interval: networks and baselines in rows, sets in columns, their sizes below."""
     targets, baselines = result.settings["targets"], result.settings["baselines"]
     names = {name: f"network of {name}" for name in result.settings["networks"]} | {n: n for n in (OTHERS, *baselines)}
-    rows = [{"features": words, **{t: interval(score_row(result, name, "accuracy", t)) for t in targets}}
+    rows = [{"features": words, **{t: interval(cell_score(result, name, "accuracy", t)) for t in targets}}
             for name, words in names.items()]
     rows.append({"features": "commonest emotion",
-                 **{t: rounded(score_row(result, "none", "majority_accuracy", t)["value"]) for t in targets}})
-    sizes = {t: score_row(result, result.settings["networks"][0], "accuracy", t) for t in targets}
+                 **{t: rounded(cell_score(result, "none", "majority_accuracy", t)["value"]) for t in targets}})
+    sizes = {t: cell_score(result, result.settings["networks"][0], "accuracy", t) for t in targets}
     rows += [{"features": words, **{t: thousands(row[key]) for t, row in sizes.items()}}
              for words, key in (("n faces", "n_faces"), ("n people", "n_subjects"))]
     return table_of(rows)
@@ -41,38 +41,38 @@ def own_table(result: TransferResult) -> pd.DataFrame:
     """Return one row per set: its own network, those of other faces and the first baseline, with paired differences."""
     baseline = result.settings["baselines"][0]
     return table_of([{
-        "faces of": "mean over sets" if t == "all" else t, "own network": interval(score_row(result, t, "accuracy", t)),
-        "networks of other faces (mean)": interval(score_row(result, OTHERS, "accuracy", t)),
-        "these minus own": interval(score_row(result, OTHERS, "minus_own", t)),
-        f"these minus {baseline}": interval(score_row(result, OTHERS, f"minus_{baseline}", t))}
+        "faces of": "mean over sets" if t == "all" else t, "own network": interval(cell_score(result, t, "accuracy", t)),
+        "networks of other faces (mean)": interval(cell_score(result, OTHERS, "accuracy", t)),
+        "these minus own": difference(cell_score(result, OTHERS, "minus_own", t)),
+        f"these minus {baseline}": difference(cell_score(result, OTHERS, f"minus_{baseline}", t))}
         for t in (*result.settings["targets"], "all")])
 
 
 def pretraining_table(result: TransferResult) -> pd.DataFrame:
     """Return one row per network: how many faces it learnt, and its advantage on the sets that it did not."""
     learnt = sorted(result.settings["pretraining_faces"].items(), key=lambda item: -item[1])
-    return table_of([{"network of": name, "faces learnt": n, "advantage": interval(score_row(result, name, "advantage"))}
+    return table_of([{"network of": name, "faces learnt": n, "advantage": difference(cell_score(result, name, "advantage"))}
                      for name, n in learnt])
 
 
-def compared(result: TransferResult) -> list[dict[str, Any]]:
+def beside_others(result: TransferResult) -> list[dict[str, Any]]:
     """Return how networks of other faces compare with the set's own and with the first baseline, on average over sets."""
-    rows = [(name, score_row(result, OTHERS, f"minus_{name}")) for name in ("own", result.settings["baselines"][0])]
+    rows = [(name, cell_score(result, OTHERS, f"minus_{name}")) for name in ("own", result.settings["baselines"][0])]
     return [{"with": name, "sign": side(triple(row)), "difference": triple(row)} for name, row in rows if len(row)]
 
 
 def extremes(result: TransferResult) -> list[tuple[str, float]]:
     """Return the sets on which networks of other faces do worst and best beside the own one: (set, difference)."""
-    rows = [(t, score_row(result, OTHERS, "minus_own", t)) for t in result.settings["targets"]]
+    rows = [(t, cell_score(result, OTHERS, "minus_own", t)) for t in result.settings["targets"]]
     found = sorted(((t, row["value"]) for t, row in rows if len(row)), key=lambda item: item[1])
     return [found[0], found[-1]] if len(found) > 1 else []
 
 
 def no_better_than_commonest(result: TransferResult) -> dict[str, float]:
     """Return the sets on which no network is clearly better than always naming the commonest emotion, with its share."""
-    shares = {t: score_row(result, "none", "majority_accuracy", t)["value"] for t in result.settings["targets"]}
+    shares = {t: cell_score(result, "none", "majority_accuracy", t)["value"] for t in result.settings["targets"]}
     return {t: share for t, share in shares.items()
-            if all(score_row(result, name, "accuracy", t)["low"] <= share for name in result.settings["networks"])}
+            if all(cell_score(result, name, "accuracy", t)["low"] <= share for name in result.settings["networks"])}
 
 
 def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -> Figure:
