@@ -26,7 +26,6 @@ from fergan.quality.collapse import (
 )
 from fergan.quality.config import QualityConfig
 from fergan.quality.monitor import Monitor
-from fergan.quality.similarity import thumbnails
 
 
 def pictures(n, seed=0, n_modes=0):
@@ -53,22 +52,6 @@ def test_spread_has_its_closed_form():
     assert spread(3 * x) == pytest.approx(0.5)  # nor contrast
     assert spread(np.concatenate([x, -x])) == pytest.approx(1)
     assert np.isnan(spread(np.ones((3, 4))))
-
-
-def test_variety_equals_a_double_loop():
-    generated, real = pictures(15, seed=1), pictures(15, seed=2)
-    found = variety(generated, real)
-    x, y = thumbnails(generated), thumbnails(real)
-
-    def reach(points, i):
-        return sorted(np.linalg.norm(points[i] - p) for p in points)[5]  # the first is itself
-
-    near = [[np.linalg.norm(a - b) for b in y] for a in x]
-    inside_real = np.array([[near[i][j] <= reach(y, j) for j in range(15)] for i in range(15)])
-    inside_generated = np.array([[near[i][j] <= reach(x, i) for j in range(15)] for i in range(15)])
-    assert found.precision == pytest.approx(inside_real.any(1).mean())
-    assert found.coverage == pytest.approx(inside_real.any(0).mean())
-    assert found.recall == pytest.approx(inside_generated.any(0).mean())
 
 
 def test_a_collapse_has_high_precision_and_low_recall_and_the_sides_are_not_exchanged():

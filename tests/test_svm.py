@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from fergan.cache import run_threads
 from fergan.svm.kernels import gaussian_kernel, gram, squared_distances
 from fergan.svm.machines import SharedKernel, binary_values, multiclass_values, predicted_classes
 
@@ -113,10 +112,6 @@ def test_linear_kernel_equals_libsvms_own_and_the_ladder_of_costs_equals_single_
 
 def test_an_action_unit_of_one_class_has_no_decision_values():
     assert np.isnan(binary_values(np.eye(3), np.ones(3), np.eye(3), [1.0, 2.0])).all()
-
-
-def test_threads_keep_the_order():
-    assert run_threads(lambda x: x * x, range(20), 3) == [x * x for x in range(20)]
 
 
 def test_importing_the_experiments_does_not_import_torch():

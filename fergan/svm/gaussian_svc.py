@@ -32,33 +32,25 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         Folds of the search; a number of them is drawn at random, stratified, of whole groups where `fit` is given groups.
     seed : int
         Of these folds and of the search.
-    n_threads : int
-        Folds fitted at the same time.
-    memory_gb : float
-        Memory in 1e9 bytes for the search, see `fergan.svm.machines.SharedKernel`.
-    prune : bool
-        Stop hopeless trials after some folds, see `fergan.svm.search.search`.
-    journal : path, optional
-        Folder in which finished trials are kept; a search that was stopped goes on there.
+    n_threads, memory_gb
+        Folds fitted at the same time, see `fergan.svm.machines.SharedKernel`.
+    prune, journal, progress
+        See `fergan.svm.search.search`.
     break_ties : bool
         As for `sklearn.svm.SVC`.
     device : str
         Where distances are computed, see `fergan.svm.kernels.squared_distances`.
-    progress : callable, optional
-        Called with a line of text after each trial.
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,)
     best_params_, best_score_, best_index_ : dict, float, int
         ``C`` and ``gamma``, their cross-validated accuracy (the maximum of the search, and therefore too good), their trial.
     cv_results_ : dict of str to array
         As of `sklearn.model_selection.GridSearchCV`, without times, and ``pruned``. The mean is the accuracy over all
         samples, so that larger folds count more. Of a pruned trial it covers the folds seen (NaN for the others), and
         ranks last.
-    support_, support_vectors_ : ndarray
-        The training rows that are support vectors, and these rows.
-    n_features_in_ : int
+    classes_, n_features_in_, support_, support_vectors_
+        As of `sklearn.svm.SVC`.
 
     Examples
     --------
@@ -87,19 +79,9 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> "GaussianSVC":
         """Search, then train on everything.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-            Class labels, numbers or strings.
-        groups : array-like of shape (n_samples,), optional
-            Samples of one group, for example a person, stay in one fold.
-
-        Raises
-        ------
-        ValueError
-            Before the search: values that are not finite, a class that some training part lacks, fewer groups than folds,
-            or too little memory.
+        Features (n_samples, n_features) are finite, classes (n_samples,) numbers or strings. Samples of one of the groups
+        (n_samples,), for example a person, stay in one fold. What cannot work is refused before the search: a class that
+        some training part lacks, fewer groups than folds, or too little memory.
         """
         X, y = validate_data(self, X, y, dtype=_FLOATS, ensure_min_samples=2)
         check_classification_targets(y)

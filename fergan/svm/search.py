@@ -79,8 +79,6 @@ def search(
         `typical_distance`; gamma is searched in `GAMMA_SCALE_RANGE` divided by it.
     n_evaluations : int
         At least 3. A search of 20 or more continues the journal of a shorter one of 20 or more.
-    seed : int
-        The same seed and objective give the same trials.
     prune : bool
         Stop a trial whose folds so far are worse than the same folds of the best trial, by Wilcoxon's signed-rank
         test at 0.1, which takes at least four folds. The Gaussian process learns its score on these folds.
@@ -90,11 +88,6 @@ def search(
         Names what the objective computes, for example by a hash of its data: the file is named after it and the settings.
     progress : callable, optional
         Called with a line of text after each trial.
-
-    Raises
-    ------
-    ValueError
-        Fewer than 3 evaluations, or a score that is not finite.
     """
     if n_evaluations < 3:
         raise ValueError(f"n_evaluations is {n_evaluations}; a Bayesian search needs at least 3")
@@ -182,16 +175,7 @@ def search_folds(
 ) -> SearchResult:
     """Choose C and gamma by the accuracy over all parts, each predicted by the model that was trained for it.
 
-    Parameters
-    ----------
-    models : SharedKernel
-    parts : sequence of TrainTest
-    journal, name
-        See `journal_of`.
-    break_ties : bool
-        See `fergan.svm.machines.predicted_classes`.
-    distance, options
-        The other arguments of `search`.
+    See `journal_of` for `journal` and `name`, `predicted_classes` for `break_ties`, and `search` for all others.
     """
 
     def right_answers(C: float, gamma: float) -> Iterator[tuple[int, int]]:
