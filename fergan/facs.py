@@ -6,8 +6,6 @@ Hager (2002). An *occurrence* is 0 or 1 (NaN where nobody coded it); an *intensi
 
 from collections.abc import Iterable
 
-from fergan.paper import read_table
-
 EMOTIONS = ("angry", "contemptuous", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
 
 AU_MEANINGS = {
@@ -47,19 +45,20 @@ def canonical_emotion(word: str) -> str:
     return emotion
 
 
-def _paper_mapping() -> dict[str, tuple[str, ...]]:
-    table = read_table("table6_emotion_aus")
-    mapping = {
-        canonical_emotion(row.emotion): tuple(f"AU{int(number):02d}" for number in str(row.aus).split())
-        for row in table.itertuples()
-    }
-    return mapping | {"neutral": ()}
-
-
-# "paper" is Table VI. "emfacs" holds the core Action Units of the emotion prototypes of Ekman, Friesen and Hager,
-# FACS Investigator's Guide (2002), cut to the fourteen studied here (Fear's AU20 and AU26 are not among them).
+# "paper" is Table VI (paper/table6_emotion_aus.csv, with which a test compares it). "emfacs" holds the core Action Units of
+# the emotion prototypes of Ekman, Friesen and Hager, FACS Investigator's Guide (2002), cut to the fourteen studied here
+# (Fear's AU20 and AU26 are not among them).
 EMOTION_MAPPINGS: dict[str, dict[str, tuple[str, ...]]] = {
-    "paper": _paper_mapping(),
+    "paper": {
+        "angry": ("AU04", "AU05", "AU07", "AU17", "AU23", "AU24"),
+        "contemptuous": ("AU12",),
+        "disgusted": ("AU09", "AU15", "AU17", "AU25"),
+        "fearful": ("AU01", "AU02", "AU05", "AU15", "AU25"),
+        "happy": ("AU06", "AU12", "AU25"),
+        "neutral": (),
+        "sad": ("AU01", "AU04", "AU15", "AU17"),
+        "surprised": ("AU01", "AU02", "AU05", "AU25", "AU27"),
+    },
     "emfacs": {
         "angry": ("AU04", "AU05", "AU07", "AU23", "AU24"),
         "contemptuous": ("AU12",),

@@ -11,6 +11,7 @@ from fergan.facs import (
     identical_action_units,
     label_groups,
 )
+from fergan.paper import read_table
 
 
 def test_synonyms_and_case_do_not_matter():
@@ -27,6 +28,12 @@ def test_each_mapping_covers_every_emotion_with_known_action_units(mapping):
     assert set(EMOTION_MAPPINGS[mapping]) == set(EMOTIONS) and EMOTION_MAPPINGS[mapping]["neutral"] == ()
     for units in EMOTION_MAPPINGS[mapping].values():
         assert set(units) <= set(ACTION_UNITS) and len(units) == len(set(units))
+
+
+def test_the_papers_mapping_is_table_six():
+    table = read_table("table6_emotion_aus")
+    printed = {canonical_emotion(row.emotion): tuple(f"AU{int(n):02d}" for n in str(row.aus).split()) for row in table.itertuples()}
+    assert EMOTION_MAPPINGS["paper"] == printed | {"neutral": ()}
 
 
 def test_action_units_of_understands_synonyms_and_refuses_unknown_mappings():
