@@ -48,11 +48,12 @@ def declared():
     return notebook_parameters(run.read_notebook("01_data_set"), "small")
 
 
-def test_a_page_runs_by_hand_with_a_parameter_changed(notebook, tmp_path):
-    notebook(new_code_cell("n * 2"), new_code_cell("import os\nos.environ.get('FERGAN_BOOK'), os.environ['MPLBACKEND']"))
+def test_a_page_runs_by_hand_with_a_parameter_changed(notebook, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    notebook(new_code_cell("n * 2"), new_code_cell("import os\n[os.environ.get(k) for k in ('FERGAN_BOOK', 'MPLBACKEND', 'OMP_NUM_THREADS')]"))
     output = run_by_hand(PAGE, {"n": 21}, tmp_path / "out" / "page.ipynb")
     texts = [out["data"]["text/plain"] for cell in nbformat.read(output, 4).cells for out in cell.get("outputs", ()) if "data" in out]
-    assert "42" in texts and "(None, 'agg')" in texts
+    assert "42" in texts and "[None, 'agg', '3']" in texts
 
 
 def test_a_failing_cell_keeps_the_half_executed_copy_and_the_old_one(notebook, tmp_path):

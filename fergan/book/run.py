@@ -215,11 +215,11 @@ def _surroundings(book: bool) -> Iterator[None]:
         for handled in (signal.SIGINT, signal.SIGTERM):
             signal.signal(handled, handlers[handled])
 
-    before = dict(os.environ)
+    before, wanted = dict(os.environ), environment(book=book)
     handlers = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     with TemporaryDirectory(prefix="ipython-") as settings:
         os.environ.clear()
-        os.environ.update(environment(book=book) | {"IPYTHONDIR": settings})
+        os.environ.update(wanted | {"IPYTHONDIR": settings})
         try:
             yield
         finally:
