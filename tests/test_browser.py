@@ -12,6 +12,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT
 
+from fergan.book.assets import finish_pages
+
 pytestmark = pytest.mark.book
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -217,6 +219,7 @@ By hand.
         command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(root), "-n", "-W", "--keep-going", "-q"]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+        finish_pages(root / "_build" / "html")
         return root / "_build" / "html" / "book" / "intro.html"
 
     return build

@@ -5,6 +5,7 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote
 
+from bs4 import BeautifulSoup
 from PIL import Image
 
 from fergan.book.show import say
@@ -17,36 +18,29 @@ WIDEST = 1480
 
 _COLOURS = 20_000  # a drawing has fewer; it is kept exactly, because lines suffer most from loss
 _QUALITY = 88
-_TAG = re.compile(r"<img\b[^>]*>")
-_LINK = re.compile(r'(\bhref="[^"]*_images/[^"]+?)\.png"')
-_SOURCE = re.compile(r'\bsrc="([^"]*_images/[^"]+?)\.png"')
-# What the theme says to readers who hear or speak to a page -> what takes its place. A spoken command names what is seen,
-# so a button's name must hold it.
-_MENDED = (
-    (re.compile(r'(<button class="[^"]*search-button-field[^>]*?) aria-label="Search"'), r"\1"),
-    (re.compile(r'(<summary) aria-label="Toggle hidden content"'), r"\1"),
-    (re.compile(r'(<summary)>(<span class="toctree-toggle")'), r'\1 aria-label="Pages of this chapter">\2'),
-    (re.compile(r'(<div) role="list"( class="citation-list">)'), r"\1\2"),
-    (re.compile(r'(<i class="theme-switch[^>]*?) title="[^"]*"'), r'\1 aria-hidden="true"'),
-)
+# Scripts for a server that runs code on the reader's behalf; no page of the book has a button for it.
+_UNUSED_SCRIPTS = ("thebe", "THEBE_JS_URL", "kernelName = ")
 
 
 def finish_pages(html: Path) -> None:
-    """Make a built book's PNG pictures WebP, let its pages say their size and load them late, and mend names of buttons.
+    """Finish the pages of a built book: small pictures, names that can be spoken, no scripts that nothing uses.
 
-    A book that was finished before is left as it is but for what is new.
+    PNG pictures become WebP, and pages say their size and load them late. What was finished before is left as it is.
     """
     pictures = sorted((html / "_images").glob("*.png"))
     for png in pictures:
         _convert(png)
     for page in html.rglob("*.html"):
         before = page.read_text(encoding="utf-8")
-        after = _LINK.sub(r'\1.webp"', _TAG.sub(lambda tag, page=page: _new_tag(tag.group(), page), before))
-        for pattern, name in _MENDED:
-            after = pattern.sub(name, after)
-        if after != before:
+        soup = BeautifulSoup(before, "html.parser")
+        _show_small_pictures(soup, page.parent)
+        _mend_names(soup)
+        for script in soup.find_all("script"):
+            if any(word in f"{script.get('src')} {script.get('type')} {script.string}" for word in _UNUSED_SCRIPTS):
+                script.decompose()
+        if str(soup) != before:
             with atomic_path(page) as temporary:
-                temporary.write_text(after, encoding="utf-8")
+                temporary.write_text(str(soup), encoding="utf-8")
     for png in pictures:
         png.unlink()
 
@@ -61,16 +55,35 @@ def _convert(png: Path) -> None:
         image.save(temporary, "WEBP", lossless=drawn, quality=80 if drawn else _QUALITY, method=4)
 
 
-def _new_tag(tag: str, page: Path) -> str:
-    source = _SOURCE.search(tag)
-    picture = (page.parent / f"{unquote(source.group(1))}.webp") if source else None
-    if picture is None or not picture.is_file():
-        return tag
-    with Image.open(picture) as image:
-        width, height = image.size
-    tag = tag.replace(source.group(), f'src="{source.group(1)}.webp"')
-    size = "" if re.search(r"\b(width|height|style)=", tag) else f' width="{width}" height="{height}"'
-    return tag.replace("<img", f'<img loading="lazy" decoding="async"{size}', 1)
+def _show_small_pictures(soup: BeautifulSoup, folder: Path) -> None:
+    for tag in soup.find_all(["a", "img"]):
+        key = "src" if tag.name == "img" else "href"
+        source = tag.get(key, "")
+        picture = (folder / unquote(source)).with_suffix(".webp")
+        if "_images/" not in source or not source.endswith(".png") or not picture.is_file():
+            continue
+        tag[key] = source.removesuffix(".png") + ".webp"
+        if tag.name == "img":
+            tag.attrs |= {"loading": "lazy", "decoding": "async"}
+            if not {"width", "height", "style"} & set(tag.attrs):
+                with Image.open(picture) as image:
+                    tag["width"], tag["height"] = image.size
+
+
+def _mend_names(soup: BeautifulSoup) -> None:
+    """Name what the theme names otherwise than it reads: a spoken command says what is seen, so a name must hold it."""
+    for tag in soup.find_all("button", class_="search-button-field"):
+        tag.attrs.pop("aria-label", None)
+    for tag in soup.find_all("summary"):
+        if tag.get("aria-label") == "Toggle hidden content":
+            del tag["aria-label"]
+        if tag.find(class_="toctree-toggle", recursive=False):
+            tag["aria-label"] = "Pages of this chapter"
+    for tag in soup.find_all("div", class_="citation-list"):
+        tag.attrs.pop("role", None)
+    for tag in soup.find_all("i", class_="theme-switch", title=True):
+        del tag["title"]
+        tag["aria-hidden"] = "true"
 
 
 def write_licences(path: Path) -> None:

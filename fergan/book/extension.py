@@ -4,7 +4,6 @@ The book's ``_config.yml`` names it. MathJax comes with the package ``sphinx-mat
 copies more than twice what the pages can ask for.
 """
 
-import re
 import shutil
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -23,19 +22,13 @@ if TYPE_CHECKING:
 _MATHJAX = find_spec("sphinx-mathjax-offline")
 _UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "mml", "mml-*", "tex-chtml.js", "core.js", "liteDOM.js")
 
-_FIRST, _LAST = 100, 900  # the order among those that listen to the same event; 500 is everybody else's
-# Scripts for a server that runs code on the reader's behalf; no page of the book has a button for it.
-_UNUSED_SCRIPTS = ("sphinx-thebe", "THEBE_JS_URL")
-_THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>|<script>kernelName = .*?</script>', re.DOTALL)
-
 
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the extension; Sphinx calls this."""
-    app.connect("config-inited", _use_own_mathjax, priority=_FIRST)
+    app.connect("config-inited", _use_own_mathjax, priority=100)  # before all others
     app.connect("env-updated", _pages_that_cite_others)
     app.connect("doctree-resolved", _link_captions)
     app.connect("build-finished", _copy_mathjax)
-    app.connect("html-page-context", _drop_unused_scripts, priority=_LAST)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -74,15 +67,3 @@ def _link_captions(app: "Sphinx", doctree: nodes.document, page: str) -> None:
     for caption in list(doctree.findall(is_caption)) if boxes else ():
         caption += nodes.reference("", "how made", refid=boxes[0], internal=True, classes=["how-made"],
                                    reftitle="How this was made")
-
-
-def _drop_unused_scripts(app: "Sphinx", page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Leave out what a page does not use, and would fetch from elsewhere."""
-    def unused(script: Any) -> bool:
-        text = f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', {}).get('body', '')}"
-        return any(word in text for word in _UNUSED_SCRIPTS)
-
-    if "script_files" in context:
-        context["script_files"] = [script for script in context["script_files"] if not unused(script)]
-    if "body" in context:
-        context["body"] = _THEBE.sub("", context["body"])
