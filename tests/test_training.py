@@ -203,7 +203,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(half):
     """The process may write no file larger than a few kB, which fails as a full disk does."""
     before = (half / "checkpoint.safetensors").read_bytes()
     limit = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))\n"
-    ran = subprocess.run([sys.executable, "-c", limit + SCRIPT.replace("N_SNAPSHOTS", "2"), str(half)], capture_output=True, text=True, timeout=120)
+    ran = subprocess.run([sys.executable, "-c", limit + SCRIPT.replace("N_SNAPSHOTS", "2"), str(half)], capture_output=True, text=True, timeout=300)
     assert ran.returncode == 1 and "cannot be written" in ran.stderr and "kept" in ran.stderr.splitlines()[-1], ran.stderr
     assert (half / "checkpoint.safetensors").read_bytes() == before
     assert not list(half.glob(".checkpoint*"))  # nor half a file left behind
@@ -315,7 +315,7 @@ def test_two_processes_train_one_run(tmp_path):
     path = tmp_path / "two.py"
     path.write_text(script)
     folder = tmp_path / "run"
-    subprocess.run([sys.executable, str(path), str(folder)], check=True, timeout=120, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    subprocess.run([sys.executable, str(path), str(folder)], check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"})
     run = Run.load(folder)
     assert run.finished["processes"] == 2 and len(run.history) == 15 and np.isfinite(run.history.to_numpy()).all()
 
