@@ -13,17 +13,15 @@ from fergan.experiments.action_units import (
     FEATURES,
     MAIN,
     TRUTH,
-    AUData,
     AUResult,
-    coded_intensity,
     load_single_unit,
     load_variants,
     papers_units,
     recognise,
-    relabel,
     run_au_experiment,
     run_single_unit,
 )
+from fergan.experiments.au_data import AUData, coded_intensity, relabel
 from fergan.experiments.au_learning import unit_folds
 from fergan.experiments.config import AUConfig, DetectorConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, PROTOCOLS, SUBJECT_INDEPENDENT, other_rows

@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import f1_score
 from test_action_units import column, faces, value
 
-from fergan.experiments.action_units import AUData, recognise
+from fergan.experiments.action_units import recognise
+from fergan.experiments.au_data import AUData
 from fergan.experiments.au_learning import UnitLearner, best_f1_threshold, decision_values, intensity_values
 from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT, fold_blocks, grouped_folds

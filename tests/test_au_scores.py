@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from test_action_units import value
 
-from fergan.experiments.action_units import FEATURES, AUData, recognise, relabel
+from fergan.experiments.action_units import FEATURES, recognise
+from fergan.experiments.au_data import AUData, relabel
 from fergan.experiments.au_scores import emotion_oracle, icc_3_1, resampled_icc, resampled_within
 from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT

@@ -6,17 +6,14 @@ counts, codes)`` for unit u, see `fergan.experiments.intervals.bootstrap_interva
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
+from fergan.experiments.au_data import AUData
 from fergan.experiments.intervals import auc, bootstrap_interval, resampled_auc, resampled_confusion
 from fergan.facs import ACTION_UNITS
-
-if TYPE_CHECKING:
-    from fergan.experiments.action_units import AUData
 
 _UNITS = range(len(ACTION_UNITS))
 
@@ -103,7 +100,7 @@ def emotion_oracle(emotions: Sequence[str], truth: np.ndarray, subjects: np.ndar
 class UnitScores:
     """The rows of the score table for the faces of one tested set, with 95 % intervals over people."""
 
-    def __init__(self, tested: "AUData", n_resamples: int, seed: int) -> None:
+    def __init__(self, tested: AUData, n_resamples: int, seed: int) -> None:
         self.tested, self.n_resamples, self.seed = tested, n_resamples, seed
 
     def occurrence(self, values: np.ndarray, thresholds: np.ndarray, Y_train: np.ndarray) -> list[dict]:

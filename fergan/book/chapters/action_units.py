@@ -22,8 +22,8 @@ from fergan.paper import AU7_ALONE
 MAPPINGS = {"paper": "Table VI", "emfacs": "EMFACS"}
 LABELS = {unit: unit for unit in ACTION_UNITS} | {"all": "mean"}
 
-Variants = Mapping[str, AUResult]  # of one experiment, see `fergan.experiments.action_units.load_variants`
-Results = Mapping[int, AUResult]  # experiment -> its result
+_Variants = Mapping[str, AUResult]  # of one experiment, see `fergan.experiments.action_units.load_variants`
+_Results = Mapping[int, AUResult]  # experiment -> its result
 
 
 def area(
@@ -81,7 +81,7 @@ def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def identical_units(variants: Variants, emotions: Iterable[str], experiment: int) -> pd.DataFrame:
+def identical_units(variants: _Variants, emotions: Iterable[str], experiment: int) -> pd.DataFrame:
     """Return what becomes of Action Units that are derived from emotions: which are one label, and the areas of these.
 
     One row for each label that several Action Units share or that a single emotion gives.
@@ -101,7 +101,7 @@ def identical_units(variants: Variants, emotions: Iterable[str], experiment: int
     return pd.DataFrame(rows)
 
 
-def variants_table(variants: Variants) -> pd.DataFrame:
+def variants_table(variants: _Variants) -> pd.DataFrame:
     """Return the areas on people never seen by every mapping, against derived labels and, where known, against the truth."""
     columns = {}
     for variant, result in variants.items():
@@ -123,7 +123,7 @@ _SIDES = {
 }
 
 
-def emotion_or_unit(variants: Variants, labels: Mapping[str, str] = LABELS) -> pd.DataFrame:
+def emotion_or_unit(variants: _Variants, labels: Mapping[str, str] = LABELS) -> pd.DataFrame:
     """Return the scores that set emotion and Action Unit apart, on people never seen; empty where the truth is not known.
 
     Columns ``AU, detector`` (against what it is scored, or what it knows), ``pairs`` ("all" or "one emotion"), ``value, low,
@@ -139,7 +139,7 @@ def emotion_or_unit(variants: Variants, labels: Mapping[str, str] = LABELS) -> p
     return table if (table["detector"] == "against true AUs").any() else table.iloc[:0]
 
 
-def sides_of_experiments(experiments: Mapping[int, Variants]) -> pd.DataFrame:
+def sides_of_experiments(experiments: Mapping[int, _Variants]) -> pd.DataFrame:
     """Return the means of `emotion_or_unit` of every experiment whose truth is known, with a column ``experiment``."""
     return pd.concat([emotion_or_unit(variants, {"all": "mean"}).assign(experiment=f"experiment {number}")
                       for number, variants in experiments.items()], ignore_index=True)
@@ -187,7 +187,7 @@ def mapping_table() -> pd.DataFrame:
     return table
 
 
-def table_of_means(results: Results) -> pd.DataFrame:
+def table_of_means(results: _Results) -> pd.DataFrame:
     """Return one row per experiment: the paper's mean area under the curve beside ours."""
     return pd.DataFrame([
         {"experiment": number, "network of": result.settings["pretrained"], "trained on": result.settings["train"],
@@ -199,7 +199,7 @@ def table_of_means(results: Results) -> pd.DataFrame:
     ])
 
 
-def spans_of(results: Results) -> dict[str, list[float]]:
+def spans_of(results: _Results) -> dict[str, list[float]]:
     """Return the mean areas on people never seen of the experiments ``within`` one set, and of those ``across`` sets."""
     spans: dict[str, list[float]] = {"within": [], "across": []}
     for result in results.values():
@@ -207,7 +207,7 @@ def spans_of(results: Results) -> dict[str, list[float]]:
     return spans
 
 
-def table_four(results: Results) -> pd.DataFrame:
+def table_four(results: _Results) -> pd.DataFrame:
     """Return Table IV with both protocols: up to three rows per Action Unit (and the mean), one column per experiment."""
     rows = []
     for label, name in LABELS.items():
@@ -218,14 +218,14 @@ def table_four(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows).dropna(how="all", subset=[f"{n}" for n in results]).reset_index(drop=True)
 
 
-def area_cells(results: Results) -> pd.DataFrame:
+def area_cells(results: _Results) -> pd.DataFrame:
     """Return the areas on people never seen, Action Units by experiments; × marks those from one set to another."""
     cells = {n: [value(result, unit) for unit in ACTION_UNITS] for n, result in results.items()}
     names = [f"{n}×" if crosses(result) else f"{n}" for n, result in results.items()]
     return pd.DataFrame(cells, index=list(ACTION_UNITS)).set_axis(names, axis=1).dropna(how="all")
 
 
-def transfer_table(results: Results) -> pd.DataFrame:
+def transfer_table(results: _Results) -> pd.DataFrame:
     """Return one row per Action Unit that is scored from one set to another: our areas, and the paper's mean."""
     across, rows = {n: result for n, result in results.items() if crosses(result)}, []
     for unit in ACTION_UNITS:
@@ -247,7 +247,7 @@ def rank_agreement(table: pd.DataFrame) -> tuple[float, int]:
     return (float(spearmanr(known["mean"], known["paper's mean"]).statistic) if len(known) > 2 else np.nan), len(known)
 
 
-def roc_panels(results: Results) -> Figure:
+def roc_panels(results: _Results) -> Figure:
     """Draw one small panel of ROC curves for each Action Unit, one curve for each experiment; across sets with dashes."""
     curves = {number: result.roc(SUBJECT_INDEPENDENT) for number, result in results.items()}
     units = [unit for unit in ACTION_UNITS if any(len(of_units[unit][0]) > 1 for of_units in curves.values())]
