@@ -98,7 +98,12 @@ def _render(row, units, size):
     """One face (size, size, 3) uint8 and its truth (141,), from a row and intensities (14, 2)."""
     identity = sample_identity(int(row["identity_seed"]))
     setting = SimpleNamespace(**{name: v if name == "setting" else float(v) for name, v in row.items()})
-    drawn = _draw(person_of(identity), units.tolist(), setting, size)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # tensors are small: more threads would wait for each other, thirty times as long on busy cores
+    try:
+        drawn = _draw(person_of(identity), units.tolist(), setting, size)
+    finally:
+        torch.set_num_threads(n_threads)
     image, coverage, box, landmarks = (t.numpy() for t in drawn)
     behind = draw_background(row["setting"], size, np.random.default_rng([int(row["background_seed"]), 3]))
     linear = image.transpose(1, 2, 0) + behind * (1 - coverage.transpose(1, 2, 0))
