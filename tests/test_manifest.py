@@ -135,26 +135,6 @@ def test_opening_decodes_nothing_and_one_bad_file_spoils_no_other(folder):
     assert good.image[0, 0].tolist() == [2, 100, 200]
 
 
-def test_a_draw_is_seeded_and_without_replacement(folder):
-    for number in range(20):
-        Image.new("RGB", (4, 4)).save(folder / f"{number}.png")
-    lines = ["path", *(f"{number}.png" for number in range(20))]
-    draws = [open_csv(folder, *lines, n_faces=8, seed=seed).labels["source"].tolist() for seed in (0, 0, 1)]
-    assert draws[0] == draws[1] != draws[2]
-    assert len(set(draws[0])) == 8
-    too_many = open_csv(folder, *lines, n_faces=21)
-    assert len(too_many) == 20
-    assert "21 faces asked for, 20 there" in too_many.problems[0]
-    with pytest.raises(ValueError, match="n_faces is 0"):
-        open_csv(folder, *lines, n_faces=0)
-
-
-def test_the_state_changes_with_a_label(folder):
-    first = open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad")
-    assert first.digest == open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad").digest
-    assert first.digest != open_csv(folder, "path,emotion", "a.png,sad", "b.png,happy").digest
-
-
 def test_the_fingerprint_changes_when_a_file_does(folder):
     first = open_csv(folder, "path", "a.png", "b.png").fingerprint
     assert open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad").fingerprint == first
