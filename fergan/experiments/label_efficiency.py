@@ -290,19 +290,30 @@ def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray, *, n_resamp
         Classes from 0 upwards.
     subjects : ndarray of shape (n_faces,), str
     """
-    first = next(iter(right))
-    sizes = np.array(list(right[first]))
-    base = dict(protocol=LABELLED_PEOPLE, n_faces=len(y), n_subjects=len(np.unique(subjects)), n_labels=int(y.max()) + 1)
+    first = next(iter(right.values()))
+    sizes = np.array(list(first))
     majority = float(np.bincount(y).max() / len(y))
-    resampling = dict(groups=subjects, n_resamples=n_resamples, seed=seed)
-    rows = [base | dict(features="none", score="majority_accuracy", label="all", value=majority)]
     levels = levels_between(majority, max(of_size.mean() for curve in right.values() for of_size in curve.values()))
+    rows = [dict(features="none", score="majority_accuracy", label="all", value=majority)]
     for name, curve in right.items():
-        of_method = _curve_rows(curve, sizes, levels, resampling)
-        if name != first:
-            of_method += _difference_rows(right[first], curve, sizes, resampling)
-        rows += [base | dict(features=name) | row for row in of_method]
-    return rows
+        columns = np.stack([of_size.mean(axis=0) for of_size in curve.values()], axis=1)
+        found = _summary(columns, sizes, levels, groups=subjects, n_resamples=n_resamples, seed=seed)
+        keys = [("accuracy", str(n)) for n in sizes] + [("curve_mean", "all")]
+        keys += [("people_needed", f"{level:.1f}") for level in levels]
+        of_method = [_score_row(*key, *of, sizes[-1]) for key, of in zip(keys, found, strict=True)]
+        for n, of_size in curve.items():
+            draws = of_size.mean(axis=1)
+            of_method += [dict(score="lowest_draw", label=str(n), value=draws.min(), note=f"{len(draws)} draws"),
+                          dict(score="highest_draw", label=str(n), value=draws.max(), note=f"{len(draws)} draws")]
+        if curve is not first:
+            n_draws = {n: min(len(first[n]), len(curve[n])) for n in sizes}
+            columns = np.stack([first[n][:k].mean(axis=0) - curve[n][:k].mean(axis=0) for n, k in n_draws.items()], axis=1)
+            found = _summary(columns, sizes, [], groups=subjects, n_resamples=n_resamples, seed=seed)
+            keys = [("accuracy_difference", str(n)) for n in sizes] + [("curve_mean_difference", "all")]
+            of_method += [_score_row(*key, *of, sizes[-1]) for key, of in zip(keys, found, strict=True)]
+        rows += [dict(features=name) | row for row in of_method]
+    base = dict(protocol=LABELLED_PEOPLE, n_faces=len(y), n_subjects=len(np.unique(subjects)), n_labels=int(y.max()) + 1)
+    return [base | row for row in rows]
 
 
 def levels_between(low: float, high: float) -> list[float]:
@@ -310,54 +321,25 @@ def levels_between(low: float, high: float) -> list[float]:
     return [level / 10 for level in range(1, 11) if low < level / 10 <= high]
 
 
+def _summary(columns: np.ndarray, sizes: np.ndarray, levels: list[float], **resampling: Any) -> np.ndarray:
+    """Return value, low and high of the mean of each column (n_faces, n_sizes), of the curve, and of the size per level."""
+    def of_curves(curves: np.ndarray) -> np.ndarray:  # (n, n_sizes)
+        needed = [np.minimum(size_needed(sizes, curves, level), _NEVER) for level in levels]
+        return np.column_stack([curves, curve_mean(sizes, curves), *needed])
+
+    low, high = bootstrap_interval(lambda counts, codes: of_curves(_resampled(columns, counts, codes)), **resampling)
+    return np.column_stack([of_curves(columns.mean(axis=0)[None])[0], low, high])
+
+
 def _resampled(columns: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Mean of each column (n_faces, n_columns) in each resample. Shape (n_resamples, n_columns)."""
     return np.stack([resampled_mean(column, counts, codes) for column in columns.T], axis=1)
 
 
-def _curve_rows(curve: Mapping[int, np.ndarray], sizes: np.ndarray, levels: list[float], resampling: dict) -> list[dict]:
-    columns = np.stack([of_size.mean(axis=0) for of_size in curve.values()], axis=1)
-    points = columns.mean(axis=0)
-
-    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        accuracies = _resampled(columns, counts, codes)
-        needed = [np.minimum(size_needed(sizes, accuracies, level), _NEVER) for level in levels]
-        return np.column_stack([accuracies, curve_mean(sizes, accuracies), *needed])
-
-    low, high = bootstrap_interval(statistic, **resampling)
-    rows = []
-    for i, (n, of_size) in enumerate(curve.items()):
-        draws = of_size.mean(axis=1)
-        rows += [dict(score="accuracy", label=str(n), value=points[i], low=low[i], high=high[i], note=f"{len(draws)} draws"),
-                 dict(score="lowest_draw", label=str(n), value=draws.min()),
-                 dict(score="highest_draw", label=str(n), value=draws.max())]
-    i = len(sizes)
-    rows.append(dict(score="curve_mean", label="all", value=curve_mean(sizes, points), low=low[i], high=high[i]))
-    for i, level in enumerate(levels, start=len(sizes) + 1):
-        needed = [size_needed(sizes, points, level).item(), low[i], high[i]]
-        value, of_low, of_high = (n if n <= sizes[-1] else np.nan for n in needed)
-        rows.append(dict(score="people_needed", label=f"{level:.1f}", value=value, low=of_low, high=of_high))
-    return rows
-
-
-def _difference_rows(
-    first: Mapping[int, np.ndarray], other: Mapping[int, np.ndarray], sizes: np.ndarray, resampling: dict
-) -> list[dict]:
-    differences = []
-    for n in sizes:
-        n_draws = min(len(first[n]), len(other[n]))
-        differences.append(first[n][:n_draws].mean(axis=0) - other[n][:n_draws].mean(axis=0))
-    of_size = np.stack(differences, axis=1)
-    points = of_size.mean(axis=0)
-
-    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        resampled = _resampled(of_size, counts, codes)
-        return np.column_stack([resampled, curve_mean(sizes, resampled)])
-
-    low, high = bootstrap_interval(statistic, **resampling)
-    scores = ["accuracy_difference"] * len(sizes) + ["curve_mean_difference"]
-    cells = zip(scores, [*map(str, sizes), "all"], [*points, curve_mean(sizes, points)], low, high, strict=True)
-    return [dict(zip(("score", "label", "value", "low", "high"), row, strict=True)) for row in cells]
+def _score_row(score: str, label: str, value: float, low: float, high: float, most: float) -> dict[str, Any]:
+    if score == "people_needed":  # beyond all people nothing is known
+        value, low, high = (np.nan if n > most else n for n in (value, low, high))
+    return dict(score=score, label=label, value=value, low=low, high=high)
 
 
 # Sizes double from point to point, so between points a curve is taken as straight in the logarithm of the size. Sizes are
@@ -381,21 +363,14 @@ def curve_at(sizes: np.ndarray, scores: np.ndarray, size: float) -> np.ndarray:
 
 def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> np.ndarray:
     """Return the size at which curves first reach a level, the smallest where they begin there; infinite without one."""
-    scores = np.atleast_2d(np.asarray(scores, dtype=float))
-    curves = scores.reshape(-1, scores.shape[-1])
-    needed = np.full(len(curves), np.inf)
-    x = np.log(sizes)
-    for row, curve in enumerate(curves):
-        reached = np.flatnonzero(curve >= level)
-        if not len(reached):
-            continue
-        first = reached[0]
-        if first == 0:
-            needed[row] = sizes[0]
-            continue
-        share = (level - curve[first - 1]) / (curve[first] - curve[first - 1])
-        needed[row] = np.exp(x[first - 1] + share * (x[first] - x[first - 1]))
-    return needed.reshape(scores.shape[:-1])
+    curves, x = np.asarray(scores, dtype=float), np.log(sizes)
+    first = (curves >= level).argmax(axis=-1)
+    before = np.maximum(first - 1, 0)
+    low, high = (np.take_along_axis(curves, place[..., None], axis=-1)[..., 0] for place in (before, first))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        needed = np.exp(x[before] + (level - low) / (high - low) * (x[first] - x[before]))
+    needed = np.where(first == 0, sizes[0], needed)
+    return np.where((curves >= level).any(axis=-1), needed, np.inf)
 
 
 def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult) -> dict[str, Any]:
