@@ -1,4 +1,4 @@
-"""What an Action Unit experiment learns from: features of faces, their Action Units and people, the truth where it is known."""
+"""What an Action Unit experiment learns from: features of faces, their Action Units and people, and the truth if known."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

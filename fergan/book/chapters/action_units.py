@@ -53,7 +53,7 @@ def crosses(result: AUResult) -> bool:
     return result.settings["train"] != result.settings["test"]
 
 
-def difference(result: AUResult, experiment: int, label: str = "all") -> tuple[float, float, float]:
+def minus_paper(result: AUResult, experiment: int, label: str = "all") -> tuple[float, float, float]:
     """Return our area as published minus the paper's, with our interval; the paper gives none."""
     theirs, ours = papers_units(experiment, result.settings).get(label, np.nan), area(result, label, protocol=AS_PUBLISHED)
     return tuple(ours.get(key, np.nan) - theirs for key in ("value", "low", "high"))
@@ -71,7 +71,7 @@ def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
     paper, known = papers_units(experiment, result.settings), set(result.scores["score"])
     columns = {"AU": LABELS.values(), "paper": [paper.get(label, np.nan) for label in LABELS]}
     columns |= {words: intervals(result, protocol=protocol) for protocol, words in TWO_PROTOCOLS.items()}
-    columns["difference"] = [interval(difference(result, experiment, label)) for label in LABELS]
+    columns["difference"] = [interval(minus_paper(result, experiment, label)) for label in LABELS]
     if "auc_true" in known:
         columns["never seen, true AU"] = intervals(result, "auc_true")
     for words, score in {"average precision": "average_precision", "F1": "f1", "prevalence": "prevalence"}.items():
@@ -194,7 +194,7 @@ def table_of_means(results: _Results) -> pd.DataFrame:
          "tested on": result.settings["test"], "AUs": int(area(result)["n_labels"]),
          "paper": papers_mean(number, result)}
         | {words: interval(area(result, protocol=protocol)) for protocol, words in TWO_PROTOCOLS.items()}
-        | {"difference": interval(difference(result, number))}
+        | {"difference": interval(minus_paper(result, number))}
         for number, result in results.items()
     ])
 
