@@ -103,7 +103,7 @@ def contempt_has_a_mapping(results: Results) -> Verdict:
     """Judge U4 by Table VI, and say what detectors of experiment 2 see on contemptuous faces: AU12 without AU6."""
     units, seen = action_units_of("contemptuous", "paper"), {}
     with suppress(Unjudged):
-        table = results.unit_experiment(2).select(SUBJECT_INDEPENDENT, "discriminator")
+        table = results.experiment("units", 2).select(SUBJECT_INDEPENDENT, "discriminator")
         table = table.pivot(index="face", columns="label", values=["occurrence", "predicted"])
         contempt = (table["occurrence"]["AU12"] == 1) & (table["occurrence"]["AU06"] == 0)
         seen = {unit: table["predicted"].loc[contempt, unit].mean() for unit in ("AU12", "AU09", "AU07") if contempt.any()}

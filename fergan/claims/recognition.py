@@ -30,7 +30,7 @@ def published_accuracy(number: int) -> Rule:
     def rule(results: Results) -> Verdict:
         theirs = papers_accuracy(number)
         results.on_photographs(theirs)
-        ours = score(results.emotion_experiment(number), "accuracy", protocol=AS_PUBLISHED)
+        ours = score(results.experiment("emotions", number), "accuracy", protocol=AS_PUBLISHED)
         return Verdict(v.REPRODUCED if ours[2] >= theirs else v.NOT_REPRODUCED, "compared", {"ours": ours, "paper": theirs})
 
     return rule
@@ -39,7 +39,8 @@ def published_accuracy(number: int) -> Rule:
 def order(better: int, *worse: int) -> Rule:
     """Judge that one emotion experiment's accuracy is above that of others, on people never seen."""
     def rule(results: Results) -> Verdict:
-        found = {n: accuracy_difference(*map(results.emotion_experiment, (better, n)))[0] for n in worse}
+        first = results.experiment("emotions", better)
+        found = {n: accuracy_difference(first, results.experiment("emotions", n))[0] for n in worse}
         differences = {n: (d.value, d.low, d.high) for n, d in found.items()}
         return Verdict(of_signs(map(side, differences.values())), "order", {"better": better, "differences": differences})
 
@@ -49,7 +50,7 @@ def order(better: int, *worse: int) -> Rule:
 def more_data(results: Results) -> Verdict:
     """Judge E2, where the network of experiment 2 learnt many more faces than that of experiment 1."""
     verdict = order(2, 1)(results)
-    names = [results.emotion_experiment(number).settings["pretrained"] for number in (2, 1)]
+    names = [results.experiment("emotions", number).settings["pretrained"] for number in (2, 1)]
     for name in names:
         if name not in results.generators:
             raise Unjudged(v.NOT_RUN, "no_network", network=name)
@@ -64,9 +65,9 @@ def more_data(results: Results) -> Verdict:
 def above_guessing(*, emotions: tuple[int, ...] = (), units: tuple[int, ...] = ()) -> Rule:
     """Judge that experiments on people never seen are above guessing: the commonest emotion, or an area of .5."""
     def rule(results: Results) -> Verdict:
-        named = {n: results.emotion_experiment(n) for n in emotions}
+        named = {n: results.experiment("emotions", n) for n in emotions}
         accuracies = {n: (score(r, "accuracy"), score(r, "majority_accuracy", features="none")[0]) for n, r in named.items()}
-        areas = {n: score(results.unit_experiment(n), "auc") for n in units}
+        areas = {n: score(results.experiment("units", n), "auc") for n in units}
         signs = [side(*found) for found in accuracies.values()] + [side(area, 0.5) for area in areas.values()]
         n_sets = len({r.settings["target"] for r in named.values()})
         return Verdict(of_signs(signs), "above", {"accuracies": accuracies, "areas": areas, "n_sets": n_sets})
@@ -78,7 +79,7 @@ def better_in_the_wild(results: Results) -> Verdict:
     """Judge Q1 by the accuracy minus that of the best other features on the same folds."""
     worst = {}
     for number in WILD:
-        table = results.emotion_experiment(number).scores
+        table = results.experiment("emotions", number).scores
         rows = table[(table["score"] == "accuracy_difference") & (table["protocol"] == SUBJECT_INDEPENDENT)]
         if rows.empty:
             raise Unjudged(v.NOT_RUN, "no_other_features")
@@ -88,7 +89,7 @@ def better_in_the_wild(results: Results) -> Verdict:
 
 
 def lowest_in_sfew(results: Results) -> Verdict:
-    counts = results.emotion_experiment(8).confusion(SUBJECT_INDEPENDENT, "discriminator")
+    counts = results.experiment("emotions", 8).confusion(SUBJECT_INDEPENDENT, "discriminator")
     rates = (np.diag(counts) / counts.sum(axis=1)).sort_values()[:2]
     n_right = len({"happy", "sad"} & set(rates.index))
     return Verdict((v.NOT_REPRODUCED, v.NOT_DECIDED, v.REPRODUCED)[n_right], "lowest", {"rates": rates.to_dict()})
@@ -99,14 +100,15 @@ def features_of_the_generator(results: Results) -> Verdict:
     found = {}
     for number in sorted(results.emotions):
         with suppress(Unjudged):
-            row = row_of(results.emotion_experiment(number).scores, SUBJECT_INDEPENDENT, "generator", "accuracy_difference")
+            scores = results.experiment("emotions", number).scores
+            row = row_of(scores, SUBJECT_INDEPENDENT, "generator", "accuracy_difference")
             found |= {number: triple(row)} if len(row) else {}
     return Verdict(v.STATED, "tried" if found else "plan", {"differences": found}, "tab-emotions-baselines" if found else "")
 
 
 def relabelled_units(results: Results) -> Verdict:
     """Judge C2 on relabelled faces: their true Action Units against those derived from emotions."""
-    result = results.unit_experiment(2)
+    result = results.experiment("units", 2)
     derived, true = score(result, "auc"), score(result, "auc_true")
     if true[0] != true[0]:
         raise Unjudged(v.CANNOT_TEST, "truth_unknown")
@@ -175,7 +177,7 @@ def _unit_areas(results: Results) -> tuple[list[tuple[str, Score]], dict[str, Sc
     """Return the mean areas of the paper's experiments from one set to another, and of those within a set by its name."""
     across, within = [], {}
     for number in sorted(set(results.units) & set(range(1, 9))):
-        result = results.unit_experiment(number)
+        result = results.experiment("units", number)
         area, test = score(result, "auc"), result.settings["test"]
         if not np.isfinite(area[0]):
             continue

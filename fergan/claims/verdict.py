@@ -86,15 +86,8 @@ class Results:
     single_units: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # page -> scores of a generator of one unit
     raters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # generator -> right, low, high, n, n_raters
 
-    def emotion_experiment(self, number: int) -> EmotionResult:
-        """Return the result of one of the paper's emotion experiments."""
-        return self._experiment("emotions", number)
-
-    def unit_experiment(self, number: int) -> AUResult:
-        """Return the result of one of the paper's Action Unit experiments."""
-        return self._experiment("units", number)
-
-    def _experiment(self, kind: str, number: int) -> Any:
+    def experiment(self, kind: str, number: int) -> Any:
+        """Return the result of one of the paper's experiments on "emotions" or "units"."""
         found = getattr(self, kind)
         if number not in found:
             raise Unjudged(NOT_RUN, "no_experiment", kind=kind, number=number)

@@ -36,18 +36,12 @@ _HATCHES = ("", "xx", "..", "//", "\\\\", "", "")  # so that the bars can be tol
 def read_results(
     artifacts: str, homes: Sequence[str], models: Mapping[str, Sequence[str]], *, rendered: bool, replaced: Sequence[str]
 ) -> Results:
-    """Read the results of a book.
+    """Read the results of a book, see `Results`.
 
     Parameters
     ----------
-    artifacts : str
-        The profile's folder of results.
-    homes : sequence of str
-        Those that this book has, below `artifacts`; where nothing could be found out (a set too small) there may be none.
-    models : mapping
-        Trained -> its face set, and the Action Unit whose faces it learnt (None for all).
-    rendered, replaced
-        See `Results`.
+    homes : folders of the results that this book has; where nothing could be found out (a set too small) there may be none
+    models : generator -> its face set, and the Action Unit whose faces it learnt (None for all)
     """
     folders: dict[str, dict[str, Path]] = {}
     for kind, name in (home.split("/") for home in homes):

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, score_dots, show_faces
 from fergan.book.show import interval, signed
 from fergan.cache import current, project_path
-from fergan.claims.printed import papers_areas
 from fergan.claims.recognition import papers_accuracy
 from fergan.claims.verdict import Results, Unjudged, score, side
 from fergan.data.faces import FaceSet
@@ -108,23 +107,17 @@ def protocol_gaps(emotions: Mapping[int, EmotionResult]) -> dict[str, dict[int, 
 
 
 def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> pd.DataFrame:
-    """Compare the order of the paper's experiments with the order here, on people never seen.
-
-    Rows whose experiments this book has not run as the paper did are left out; an order is decided where the interval of the
-    difference does not contain 0. Areas of Action Units are compared as independent scores.
-    """
-    results, areas, rows = Results(emotions=emotions, units=units), papers_areas().loc["mean"], []
+    """Compare the order of the paper's experiments that this book has run with the order here, on people never seen."""
+    results, rows = Results(emotions=emotions, units=units), []
     for row in read_table("orderings").itertuples():
-        pair = row.better, row.worse
         with suppress(Unjudged):
-            if row.kind == "emotions":
-                difference, paired = accuracy_difference(*map(results.emotion_experiment, pair))
-                theirs = papers_accuracy(row.better) - papers_accuracy(row.worse)
-            else:
-                difference, paired = Difference.of_scores(*(score(results.unit_experiment(n), "auc") for n in pair)), False
-                theirs = areas[row.better] - areas[row.worse]
+            pair = [results.experiment(row.kind, number) for number in (row.better, row.worse)]
+            difference, paired = (accuracy_difference(*pair) if row.kind == "emotions" else
+                                  (Difference.of_scores(*(score(result, "auc") for result in pair)), False))
+            better, worse = (papers_score(row.kind, number, result.settings)
+                             for number, result in zip((row.better, row.worse), pair, strict=True))
             rows.append({"kind": "emotions" if row.kind == "emotions" else "AUs", "the paper says": row.claim,
-                         "experiments": f"{row.better} over {row.worse}", "paper": theirs,
+                         "experiments": f"{row.better} over {row.worse}", "paper": better - worse,
                          "here": signed((difference.value, difference.low, difference.high)),
                          "same faces": "yes" if paired else "no",
                          "here it": {1: "holds", -1: "fails"}.get(difference.sign, "not decided")})
