@@ -18,6 +18,7 @@ import hashlib
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -205,11 +206,10 @@ def _same_content(folder: Path, sources: Sequence[str], samples: Sequence[bytes 
 
 def _groups(keys: Iterable[bytes | str | None]) -> list[list[int]]:
     """Return the positions of keys that occur more than once."""
-    positions: dict[bytes | str, list[int]] = {}
+    positions = defaultdict(list)
     for position, key in enumerate(keys):
-        if key is not None:
-            positions.setdefault(key, []).append(position)
-    return [group for group in positions.values() if len(group) > 1]
+        positions[key].append(position)
+    return [group for key, group in positions.items() if len(group) > 1 and key is not None]
 
 
 def _sort_duplicates(report: DataReport, labels: pd.DataFrame, groups: Iterable[list[int]]) -> None:

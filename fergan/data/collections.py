@@ -7,6 +7,7 @@ in catalogue.yaml.
 import io
 import re
 from collections.abc import Iterable, Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -91,11 +92,10 @@ _LONDON_NAME = re.compile(r"(?P<subject>\d{3})_(?P<code>\d{2})\.jpg")
 
 def rafd_names(models: Iterable[tuple[str, str, str]], variant: str = "") -> Iterator[str]:
     """Generate the names of all photographs of these models, each given as its number (two digits), group and sex."""
-    for number, group, sex in models:
-        for camera in ["090"] if variant == "frontal" else RAFD_CAMERAS:
-            for emotion in RAFD_EMOTIONS:
-                for gaze in ["frontal"] if variant == "multiview" else RAFD_GAZES:
-                    yield f"Rafd{camera}_{number}_{group}_{sex}_{emotion}_{gaze}.jpg"
+    cameras = ["090"] if variant == "frontal" else RAFD_CAMERAS
+    gazes = ["frontal"] if variant == "multiview" else RAFD_GAZES
+    for (number, group, sex), camera, emotion, gaze in product(models, cameras, RAFD_EMOTIONS, gazes):
+        yield f"Rafd{camera}_{number}_{group}_{sex}_{emotion}_{gaze}.jpg"
 
 
 def read_rafd(folder: Path, variant: str, csv: str) -> Contents:
@@ -118,12 +118,8 @@ def read_rafd(folder: Path, variant: str, csv: str) -> Contents:
 
 def kdef_names(variant: str = "") -> Iterator[str]:
     """Generate the names of all photographs of both sessions, or of one."""
-    for session, named in KDEF_SESSIONS.items():
-        if variant in ("", named):
-            for person in KDEF_PEOPLE:
-                for emotion in KDEF_EMOTIONS:
-                    for view in KDEF_VIEWS:
-                        yield f"{session}{person}{emotion}{view}.JPG"
+    sessions = [session for session, named in KDEF_SESSIONS.items() if variant in ("", named)]
+    yield from map("".join, product(sessions, KDEF_PEOPLE, KDEF_EMOTIONS, KDEF_VIEWS, [".JPG"]))
 
 
 def read_kdef(folder: Path, variant: str, csv: str) -> Contents:
@@ -201,7 +197,9 @@ def read_celeba(folder: Path, variant: str, csv: str) -> Contents:
     files = list_files(folder)
     readers = {_PARTITIONS: _celeba_split, _IDENTITIES: _celeba_identity, _ATTRIBUTES: _celeba_attributes}
     places = {path.rpartition("/")[2]: path for path in files if path.endswith(tuple(readers))}
-    pictures = _celeba_pictures(files, CELEBA_FOLDERS[variant])
+    # Their folder may lie anywhere and be nested in one of its name.
+    parts = [path.rsplit("/", 2) for path in files if path.count("/") and is_picture(path)]
+    pictures = {name: "/".join([*before, parent, name]) for *before, parent, name in parts if parent == CELEBA_FOLDERS[variant]}
     problems, tables, missing, unknown = [], [], set(), {}
     labels = pd.DataFrame({"source": pd.Series(pictures, dtype=object)})
     for name, read in readers.items():
@@ -217,14 +215,6 @@ def read_celeba(folder: Path, variant: str, csv: str) -> Contents:
         unknown = dict.fromkeys(labels["source"][~named], "in none of the tables")
         labels = labels[named]
     return Contents(folder, files, labels.assign(view="wild"), tables, sorted(missing), unknown, problems)
-
-
-def _celeba_pictures(files: Files, folder: str) -> dict[str, str]:
-    """Return the path of each photograph by its name; `folder` may lie anywhere and be nested in one of its name."""
-    parts = (path.rpartition("/") for path in files)
-    return {
-        name: f"{parent}/{name}" for parent, _, name in parts if parent.rpartition("/")[2] == folder and is_picture(name)
-    }
 
 
 def _celeba_table(path: Path, columns: list[str], skip: int = 0) -> pd.DataFrame:

@@ -277,6 +277,5 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
 
 def _with_surroundings(image: np.ndarray) -> np.ndarray:
     """Repeat the border of a crop outwards, and enlarge it: blurred faces and profiles are then found more often."""
-    border = [FACE_SIZE // 4] * 4
-    padded = cv2.copyMakeBorder(np.ascontiguousarray(image), *border, cv2.BORDER_REPLICATE)
+    padded = cv2.copyMakeBorder(np.ascontiguousarray(image), *[FACE_SIZE // 4] * 4, cv2.BORDER_REPLICATE)
     return cv2.resize(padded, (3 * FACE_SIZE, 3 * FACE_SIZE), interpolation=cv2.INTER_LINEAR)
