@@ -102,18 +102,13 @@ def run_emotion_experiment(
     split: np.ndarray | None = None, pretrained: str = "", target: str = "", n_threads: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> None:
-    """Recognise emotions from each feature set under every protocol, and save an `EmotionResult`.
+    """Recognise emotions from each feature set under every protocol, and save an `EmotionResult`; see `emotion_scores`.
 
-    Its scores: ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its mean, label
-    "all"; ``accuracy_difference``, the first feature set minus the one of the row, over the same resamples, and its
-    ``accuracy_difference_p_value``; ``protocol_gap``, accuracy as published minus subject-independent; ``p_value`` of the
-    first feature set against chance; ``majority_accuracy`` and ``chance_accuracy`` with features "none". Decision values of
-    n_folds models are pooled for an area: they are votes of pairwise classifiers, on the scale of classes beaten.
+    Finished trials are kept in ``folder/searches`` until the end. ValueError is raised before any fit: features that are
+    not finite, a missing or unknown emotion, too few people, faces or classes.
 
     Parameters
     ----------
-    folder : Path
-        Of the result; finished trials are kept in its folder ``searches`` until the end.
     features : dict of str to ndarray of shape (n_faces, n_features), float32
         Feature sets by name; the first is the one that the others are compared with.
     emotions, subjects : ndarray of shape (n_faces,), str
@@ -123,15 +118,8 @@ def run_emotion_experiment(
         small it is left out, and ``settings["official_split"]`` says why.
     pretrained, target : str
         Names of the network's set and of the faces' set, kept with the result.
-    n_threads : int
-        Folds fitted at the same time.
     progress : callable, optional
         Called with a line of text after each trial, and after each protocol and feature set.
-
-    Raises
-    ------
-    ValueError
-        Before any fit: features that are not finite, a missing or unknown emotion, too few people, faces or classes.
     """
     folder = Path(folder)
     check_features(features, len(emotions))
@@ -162,13 +150,7 @@ def run_emotion_experiment(
 
 
 def emotion_classes(emotions: Sequence[str], subjects: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the emotions that are present, in the order of `fergan.facs.EMOTIONS`, and the class (n_faces,) of each face.
-
-    Raises
-    ------
-    ValueError
-        A face has no emotion, an emotion is unknown, or there are more or fewer subjects than faces.
-    """
+    """Return the emotions that are present, in the order of `fergan.facs.EMOTIONS`, and the class (n_faces,) of each face."""
     missing = np.flatnonzero(pd.isna(np.asarray(emotions, dtype=object)))
     if len(missing):
         raise ValueError(f"{len(missing)} faces have no emotion (first: row {missing[0]}); leave these faces out")
@@ -230,8 +212,8 @@ def as_published(
 ) -> tuple[np.ndarray, SearchResult]:
     """Choose C and gamma by the cross-validated accuracy over `folds`, and return those very predictions.
 
-    The accuracy of the returned values is the maximum of the search, and therefore too good: the faces that it is measured
-    on took part in the choice.
+    The accuracy of the returned values (n_samples, n_classes) is the maximum of the search, and therefore too good: the
+    faces that it is measured on took part in the choice.
 
     Parameters
     ----------
@@ -239,17 +221,9 @@ def as_published(
         Squared distances between the faces' features.
     y : ndarray of shape (n_samples,), int
         Classes from 0 upwards.
-    folds : sequence of ndarray of int
-        The faces of each fold.
     **searching
         ``n_evaluations, seed, prune, progress`` of `fergan.svm.search.search`, and ``journal``, a folder for any number of
         problems: a journal is named after a hash of all that its search depends on.
-
-    Returns
-    -------
-    values : ndarray of shape (n_samples, n_classes), float64
-        Decision value of each face by the model that was trained without its fold.
-    result : SearchResult
     """
     models = SharedKernel(D2, y, n_threads=n_threads)
     parts = [(other_rows(len(y), [fold]), fold) for fold in folds]
@@ -360,14 +334,18 @@ def emotion_scores(
 ) -> list[dict]:
     """Return the rows of scores of all protocols and feature sets, for `fergan.experiments.scores.score_table`.
 
+    ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its mean, label "all";
+    ``accuracy_difference``, the first feature set minus the one of the row, over the same resamples, and its
+    ``accuracy_difference_p_value``; ``protocol_gap``, accuracy as published minus subject-independent; ``majority_accuracy``
+    and ``chance_accuracy`` with features "none". Decision values of n_folds models are pooled for an area: they are votes of
+    pairwise classifiers, on the scale of classes beaten.
+
     Parameters
     ----------
     values : mapping
         (protocol, features) -> decision values (n_rows, n_classes); the first features are compared with the others.
     rows, notes : mapping
         protocol -> the faces that it scores, and a note on its accuracies.
-    faces : Faces
-        All faces.
     """
     first = next(iter(values))[1]
     found = []

@@ -25,13 +25,7 @@ TRAITS = {"skin": "melanin", "age": "age"}
 
 
 def people_of_set(faces: FaceSet) -> pd.DataFrame:
-    """Return one row per person of a rendered set: each of `TRAITS` (0..1) and ``<trait>_group``, one of `GROUPS`.
-
-    Raises
-    ------
-    ValueError
-        The faces are not rendered, or there are fewer than three people.
-    """
+    """Return one row per person of a rendered set: each of `TRAITS` (0..1) and ``<trait>_group``, one of `GROUPS`."""
     if "identity_seed" not in faces.labels:
         raise ValueError(f"the faces of {faces.name} are not rendered: nothing is known of their people's skin and age")
     seeds = pd.Series(faces.labels["identity_seed"].to_numpy(), faces.subjects()).groupby(level=0).first()
@@ -47,18 +41,9 @@ def people_of_set(faces: FaceSet) -> pd.DataFrame:
 
 
 def accuracy_by_group(result: EmotionResult, people: pd.DataFrame, features: str = "discriminator") -> pd.DataFrame:
-    """Return the accuracy on each group of people, none of whom the classifier was trained on.
+    """Return the accuracy on each group of `people_of_set`, none of whom the classifier was trained on.
 
-    Parameters
-    ----------
-    result : EmotionResult
-    people : DataFrame
-        What `people_of_set` returns for the set that was classified.
-
-    Returns
-    -------
-    DataFrame
-        ``trait, group, value, low, high, n_faces, n_people``; 95 % intervals over people.
+    Columns ``trait, group, value, low, high, n_faces, n_people``; 95 % intervals over people.
     """
     table = result.select(SUBJECT_INDEPENDENT, features)
     right = (table["true"] == table["predicted"]).to_numpy(float)

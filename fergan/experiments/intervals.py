@@ -192,7 +192,7 @@ def chance_test(
     D2: np.ndarray, y: np.ndarray, groups: np.ndarray, blocks: Sequence[tuple[np.ndarray, float, float]], *,
     n_permutations: int, seed: int = 0, n_threads: int = 1,
 ) -> ChanceTest:
-    """Compare a Gaussian SVM's accuracy with that after permuting the labels within people.
+    """Compare a Gaussian SVM's accuracy with that after permuting labels within people (Ojala and Garriga, JMLR 11, 2010).
 
     The blocks serve as folds: each is predicted by a model trained on the others, anew for each labelling, at the same C
     and gamma. Permuting within people keeps what people alone tell about labels, so only the link of face and emotion is
@@ -202,18 +202,10 @@ def chance_test(
     ----------
     D2 : ndarray of shape (n_samples, n_samples), float32 or float64
         Squared distances between the faces' features.
-    y : ndarray of shape (n_samples,), int
-        Classes from 0 upwards.
-    groups : ndarray of shape (n_samples,)
-        The person of each face, see `exchangeable`.
+    y, groups : ndarray of shape (n_samples,)
+        Classes from 0 upwards, and the person of each face, see `exchangeable`.
     blocks : sequence of (ndarray of int, float, float)
         The faces of each block, with the C and gamma that were chosen without them; no person in two blocks.
-    n_threads : int
-        Labellings fitted at the same time.
-
-    References
-    ----------
-    Ojala and Garriga, *Permutation Tests for Studying Classifier Performance*, JMLR 11, 2010.
     """
     rng = np.random.default_rng(seed)
     strata = exchangeable(groups)

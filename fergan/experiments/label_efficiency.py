@@ -101,10 +101,11 @@ def run_label_efficiency(
 ) -> None:
     """Score every method at 1, 2, 4, ... and all labelled people, and save a `LabelEfficiencyResult`.
 
+    Finished predictions are kept in ``folder/unfinished`` until all are there. ValueError is raised before any fit: features
+    that are not finite, a missing or unknown emotion, one emotion only, too few people.
+
     Parameters
     ----------
-    folder : Path
-        Of the result; finished answers are kept in its folder ``unfinished`` until all are there.
     features : mapping of str to ndarray of shape (n_faces, n_features)
         The first are compared with all others.
     emotions, subjects : ndarray of shape (n_faces,), str
@@ -115,15 +116,6 @@ def run_label_efficiency(
         Whose discriminator is trained further where `config` says so.
     target : str
         Name of the set, kept with the result.
-    n_threads : int
-        Folds fitted at the same time.
-    progress : callable, optional
-        Called with a line of text now and then.
-
-    Raises
-    ------
-    ValueError
-        Before any fit: features that are not finite, a missing or unknown emotion, one emotion only, too few people.
     """
     folder = Path(folder)
     check_features(dict(features), len(emotions))
@@ -281,14 +273,8 @@ def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray, *, n_resamp
     ``accuracy_difference`` and ``curve_mean_difference``, the first minus it. For features "none", ``majority_accuracy``.
     The bootstrap is over test people; the draws stay as they are.
 
-    Parameters
-    ----------
-    right : mapping
-        See `Curves`; every face is tested once in each draw. A method may have fewer draws than another: their difference is
-        then over the draws that both have, the first ones.
-    y : ndarray of shape (n_faces,), int
-        Classes from 0 upwards.
-    subjects : ndarray of shape (n_faces,), str
+    `right` is `Curves`; every face, of class `y` (n_faces,) and person `subjects` (n_faces,), is tested once in each draw. A
+    method may have fewer draws than another: their difference is then over the draws that both have, the first ones.
     """
     first = next(iter(right.values()))
     sizes = np.array(list(first))
@@ -376,12 +362,9 @@ def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> np.ndarr
 def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult) -> dict[str, Any]:
     """Compare the first method on a small set and on a larger one, at the same number of labelled faces.
 
-    Returns
-    -------
-    dict
-        ``full``: accuracy on the larger set with all labels minus that on the small one; ``matched``: at ``size``, the
-        largest number of labelled faces that both have; ``shrinking``: what the larger set loses by being cut down to that.
-        Each is (value, low, high); the first two are from independent bootstraps of both sets' people.
+    ``full``: accuracy on the larger set with all labels minus that on the small one; ``matched``: at ``size``, the largest
+    number of labelled faces that both have; ``shrinking``: what the larger set loses by being cut down to that. Each is
+    (value, low, high); the first two are from independent bootstraps of both sets' people.
     """
     (small_sizes, of_small), (sizes, of_large) = map(_resampled_curve, (small, large))
     size = float(min(sizes[-1], small_sizes[-1]))

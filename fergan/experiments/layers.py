@@ -36,19 +36,8 @@ def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, netw
     The result is an `ExperimentResult` whose features are the layers "1" to "4" and "all", with ``accuracy`` at fixed
     parameters (see `READOUT_COST`) and ``minus_last``, its paired difference to the last layer's.
 
-    Parameters
-    ----------
-    folder : Path
-        Of the result.
-    faces : FaceSet
-        Some people of it are taken; faces without an emotion take no part.
-    network : Run
-        Its discriminator.
-
-    Raises
-    ------
-    ValueError
-        There are too few faces, people or emotions, see `fergan.experiments.cross_validation.grouped_folds`.
+    Some people of the set are taken; faces without an emotion take no part. ValueError where faces, people or emotions are
+    too few, see `fergan.experiments.cross_validation.grouped_folds`.
     """
     taken = some_people(faces.subjects(), config.n_faces, config.seed, at_least=10)
     known = faces.select(np.isin(np.arange(len(faces)), taken) & faces.labels["emotion"].notna().to_numpy())

@@ -44,16 +44,8 @@ def roc(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
 class ExperimentResult:
     """What an experiment leaves: three tables and its settings.
 
-    Attributes
-    ----------
-    scores : DataFrame
-        See `SCORE_COLUMNS`.
-    predictions : DataFrame
-        Out-of-fold predictions and decision values, one row per face (and Action Unit), protocol and feature set.
-    searches : DataFrame
-        Every parameter tried, by protocol, feature set and the outer folds it was tried for.
-    settings : dict
-        The experiment's parameters.
+    `scores` has `SCORE_COLUMNS`; `predictions` one row per face (and Action Unit), protocol and feature set, out of fold;
+    `searches` every parameter tried, by protocol, feature set and the outer folds it was tried for.
     """
 
     scores: pd.DataFrame

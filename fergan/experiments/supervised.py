@@ -61,13 +61,7 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
     seed : int
         Of the initial weights and of the order of the faces. On a processor the same seed gives the same network.
 
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-    n_steps_ : int
-        Steps that were made.
-    train_accuracy_ : float
-        Share of the training faces that the finished network names rightly.
+    Fitted: ``classes_``, ``n_steps_`` and ``train_accuracy_``, the share of the training faces that it names rightly.
     """
 
     def __init__(
@@ -79,15 +73,7 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
         self.learning_rate, self.seed = learning_rate, seed
 
     def fit(self, images: np.ndarray, y: np.ndarray) -> "SupervisedCNN":
-        """Train on images uint8 (n, 64, 64, 3) and their classes (n,).
-
-        Raises
-        ------
-        ValueError
-            Images and classes do not fit together, or a parameter is out of its range.
-        FloatingPointError
-            The loss is not finite; the message names the step.
-        """
+        """Train on images uint8 (n, 64, 64, 3) and their classes (n,); FloatingPointError where the loss is not finite."""
         images, y = check_images(images), np.asarray(y)
         self._check(len(images), y)
         self.classes_, codes = np.unique(y, return_inverse=True)

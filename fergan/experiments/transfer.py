@@ -127,8 +127,6 @@ def run_transfer(
 
     Parameters
     ----------
-    folder : Path
-        Of the result.
     faces : mapping of str to FaceSet
         The targets. One that cannot be classified is left out, and ``settings["skipped"]`` says why.
     networks : mapping of str to Run
@@ -137,15 +135,6 @@ def run_transfer(
         Network -> how many faces it learnt.
     experiments : sequence of EmotionResult
         Cells are read from these where settings, features, faces and folds are the same; this changes no number.
-    n_threads : int
-        Folds fitted at the same time.
-    progress : callable, optional
-        Called with a line of text after each cell.
-
-    Raises
-    ------
-    ValueError
-        No set can be classified.
     """
     cells, skipped = [], {}
     for target, of_target in faces.items():

@@ -1,6 +1,5 @@
 """The emotion experiments: scores beside the paper's, what the protocol is worth, the search, mistakes, groups of people."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,7 +30,7 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
 
 
-def difference(row: Mapping[str, Any]) -> Markup:
+def signed_row(row: Mapping[str, Any]) -> Markup:
     """Write a row that holds a difference; a dash where there is none."""
     return signed(triple(row)) if len(row) else Markup("–")
 
@@ -56,7 +55,7 @@ def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
             rows.append({
                 "features": features, "protocol": EVERY_PROTOCOL[protocol],
                 **{words: interval(row(score)) for words, score in _MAIN.items()},
-                "discriminator minus these": difference(row("accuracy_difference")),
+                "discriminator minus these": signed_row(row("accuracy_difference")),
                 "p": row("accuracy_difference_p_value").get("value", np.nan),
                 "balanced": row("balanced_accuracy")["value"], "macro F1": row("macro_f1")["value"]})
     return table_of(rows)
@@ -86,46 +85,23 @@ def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
     return table[list(names)].rename(columns=names)
 
 
-def search_figure(result: EmotionResult, n_steps: int = 60) -> Figure:
-    """Draw what the search as published tried, and the accuracy that a Gaussian process expects between the trials.
-
-    The process is fitted to the finished trials anew; the search's own is Optuna's, which sees the same points.
-    """
+def search_figure(result: EmotionResult) -> Figure:
+    """Draw what the search as published tried, with the accuracy there as shades, linear between the points."""
     trials = result.searches.query("protocol == @AS_PUBLISHED and features == 'discriminator' and not pruned")
-    points = np.log10(trials[["C", "gamma"]].to_numpy(float))
-    low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-6)
-    low, span = low - 0.07 * span, 1.14 * span  # or half of the outermost points would be cut off
-    grid = np.stack(np.meshgrid(*[np.linspace(0, 1, n_steps)] * 2), axis=-1).reshape(-1, 2)
-    expected = _expected((points - low) / span, trials["accuracy"].to_numpy(float), grid).reshape(n_steps, n_steps)
     figure, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
-    axes = [10 ** (low[k] + span[k] * np.linspace(0, 1, n_steps)) for k in range(2)]
-    levels = np.linspace(expected.min(), expected.max() + 1e-9, 12)
-    shades = ax.contourf(*axes, expected, levels=levels, cmap="cividis")
-    figure.colorbar(shades, ax=ax, label="expected accuracy", format="%.3f")
-    ax.scatter(trials["C"], trials["gamma"], s=46, color="white", edgecolor="black", linewidth=0.8, zorder=3)
-    for row in trials.itertuples():
-        ax.annotate(f"{row.trial + 1}", (row.C, row.gamma), xytext=(5, 4), textcoords="offset points", fontsize="x-small",
-                    color="white", bbox=dict(boxstyle="round,pad=0.1", facecolor="black", alpha=0.55, linewidth=0))
-    best = trials[trials["chosen"]]
-    ax.scatter(best["C"], best["gamma"], s=190, marker="*", color="#e69f00", edgecolor="black", zorder=4, label="chosen")
-    ax.set(xscale="log", yscale="log", xlabel="C", ylabel="gamma")
+    points = [np.log10(trials[name].to_numpy(float)) for name in ("C", "gamma")]
+    shades = ax.tricontourf(*points, trials["accuracy"].to_numpy(float), levels=12, cmap="cividis")
+    figure.colorbar(shades, ax=ax, label="accuracy", format="%.3f")
+    ax.scatter(*points, s=46, color="white", edgecolor="black", linewidth=0.8, zorder=3)
+    for number, *place in zip(trials["trial"] + 1, *points, strict=True):
+        ax.annotate(f"{number}", place, xytext=(5, 4), textcoords="offset points", fontsize="x-small", color="white",
+                    bbox=dict(boxstyle="round,pad=0.1", facecolor="black", alpha=0.55, linewidth=0))
+    best = trials["chosen"].to_numpy(bool)
+    ax.scatter(*(of[best] for of in points), s=190, marker="*", color="#e69f00", edgecolor="black", zorder=4, label="chosen")
+    ax.set(xlabel=r"$\log_{10} C$", ylabel=r"$\log_{10} \gamma$")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), frameon=False)
     ax.grid(False)
     return figure
-
-
-def _expected(points: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return the mean of a Gaussian process at the wanted points; at least the variation seen is its scale."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import Matern, WhiteKernel
-
-    spread = max(values.std(), 1e-9)
-    kernel = Matern(length_scale=[0.3, 0.3], length_scale_bounds=(0.1, 3), nu=2.5) + WhiteKernel(1e-2, (1e-4, 0.3))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # ten points may well ask for the longest of the length scales
-        process = GaussianProcessRegressor(kernel, random_state=0).fit(points, (values - values.mean()) / spread)
-    return values.mean() + spread * process.predict(wanted)
 
 
 def paper_confusion(experiment: int, result: EmotionResult) -> pd.DataFrame | None:

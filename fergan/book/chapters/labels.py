@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from fergan.book.chapters.emotions import difference, table_of
+from fergan.book.chapters.emotions import signed_row, table_of
 from fergan.book.plots import WIDTH
 from fergan.book.show import interval, percent, rounded
 from fergan.claims.verdict import side, triple
@@ -107,7 +107,7 @@ def label_summary(results: Mapping[str, LabelEfficiencyResult]) -> pd.DataFrame:
         "one labelled": interval(label_score(result, method, "accuracy", result.sizes[0]), 2),
         "all labelled": interval(label_score(result, method, "accuracy", result.sizes[-1]), 2),
         "mean of the curve": interval(label_score(result, method, "curve_mean"), 2),
-        "first method minus this": difference(label_score(result, method, "curve_mean_difference"))}
+        "first method minus this": signed_row(label_score(result, method, "curve_mean_difference"))}
         for target, result in results.items() for method in result.methods])
 
 

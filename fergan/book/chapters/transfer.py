@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fergan.book.chapters.emotions import difference, table_of
+from fergan.book.chapters.emotions import signed_row, table_of
 from fergan.book.plots import WIDTH
 from fergan.book.show import interval, rounded, thousands
 from fergan.claims.verdict import side, triple
@@ -43,15 +43,15 @@ def own_table(result: TransferResult) -> pd.DataFrame:
     return table_of([{
         "faces of": "mean over sets" if t == "all" else t, "own network": interval(cell_score(result, t, "accuracy", t)),
         "networks of other faces (mean)": interval(cell_score(result, OTHERS, "accuracy", t)),
-        "these minus own": difference(cell_score(result, OTHERS, "minus_own", t)),
-        f"these minus {baseline}": difference(cell_score(result, OTHERS, f"minus_{baseline}", t))}
+        "these minus own": signed_row(cell_score(result, OTHERS, "minus_own", t)),
+        f"these minus {baseline}": signed_row(cell_score(result, OTHERS, f"minus_{baseline}", t))}
         for t in (*result.settings["targets"], "all")])
 
 
 def pretraining_table(result: TransferResult) -> pd.DataFrame:
     """Return one row per network: how many faces it learnt, and its advantage on the sets that it did not."""
     learnt = sorted(result.settings["pretraining_faces"].items(), key=lambda item: -item[1])
-    return table_of([{"network of": name, "faces learnt": n, "advantage": difference(cell_score(result, name, "advantage"))}
+    return table_of([{"network of": name, "faces learnt": n, "advantage": signed_row(cell_score(result, name, "advantage"))}
                      for name, n in learnt])
 
 
