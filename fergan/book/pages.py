@@ -271,7 +271,7 @@ def _saliency(profile: Profile) -> Iterator[Page]:
         dataset = profile.datasets[e.train]
         yield Page("05c_saliency", f"experiment-{e.experiment}", dict(
             experiment=e.experiment, pretrained=e.pretrained, train=e.train, relabel_train=dataset.relabel,
-            margin=dataset.margin, seed=profile.seed,
+            margin=dataset.margin, saliency=profile.saliency.model_dump(),
         ), (f"05_action_units/experiment-{e.experiment}", *_networks(e.pretrained), _pair(e.pretrained, e.train),
             *_faces(e.train)))
 

@@ -18,7 +18,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from fergan.cache import Config
 from fergan.data.config import FacesConfig, SetConfig
-from fergan.experiments.config import AUConfig, EmotionConfig, LabelEfficiencyConfig, LayersConfig, TransferConfig
+from fergan.experiments.config import (
+    AUConfig,
+    EmotionConfig,
+    LabelEfficiencyConfig,
+    LayersConfig,
+    SaliencyConfig,
+    TransferConfig,
+)
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.features.config import FeaturesConfig
 from fergan.gan.config import TrainConfig
@@ -104,6 +111,7 @@ class Profile(Config):
     label_efficiency: LabelEfficiencyConfig = LabelEfficiencyConfig()
     transfer: TransferConfig = TransferConfig()
     action_units: AUConfig = AUConfig()
+    saliency: SaliencyConfig = SaliencyConfig()
     quality: QualityConfig = QualityConfig()
     human_study: StudyConfig = StudyConfig()
     emotion_experiments: list[EmotionExperiment] = Field([])

@@ -11,8 +11,8 @@ class DetectorConfig(Config):
     """Folds, costs and intervals of the detectors of Action Units."""
 
     n_folds: int = Field(10, ge=3, description="folds of cross-validation, within one set")
-    inner_folds: int = Field(3, ge=2, description="folds on which the SVM's cost is chosen")
-    costs: list[float] = Field([0.01, 0.1, 1.0, 10.0], min_length=1, description="values of the linear SVM's C to try")
+    inner_folds: int = Field(3, ge=2, description="folds on which the cost of the SVM is chosen")
+    costs: list[float] = Field([0.01, 0.1, 1.0, 10.0], min_length=1, description="costs C of the linear SVM to try")
     n_resamples: int = Field(1000, ge=0, description="bootstrap resamples over people")
     seed: int = Field(0, ge=0, description="of folds and resamples")
 
