@@ -70,6 +70,14 @@ def book():
                     "celeba": Trained({}, "celeba", n_faces=3000), "enhanced-ck": Trained({}, "enhanced-ck", n_faces=1000)})
 
 
+def judged(claim, results):
+    """Judge a claim, and see that its sentence can be said."""
+    verdict = judge(claim, results)
+    said = sentence(claim, verdict)
+    assert said.endswith(".") and not re.search(r"nan|None|[{<]|  |\[\]", said), said
+    return verdict
+
+
 def words(results):
     return {claim: verdict.word for claim, verdict in judge_all(results).items()}
 
@@ -102,14 +110,14 @@ def test_planted_orders_are_found(book):
     assert found["C2"] == "not reproduced"  # derived labels score .9, true ones .7
     assert found["A4"] == "not decided"  # half of the samples of the wild sets
     assert found["G2"] == "not decided"  # one is narrow
-    assert judge("U4", book).values["seen"] == {"AU12": 1, "AU09": 0, "AU07": 0}
+    assert judged("U4", book).values["seen"] == {"AU12": 1, "AU09": 0, "AU07": 0}
 
 
 def test_more_data_needs_more_data(book):
     few = replace(book, generators=book.generators | {"celeba": Trained({}, "celeba", n_faces=1033)})
-    verdict = judge("E2", few)
+    verdict = judged("E2", few)
     assert verdict.word == "cannot be tested on this data" and "1,033 faces of celeba" in sentence("E2", verdict)
-    assert judge("E2", replace(book, generators={})).reason == "no_network"
+    assert judged("E2", replace(book, generators={})).reason == "no_network"
 
 
 def test_numbers_on_photographs_are_compared_on_photographs_only(book):
@@ -119,12 +127,12 @@ def test_numbers_on_photographs_are_compared_on_photographs_only(book):
 
 
 def test_what_is_absent_or_replaced_is_said(book):
-    absent = judge("E1", replace(book, emotions={}))
+    absent = judged("E1", replace(book, emotions={}))
     assert absent.word == "not run in this book" and sentence("E1", absent) == "This book has no emotion experiment 1."
-    assert judge("E1", replace(book, emotions=book.emotions | {1: emotions(2, 0.9)})).reason == "other_experiment"
-    replaced = judge("E1", replace(book, replaced=frozenset({"enhanced-ck"})))
+    assert judged("E1", replace(book, emotions=book.emotions | {1: emotions(2, 0.9)})).reason == "other_experiment"
+    replaced = judged("E1", replace(book, replaced=frozenset({"enhanced-ck"})))
     assert replaced.word == "cannot be tested on this data" and "enhanced-ck" in sentence("E1", replaced)
-    assert judge("U5", Results()).shown_by != judge("U5", book).shown_by == "tab-aus-summary"
+    assert judged("U5", Results()).shown_by != judged("U5", book).shown_by == "tab-aus-summary"
 
 
 def test_an_empty_book_decides_only_what_the_paper_decides():
@@ -146,9 +154,9 @@ def test_an_empty_book_decides_only_what_the_paper_decides():
 ])
 def test_a_mended_table_contradicts_nothing(monkeypatch, claim, table, mend):
     """The verdict follows the table: it is computed, not typed."""
-    assert judge(claim, Results()).word == "contradicts itself"
+    assert judged(claim, Results()).word == "contradicts itself"
     monkeypatch.setattr(printed, "read_table", lambda name: mend(read_table(name)) if name == table else read_table(name))
-    assert judge(claim, Results()).word == "stated"
+    assert judged(claim, Results()).word == "stated"
 
 
 def test_verdicts_point_to_what_is_there(book):
@@ -192,7 +200,7 @@ def trained(**generators):
     ({"kdef": ("varied", 0.8), "sfew": ("collapsed", 0.1)}, "not reproduced"),
 ])
 def test_variety_counts_only_where_the_set_is_covered(generators, word):
-    verdict = judge("G2", trained(**{name: ({}, variety, 0, 100, covered) for name, (variety, covered) in generators.items()}))
+    verdict = judged("G2", trained(**{name: ({}, variety, 0, 100, covered) for name, (variety, covered) in generators.items()}))
     assert verdict.word == word and (verdict.values["bare"] == ["kdef"]) == (word == "not decided")
 
 
@@ -202,13 +210,13 @@ def test_variety_counts_only_where_the_set_is_covered(generators, word):
     (("unlike", 0), ("varied", 0), "not decided"),
 ])
 def test_a_larger_beta1_is_judged_by_which_training_fails(larger, smaller, word):
-    assert judge("M2", trained(kdef=({}, *smaller, 100, 0.8), other=({"beta1": 0.9}, *larger, 100, 0.8))).word == word
+    assert judged("M2", trained(kdef=({}, *smaller, 100, 0.8), other=({"beta1": 0.9}, *larger, 100, 0.8))).word == word
 
 
 def test_other_faces_or_further_changes_are_no_comparison_of_beta1():
     results = trained(kdef=({}, "varied", 0, 100, 0.8), sfew=({"beta1": 0.9}, "varied", 0, 100, 0.8),
                       other=({"beta1": 0.9, "epochs": 2}, "varied", 0, 100, 0.8))
-    assert judge("M2", results).reason == "no_pair"
+    assert judged("M2", results).reason == "no_pair"
 
 
 @pytest.mark.parametrize(("last", "word"), [
@@ -216,8 +224,8 @@ def test_other_faces_or_further_changes_are_no_comparison_of_beta1():
 ])
 def test_stability_needs_several_seeds_of_one_training(last, word):
     seeds = {"kdef": ({}, "varied", 0, 100, 0.8), "one": ({"seed": 1}, "varied", 0, 100, 0.8)}
-    assert judge("G1", trained(**seeds)).reason == "too_few_seeds"
-    verdict = judge("G1", trained(**seeds, two=({"seed": 2}, *last, 100, 0.8), worse=({"beta1": 0.9}, "collapsed", 9, 100, 0.1)))
+    assert judged("G1", trained(**seeds)).reason == "too_few_seeds"
+    verdict = judged("G1", trained(**seeds, two=({"seed": 2}, *last, 100, 0.8), worse=({"beta1": 0.9}, "collapsed", 9, 100, 0.1)))
     assert verdict.word == word and len(verdict.values["trainings"]) == 3
 
 
@@ -225,15 +233,15 @@ def test_stability_needs_several_seeds_of_one_training(last, word):
 def test_more_faces_cover_more_or_do_not(slope, word):
     names = ("kdef", "sfew", "rafd", "celeba", "raf")
     of = {name: ({}, "varied", 0, 100 * i, 0.5 + slope * (i - 3)) for i, name in enumerate(names, 1)}
-    assert judge("F5", trained(**of)).word == word
+    assert judged("F5", trained(**of)).word == word
     equal = {name: ({}, "varied", 0, 100, 0.1 * i) for i, name in enumerate(names, 1)}
-    assert judge("F5", trained(**equal)).reason == "too_few_generators"
+    assert judged("F5", trained(**equal)).reason == "too_few_generators"
 
 
 @pytest.mark.parametrize(("share", "word"), [((0.6, 0.55, 0.7), "not reproduced"), ((0.5, 0.47, 0.53), "reproduced"), ((0.5, 0.4, 0.6), "not decided")])
 def test_raters_who_can_only_guess(share, word):
     found = dict(zip(("right", "low", "high"), share, strict=True), n=40, n_raters=2)
-    verdict = judge("C1", Results(raters={"kdef": found, "sfew": found | dict(n=3)}))
+    verdict = judged("C1", Results(raters={"kdef": found, "sfew": found | dict(n=3)}))
     assert verdict.word == word and verdict.shown_by == "tab-kdef-human"
 
 
@@ -264,9 +272,9 @@ def curves(shares, networks=("supervised CNN",), name=""):
 ])
 def test_few_labels(cnn, word, value):
     shares = {"network of a": (0.6, 0.7, 0.8), "network of b": (0.9, 0.9, 0.9), "hog": (0.5, 0.6, 0.7)}
-    found = judge("A1", Results(labels={"r": curves(shares | {"supervised CNN": cnn})}))
+    found = judged("A1", Results(labels={"r": curves(shares | {"supervised CNN": cnn})}))
     assert found.word == word and found.values["difference"][0] == pytest.approx(value) and found.values["best"] == "network of b"
-    assert judge("A1", Results(labels={"r": curves(shares)})).reason == "no_curves"  # no network trained with labels
+    assert judged("A1", Results(labels={"r": curves(shares)})).reason == "no_curves"  # no network trained with labels
 
 
 @pytest.mark.parametrize(("small", "large", "word"), [
@@ -277,13 +285,13 @@ def test_few_labels(cnn, word, value):
 ])
 def test_a_small_set(small, large, word):
     results = {name: curves({f"network of {name}": of}, name=name) for name, of in (("sfew", small), ("raf-db", large))}
-    whole = judge("E7", Results(labels=results)).values["sets"]["raf-db"]
+    whole = judged("E7", Results(labels=results)).values["sets"]["raf-db"]
     assert whole["size"] == 100 and whole["matched"] == whole["full"] and whole["shrinking"][0] == 0
     results["sfew"].searches["n_train_faces"] = (results["sfew"].searches["n_people"] * 0.5).clip(lower=1)
-    found = judge("E7", Results(labels=results))
+    found = judged("E7", Results(labels=results))
     assert found.word == word and found.values["sets"]["raf-db"]["size"] == 50
     assert found.values["sets"]["raf-db"]["matched"][0] == pytest.approx(large[1] - small[2], abs=0.01)
-    assert judge("E7", Results(labels={"sfew": results["sfew"]})).reason == "no_curves"
+    assert judged("E7", Results(labels={"sfew": results["sfew"]})).reason == "no_curves"
 
 
 # Transfer between sets
@@ -322,19 +330,19 @@ def replace_sets(result, **sets):
 def test_generalisation_and_its_consistency(monkeypatch):
     monkeypatch.setattr("fergan.claims.verdict.papers_own", lambda kind, number, settings: True)
     for results in (transferred(EVEN), transferred(EVEN, 0.88)):
-        assert judge("A3", results).word == judge("Q3", results).word == "reproduced"
-    bad, worst = (judge(claim, transferred(WORSE_ON_B)) for claim in ("A3", "Q3"))
+        assert judged("A3", results).word == judged("Q3", results).word == "reproduced"
+    bad, worst = (judged(claim, transferred(WORSE_ON_B)) for claim in ("A3", "Q3"))
     assert bad.word == "not reproduced" and bad.values["own"][0] == pytest.approx((0.05 - 0.3) / 2)
     assert worst.word == "not reproduced" and worst.values["worst"] == "b" and worst.values["difference"][0] == pytest.approx(-0.3)
-    assert judge("Q3", transferred(EVEN, 0.6)).word == "not reproduced"
-    assert judge("A3", transferred(EVEN, 0.4)).word == "not reproduced" and judge("A3", transferred(EVEN, 0.51)).word == "not decided"
+    assert judged("Q3", transferred(EVEN, 0.6)).word == "not reproduced"
+    assert judged("A3", transferred(EVEN, 0.4)).word == "not reproduced" and judged("A3", transferred(EVEN, 0.51)).word == "not decided"
     alone = transferred({"x": {"a": 0.7, "hog": 0.6}})
-    assert judge("A3", alone).reason == "no_own_network" and judge("Q3", alone).reason == "too_few_sets"
+    assert judged("A3", alone).reason == "no_own_network" and judged("Q3", alone).reason == "too_few_sets"
 
 
 def test_many_examples_and_frontal_faces():
     def verdict(shares):
-        return judge("C3", Results(transfer=matrix({"x": shares | {"hog": 0.5}})))
+        return judged("C3", Results(transfer=matrix({"x": shares | {"hog": 0.5}})))
 
     names = "abcdef"
     rising = verdict({n: 0.4 + 0.08 * i for i, n in enumerate(names)})
@@ -379,9 +387,9 @@ def test_a_network_of_one_unit_alone(learnt, unseen, beside, word):
     """The last is the area of the first network minus that of all faces, negative where the first is worse."""
     rows = [ends(name, value, 0.05, features="only", label="AU07") for name, value in (("auc_train", learnt), ("auc", unseen))]
     rows.append(ends("auc_difference", beside, 0.05, features="all", label="AU07"))
-    verdict = judge("U10", Results(single_units={"page": score_table(rows)}))
+    verdict = judged("U10", Results(single_units={"page": score_table(rows)}))
     assert verdict.word == word and verdict.shown_by == "tab-single-page"
     rows[1] |= dict(value=np.nan)
-    assert judge("U10", Results(single_units={"page": score_table(rows)})).reason == "not_scored"
+    assert judged("U10", Results(single_units={"page": score_table(rows)})).reason == "not_scored"
     others = [row | dict(label="AU12") for row in rows]
-    assert judge("U10", Results(single_units={"page": score_table(others)})).reason == "no_unit_alone"
+    assert judged("U10", Results(single_units={"page": score_table(others)})).reason == "no_unit_alone"
