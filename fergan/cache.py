@@ -56,15 +56,12 @@ class Config(BaseModel):
 def digest(value: Any) -> str:
     """Return the hexadecimal hash of a value's content.
 
-    Parameters
-    ----------
-    value : ndarray, DataFrame, Config, Path, str, number, None, or a list, tuple or dict of these
-        A path counts by the content of its file. An object with an attribute ``digest`` has its own say.
+    Args:
+        value: ndarray, DataFrame, Config, Path, str, number, None, or a list, tuple or dict of these; A path counts by the
+            content of its file. An object with an attribute ``digest`` has its own say.
 
-    Raises
-    ------
-    TypeError
-        Nothing is known about such a value's content.
+    Raises:
+        TypeError: Nothing is known about such a value's content.
     """
     if hasattr(value, "digest"):
         return value.digest
@@ -253,12 +250,9 @@ def _hash_of_code(names: tuple[tuple[str, str], ...]) -> str:
 def hash_of_source(source: str, templates: Path) -> str:
     """Return the hash of all that a notebook's code uses: code, tables, and the templates and scripts that are named.
 
-    Parameters
-    ----------
-    source : str
-        Its code cells.
-    templates : path
-        The folder of templates.
+    Args:
+        source: Its code cells.
+        templates: The folder of templates.
     """
     of = _taken_apart("notebook", templates, source)
     nodes = [*of.effects, *(node for nodes in of.defined.values() for node in nodes)]
@@ -298,27 +292,17 @@ def cached(
 ) -> Path:
     """Return the folder with the result of a stage; compute it where it is not there.
 
-    Parameters
-    ----------
-    home : path
-        The folder of all results of this kind and name; relative to the project.
-    stage : callable
-        Called as ``stage(folder, config, **inputs, **running)``.
-    config : Config
-        Its parameters.
-    inputs : mapping
-        Name -> what it computes from, see `digest`.
-    code : iterable of functions and classes, optional
-        The code that can change the result, where that is less than all that the stage uses.
-    keep : bool
-        Open a result of the same parameters and inputs by earlier code, where the environment has ``KEEP_RUNS=1``.
-    **running
-        What changes how it is computed and never what: threads, progress.
+    Args:
+        home: The folder of all results of this kind and name; relative to the project.
+        stage: Called as ``stage(folder, config, **inputs, **running)``.
+        config: Its parameters.
+        inputs: Name -> what it computes from, see `digest`.
+        code: iterable of functions and classes, optional; the code that can change the result, where that is less than all
+            that the stage uses.
+        keep: Open a result of the same parameters and inputs by earlier code, where the environment has ``KEEP_RUNS=1``.
+        **running: What changes how it is computed and never what: threads, progress.
 
-    Returns
-    -------
-    Path
-        ``home/<key>``. The book's own pages, and the first result of its kind, also become what `current` returns.
+    Returns: ``home/<key>``. The book's own pages, and the first result of its kind, also become what `current` returns.
     """
     home, made_of = project_path(home), _made_of(stage, config, inputs, code)
     folder = home / hash_parameters(made_of, 16)
@@ -370,7 +354,8 @@ def _compute(folder: Path, stage: Callable[..., None], config: BaseModel, inputs
     content = {name: value for name, (_, value) in files.items()}
     write_json(folder / "stamp.json", {
         "stage": f"{stage.__module__}:{stage.__qualname__}", "made_of": made_of, "code_of": code_of,
-        "config": config.model_dump(mode="json"), "files": files, "digest": hash_parameters(content, 64), "provenance": provenance(time.monotonic() - start),
+        "config": config.model_dump(mode="json"), "files": files, "digest": hash_parameters(content, 64),
+        "provenance": provenance(time.monotonic() - start),
     })
     with open(folder.parent / "computed.log", "a", encoding="utf-8") as file:
         file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {folder.name}\n")
@@ -391,10 +376,8 @@ _read: list[Path] = []  # homes that this process has asked for their current re
 def current(home: str | Path) -> Path:
     """Return the folder of the result that the book now uses.
 
-    Raises
-    ------
-    FileNotFoundError
-        There is none yet; the message says what makes it.
+    Raises:
+        FileNotFoundError: There is none yet; the message says what makes it.
     """
     home = project_path(home)
     path = home / "current.json"

@@ -11,7 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from fergan.book import run
-from fergan.book.build import MEANINGS
+from fergan.book.build import meanings
 from fergan.book.checks import load_profile
 from fergan.book.pages import CHAPTERS, Page, pages_of
 from fergan.book.profile import SECTIONS
@@ -210,7 +210,7 @@ def test_the_parameters_of_a_notebook_are_a_page_of_the_demo_with_every_field(pa
     notebook = nbformat.read(path, 4)
     page = next(page for page in DEMO if page.notebook == path.stem)
     cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    assert cell.source == run.parameter_cell(page.parameters, MEANINGS), "run `python -m fergan write`"
+    assert cell.source == run.parameter_cell(page.parameters, meanings()), "run `python -m fergan write`"
     for name, value in notebook_parameters(notebook, path.name).items():
         if name in SECTIONS:
             assert list(value) == list(SECTIONS[name].model_fields)

@@ -24,54 +24,6 @@ from fergan.files import atomic_path, read_json
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
 _PROSE_AFTER = ("book/conclusion", "book/limits", "book/exercises", "book/glossary", "book/licences", "book/references")
 
-#: Parameters of notebooks that are no config -> what they mean.
-MEANINGS = {
-    "artifacts": "folder of faces, networks, features and results, below the project",
-    "au_experiments": "numbers of the Action Unit experiments",
-    "aus_left_out": "Action Unit experiments that need a set that is not there",
-    "checkpoint_seconds": "seconds between checkpoints",
-    "csv": "the folder's table of labels, where the source reads one",
-    "dataset": "face set",
-    "datasets": "face sets",
-    "emotion_experiments": "numbers of the emotion experiments",
-    "emotions_left_out": "emotion experiments that need a set that is not there",
-    "experiment": "number of the experiment",
-    "experiments": "experiments, by number or with their sets",
-    "folder": "folder of the photographs; empty for rendered faces",
-    "inception": "file with the weights of the Inception network, or \"download\"; None without",
-    "judge": "generator whose discriminator gives features; not the judged one, which has learnt to deceive its own",
-    "kind": "study that this rater takes part in: pair or single",
-    "margin": "widening of the face box on each side, share of its side",
-    "model": "generator",
-    "models": "generators",
-    "networks": "generators whose discriminators give features",
-    "only": "train only on faces that show this Action Unit; None takes all",
-    "pairs": "features: network-on-faces",
-    "paper_model": "generator that stands beside the paper's in Table VII, or None",
-    "pretrained": "generator whose discriminator gives the features",
-    "pictures_url": "https address of the pictures, to make tasks for Mechanical Turk; empty makes none",
-    "profile": "name of the profile",
-    "provoked": "generator that was trained to collapse, or None",
-    "rater": "take part in this notebook under this name; empty only shows the study",
-    "read": "experiments that equal a cell of the matrix, whose results are read",
-    "relabel_test": "mapping that derives the tested Action Units from emotions, or None",
-    "relabel_train": "mapping that derives the trained Action Units from emotions, or None",
-    "rendered": "whether faces are rendered, not photographed",
-    "replaced": "face sets that another set stands in for",
-    "seed": "of everything that is random",
-    "results": "folders of the results that decide claims",
-    "sets": "face sets",
-    "sheet": "order of the trials that this rater gets",
-    "single_units": "networks that were trained on the faces with one Action Unit",
-    "target": "face set that is classified",
-    "targets": "face sets that are classified",
-    "test": "face set that detectors are tested on",
-    "threads": "processor threads; another count rounds differently",
-    "train": "face set that detectors are trained on",
-    "unit": "Action Unit",
-    "units": "generators that were trained on the faces with one Action Unit -> that unit",
-}
-
 
 def table_of_contents(profile: Profile) -> dict:
     """Return the profile's table of contents as Jupyter Book 1.x expects it in ``_toc.yml``."""
@@ -108,6 +60,11 @@ def write_table_of_contents(profile: Profile, path: Path) -> None:
     _write_where_different(path, (text + yaml.safe_dump(table_of_contents(profile), sort_keys=False)).encode())
 
 
+def meanings() -> dict[str, str]:
+    """Return what the parameters of notebooks that are no config mean."""
+    return yaml.safe_load((Path(__file__).parent / "parameters.yaml").read_text(encoding="utf-8"))
+
+
 def write_parameter_cells(profile: Profile) -> None:
     """Write every notebook's parameters cell: all names, the values of its first page in this profile, and their meaning."""
     seen: dict[str, dict[str, Any]] = {}
@@ -118,7 +75,7 @@ def write_parameter_cells(profile: Profile) -> None:
         notebook = nbformat.read(path, as_version=4)
         notebook_parameters(notebook, path.name)
         cell = next(cell for cell in notebook.cells if "parameters" in tags(cell))
-        cell.source = parameter_cell(values, MEANINGS)
+        cell.source = parameter_cell(values, meanings())
         _write_where_different(path, (nbformat.writes(notebook) + "\n").encode())
 
 
@@ -130,15 +87,10 @@ def html_folder(profile: str) -> Path:
 def prepare_sources(book: Book) -> Path:
     """Put into ``book/executed`` what the profile's book is built from, and refuse pages that are not of the present state.
 
-    Returns
-    -------
-    Path
-        The table of contents.
+    Returns: The table of contents.
 
-    Raises
-    ------
-    BookError
-        A page is of an earlier state.
+    Raises:
+        BookError: A page is of an earlier state.
     """
     stale = {page.id: book.why_stale(page)[0] for page in book.pages.values()}
     if any(stale.values()):
@@ -179,15 +131,10 @@ def build_book(book: Book) -> Path:
 
     Nothing is built when no page, prose or setting is newer than the last good build.
 
-    Returns
-    -------
-    Path
-        The book's ``index.html``.
+    Returns: The book's ``index.html``.
 
-    Raises
-    ------
-    BookError
-        Something in the pages or the prose is wrong; the message lists each fault.
+    Raises:
+        BookError: Something in the pages or the prose is wrong; the message lists each fault.
     """
     html = html_folder(book.profile.name)
     done = html.parent / ".checked"

@@ -75,20 +75,13 @@ class BuiltPage:
 def check_book(profile: Profile, html: Path, prose: Sequence[str] = (), executed: Path = EXECUTED) -> None:
     """Check that every page of the table of contents is there and sound.
 
-    Parameters
-    ----------
-    profile : Profile
-    html : Path
-        The folder of the built book.
-    prose : sequence of str
-        Its texts beside the introduction, without suffix.
-    executed : Path
-        The folder of the executed pages that it was built from.
+    Args:
+        html: The folder of the built book.
+        prose: sequence of str; its texts beside the introduction, without suffix.
+        executed: The folder of the executed pages that it was built from.
 
-    Raises
-    ------
-    BookError
-        The message lists each fault: see the functions below.
+    Raises:
+        BookError: The message lists each fault: see the functions below.
     """
     html = html.resolve()
     paths = (path for path in sorted(html.rglob("*.html")) if "_static" not in path.relative_to(html).parts)

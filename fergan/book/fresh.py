@@ -1,7 +1,7 @@
 """Which pages are not of the present state, and making them: content decides, never time stamps.
 
 An executed page carries what it was made of: its notebook, parameters and heading, the code, templates and tables that its
-cells use, the code of its stages, and the results that it has read. The Snakefile only orders pages; this says which are to run.
+cells use, the code of its stages, and the results that it has read. The Snakefile only orders pages.
 """
 
 import os
@@ -33,16 +33,9 @@ from fergan.files import hash_parameters, read_json
 class Book:
     """The executed pages of one profile.
 
-    Parameters
-    ----------
-    profile : Profile
-
-    Attributes
-    ----------
-    home : Path
-        The profile's artifacts.
-    pages : dict of str to Page
-        By id, in reading order.
+    Attributes:
+        home: The profile's artifacts.
+        pages: dict of str to Page; by id, in reading order.
     """
 
     def __init__(self, profile: Profile):
@@ -176,10 +169,9 @@ class Book:
     def make(self, page: Page) -> bool:
         """Make one page where it is not of the present state; say whether it was executed.
 
-        Raises
-        ------
-        NotebookError
-            A parameter does not fit (nothing has run then), or a cell failed: the half-executed copy is kept and named.
+        Raises:
+            NotebookError: A parameter does not fit (nothing has run then), or a cell failed: the half-executed copy is kept
+                and named.
         """
         stale, _ = self.why_stale(page)
         path = self.executed(page)

@@ -15,24 +15,16 @@ def train_model(profile: Profile, model: str, *, devices: int = 1, num_nodes: in
 
     Under ``torchrun`` its processes are joined; otherwise as many are started as there are devices.
 
-    Parameters
-    ----------
-    model : str
-        The name of its page in the chapter on generators.
-    devices, num_nodes : int
-        GPUs (or processes, without GPUs) on each machine, and machines.
+    Args:
+        model: The name of its page in the chapter on generators.
+        devices, num_nodes: GPUs (or processes, without GPUs) on each machine, and machines.
 
-    Returns
-    -------
-    Path or None
-        The folder of the finished run; None in every process but the first, which alone has something to say.
+    Returns: Path or None; the folder of the finished run; None in every process but the first, which alone has something to
+        say.
 
-    Raises
-    ------
-    ProfileError
-        The profile trains no such generator.
-    FileNotFoundError
-        The faces have not been cropped yet.
+    Raises:
+        ProfileError: The profile trains no such generator.
+        FileNotFoundError: The faces have not been cropped yet.
     """
     if model not in profile.models:
         raise ProfileError(f"profile {profile.name} trains no generator {model!r}; it has {', '.join(profile.models)}")

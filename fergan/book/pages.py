@@ -56,18 +56,12 @@ LARGE_SET = 1000
 class Page:
     """One executed notebook.
 
-    Attributes
-    ----------
-    chapter : str
-        A key of `CHAPTERS`.
-    name : str
-        Of the set, network or experiment; ``"summary"`` for the page across all of them.
-    parameters : dict
-        What papermill sets: numbers, words, lists, and configs as dictionaries.
-    after : tuple of str
-        The pages whose results it reads, by `id`.
-    threads : int
-        Processor threads it uses.
+    Attributes:
+        chapter: A key of `CHAPTERS`.
+        name: Of the set, network or experiment; ``"summary"`` for the page across all of them.
+        parameters: What papermill sets: numbers, words, lists, and configs as dictionaries.
+        after: tuple of str; the pages whose results it reads, by `id`.
+        threads: Processor threads it uses.
     """
 
     chapter: str
@@ -320,8 +314,8 @@ def _study(profile: Profile) -> Iterator[Page]:
     """The human study, of the paper's set or of the first one."""
     sets = profile.pretrained_sets
     name = PAPERS_SET if PAPERS_SET in sets else sets[0]
-    yield Page("06c_human_study", name, dict(model=name, dataset=name, human_study=profile.human_study.model_dump(), rater="",
-                                               sheet=0, kind="pair", pictures_url=""),
+    by_hand = dict(rater="", sheet=0, kind="pair", pictures_url="")
+    yield Page("06c_human_study", name, dict(model=name, dataset=name, human_study=profile.human_study.model_dump(), **by_hand),
                (*_networks(name), *_faces(name)))
 
 

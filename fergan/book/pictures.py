@@ -35,10 +35,8 @@ def find_browser() -> str:
 def draw_pictures(profile: Profile, folder: Path) -> list[Path]:
     """Take every picture of a profile's built book, into `folder`.
 
-    Raises
-    ------
-    PictureError
-        The book is not built, or there is no browser.
+    Raises:
+        PictureError: The book is not built, or there is no browser.
     """
     from playwright.sync_api import sync_playwright
 

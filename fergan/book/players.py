@@ -27,22 +27,15 @@ def play_filmstrip(
 ) -> HTML:
     """Return an element that plays the same faces over training.
 
-    Parameters
-    ----------
-    steps : sequence of n_frames int
-        Training step of each frame.
-    frames : ndarray of shape (n_frames, n_faces, 64, 64, 3), dtype uint8
-    label : str
-        What it shows, for those who hear the page instead of seeing it.
-    n_columns : int
-        Faces in a row.
-    milliseconds : int
-        How long a frame stays.
+    Args:
+        steps: sequence of n_frames int; training step of each frame.
+        frames: (n_frames, n_faces, 64, 64, 3), uint8
+        label: What it shows, for those who hear the page instead of seeing it.
+        n_columns: Faces in a row.
+        milliseconds: How long a frame stays.
 
-    Raises
-    ------
-    ValueError
-        Steps and frames do not fit together, or they do not fit into `LARGEST_FILM` bytes.
+    Raises:
+        ValueError: Steps and frames do not fit together, or they do not fit into `LARGEST_FILM` bytes.
     """
     steps, frames = [int(step) for step in steps], np.asarray(frames)
     if frames.ndim != 5 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not len(frames):
@@ -79,24 +72,15 @@ def _webp(sheet: np.ndarray, quality: int) -> str:
 def operating_points(positive: np.ndarray, values: np.ndarray, n_points: int = 80) -> dict[str, list | int]:
     """Count what is found and what is a false alarm at thresholds from the strictest to the loosest.
 
-    Parameters
-    ----------
-    positive : ndarray of shape (n_faces,), bool
-        Whether the face shows the label.
-    values : ndarray of shape (n_faces,)
-        Decision values; a face is named when its value is at least the threshold.
-    n_points : int
-        At most so many thresholds, evenly spaced among the values that occur.
+    Args:
+        positive: (n_faces,), bool; whether the face shows the label.
+        values: (n_faces,); decision values; a face is named when its value is at least the threshold.
+        n_points: At most so many thresholds, evenly spaced among the values that occur.
 
-    Returns
-    -------
-    dict
-        ``threshold, tp, fp`` (lists, both counts not falling), ``positives``, ``negatives``.
+    Returns: ``threshold, tp, fp`` (lists, both counts not falling), ``positives``, ``negatives``.
 
-    Raises
-    ------
-    ValueError
-        There is no face that shows the label, or none that does not.
+    Raises:
+        ValueError: There is no face that shows the label, or none that does not.
     """
     positive, values = np.asarray(positive, bool), np.asarray(values, float)
     if positive.all() or not positive.any():
@@ -117,17 +101,12 @@ def share(part: int, whole: int) -> str:
 def threshold_explorer(labels: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> HTML:
     """Return an element with a threshold to move, a ROC curve and the counts of right and wrong answers.
 
-    Parameters
-    ----------
-    labels : mapping of str to (positive, values)
-        See `operating_points`.
-    title : str
-        What it shows, for those who hear the page instead of seeing it.
+    Args:
+        labels: mapping of str to (positive, values); see `operating_points`.
+        title: What it shows, for those who hear the page instead of seeing it.
 
-    Raises
-    ------
-    ValueError
-        There is no label, or the element would be larger than `LARGEST_EXPLORER` bytes.
+    Raises:
+        ValueError: There is no label, or the element would be larger than `LARGEST_EXPLORER` bytes.
     """
     if not labels:
         raise ValueError("a threshold needs at least one label")

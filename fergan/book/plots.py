@@ -40,11 +40,9 @@ def generator_styles(names: Iterable[str], marked: str = "") -> dict[str, dict[s
     Generators of one set (``"sfew"``, ``"sfew-augmented"``) have one colour, and lines and markers of their own, which tell
     all curves apart where colours cannot.
 
-    Parameters
-    ----------
-    names : iterable of str
-    marked : str
-        A generator to draw in red and above the others: one whose collapse was provoked.
+    Args:
+        names: iterable of str
+        marked: A generator to draw in red and above the others: one whose collapse was provoked.
     """
     names = list(names)
     of_set = {name: next((other for other in names if name.startswith(f"{other}-")), name) for name in names}
@@ -88,15 +86,11 @@ def _show(ax: Axes, sheet: np.ndarray) -> None:
 def face_grid(images: np.ndarray, n_columns: int = 12, title: str = "", ax: Axes | None = None) -> Figure:
     """Show faces row by row.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, 64, 64, 3), dtype uint8
-    n_columns : int
-        Faces in a row.
-    title : str
-        Above the grid.
-    ax : Axes, optional
-        Where to draw; a new figure otherwise.
+    Args:
+        images: (n, 64, 64, 3), uint8
+        n_columns: Faces in a row.
+        title: Above the grid.
+        ax: Where to draw; a new figure otherwise.
     """
     sheet = _tile(np.asarray(images), n_columns)
     if ax is None:
@@ -119,13 +113,10 @@ def face_rows(rows: Mapping[str, np.ndarray], n_columns: int) -> Figure:
 def captioned_faces(images: np.ndarray, captions: Sequence[str], n_columns: int = 8) -> Figure:
     """Show faces row by row, each with its caption below.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, 64, 64, 3), dtype uint8
-    captions : sequence of n str
-        One or two lines each.
-    n_columns : int
-        Faces in a row.
+    Args:
+        images: (n, 64, 64, 3), uint8
+        captions: sequence of n str; one or two lines each.
+        n_columns: Faces in a row.
     """
     n_rows = max(1, -(-len(images) // n_columns))
     side = WIDTH / n_columns
@@ -141,13 +132,10 @@ def captioned_faces(images: np.ndarray, captions: Sequence[str], n_columns: int 
 def face_walks(images: np.ndarray, rows: Sequence[str], columns: Sequence[str], xlabel: str) -> Figure:
     """Show faces that change from left to right, one walk per row.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_rows, n_columns, 64, 64, 3), dtype uint8
-    rows, columns : sequence of str
-        What stands beside each row and above each column.
-    xlabel : str
-        What the columns are.
+    Args:
+        images: (n_rows, n_columns, 64, 64, 3), uint8
+        rows, columns: sequence of str; what stands beside each row and above each column.
+        xlabel: What the columns are.
     """
     n_rows, n_columns, height, width, _ = images.shape
     gap = 2
@@ -166,12 +154,9 @@ def face_walks(images: np.ndarray, rows: Sequence[str], columns: Sequence[str], 
 def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], areas: Mapping[str, float]) -> Figure:
     """Draw one ROC curve per class.
 
-    Parameters
-    ----------
-    curves : mapping
-        Class -> (false-positive rates, true-positive rates).
-    areas : mapping
-        Class -> area under its curve, for the legend.
+    Args:
+        curves: Class -> (false-positive rates, true-positive rates).
+        areas: Class -> area under its curve, for the legend.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
     ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
@@ -188,12 +173,10 @@ def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], areas: Mappi
 def confusion_matrix(counts: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
     """Draw a confusion matrix: counts and their share of the true class (row), which is also the shade.
 
-    Parameters
-    ----------
-    counts : DataFrame of shape (n_classes, n_classes)
-        True classes in rows, predicted ones in columns; NaN where unknown.
-    title : str
-        Above the matrix.
+    Args:
+        counts: DataFrame of shape (n_classes, n_classes); true classes in rows, predicted ones in columns; NaN where
+            unknown.
+        title: Above the matrix.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(WIDTH + 0.6, 0.62 * WIDTH))  # eight names side by side
@@ -226,20 +209,13 @@ def score_dots(
 ) -> Figure:
     """Draw scores with intervals as dots, one line per `y`, one colour and marker per `hue`.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Columns `y`, `hue`, ``value``, ``low``, ``high``; the interval may be missing.
-    y, hue : str
-        Columns for the lines and the colours.
-    xlabel : str
-        What the score is.
-    chance : float, optional
-        Where guessing would land.
-    ylabel : str
-        What the lines are, where their names do not say it.
-    ax : Axes, optional
-        Where to draw; a new figure otherwise.
+    Args:
+        table: Columns `y`, `hue`, ``value``, ``low``, ``high``; the interval may be missing.
+        y, hue: Columns for the lines and the colours.
+        xlabel: What the score is.
+        chance: Where guessing would land.
+        ylabel: What the lines are, where their names do not say it.
+        ax: Where to draw; a new figure otherwise.
     """
     lines, groups = list(dict.fromkeys(table[y])), list(dict.fromkeys(table[hue]))
     if ax is None:
@@ -262,14 +238,10 @@ def score_dots(
 def heat_map(table: pd.DataFrame, label: str, low: float = 0.0, high: float = 1.0, center: float | None = None) -> Figure:
     """Draw a table of scores as shaded cells with their numbers; empty cells are NaN.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Its index and columns label the cells.
-    label : str
-        What the shade means.
-    low, high, center : float
-        Ends (and middle) of the shade.
+    Args:
+        table: Its index and columns label the cells.
+        label: What the shade means.
+        low, high, center: Ends (and middle) of the shade.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.32 * len(table)))
     sns.heatmap(
@@ -284,11 +256,10 @@ def heat_map(table: pd.DataFrame, label: str, low: float = 0.0, high: float = 1.
 def projection(points: np.ndarray, classes: Sequence[str], axis_labels: tuple[str, str]) -> Figure:
     """Scatter two-dimensional points, one colour and marker per class.
 
-    Parameters
-    ----------
-    points : ndarray of shape (n, 2)
-    classes : sequence of n str
-    axis_labels : pair of str
+    Args:
+        points: (n, 2)
+        classes: sequence of n str
+        axis_labels: pair of str
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
     order = list(dict.fromkeys(sorted(classes)))

@@ -183,17 +183,12 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _SCIENTIFIC, list("-+01
 def read_profile(path: str | Path, data: str = "") -> Profile:
     """Read a profile and check what can be checked without looking for its photographs.
 
-    Parameters
-    ----------
-    path : path
-        A YAML file.
-    data : str
-        The data folder; needed where a dataset comes from photographs.
+    Args:
+        path: A YAML file.
+        data: The data folder; needed where a dataset comes from photographs.
 
-    Raises
-    ------
-    ProfileError
-        Something in it cannot work; the message has one line per fault.
+    Raises:
+        ProfileError: Something in it cannot work; the message has one line per fault.
     """
     path = Path(path)
     if not path.is_file():

@@ -66,10 +66,8 @@ def code_of(notebook: NotebookNode) -> str:
 def notebook_parameters(notebook: NotebookNode, name: str) -> dict[str, Any]:
     """Return the parameters of a notebook with their defaults.
 
-    Raises
-    ------
-    NotebookError
-        There is not exactly one cell tagged ``parameters``, or it holds more than assignments of literals.
+    Raises:
+        NotebookError: There is not exactly one cell tagged ``parameters``, or it holds more than assignments of literals.
     """
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "parameters" in tags(cell)]
     if len(cells) != 1:
@@ -88,24 +86,15 @@ def notebook_parameters(notebook: NotebookNode, name: str) -> dict[str, Any]:
 def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Check given values against a notebook's; papermill itself would only warn.
 
-    Parameters
-    ----------
-    declared : mapping
-        See `notebook_parameters`.
-    given : mapping
-        What differs; of a config only the values that differ need be there.
-    name : str
-        Of the notebook, for messages.
+    Args:
+        declared: See `notebook_parameters`.
+        given: What differs; of a config only the values that differ need be there.
+        name: Of the notebook, for messages.
 
-    Returns
-    -------
-    dict
-        The given values, configs whole.
+    Returns: The given values, configs whole.
 
-    Raises
-    ------
-    NotebookError
-        A parameter is unknown, of another type, or a config's value is not allowed.
+    Raises:
+        NotebookError: A parameter is unknown, of another type, or a config's value is not allowed.
     """
     checked = {}
     for key, value in given.items():
@@ -171,12 +160,9 @@ def _literal(text: str) -> Any:
 def parameter_cell(values: Mapping[str, Any], comments: Mapping[str, str]) -> str:
     """Return the source of a parameters cell: every name with its value and what it means.
 
-    Parameters
-    ----------
-    values : mapping
-        Of a page; configs as dictionaries.
-    comments : mapping
-        Name -> meaning, of what is no config; a config's are those of its fields.
+    Args:
+        values: Of a page; configs as dictionaries.
+        comments: Name -> meaning, of what is no config; a config's are those of its fields.
     """
     lines = []
     for key, value in values.items():
@@ -235,22 +221,14 @@ _LAST_CELL = "from fergan.cache import opened as _opened\n\ndisplay({'applicatio
 def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], name: str, *, book: bool) -> NotebookNode:
     """Execute a notebook with parameters; what it opened is in its metadata, under ``fergan``.
 
-    Parameters
-    ----------
-    notebook : NotebookNode
-    partial : path
-        Where the executed cells are written meanwhile.
-    given : mapping
-        Parameters that differ from the notebook's, checked.
-    name : str
-        Of the notebook, for messages.
-    book : bool
-        Whether it becomes a page of the book, whose results others then read.
+    Args:
+        partial: Where the executed cells are written meanwhile.
+        given: Parameters that differ from the notebook's, checked.
+        name: Of the notebook, for messages.
+        book: Whether it becomes a page of the book, whose results others then read.
 
-    Raises
-    ------
-    NotebookError
-        A cell failed or the kernel died: the half-executed copy is kept and named.
+    Raises:
+        NotebookError: A cell failed or the kernel died: the half-executed copy is kept and named.
     """
     import papermill  # slow to import, and not needed for checks
     from nbclient.exceptions import DeadKernelError
@@ -284,10 +262,8 @@ def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], nam
 def run_by_hand(page: Page, given: Mapping[str, Any], output: Path) -> Path:
     """Execute a page with some parameters changed and keep the copy; the book and its results stay as they are.
 
-    Raises
-    ------
-    NotebookError
-        A parameter does not fit (nothing has run then), or a cell failed.
+    Raises:
+        NotebookError: A parameter does not fit (nothing has run then), or a cell failed.
     """
     notebook = read_notebook(page.notebook)
     name = f"{page.notebook}.ipynb"
@@ -384,10 +360,9 @@ def _how_made(executed: NotebookNode, page: Page, values: Mapping[str, Any], sec
 def find_page(pages: Sequence[Page], word: str) -> Page:
     """Return the page that a command line names, with or without ``.ipynb``.
 
-    Raises
-    ------
-    NotebookError
-        There is no such page; the message lists those that are meant, or says what the old way of naming one has become.
+    Raises:
+        NotebookError: There is no such page; the message lists those that are meant, or says what the old way of naming one
+            has become.
     """
     wanted = word.removesuffix(".ipynb").removeprefix("notebooks/")
     by_id = {page.id: page for page in pages}

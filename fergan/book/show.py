@@ -110,14 +110,10 @@ def _environment() -> jinja2.Environment:
 def say(template: str, passage: str, **values: Any) -> Markup:
     """Return a passage of a template as Markdown.
 
-    Parameters
-    ----------
-    template : str
-        The file ``templates/<template>.md.j2``.
-    passage : str
-        One of its macros.
-    **values
-        What the macro takes; it chooses its words by them.
+    Args:
+        template: The file ``templates/<template>.md.j2``.
+        passage: One of its macros.
+        **values: What the macro takes; it chooses its words by them.
     """
     macro = getattr(_environment().get_template(f"{template}.md.j2").module, passage)
     return Markup(str(macro(**values)).strip())
@@ -162,19 +158,13 @@ def markdown_table(table: pd.DataFrame, decimals: int = 3) -> str:
 def show_table(table: pd.DataFrame, label: str, caption: str, *, decimals: int = 3, sentences: bool = False) -> None:
     """Show a table with a number, a caption and a label that other pages can cite; nothing where it has no row.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Its columns become the header. Cells that are text are escaped, unless they are Markup in a column of dtype object
-        (pandas makes plain strings of those in any other).
-    label : str
-        Unique in the book, ``tab-...``.
-    caption : str
-        What it shows, n, seed and interval: a passage of the chapter's template.
-    decimals : int
-        Of floating-point cells.
-    sentences : bool
-        Whether cells hold sentences, which wrap.
+    Args:
+        table: Its columns become the header. Cells that are text are escaped, unless they are Markup in a column of dtype
+            object (pandas makes plain strings of those in any other).
+        label: Unique in the book, ``tab-...``.
+        caption: What it shows, n, seed and interval: a passage of the chapter's template.
+        decimals: Of floating-point cells.
+        sentences: Whether cells hold sentences, which wrap.
     """
     if table.empty:
         return
@@ -190,15 +180,11 @@ def show_figure(figure: Any, label: str, caption: str, alt: str) -> None:
 
     The picture is drawn here, so that no setting of matplotlib or IPython changes what a page shows.
 
-    Parameters
-    ----------
-    figure : matplotlib Figure
-    label : str
-        Unique in the book, ``fig-...``.
-    caption : str
-        What it shows, n, seed and interval: a passage of the chapter's template.
-    alt : str
-        What a reader who does not see it needs to know; one sentence without markup.
+    Args:
+        figure: matplotlib Figure
+        label: Unique in the book, ``fig-...``.
+        caption: What it shows, n, seed and interval: a passage of the chapter's template.
+        alt: What a reader who does not see it needs to know; one sentence without markup.
     """
     import matplotlib.pyplot as plt
     from IPython.display import Image, display

@@ -37,15 +37,12 @@ def make_baseline(
 ) -> StatelessFeatures:
     """Return the transformer of a baseline.
 
-    Parameters
-    ----------
-    name : str
-        ``"untrained"`` (the discriminator before training, of `width` and `seed`), ``"hog"``, ``"pixels"``, ``"pooled"``
-        (all layers of the trained one, each reduced to 4x4), ``"generator"`` (its first layer), or ``"facenet"``.
-    run : path
-        Folder of the training run, for ``"pooled"`` and ``"generator"``.
-    facenet_weights : path
-        See `fergan.features.facenet.FacenetFeatures`.
+    Args:
+        name: ``"untrained"`` (the discriminator before training, of `width` and `seed`), ``"hog"``, ``"pixels"``,
+            ``"pooled"`` (all layers of the trained one, each reduced to 4x4), ``"generator"`` (its first layer), or
+            ``"facenet"``.
+        run: Folder of the training run, for ``"pooled"`` and ``"generator"``.
+        facenet_weights: See `fergan.features.facenet.FacenetFeatures`.
     """
     if name not in BASELINES:
         raise ValueError(f"unknown baseline {name!r}; expected one of {', '.join(BASELINES)}")

@@ -30,24 +30,17 @@ class DiscriminatorFeatures(StatelessFeatures):
     The paper takes the last hidden layer as it is, the default here: ``8 * width`` maps of 4x4, 8,192 numbers at width
     64. Radford et al. take all layers, each reduced to 4x4 by the maximum: ``layers=(1, 2, 3, 4), pool=True``.
 
-    Parameters
-    ----------
-    weights : path or None
-        A ``discriminator.safetensors``; None leaves the network untrained, as a baseline.
-    width, seed : int
-        Of the untrained network: channels of its first layer, and seed of the training run that would start with it.
-    batch_size : int
-        Faces at a time.
-    layers : sequence of int
-        Hidden layers from 1 (nearest to the image, ``width`` maps of 32x32) to 4 (the last), in the order given.
-    pool : bool
-        Reduce every map to 4x4 by the maximum.
-    device : str
-        "cpu", "cuda", or "auto": a GPU where there is one, in float32 too.
+    Args:
+        weights: path or None; A ``discriminator.safetensors``; None leaves the network untrained, as a baseline.
+        width, seed: Of the untrained network: channels of its first layer, and seed of the training run that would start
+            with it.
+        batch_size: Faces at a time.
+        layers: sequence of int; hidden layers from 1 (nearest to the image, ``width`` maps of 32x32) to 4 (the last), in the
+            order given.
+        pool: Reduce every map to 4x4 by the maximum.
+        device: "cpu", "cuda", or "auto": a GPU where there is one, in float32 too.
 
-    References
-    ----------
-    The paper, section 3: "the discriminator's convolutional penultimate layer". Radford et al. (2015), section 5.1.
+    Source: The paper, section 3: "the discriminator's convolutional penultimate layer". Radford et al. (2015), section 5.1.
     """
 
     def __init__(

@@ -21,20 +21,14 @@ class GeneratorFeatures(StatelessFeatures):
     faces, so that each is first *inverted*: its noise vector is found by gradient descent on the mean squared difference of
     the pixels. The paper names features from the generator as future work.
 
-    Parameters
-    ----------
-    weights : path
-        A ``generator.safetensors``.
-    n_steps, learning_rate : int, float
-        Of gradient descent (Adam), for each face. It takes as long as that many epochs of training.
-    prior : float
-        Weight of the noise vector's mean squared length, whose expectation is 1 in training.
-    batch_size, device : int, str
-        As for `fergan.features.discriminator.DiscriminatorFeatures`.
+    Args:
+        weights: A ``generator.safetensors``.
+        n_steps, learning_rate: int, float; of gradient descent (Adam), for each face. It takes as long as that many epochs
+            of training.
+        prior: Weight of the noise vector's mean squared length, whose expectation is 1 in training.
+        batch_size, device: int, str; as for `fergan.features.discriminator.DiscriminatorFeatures`.
 
-    References
-    ----------
-    Creswell and Bharath, *Inverting the Generator of a Generative Adversarial Network*, IEEE TNNLS 30, 2019.
+    Source: Creswell and Bharath, *Inverting the Generator of a Generative Adversarial Network*, IEEE TNNLS 30, 2019.
     """
 
     def __init__(self, weights: str | Path, n_steps: int = 100, learning_rate: float = 0.1, prior: float = 1e-3,

@@ -15,12 +15,9 @@ from fergan.gan.config import TrainConfig
 class Run:
     """A finished training run on disk.
 
-    Attributes
-    ----------
-    folder : Path
-        Holds the weights, the history and the filmstrip.
-    config : TrainConfig
-        What it was trained with.
+    Attributes:
+        folder: Holds the weights, the history and the filmstrip.
+        config: What it was trained with.
     """
 
     folder: Path

@@ -20,12 +20,9 @@ _SHOWN = 192  # pixels a side, of the faces above the sliders
 def load_generator(run: Run | str | Path, best: bool = False) -> Generator:
     """Return a run's generator (its moving average where it kept one), ready to draw samples.
 
-    Parameters
-    ----------
-    run : Run or path
-        A finished training run, or its folder.
-    best : bool
-        The weights whose samples were nearest to the faces (smallest Frechet distance) instead of the last ones.
+    Args:
+        run: Run or path; A finished training run, or its folder.
+        best: The weights whose samples were nearest to the faces (smallest Frechet distance) instead of the last ones.
     """
     return open_generator(_folder(run, best) / "generator.safetensors")
 
@@ -45,12 +42,9 @@ def _folder(run: Run | str | Path, best: bool) -> Path:
 def sample(run: Run | str | Path, n: int, seed: int = 0, batch_size: int = 256, best: bool = False) -> np.ndarray:
     """Draw n faces, uint8 (n, 64, 64, 3), from a trained generator; the same seed gives the same faces.
 
-    Parameters
-    ----------
-    run, best
-        See `load_generator`.
-    batch_size : int
-        Faces at a time.
+    Args:
+        run, best: See `load_generator`.
+        batch_size: Faces at a time.
     """
     if n < 1:
         raise ValueError(f"n is {n}; expected at least one sample")

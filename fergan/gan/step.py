@@ -200,11 +200,8 @@ def train_step(state: TrainingState, real: Tensor, noise: Tensor, config: "Train
                random: torch.Generator) -> Tensor:
     """Update both networks once, in place, on faces (n, 3, 64, 64) in -1..1 and noise (n, latent_dim).
 
-    Returns
-    -------
-    Tensor of shape (4,)
-        ``loss_d, loss_g, score_real, score_generated``, the scores as probabilities of being real, each before the
-        discriminator is updated on these faces.
+    Returns: Tensor of shape (4,); ``loss_d, loss_g, score_real, score_generated``, the scores as probabilities of being
+        real, each before the discriminator is updated on these faces.
     """
     generator, discriminator = state.generator, state.discriminator
     real = augment(mirror(real, config.flip_probability, random), config.augment, random)

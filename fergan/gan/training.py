@@ -42,14 +42,10 @@ N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
 def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1, **options: Any) -> Fabric:
     """Return what runs the loop: the first GPU where there is one, else the processor; or several of either.
 
-    Parameters
-    ----------
-    precision : str
-        See `fergan.gan.config.TrainConfig`.
-    devices, num_nodes : int
-        Processes on each machine, and machines; under ``torchrun`` both are its own.
-    **options
-        Of Fabric, such as ``accelerator``.
+    Args:
+        precision: See `fergan.gan.config.TrainConfig`.
+        devices, num_nodes: Processes on each machine, and machines; under ``torchrun`` both are its own.
+        **options: Of Fabric, such as ``accelerator``.
     """
     accelerator = options.pop("accelerator", "cuda" if torch.cuda.is_available() else "cpu")
     if precision == "auto":
@@ -75,29 +71,19 @@ def train(
 ) -> None:
     """Train a DCGAN, or continue a run that is already there; `fergan.gan.runs.Run` reads it when it is finished.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
-        All of them are kept on the device.
-    monitor : `fergan.quality.monitor.Monitor`, optional
-        What measures the snapshots, or anything else with its attribute `n_samples` and method `measure`.
-    n_threads : int
-        Processor threads; other counts give other rounding, so it is recorded.
-    checkpoint_seconds : float
-        Between checkpoints. A killed run loses at most this much work.
-    n_snapshots : int
-        How many times from start to end the samples of the same noise are drawn, kept and measured.
-    fabric : Fabric, optional
-        Where to run, launched; without it one process on the first GPU or the processor.
-    progress : callable, optional
-        Called as ``progress(step, n_steps, losses)`` a few times a second at most.
+    Args:
+        images: (n_faces, 64, 64, 3), uint8; all of them are kept on the device.
+        monitor: `fergan.quality.monitor.Monitor`, optional; what measures the snapshots, or anything else with its attribute
+            `n_samples` and method `measure`.
+        n_threads: Processor threads; other counts give other rounding, so it is recorded.
+        checkpoint_seconds: Between checkpoints. A killed run loses at most this much work.
+        n_snapshots: How many times from start to end the samples of the same noise are drawn, kept and measured.
+        fabric: Where to run, launched; without it one process on the first GPU or the processor.
+        progress: Called as ``progress(step, n_steps, losses)`` a few times a second at most.
 
-    Raises
-    ------
-    FloatingPointError, OSError
-        A loss is not finite, or something cannot be written; the last checkpoint is kept.
-    ValueError
-        There are fewer faces than one batch, or the folder holds something else.
+    Raises:
+        FloatingPointError, OSError: A loss is not finite, or something cannot be written; the last checkpoint is kept.
+        ValueError: There are fewer faces than one batch, or the folder holds something else.
     """
     folder, n_steps = Path(folder), steps_per_epoch(len(images), config) * config.epochs
     fabric = fabric or make_fabric(config.precision)

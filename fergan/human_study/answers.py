@@ -58,15 +58,10 @@ def append_answer(path: Path, answer: Answer) -> None:
 def read_answers(paths: Iterable[Path]) -> pd.DataFrame:
     """Read answers from ``*.jsonl`` and from results of Mechanical Turk, ``*.csv``, whose workers get hashes for names.
 
-    Returns
-    -------
-    DataFrame
-        One row for each `Answer`. A line that was cut off, which a crash can leave, and a rejected task are left out.
+    Returns: One row for each `Answer`. A line that was cut off, which a crash can leave, and a rejected task are left out.
 
-    Raises
-    ------
-    ValueError
-        A line is whole but no answer, or a table is none of Mechanical Turk's.
+    Raises:
+        ValueError: A line is whole but no answer, or a table is none of Mechanical Turk's.
     """
     rows = [row for path in paths for row in (_of_turk if path.suffix == ".csv" else _of_lines)(path)]
     table = pd.DataFrame([row.model_dump() for row in rows], columns=list(Answer.model_fields))
@@ -104,10 +99,8 @@ def _parsed(text: str, place: str) -> list[Answer]:
 def collected_answers(folder: Path, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
     """Return the answers to each study of all files of a folder, which need not exist; see `read_answers`.
 
-    Raises
-    ------
-    ValueError
-        A file holds answers to none of the studies.
+    Raises:
+        ValueError: A file holds answers to none of the studies.
     """
     answers = read_answers(path for path in sorted(folder.glob("*")) if path.suffix in (".csv", ".jsonl"))
     known = {kind: study.digest for kind, study in studies.items()}
@@ -120,10 +113,8 @@ def collected_answers(folder: Path, studies: Mapping[str, Study]) -> dict[str, p
 def scored_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
     """Return the answers that count, of each rater the first to each item, with ``item, right_answer, catch, right``.
 
-    Raises
-    ------
-    ValueError
-        An answer is of another study, of a trial that it does not have, or none of its kind's.
+    Raises:
+        ValueError: An answer is of another study, of a trial that it does not have, or none of its kind's.
     """
     trials = pd.DataFrame([(sheet, number, trial.item, trial.right_answer, trial.catch)
                            for sheet, trials in enumerate(study.sheets) for number, trial in enumerate(trials)],
@@ -160,9 +151,7 @@ class StudyResult:
 def analyse(study: Study, answers: pd.DataFrame) -> StudyResult:
     """Analyse the answers to a study; without a row, tables are empty.
 
-    References
-    ----------
-    Wilson (1927). The pooled interval takes all trials as independent, though those of one rater are not quite.
+    Source: Wilson (1927). The pooled interval takes all trials as independent, though those of one rater are not quite.
     """
     scored = scored_answers(study, answers)
     # In a pair, a wrong answer takes the generated face for the real one; one at a time, "real" about a generated one does.
@@ -219,10 +208,8 @@ def krippendorff_alpha(values: np.ndarray) -> float:
 
     It is 1 less the observed over the expected disagreement: 1 where raters agree, 0 where as often as by chance.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_raters, n_items)
-        NaN where a rater did not see an item.
+    Args:
+        values: (n_raters, n_items); naN where a rater did not see an item.
     """
     counts = (values[:, :, None] == np.unique(values[~np.isnan(values)])).sum(axis=0)  # (n_items, n_names)
     counts = counts[counts.sum(axis=1) > 1].astype(float)

@@ -211,12 +211,10 @@ def part_colour(name, coordinates, person, units, gaze, line):
     `coordinates` (3, m) are the part's at each point, `gaze` the shift of both irises in cm, to the image's right and up,
     `line` comes from :func:`fergan.rendered.parts.hairline`; for the others see `fergan.rendered.geometry`.
 
-    Returns
-    -------
-    albedo : Tensor of shape (3, m)
-        Linear RGB.
-    gloss, catchlight : Tensor of shape (m,), or float
-        1 for skin and more on wet lips; the light's reflection in the eyes, added after shading.
+    Returns:
+        albedo: Tensor of shape (3, m); linear RGB.
+        gloss, catchlight: Tensor of shape (m,), or float; 1 for skin and more on wet lips; the light's reflection in the
+            eyes, added after shading.
     """
     u, v, w = coordinates
     if name == "head":

@@ -97,10 +97,7 @@ ONE_SIDED = {("contemptuous", "AU12")}  # contempt is a smile on one side
 def sample_identity(seed):
     """Draw one person: the same seed is the same person on every machine.
 
-    Returns
-    -------
-    dict
-        Floats (lengths in cm, proportions 0..1) and linear-RGB colours, ndarray of shape (3,); read-only, it is cached.
+    Returns: Floats (lengths in cm, proportions 0..1) and linear-RGB colours, ndarray of shape (3,); read-only, it is cached.
     """
     rng = np.random.default_rng([int(seed), 1])
     masculinity = float(rng.beta(0.6, 0.6))
@@ -192,20 +189,14 @@ def person_of(identity):
 def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     """Draw the Action Units of posed or spontaneous emotions.
 
-    Parameters
-    ----------
-    emotions : sequence of n str
-        Out of `fergan.facs.EMOTIONS`; a ValueError names the first that is none.
-    rng : numpy.random.Generator
-    gain : float
-        Scales every intensity: about 1.5 for a posed face, .95 in the wild.
-    asymmetry : float
-        Relative left-right jitter (one standard deviation).
+    Args:
+        emotions: sequence of n str; out of `fergan.facs.EMOTIONS`; a ValueError names the first that is none.
+        rng: numpy.random.Generator
+        gain: Scales every intensity: about 1.5 for a posed face, .95 in the wild.
+        asymmetry: Relative left-right jitter (one standard deviation).
 
-    Returns
-    -------
-    ndarray of shape (n, 14, 2), float32
-        Intensities 0..1 in the order of `fergan.facs.ACTION_UNITS`, person's left then right.
+    Returns: ndarray of shape (n, 14, 2), float32; intensities 0..1 in the order of `fergan.facs.ACTION_UNITS`, person's left
+        then right.
     """
     emotions = np.asarray(emotions, dtype=object)
     for emotion in emotions:

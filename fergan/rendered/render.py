@@ -26,25 +26,18 @@ TRUTH_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "covered",
 def render_faces(labels, size=128):
     """Render the faces that rows of :func:`fergan.rendered.stand_in_labels` describe.
 
-    Parameters
-    ----------
-    labels : pandas.DataFrame
-        Any rows in any order; a face does not depend on the others.
-    size : int
-        Width and height in pixels, 32 to 256 in steps of 16.
+    Args:
+        labels: pandas.DataFrame; any rows in any order; a face does not depend on the others.
+        size: Width and height in pixels, 32 to 256 in steps of 16.
 
-    Returns
-    -------
-    images : ndarray of shape (n, size, size, 3), uint8
-        RGB.
-    truth : pandas.DataFrame
-        Same index as `labels`: `box_left`, `box_top`, `box_right`, `box_bottom` (pixels, lower forehead to chin, not clipped
-        to the image), `covered` (share of the box behind something, 0..1), `landmark_00_x`.. `landmark_67_y` (iBUG, pixels).
+    Returns:
+        images: (n, size, size, 3), uint8; RGB.
+        truth: pandas.DataFrame; same index as `labels`: `box_left`, `box_top`, `box_right`, `box_bottom` (pixels, lower
+            forehead to chin, not clipped to the image), `covered` (share of the box behind something, 0..1),
+            `landmark_00_x`.. `landmark_67_y` (iBUG, pixels).
 
-    Raises
-    ------
-    ValueError
-        For a missing column, an intensity outside 0..1 or an impossible size.
+    Raises:
+        ValueError: For a missing column, an intensity outside 0..1 or an impossible size.
     """
     missing = [name for name in REQUIRED_COLUMNS if name not in labels]
     if missing:
@@ -62,27 +55,17 @@ def render_faces(labels, size=128):
 def render_expression(identity_seed, action_units, size=128, scene_seed=0, **setting):
     """Render one person with chosen Action Units, for slider boards and figures.
 
-    Parameters
-    ----------
-    identity_seed, scene_seed : int
-        The person; background and camera noise.
-    action_units : dict
-        Action Unit name ("AU12") to an intensity 0..1, or to a (left, right) pair of the person's own sides.
-    size : int
-        Width and height in pixels.
-    **setting
-        Any of `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm), `scale`, `glasses`, `light_azimuth`,
-        `light_elevation` (degrees), `ambient`, `key`, `setting` ("studio", "wild", ..).
+    Args:
+        identity_seed, scene_seed: The person; background and camera noise.
+        action_units: Action Unit name ("AU12") to an intensity 0..1, or to a (left, right) pair of the person's own sides.
+        size: Width and height in pixels.
+        **setting: Any of `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm), `scale`, `glasses`, `light_azimuth`,
+            `light_elevation` (degrees), `ambient`, `key`, `setting` ("studio", "wild", ..).
 
-    Returns
-    -------
-    ndarray of shape (size, size, 3), uint8
-        RGB.
+    Returns: ndarray of shape (size, size, 3), uint8; RGB.
 
-    Raises
-    ------
-    ValueError
-        For an unknown Action Unit, an intensity outside 0..1, an unknown setting or an impossible size.
+    Raises:
+        ValueError: For an unknown Action Unit, an intensity outside 0..1, an unknown setting or an impossible size.
     """
     _check_size(size)
     seeds = dict(identity_seed=identity_seed, scene_seed=scene_seed, background_seed=scene_seed)

@@ -38,12 +38,10 @@ def draw_setting(labels, setting, rng):
 
     The table has `view` ("frontal", "yaw+45".. or "wild"), `gaze`, and `sequence`, where the camera stands still.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row per face: `setting`, `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm), `scale` (1 fills most of the
-        frame), `shift_x`, `shift_y` (fractions of the frame), `light_azimuth`, `light_elevation` (degrees), `ambient`,
-        `key` (relative intensities), `warmth` (of the light), `glasses` (0 none, 1 clear, 2 dark), `occluded`, `grey` (0|1).
+    Returns: pandas.DataFrame; one row per face: `setting`, `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm),
+        `scale` (1 fills most of the frame), `shift_x`, `shift_y` (fractions of the frame), `light_azimuth`,
+        `light_elevation` (degrees), `ambient`, `key` (relative intensities), `warmth` (of the light), `glasses` (0 none, 1
+        clear, 2 dark), `occluded`, `grey` (0|1).
     """
     n_faces = len(labels)
     draw = _draw_wild if setting in ("wild", "film") else _draw_posed

@@ -54,27 +54,19 @@ CK_PEOPLE, CK_SEQUENCES = 210, 593
 def stand_in_labels(name, n_faces=None, seed=0):
     """Describe every face of a stand-in set: identity, expression, pose, light; no pixels yet.
 
-    Parameters
-    ----------
-    name : str
-        One of `STAND_INS`.
-    n_faces : int, optional
-        Exact number of rows, 16 up to the full size (the default).
-    seed : int
-        Another seed gives other people and other expressions in the same design.
+    Args:
+        name: One of `STAND_INS`.
+        n_faces: Exact number of rows, 16 up to the full size (the default).
+        seed: Another seed gives other people and other expressions in the same design.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row per face: `source` (unique), `subject`, `emotion` (or missing), `view`, `gaze`, `split` and `session`
-        (or missing), `AU01`..`AU27` (occurrence 0. or 1.), `AU01_left`, `AU01_right`.. (intensity 0..1, the person's
-        own sides), `yaw`, `pitch`, `roll` (degrees; at positive yaw the nose points to the image's right), the settings
-        that :func:`render_faces` reads, and `sequence`, `frame` (missing and 0 where there are no sequences).
+    Returns: pandas.DataFrame; one row per face: `source` (unique), `subject`, `emotion` (or missing), `view`, `gaze`,
+        `split` and `session` (or missing), `AU01`..`AU27` (occurrence 0. or 1.), `AU01_left`, `AU01_right`.. (intensity
+        0..1, the person's own sides), `yaw`, `pitch`, `roll` (degrees; at positive yaw the nose points to the image's
+        right), the settings that :func:`render_faces` reads, and `sequence`, `frame` (missing and 0 where there are no
+        sequences).
 
-    Raises
-    ------
-    ValueError
-        For an unknown name or an impossible number of faces.
+    Raises:
+        ValueError: For an unknown name or an impossible number of faces.
     """
     if name not in FULL_SIZES:
         raise ValueError(f"name: unknown stand-in {name!r}, expected one of {', '.join(STAND_INS)}")
