@@ -14,7 +14,7 @@ from fergan.data.folders import Contents, FileState, is_picture, list_files, rea
 from fergan.facs import ACTION_UNITS
 
 #: The numbers of the files under Emotion, as the set's readme explains them.
-EMOTIONS = {
+CK_EMOTIONS = {
     0: "neutral", 1: "angry", 2: "contemptuous", 3: "disgusted", 4: "fearful", 5: "happy", 6: "sad", 7: "surprised",
 }  # fmt: skip
 
@@ -118,7 +118,7 @@ def _read_labels(folder: Path, label: tuple[str, int] | None, last: int, problem
         values = [[float(value) for value in line] for line in lines]
         if path.endswith("_emotion.txt"):
             ((code,),) = values
-            return {"emotion": EMOTIONS[int(code)]}
+            return {"emotion": CK_EMOTIONS[int(code)]}
         shown = {f"AU{int(unit):02d}": intensity for unit, intensity in values}
         if not all(0 <= intensity <= 5 for intensity in shown.values()):
             raise ValueError

@@ -15,7 +15,6 @@ import pandas as pd
 
 from fergan.data.folders import (
     Contents,
-    Files,
     NameRule,
     is_picture,
     list_files,
@@ -198,8 +197,8 @@ def read_celeba(folder: Path, variant: str, csv: str) -> Contents:
     readers = {_PARTITIONS: _celeba_split, _IDENTITIES: _celeba_identity, _ATTRIBUTES: _celeba_attributes}
     places = {path.rpartition("/")[2]: path for path in files if path.endswith(tuple(readers))}
     # Their folder may lie anywhere and be nested in one of its name.
-    parts = [path.rsplit("/", 2) for path in files if path.count("/") and is_picture(path)]
-    pictures = {name: "/".join([*before, parent, name]) for *before, parent, name in parts if parent == CELEBA_FOLDERS[variant]}
+    there = (path for path in files if path.count("/") and is_picture(path))
+    pictures = {path.rpartition("/")[2]: path for path in there if path.split("/")[-2] == CELEBA_FOLDERS[variant]}
     problems, tables, missing, unknown = [], [], set(), {}
     labels = pd.DataFrame({"source": pd.Series(pictures, dtype=object)})
     for name, read in readers.items():

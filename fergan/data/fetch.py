@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fergan.data.olivetti import ARRAY
+from fergan.data.registry import ARRAY
 from fergan.files import write_array
 
 
