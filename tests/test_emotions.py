@@ -10,7 +10,6 @@ from fergan.experiments.cross_validation import PROTOCOLS, fold_blocks, grouped_
 from fergan.experiments.emotions import (
     EmotionResult,
     accuracy_difference,
-    as_published,
     official_split,
     paper_emotion_scores,
     run_emotion_experiment,
@@ -81,15 +80,6 @@ def test_every_score_follows_from_the_predictions(result):
         accuracies = [score_of(result, protocol, f, "accuracy") for f in ("discriminator", "noise")]
         np.testing.assert_allclose(difference["value"], accuracies[0] - accuracies[1])
         assert 0 < difference["low"] < difference["value"]
-
-
-def test_confusion_has_the_true_emotion_in_its_rows():
-    table = pd.DataFrame({"protocol": "p", "features": "f", "true": ["sad", "sad", "angry"], "predicted": ["angry"] * 3})
-    result = EmotionResult(None, table, None, {"emotions": ["angry", "sad"]})
-    counts = result.confusion("p", "f")
-    assert counts.loc["sad", "angry"] == 2 and counts.loc["angry", "sad"] == 0 and counts.shape == (2, 2)
-    with pytest.raises(ValueError, match="no predictions"):
-        result.confusion("p", "other")
 
 
 def test_published_score_is_the_maximum_of_its_search_and_nested_searches_serve_all_folds(result):
@@ -224,14 +214,6 @@ def test_pruning_is_off_as_published_and_a_killed_experiment_goes_on(monkeypatch
     assert lines[0].startswith("x, as_published") and not (tmp_path / "searches").exists()
 
 
-def test_published_predictions_are_those_of_the_best_trial():
-    X, y, _ = faces(signal=0.5)
-    folds = np.array_split(np.arange(len(y)), 5)
-    values, result = as_published(squared_distances(X), y, folds, n_evaluations=5, seed=1)
-    assert result.score > result.trials["score"][0]  # or the first trial could stand for the best
-    assert np.mean(values.argmax(axis=1) == y) == result.score == result.trials["score"].max()
-
-
 def test_the_nested_search_never_sees_the_fold_that_it_serves():
     X, y, subjects = faces(signal=0.7)
     D2 = squared_distances(X)
@@ -270,51 +252,6 @@ def few_faces():
     return squared_distances(X), y, subjects, grouped_folds(y, subjects, 5, seed=0)
 
 
-def each_protocol(n_evaluations, **options):
-    """Values and trials of each protocol on the same faces."""
-    D2, y, subjects, folds = few_faces()
-    options = dict(options, n_evaluations=n_evaluations, seed=0)
-    yield lambda: as_published(D2, y, folds, **options)
-    yield lambda: subject_independent(D2, y, folds, inner_folds=2, **options)
-    yield lambda: official_split(D2, y, np.concatenate(folds[1:]), folds[0], subjects, inner_folds=4, **options)
-
-
-@pytest.mark.parametrize("protocol", [0, 1, 2])
-def test_a_search_that_failed_goes_on_from_its_journal(tmp_path, monkeypatch, protocol):
-    def trials(searched):
-        return [result.trials for _, result in searched] if isinstance(searched, list) else [searched.trials]
-
-    expected = list(each_protocol(6))[protocol]()
-    n_fits, fails_at = [], 14
-
-    def counted(*arguments, **options):
-        n_fits.append(1)
-        if len(n_fits) == fails_at:
-            raise KeyboardInterrupt
-        return multiclass_values(*arguments, **options)
-
-    monkeypatch.setattr("fergan.svm.machines.multiclass_values", counted)
-    again = list(each_protocol(6, journal=tmp_path))[protocol]
-    with pytest.raises(KeyboardInterrupt):
-        again()
-    fails_at = None
-    values, searched = again()
-    assert np.array_equal(values, expected[0])
-    assert all(a.equals(b) for a, b in zip(trials(searched), trials(expected[1]), strict=True))
-    n_fits.clear()
-    again()  # from the journal alone: only the final models are fitted
-    assert len(n_fits) == [5, 5, 1][protocol]
-
-
-def test_journals_of_other_problems_are_left_alone(tmp_path):
-    D2, y, _, folds = few_faces()
-    other_y = np.where(np.arange(len(y)) == 0, (y + 1) % 4, y)
-    for arguments in ((D2, y, folds), (D2 * np.float32(1.5), y, folds), (D2, other_y, folds), (D2, y, folds[::-1])):
-        with_journal = as_published(*arguments, n_evaluations=3, seed=0, journal=tmp_path)[1]
-        assert with_journal.trials.equals(as_published(*arguments, n_evaluations=3, seed=0)[1].trials)
-    assert len(list(tmp_path.iterdir())) == 4
-
-
 def test_an_official_split_is_searched_within_its_training_faces_and_scored_once(tmp_path):
     D2, y, subjects, folds = few_faces()
     train, test = np.sort(np.concatenate(folds[2:])), folds[0]  # the faces of fold 1 take no part
@@ -340,13 +277,6 @@ def test_an_official_split_is_searched_within_its_training_faces_and_scored_once
     for labels in (y, other):  # and both are one problem for a journal
         official_split(D2, labels, train, test, subjects, journal=tmp_path, **options)
     assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_an_emotion_without_training_faces_is_never_predicted_in_an_official_split():
-    D2, y, subjects, _ = few_faces()
-    train, test = np.flatnonzero((y != 3) & (np.arange(180) < 120)), np.flatnonzero(y == 3)
-    values, _ = official_split(D2, y, train, test, subjects, n_evaluations=3, inner_folds=3)
-    assert values.shape == (len(test), 4) and (values[:, 3] < values[:, :3].min(axis=1)).all()
 
 
 def compared(right, target="some", half=0.05):

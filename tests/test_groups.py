@@ -50,13 +50,6 @@ def test_a_planted_difference_is_found_and_no_other():
     assert abs(found["age"].value) < abs(found["skin"].value) / 2
 
 
-def test_equal_accuracy_leaves_nothing():
-    faces = faces_of(60)
-    right = np.random.default_rng(1).random(len(faces.images)) < 0.7
-    found = group_differences(accuracy_by_group(result_of(faces, right), people_of_set(faces)))
-    assert found["skin"].sign == 0 and found["age"].sign == 0
-
-
 def test_photographs_and_two_people_are_refused():
     faces = faces_of(2)
     with pytest.raises(ValueError, match="small has 2 people"):

@@ -43,12 +43,8 @@ def curve(result, method, score="accuracy"):
     return result.curve(method, score).set_index("n_people")["value"]
 
 
-def test_sizes_double_and_end_in_all():
-    assert sizes_up_to(1) == [1] and sizes_up_to(8) == [1, 2, 4, 8] and sizes_up_to(10) == [1, 2, 4, 8, 10]
-    assert sizes_up_to(9) == [1, 2, 4, 9], "eight of nine would be nearly all"
-
-
 def test_labelled_people_are_nested_whole_and_never_tested():
+    assert sizes_up_to(1) == [1] and sizes_up_to(8) == [1, 2, 4, 8] and sizes_up_to(9) == [1, 2, 4, 9], "eight of nine are nearly all"
     _, y, subjects = people()
     subsets = label_subsets(y, subjects, n_splits=3, n_draws=4, seed=1)
     tested = np.concatenate([s.test for s in subsets if s.draw == 0 and s.n_people == 1])
@@ -79,17 +75,6 @@ def test_features_that_separate_need_one_person_and_noise_never_does(tmp_path):
     assert difference["low"] > 0.3 and difference["value"] == pytest.approx(1 - curve(result, "noise")[10])
     assert scores.loc[("clear", "curve_mean", "all"), "value"] == 1
     assert scores.loc[("none", "majority_accuracy", "all"), "value"] == pytest.approx(1 / 3)
-
-
-def test_a_curve_rises_with_labels_and_its_draws_enclose_it(tmp_path):
-    X, emotions, subjects = people(n_people=24, signal=2.0)
-    result = run(tmp_path, {"weak": X}, emotions, subjects, n_draws=4)
-    accuracy = curve(result, "weak")
-    assert accuracy[16] > accuracy[1] + 0.1
-    assert (curve(result, "weak", "lowest_draw") <= accuracy).all() and (accuracy <= curve(result, "weak", "highest_draw")).all()
-    assert curve(result, "weak", "lowest_draw")[1] < curve(result, "weak", "highest_draw")[1]
-    table = result.curve("weak")
-    assert (table["low"] <= table["value"]).all() and (table["value"] <= table["high"]).all()
 
 
 def answer(X, y, subjects, subset, **changes):
@@ -132,15 +117,6 @@ def test_an_emotion_that_no_labelled_person_shows_counts_as_wrong(tmp_path):
     without = fits[fits["n_emotions"] == 2]
     assert len(without) and not (without["predicted"] == "sad").any()
     assert ((without["true"] == without["predicted"]) == (without["true"] != "sad")).all()
-
-
-def test_photographs_without_people_are_their_own_and_one_face_names_one_emotion(tmp_path):
-    X, emotions, _ = people(n_people=10, signal=30)
-    result = run(tmp_path, {"clear": X}, emotions, np.array([f"face-{i}" for i in range(len(X))]))
-    assert result.sizes == [1, 2, 4, 8, 16, 32, 40] and result.train_faces()[8] == 8
-    first = result.predictions.query("n_people == 1")
-    assert (first.groupby(["split", "draw"])["predicted"].nunique() == 1).all()
-    assert abs(curve(result, "clear")[1] - 1 / 3) < 0.05 and curve(result, "clear")[40] == 1
 
 
 def test_the_same_seed_gives_the_same_result_and_a_stopped_run_goes_on(tmp_path, monkeypatch):

@@ -150,7 +150,7 @@ def run_emotion_experiment(
 
 
 def emotion_classes(emotions: Sequence[str], subjects: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the emotions that are present, in the order of `fergan.facs.EMOTIONS`, and the class (n_faces,) of each face."""
+    """Return the emotions that are present, in the order of `fergan.facs.EMOTIONS`, and the class of each face."""
     missing = np.flatnonzero(pd.isna(np.asarray(emotions, dtype=object)))
     if len(missing):
         raise ValueError(f"{len(missing)} faces have no emotion (first: row {missing[0]}); leave these faces out")
