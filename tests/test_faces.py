@@ -122,3 +122,12 @@ def test_faces_that_show_an_action_unit(faces):
     for unit, words in (("AU12", "no face shows it"), ("AU27", "nobody coded it"), ("AU7", "only is 'AU7'; expected one of AU01")):
         with pytest.raises(ValueError, match=words):
             some.showing(unit)
+
+
+def test_the_digest_follows_crops_and_labels_and_not_the_name(faces):
+    other = FaceSet("renamed", faces.images, faces.labels)
+    assert faces.digest == other.digest
+    changed = faces.images.copy()
+    changed[3, 0, 0, 0] ^= 1
+    assert len({faces.digest, FaceSet("small", changed, faces.labels).digest,
+                FaceSet("small", faces.images, faces.labels.assign(AU12=0.0)).digest}) == 3
