@@ -86,21 +86,18 @@ def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
 
 
 def search_figure(result: EmotionResult) -> Figure:
-    """Draw what the search as published tried, with the accuracy there as shades, linear between the points."""
+    """Draw what the search as published tried: points in the order of their numbers, shaded by their accuracy."""
     trials = result.searches.query("protocol == @AS_PUBLISHED and features == 'discriminator' and not pruned")
     figure, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
-    points = [np.log10(trials[name].to_numpy(float)) for name in ("C", "gamma")]
-    shades = ax.tricontourf(*points, trials["accuracy"].to_numpy(float), levels=12, cmap="cividis")
+    best = trials.query("chosen")
+    ax.scatter(best["C"], best["gamma"], s=420, marker="*", color="#e69f00", edgecolor="black", label="chosen")
+    shades = ax.scatter(trials["C"], trials["gamma"], c=trials["accuracy"], s=70, cmap="cividis", edgecolor="black", zorder=3)
     figure.colorbar(shades, ax=ax, label="accuracy", format="%.3f")
-    ax.scatter(*points, s=46, color="white", edgecolor="black", linewidth=0.8, zorder=3)
-    for number, *place in zip(trials["trial"] + 1, *points, strict=True):
-        ax.annotate(f"{number}", place, xytext=(5, 4), textcoords="offset points", fontsize="x-small", color="white",
-                    bbox=dict(boxstyle="round,pad=0.1", facecolor="black", alpha=0.55, linewidth=0))
-    best = trials["chosen"].to_numpy(bool)
-    ax.scatter(*(of[best] for of in points), s=190, marker="*", color="#e69f00", edgecolor="black", zorder=4, label="chosen")
-    ax.set(xlabel=r"$\log_{10} C$", ylabel=r"$\log_{10} \gamma$")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.14), frameon=False)
-    ax.grid(False)
+    for row in trials.itertuples():
+        ax.annotate(f"{row.trial + 1}", (row.C, row.gamma), xytext=(6, 5), textcoords="offset points", fontsize="small")
+    ax.set(xscale="log", yscale="log", xlabel="C", ylabel="gamma")
+    ax.margins(0.1)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), frameon=False)
     return figure
 
 
