@@ -255,9 +255,7 @@ def _people(generated: np.ndarray, faces: FaceSet, seed: int) -> dict[str, Any] 
     return people_found(thumbnails(generated), thumbnails(np.array(faces.images)), subjects, seed=seed)
 
 
-def people_found(
-    generated: np.ndarray, real: np.ndarray, subjects: Sequence[str], n_draws: int = 1000, seed: int = 0
-) -> dict[str, Any]:
+def people_found(generated: np.ndarray, real: np.ndarray, subjects: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """Count the people among the nearest real faces (n, n_features) of the samples, and how many chance would find.
 
     Returns
@@ -272,7 +270,7 @@ def people_found(
         raise ValueError(f"{len(real)} real faces but {len(person)} subjects; expected one of each per face")
     hits = np.bincount(person[nearest(generated, real)[0]], minlength=len(names))
     share, n = np.bincount(person) / len(person), len(generated)
-    draws = np.random.default_rng(seed).multinomial(n, share, size=n_draws)
+    draws = np.random.default_rng(seed).multinomial(n, share, size=1000)
     low, high = np.quantile((draws > 0).sum(axis=1), [0.025, 0.975])
     return {"n_found": int((hits > 0).sum()), "n_people": len(names), "expected": float((1 - (1 - share) ** n).sum()),
             "low": float(low), "high": float(high), "largest_share": float(hits.max() / n), "n_generated": n}

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import linalg, stats
 
 #: Rows whose kernel matrices are formed at once; more are drawn in subsets of this size, as published scores do.
-LARGEST_SUBSET = 1000
+LARGEST_SUBSET, N_SUBSETS = 1000, 100
 
 
 def checked_features(name: str, features: np.ndarray, minimum: int = 2) -> np.ndarray:
@@ -76,31 +76,22 @@ class Extrapolation:
     slope: float
 
 
-def extrapolate_frechet(
-    generated: np.ndarray, real: np.ndarray, n_sizes: int = 6, n_draws: int = 2, smallest: float = 0.4, seed: int = 0
-) -> Extrapolation:
+def extrapolate_frechet(generated: np.ndarray, real: np.ndarray, seed: int = 0) -> Extrapolation:
     """Extrapolate the Frechet distance to endless samples; Chong and Forsyth (2020), equation 5.
 
     The distance's bias falls as ``1 / n``, so a line through distances at several n, over ``1 / n``, meets the axis at the
     distance without it. Both sides are cut to the same n here, since both are samples. The interval is the line's, which
     knows nothing of curvature: where there are fewer samples than features the bias is not yet a line in ``1 / n``, and the
-    real faces' own extrapolation, which should be 0, says how far one can trust it.
-
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n_samples, n_features)
-    n_sizes, smallest : int and float
-        Sizes, evenly spaced in ``1 / n`` from this share of the smaller side's size up to all of it.
-    n_draws, seed : int
-        Draws of each size but the largest, which leaves no choice where both sides are equal.
+    real faces' own extrapolation, which should be 0, says how far one can trust it. Six sizes, evenly spaced in ``1 / n``
+    from .4 of the smaller side up, have two draws each, but the largest, which leaves no choice where both sides are equal.
     """
     generated, real = check_pair(generated, real, minimum=20)
     largest = min(len(generated), len(real))
-    sizes = np.unique((1 / np.linspace(1 / largest, 1 / (smallest * largest), n_sizes)).round().astype(int))
+    sizes = np.unique((1 / np.linspace(1 / largest, 1 / (0.4 * largest), 6)).round().astype(int))
     rng = np.random.default_rng(seed)
     distances = []
     for n in sizes:
-        draws = [[side[rng.permutation(len(side))[:n]] for side in (generated, real)] for _ in range(n_draws)]
+        draws = [[side[rng.permutation(len(side))[:n]] for side in (generated, real)] for _ in range(2)]
         draws = draws[:1] if n == len(generated) == len(real) else draws
         distances.append(np.mean([frechet_distance(*draw) for draw in draws]))
     line = stats.linregress(1 / sizes, distances)
@@ -109,9 +100,7 @@ def extrapolate_frechet(
     return Extrapolation(sizes, np.array(distances), float(line.intercept), *ends, float(line.slope))
 
 
-def kernel_distance(
-    generated: np.ndarray, real: np.ndarray, seed: int = 0, n_subsets: int = 100, n_features: int | None = None
-) -> float:
+def kernel_distance(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_features: int | None = None) -> float:
     """Squared maximum mean discrepancy with the cubic kernel ``(x y / n_features + 1)^3``, unbiased (KID).
 
     Bińkowski et al. (2018), equation 4, by torch-fidelity. 0 in expectation for samples of one distribution, so a single
@@ -121,8 +110,8 @@ def kernel_distance(
     ----------
     generated, real : ndarray of shape (n_samples, n_features)
         As many of each are compared: the smaller side's number, or subsets of `LARGEST_SUBSET` where both have more.
-    seed, n_subsets : int
-        Of the subsets, whose mean is taken where not all samples are compared at once.
+    seed : int
+        Of the `N_SUBSETS` subsets, whose mean is taken where not all samples are compared at once.
     n_features : int, optional
         The kernel's, where the features were turned into fewer by `compact`.
     """
@@ -133,7 +122,7 @@ def kernel_distance(
     size = min(len(generated), len(real), LARGEST_SUBSET)
     whole = size == len(generated) == len(real)
     found = kid_features_to_metric(
-        torch.from_numpy(generated), torch.from_numpy(real), kid_subset_size=size, kid_subsets=1 if whole else n_subsets,
+        torch.from_numpy(generated), torch.from_numpy(real), kid_subset_size=size, kid_subsets=1 if whole else N_SUBSETS,
         kid_kernel_poly_gamma=1 / (n_features or generated.shape[1]), rng_seed=seed, verbose=False,
     )
     return found[KEY_METRIC_KID_MEAN]

@@ -14,6 +14,7 @@ from fergan.quality.backbones import Backbone, backbones
 from fergan.quality.config import QualityConfig
 from fergan.quality.distances import (
     LARGEST_SUBSET,
+    N_SUBSETS,
     Extrapolation,
     compact,
     extrapolate_frechet,
@@ -196,7 +197,7 @@ def judge_features(generated: Side, real: Side, other: Side, seed: int = 0) -> t
     line = curves["samples"]
     scores.append(_row("frechet_infinite", line.infinite, line.low, line.high, curves["real faces"].infinite, n, n,
                        interval="line", rank=rank))
-    scores.append(measured("kernel", kernel, x, y, floor=kernel(z, y), splits=1 if n <= LARGEST_SUBSET else 100))
+    scores.append(measured("kernel", kernel, x, y, floor=kernel(z, y), splits=1 if n <= LARGEST_SUBSET else N_SUBSETS))
     return scores + _neighbourhood_scores(x, y, z, seed), curves
 
 

@@ -28,15 +28,14 @@ def squared_distances(
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features), float32 or float64
-    Y : ndarray of shape (n_columns, n_features), optional
-        `X` itself when left out; the result is then symmetric with a diagonal of exact zeros.
+    X, Y : ndarray of shape (n_rows, n_features) and (n_columns, n_features), float32 or float64
+        Without `Y` it is `X` itself; the result is then symmetric with a diagonal of exact zeros.
     device : str
         "cpu", "cuda", or "auto": a GPU where there is one and the work is worth it.
     memory_gb : float
         Memory for the blocks, in 1e9 bytes; neither `X` nor the result is counted.
     dtype : type
-        Of the result of shape (n_rows, n_columns), which is never negative: float32 suffices for a search, or float64.
+        Of the result (n_rows, n_columns), which is never negative: float32 suffices for a search, or float64.
     """
     D2 = np.empty((len(X), len(X if Y is None else Y)), dtype)
     for rows, columns, products, x_norms, y_norms in _centred_products(X, Y, device, memory_gb):

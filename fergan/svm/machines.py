@@ -37,11 +37,9 @@ class SharedKernel:
         Squared distances, see `fergan.svm.kernels.squared_distances`.
     y : ndarray of shape (n_samples,), int
         Classes from 0 upwards.
-    n_threads : int
-        Models fitted at the same time; fewer, with a warning in the log, where the memory does not suffice.
-    memory_gb : float
-        Memory in 1e9 bytes for the distances, the kernel matrix, and for each thread a part of it and LibSVM's cache; an
-        error where it does not suffice for one thread.
+    n_threads, memory_gb : int and float
+        Models fitted at the same time; fewer, with a warning in the log, where this memory in 1e9 bytes does not suffice for
+        the distances, the kernel matrix, and for each thread a part of it and LibSVM's cache. An error if not for one.
     """
 
     def __init__(self, D2: np.ndarray, y: np.ndarray, *, n_threads: int = 1, memory_gb: float = 12.0) -> None:
@@ -82,10 +80,8 @@ def multiclass_values(
 
     Parameters
     ----------
-    K : ndarray of shape (n_samples, n_samples), float64
-        The kernel matrix of all faces.
-    y : ndarray of shape (n_samples,), int
-        Classes 0 to ``n_classes - 1``.
+    K, y : ndarray of shape (n_samples, n_samples), float64, and (n_samples,), int
+        The kernel matrix of all faces, and their classes 0 to ``n_classes - 1``.
     train, test : ndarray of int
         Which faces.
     C : float
@@ -124,23 +120,11 @@ def predicted_classes(values: np.ndarray, break_ties: bool = True) -> np.ndarray
 
 
 def binary_values(K_train: np.ndarray, occurrence: np.ndarray, K_test: np.ndarray, costs: Sequence[float]) -> np.ndarray:
-    """Train one binary C-SVC per cost and return its decision values.
+    """Train one binary C-SVC per cost, ascending, and return its decision values (n_test, n_costs).
 
-    A solution whose largest coefficient stays below C does not touch that bound, so it solves the problem for
-    every larger C too: the ladder of costs ends there.
-
-    Parameters
-    ----------
-    K_train, K_test : ndarray of shape (n_train, n_train) and (n_test, n_train), float64
-    occurrence : ndarray of shape (n_train,)
-        0 or 1.
-    costs : sequence of float
-        Ascending.
-
-    Returns
-    -------
-    ndarray of shape (n_test, n_costs), float64
-        Positive for class 1; NaN when only one class is present in training.
+    They are positive for an occurrence of 1, and NaN when only 0 or 1 is present in training. The kernels have the shapes
+    (n_train, n_train) and (n_test, n_train). A solution whose largest coefficient stays below C does not touch that bound,
+    so it solves the problem for every larger C too: the ladder of costs ends there.
     """
     values = np.full((len(K_test), len(costs)), np.nan)
     if len(np.unique(occurrence)) < 2:

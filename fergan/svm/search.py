@@ -27,7 +27,7 @@ GAMMA_SCALE_RANGE = (1e-2, 3.0)
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best point of a search, its score, and all points tried.
+    """The best point of a search, its score, and all points.
 
     ``trials`` has the columns ``trial, C, gamma, gamma_scale, score, pruned, n_folds, chosen``, in the order of evaluation.
     The score of a pruned trial is that of the ``n_folds`` folds it saw; it is never chosen. ``fold_scores`` of shape

@@ -35,7 +35,6 @@ _STYLES = {"samples": dict(color="C0", marker="o"), "real faces": dict(color="0.
 BACKBONE = "HOG"  # whose features generators are compared by
 
 
-
 def _table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Make a table of rows; texts stay objects, as a column of strings would forget which ones are Markdown already."""
     with pd.option_context("future.infer_string", False):
@@ -100,16 +99,9 @@ def summary_values(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
 
 
 def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float = np.nan) -> pd.DataFrame:
-    """Return Table VII of the paper with a row of this book's, and a remark on what can be compared.
+    """Return Table VII of the paper, with a remark on what can be compared, and a row for a generator of this book's.
 
-    Parameters
-    ----------
-    scores : DataFrame, optional
-        Of the generator whose row is added; none without it.
-    model : str, optional
-        Its name.
-    said_real : float
-        How often raters took its samples for real; NaN without raters.
+    `said_real` is how often raters took its samples for real; NaN without raters.
     """
     table = read_table("table7_sample_quality_rafd").assign(ours=False)
     if scores is not None:
