@@ -6,6 +6,7 @@ value. The same notebook runs by hand in JupyterLab, and by plain papermill.
 
 import ast
 import difflib
+import json
 import os
 import shlex
 import signal
@@ -167,12 +168,23 @@ def parameter_cell(values: Mapping[str, Any], comments: Mapping[str, str]) -> st
     lines = []
     for key, value in values.items():
         if key not in SECTIONS:
-            lines.append(f"{key} = {value!r}  # {comments[key]}")
+            lines.append(f"{key} = {_source(value)}  # {comments[key]}")
             continue
         fields = SECTIONS[key].model_fields
-        inner = [f"    {name!r}: {item!r},  # {fields[name].description}" for name, item in value.items()]
+        inner = [f"    {_source(name)}: {_source(item)},  # {fields[name].description}" for name, item in value.items()]
         lines += [f"{key} = {{", *inner, "}"]
-    return "\n".join(lines).replace("'", '"')
+    return "\n".join(lines)
+
+
+def _source(value: Any) -> str:
+    """Return a value as source code with double quotes."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_source(key)}: {_source(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_source, value)) + "]"
+    return repr(value)
 
 
 # ---- execution
