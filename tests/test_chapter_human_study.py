@@ -10,8 +10,7 @@ from fergan.book.chapters.human_study import example_trials, pooled_table, rater
 from fergan.book.show import markdown_table, say
 from fergan.cache import Config
 from fergan.human_study.answers import analyse_studies, append_answer, collected_answers, load_results
-from fergan.human_study.config import StudyConfig
-from fergan.human_study.design import load_studies, make_studies
+from fergan.human_study.design import StudyConfig, load_studies, make_studies
 
 matplotlib.use("agg")
 

@@ -15,18 +15,14 @@ from fergan.human_study.answers import (
     append_answer,
     collected_answers,
     krippendorff_alpha,
-    read_answers,
-    scored_answers,
-)
-from fergan.human_study.config import StudyConfig
-from fergan.human_study.design import (
-    Study,
-    design_study,
     power_against_chance,
     power_table,
+    read_answers,
+    scored_answers,
     trials_for_half_width,
     wilson_half_width,
 )
+from fergan.human_study.design import Study, StudyConfig, design_study
 from fergan.human_study.publish import StudyWidget, write_turk_tasks
 
 

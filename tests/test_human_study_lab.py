@@ -13,8 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from fergan.human_study.answers import read_answers
-from fergan.human_study.config import StudyConfig
-from fergan.human_study.design import design_study
+from fergan.human_study.design import StudyConfig, design_study
 
 ROOT = Path(__file__).parent.parent
 

@@ -29,7 +29,7 @@ from fergan.experiments.config import (
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.features.config import FeaturesConfig
 from fergan.gan.config import TrainConfig
-from fergan.human_study.config import StudyConfig
+from fergan.human_study.design import StudyConfig
 from fergan.paper import read_table
 from fergan.quality.config import QualityConfig
 

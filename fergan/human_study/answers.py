@@ -1,7 +1,8 @@
-"""What raters answered, one JSON object a line, and what it says: who told real from generated, and did raters agree?"""
+"""What raters answered, one JSON object a line; what it says, and how many answers are needed to say it."""
 
 import fcntl
 import hashlib
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,16 +12,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from pydantic import Field, TypeAdapter, ValidationError
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest, norm
 
 from fergan.cache import Config
 from fergan.files import read_json, write_json
-from fergan.human_study.design import ANSWERS, CHANCE, Study
+from fergan.human_study.design import ANSWERS, Study
+
+#: Guessing is right in half of all trials, in either kind of study.
+CHANCE = 0.5
 
 #: Raters who get less than this share of the catch trials right are shown, and left out of what is pooled. Fixed beforehand.
 ATTENTIVE = 0.8
 
-_TURK_COLUMNS = ("WorkerId", "Input.study", "Answer.answers")
 _RATER_COLUMNS = ["n", "right", "low", "high", "p", "said_real", "caught", "n_catch", "counted", "milliseconds"]
 
 
@@ -44,15 +47,12 @@ def append_answer(path: Path, answer: Answer) -> None:
     starts on a new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        size = os.fstat(handle).st_size
-        cut_off = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        os.write(handle, (("\n" if cut_off else "") + answer.model_dump_json() + "\n").encode())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with open(path, "a+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = os.fstat(file.fileno()).st_size
+        cut_off = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        file.write((("\n" if cut_off else "") + answer.model_dump_json() + "\n").encode())
+        os.fsync(file.fileno())
 
 
 def read_answers(paths: Iterable[Path]) -> pd.DataFrame:
@@ -63,22 +63,20 @@ def read_answers(paths: Iterable[Path]) -> pd.DataFrame:
     Raises:
         ValueError: A line is whole but no answer, or a table is none of Mechanical Turk's.
     """
-    rows = [row for path in paths for row in (_of_turk if path.suffix == ".csv" else _of_lines)(path)]
-    table = pd.DataFrame([row.model_dump() for row in rows], columns=list(Answer.model_fields))
+    rows = [row.model_dump() for path in paths for row in (_of_turk if path.suffix == ".csv" else _of_lines)(path)]
+    table = pd.DataFrame(rows, columns=list(Answer.model_fields))
     return table.astype({"sheet": int, "trial": int, "milliseconds": float, "shown": float})
 
 
 def _of_lines(path: Path) -> Iterator[Answer]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        line = line.strip()
+    for number, line in enumerate(map(str.strip, path.read_text(encoding="utf-8").splitlines()), start=1):
         if line and (not line.startswith("{") or line.endswith("}")):
             yield from _parsed(f"[{line}]", f"{path}, line {number}")
 
 
 def _of_turk(path: Path) -> Iterator[Answer]:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = [column for column in _TURK_COLUMNS if column not in table]
-    if missing:
+    if missing := [column for column in ("WorkerId", "Input.study", "Answer.answers") if column not in table]:
         raise ValueError(f"{path} has no column {missing[0]}; expected the results of a batch as Mechanical Turk gives them")
     for number, task in enumerate(table.to_dict("records"), start=2):
         if task.get("AssignmentStatus") != "Rejected":
@@ -104,8 +102,7 @@ def collected_answers(folder: Path, studies: Mapping[str, Study]) -> dict[str, p
     """
     answers = read_answers(path for path in sorted(folder.glob("*")) if path.suffix in (".csv", ".jsonl"))
     known = {kind: study.digest for kind, study in studies.items()}
-    strange = sorted(set(answers["study"]) - set(known.values()))
-    if strange:
+    if strange := sorted(set(answers["study"]) - set(known.values())):
         raise ValueError(f"{folder} holds answers to study {strange[0]}; expected those to {', '.join(known.values())}")
     return {kind: answers[answers["study"] == digest].reset_index(drop=True) for kind, digest in known.items()}
 
@@ -131,6 +128,8 @@ def scored_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
     found["right"] = (found["answer"] == found["right_answer"]).astype(bool)
     return found.astype({"item": int, "catch": bool}).drop_duplicates(["rater", "item"])
 
+
+# ---- what they say
 
 @dataclass(frozen=True)
 class StudyResult:
@@ -165,9 +164,7 @@ def analyse(study: Study, answers: pd.DataFrame) -> StudyResult:
     return StudyResult(raters, pooled, krippendorff_alpha(said.to_numpy()))
 
 
-def analyse_studies(
-    folder: Path, config: Config, *, studies: Mapping[str, Study], answers: Mapping[str, pd.DataFrame]
-) -> None:
+def analyse_studies(folder: Path, config: Config, *, studies: dict[str, Study], answers: dict[str, pd.DataFrame]) -> None:
     """Write what raters said of each study as ``scores.json``, without their names; `config` has no fields."""
     found = {kind: analyse(study, answers[kind]) for kind, study in studies.items()}
     write_json(folder / "scores.json", {
@@ -180,8 +177,8 @@ def load_results(folder: Path) -> dict[str, StudyResult]:
     results = {}
     for kind, record in read_json(folder / "scores.json").items():
         raters = pd.DataFrame(record["raters"], columns=_RATER_COLUMNS)
-        alpha = float("nan") if record["alpha"] is None else record["alpha"]
-        results[kind] = StudyResult(raters.assign(rater=np.arange(1, len(raters) + 1)), record["pooled"], alpha)
+        raters["rater"] = np.arange(1, len(raters) + 1)
+        results[kind] = StudyResult(raters, record["pooled"], np.nan if record["alpha"] is None else record["alpha"])
     return results
 
 
@@ -220,3 +217,45 @@ def krippendorff_alpha(values: np.ndarray) -> float:
     observed = (counts * (of_item - counts) / (of_item - 1)).sum() / n
     expected = (of_name * (n - of_name)).sum() / (n * (n - 1))
     return float(1 - observed / expected)
+
+
+# ---- how many are needed
+
+def wilson_half_width(n: int) -> float:
+    """Return half the width of the 95 % Wilson interval where half of `n` answers are right."""
+    interval = binomtest(round(CHANCE * n), n).proportion_ci(method="wilson")
+    return (interval.high - interval.low) / 2
+
+
+def trials_for_half_width(half_width: float) -> int:
+    """Return the fewest trials whose 95 % Wilson interval, widest at chance, reaches `half_width` to either side."""
+    if not 0 < half_width < 0.5:
+        raise ValueError(f"half_width is {half_width:g}; expected more than 0 and less than .5")
+    z = norm.ppf(0.975)
+    n = math.ceil((z / half_width) ** 2 / 4 - z**2)  # for an even number; of an odd one no half can be right
+    while n > 1 and wilson_half_width(n - 1) <= half_width:
+        n -= 1
+    return max(n, 1)
+
+
+def power_against_chance(n: int, share: float, level: float = 0.05) -> float:
+    """Return how probably `n` trials show that raters do not guess, where they are right in `share` of them.
+
+    The exact two-sided binomial test at `level`, trials independent.
+    """
+    # The test at a half is symmetric: both tails beyond the same distance from the middle.
+    tail = binom.cdf(np.arange(n + 1), n, CHANCE)
+    lower = int(np.searchsorted(tail, level / 2, side="right")) - 1  # the largest count whose tail is small enough
+    if lower < 0:
+        return 0.0
+    return float(binom.cdf(lower, n, share) + binom.sf(n - lower - 1, n, share))
+
+
+def power_table(n_per_rater: int = 100) -> pd.DataFrame:
+    """Return one row per half width of the interval: trials, raters, and what can be told from chance with as many."""
+    rows = []
+    for half in (0.1, 0.05, 0.03, 0.02, 0.01):
+        n = trials_for_half_width(half)
+        rows.append({"interval": f"± {100 * half:g} %", "trials": n, f"raters of {n_per_rater} trials": -(-n // n_per_rater),
+                     **{f"power at {100 * share:g} %": power_against_chance(n, share) for share in (0.53, 0.55, 0.6)}})
+    return pd.DataFrame(rows)

@@ -1,29 +1,46 @@
-"""What each rater sees: pairs or single faces, balanced, with trials that catch inattention; and how many are needed."""
+"""What each rater sees: pairs or single faces, balanced, with trials that catch inattention."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-from scipy.stats import binom, binomtest, norm
+from pydantic import Field, model_validator
 
-from fergan.features.base import check_images
+from fergan.cache import Config
 from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
-from fergan.human_study.config import StudyConfig
 
 #: Kind of study -> its name, as the field calls it.
 KINDS = {"pair": "two-alternative forced choice", "single": "one face at a time"}
 
-#: Kind of study -> the two answers, in the order of the left and the right key.
+#: Kind of study -> the two answers, in the order of the left and the right key. Guessing is right in half of all trials.
 ANSWERS = {"pair": ("left", "right"), "single": ("real", "generated")}
 
-#: Guessing is right in half of all trials, in either kind of study.
-CHANCE = 0.5
-
 _BLOCK = 16  # pixels: a face whose blocks are shuffled is none any more, and its colours stay
+
+
+class StudyConfig(Config):
+    """How large the study is, how long its faces are shown, and the seed of its pairs, orders and sides."""
+
+    n_trials: int = Field(100, ge=2, multiple_of=2, description="trials of one rater; fewer where the set has too few faces")
+    n_catch: int = Field(10, ge=0, description="easy trials of one rater besides, which catch inattention")
+    n_sheets: int = Field(20, ge=1, description="orders of the trials to hand out, one for each rater")
+    exposure: int = Field(1000, ge=1, description="ms for which faces are shown")
+    seed: int = Field(0, ge=0, description="of samples, pairs, orders and sides")
+
+    @model_validator(mode="after")
+    def _check(self) -> "StudyConfig":
+        if self.n_catch > self.n_trials:
+            raise ValueError(f"{self.n_catch} catch trials; expected no more than the {self.n_trials} trials")
+        return self
+
+    def fitting(self, n_real: int) -> "StudyConfig":
+        """Return the study that a set of so many real faces allows: each is shown once, and a catch pair needs two."""
+        if n_real >= self.n_trials + 2 * self.n_catch:
+            return self
+        n_catch = min(self.n_catch, n_real // 12)
+        return StudyConfig(**self.model_dump() | {"n_trials": (n_real - 2 * n_catch) // 2 * 2, "n_catch": n_catch})
 
 
 class Trial(NamedTuple):
@@ -80,57 +97,48 @@ def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: Stu
     shown twice to a rater. One trial in every stretch of a sheet, never its first, is there to catch inattention: a
     real face whose blocks are shuffled, in a pair with one that is whole.
     """
+    from fergan.features.base import check_images  # slow to import, and a profile needs only the config
+
     if kind not in KINDS:
         raise ValueError(f"unknown kind of study {kind!r}; expected one of {', '.join(KINDS)}")
-    n_catch = config.n_catch
-    of_each = config.n_trials if kind == "pair" else config.n_trials // 2
-    n_shuffled = n_catch if kind == "single" else 2 * n_catch
-    check_images(generated, "generated", minimum=of_each)
-    check_images(real, "real", minimum=of_each + n_shuffled)
+    pair, n_catch = kind == "pair", config.n_catch
+    n_fakes = config.n_trials // (1 if pair else 2)
+    n_whole = n_fakes + (n_catch if pair else 0)
+    check_images(generated, "generated", minimum=n_fakes)
+    check_images(real, "real", minimum=n_whole + n_catch)
     rng = np.random.default_rng(config.seed)
-    fakes = generated[np.sort(rng.permutation(len(generated))[:of_each])]
-    rows = rng.permutation(len(real))[: of_each + n_shuffled]
-    faces = np.stack([real[row] for row in rows])
-    whole, broken = faces[: len(faces) - n_catch], _shuffled(faces[len(faces) - n_catch :], rng)
-    stacked = np.concatenate([whole, fakes, broken])
+    fakes = generated[np.sort(rng.permutation(len(generated))[:n_fakes])]
+    faces = [real[row] for row in rng.permutation(len(real))[: n_whole + n_catch]]
+    stacked = np.stack([*faces[:n_whole], *fakes, *(_shuffled(face, rng) for face in faces[n_whole:])])
     place = rng.permutation(len(stacked))  # picture i of the stack becomes picture place[i]: names tell nothing
     pictures = np.empty_like(stacked)
     pictures[place] = stacked
-    items = _items(kind, of_each, len(whole), place)
-    sheets = [_sheet(kind, items, np.random.default_rng([config.seed, number])) for number in range(config.n_sheets)]
+    # A pair is a whole real face and what follows in the stack, a generated or a shuffled one; the catches are last.
+    items = (place.reshape(2, -1).T if pair else place[:, None]).tolist()
+    sheets = [_sheet(kind, items, n_catch, np.random.default_rng([config.seed, number])) for number in range(config.n_sheets)]
     return Study(kind, pictures, sheets, config.exposure)
 
 
-def _shuffled(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return pictures whose square blocks have changed places."""
-    n, height, width, _ = images.shape
-    blocks = images.reshape(n, height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK, 3).swapaxes(2, 3)
-    blocks = blocks.reshape(n, height * width // _BLOCK**2, _BLOCK, _BLOCK, 3)
-    mixed = np.stack([block[rng.permutation(len(block))] for block in blocks]) if n else blocks
-    mixed = mixed.reshape(n, height // _BLOCK, width // _BLOCK, _BLOCK, _BLOCK, 3).swapaxes(2, 3)
-    return mixed.reshape(images.shape)
+def _shuffled(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a picture whose square blocks have changed places."""
+    height, width, _ = image.shape
+    starts = [(top, left) for top in range(0, height, _BLOCK) for left in range(0, width, _BLOCK)]
+    mixed = np.empty_like(image)
+    for (top, left), other in zip(starts, rng.permutation(len(starts)), strict=True):
+        y, x = starts[other]
+        mixed[top : top + _BLOCK, left : left + _BLOCK] = image[y : y + _BLOCK, x : x + _BLOCK]
+    return mixed
 
 
-def _items(kind: str, of_each: int, n_whole: int, place: np.ndarray) -> dict[bool, list[list[int]]]:
-    """Return what is asked about: whether it is a catch -> the pictures of each item, the real one first."""
-    whole, fakes, broken = (part.tolist() for part in np.split(place, [n_whole, n_whole + of_each]))
+def _sheet(kind: str, items: list[list[int]], n_catch: int, rng: np.random.Generator) -> list[Trial]:
+    """Order the items of one sheet, the last of which are catches, and choose their sides."""
+    n_trials = len(items) - n_catch
+    swapped = np.concatenate([_balanced(n, rng) for n in (n_trials, n_catch)])
     if kind == "single":
-        return {False: [[face] for face in whole + fakes], True: [[face] for face in broken]}
-    pairs = [list(pair) for pair in zip(whole, fakes + broken, strict=True)]
-    return {False: pairs[:of_each], True: pairs[of_each:]}
-
-
-def _sheet(kind: str, items: dict[bool, list[list[int]]], rng: np.random.Generator) -> list[Trial]:
-    """Order the items of one sheet and choose their sides."""
-    trials, n_trials = [], len(items[False])
-    sides = {catch: _balanced(len(items[catch]), rng) for catch in (False, True)}
-    for catch, pictures in items.items():
-        for index, shown in enumerate(pictures):
-            swap = sides[catch][index] if kind == "pair" else catch or index >= n_trials // 2
-            order = shown[::-1] if kind == "pair" and swap else shown
-            trials.append(Trial(len(trials), order, ANSWERS[kind][int(swap)], catch))
+        swapped = np.arange(len(items)) >= n_trials // 2  # real faces come first
+    trials = [Trial(number, shown[::-1] if swap else shown, ANSWERS[kind][int(swap)], number >= n_trials)
+              for number, (shown, swap) in enumerate(zip(items, swapped, strict=True))]
     asked = [trials[number] for number in rng.permutation(n_trials)]
-    n_catch = len(items[True])
     for index, number in enumerate(rng.permutation(np.arange(n_trials, len(trials)))):
         start, stop = (round(step * len(trials) / n_catch) for step in (index, index + 1))
         asked.insert(int(rng.integers(max(start, 1), stop)), trials[number])
@@ -140,43 +148,3 @@ def _sheet(kind: str, items: dict[bool, list[list[int]]], rng: np.random.Generat
 def _balanced(n: int, rng: np.random.Generator) -> np.ndarray:
     """Return booleans of which half are true, in random order; of an odd number one more or less."""
     return rng.permutation(np.arange(n) < (n + rng.integers(2)) // 2)
-
-
-def wilson_half_width(n: int) -> float:
-    """Return half the width of the 95 % Wilson interval where half of `n` answers are right."""
-    interval = binomtest(round(CHANCE * n), n).proportion_ci(method="wilson")
-    return (interval.high - interval.low) / 2
-
-
-def trials_for_half_width(half_width: float) -> int:
-    """Return the fewest trials whose 95 % Wilson interval, widest at chance, reaches `half_width` to either side."""
-    if not 0 < half_width < 0.5:
-        raise ValueError(f"half_width is {half_width:g}; expected more than 0 and less than .5")
-    z = norm.ppf(0.975)
-    n = math.ceil((z / half_width) ** 2 / 4 - z**2)  # for an even number; of an odd one no half can be right
-    while n > 1 and wilson_half_width(n - 1) <= half_width:
-        n -= 1
-    return max(n, 1)
-
-
-def power_against_chance(n: int, share: float, level: float = 0.05) -> float:
-    """Return how probably `n` trials show that raters do not guess, where they are right in `share` of them.
-
-    The exact two-sided binomial test at `level`, trials independent.
-    """
-    # The test at a half is symmetric: both tails beyond the same distance from the middle.
-    tail = binom.cdf(np.arange(n + 1), n, CHANCE)
-    lower = int(np.searchsorted(tail, level / 2, side="right")) - 1  # the largest count whose tail is small enough
-    if lower < 0:
-        return 0.0
-    return float(binom.cdf(lower, n, share) + binom.sf(n - lower - 1, n, share))
-
-
-def power_table(n_per_rater: int = 100) -> pd.DataFrame:
-    """Return one row per half width of the interval: trials, raters, and what can be told from chance with as many."""
-    rows = []
-    for half in (0.1, 0.05, 0.03, 0.02, 0.01):
-        n = trials_for_half_width(half)
-        rows.append({"interval": f"± {100 * half:g} %", "trials": n, f"raters of {n_per_rater} trials": -(-n // n_per_rater),
-                     **{f"power at {100 * share:g} %": power_against_chance(n, share) for share in (0.53, 0.55, 0.6)}})
-    return pd.DataFrame(rows)

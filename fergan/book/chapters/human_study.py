@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, show_faces
 from fergan.book.show import interval
-from fergan.human_study.answers import StudyResult
-from fergan.human_study.design import CHANCE, KINDS, Study
+from fergan.human_study.answers import CHANCE, StudyResult
+from fergan.human_study.design import KINDS, Study
 
 
 def raters_table(result: StudyResult) -> pd.DataFrame:
