@@ -49,15 +49,6 @@ class CroppingAccount:
         return cls(**read_json(Path(folder) / "account.json"))
 
 
-@dataclass
-class _Batch:
-    """What was made of some photographs: crops, boxes (n, 5) with NaN and a blank crop where there is no face, reasons."""
-
-    crops: np.ndarray
-    boxes: np.ndarray
-    reasons: list[str]  # blank where readable
-
-
 def make_faces(
     folder: Path, config: FacesConfig, *, photographs: Photographs, batch_size: int = 64, progress: bool = True
 ) -> None:
@@ -95,12 +86,14 @@ def make_faces(
     reasons: dict[int, str] = {}
     with tqdm(total=n_photographs, desc=f"faces of {photographs.name}", unit="photograph", disable=not progress) as bar:
         for rows in _batches(range(n_photographs), batch_size):
-            batch = _load_batch(work, rows)
+            kept = work / f"batch-{rows.start:08d}-{rows.stop:08d}.npz"
+            batch = _load_batch(kept)
             if batch is None:
                 batch = _crop_batch(photographs, rows, detector, config)
-                _save_batch(work, rows, batch)
-            images[rows.start : rows.stop], boxes[rows.start : rows.stop] = batch.crops, batch.boxes
-            reasons |= {row: reason for row, reason in zip(rows, batch.reasons, strict=True) if reason}
+                with atomic_path(kept) as temporary:
+                    np.savez(temporary, **batch)
+            images[rows.start : rows.stop], boxes[rows.start : rows.stop] = batch["crops"], batch["boxes"]
+            reasons |= {row: str(reason) for row, reason in zip(rows, batch["reasons"], strict=True) if reason}
             bar.update(len(rows))
     detected = ~np.isnan(boxes[:, 0])
     if not detected.any():
@@ -167,24 +160,21 @@ def _least_side(config: FacesConfig) -> int:
 
 def _crop_batch(
     photographs: Photographs, rows: Sequence[int], detector: ViolaJones | MTCNNDetector, config: FacesConfig
-) -> _Batch:
+) -> dict[str, np.ndarray]:
+    """Return the crops of some photographs, blank where there is no face, their boxes (n, 5), and why one is unreadable."""
     read = photographs.read(rows, _least_side(config))
     readable = [number for number, photograph in enumerate(read) if isinstance(photograph, Photograph)]
-    batch = _Batch(
-        crops=np.zeros((len(read), FACE_SIZE, FACE_SIZE, 3), np.uint8),
-        boxes=np.full((len(read), 5), np.nan),
-        reasons=["" if isinstance(photograph, Photograph) else str(photograph) for photograph in read],
-    )
-    batch.boxes[readable] = detector.detect([read[number].image for number in readable])
+    reasons = ["" if isinstance(photograph, Photograph) else str(photograph) for photograph in read]
+    crops, boxes = np.zeros((len(read), FACE_SIZE, FACE_SIZE, 3), np.uint8), np.full((len(read), 5), np.nan)
+    boxes[readable] = detector.detect([read[number].image for number in readable])
 
     def crop(number: int) -> None:
-        box = batch.boxes[number, :4]
-        batch.crops[number] = crop_face(read[number].image, box, config.margin)
-        box *= np.tile(read[number].scale, 2)  # in place, to pixels of the photograph itself
+        crops[number] = crop_face(read[number].image, boxes[number, :4], config.margin)
+        boxes[number, :4] *= np.tile(read[number].scale, 2)  # to pixels of the photograph itself
 
-    found = np.flatnonzero(~np.isnan(batch.boxes[:, 0]))
+    found = np.flatnonzero(~np.isnan(boxes[:, 0]))
     run_threads(crop, found, max(1, min(available_threads(), len(found))))
-    return batch
+    return {"crops": crops, "boxes": boxes, "reasons": np.array(reasons, dtype=str)}
 
 
 def _add_nominal_crops(
@@ -213,26 +203,13 @@ def _close_gaps(images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.nda
     return images[: len(rows)]
 
 
-def _batch_file(folder: Path, rows: Sequence[int]) -> Path:
-    return folder / f"batch-{rows[0]:08d}.npz"
-
-
-def _save_batch(folder: Path, rows: Sequence[int], batch: _Batch) -> None:
-    with atomic_path(_batch_file(folder, rows)) as temporary:
-        np.savez(temporary, crops=batch.crops, boxes=batch.boxes, reasons=np.array(batch.reasons, dtype=str))
-
-
-def _load_batch(folder: Path, rows: Sequence[int]) -> _Batch | None:
-    """Return what an earlier run made of these rows, None where it did not come so far or the file is damaged."""
-    path = _batch_file(folder, rows)
-    if not path.is_file():
-        return None
+def _load_batch(path: Path) -> dict[str, np.ndarray] | None:
+    """Return what an earlier run made of a batch, None where it did not come so far or the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as saved:
-            batch = _Batch(saved["crops"], saved["boxes"], saved["reasons"].tolist())
+            return {name: saved[name] for name in ("crops", "boxes", "reasons")}
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None
-    return batch if len(batch.crops) == len(batch.boxes) == len(batch.reasons) == len(rows) else None
 
 
 def _account(

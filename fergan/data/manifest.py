@@ -45,10 +45,9 @@ def read_manifest(folder: Path, variant: str, csv: str) -> Contents:
     labels = complete_labels(_labels(path, table), where=str(path))
     files = Files((source, state) for source in labels["source"] if (state := _state(path.parent / source)))
     if not files:
-        raise FileNotFoundError(
-            f"none of the {len(labels)} photographs that {path} lists exists, "
-            f"for example {path.parent / labels['source'].iloc[0]}; paths are relative to the CSV"
-        )
+        example = path.parent / labels["source"].iloc[0]
+        raise FileNotFoundError(f"none of the {len(labels)} photographs that {path} lists exists, for example {example}; "
+                                "paths are relative to the CSV")
     there = labels["source"].isin(files)
     return Contents(path.parent, files, labels[there], missing=labels["source"][~there].tolist(), problems=problems)
 
@@ -71,10 +70,8 @@ def _name_columns(path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[s
     if len(twice):
         raise ValueError(f"{path}: column {twice[0]!r} occurs twice; keep one of the two")
     if "path" not in table:
-        raise ValueError(
-            f"{path} has no column 'path', only {', '.join(map(repr, table))}; add one with "
-            f"each photograph's path relative to {path.parent}, and separate columns by commas"
-        )
+        raise ValueError(f"{path} has no column 'path', only {', '.join(map(repr, table))}; add one with "
+                         f"each photograph's path relative to {path.parent}, and separate columns by commas")
     return table if "view" in table else table.rename(columns={"pose": "view"}), problems
 
 
@@ -86,10 +83,8 @@ def _check_paths(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     table["path"] = [os.path.normpath(name.replace("\\", "/")) for name in table["path"]]
     for line, name in table["path"].items():
         if os.path.isabs(name) or name.split("/")[0] == ".." or name[1:2] == ":":
-            raise ValueError(
-                f"{path}, line {line}: path {name!r} leads outside {path.parent}; "
-                "move the photograph into the folder and write its path relative to it"
-            )
+            raise ValueError(f"{path}, line {line}: path {name!r} leads outside {path.parent}; "
+                             "move the photograph into the folder and write its path relative to it")
     twice = table["path"].duplicated()
     if twice.any():
         name = table.loc[twice, "path"].iloc[0]
@@ -153,10 +148,8 @@ def _smile_as_lip_corner_puller(path: Path, labels: pd.DataFrame) -> pd.DataFram
     contradicts = unit.notna() & smile.notna() & (unit != smile)
     if contradicts.any():
         line = labels.index[contradicts][0]
-        raise ValueError(
-            f"{path}, line {line}: AU12 is {unit[line]:g} but smile is {smile[line]:g}; "
-            "a smile is AU12, so correct one or drop column 'smile'"
-        )
+        raise ValueError(f"{path}, line {line}: AU12 is {unit[line]:g} but smile is {smile[line]:g}; "
+                         "a smile is AU12, so correct one or drop column 'smile'")
     return labels.assign(AU12=unit.fillna(smile)).drop(columns="smile")
 
 

@@ -82,9 +82,8 @@ def open_photographs(
         by_table = source == "manifest" or has_manifest(place / csv)
         contents = (read_manifest if by_table else LOADERS[source])(place, variant, csv)
     except PermissionError as error:
-        raise ValueError(
-            f"{error.filename} may not be read; give yourself the right to, for example chmod -R u+rX {place}"
-        ) from error
+        right = f"give yourself the right to, for example chmod -R u+rX {place}"
+        raise ValueError(f"{error.filename} may not be read; {right}") from error
     if contents.labels.empty:
         raise FileNotFoundError(_nothing_found(source, variant, place, contents))
     return FolderPhotographs(name, place, contents, n_faces=n_faces, seed=seed)
@@ -94,10 +93,8 @@ def _check_folder(folder: Path | None, source: str) -> None:
     if folder is None:
         raise ValueError(f"source {source!r} needs parameter folder: the folder that holds the photographs")
     if not folder.is_dir():
-        raise FileNotFoundError(
-            f"folder is {folder}, which does not exist; set parameter folder to where the "
-            "photographs lie, or source to 'rendered' to do without"
-        )
+        raise FileNotFoundError(f"folder is {folder}, which does not exist; set parameter folder to where the "
+                                "photographs lie, or source to 'rendered' to do without")
     if not os.access(folder, os.R_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
@@ -116,14 +113,7 @@ def _nothing_found(source: str, variant: str, folder: Path, contents: Contents) 
 class RenderedPhotographs(Photographs):
     """Rendered faces that stand in for one of the paper's datasets; each is rendered when it is read.
 
-    Parameters
-    ----------
-    name : str
-        One of `fergan.rendered.STAND_INS`.
-    n_faces : int, optional
-        How many faces; without it, as many as the stand-in's design has.
-    seed : int
-        Seed of people, expressions and scenes.
+    `name` is one of `fergan.rendered.STAND_INS`; without `n_faces` there are as many as its design has.
     """
 
     def __init__(self, name: str, n_faces: int | None = None, seed: int = 0):
