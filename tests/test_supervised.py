@@ -41,7 +41,7 @@ def test_short_training_still_has_the_statistics_of_its_faces():
     images, y = marked_faces(48)
     network = SupervisedCNN(**SMALL | {"epochs": 1, "min_steps": 1}).fit(images, y)
     assert network.n_steps_ == 3
-    layer = network.network_.blocks[1][1]
+    layer = network.network_[0][1][1]
     assert layer.num_batches_tracked == 1, "one batch of all faces, not the last few steps"
 
 
@@ -52,11 +52,11 @@ def test_it_goes_on_from_the_weights_of_a_discriminator(tmp_path):
     save_weights(tmp_path, Generator(4, 4), discriminator)
     still = SMALL | {"epochs": 1, "min_steps": 1, "learning_rate": 1e-12, "weights": tmp_path / "discriminator.safetensors"}
     network = SupervisedCNN(**still).fit(images, y)
-    learnt, start = network.network_.blocks[0][0].weight, discriminator.blocks[0][0].weight
+    learnt, start = network.network_[0][0][0].weight, discriminator.blocks[0][0].weight
     assert np.allclose(learnt.detach(), start.detach(), atol=1e-6)
-    fresh = SupervisedCNN(**still | {"weights": None}).fit(images, y).network_.blocks[0][0].weight
+    fresh = SupervisedCNN(**still | {"weights": None}).fit(images, y).network_[0][0][0].weight
     assert not np.allclose(fresh.detach(), start.detach(), atol=1e-3)
-    moved = SupervisedCNN(**still | {"learning_rate": 1e-2, "min_steps": 20}).fit(images, y).network_.blocks[0][0].weight
+    moved = SupervisedCNN(**still | {"learning_rate": 1e-2, "min_steps": 20}).fit(images, y).network_[0][0][0].weight
     assert not np.allclose(moved.detach(), start.detach(), atol=1e-3), "its layers learn too"
     with pytest.raises(ValueError, match=r"discriminator.safetensors cannot be used"):
         SupervisedCNN(**still | {"width": 8}).fit(images, y)

@@ -10,21 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fergan.experiments import cross_validation as cv
 from fergan.experiments import intervals
 from fergan.experiments.config import EmotionConfig
-from fergan.experiments.cross_validation import (
-    AS_PUBLISHED,
-    OFFICIAL_SPLIT,
-    SUBJECT_INDEPENDENT,
-    check_features,
-    check_training_parts,
-    fold_blocks,
-    fold_numbers,
-    folds_of_protocols,
-    grouped_folds,
-    official_parts,
-    other_rows,
-)
+from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.experiments.scores import ExperimentResult, roc, row_of, score_table
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.files import hash_array
@@ -122,7 +111,7 @@ def run_emotion_experiment(
         Called with a line of text after each trial, and after each protocol and feature set.
     """
     folder = Path(folder)
-    check_features(features, len(emotions))
+    cv.check_features(features, len(emotions))
     faces, folds, official = _divided(config, emotions, subjects, split)
     rows = {protocol: _scored(protocol, parts) for protocol, parts in folds.items()}
     running = dict(journal=folder / "searches", n_threads=n_threads, progress=progress)
@@ -167,18 +156,18 @@ def _divided(
     """Divide the faces for every protocol, and refuse what cannot work; the official split has two parts, train and test."""
     subjects = np.asarray(subjects, dtype=str)
     names, y = emotion_classes(emotions, subjects)
-    folds = folds_of_protocols(names[y], subjects, config.n_folds, config.seed)
+    folds = cv.folds_of_protocols(names[y], subjects, config.n_folds, config.seed)
     for of_protocol in folds.values():
-        check_training_parts(names[y], of_protocol)
-    fold_blocks(config.n_folds, config.inner_folds)
+        cv.check_training_parts(names[y], of_protocol)
+    cv.fold_blocks(config.n_folds, config.inner_folds)
     if split is not None and len(split) != len(y):
         raise ValueError(f"{len(y)} emotions but {len(split)} entries of split; expected one of each per face")
-    official, said = (None if split is None else official_parts(split)), ""
+    official, said = (None if split is None else cv.official_parts(split)), ""
     if official is not None:
         train, test, said = official
         try:
             words = names[y[train]]
-            check_training_parts(words, grouped_folds(words, subjects[train], config.inner_folds, config.seed))
+            cv.check_training_parts(words, cv.grouped_folds(words, subjects[train], config.inner_folds, config.seed))
             absent = np.setdiff1d(y[test], y[train])
             if len(absent):
                 raise ValueError(f"no training face shows {names[absent[0]]}")
@@ -226,7 +215,7 @@ def as_published(
         problems: a journal is named after a hash of all that its search depends on.
     """
     models = SharedKernel(D2, y, n_threads=n_threads)
-    parts = [(other_rows(len(y), [fold]), fold) for fold in folds]
+    parts = [(cv.other_rows(len(y), [fold]), fold) for fold in folds]
     result = search_folds(models, parts, typical_distance(D2), name="as-published", **searching)
     values = np.empty((len(y), models.n_classes))
     for fold, of_fold in zip(folds, models.values(result.C, result.gamma, parts), strict=True):
@@ -247,13 +236,13 @@ def subject_independent(
     blocks, and there is a search for each block, with the numbers of the outer folds that it served.
     """
     models = SharedKernel(D2, y, n_threads=n_threads)
-    blocks = fold_blocks(len(folds), inner_folds)
+    blocks = cv.fold_blocks(len(folds), inner_folds)
     rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
     # (C, gamma, a, c) -> right answers on block c of the model without blocks a and c
     hits: dict[tuple[float, float, int, int], int] = {}
 
     def inner_parts(a: int, numbers: Sequence[int]) -> list[TrainTest]:
-        return [(other_rows(len(y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])) for c in numbers]
+        return [(cv.other_rows(len(y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])) for c in numbers]
 
     def right_answers(a: int, C: float, gamma: float) -> Iterator[tuple[int, int]]:
         others = [c for c in range(len(blocks)) if c != a]
@@ -274,7 +263,7 @@ def subject_independent(
         others = [c for c in range(len(blocks)) if c != a]
         kept = journal_of(journal, "nested", models, inner_parts(a, others))
         result = search(partial(right_answers, a), distance, **kept, **searching)
-        parts = [(other_rows(len(y), [folds[i]]), folds[i]) for i in block]
+        parts = [(cv.other_rows(len(y), [folds[i]]), folds[i]) for i in block]
         for i, of_fold in zip(block, models.values(result.C, result.gamma, parts), strict=True):
             values[folds[i]] = of_fold
         results.append((block, result))
@@ -290,9 +279,9 @@ def official_split(
     Other arguments and values are those of `as_published`, values in the order of `test`. The test faces do not reach the
     search, faces on neither side take no part, and the faces of a person (`groups`) stay in one of its `inner_folds`.
     """
-    folds = grouped_folds(y[train], groups[train], inner_folds, seed)
+    folds = cv.grouped_folds(y[train], groups[train], inner_folds, seed)
     models = SharedKernel(D2, y, n_threads=n_threads)
-    parts = [(train[other_rows(len(train), [fold])], train[fold]) for fold in folds]
+    parts = [(train[cv.other_rows(len(train), [fold])], train[fold]) for fold in folds]
     some = train[:: max(1, len(train) // 2000)]
     distance = typical_distance(kernel_slice(D2, some, train))
     result = search_folds(models, parts, distance, seed=seed, name="official-split", **searching)
@@ -323,7 +312,7 @@ def _predictions(
     protocol: str, name: str, values: np.ndarray, faces: Faces, rows: np.ndarray, folds: list[np.ndarray]
 ) -> pd.DataFrame:
     scored = faces.of(rows)
-    fold = np.zeros(len(rows), dtype=int) if protocol == OFFICIAL_SPLIT else fold_numbers(len(rows), folds)
+    fold = np.zeros(len(rows), dtype=int) if protocol == OFFICIAL_SPLIT else cv.fold_numbers(len(rows), folds)
     columns = dict(protocol=protocol, features=name, face=rows, subject=scored.subjects, fold=fold,
                    true=faces.names[scored.y], predicted=faces.names[values.argmax(axis=1)])
     return pd.DataFrame(columns | {f"value_{e}": values[:, k] for k, e in enumerate(faces.names)})

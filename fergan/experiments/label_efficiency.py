@@ -6,10 +6,9 @@ emotion that no labelled person shows cannot be named, and its test faces count 
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -74,8 +73,7 @@ class LabelEfficiencyResult(ExperimentResult):
         return self.searches.groupby("n_people")["n_train_faces"].mean()
 
 
-@dataclass(frozen=True)
-class Subset:
+class Subset(NamedTuple):
     """The labelled people of one draw of a split, and whom they are tested on.
 
     Faces are ascending: `train` holds all faces of the labelled people, `pool` those of all training people of the split.

@@ -8,14 +8,9 @@ import numpy as np
 import pandas as pd
 
 from fergan.data.faces import FaceSet
+from fergan.experiments import cross_validation as cv
 from fergan.experiments.config import LayersConfig
-from fergan.experiments.cross_validation import (
-    SUBJECT_INDEPENDENT,
-    check_training_parts,
-    grouped_folds,
-    other_rows,
-    some_people,
-)
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import emotion_classes
 from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
@@ -39,12 +34,12 @@ def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, netw
     Some people of the set are taken; faces without an emotion take no part. ValueError where faces, people or emotions are
     too few, see `fergan.experiments.cross_validation.grouped_folds`.
     """
-    taken = some_people(faces.subjects(), config.n_faces, config.seed, at_least=10)
+    taken = cv.some_people(faces.subjects(), config.n_faces, config.seed, at_least=10)
     known = faces.select(np.isin(np.arange(len(faces)), taken) & faces.labels["emotion"].notna().to_numpy())
     subjects = known.subjects()
     names, y = emotion_classes(known.labels["emotion"], subjects)
-    folds = grouped_folds(y, subjects, config.n_folds, config.seed)
-    check_training_parts(y, folds)
+    folds = cv.grouped_folds(y, subjects, config.n_folds, config.seed)
+    cv.check_training_parts(y, folds)
     every = tuple(range(1, N_LAYERS + 1))
     whole = DiscriminatorFeatures(network.folder / "discriminator.safetensors", width=network.config.width, layers=every,
                                   pool=True).transform(known.images)
@@ -56,7 +51,7 @@ def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, netw
         K = gaussian_kernel(D2, 1 / typical_distance(D2))
         right[layer] = np.empty(len(y))
         for fold in folds:
-            values = multiclass_values(K, y, other_rows(len(y), [fold]), fold, READOUT_COST, len(names))
+            values = multiclass_values(K, y, cv.other_rows(len(y), [fold]), fold, READOUT_COST, len(names))
             right[layer][fold] = values.argmax(axis=1) == y[fold]
     rows = []
     base = dict(protocol=SUBJECT_INDEPENDENT, label="all", n_faces=len(y), n_subjects=len(set(subjects)),

@@ -25,19 +25,6 @@ from fergan.gan.networks import (
 _AT_ONCE = 256  # faces of a forward pass without gradients
 
 
-class _Classifier(nn.Module):
-    """The discriminator's hidden layers, then one logit per class where it has one in all."""
-
-    def __init__(self, width: int, n_classes: int) -> None:
-        super().__init__()
-        self.blocks = Discriminator(width).blocks
-        self.to_logits = nn.Conv2d(8 * width, n_classes, kernel_size=4)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (n, n_classes) of images (n, 3, 64, 64) in -1..1."""
-        return self.to_logits(self.blocks(images)).flatten(1).float()
-
-
 class SupervisedCNN(ClassifierMixin, BaseEstimator):
     """A small convolutional network trained on labelled faces, as a scikit-learn classifier.
 
@@ -98,14 +85,16 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected more than 0")
 
-    def _new_network(self) -> _Classifier:
-        network = _Classifier(self.width, len(self.classes_))
+    def _new_network(self) -> nn.Sequential:
+        """Return the discriminator's hidden layers, then one logit per class where it has one in all."""
+        to_logits = nn.Conv2d(8 * self.width, len(self.classes_), kernel_size=4)
+        network = nn.Sequential(Discriminator(self.width).blocks, to_logits, nn.Flatten())  # (n, 3, 64, 64) to (n, k)
         initialize_weights(network, seed=self.seed)
         if self.weights is not None:
-            network.blocks = load_weights(Discriminator(self.width), Path(self.weights)).requires_grad_(True).blocks
+            network[0] = load_weights(Discriminator(self.width), Path(self.weights)).requires_grad_(True).blocks
         return network.to(self._device, memory_format=torch.channels_last)
 
-    def _train(self, network: _Classifier, data: Tensor, y: Tensor) -> None:
+    def _train(self, network: nn.Sequential, data: Tensor, y: Tensor) -> None:
         size = min(self.batch_size, len(data))
         self.n_steps_ = max(self.min_steps, self.epochs * len(data) // size)
         optimizer = torch.optim.Adam(network.parameters(), self.learning_rate, fused=True)
@@ -118,7 +107,7 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
                 waiting = rng.permutation(len(data))
             rows, waiting = waiting[:size], waiting[size:]
             with self._autocast():
-                loss = cross_entropy(network(to_float(data[rows])), y[rows])
+                loss = cross_entropy(network(to_float(data[rows])).float(), y[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -138,7 +127,7 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
         with torch.inference_mode(), self._autocast():
             for start in range(0, len(images), _AT_ONCE):
                 batch = to_float(np.array(images[start : start + _AT_ONCE]), self._device)
-                logits[start : start + len(batch)] = self.network_(batch).cpu().numpy()
+                logits[start : start + len(batch)] = self.network_(batch).float().cpu().numpy()
         return logits
 
     def predict(self, images: np.ndarray) -> np.ndarray:

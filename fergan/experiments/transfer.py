@@ -14,17 +14,9 @@ import pandas as pd
 from scipy.stats import permutation_test, rankdata
 
 from fergan.data.faces import FaceSet
+from fergan.experiments import cross_validation as cv
 from fergan.experiments.config import TransferConfig
-from fergan.experiments.cross_validation import (
-    SUBJECT_INDEPENDENT,
-    check_features,
-    check_training_parts,
-    fold_blocks,
-    fold_numbers,
-    grouped_folds,
-    people_or_duplicates,
-    some_people,
-)
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import emotion_classes, subject_independent
 from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
@@ -163,18 +155,18 @@ def _column(
     faces = faces.select(faces.labels["emotion"].notna().to_numpy())
     if len(faces.emotions) < 2:
         raise ValueError(f"its faces show {'no' if not faces.emotions else 'one'} emotion that is known")
-    subjects = people_or_duplicates(faces)
-    rows = some_people(subjects, config.max_faces, config.seed)
+    subjects = cv.people_or_duplicates(faces)
+    rows = cv.some_people(subjects, config.max_faces, config.seed)
     images, subjects = faces.images[rows], np.asarray(subjects[rows], dtype=str)
     names, y = emotion_classes(faces.labels["emotion"].to_numpy(str)[rows], subjects)
-    folds = grouped_folds(names[y], subjects, config.n_folds, config.seed)
-    check_training_parts(names[y], folds)
-    fold_blocks(config.n_folds, config.inner_folds)
-    base = dict(target=target, face=np.arange(len(y)), subject=subjects, fold=fold_numbers(len(y), folds), true=names[y])
+    folds = cv.grouped_folds(names[y], subjects, config.n_folds, config.seed)
+    cv.check_training_parts(names[y], folds)
+    cv.fold_blocks(config.n_folds, config.inner_folds)
+    base = dict(target=target, face=np.arange(len(y)), subject=subjects, fold=cv.fold_numbers(len(y), folds), true=names[y])
     cells = []
     for name in (*networks, *config.baselines):
         X = _features(name, images, config, networks)
-        check_features({name: X}, len(y))
+        cv.check_features({name: X}, len(y))
         predicted, searches = _read(X, base, config, experiments), []
         if predicted is None:
             values, results = subject_independent(
