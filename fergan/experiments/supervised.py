@@ -41,10 +41,8 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
         A ``discriminator.safetensors`` of that width to start from; without it the start is random.
     epochs, min_steps : int
         Passes over the training faces, and steps where that many passes have fewer.
-    batch_size : int
-        Faces per step, at most all.
-    learning_rate : float
-        The largest, reached after three tenths of the steps.
+    batch_size, learning_rate : int and float
+        Faces per step, at most all; the largest rate, reached after three tenths of the steps.
     seed : int
         Of the initial weights and of the order of the faces. On a processor the same seed gives the same network.
 
