@@ -81,6 +81,8 @@ def test_a_missing_field_is_an_error_and_not_an_empty_word(templates):
     (show.interval((0.7, 0.6, 0.8), 2), "0.70 [0.60, 0.80]"), (show.interval((0.7, np.nan, np.nan)), "0.700"),
     (show.interval((np.nan, np.nan, np.nan)), "–"), (show.interval(pd.Series(dtype=float)), "–"),
     (show.interval({"value": 0.5, "low": 0.4, "high": 0.6}), "0.500 [0.400, 0.600]"),
+    (show.signed(-0.0214), "−0.021"), (show.signed((0.2, -0.1, 0.5), 1), "+0.2 [−0.1, +0.5]"), (show.signed(np.nan), "–"),
+    (show.signed(pd.Series({"value": 0.1, "low": 0.0, "high": 0.2}), 1), "+0.1 [+0.0, +0.2]"),
     (show.percent(0.614), "61 %"), (show.percent(np.nan), "–"), (show.thousands(1608), "1,608"),
     (show.listed(["a"]), "a"), (show.listed(["a", "b", "c_d"]), "a, b and c\\_d"), (show.listed([]), "none"),
     (show.counted(3, 8), "3 of 8"), (show.counted(0, 8), "none of 8"), (show.ranged([0.4, 0.2], 1), "between 0.2 and 0.4"),

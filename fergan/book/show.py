@@ -42,21 +42,29 @@ def rounded(value: float, decimals: int = 3) -> Markup:
     return Markup("–") if pd.isna(value) else Markup(f"{round(float(value), decimals) + 0.0:,.{decimals}f}")
 
 
+def _ends(row: Any) -> list[float]:
+    """Return value, low and high of a score: of a tuple, a mapping or a row with these names, or of a number alone."""
+    if isinstance(row, (tuple, list)):
+        return list(row)
+    if not hasattr(row, "__len__"):
+        return [row, float("nan"), float("nan")]
+    return [row[key] for key in ("value", "low", "high")] if len(row) else [float("nan")] * 3
+
+
+def _with_interval(ends: Sequence[float], write: Callable[[float], str]) -> Markup:
+    if pd.isna(ends[0]):
+        return Markup("–")
+    return Markup(write(ends[0]) if pd.isna(ends[1]) else f"{write(ends[0])} [{write(ends[1])}, {write(ends[2])}]")
+
+
 def interval(row: Any, decimals: int = 3) -> Markup:
     """Write a score with its interval, "0.751 [0.720, 0.781]"; `row` is (value, low, high) or has these names."""
-    if not isinstance(row, (tuple, list)):
-        if not len(row):
-            return Markup("–")
-        row = [row[key] for key in ("value", "low", "high")]
-    value, low, high = (rounded(number, decimals) for number in row)
-    return value if pd.isna(row[0]) or pd.isna(row[1]) else Markup(f"{value} [{low}, {high}]")
+    return _with_interval(_ends(row), lambda number: rounded(number, decimals))
 
 
 def signed(difference: Any, decimals: int = 3) -> Markup:
-    """Write a difference with its sign, "−0.021 [−0.083, +0.060]"; it is a number or (value, low, high)."""
-    numbers = difference if isinstance(difference, (tuple, list)) else [difference]
-    words = [f"{number:+.{decimals}f}".replace("-", "−") for number in numbers]
-    return Markup(words[0] if len(words) == 1 or pd.isna(numbers[1]) else f"{words[0]} [{words[1]}, {words[2]}]")
+    """Write a difference with its sign and interval, "−0.021 [−0.083, +0.060]"; see `interval`, or a number alone."""
+    return _with_interval(_ends(difference), lambda number: f"{number:+.{decimals}f}".replace("-", "−"))
 
 
 def percent(value: float, decimals: int = 0) -> Markup:
