@@ -134,11 +134,9 @@ def official_parts(split: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | No
     Where the test part has no faces, because its labels are not public, the validation part stands for it; otherwise
     validation faces take no part.
 
-    Parameters
-    ----------
-    split : ndarray of shape (n_samples,)
-        "train", "test", "val" or "validation"; anything else, also a missing value, takes no part. Without faces on both
-        sides the result is None.
+    Args:
+        split: (n_samples,); "train", "test", "val" or "validation"; anything else, also a missing value, takes no part.
+            Without faces on both sides the result is None.
     """
     words = np.asarray(split, dtype=object).astype(str)
     train, test, name = np.flatnonzero(words == "train"), np.flatnonzero(words == "test"), "test"
@@ -163,19 +161,13 @@ def some_people(subjects: np.ndarray, max_faces: int | None, seed: int, at_least
 def duplicate_groups(images: np.ndarray, features: np.ndarray | None = None, within: float = 0.0) -> np.ndarray:
     """Group pictures that are the same, or nearly; belonging is passed on from one to the next.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n, height, width, 3), dtype uint8
-        Their content is compared by its hash.
-    features : ndarray of shape (n, n_features), optional
-    within : float
-        Distance, as a share of the typical one (root of the median squared distance), up to which pictures count as the
-        same; 0 compares contents only.
+    Args:
+        images: (n, height, width, 3), uint8; their content is compared by its hash.
+        features: (n, n_features), optional
+        within: Distance, as a share of the typical one (root of the median squared distance), up to which pictures count as
+            the same; 0 compares contents only.
 
-    Returns
-    -------
-    ndarray of shape (n,), int
-        The number of each picture's group, from 0.
+    Returns: ndarray of shape (n,), int; the number of each picture's group, from 0.
     """
     if not 0 <= within < 1:
         raise ValueError(f"within is {within}; expected a share of the typical distance, 0 <= within < 1")

@@ -96,19 +96,14 @@ def run_emotion_experiment(
     Finished trials are kept in ``folder/searches`` until the end. ValueError is raised before any fit: features that are
     not finite, a missing or unknown emotion, too few people, faces or classes.
 
-    Parameters
-    ----------
-    features : dict of str to ndarray of shape (n_faces, n_features), float32
-        Feature sets by name; the first is the one that the others are compared with.
-    emotions, subjects : ndarray of shape (n_faces,), str
-        Emotions or synonyms of them, none missing, and the person of each face.
-    split : ndarray of shape (n_faces,), optional
-        The set's official split, see `fergan.experiments.cross_validation.official_parts`. Where its training part is too
-        small it is left out, and ``settings["official_split"]`` says why.
-    pretrained, target : str
-        Names of the network's set and of the faces' set, kept with the result.
-    progress : callable, optional
-        Called with a line of text after each trial, and after each protocol and feature set.
+    Args:
+        features: dict of str to (n_faces, n_features), float32; feature sets by name; the first is the one that the others
+            are compared with.
+        emotions, subjects: (n_faces,), str; emotions or synonyms of them, none missing, and the person of each face.
+        split: (n_faces,), optional; the set's official split, see `fergan.experiments.cross_validation.official_parts`.
+            Where its training part is too small it is left out, and ``settings["official_split"]`` says why.
+        pretrained, target: Names of the network's set and of the faces' set, kept with the result.
+        progress: Called with a line of text after each trial, and after each protocol and feature set.
     """
     folder = Path(folder)
     cv.check_features(features, len(emotions))
@@ -204,15 +199,11 @@ def as_published(
     The accuracy of the returned values (n_samples, n_classes) is the maximum of the search, and therefore too good: the
     faces that it is measured on took part in the choice.
 
-    Parameters
-    ----------
-    D2 : ndarray of shape (n_samples, n_samples), float32 or float64
-        Squared distances between the faces' features.
-    y : ndarray of shape (n_samples,), int
-        Classes from 0 upwards.
-    **searching
-        ``n_evaluations, seed, prune, progress`` of `fergan.svm.search.search`, and ``journal``, a folder for any number of
-        problems: a journal is named after a hash of all that its search depends on.
+    Args:
+        D2: (n_samples, n_samples), float32 or float64; squared distances between the faces' features.
+        y: (n_samples,), int; classes from 0 upwards.
+        **searching: ``n_evaluations, seed, prune, progress`` of `fergan.svm.search.search`, and ``journal``, a folder for
+            any number of problems: a journal is named after a hash of all that its search depends on.
     """
     models = SharedKernel(D2, y, n_threads=n_threads)
     parts = [(cv.other_rows(len(y), [fold]), fold) for fold in folds]
@@ -329,12 +320,9 @@ def emotion_scores(
     and ``chance_accuracy`` with features "none". Decision values of n_folds models are pooled for an area: they are votes of
     pairwise classifiers, on the scale of classes beaten.
 
-    Parameters
-    ----------
-    values : mapping
-        (protocol, features) -> decision values (n_rows, n_classes); the first features are compared with the others.
-    rows, notes : mapping
-        protocol -> the faces that it scores, and a note on its accuracies.
+    Args:
+        values: (protocol, features) -> decision values (n_rows, n_classes); the first features are compared with the others.
+        rows, notes: protocol -> the faces that it scores, and a note on its accuracies.
     """
     first = next(iter(values))[1]
     found = []

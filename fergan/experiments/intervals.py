@@ -30,20 +30,15 @@ def bootstrap_interval(
 
     The same `groups` and `seed` give the same resamples, so that differences of statistics are paired.
 
-    Parameters
-    ----------
-    statistic : callable
-        ``statistic(counts, codes)`` with counts of shape (n_resamples, n_people), how often each person was drawn, and codes
-        of shape (n_samples,), the person of each face; returns an array of shape (n_resamples, ...). See `resampled_mean`,
-        `resampled_auc`, `resampled_confusion`: each is a matrix product.
-    groups : ndarray of shape (n_samples,)
-        The person of each face. More than 1,000 people are drawn in 1,000 random groups of people.
+    Args:
+        statistic: ``statistic(counts, codes)`` with counts of shape (n_resamples, n_people), how often each person was
+            drawn, and codes of shape (n_samples,), the person of each face; returns an array of shape (n_resamples, ...).
+            See `resampled_mean`, `resampled_auc`, `resampled_confusion`: each is a matrix product.
+        groups: (n_samples,); the person of each face. More than 1,000 people are drawn in 1,000 random groups of people.
 
-    Returns
-    -------
-    low, high : ndarray or float
-        Resamples in which the statistic is undefined are left out; NaN where these are more than a tenth, where there are
-        fewer than two people, or without resamples.
+    Returns:
+        low, high: ndarray or float; resamples in which the statistic is undefined are left out; NaN where these are more
+            than a tenth, where there are fewer than two people, or without resamples.
     """
     codes = np.unique(groups, return_inverse=True)[1]
     rng = np.random.default_rng(seed)
@@ -198,14 +193,11 @@ def chance_test(
     and gamma. Permuting within people keeps what people alone tell about labels, so only the link of face and emotion is
     tested.
 
-    Parameters
-    ----------
-    D2 : ndarray of shape (n_samples, n_samples), float32 or float64
-        Squared distances between the faces' features.
-    y, groups : ndarray of shape (n_samples,)
-        Classes from 0 upwards, and the person of each face, see `exchangeable`.
-    blocks : sequence of (ndarray of int, float, float)
-        The faces of each block, with the C and gamma that were chosen without them; no person in two blocks.
+    Args:
+        D2: (n_samples, n_samples), float32 or float64; squared distances between the faces' features.
+        y, groups: (n_samples,); classes from 0 upwards, and the person of each face, see `exchangeable`.
+        blocks: sequence of (ndarray of int, float, float); the faces of each block, with the C and gamma that were chosen
+            without them; no person in two blocks.
     """
     rng = np.random.default_rng(seed)
     strata = exchangeable(groups)

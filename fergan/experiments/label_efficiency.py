@@ -102,18 +102,13 @@ def run_label_efficiency(
     Finished predictions are kept in ``folder/unfinished`` until all are there. ValueError is raised before any fit: features
     that are not finite, a missing or unknown emotion, one emotion only, too few people.
 
-    Parameters
-    ----------
-    features : mapping of str to ndarray of shape (n_faces, n_features)
-        The first are compared with all others.
-    emotions, subjects : ndarray of shape (n_faces,), str
-        In a set without people each face is a person of its own.
-    images : ndarray of shape (n_faces, 64, 64, 3), uint8, optional
-        The faces, for networks that are trained with labels, where `config` asks for these.
-    network : Run, optional
-        Whose discriminator is trained further where `config` says so.
-    target : str
-        Name of the set, kept with the result.
+    Args:
+        features: mapping of str to (n_faces, n_features); the first are compared with all others.
+        emotions, subjects: (n_faces,), str; in a set without people each face is a person of its own.
+        images: (n_faces, 64, 64, 3), uint8, optional; the faces, for networks that are trained with labels, where `config`
+            asks for these.
+        network: Whose discriminator is trained further where `config` says so.
+        target: Name of the set, kept with the result.
     """
     folder = Path(folder)
     check_features(dict(features), len(emotions))

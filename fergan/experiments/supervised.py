@@ -33,20 +33,13 @@ class SupervisedCNN(ClassifierMixin, BaseEstimator):
     the batch normalisation are recomputed over the training faces at the end, for a short training would leave them half
     way. A network that sees one class names that class.
 
-    Parameters
-    ----------
-    width : int
-        Channels of the first layer, as of the discriminator.
-    weights : path, optional
-        A ``discriminator.safetensors`` of that width to start from; without it the start is random.
-    epochs, min_steps : int
-        Passes over the training faces, and steps where that many passes have fewer.
-    batch_size, learning_rate : int and float
-        Faces per step, at most all; the largest rate, reached after three tenths of the steps.
-    seed : int
-        Of the initial weights and of the order of the faces. On a processor the same seed gives the same network.
-
-    Fitted: ``classes_``, ``n_steps_`` and ``train_accuracy_``, the share of the training faces that it names rightly.
+    Args:
+        width: Channels of the first layer, as of the discriminator.
+        weights: A ``discriminator.safetensors`` of that width to start from; without it the start is random.
+        epochs, min_steps: Passes over the training faces, and steps where that many passes have fewer.
+        batch_size, learning_rate: int and float; faces per step, at most all; the largest rate, reached after three tenths
+            of the steps.
+        seed: Of the initial weights and of the order of the faces. On a processor the same seed gives the same network.
     """
 
     def __init__(

@@ -117,16 +117,14 @@ def run_transfer(
 ) -> None:
     """Classify every set by the features of every network and baseline, and save a `TransferResult`.
 
-    Parameters
-    ----------
-    faces : mapping of str to FaceSet
-        The targets. One that cannot be classified is left out, and ``settings["skipped"]`` says why.
-    networks : mapping of str to Run
-        Named after the sets that they learnt; features are made as they are needed, and dropped.
-    pretraining_faces : mapping of str to int
-        Network -> how many faces it learnt.
-    experiments : sequence of EmotionResult
-        Cells are read from these where settings, features, faces and folds are the same; this changes no number.
+    Args:
+        faces: mapping of str to FaceSet; the targets. One that cannot be classified is left out, and ``settings["skipped"]``
+            says why.
+        networks: mapping of str to Run; named after the sets that they learnt; features are made as they are needed, and
+            dropped.
+        pretraining_faces: mapping of str to int; network -> how many faces it learnt.
+        experiments: sequence of EmotionResult; cells are read from these where settings, features, faces and folds are the
+            same; this changes no number.
     """
     cells, skipped = [], {}
     for target, of_target in faces.items():

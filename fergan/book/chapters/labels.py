@@ -129,14 +129,10 @@ def sizes_of(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, pd.DataF
 def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: float | None = None) -> Figure:
     """Draw accuracy against the number of labels, with the interval of each point and the reach of its draws.
 
-    Parameters
-    ----------
-    curves : mapping
-        Method -> columns ``size, value, low, high`` and, optionally, ``lowest, highest``.
-    xlabel : str
-        What the size counts.
-    chance : float, optional
-        Where always naming the commonest class would land.
+    Args:
+        curves: Method -> columns ``size, value, low, high`` and, optionally, ``lowest, highest``.
+        xlabel: What the size counts.
+        chance: Where always naming the commonest class would land.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
     for index, (name, curve) in enumerate(curves.items()):

@@ -78,12 +78,9 @@ def no_better_than_commonest(result: TransferResult) -> dict[str, float]:
 def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -> Figure:
     """Draw accuracy as shaded cells, one row per network or baseline (which stand apart) and one column per set of faces.
 
-    Parameters
-    ----------
-    result : TransferResult
-        The cell of a network and its own faces says "own".
-    marks : mapping
-        (network, faces) -> what stands in the corner of that cell, which is framed.
+    Args:
+        result: The cell of a network and its own faces says "own".
+        marks: (network, faces) -> what stands in the corner of that cell, which is framed.
     """
     matrix, n_networks = result.matrix(), len(result.settings["networks"])
     parts = [part for part in (matrix.iloc[:n_networks], matrix.iloc[n_networks:]) if len(part)]
