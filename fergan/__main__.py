@@ -190,7 +190,7 @@ def where(arguments: argparse.Namespace) -> None:
 def serve(arguments: argparse.Namespace) -> None:
     """Show the book in the browser, and build its prose again whenever a file of it is saved."""
     from fergan.book.build import BookError
-    from fergan.book.serve import preview
+    from fergan.book.preview import preview
 
     try:
         sys.exit(preview(_profile(arguments), ROOT, arguments.port))
@@ -200,7 +200,7 @@ def serve(arguments: argparse.Namespace) -> None:
 
 def pictures(arguments: argparse.Namespace) -> None:
     """Draw the README's pictures from a finished book (needs Chromium)."""
-    from fergan.book.pictures import PictureError, draw_pictures
+    from fergan.book.preview import PictureError, draw_pictures
 
     try:
         _say(*map(str, draw_pictures(_profile(arguments), ROOT / "book" / "pictures")))

@@ -51,7 +51,7 @@ def checkout(tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser():
     """Chromium of the system, without a window; without one the tests that need it are skipped."""
-    from fergan.book.pictures import find_browser
+    from fergan.book.preview import find_browser
 
     chromium = find_browser()
     if not chromium:

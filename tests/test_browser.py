@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT
 
-from fergan.book.assets import finish_pages
+from fergan.book.site import finish_pages
 
 pytestmark = pytest.mark.book
 

@@ -1,52 +1,152 @@
-"""What makes the site: pictures are small, settings hold, licences are said."""
+"""The built site: exactly the profile's pages, small, named as they read, and a check that sees what is wrong with them."""
 
 import shutil
-from pathlib import Path
 
+import nbformat
 import numpy as np
+import pytest
+import yaml
 from bs4 import BeautifulSoup
+from conftest import ROOT
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
 from fergan.book import extension
-from fergan.book.assets import WIDEST, finish_pages, write_licences
-from fergan.book.serve import write_settings
+from fergan.book.build import table_of_contents, write_licences, write_table_of_contents
+from fergan.book.checks import load_profile
+from fergan.book.pages import pages_of
+from fergan.book.preview import write_settings
+from fergan.book.site import HEAVIEST, WIDEST, BookError, check_book, finish_pages, weight_of
+from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
-ROOT = Path(__file__).parent.parent
+PROSE = ("book/method", "book/limits")
+FIGURE = '<img alt="one" src="../../../_images/one.png"/>'
+BANNER = '<div class="rendered-faces admonition"></div>'
+
+
+@pytest.fixture
+def profile(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump({
+        "description": "one set", "datasets": {"kdef": {"source": "rendered"}},
+        "emotion_experiments": [{"experiment": 11, "pretrained": "kdef", "target": "kdef"}],
+    }))
+    return load_profile(path)
+
+
+@pytest.fixture
+def check(tmp_path, profile):
+    """A book of the right pages, each with one figure and a notice; its check, and the page that tests change."""
+    html, executed = tmp_path / "html", tmp_path / "executed"
+    (html / "book").mkdir(parents=True)
+    (html / "_images").mkdir()
+    Image.new("RGB", (2, 2)).save(html / "_images" / "one.png")
+    for name in ("book/intro", *PROSE):
+        (html / f"{name}.html").write_text('<p id="top">prose</p>')
+    cells = [new_markdown_cell("# Title\n\n:::{admonition} Rendered faces\n:class: rendered-faces\nDrawn.\n:::"),
+             new_code_cell("", metadata={"mystnb": {"figure": {"name": "fig-one"}}})]
+    for page in pages_of(profile):
+        source, made = executed / f"{page.id}.ipynb", html / "book" / "executed" / f"{page.id}.html"
+        for path in (source, made):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(new_notebook(cells=cells), source)
+        made.write_text(BANNER + FIGURE + '<a href="../../intro.html#top">intro</a>')
+    return lambda: check_book(profile, html, finish_pages(html), PROSE, executed), html / "book" / "executed" / "01_data" / "kdef.html"
+
+
+def without(words, instead=""):
+    return lambda page: page.write_text(page.read_text().replace(words, instead))
+
+
+def added(words):
+    return lambda page: page.write_text(page.read_text() + words)
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda page: page.unlink(), "01_data/kdef.html is missing"),
+    (lambda page: (page.parents[2] / "method.html").unlink(), "book/method.html is missing"),
+    (without(FIGURE), "holds 0 images; its notebook has 1 figures"),
+    (without("one.png", "two.png"), "image two.png does not exist"),
+    (added("<pre>Traceback (most <b>recent</b> call last)</pre>"), "contains a traceback"),
+    (without(BANNER), "does not have its notice rendered-faces"),
+    (without('alt="one" '), "has no text that says what it shows"),
+    (without("#top", "#bottom"), "its link ../../intro.html#bottom leads nowhere"),
+    (without("intro.html", "outro.html"), "its link ../../outro.html#top leads nowhere"),
+    (added('<a href="#nowhere">x</a>'), "its link #nowhere leads nowhere"),
+    (added('<table id="t"><caption><span class="caption-number">Table 3 </span></caption></table>'
+           '<a href="#t"><span class="std std-numref">Table 2</span></a>'), "calls Table 2 what is Table 3, t"),
+    (added("x" * HEAVIEST), "at most 1,500,000 are allowed"),
+])
+def test_each_fault_of_a_page_is_found(check, change, words):
+    run, page = check
+    change(page)
+    with pytest.raises(BookError, match=words.replace("(", r"\(")):
+        run()
+
+
+def test_a_sound_book_passes_whatever_its_links_lead_to_and_is_parsed_where_it_changed(check, monkeypatch):
+    run, page = check
+    added('<h2 id="here"></h2><a href="#here"></a><a href="https://example.org/#x"></a><a href="#"></a><a href="../../../_images/one.png"></a>')(page)
+    run()
+    with monkeypatch.context() as patch:
+        patch.setattr("fergan.book.site.BeautifulSoup", None)
+        run()
+    without("#top", "#bottom")(page)
+    with pytest.raises(BookError, match="#bottom leads nowhere"):
+        run()
 
 
 def test_pictures_become_small_and_say_their_size(tmp_path):
-    (tmp_path / "_images").mkdir()
-    rng = np.random.default_rng(0)
+    html = tmp_path / "html"
+    (html / "_images").mkdir(parents=True)
     drawing = np.full((300, 2000, 3), 255, np.uint8)
     drawing[100:200] = (0, 114, 178)
-    photograph = rng.integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    photograph = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
     for name, pixels in (("drawing", drawing), ("photograph", photograph)):
-        Image.fromarray(pixels).save(tmp_path / "_images" / f"{name}.png")
-    page = tmp_path / "page.html"
+        Image.fromarray(pixels).save(html / "_images" / f"{name}.png")
+    page = html / "page.html"
     page.write_text('<a href="_images/drawing.png"><img alt="d" src="_images/drawing.png"/></a><img src="_images/photograph.png" style="width: 3em">'
-                    '<img src="_static/logo.png">')
-    heavy = (tmp_path / "_images" / "photograph.png").stat().st_size
-    finish_pages(tmp_path)
+                    '<img src="_static/logo.png"><img src="_images/drawing.png">')
+    heavy = (html / "_images" / "photograph.png").stat().st_size
+    (built,) = finish_pages(html).values()
     soup = BeautifulSoup(page.read_text(), "html.parser")
-    shown, plain, logo = soup.find_all("img")
+    shown, plain, logo, _ = soup.find_all("img")
     assert (shown["width"], shown["height"], soup.a["href"]) == (str(WIDEST), str(round(300 * WIDEST / 2000)), "_images/drawing.webp")
     assert shown["loading"] == plain["loading"] == "lazy" and "width" not in plain.attrs and logo.attrs == {"src": "_static/logo.png"}
-    assert not list((tmp_path / "_images").glob("*.png"))
-    assert (tmp_path / "_images" / "photograph.webp").stat().st_size < heavy
-    with Image.open(tmp_path / "_images" / "drawing.webp") as image:
+    sizes = {path.stem: path.stat().st_size for path in (html / "_images").iterdir()}
+    assert set(sizes) == {"drawing", "photograph"} and sizes["photograph"] < heavy
+    assert weight_of(page, built) == page.stat().st_size + sum(sizes.values()), "a picture's weight counts once"
+    with Image.open(html / "_images" / "drawing.webp") as image:
         assert image.getpixel((10, 10)) == (255, 255, 255) and image.getpixel((10, 110)) == (0, 114, 178)  # drawings are exact
     before = page.stat().st_mtime_ns
-    finish_pages(tmp_path)
+    finish_pages(html)
     assert page.stat().st_mtime_ns == before
 
 
 def test_buttons_are_called_what_they_say_and_unused_scripts_go(tmp_path):
-    page = tmp_path / "page.html"
+    page = tmp_path / "html" / "page.html"
+    page.parent.mkdir()
     page.write_text('<button class="search-button-field" aria-label="Search">Search Ctrl+K</button><summary aria-label="Toggle hidden content">Show</summary>'
                     '<summary><span class="toctree-toggle"></span></summary><script src="_static/sphinx-thebe.js"></script><script>1 < 2</script>')
-    finish_pages(tmp_path)
+    finish_pages(page.parent)
     assert page.read_text() == ('<button class="search-button-field">Search Ctrl+K</button><summary>Show</summary>'
                                 '<summary aria-label="Pages of this chapter"><span class="toctree-toggle"></span></summary><script>1 < 2</script>')
+
+
+def test_the_method_gives_the_range_that_is_searched():
+    text = (ROOT / "book" / "method.md").read_text()
+    (low, high), (least, most) = COST_RANGE, GAMMA_SCALE_RANGE
+    said = f"between {low:g} and {high:g}, and $\\gamma$ between {least:g} and {most:g} over the median squared distance"
+    assert said in " ".join(text.split())
+
+
+def test_the_committed_table_of_contents_is_the_demos_and_an_equal_one_is_not_written_again(tmp_path):
+    demo, path = load_profile(ROOT / "profiles" / "demo.yaml"), tmp_path / "_toc.yml"
+    assert yaml.safe_load((ROOT / "_toc.yml").read_text()) == table_of_contents(demo)
+    write_table_of_contents(demo, path)
+    before = path.stat().st_mtime_ns
+    write_table_of_contents(demo, path)
+    assert path.stat().st_mtime_ns == before
 
 
 def test_every_licence_is_said(tmp_path):

@@ -1,24 +1,27 @@
 """From executed pages to a published book: contents, what prose includes, the build, and a check of what was built."""
 
 import base64
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
 
-from fergan.book.assets import finish_pages, write_licences
 from fergan.book.chapters.data import write_datasets_chapter
-from fergan.book.check import EXECUTED, BookError, check_book
 from fergan.book.fresh import Book
 from fergan.book.pages import CHAPTERS, pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NOTEBOOKS, notebook_parameters, parameter_cell, passages_of, tags
+from fergan.book.show import say
+from fergan.book.site import EXECUTED, BookError, check_book, finish_pages
 from fergan.cache import ROOT
+from fergan.data.catalogue import CATALOGUE
 from fergan.files import atomic_path, read_json
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
@@ -34,30 +37,48 @@ def table_of_contents(profile: Profile) -> dict:
             chapters[page.chapter].setdefault("sections", []).append(file)
         else:
             chapters[page.chapter] = file
-    return {
-        "format": "jb-book",
-        "root": "book/intro",
-        "parts": [
-            {"caption": "Before you start", "chapters": [{"file": file} for file in _PROSE_BEFORE]},
-            {"caption": "The reproduction", "chapters": list(chapters.values())},
-            {"caption": "After", "chapters": [{"file": file} for file in _PROSE_AFTER]},
-        ],
-    }
+    parts = {"Before you start": [{"file": file} for file in _PROSE_BEFORE], "The reproduction": list(chapters.values()),
+             "After": [{"file": file} for file in _PROSE_AFTER]}
+    return {"format": "jb-book", "root": "book/intro",
+            "parts": [{"caption": caption, "chapters": files} for caption, files in parts.items()]}
 
 
-def _write_where_different(path: Path, content: bytes) -> bool:
+def _write_where_different(path: Path, content: str | bytes) -> None:
     """Write a file unless it has this content already: an equal one keeps its time of change, and is not built again."""
-    if path.is_file() and path.read_bytes() == content:
-        return False
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-    return True
+    content = content.encode() if isinstance(content, str) else content
+    if not path.is_file() or path.read_bytes() != content:
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
 
 
 def write_table_of_contents(profile: Profile, path: Path) -> None:
     """Write the table of contents where it differs from the file."""
     text = "# Written by `python -m fergan write`: the pages of the demo and of the paper's own run.\n"
-    _write_where_different(path, (text + yaml.safe_dump(table_of_contents(profile), sort_keys=False)).encode())
+    _write_where_different(path, text + yaml.safe_dump(table_of_contents(profile), sort_keys=False))
+
+
+def write_licences(path: Path) -> None:
+    """Write the tables of the book's page on licences where they differ from the file.
+
+    They hold the packages that ``requirements.txt`` pins, one ``name==version  # reason`` a line, with the licence that each
+    installed package states, and the collections of faces.
+    """
+    pinned = re.findall(r"^([\w.-]+)==(\S+)\s+# (.*)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M)
+    packages = [{"package": name, "version": version, "licence": _licence_of(name), "purpose": purpose}
+                for name, version, purpose in pinned]
+    _write_where_different(path, say("licences", "tables", packages=packages, collections=list(CATALOGUE.values())) + "\n")
+
+
+def _licence_of(name: str) -> str:
+    """Return a package's licence in a few words; its metadata may hold an expression, a text or a classifier."""
+    try:
+        content = metadata.metadata(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+    named = [line.rsplit("::", 1)[-1].strip() for line in content.get_all("Classifier", []) if line.startswith("License ::")]
+    text = (content.get("License") or "").strip()
+    return (content.get("License-Expression") or ", ".join(licence for licence in named if licence != "OSI Approved")
+            or (text if 0 < len(text) < 60 else "see the package"))
 
 
 def meanings() -> dict[str, str]:
@@ -67,16 +88,16 @@ def meanings() -> dict[str, str]:
 
 def write_parameter_cells(profile: Profile) -> None:
     """Write every notebook's parameters cell: all names, the values of its first page in this profile, and their meaning."""
-    seen: dict[str, dict[str, Any]] = {}
+    first: dict[str, dict[str, Any]] = {}
     for page in pages_of(profile):
-        seen.setdefault(page.notebook, page.parameters)
-    for name, values in seen.items():
+        first.setdefault(page.notebook, page.parameters)
+    for name, values in first.items():
         path = NOTEBOOKS / f"{name}.ipynb"
         notebook = nbformat.read(path, as_version=4)
         notebook_parameters(notebook, path.name)
         cell = next(cell for cell in notebook.cells if "parameters" in tags(cell))
         cell.source = parameter_cell(values, meanings())
-        _write_where_different(path, (nbformat.writes(notebook) + "\n").encode())
+        _write_where_different(path, nbformat.writes(notebook) + "\n")
 
 
 def html_folder(profile: str) -> Path:
@@ -110,20 +131,19 @@ def prepare_sources(book: Book) -> Path:
     return toc
 
 
-def _sources(book: Book) -> Iterator[tuple[Path, bytes]]:
+def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
     """Yield the executed pages, and the passages and figures of pages across all others, which prose includes."""
     for page in book.pages.values():
         path = book.executed(page)
         yield EXECUTED / f"{page.id}.ipynb", path.read_bytes()
         if page.name != "summary" and CHAPTERS[page.chapter]:
             continue
-        executed = read_json(path)
+        executed, said = read_json(path), EXECUTED / "said" / page.label
         for name, text in passages_of(executed).items():
-            yield EXECUTED / "said" / page.label / f"{name}.md", text.encode()
+            yield said / f"{name}.md", text
         for output in (output for cell in executed["cells"] for output in cell.get("outputs", ())):
-            label = output.get("metadata", {}).get("fergan", {}).get("figure")
-            if label:
-                yield EXECUTED / "said" / page.label / f"{label}.png", base64.b64decode("".join(output["data"]["image/png"]))
+            if label := output.get("metadata", {}).get("fergan", {}).get("figure"):
+                yield said / f"{label}.png", base64.b64decode("".join(output["data"]["image/png"]))
 
 
 def build_book(book: Book) -> Path:
@@ -137,8 +157,7 @@ def build_book(book: Book) -> Path:
         BookError: Something in the pages or the prose is wrong; the message lists each fault.
     """
     html = html_folder(book.profile.name)
-    done = html.parent / ".checked"
-    toc = prepare_sources(book)
+    done, toc = html.parent / ".checked", prepare_sources(book)
     sources = [ROOT / "_config.yml", toc, *(p for p in (ROOT / "book").rglob("*") if p.is_file()),
                *(ROOT / "fergan" / "book").glob("*.py")]
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
@@ -151,29 +170,15 @@ def build_book(book: Book) -> Path:
     try:
         if subprocess.run(command, cwd=ROOT).returncode:
             raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
-        _forget_old_pages(book.profile, html)
-        finish_pages(html)
-        check_book(book.profile, html, [*_PROSE_BEFORE, *_PROSE_AFTER])
+        prose = [*_PROSE_BEFORE, *_PROSE_AFTER]
+        pages = [f"book/executed/{page.id}" for page in book.pages.values()]
+        wanted = {html / f"{name}.html" for name in ("book/intro", *prose, *pages)}
+        for old in set((html / "book").rglob("*.html")) - wanted:  # of an earlier build, with other pages
+            old.unlink()
+        check_book(book.profile, html, finish_pages(html), prose)
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.
         shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)
         raise
     done.touch()
     return html / "index.html"
-
-
-def _forget_old_pages(profile: Profile, html: Path) -> None:
-    """Delete what earlier builds left of pages that the profile no longer has."""
-    wanted = {html / f"{name}.html" for name in _files_of(table_of_contents(profile))}
-    for old in set((html / "book").rglob("*.html")) - wanted:
-        old.unlink()
-
-
-def _files_of(contents: Any) -> list[str]:
-    """Return every file of a table of contents, or of a part of it."""
-    if isinstance(contents, list):
-        return [file for part in contents for file in _files_of(part)]
-    if not isinstance(contents, dict):
-        return []
-    own = [contents[key] for key in ("root", "file") if key in contents]
-    return own + [file for key in ("parts", "chapters", "sections") for file in _files_of(contents.get(key))]

@@ -5,7 +5,6 @@ copies more than twice what the pages can ask for.
 """
 
 import shutil
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,17 +44,20 @@ def _copy_mathjax(app: "Sphinx", error: Exception | None) -> None:
         shutil.copytree(source, Path(app.outdir) / "_static" / "mathjax", ignore=_UNUSED_MATHJAX, dirs_exist_ok=True)
 
 
-def _pages_that_cite_others(app: "Sphinx", env: "BuildEnvironment") -> Iterable[str]:
-    """Yield the pages that cite figures by number: they are written anew in every build.
+def _pages_that_cite_others(app: "Sphinx", env: "BuildEnvironment") -> list[str]:
+    """Return the pages that cite figures by number, to be written anew, where a number or a label is another than before.
 
-    Sphinx does not know of the dependence, and an unchanged text would keep the numbers of an earlier run.
+    Sphinx does not know of the dependence, and an unchanged text would keep the numbers of an earlier build.
     """
-    def cites(node: Any) -> bool:
+    def cites(node: nodes.Node) -> bool:
         return isinstance(node, pending_xref) and node["reftype"] == "numref"
 
-    for name in env.found_docs:
-        if any(env.get_doctree(name).findall(cites)):
-            yield name
+    labels = env.get_domain("std").anonlabels
+    now = repr((sorted(env.toc_fignumbers.items()), sorted(labels.items())))
+    if now == getattr(env, "fergan_numbers", ""):
+        return []
+    env.fergan_numbers = now
+    return [name for name in env.found_docs if any(env.get_doctree(name).findall(cites))]
 
 
 def _link_captions(app: "Sphinx", doctree: nodes.document, page: str) -> None:
