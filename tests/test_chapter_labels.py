@@ -7,7 +7,7 @@ import pytest
 
 from fergan.book.chapters import labels, transfer
 from fergan.book.show import markdown_table, say
-from fergan.claims import judge
+from fergan.claims.rules import judge
 from fergan.claims.verdict import NOT_REPRODUCED, REPRODUCED, Results
 from fergan.experiments.label_efficiency import LabelEfficiencyResult, label_scores
 from fergan.experiments.scores import score_table

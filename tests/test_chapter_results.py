@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from test_claims import emotions, units
 
-from fergan.book.chapters import claims, results
+from fergan.book.chapters import results
 from fergan.book.show import markdown_table, say
 from fergan.claims.verdict import WORDS, Verdict
 from fergan.experiments.scores import score_table
@@ -72,9 +72,9 @@ def test_a_threshold_needs_faces_on_both_sides():
 
 
 def test_hostile_names_and_missing_intervals_in_sentences():
-    said = claims.sentence("E1", Verdict("cannot be tested on this data", "replaced", {"sets": [HOSTILE, "b"]}))
+    said = results.sentence("E1", Verdict("cannot be tested on this data", "replaced", {"sets": [HOSTILE, "b"]}))
     assert r"\{\{ 7\*7 \}\} \<b\>x\</b\> a\_\$5\_\$6 \| x and b" in said
-    assert "[" not in claims.sentence("E3", Verdict("not decided", "order", {"better": 1, "differences": {3: (-0.02, np.nan, np.nan)}}))
+    assert "[" not in results.sentence("E3", Verdict("not decided", "order", {"better": 1, "differences": {3: (-0.02, np.nan, np.nan)}}))
     n = dict.fromkeys(WORDS, 3)
     for passage in ("answer", "counts"):
         assert say("claims", passage, total=54, n=n).count("3") >= 4

@@ -1,6 +1,6 @@
 """What became of a claim, and the results that decide it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +33,11 @@ class Verdict:
     values: Mapping[str, Any] = field(default_factory=dict)  # the numbers and names of that sentence
     shown_by: str = ""  # label of the figure, table or page of the book behind it, if there is one
 
-    def __post_init__(self):
-        if self.word not in WORDS:
-            raise ValueError(f"a verdict is one of {', '.join(WORDS)}, not {self.word!r}")
+    @classmethod
+    def of_signs(cls, signs: Iterable[int], reason: str, **values: Any) -> "Verdict":
+        """Judge a claim that needs every sign to be 1: one that is clearly -1 refutes it."""
+        words = {1: REPRODUCED, 0: NOT_DECIDED, -1: NOT_REPRODUCED}
+        return cls(words[min(signs, default=0)], reason, values)
 
 
 class Unjudged(Exception):
@@ -117,9 +119,6 @@ class Results:
             raise Unjudged(CANNOT_TEST, "photographs", published=published)
 
 
-Rule = Callable[[Results], Verdict]
-
-
 def score(result: ExperimentResult, name: str, label: str = "all", *, features: str = "discriminator",
           protocol: str = SUBJECT_INDEPENDENT) -> Score:
     """Return one score with its interval; NaN where the result has none."""
@@ -134,11 +133,3 @@ def triple(row: Mapping[str, float]) -> Score:
 def side(of: Score, bar: float = 0.0) -> int:
     """Return 1 or -1 where the whole interval lies above or below the bar, else 0."""
     return int(of[1] > bar) - int(of[2] < bar)
-
-
-def of_signs(signs: Iterable[int]) -> str:
-    """Return the word for a claim that needs every sign to be 1: one that is clearly -1 refutes it."""
-    signs = list(signs)
-    if any(sign < 0 for sign in signs):
-        return NOT_REPRODUCED
-    return REPRODUCED if signs and all(sign > 0 for sign in signs) else NOT_DECIDED

@@ -1,5 +1,6 @@
-"""The page across all experiments: the paper's numbers beside ours, and which experiment comes out above which."""
+"""The pages across all experiments: the paper's numbers beside ours, orders of experiments, and what became of each claim."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -7,29 +8,84 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, score_dots, show_faces
-from fergan.book.show import interval, signed
+from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots, show_faces
+from fergan.book.show import escape, interval, say, signed
 from fergan.cache import current, project_path
-from fergan.claims.recognition import papers_accuracy
-from fergan.claims.verdict import Results, Unjudged, score, side
+from fergan.claims.rules import our_areas, papers_accuracy, papers_areas, unit_readings
+from fergan.claims.verdict import WORDS, Results, Trained, Unjudged, Verdict, score, side, triple
 from fergan.data.faces import FaceSet
-from fergan.experiments.action_units import AUResult, papers_units
+from fergan.experiments.action_units import AUResult, load_single_unit, papers_units
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult, accuracy_difference
 from fergan.experiments.intervals import Difference
-from fergan.experiments.scores import ExperimentResult, score_of
+from fergan.experiments.label_efficiency import LabelEfficiencyResult
+from fergan.experiments.scores import ExperimentResult
+from fergan.experiments.transfer import TransferResult
+from fergan.files import read_json
 from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
+from fergan.human_study.answers import load_results
 from fergan.paper import papers_own, read_table
+from fergan.quality.judge import SampleScores
+
+#: Kind of result -> what opens one.
+_OPEN = {
+    "emotions": EmotionResult.load, "action_units": AUResult.load, "label_efficiency": LabelEfficiencyResult.load,
+    "transfer": TransferResult.load, "single_unit": lambda folder: load_single_unit(folder)[1], "human_study": load_results,
+    "quality": lambda folder: SampleScores.load(folder).scores.set_index("score"),
+    "mode_collapse": lambda folder: read_json(folder / "variety.json"),
+}
+
+#: First letter of a claim -> what it is about.
+_PARTS = {"A": "abstract", "Q": "questions", "C": "contributions", "M": "method", "E": "emotions", "U": "Action Units",
+          "G": "generators", "F": "conclusion, future", "R": "figures, references"}
+
+_HATCHES = ("", "xx", "..", "//", "\\\\", "", "")  # so that the bars can be told apart without colours
 
 
 def experiments(artifacts: str, kind: str, numbers: Iterable[int]) -> dict[int, Any]:
     """Open the results of experiments, "emotions" or "action_units"."""
-    cls = EmotionResult if kind == "emotions" else AUResult
-    return {number: cls.load(current(f"{artifacts}/{kind}/experiment-{number}")) for number in numbers}
+    return {number: _OPEN[kind](current(f"{artifacts}/{kind}/experiment-{number}")) for number in numbers}
 
+
+def read_results(
+    artifacts: str, homes: Sequence[str], models: Mapping[str, Sequence[str]], *, rendered: bool, replaced: Sequence[str]
+) -> Results:
+    """Read the results of a book, see `Results`.
+
+    Args:
+        homes: Folders of its results; where nothing could be found out (a set too small) there may be none.
+        models: Generator -> its face set, and the Action Unit whose faces it learnt (None for all).
+    """
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for kind, name in (home.split("/") for home in homes):
+        with suppress(FileNotFoundError):
+            found[kind][name] = current(f"{artifacts}/{kind}/{name}")
+    found.update({kind: {name: _OPEN[kind](folder) for name, folder in of.items()} for kind, of in found.items()})
+    emotions, units = ({int(name.removeprefix("experiment-")): result for name, result in found[kind].items()}
+                       for kind in ("emotions", "action_units"))
+    generators = {}
+    for name, (dataset, only) in models.items():
+        run, more = Run.load(current(f"{artifacts}/models/{name}")), {}
+        if name in found["quality"]:
+            more["faces_found"] = triple(found["quality"][name].loc["faces_found"])
+        if judged := found["mode_collapse"].get(name):
+            more |= {"variety": judged["verdict"], "coverage": judged["found"]["coverage"],
+                     "coverage_floor": judged["floor"]["coverage"]}
+        generators[name] = Trained(run.config.model_dump(), dataset, only or "", run.finished["n_faces"],
+                                   len(run.finished["alarms"]), run.finished["frechet"], **more)
+    raters = {name: studies["pair"].pooled for name, studies in found["human_study"].items() if "pair" in studies}
+    return Results(
+        rendered, frozenset(replaced), emotions, units, found["label_efficiency"],
+        next(iter(found["transfer"].values()), None), generators, found["single_unit"],
+        {name: pooled for name, pooled in raters.items() if pooled})
+
+
+# ---- the paper's numbers beside ours
 
 def overview_figure(artifacts: str, faces: Mapping[str, FaceSet], emotions: Mapping[int, EmotionResult]) -> Figure:
     """Draw real and generated faces of up to three sets, and the accuracy of each emotion experiment."""
@@ -52,8 +108,6 @@ def scores_of(results: Mapping[str, ExperimentResult], name: str) -> pd.DataFram
     chosen = (table["features"] == "discriminator") & (table["label"] == "all") & (table["score"] == name)
     return table[chosen].replace({"protocol": EVERY_PROTOCOL})
 
-
-# ---- the paper's numbers beside ours
 
 def papers_score(kind: str, number: int, settings: Mapping[str, Any]) -> float:
     """Return the paper's accuracy ("emotions") or mean area ("units") of an experiment; NaN where it has no such one."""
@@ -85,25 +139,21 @@ def paper_and_ours(
 def mean_scores(results: Mapping[int, ExperimentResult], kind: str) -> dict[str, float]:
     """Return means over experiments: as published, never seen, of HOG there; over those of the paper, its own and ours."""
     name = "accuracy" if kind == "emotions" else "auc"
-    papers = {n: papers_score(kind, n, result.settings) for n, result in results.items()}
-    shared = [results[n] for n, paper in papers.items() if paper == paper]
-
-    def mean(chosen: Iterable[ExperimentResult], protocol: str, features: str = "discriminator") -> float:
-        values = [score_of(result, protocol, features, name) for result in chosen]
-        return float(np.mean(values)) if values else np.nan
-
-    every = list(results.values())
-    return {"n": len(every), "published": mean(every, AS_PUBLISHED), "honest": mean(every, SUBJECT_INDEPENDENT),
-            "hog": mean(every, SUBJECT_INDEPENDENT, "hog"), "n_papers": len(shared),
-            "papers": float(np.nanmean(list(papers.values()))) if shared else np.nan,
-            "published_of_papers": mean(shared, AS_PUBLISHED), "honest_of_papers": mean(shared, SUBJECT_INDEPENDENT)}
+    table = pd.DataFrame({n: {
+        "published": score(result, name, protocol=AS_PUBLISHED)[0], "honest": score(result, name)[0],
+        "hog": score(result, name, features="hog")[0], "papers": papers_score(kind, n, result.settings),
+    } for n, result in results.items()}, index=["published", "honest", "hog", "papers"], dtype=float).T
+    own = table.dropna(subset="papers")
+    means, own_means = (of.mean(skipna=False).to_dict() for of in (table, own))
+    return means | {"n": len(table), "n_papers": len(own), "papers": own_means["papers"],
+                    "published_of_papers": own_means["published"], "honest_of_papers": own_means["honest"]}
 
 
 def protocol_gaps(emotions: Mapping[int, EmotionResult]) -> dict[str, dict[int, float]]:
     """Return in which experiments the published protocol scores clearly ``higher`` or ``lower``, and by how much."""
     gaps = {n: score(result, "protocol_gap", protocol=AS_PUBLISHED) for n, result in emotions.items()}
-    return {"higher": {n: gap[0] for n, gap in gaps.items() if side(gap) > 0},
-            "lower": {n: -gap[0] for n, gap in gaps.items() if side(gap) < 0}}
+    return {words: {n: sign * gap[0] for n, gap in gaps.items() if side(gap) == sign}
+            for words, sign in (("higher", 1), ("lower", -1))}
 
 
 def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> pd.DataFrame:
@@ -135,10 +185,67 @@ def threshold_labels(result: EmotionResult | AUResult) -> dict[str, tuple[np.nda
     return {label: arrays for label, arrays in labels.items() if arrays[0].any() and not arrays[0].all()}
 
 
-def curves_of(
-    result: EmotionResult | AUResult, labels: Iterable[str]
-) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], dict[str, float]]:
-    """Return the ROC curves of labels on people never seen, and the areas under them."""
-    curves = result.roc(SUBJECT_INDEPENDENT, "discriminator")
-    curves = {label: curve for label, curve in curves.items() if label in labels}
-    return curves, {label: score(result, "auc", label)[0] for label in curves}
+# ---- what became of each claim
+
+def sentence(claim: str, verdict: Verdict) -> Markup:
+    """Return what the template says of a verdict: its passage of the claim and the reason, or else of the reason alone."""
+    try:
+        return say("claims", f"{claim}_{verdict.reason}", v=verdict.values)
+    except AttributeError:
+        return say("claims", verdict.reason, v=verdict.values)
+
+
+def claims_with(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
+    """Return one row per claim: ``id, where, claim, test, verdict, finding, shown_by``."""
+    rows = [{"id": claim, "verdict": verdict.word, "finding": sentence(claim, verdict), "shown_by": verdict.shown_by}
+            for claim, verdict in verdicts.items()]
+    return read_table("claims").merge(pd.DataFrame(rows, dtype=object), on="id")
+
+
+def verdict_counts(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per word of a verdict: how many claims have it, and what it means."""
+    counts = judged["verdict"].value_counts()
+    return pd.DataFrame({"verdict": WORDS, "claims": [int(counts.get(word, 0)) for word in WORDS],
+                         "meaning": pd.Series([say("claims", "meaning", word=word) for word in WORDS], dtype=object)})
+
+
+def claims_table(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per claim as the page shows it: claim, where, verdict, finding, and a link to what shows it."""
+    def link(label: str) -> str:
+        role = "numref" if label.startswith(("fig-", "tab-")) else "ref"
+        return f"({{{role}}}`{label}`)" if label else ""
+
+    rows = [{"claim": Markup(f"**{row.id}** {escape(row.claim)}"), "where": row.where, "verdict": Markup(f"**{row.verdict}**"),
+             "what we found": Markup(f"{row.finding} {link(row.shown_by)}".strip())} for row in judged.itertuples()]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def verdict_bars(judged: pd.DataFrame) -> Figure:
+    """Draw how many claims of each part of the paper have which verdict."""
+    counts = pd.crosstab(judged["id"].str[0].map(_PARTS), judged["verdict"])
+    counts = counts.reindex(index=_PARTS.values(), columns=WORDS, fill_value=0)
+    figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
+    colours = [*sns.color_palette("colorblind", 5), "0.75", "0.92"]
+    counts.plot.barh(stacked=True, width=0.8, color=colours, edgecolor="white", legend=False, ax=ax)
+    for bars, hatch in zip(ax.containers, _HATCHES, strict=True):
+        for bar in bars:
+            bar.set_hatch(hatch)
+    ax.invert_yaxis()
+    ax.set(xlabel="claims", ylabel="")
+    ax.grid(False, axis="y")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def unit_claims_table(units: Mapping[int, AUResult]) -> pd.DataFrame:
+    """Return one row per claim on Table IV: what the paper's areas say of it by one rule, and what ours say.
+
+    Claims on experiments that are not the paper's are left out.
+    """
+    theirs, ours = unit_readings(papers_areas()), unit_readings(our_areas(Results(units=units)))
+    words, claims = {True: "yes", False: "no", None: None}, read_table("claims").set_index("id")["claim"]
+    rows = [{"claim": claim, "the paper says": claims[claim],
+             "in its Table IV": say("claims", f"{claim}_reading", v=theirs[claim][1]), "so": words[theirs[claim][0]],
+             "here, people never seen": say("claims", f"{claim}_reading", v=values), "so here": words[holds]}
+            for claim, (holds, values) in ours.items()]
+    return pd.DataFrame(rows, dtype=object)
