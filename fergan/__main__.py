@@ -9,10 +9,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fergan.cache import ROOT
+
 if TYPE_CHECKING:
     from fergan.book.profile import Profile
-
-ROOT = Path(__file__).parent.parent
 
 # Reading a notebook imports jsonschema, which spends a second on a grammar for web addresses that no notebook needs; it
 # does without where the grammar is not installed.

@@ -33,7 +33,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fergan.files import hash_array, hash_file, hash_parameters, read_json, write_json
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent  # the project
 
@@ -272,7 +272,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.warning("%s is being made by another process; waiting for it", folder)
+            _log.warning("%s is being made by another process; waiting for it", folder)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -343,7 +343,7 @@ def _kept(home: Path, made_of: dict[str, Any]) -> Path | None:
 def _compute(folder: Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], made_of: dict[str, Any],
              code_of: list[str], running: Mapping[str, Any]) -> None:
     if (folder / "stamp.json").is_file():
-        log.warning("%s is not whole and is made again", folder)
+        _log.warning("%s is not whole and is made again", folder)
         for path in folder.iterdir():
             if path.name != ".lock":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

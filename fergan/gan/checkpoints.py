@@ -71,14 +71,14 @@ def load_state(folder: Path, run: str, state: TrainingState) -> tuple[list[tuple
         for name, optimizer in state.optimizers().items():
             _restore_moments(optimizer, _part(tensors, name))
     state.step = note["step"]
-    history = read_table(folder / "history.parquet").head(state.step)
+    history = read_saved(folder / "history.parquet").head(state.step)
     if len(history) < state.step:
         raise ValueError(f"{folder / 'history.parquet'} ends at step {len(history)}, before its checkpoint at {state.step}; "
                          f"delete {folder} to train this run again")
     return list(history.itertuples(index=False, name=None)), note
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_saved(path: Path) -> pd.DataFrame:
     """Read a table of a run, with an error that names it."""
     try:
         return pd.read_parquet(path)

@@ -33,7 +33,7 @@ from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, nex
 
 # A run notes its precision itself; Fabric would say it on every page.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 SHOW_SECONDS = 0.5  # between reports of progress
 N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
@@ -139,7 +139,7 @@ class _Training:
         self._pending: list[Tensor] = []
         self.history, note = checkpoints.load_state(folder, run, self.state)
         path = folder / "snapshots.parquet"
-        self._snapshots = checkpoints.read_table(path).to_dict("records") if path.is_file() else []
+        self._snapshots = checkpoints.read_saved(path).to_dict("records") if path.is_file() else []
         self._parts = _with_part(note.get("parts", []), fabric, n_threads, self.state.step)
         self._seconds, self._start = note.get("seconds", 0.0), time.monotonic()
         _check_same_step(self.state, folder, fabric)
@@ -186,7 +186,7 @@ class _Training:
         measured = self._monitor.measure(step, self.n_steps, samples, scores) if self._monitor else {"alarm": ""}
         found = {"step": step} | measured
         if found["alarm"] and not (self._snapshots and self._snapshots[-1]["alarm"]):
-            log.warning("step %d of %d: %s", step, self.n_steps, found["alarm"])
+            _log.warning("step %d of %d: %s", step, self.n_steps, found["alarm"])
         self._snapshots = [*earlier, found]
         with checkpoints.writing(self._folder):
             write_array(self._folder / "filmstrip" / f"step-{step:07d}.npy", samples[:N_FILM_FACES])
@@ -270,7 +270,7 @@ def _with_part(parts: list[dict[str, Any]], fabric: Fabric, n_threads: int, step
     before = parts[-1] | {"from_step": step} if parts else part
     changed = ", ".join(f"{key} {before[key]} to {part[key]}" for key in before if before[key] != part[key])
     if changed:
-        log.warning("this run goes on from step %d with other rounding than before (%s)", step, changed)
+        _log.warning("this run goes on from step %d with other rounding than before (%s)", step, changed)
     return [*parts, part]
 
 
