@@ -4,7 +4,7 @@ The plain step is what a tutorial writes: float32, contiguous tensors, Adam with
 computed in the generator's update as well, faces normalised one by one as a data loader does. Prints one line; the ratio
 is what counts, because a machine's absolute speed drifts. On a GPU a second line gives the ratio to a plain step whose faces
 are normalised on the GPU already, and a third the share of the measured peak of matrix products that the step reaches; at
-width 64 it takes about 2.3 GFLOP per image (`fergan.gan.layers.training_step_flops` derives it).
+width 64 it takes about 2.3 GFLOP per image (`fergan.gan.networks.training_step_flops` derives it).
 """
 
 import argparse
@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from fergan.gan.config import TrainConfig
-from fergan.gan.layers import training_step_flops
-from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_float
+from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_float, training_step_flops
+from fergan.gan.runs import TrainConfig
 from fergan.gan.step import TrainingState, train_step
 from fergan.gan.training import make_fabric
 

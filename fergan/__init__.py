@@ -13,8 +13,8 @@ __version__ = "0.1.0"
 #: Name -> the module that defines it.
 _OFFERED = {
     "sample": "gan.sampling", "load_discriminator": "gan.sampling", "GaussianSVC": "svm.gaussian_svc",
-    "DiscriminatorFeatures": "features.discriminator", "GeneratorFeatures": "features.generator",
-    "HOGFeatures": "features.baselines", "PixelFeatures": "features.baselines", "FacenetFeatures": "features.facenet",
+    "DiscriminatorFeatures": "features.discriminator", "GeneratorFeatures": "features.baselines",
+    "HOGFeatures": "features.baselines", "PixelFeatures": "features.baselines", "FacenetFeatures": "features.baselines",
 }
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from fergan.book.chapters import generators as chapter
 from fergan.book.show import markdown_table, say
-from fergan.gan.config import TrainConfig
-from fergan.gan.layers import discriminator_layers, generator_layers
+from fergan.gan.networks import discriminator_layers, generator_layers
+from fergan.gan.runs import TrainConfig
 
 matplotlib.use("agg")
 HOSTILE = "{{ 7*7 }}|<b>x</b>"

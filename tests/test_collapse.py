@@ -9,8 +9,7 @@ import pytest
 
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.facs import EMOTIONS
-from fergan.gan.config import TrainConfig
-from fergan.gan.runs import Run
+from fergan.gan.runs import Run, TrainConfig
 from fergan.gan.training import train
 from fergan.quality.collapse import (
     Variety,

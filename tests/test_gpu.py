@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from fergan.features.discriminator import DiscriminatorFeatures
-from fergan.gan.config import TrainConfig
 from fergan.gan.networks import to_float
-from fergan.gan.runs import Run
+from fergan.gan.runs import Run, TrainConfig
 from fergan.gan.sampling import sample
 from fergan.gan.training import train
 from fergan.quality.monitor import Monitor

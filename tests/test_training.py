@@ -16,9 +16,8 @@ from safetensors.torch import load_file
 
 from fergan.cache import _closure
 from fergan.gan import training
-from fergan.gan.config import TrainConfig
 from fergan.gan.networks import Generator
-from fergan.gan.runs import Run
+from fergan.gan.runs import Run, TrainConfig
 from fergan.gan.sampling import load_discriminator, sample
 from fergan.gan.training import WEIGHT_CODE, make_fabric, train
 from fergan.quality.monitor import Monitor
@@ -27,7 +26,7 @@ SMALL = dict(preset="demo", width=4, latent_dim=8, batch_size=8)
 CONFIG = TrainConfig(**SMALL, epochs=3)
 SCRIPT = f"""
 import sys, numpy as np
-from fergan.gan.config import TrainConfig
+from fergan.gan.runs import TrainConfig
 from fergan.gan.training import train
 from fergan.quality.monitor import Monitor
 images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
@@ -183,16 +182,6 @@ def test_a_truncated_checkpoint_is_named_and_the_one_before_it_is_used_when_it_i
     assert_equal_runs(run_of(half), finished, filmstrip=False)
 
 
-@pytest.mark.parametrize(("damage", "message"), [
-    (lambda path: path.write_bytes(b"PAR1"), "history.parquet cannot be read"),
-    (lambda path: pd.read_parquet(path).head(3).to_parquet(path), "ends at step 3, before its checkpoint"),
-])
-def test_a_damaged_history_is_named(half, damage, message):
-    damage(half / "history.parquet")
-    with pytest.raises(ValueError, match=message):
-        run_of(half)
-
-
 def test_another_machine_is_warned_of(half, caplog):
     run = run_of(half, n_threads=2)
     assert "other rounding than before (threads 1 to 2)" in caplog.text
@@ -323,8 +312,6 @@ def test_two_processes_train_one_run(tmp_path):
 def test_a_resumed_bar_counts_only_its_own_steps(monkeypatch):
     from tqdm import tqdm
 
-    from fergan.gan import progress
-
     bars = []
 
     class Noted(tqdm):
@@ -332,8 +319,8 @@ def test_a_resumed_bar_counts_only_its_own_steps(monkeypatch):
             bars.append(self)
             super().__init__(**options, file=open(os.devnull, "w"))  # noqa: SIM115
 
-    monkeypatch.setattr(progress, "tqdm", Noted)
-    with progress.training_progress("x", batch_size=4) as show:
+    monkeypatch.setattr(training, "tqdm", Noted)
+    with training.training_progress("x", batch_size=4) as show:
         show(900, 1000, {"loss_d": 1.0})
         time.sleep(0.05)
         show(905, 1000, {"loss_d": 1.0})

@@ -5,8 +5,7 @@ from pathlib import Path
 from fergan.book.profile import Profile, ProfileError
 from fergan.cache import cached, current, is_whole, result_folder
 from fergan.data.faces import FaceSet
-from fergan.gan.progress import training_progress
-from fergan.gan.training import WEIGHT_CODE, make_fabric, train
+from fergan.gan.training import WEIGHT_CODE, make_fabric, train, training_progress
 from fergan.quality.monitor import Monitor
 
 

@@ -27,8 +27,8 @@ from fergan.experiments.config import (
     TransferConfig,
 )
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
-from fergan.features.config import FeaturesConfig
-from fergan.gan.config import TrainConfig
+from fergan.features.discriminator import FeaturesConfig
+from fergan.gan.runs import TrainConfig
 from fergan.human_study.design import StudyConfig
 from fergan.paper import read_table
 from fergan.quality.config import QualityConfig

@@ -28,10 +28,7 @@ def computing_device(device: str) -> str:
 
 
 class StatelessFeatures(TransformerMixin, BaseEstimator):
-    """A transformer with nothing to fit, which looks at some faces at a time.
-
-    A subclass has a method ``_describer()`` that returns a function from some images to their features.
-    """
+    """A transformer with nothing to fit; a subclass's ``_describer()`` returns a function from images to their features."""
 
     batch_size = 256  # faces at a time
 

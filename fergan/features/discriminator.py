@@ -4,17 +4,37 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field, field_validator
 
+from fergan.cache import Config
 from fergan.features.base import StatelessFeatures, computing_device
-from fergan.features.config import N_LAYERS, FeaturesConfig, checked_layers
 from fergan.files import atomic_path
+
+#: Hidden layers of the discriminator; the last one is the paper's.
+N_LAYERS = 4
 
 _GRID = 4  # rows and columns of the last layer's maps, and of those that are pooled
 
 
-def extract(folder: Path, config: FeaturesConfig, *, images: np.ndarray, discriminator: Path, device: str = "auto") -> None:
+def _checked(layers: Sequence[int]) -> Sequence[int]:
+    """Return the numbers of hidden layers, or say what is wrong with them."""
+    if not layers or not set(layers) <= set(range(1, N_LAYERS + 1)) or len(set(layers)) < len(layers):
+        raise ValueError(f"layers are {layers!r}; expected some of 1 (nearest to the image) to {N_LAYERS}, each once")
+    return layers
+
+
+class FeaturesConfig(Config):
+    """Which layers of the discriminator the experiments see."""
+
+    layers: list[int] = Field([N_LAYERS], description="hidden layers, 1 (nearest to the image) to 4 (the paper's)")
+    pool: bool = Field(False, description="reduce each layer's maps to 4x4 by the maximum, as Radford et al. do")
+
+    _known_layers = field_validator("layers")(_checked)
+
+
+def extract(folder: Path, config: FeaturesConfig, *, images: np.ndarray, discriminator: Path) -> None:
     """Write the features of faces uint8 (n, 64, 64, 3) by a ``discriminator.safetensors`` to ``X.npy``, float32."""
-    describer = DiscriminatorFeatures(discriminator, layers=config.layers, pool=config.pool, device=device)
+    describer = DiscriminatorFeatures(discriminator, layers=config.layers, pool=config.pool)
     with atomic_path(Path(folder) / "X.npy") as temporary:
         describer.transform(images, lambda shape, dtype: np.lib.format.open_memmap(temporary, "w+", dtype, shape)).flush()
 
@@ -31,12 +51,10 @@ class DiscriminatorFeatures(StatelessFeatures):
     64. Radford et al. take all layers, each reduced to 4x4 by the maximum: ``layers=(1, 2, 3, 4), pool=True``.
 
     Args:
-        weights: path or None; A ``discriminator.safetensors``; None leaves the network untrained, as a baseline.
-        width, seed: Of the untrained network: channels of its first layer, and seed of the training run that would start
-            with it.
+        weights: A ``discriminator.safetensors``; None leaves the network untrained, as a baseline.
+        width, seed: Of the untrained network: channels of its first layer, and seed of the run that would start with it.
         batch_size: Faces at a time.
-        layers: sequence of int; hidden layers from 1 (nearest to the image, ``width`` maps of 32x32) to 4 (the last), in the
-            order given.
+        layers: Hidden layers from 1 (nearest to the image, ``width`` maps of 32x32) to 4 (the last), in this order.
         pool: Reduce every map to 4x4 by the maximum.
         device: "cpu", "cuda", or "auto": a GPU where there is one, in float32 too.
 
@@ -61,7 +79,7 @@ class DiscriminatorFeatures(StatelessFeatures):
 
         from fergan.gan.networks import Discriminator, initialize_weights, open_discriminator, to_float
 
-        layers = checked_layers(self.layers)
+        layers = _checked(self.layers)
         if self.weights is None:
             network = Discriminator(self.width).eval()
             initialize_weights(network, seed=self.seed + 1)  # as training starts its discriminator
@@ -73,13 +91,10 @@ class DiscriminatorFeatures(StatelessFeatures):
         def describe(images: np.ndarray) -> np.ndarray:
             # Tensor cores would round the inputs of convolutions to ten bits.
             with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
-                maps, found = to_float(images, device), {}
-                for number, block in enumerate(network.blocks[: max(layers)], start=1):
-                    maps = block(maps)
-                    found[number] = maps
-                chosen = [found[layer] for layer in layers]
-                if self.pool:
-                    chosen = [adaptive_max_pool2d(maps, _GRID) for maps in chosen]
-                return torch.cat([maps.flatten(1) for maps in chosen], dim=1).cpu().numpy()
+                maps = [to_float(images, device)]
+                for block in network.blocks[: max(layers)]:
+                    maps.append(block(maps[-1]))
+                chosen = [adaptive_max_pool2d(maps[layer], _GRID) if self.pool else maps[layer] for layer in layers]
+                return torch.cat([one.flatten(1) for one in chosen], dim=1).cpu().numpy()
 
         return describe

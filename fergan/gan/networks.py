@@ -5,15 +5,16 @@ image; the paper's networks have width 64, so that the discriminator's last hidd
 features of every experiment.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 class Generator(nn.Module):
@@ -52,18 +53,13 @@ class Discriminator(nn.Module):
             convolution = nn.Conv2d(n_in, n_out, kernel_size=4, stride=2, padding=1, bias=False)
             return nn.Sequential(convolution, nn.BatchNorm2d(n_out), nn.LeakyReLU(0.2, inplace=True))
 
-        self.width = width
+        self.n_features = 8 * width * 4 * 4
         self.blocks = nn.Sequential(
             # No batch normalisation on the image itself (Radford et al., section 3).
             nn.Sequential(nn.Conv2d(3, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)),
             block(width, 2 * width), block(2 * width, 4 * width), block(4 * width, 8 * width),
         )
         self.to_logit = nn.Conv2d(8 * width, 1, kernel_size=4)
-
-    @property
-    def n_features(self) -> int:
-        """Numbers per face in the last hidden layer: 8 * width maps of 4x4."""
-        return 8 * self.width * 4 * 4
 
     def hidden(self, images: Tensor | np.ndarray) -> Tensor:
         """Return the last hidden layer (n, 8w, 4, 4) of faces: uint8 (n, 64, 64, 3), or float (n, 3, 64, 64) in -1..1."""
@@ -94,11 +90,6 @@ def initialize_weights(network: nn.Module, std: float = 0.02, seed: int = 0) -> 
             nn.init.zeros_(module.bias)
 
 
-def count_parameters(network: nn.Module) -> int:
-    """Return how many numbers of the network are learnt."""
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-
-
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Send a tensor from the processor's memory; a GPU takes it from pinned memory, and the host does not wait."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
@@ -121,33 +112,27 @@ def to_float(images: np.ndarray | Tensor, device: torch.device | str | None = No
 
 def load_weights(network: nn.Module, path: str | Path) -> nn.Module:
     """Fill a network from a ``.safetensors`` file, in evaluation mode, with an error that names the file."""
-    with _named(path):
-        network.load_state_dict(load_file(path))
-    return network.eval().requires_grad_(False)
+    return _opened(path, lambda _: network)
 
 
 def open_generator(path: str | Path) -> Generator:
-    """Return the generator whose weights a ``.safetensors`` file holds, in evaluation mode; the file tells its size."""
-    latent_dim, channels, *_ = _shape(path, "project.0.weight")
-    return load_weights(Generator(latent_dim, channels // 8), path)
+    """Return the generator whose weights a ``.safetensors`` file holds, as `load_weights` does; the file tells its size."""
+    return _opened(path, lambda weights: Generator(len(weights["project.0.weight"]), len(weights["project.1.weight"]) // 8))
 
 
 def open_discriminator(path: str | Path) -> Discriminator:
     """Return the discriminator whose weights a file holds, as `open_generator` does."""
-    return load_weights(Discriminator(_shape(path, "blocks.0.0.weight")[0]), path)
+    return _opened(path, lambda weights: Discriminator(len(weights["blocks.0.0.weight"])))
 
 
-def _shape(path: str | Path, name: str) -> list[int]:
-    with _named(path), safe_open(path, framework="pt") as file:
-        return file.get_slice(name).get_shape()
-
-
-@contextmanager
-def _named(path: str | Path) -> Iterator[None]:
+def _opened(path: str | Path, build: Callable[[dict[str, Tensor]], nn.Module]) -> nn.Module:
     try:
-        yield
-    except (SafetensorError, RuntimeError, OSError) as error:
+        weights = load_file(path)
+        network = build(weights)
+        network.load_state_dict(weights)
+    except (SafetensorError, RuntimeError, KeyError, OSError) as error:
         raise ValueError(f"weights {path} cannot be used ({error}); train that run again") from error
+    return network.eval().requires_grad_(False)
 
 
 @torch.no_grad()
@@ -174,3 +159,59 @@ def has_native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+# ---- layers counted: floating-point operations (FLOPs) of convolutions, as PyTorch counts them. One multiply-add is two,
+# and the zeros around an image are multiplied like any other pixel. Normalisation and rectifiers, a few operations per
+# number, are left out. PyTorch's meta device passes shapes on and computes nothing, so that any width is counted at once.
+
+PAPER_WIDTH = 64  # of the paper's networks, whose features are 512 maps of 4x4
+
+# Names in a table break between parts and not within one.
+_NAMES = {
+    nn.ConvTranspose2d: "transposed\N{NO-BREAK SPACE}conv", nn.Conv2d: "conv", nn.BatchNorm2d: "norm",
+    nn.ReLU: "ReLU", nn.LeakyReLU: "leaky\N{NO-BREAK SPACE}ReLU", nn.Tanh: "tanh",
+}
+
+
+def generator_layers(latent_dim: int, width: int) -> pd.DataFrame:
+    """Return the layers of a generator, the input first: columns ``layer, channels, side, learnt, flops``, for one image."""
+    with torch.device("meta"):
+        network, noise = Generator(latent_dim, width), torch.zeros(1, latent_dim, 1, 1)
+        return _layers("noise", noise, [network.project, *network.blocks, nn.Sequential(network.to_image, nn.Tanh())])
+
+
+def discriminator_layers(width: int) -> pd.DataFrame:
+    """Return the layers of a discriminator like `generator_layers`; the last but one holds the features."""
+    with torch.device("meta"):
+        network, face = Discriminator(width), torch.zeros(1, 3, 64, 64)
+        return _layers("face", face, [*network.blocks, network.to_logit])
+
+
+def _layers(name: str, x: torch.Tensor, stages: list[nn.Module]) -> pd.DataFrame:
+    rows = [(name, x.shape[1], x.shape[2], 0, 0)]
+    for stage in stages:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            x = stage(x)
+        parts = stage if isinstance(stage, nn.Sequential) else [stage]
+        name = ", ".join(_NAMES[type(part)] for part in parts)
+        learnt = sum(parameter.numel() for parameter in stage.parameters())
+        rows.append((name, x.shape[1], x.shape[2], learnt, counter.get_total_flops()))
+    return pd.DataFrame(rows, columns=["layer", "channels", "side", "learnt", "flops"])
+
+
+def training_step_flops(latent_dim: int, width: int, generator_width: int | None = None) -> int:
+    """Count the floating-point operations of one training step, per face of the batch, while PyTorch runs it on shapes.
+
+    With :math:`F_G` and :math:`F_D` for the forward passes, and :math:`f_G` and :math:`f_D` for their first layers, whose
+    input needs no gradient, it comes to :math:`8 F_D - 2 f_D + 3 F_G - f_G`: 2.27 GFLOP at width 64.
+    """
+    with torch.device("meta"):
+        generator, discriminator = Generator(latent_dim, generator_width or width), Discriminator(width)
+        noise, real = torch.zeros(1, latent_dim), torch.zeros(1, 3, 64, 64)
+        with FlopCounterMode(display=False) as counter:
+            generated = generator(noise)
+            (discriminator(real) + discriminator(generated.detach())).sum().backward()
+            discriminator.requires_grad_(False)
+            discriminator(generated).sum().backward()
+    return counter.get_total_flops()

@@ -17,7 +17,7 @@ from fergan.gan.networks import Discriminator, Generator, initialize_weights, re
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from fergan.gan.config import TrainConfig
+    from fergan.gan.runs import TrainConfig
 
 
 class TrainingState:

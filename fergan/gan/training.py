@@ -23,12 +23,12 @@ from lightning_fabric import Fabric
 from lightning_fabric.loggers import TensorBoardLogger
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from fergan.files import atomic_path, hash_array, hash_parameters, read_json, write_array, write_json
 from fergan.gan import checkpoints
-from fergan.gan.checkpoints import HISTORY_COLUMNS
-from fergan.gan.config import TrainConfig
 from fergan.gan.networks import has_native_bfloat16, to_uint8
+from fergan.gan.runs import TrainConfig
 from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, next_step, steps_per_epoch
 
 # A run notes its precision itself; Fabric would say it on every page.
@@ -36,6 +36,7 @@ logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 _log = logging.getLogger(__name__)
 
 SHOW_SECONDS = 0.5  # between reports of progress
+LOSSES = ["loss_d", "loss_g", "score_real", "score_generated"]  # of each step
 N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
 
 
@@ -43,7 +44,7 @@ def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1
     """Return what runs the loop: the first GPU where there is one, else the processor; or several of either.
 
     Args:
-        precision: See `fergan.gan.config.TrainConfig`.
+        precision: See `fergan.gan.runs.TrainConfig`.
         devices, num_nodes: Processes on each machine, and machines; under ``torchrun`` both are its own.
         **options: Of Fabric, such as ``accelerator``.
     """
@@ -116,7 +117,7 @@ def _loop(training: "_Training", snapshot_steps: set[int], checkpoint_seconds: f
             if now - shown > SHOW_SECONDS or state.step == n_steps:
                 training.flush()
                 if progress is not None:
-                    progress(state.step, n_steps, dict(zip(HISTORY_COLUMNS[1:3], training.history[-1][1:3], strict=True)))
+                    progress(state.step, n_steps, dict(zip(LOSSES[:2], training.history[-1, :2].tolist(), strict=True)))
                 shown = now
         training.save_checkpoint()
         if interrupted or state.step < n_steps:
@@ -137,9 +138,8 @@ class _Training:
         self.state, self._streams = TrainingState(config, fabric), RandomStreams(len(images), config, fabric)
         self._log = TensorBoardLogger(folder, name="tensorboard", version="") if self._first else None
         self._pending: list[Tensor] = []
-        self.history, note = checkpoints.load_state(folder, run, self.state)
-        path = folder / "snapshots.parquet"
-        self._snapshots = checkpoints.read_saved(path).to_dict("records") if path.is_file() else []
+        self.history, self._best_weights, note = checkpoints.load_state(folder, run, self.state)
+        self._snapshots: list[dict[str, Any]] = note.get("snapshots", [])
         self._parts = _with_part(note.get("parts", []), fabric, n_threads, self.state.step)
         self._seconds, self._start = note.get("seconds", 0.0), time.monotonic()
         _check_same_step(self.state, folder, fabric)
@@ -153,25 +153,23 @@ class _Training:
         """Bring the losses of the last steps to the processor and stop where one is not finite."""
         if not self._pending:
             return
-        rows = torch.stack(self._pending).cpu().numpy()
-        first = self.state.step - len(rows)
+        rows = torch.stack(self._pending).cpu().numpy().astype(float)
         bad = ~np.isfinite(rows[:, :2]).all(axis=1)
         if bad.any():
-            raise FloatingPointError(f"training loss is not finite at step {first + int(bad.argmax())} of {self.n_steps}; "
+            step = self.state.step - len(rows) + int(bad.argmax())
+            raise FloatingPointError(f"training loss is not finite at step {step} of {self.n_steps}; "
                                      "the last checkpoint is kept; a lower learning_rate makes another run")
-        self.history.extend((first + i, *row) for i, row in enumerate(rows.tolist()))
+        self.history = np.concatenate([self.history, rows])
         self._pending.clear()
         if self._first:
-            self._log.log_metrics(dict(zip(HISTORY_COLUMNS[1:], rows.mean(0).tolist(), strict=True)), self.state.step)
+            self._log.log_metrics(dict(zip(LOSSES, rows.mean(0).tolist(), strict=True)), self.state.step)
 
     def save_checkpoint(self) -> None:
         """Save the state after the last whole step."""
         self.flush()
         if self._first and self.state.step:
-            note = {"seconds": self._so_far(), "parts": self._parts}
-            checkpoints.save_state(self._folder, self._run, self.state, self.history, note)
-            if self._snapshots:
-                checkpoints.keep_best(self._folder, self._best()["step"])
+            note = {"seconds": self._so_far(), "parts": self._parts, "snapshots": self._snapshots}
+            checkpoints.save_state(self._folder, self._run, self.state, self.history, self._best_weights, note)
 
     def take_snapshot(self) -> None:
         """Measure what the averaged generator makes of the same noise, keep a few of its faces, and the best weights."""
@@ -180,20 +178,17 @@ class _Training:
             return
         step = self.state.step
         samples = _draw_samples(self.state, self._streams.fixed_noise(getattr(self._monitor, "n_samples", N_FILM_FACES), -1))
-        earlier = [row for row in self._snapshots if row["step"] < step]  # later ones are of a run that was resumed
-        since = earlier[-1]["step"] if earlier else 0
-        scores = np.array(self.history[since:]).reshape(-1, len(HISTORY_COLUMNS))[:, 3:]
+        scores = self.history[self._snapshots[-1]["step"] if self._snapshots else 0 :, 2:]
         measured = self._monitor.measure(step, self.n_steps, samples, scores) if self._monitor else {"alarm": ""}
-        found = {"step": step} | measured
-        if found["alarm"] and not (self._snapshots and self._snapshots[-1]["alarm"]):
-            _log.warning("step %d of %d: %s", step, self.n_steps, found["alarm"])
-        self._snapshots = [*earlier, found]
+        if measured["alarm"] and not (self._snapshots and self._snapshots[-1]["alarm"]):
+            _log.warning("step %d of %d: %s", step, self.n_steps, measured["alarm"])
+        self._snapshots.append({"step": step} | measured)
+        if self._best()["step"] == step:
+            networks = {"generator": self.state.average, "discriminator": self.state.discriminator.module}
+            self._best_weights = {f"{name}.{key}": value.cpu().clone() for name, network in networks.items()
+                                  for key, value in network.state_dict().items()}
         with checkpoints.writing(self._folder):
             write_array(self._folder / "filmstrip" / f"step-{step:07d}.npy", samples[:N_FILM_FACES])
-            with atomic_path(self._folder / "snapshots.parquet") as temporary:
-                pd.DataFrame(self._snapshots).to_parquet(temporary, index=False)
-            if found is self._best():
-                checkpoints.save_best(self._folder, self.state)
             self._log.log_metrics({name: value for name, value in measured.items() if name != "alarm"}, step)
             self._log.save()
 
@@ -202,20 +197,27 @@ class _Training:
         if not self._first:
             return
         state, best, last = self.state, self._best(), self._snapshots[-1]
+        networks = {"generator": state.average, "discriminator": state.discriminator.module}
         calibrate_average(state, self._streams)
-        weights = checkpoints.save_weights(self._folder, state.average, state.discriminator.module)
+        weights = checkpoints.save_weights(self._folder, **networks)
         if best["step"] != state.step:
-            checkpoints.load_best(self._folder, state, best["step"])
+            for name, network in networks.items():
+                network.load_state_dict(checkpoints.part(self._best_weights, name))
             calibrate_average(state, self._streams)
-            checkpoints.save_weights(self._folder / "best", state.average, state.discriminator.module)
+            checkpoints.save_weights(self._folder / "best", **networks)
         note = {key: value for key, value in self._parts[-1].items() if key != "from_step"} | dict(
             steps=state.step, n_faces=len(self._faces), seconds=self._so_far(), torch=metadata.version("torch"),
             weights=weights, best_step=best["step"], best_frechet=best.get("frechet"), frechet=last.get("frechet"),
             alarms=[{"step": row["step"], "reason": row["alarm"]} for row in self._snapshots if row["alarm"]],
             parts=self._parts,
         )
-        write_json(self._folder / "finished.json", note)
-        checkpoints.remove(self._folder, "checkpoint*.safetensors", "best-*.safetensors")
+        history = pd.DataFrame(self.history, columns=LOSSES).rename_axis("step").reset_index()
+        with checkpoints.writing(self._folder):
+            for name, table in (("history", history), ("snapshots", pd.DataFrame(self._snapshots))):
+                with atomic_path(self._folder / f"{name}.parquet") as temporary:
+                    table.to_parquet(temporary, index=False)
+            write_json(self._folder / "finished.json", note)
+        checkpoints.remove(self._folder, "checkpoint*.safetensors")
 
     def _best(self) -> dict[str, Any]:
         """The snapshot nearest to the real faces, the earlier one of equals; the last one where nothing is measured."""
@@ -299,16 +301,37 @@ def _interrupts_noted() -> Iterator[list[int]]:
     thread only; an interrupt in another one leaves the last interval checkpoint.
     """
     noted: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
+    before = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
 
     def note(number: int, _frame: object) -> None:
         noted.append(number)
         signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, note)
+    if main:
+        signal.signal(signal.SIGINT, note)
     try:
         yield noted
     finally:
-        signal.signal(signal.SIGINT, before)
+        if main:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def training_progress(
+    title: str, batch_size: int, disable: bool = False
+) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+    """Yield what `train` calls to show how far it is; in all processes but the first, show nothing."""
+    with tqdm(desc=title, unit="step", miniters=1, disable=disable) as bar:
+
+        def show(step: int, n_steps: int, losses: dict[str, float]) -> None:
+            if bar.total != n_steps:
+                # Steps of an earlier run took none of this one's time.
+                bar.reset(total=n_steps)
+                bar.initial = bar.n = step
+            images = (bar.format_dict["rate"] or 0) * batch_size
+            shown = {name: f"{loss:.3f}" for name, loss in losses.items()} | {"images/s": f"{images:.0f}"}
+            bar.set_postfix(shown, refresh=False)
+            bar.update(step - bar.n)
+
+        yield show

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, generator_styles, show_faces
-from fergan.gan.config import PRESETS, TrainConfig
-from fergan.gan.runs import Run
+from fergan.gan.runs import PRESETS, Run, TrainConfig
 from fergan.quality.monitor import COLLAPSE_RATIO
 
 _PRESET_SOURCES = {
@@ -85,7 +84,7 @@ def _samples(run: Run) -> dict[str, float | int]:
 
 
 def layer_table(layers: pd.DataFrame, paper: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return layers (see `fergan.gan.layers`) with a line of totals, and the paper's counts beside where they are given."""
+    """Return layers (see `fergan.gan.networks`) with a line of totals, and the paper's counts beside where they are given."""
     table = pd.DataFrame({
         "layer": [*layers["layer"], "together"],
         "output": [*(f"{c}×{side}×{side}" for c, side in zip(layers["channels"], layers["side"], strict=True)), ""],
@@ -185,7 +184,7 @@ def network_drawing(networks: Mapping[str, pd.DataFrame], reference: Mapping[str
     Parameters
     ----------
     networks, reference : mapping
-        Name -> layers, see `fergan.gan.layers`; channels of the reference, which may be empty, are written in grey.
+        Name -> layers, see `fergan.gan.networks`; channels of the reference, which may be empty, are written in grey.
     """
     figure, axes = plt.subplots(len(networks), 1, figsize=(5.6, 2.4 * len(networks)), squeeze=False)
     for ax, (name, layers) in zip(axes.flat, networks.items(), strict=True):
