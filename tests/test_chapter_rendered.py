@@ -4,11 +4,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from traitlets import TraitError
 
 from fergan.book.chapters import rendered as chapter
 from fergan.book.show import say
-from fergan.rendered import render_faces, stand_in_labels
-from fergan.rendered.board import board_settings
+from fergan.facs import ACTION_UNITS, EMOTIONS
+from fergan.rendered import render_expression, render_faces, stand_in_labels
+from fergan.rendered.person import EMOTION_ACTION_UNITS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -61,7 +63,7 @@ def test_tables_count_the_labels():
 
 
 def test_the_settings_of_the_board_are_labelled():
-    table = chapter.board_table(board_settings()).set_index("setting")
+    table = chapter.board_table(chapter.board_settings()).set_index("setting")
     assert table.loc["surprised", "yaw"] == "+40" and table.loc["glance", "gaze"] == "left"
 
 
@@ -75,3 +77,80 @@ def test_the_page_says_whether_the_aim_was_met(pixels, met):
     assert said.count("reached it") == 1 + met and said.count("missed it") == 1 - met
     assert ("The aim was set" in said) == (not met)
     assert "0.970 [0.900, 0.990]" in say("rendered", "answer", pixels=table.iloc[0], units=table.iloc[1], chance=0.125)
+
+
+@pytest.fixture
+def board(monkeypatch):
+    monkeypatch.setattr(chapter, "display", lambda shown: None)
+    return chapter.face_board(seed=3)
+
+
+def move(board, **values):
+    for name, value in values.items():
+        board.controls[name].value = value
+    return board.result
+
+
+def levels(board):
+    sides = {u: tuple(board.controls[f"{u}_{side}"].value for side in ("left", "right")) for u in ACTION_UNITS}
+    return {unit: pair for unit, pair in sides.items() if any(pair)}
+
+
+def test_picture_and_labels_follow_the_sliders(board):
+    person = board.controls["person"].value
+    np.testing.assert_array_equal(board.result[0], render_expression(person, {}, size=chapter.BOARD_SIZE))
+    image, labels = move(board, AU12_left=0.8, AU04_left=0.1, yaw=-45.0, gaze_x=-0.42, light_azimuth=60.0)
+    expected = {"AU12": 0.8, "AU04": 0.1}
+    scene = dict(yaw=-45.0, gaze_x=-0.42, light_azimuth=60.0)
+    np.testing.assert_array_equal(image, render_expression(person, expected, size=chapter.BOARD_SIZE, **scene))
+    # The trace of AU04 is below the threshold of presence.
+    assert labels == {"emotion": chapter.MIXTURE, "Action Units": "AU12 0.80/0.80", "yaw": "−45", "pitch": "0", "gaze": "right"}
+
+
+def test_linked_sides_move_together_and_others_do_not(board):
+    move(board, AU02_right=0.6)
+    assert levels(board) == {"AU02": (0.6, 0.6)}
+    _, labels = move(board, linked=False, AU02_right=0.0)
+    assert levels(board) == {"AU02": (0.6, 0.0)} and labels["Action Units"] == "AU02 0.60/0.00"
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_choosing_an_emotion_sets_what_is_typical_of_it(board, emotion):
+    _, labels = move(board, AU27_left=1.0, emotion=emotion)
+    assert labels["emotion"] == board.controls["emotion"].value == emotion
+    assert levels(board) == chapter.typical_action_units(emotion)
+    likely, possible = ({unit for unit, (probability, _) in EMOTION_ACTION_UNITS[emotion].items() if probability > least}
+                        for least in (0.55, 0.44))
+    assert likely <= set(levels(board)) <= possible
+    if emotion == "contemptuous":  # on one side, though sides are linked
+        assert levels(board)["AU12"][0] > 0.5 > 0.2 > levels(board)["AU12"][1]
+
+
+def test_one_change_draws_once(board, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(chapter, "render_expression", lambda *args, **kwargs: drawn.append(args) or np.zeros((8, 8, 3), np.uint8))
+    move(board, emotion="surprised")
+    move(board, AU01_left=0.3)
+    move(board, key=0.2)
+    person, units = board.controls["person"].value, levels(board)
+    board.controls["random"].click()
+    assert len(drawn) == 4
+    assert board.controls["person"].value != person and levels(board) == units
+
+
+def test_the_page_names_settings_that_the_board_can_reach(board):
+    for emotion, units, scene in list(chapter.board_settings().values())[-3:]:
+        both = {f"{unit}_{side}": level for unit, pair in units.items() for side, level in zip(("left", "right"), pair, strict=True)}
+        image, labels = move(board, linked=False, emotion="neutral", **dict(yaw=0, gaze_x=0, light_azimuth=0) | both | scene)
+        np.testing.assert_array_equal(image, render_expression(board.controls["person"].value, units, size=chapter.BOARD_SIZE, **scene))
+        assert labels | {"emotion": emotion} == chapter.true_labels(emotion, units, scene)
+
+
+def test_unknown_emotions_and_values_out_of_range(board):
+    with pytest.raises(ValueError, match="unknown emotion 'bored', expected one of angry"):
+        chapter.typical_action_units("bored")
+    with pytest.raises(TraitError, match="(?i)invalid selection"):
+        move(board, emotion="bored")
+    assert levels(board) == {}
+    move(board, AU01_left=4.0, person=-7)
+    assert levels(board) == {"AU01": (1.0, 1.0)} and board.controls["person"].value == 0

@@ -10,7 +10,6 @@ import torch
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.rendered import FULL_SIZES, STAND_INS, render_expression, render_faces, stand_in_labels
-from fergan.rendered.landmarks import landmark_curves, landmark_pixels
 from fergan.rendered.parts import hairline, head_part
 from fergan.rendered.person import (
     EMOTION_ACTION_UNITS,
@@ -20,10 +19,19 @@ from fergan.rendered.person import (
     person_of,
     sample_identity,
 )
-from fergan.rendered.raster import DISTANCE, FOCAL, SUPERSAMPLING, Camera, draw_points, rotation
-from fergan.rendered.render import SIDES
+from fergan.rendered.render import (
+    DISTANCE,
+    FOCAL,
+    SIDES,
+    SUPERSAMPLING,
+    Camera,
+    draw_points,
+    landmark_curves,
+    landmark_pixels,
+    rotation,
+)
 from fergan.rendered.scene import default_setting
-from fergan.rendered.stand_ins import RAF_DB_COUNTS, onset_curve
+from fergan.rendered.stand_ins import PUBLISHED, onset_curve
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -228,8 +236,8 @@ def test_kdef_raf_db_and_sfew_grammar():
     assert "contemptuous" not in set(kdef.emotion)
     raf = stand_in_labels("raf-db")
     assert raf.subject.is_unique
-    for split, counts in RAF_DB_COUNTS.items():
-        assert tuple(raf[raf.split == split].emotion.value_counts().sort_index()) == counts
+    for split, counts in PUBLISHED["counts"]["raf-db"].items():
+        assert tuple(raf[raf.split == split].emotion.value_counts().sort_index()) == tuple(counts)
     sfew = stand_in_labels("sfew")
     assert set(sfew.split) == {"train", "val"}
     published = np.array([255, 75, 124, 256, 228, 234, 150])  # SFEW 2.0, aligned faces of both parts

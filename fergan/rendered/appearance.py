@@ -1,21 +1,14 @@
-"""Colour of the face: skin, brows, eyes, lips, teeth, beard; linear RGB at any place on the curves."""
+"""Colour and light: skin, brows, eyes, lips, teeth and hair, shadows, and the light that leaves each point."""
+
+from functools import lru_cache
 
 import torch
+import torch.nn.functional as F
 
-from fergan.rendered.fields import bell, bell2, constant, edge, is_absent, noise, soft_step, total
-from fergan.rendered.geometry import (
-    FaceCurves,
-    crows_feet,
-    crows_feet_strength,
-    fold_window,
-    forehead_lines,
-    frown_lines,
-    frown_strength,
-    nasolabial_x,
-    nose_lines,
-)
-from fergan.rendered.parts import FROM_AZIMUTH, depth_inside, scalp_strands, strands, torso_albedo
+from fergan.rendered.geometry import SMOOTH, FaceCurves, bell, bell2, constant, edge, noise, soft_step, total, wrinkles
+from fergan.rendered.parts import FROM_AZIMUTH, depth_inside
 
+# Linear RGB.
 MOUTH_INSIDE = (0.045, 0.014, 0.014)
 SEAM = (0.07, 0.025, 0.022)
 TONGUE = (0.42, 0.13, 0.12)
@@ -30,6 +23,14 @@ GLASSES_COLOUR = 0.02
 HAIRLINE_BLEND = 0.2  # cm over which single hairs become a cover
 OPAQUE = 0.98  # hair covers the skin from here on
 
+SHADOW_TEXELS, SHADOW_WIDTH = 96, 40.0  # shadow map: texels and cm
+SHADOW_SHARPNESS = 1.2  # per cm: larger is a harder edge
+SHADOW_BIAS = 1.4  # cm: a surface this much behind another is still lit, or everything would shade itself
+SHADOW_DEPTH = 0.75  # share of the key light a full shadow takes away; the rest is light from all around
+WRAP = (0.28, 0.17, 0.12)  # light that skin carries around edges, by channel
+BLEED = (0.10, 0.04, 0.02)  # shadows on skin glow a little red
+
+
 
 def face_colour(x, y, arc, person, curves, gaze, front):
     """Albedo, gloss and catchlight of the face's skin; see :func:`part_colour`.
@@ -38,7 +39,7 @@ def face_colour(x, y, arc, person, curves, gaze, front):
     the face and 0 behind the ears.
     """
     albedo = _skin(x, y, arc, person, curves, front)
-    if not is_absent(person.beard):
+    if person.beard:
         albedo = _mix(albedo, _beard(x, y, arc, person, curves) * front, person.brow_colour)
     albedo = _nostrils(albedo, x, y, person, curves, front)
     albedo, lip = _mouth(albedo, x, y, person, curves, front)
@@ -65,7 +66,7 @@ def _skin(x, y, arc, person, curves, front):
     flush = total(
         x,
         (1.0, lambda: bell2(ax, 4.1, 1.7, y, -3.3, 1.5)),
-        (0.7, lambda: bell2(x, 0, 1.1, y, curves.nose.tip, 1.0)),
+        (0.7, lambda: bell2(x, 0, 1.1, y, curves.tip, 1.0)),
         (0.4, lambda: bell2(x, 0, 1.2, y, curves.chin_y, 0.9)),
     )
     albedo = person.skin * mottled.add_(1)
@@ -76,8 +77,8 @@ def _skin(x, y, arc, person, curves, front):
         (0.09 + 0.18 * person.age, lambda: bell2(ax, person.eye_x - 0.3, 1.6, y, -1.0, 0.55)),
         (0.22 * (1 + person.makeup), lambda: bell2(ax, person.eye_x, 1.7, y, 0.8, 0.45)),
     )
-    dark = (dark + _creases(x, y, person, curves) + _mouth_creases(x, y, person, curves)) * front
-    return _tint(albedo, dark.clamp_(0, 0.9), SHADED)
+    around_eyes_and_nose, around_mouth = _creases(x, y, person, curves)
+    return _tint(albedo, ((dark + around_eyes_and_nose + around_mouth) * front).clamp_(0, 0.9), SHADED)
 
 
 def _freckles(ax, y, arc, person):
@@ -87,25 +88,19 @@ def _freckles(ax, y, arc, person):
 
 def _creases(x, y, person, curves):
     """Dark lines where skin folds; they carry the Action Units that hardly move an outline."""
-    act, nose, eye, ax = curves.act, curves.nose, curves.eye, x.abs()
-    return total(
+    act, mouth, ax = curves.act, curves.mouth, x.abs()
+    lines = wrinkles(x, y, person, curves, depths=(0.4, 0.8, 0.7, 0.5))
+    around_eyes_and_nose = total(
         x,
-        (0.4, lambda: forehead_lines(x, y, person, curves)),
-        (0.8 * frown_strength(person, act), lambda: frown_lines(x, y, act).clamp_(min=0)),
-        (0.7 * act.au09, lambda: nose_lines(x, y)),
-        (0.5 * crows_feet_strength(person, act), lambda: crows_feet(ax, y, person)),
-        (0.5 * nose.fold, lambda: fold_window(y, curves) * bell(ax, nasolabial_x(y, curves), 0.22)),
-        (0.35, lambda: bell2(ax, 1.85 * nose.width, 0.25, y, nose.tip + 0.02, 0.45)),
+        *((depth, lambda shape=shape: shape().clamp_(min=0)) for depth, shape in lines),
+        (0.5 * curves.fold, lambda: curves.fold_window(y) * bell(ax, curves.fold_x(y), 0.22)),
+        (0.35, lambda: bell2(ax, 1.85 * curves.nose_width, 0.25, y, curves.tip + 0.02, 0.45)),
         # Tightened lower lids: a dark line under the lid.
-        (0.75 * act.au07 + 0.3 * act.au06, lambda: bell2(y, eye.lower - 0.5, 0.15, ax, person.eye_x, 1.3)),
+        (0.75 * act.au07 + 0.3 * act.au06, lambda: bell2(y, curves.eye.lower - 0.5, 0.15, ax, person.eye_x, 1.3)),
     )
-
-
-def _mouth_creases(x, y, person, curves):
-    act, mouth = curves.act, curves.mouth
     corner = 0.3 + 0.4 * act.au15 + 0.4 * act.au12 + 0.6 * act.au24 + 0.45 * act.au23
     pressed = 0.45 * act.au24 + 0.3 * act.au23
-    return total(
+    around_mouth = total(
         x,
         (corner, lambda: bell2(mouth.across, 1.07, 0.1, y, mouth.line, 0.25)),
         (0.1 + 0.75 * act.au17, lambda: bell2(x, 0, 1.5, y, curves.sulcus_y, 0.34)),
@@ -113,6 +108,7 @@ def _mouth_creases(x, y, person, curves):
         (pressed, lambda: bell2(mouth.across, 0, 0.85, y, mouth.outer_down - 0.12, 0.14)),
         (0.8 * pressed, lambda: bell2(mouth.across, 0, 0.85, y, mouth.outer_up + 0.12, 0.14)),
     )
+    return around_eyes_and_nose, around_mouth
 
 
 def _dimples(x, y, person, curves):
@@ -131,8 +127,8 @@ def _beard(x, y, arc, person, curves):
 
 
 def _nostrils(albedo, x, y, person, curves, front):
-    nose, upturn = curves.nose, person.nose_upturn
-    hole = bell2(x.abs(), 0.64 * nose.width, 0.34, y, nose.tip - 0.52 + 0.25 * upturn, 0.17 + 0.05 * upturn)
+    upturn = person.nose_upturn
+    hole = bell2(x.abs(), 0.64 * curves.nose_width, 0.34, y, curves.tip - 0.52 + 0.25 * upturn, 0.17 + 0.05 * upturn)
     return _mix(albedo, hole.mul_(0.95).mul_(front).clamp_(0, 0.9), NOSTRIL)
 
 
@@ -147,11 +143,11 @@ def _mouth(albedo, x, y, person, curves, front):
     closed = (1 - 4 * gap).clamp_(0, 1) * (0.8 - 0.2 * act.au12)
     seam = bell(y, mouth.line, 0.085 + 0.05 * act.au24) * (1 - 0.7 * edge(mouth.across - 0.92, 0.05))
     albedo = _mix(albedo, inside * seam * closed, SEAM)
-    if is_absent(act.au25) and is_absent(act.au27):
+    if act.au25 == act.au27 == 0:
         return albedo, lip
     hole = inside * edge(mouth.inner_up - y, 0.05) * edge(y - mouth.inner_down, 0.05) * edge(gap - 0.12, 0.03)
     albedo = _mix(albedo, hole, MOUTH_INSIDE)
-    if not is_absent(act.au27):
+    if act.au27:
         width, height = mouth.halfwidth * 0.55, 0.5 + 0.4 * act.au27
         tongue = hole * bell2(x, 0, width, y, mouth.inner_down + 0.35, height) * (0.8 * act.au27)
         albedo = _mix(albedo, tongue, TONGUE)
@@ -205,6 +201,38 @@ def _brows(x, y, person, curves):
     return (person.brow_density * ends * bell(y, brow.height, taper) * hairs).clamp_(0, 0.94)
 
 
+def strands(around, along, person):
+    """Brightness of single strands at (around, along) in cm, about 1: fine and coarse lines, or curls."""
+    curl, waves = person.hair_curl, 0.0
+    if curl < 1:
+        fine = noise(around * 9.0, along * 0.9, person, layer=5)
+        coarse = noise(around * 11.0, along * 1.2, person, layer=6, blur=SMOOTH)
+        waves = (1 - curl) * (0.17 * fine + 0.2 * coarse)
+    if curl:
+        # Ringlets: bright ridges where smooth noise passes zero.
+        ridges = noise(around * 13.0, along * 13.0, person, layer=7, blur=SMOOTH).abs()
+        waves = waves + curl * (0.2 - 0.33 * ridges + 0.12 * noise(around * 9.0, along * 9.0, person, layer=5))
+    return (1 + waves).clamp_(0.35, 1.8)
+
+
+def scalp_strands(azimuth, y, person):
+    """Brightness of the hair on the head: strands fall away from the parting, with a sheen around the crown."""
+    fall = (azimuth - 0.6 * person.hair_part).mul_(3).clamp_(-1, 1)
+    around = azimuth * FROM_AZIMUTH - fall * (0.35 + 0.1 * person.hair_sweep) * y
+    uneven = noise(azimuth * 60, y * 3, person, layer=14, blur=SMOOTH)
+    sheen = bell(y, 8.4 + 0.35 * uneven, 1.1)
+    return strands(around, y, person) * sheen.mul_(0.28).add_(0.93)
+
+
+def torso_albedo(x, y, cosine, person):
+    """Skin above the collar, cloth below; a V-neck reaches down in front."""
+    front = torch.sigmoid(4 * cosine)
+    collar = -13.9 - person.neckline * bell(x, 0, 4.2) * front + 0.6 * (1 - front)
+    cloth = soft_step(collar - y, 0.1)
+    hem = 1 - 0.25 * bell(collar - y, 0.35, 0.12)
+    return torch.lerp(person.skin.expand(-1, len(x)), person.cloth * hem, cloth)
+
+
 def part_colour(name, coordinates, person, units, gaze, line):
     """Colour of the visible points of one part.
 
@@ -252,3 +280,97 @@ def _head_colour(x, y, azimuth, person, units, gaze, line):
     painted[:3], painted[3] = person.skin, 1.0
     painted[:, bare] = torch.cat([skin, gloss[None], catchlight[None]])
     return torch.lerp(painted[:3], hair, cover), painted[3] * (1 - 0.55 * cover), painted[4] * (1 - cover)
+
+
+def _unit(vectors):
+    """Vectors scaled to length 1."""
+    return vectors * (vectors * vectors).sum(0, keepdim=True).clamp(min=1e-12).rsqrt()
+
+
+@lru_cache(maxsize=16)
+def _box_blur(n, widths):
+    """Matrix (n, n) of box blurs one after the other, the border repeated: cheaper than pooling on grids this small."""
+    matrix = torch.eye(n)
+    for width in widths:
+        reach = torch.arange(-(width // 2), width // 2 + 1)
+        places = (torch.arange(n)[:, None] + reach).clamp(0, n - 1)
+        share = torch.full(places.shape, 1 / width)
+        matrix = torch.zeros(n, n).scatter_add_(1, places, share) @ matrix
+    return matrix
+
+
+def _blur(field, *widths):
+    """Box blurs of (rows, columns)."""
+    down, across = (_box_blur(n, widths) for n in field.shape)
+    return down @ field @ across.T
+
+
+def light_direction(azimuth, elevation):
+    """Unit vector to the light (3,) from numbers in degrees: azimuth to the image's right, elevation."""
+    azimuth, elevation = (torch.as_tensor(angle).deg2rad() for angle in (azimuth, elevation))
+    across = torch.cos(elevation)
+    return torch.stack([torch.sin(azimuth) * across, torch.sin(elevation), torch.cos(azimuth) * across])
+
+
+def _ambient_share(part):
+    """Share of the light from all around that reaches each point of a part, 0..1."""
+    if part.name == "head":  # less in hollows, where the surface lies behind its surroundings
+        depth = part.position[2]
+        near, far = ((_blur(depth, window) - depth).clamp_(min=0) for window in (7, 17))
+        return (1 - 0.45 * near - 0.26 * far).clamp_(0.45, 1)
+    if part.name == "torso":  # the neck lies in the chin's shade
+        y, cosine = part.coordinates[1:]
+        return 1 - 0.5 * torch.sigmoid((y + 13.9) / 1.1) * torch.sigmoid(5 * (cosine + 0.3))
+    return torch.full_like(part.position[0], 0.9)
+
+
+def cast_shadows(positions, light):
+    """Share of the key light that reaches each point, 0..1, by an exponential shadow map.
+
+    `positions` are the surfaces as the camera sees them, each (3, rows, columns) in cm; `light` points to the light; the
+    result is a tensor (rows, columns) for each.
+    """
+    right = _unit(torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0]), light))
+    axes = torch.stack([right, torch.linalg.cross(light, right), light])
+    u, v, toward = axes @ torch.cat([p.flatten(1) for p in positions], 1)
+    half = SHADOW_WIDTH / 2
+    column = ((u + half) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp_(0, SHADOW_TEXELS - 1)
+    row = ((v + half + 3) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp_(0, SHADOW_TEXELS - 1)
+    cell = row.long() * SHADOW_TEXELS + column.long()
+    nearest = torch.full((SHADOW_TEXELS**2,), -40.0).scatter_reduce_(0, cell, toward, "amax")
+    nearest = F.max_pool2d(nearest.view(1, SHADOW_TEXELS, SHADOW_TEXELS), 3, stride=1, padding=1)[0]
+    shadow_map = _blur(torch.exp(SHADOW_SHARPNESS * nearest), 5, 3)[None, None]
+    place = torch.stack([column, row], -1).mul_(2 / SHADOW_TEXELS).sub_(1)[None, None]  # -1..1 across the map
+    blocked = F.grid_sample(shadow_map, place, padding_mode="border", align_corners=False).flatten()
+    lit = (torch.exp(SHADOW_SHARPNESS * (toward + SHADOW_BIAS)) / blocked).clamp(0, 1)
+    pieces = (1 - SHADOW_DEPTH * (1 - lit)).split([p[0].numel() for p in positions])
+    return [piece.view(p.shape[1:]) for piece, p in zip(pieces, positions, strict=True)]
+
+
+def arriving_light(part, position, key_share, light, setting):
+    """What reaches each point of a part and in which direction it leaves: Tensor of shape (4, rows, columns).
+
+    Cosine to the light, cosine of the mirrored view to the light, ambient light, share of the key light.
+    """
+    down, across = torch.gradient(position, dim=(1, 2))
+    normal = _unit(torch.linalg.cross(down, across, dim=0) * part.outward)
+    half = _unit(light + torch.tensor([0.0, 0.0, 1.0]))
+    towards = torch.stack([light, half]) @ normal.flatten(1)  # (2, n_points)
+    ambient = (0.8 + 0.2 * normal[1]) * _ambient_share(part) * setting.ambient
+    return torch.cat([towards.view(2, *ambient.shape), torch.stack([ambient, key_share])])
+
+
+def shade(albedo, gloss, catchlight, arriving, setting):
+    """Light leaving each point, linear RGB (3, m): ambient, wrapped Lambert, two specular lobes.
+
+    `arriving` are the four channels of :func:`arriving_light`, (4, m).
+    """
+    facing, mirror, ambient, key_share = arriving
+    wrap, bleed = constant(*WRAP), constant(*BLEED)
+    diffuse = ((facing + wrap) / (1 + wrap)).clamp_(min=0)
+    diffuse *= torch.addcmul(bleed, key_share, 1 - bleed)
+    diffuse *= (1 + setting.warmth * constant(1.0, 0.0, -1.0)) * setting.key  # warm light is redder and less blue
+    sixth = mirror.clamp(min=0) ** 12
+    square = sixth * sixth
+    specular = (0.07 * sixth).addcmul_(square, square, value=0.09) * key_share * gloss * setting.key
+    return albedo * diffuse.add_(ambient) + (specular + 0.75 * catchlight)

@@ -1,60 +1,115 @@
-"""The head's surface, the curves of the face, and the relief that they raise.
+"""The curves of the face and the relief that they raise, from soft bumps, edges and fixed noise over many points.
 
 Frame: centimetres, x to the image's right, y up, z to the camera, origin on the head's axis at eye level.
 
-One set of landmark curves (lids, brows, lips, nose) is computed from identity and Action Units; relief, colour and
-landmarks all follow the same curves, so that labels and pixels cannot disagree. In every function `x` and `y` are
-places on the smooth head, fields in cm, `person` comes from :func:`fergan.rendered.person.person_of`, `units` are
-the pairs of left and right intensities of all Action Units, and `curves` are the `FaceCurves` at the same x.
+One set of curves (lids, brows, lips, nose) is computed from identity and Action Units; relief, colour and landmarks all
+follow it, so that labels and pixels cannot disagree. In every function `x` and `y` are places on the smooth head, fields
+in cm, `person` comes from :func:`fergan.rendered.person.person_of`, `units` are the pairs of left and right intensities
+of all Action Units, and `curves` are the `FaceCurves` at the same x.
+
+One face is rendered at a time. A *field* is a tensor with a value at each of its points; what belongs to the whole face is
+a plain *number*. Arithmetic on numbers costs a fiftieth of a tensor operation, and what has strength 0 need not be
+computed: that makes one face at a time faster than many at once, and independent of the others bit for bit.
 """
 
 import math
+from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
 import torch
-from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter
 
 from fergan.facs import ACTION_UNITS
-from fergan.rendered.fields import LARGEST_EXPONENT, bell, bell2, clip, edge, soft_step, total
 
-# Rings from the crown to below the jaw, at these positions along the rows:
-# height in front, height at the back, half-width, depth in front, depth behind, superellipse exponent.
-RING_POSITION = [0, 0.05, 0.13, 0.25, 0.35, 0.44, 0.51, 0.6, 0.7, 0.79, 0.86, 0.925, 0.965, 0.985, 1.0]
-RINGS = [
-    [11.3, 11.3, 0.02, 0.02, 0.02, 2.0],
-    [10.9, 10.6, 2.9, 3.4, 4.4, 2.0],
-    [9.5, 9.0, 5.35, 6.2, 7.7, 2.05],
-    [6.8, 6.3, 6.95, 8.2, 9.6, 2.1],
-    [4.4, 3.8, 7.45, 9.0, 10.0, 2.15],
-    [2.0, 1.2, 7.5, 9.3, 9.9, 2.2],
-    [0.2, -0.8, 7.4, 9.25, 9.4, 2.2],
-    [-2.2, -3.0, 7.15, 9.2, 8.6, 2.15],
-    [-4.6, -4.7, 6.7, 9.25, 7.6, 2.05],
-    [-6.7, -5.9, 6.1, 9.3, 6.6, 2.0],
-    [-8.4, -6.5, 5.4, 9.15, 5.7, 1.95],
-    [-10.0, -6.9, 4.5, 8.95, 5.2, 1.92],
-    [-11.1, -7.0, 3.6, 7.9, 4.8, 1.92],
-    [-11.4, -6.8, 3.0, 6.2, 4.2, 1.95],
-    [-10.7, -6.6, 2.6, 3.5, 3.4, 2.0],
-]
-# How much of the jaw's width, the chin and the jaw's drop each ring takes part in.
-JAW_SHARE = [0, 0, 0, 0, 0, 0, 0, 0.2, 0.5, 0.8, 1, 1, 1, 1, 1]
-CHIN_SHARE = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.4, 1, 1, 0.8, 0.5]
-DROP_SHARE = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0.25, 0.9, 1, 1, 1, 0.9]
-
-# AU01 to AU15 move each side on its own; the rest belong to the jaw and both lips.
-PAIRED_UNITS = ACTION_UNITS[:9]
+LARGEST_EXPONENT = 30.0  # exp(-30) is 1e-13; exponentials that underflow are ten times slower
+TEXELS = 512  # of the table of noise; a power of two, so that wrapping around is a bit mask
+FINE, SMOOTH = 1.1, 4.0  # blur of two tables of noise, texels: a feature is about three times as long
+ZERO = torch.zeros(())
+PAIRED_UNITS = ACTION_UNITS[:9]  # AU01 to AU15 move each side on its own; the rest belong to the jaw and both lips
 MIDLINE_BLEND = 0.5  # cm over which left and right intensities blend
+
+
+@lru_cache(maxsize=64)
+def constant(*values):
+    """A colour, or another constant along the channels: Tensor of shape (n, 1)."""
+    return torch.tensor(values)[:, None]
+
+
+def bell(x, centre, width):
+    """Gaussian bump of height 1 over a field: exp(-((x - centre) / width)^2)."""
+    t = (x - centre).div_(width)
+    return torch.addcmul(ZERO, t, t, value=-1).clamp_(min=-LARGEST_EXPONENT).exp_()
+
+
+def bell2(x, centre_x, width_x, y, centre_y, width_y):
+    """Product of two Gaussian bumps, in one exponential."""
+    t, s = (x - centre_x).div_(width_x), (y - centre_y).div_(width_y)
+    square = torch.addcmul(ZERO, t, t, value=-1).addcmul_(s, s, value=-1)
+    return square.clamp_(min=-LARGEST_EXPONENT).exp_()
+
+
+def soft_step(x, width):
+    """0 for a field far below zero, 1 far above: the logistic function of x / width."""
+    return (x / width).clamp_(-LARGEST_EXPONENT, LARGEST_EXPONENT).sigmoid_()
+
+
+def edge(x, width):
+    """A step drawn as a ramp, as steep in the middle as :func:`soft_step`: cheaper, for edges thinner than a pixel."""
+    return torch.nn.functional.hardsigmoid(x * (1.5 / width))
+
+
+def is_absent(strength):
+    """Whether what this number or field scales need not be computed."""
+    return not torch.is_tensor(strength) and strength == 0
+
+
+def total(like, *terms):
+    """Sum of strength times shape over (strength, shape): a number or field, and a function that returns a field.
+
+    The result has the shape of the field `like`.
+    """
+    result = torch.zeros_like(like)
+    for strength, shape in terms:
+        if is_absent(strength):
+            continue
+        if torch.is_tensor(strength):
+            result.addcmul_(shape(), strength)
+        else:
+            result.add_(shape(), alpha=strength)
+    return result
+
+
+def clip(value, low=-math.inf, high=math.inf):
+    """A number or field kept within bounds."""
+    return value.clamp(low, high) if torch.is_tensor(value) else min(max(value, low), high)
+
+
+@lru_cache(maxsize=2)
+def _noise_table(blur):
+    """Periodic noise of mean 0 and variance 1, flattened: Tensor of shape (TEXELS * TEXELS,)."""
+    table = gaussian_filter(np.random.default_rng(7).standard_normal((TEXELS, TEXELS)), blur, mode="wrap")
+    return torch.as_tensor((table / table.std()).ravel(), dtype=torch.float32)
+
+
+def noise(u, v, person, layer=0, blur=FINE):
+    """Noise at texture coordinates in texels, another pattern for each person (by its `texture`) and layer.
+
+    `FINE` noise has features of three texels, which look square when a texel covers several pixels; `SMOOTH` of twelve.
+    """
+    start = person.texture + 7919 * layer  # positive coordinates: truncation then rounds down
+    column = (u + (start % 509 + TEXELS * 64)).int().bitwise_and_(TEXELS - 1)
+    row = (v + (start % 491 + TEXELS * 64)).int().bitwise_and_(TEXELS - 1)
+    place = column.add_(row, alpha=TEXELS)
+    return _noise_table(blur).index_select(0, place.flatten()).view(place.shape)
 
 
 def activity(units, x):
     """Intensities au01 .. au27 at the places x: numbers where both sides agree, else fields, left at positive x."""
     toward_left, levels = None, {}
     for name, (left, right) in zip(ACTION_UNITS, units, strict=True):
-        if name not in PAIRED_UNITS or left == right:
-            level = (left + right) / 2
-        else:
+        level = (left + right) / 2
+        if name in PAIRED_UNITS and left != right:
             toward_left = soft_step(x, MIDLINE_BLEND) if toward_left is None else toward_left
             level = right + (left - right) * toward_left
         levels[name.lower()] = level
@@ -67,7 +122,7 @@ def jaw_drop(units):
 
 
 def eye_curves(x, person, act):
-    """Lids as functions of x: `q` (-1 inner to 1 outer corner), `axis`, `upper`, `lower`, heights in cm."""
+    """Lids as functions of x: `q` (-1 inner to 1 outer corner), `upper`, `lower`, heights in cm."""
     q = (x.abs() - person.eye_x) / person.eye_halfwidth
     opening = (1 - q**2).clamp(min=0)
     root = opening.sqrt()
@@ -78,11 +133,11 @@ def eye_curves(x, person, act):
     sag = clip(person.eye_open * 0.45 + 0.06 * act.au05 - squint, low=0.05)
     upper = axis + rise * (0.6 * root + 0.4 * opening) * (1 - 0.18 * q)
     lower = axis - sag * (0.3 * root + 0.7 * opening) * (1 + 0.2 * q)
-    return SimpleNamespace(q=q, axis=axis, upper=upper, lower=lower)
+    return SimpleNamespace(q=q, upper=upper, lower=lower)
 
 
 def brow_curve(x, person, act):
-    """Brow line: `position` (0 inner end to 1 outer end) and `height` in cm."""
+    """Brow line: `position` (0 inner end to 1 outer end), `height` in cm, and `move`, what Action Units add to it."""
     inner, outer = 1.15 - 0.4 * act.au04, 5.3
     position = (x.abs() - inner) / (outer - inner)
     t = position.clamp(0, 1)
@@ -99,7 +154,7 @@ def brow_curve(x, person, act):
 
 
 def mouth_curves(x, person, act):
-    """Lip lines: `m` (-1..1 corner to corner), outer and inner edges, lip fullness `thin` (0..1), in cm."""
+    """Lip lines in cm: middle, outer and inner edges; `across` (0 middle to 1 corner), lip fullness `thin` (0..1)."""
     narrow = 0.2 * act.au23 + 0.14 * act.au24 + 0.2 * act.au27
     halfwidth = person.mouth_halfwidth * (1 + 0.24 * act.au12 + 0.03 * act.au15 - narrow)
     m = x / halfwidth
@@ -127,104 +182,42 @@ def mouth_curves(x, person, act):
     outer_up = inner_up + upper * (0.5 * root + 0.5 * arch) * (1 - 0.28 * bell(m, 0, 0.13))
     outer_down = inner_down - lower * (0.3 * root + 0.7 * arch)
     return SimpleNamespace(
-        m=m, across=across, arch=arch, root=root, halfwidth=halfwidth, centre=centre, line=line, thin=thin,
+        across=across, arch=arch, root=root, halfwidth=halfwidth, centre=centre, line=line, thin=thin,
         inner_up=inner_up, inner_down=inner_down, outer_up=outer_up, outer_down=outer_down,
     )  # fmt: skip
 
 
-def nose_layout(person, act):
-    """Tip height (cm), relative width, and the strength of the fold from the nostrils to the mouth."""
-    tip = -person.nose_length + 0.35 * act.au09
-    width = person.nose_width * (1 + 0.12 * act.au12 + 0.14 * act.au09)
-    fold = 0.06 + 0.3 * person.age + 0.75 * act.au12 + 0.7 * act.au09 + 0.15 * act.au15 + 0.2 * act.au06
-    return SimpleNamespace(tip=tip, width=width, fold=clip(fold, high=1.1))
-
-
 class FaceCurves:
-    """All curves at one set of places, computed once and shared by relief and colour."""
+    """All curves at one set of places, computed once and shared by relief, colour and landmarks."""
 
     def __init__(self, x, person, units):
-        self.act = activity(units, x)
-        self.eye = eye_curves(x, person, self.act)
-        self.brow = brow_curve(x, person, self.act)
-        self.mouth = mouth_curves(x, person, self.act)
-        self.nose = nose_layout(person, self.act)
-        self.drop = jaw_drop(units)
-        self.sulcus_y = -8.6 - self.drop + 0.15 * self.act.au17  # groove between lower lip and chin
-        self.chin_y = -9.95 * person.face_height - person.chin_length - self.drop
+        self.act = act = activity(units, x)
+        self.eye = eye_curves(x, person, act)
+        self.brow = brow_curve(x, person, act)
+        self.mouth = mouth_curves(x, person, act)
+        self.tip = -person.nose_length + 0.35 * act.au09  # height of the nose's tip
+        self.nose_width = person.nose_width * (1 + 0.12 * act.au12 + 0.14 * act.au09)
+        fold = 0.06 + 0.3 * person.age + 0.75 * act.au12 + 0.7 * act.au09 + 0.15 * act.au15 + 0.2 * act.au06
+        self.fold = clip(fold, high=1.1)  # how strong the nasolabial fold is, from the nostrils to beside the mouth
+        drop = jaw_drop(units)
+        self.sulcus_y = -8.6 - drop + 0.15 * act.au17  # groove between lower lip and chin
+        self.chin_y = -9.95 * person.face_height - person.chin_length - drop
 
+    def fold_x(self, y):
+        """Distance of the nasolabial fold from the midline, cm."""
+        return 0.42 * (self.tip + 0.2 - y) + (1.9 + 0.45 * self.act.au12 + 0.1 * self.act.au09)
 
-class HeadGrid:
-    """The smooth head as a grid of rings (crown to jaw) by azimuths, denser in front."""
-
-    def __init__(self, n_rows=126, n_columns=136):
-        u = np.linspace(-1, 1, n_columns)
-        s = np.interp(np.linspace(0, 1, n_rows), [0, 0.19, 0.91, 1], [0, 0.26, 0.965, 1.0])
-        self.shape = (n_rows, n_columns)
-        self.azimuth = torch.as_tensor(np.pi * (0.62 * u + 0.38 * u**3), dtype=torch.float32)
-        spline = CubicSpline(RING_POSITION, np.eye(len(RINGS)), bc_type="natural")
-        self.weights = torch.as_tensor(spline(s), dtype=torch.float32)  # (rows, rings)
-        self.low = torch.as_tensor(np.interp(s, [0.6, 0.85, 1], [0, 1, 1]), dtype=torch.float32)
-        self.first_row = int((s < 0.2).sum())  # the face's part of the grid: below the crown, not behind the ears
-        self.side_columns = int((np.abs(self.azimuth.numpy()) > 1.75).sum() // 2)
-        self.sine, self.cosine = torch.sin(self.azimuth), torch.cos(self.azimuth)
-        self.log_sine, self.log_cosine = (t.abs().clamp(min=1e-6).log() for t in (self.sine, self.cosine))
-        self.log_behind = ((1 - self.cosine) / 2 + 1e-6).log()  # 0 at the nape, very negative in front
-        self.front_steps = torch.sigmoid(6 * self.cosine) * (self.cosine > 0)  # 1 on the face, 0 behind the ears
-
-    def base(self, person, units):
-        """Surface before features: Tensor of shape (3, rows, columns), cm."""
-        jaw, chin, lowered = torch.tensor([JAW_SHARE, CHIN_SHARE, DROP_SHARE])
-        rings, drop = torch.tensor(RINGS), jaw_drop(units)
-        rings[..., :2] *= person.face_height
-        rings[..., 2] *= person.head_width * (1 + (person.jaw_width - 1) * jaw)
-        rings[..., 0] -= chin * person.chin_length + lowered * drop
-        rings[..., 1] -= lowered * drop * 0.1
-        rings[..., 3] += chin * person.chin_depth - lowered * drop * 0.3
-        rings[..., 5] += jaw * person.jaw_squareness
-        y_front, y_back, half, front, back, n = (self.weights @ rings)[..., None].unbind(1)
-        half, front, back = (axis.clamp(min=0.01) for axis in (half, front, back))
-        # Superellipse in logarithms: three exponentials are much cheaper than three powers.
-        depth = torch.where(self.cosine > 0, front, back)
-        side = (n * (self.log_sine - half.log())).exp_()
-        radius = side.add_((n * (self.log_cosine - depth.log())).exp_()).log_().div_(-n).exp_()
-        # Rows run level across the face and climb to the nape; a square jaw climbs later.
-        bend = 1 - (0.22 - 0.5 * person.jaw_squareness) * self.low[:, None]
-        climb = (bend * self.log_behind).exp_()
-        level = y_front + (y_back - y_front) * climb
-        return torch.stack([radius * self.sine, level, radius * self.cosine])
-
-    def face_part(self, field):
-        """View of the rows and columns that carry features, of a tensor ending in (rows, columns)."""
-        return field[..., self.first_row :, self.side_columns : self.shape[1] - self.side_columns]
-
-
-def forehead_lines(x, y, person, curves):
-    """Horizontal wrinkles of AU01 (centre) and AU02 (sides), 0..1; age shows them at rest."""
-    act, ax = curves.act, x.abs()
-    shown = 0.45 + 0.9 * person.age
-    strength = total(
-        x,
-        (act.au01 * shown, lambda: bell(x, 0, 2.6)),
-        (act.au02 * shown, lambda: bell(ax, 3.6, 2.0)),
-    )
-    above = y - curves.brow.height
-    line = torch.cos(2 * math.pi / 0.95 * (above - 0.35 * bell(x, 0, 2) - 0.9)).clamp_(min=0) ** 3
-    window = edge(above - 0.6, 0.15) * edge(3.9 - above, 0.3) * edge(5.2 - ax, 0.4)
-    return (strength + 0.2 * person.age**2) * window * line
+    def fold_window(self, y):
+        """Where along the height the nasolabial fold shows."""
+        bottom = self.mouth.centre - 0.6 + 0.3 * self.act.au12
+        return soft_step(self.tip + 0.3 - y, 0.25) * soft_step(y - bottom, 0.5)
 
 
 def relief(x, y, person, curves):
     """How far eyes, nose, mouth, cheeks and wrinkles raise the face above the smooth head: a field, cm."""
+    act, eye, mouth, ax = curves.act, curves.eye, curves.mouth, x.abs()
     height = _nose(x, y, person, curves)
-    for part in (_eyes, _cheeks, _mouth, _folds, _chin, _wrinkles):
-        height += part(x, y, person, curves)
-    return height
-
-
-def _eyes(x, y, person, curves):
-    act, ax, eye = curves.act, x.abs(), curves.eye
-    return total(
+    height += total(
         x,
         (-0.95 * person.eye_depth, lambda: bell2(ax, person.eye_x - 0.15, 2.0, y, 0.3 + 0.3 * curves.brow.move, 1.3)),
         (0.62, lambda: bell2(ax, person.eye_x, 1.35, y, 0.0, 0.95)),
@@ -233,124 +226,104 @@ def _eyes(x, y, person, curves):
         # The lid tightener bunches the lower lid into a roll under the eye.
         (0.3 * act.au07 + 0.1 * act.au06, lambda: bell2(ax, person.eye_x, 1.25, y, eye.lower - 0.28, 0.24)),
     )
-
-
-def _cheeks(x, y, person, curves):
-    act, ax = curves.act, x.abs()
     groove = 0.08 + 0.12 * person.age + 0.3 * act.au06 + 0.22 * act.au07
-    return total(
+    height += total(
         x,
         (person.cheekbone, lambda: bell2(ax, 4.9, 1.7, y, -2.7, 1.5)),
         (person.cheek_fullness, lambda: bell2(ax, 4.3, 1.8, y, -5.6, 2.0)),
         (0.5 * act.au12 + 0.3 * act.au06, lambda: bell2(ax, 4.0, 1.5, y, -3.4 + 0.5 * act.au06, 1.3)),
-        (-groove, lambda: bell2(y, -1.35 - 0.25 * curves.eye.q**2 + 0.15 * act.au06, 0.24, ax, person.eye_x - 0.2, 1.3)),
+        (-groove, lambda: bell2(y, -1.35 - 0.25 * eye.q**2 + 0.15 * act.au06, 0.24, ax, person.eye_x - 0.2, 1.3)),
     )
+    height += _mouth(x, y, person, curves)
+    fold_x, window = curves.fold_x(y), curves.fold_window(y)
+    sag_x = mouth.halfwidth * 1.05 + 0.2 * (mouth.centre - y)
+    height += total(
+        x,
+        (0.3 * curves.fold, lambda: window * bell(ax, fold_x + 0.95, 0.8)),
+        (-0.26 * curves.fold, lambda: window * bell(ax, fold_x, 0.3)),
+        (-0.25 * act.au15 - 0.14 * person.age, lambda: bell2(ax, sag_x, 0.22, y, mouth.centre - 1.1, 0.8)),
+    )
+    height += total(
+        x,
+        (-0.3 - 0.6 * act.au17 - 0.1 * act.au15, lambda: bell2(x, 0, 1.5, y, curves.sulcus_y, 0.42)),
+        (0.5 + 0.7 * act.au17, lambda: bell2(x, 0, 1.3, y, curves.chin_y + 0.5 * act.au17, 0.95)),
+    )
+    return height.add_(total(x, *wrinkles(x, y, person, curves, depths=(-0.13, -0.28, -0.2, -0.13))))
 
 
 def _nose(x, y, person, curves):
-    nose = curves.nose
-    along = ((0.9 - y) / (0.9 - nose.tip)).clamp_(1e-6, 1)  # 0 at the root, 1 at the tip and below
+    tip, width = curves.tip, curves.nose_width
+    along = ((0.9 - y) / (0.9 - tip)).clamp_(1e-6, 1)  # 0 at the root, 1 at the tip and below
     ax = (x - (4 * person.nose_bend) * along * (1 - along)).abs()
     profile = person.nose_bridge * along**0.3 * (1 - along) + person.nose_height * along**1.15
     profile += person.nose_hump * bell(along, 0.42, 0.2)
-    across = ax / (person.nose_bridge_width * (1 - along) + (0.62 + 0.3 * nose.width) * along)
+    across = ax / (person.nose_bridge_width * (1 - along) + (0.62 + 0.3 * width) * along)
     square = across * across
     ridge = profile * torch.exp(-(square * (0.55 + 0.45 * square)).clamp(max=LARGEST_EXPONENT))
-    ball = (0.62 * person.nose_tip) * bell2(ax, 0, 0.8, y, nose.tip, 0.62)
+    ball = (0.62 * person.nose_tip) * bell2(ax, 0, 0.8, y, tip, 0.62)
     # The underside slopes from the tip to the lip; an upturned nose shows more of it.
-    under = nose.tip - 0.62 + 0.3 * person.nose_upturn + 0.26 * ax * ax
+    under = tip - 0.62 + 0.3 * person.nose_upturn + 0.26 * ax * ax
     above = soft_step(y - under, 0.17)
-    wing = bell2(ax, 1.28 * nose.width, 0.48, y, nose.tip - 0.05 + 0.12 * curves.act.au09, 0.55)
-    crease = bell2(ax, 1.95 * nose.width, 0.35, y, nose.tip + 0.05, 0.6)
-    return (ridge + ball) * above + 0.72 * wing * edge(y - nose.tip + 0.6, 0.12) - 0.18 * crease
+    wing = bell2(ax, 1.28 * width, 0.48, y, tip - 0.05 + 0.12 * curves.act.au09, 0.55)
+    crease = bell2(ax, 1.95 * width, 0.35, y, tip + 0.05, 0.6)
+    return (ridge + ball) * above + 0.72 * wing * edge(y - tip + 0.6, 0.12) - 0.18 * crease
 
 
 def _mouth(x, y, person, curves):
-    act, mouth, nose = curves.act, curves.mouth, curves.nose
+    act, mouth = curves.act, curves.mouth
     inside = edge(1.08 - mouth.across, 0.05)
     full = 0.5 + 0.6 * mouth.thin
     upper = 0.3 * bell(y, (mouth.outer_up + mouth.inner_up) / 2, 0.4)
     lower = 0.42 * mouth.root * bell(y, (mouth.outer_down + mouth.inner_down) / 2, 0.45)
     lips = inside * (full * (upper + lower) - 0.3 * bell(y, mouth.line, 0.2))
     pit = 0.15 + 0.35 * act.au12 + 0.3 * act.au15 + 0.35 * act.au24 + 0.3 * act.au23 + 0.2 * act.au17
+    pressed = 0.6 * act.au24 + 0.3 * act.au23  # pressed lips bulge above and below the red
     return lips + total(
         x,
         (0.2, lambda: bell2(x, 0, 3.2, y, person.mouth_y + 0.3, 2.0)),  # teeth push the whole region forward
-        (-0.2, lambda: bell2(x, 0, 0.3, y, (mouth.outer_up + nose.tip) / 2 - 0.2, 0.6)),
+        (-0.2, lambda: bell2(x, 0, 0.3, y, (mouth.outer_up + curves.tip) / 2 - 0.2, 0.6)),
         (-pit, lambda: bell2(mouth.across, 1.1, 0.16, y, mouth.line - 0.1, 0.4)),
-        # Pressed lips bulge above and below the red.
-        (0.6 * act.au24 + 0.3 * act.au23, lambda: bell2(mouth.across, 0, 0.8, y, mouth.outer_up + 0.4, 0.35)),
-        (0.6 * act.au24 + 0.3 * act.au23, lambda: bell2(mouth.across, 0, 0.8, y, mouth.outer_down - 0.38, 0.35)),
+        (pressed, lambda: bell2(mouth.across, 0, 0.8, y, mouth.outer_up + 0.4, 0.35)),
+        (pressed, lambda: bell2(mouth.across, 0, 0.8, y, mouth.outer_down - 0.38, 0.35)),
     )
 
 
-def _folds(x, y, person, curves):
-    act, mouth, ax = curves.act, curves.mouth, x.abs()
-    fold_x = nasolabial_x(y, curves)
-    window = fold_window(y, curves)
-    sag_x = mouth.halfwidth * 1.05 + 0.2 * (mouth.centre - y)
-    return total(
-        x,
-        (0.3 * curves.nose.fold, lambda: window * bell(ax, fold_x + 0.95, 0.8)),
-        (-0.26 * curves.nose.fold, lambda: window * bell(ax, fold_x, 0.3)),
-        (-0.25 * act.au15 - 0.14 * person.age, lambda: bell2(ax, sag_x, 0.22, y, mouth.centre - 1.1, 0.8)),
+def wrinkles(x, y, person, curves, depths):
+    """Terms of :func:`total`: lines of the forehead, frown, bunched nose and crow's feet, each times one of four depths."""
+    act, age = curves.act, person.age
+    forehead, frown, nose, feet = depths
+    return (
+        (forehead, lambda: _forehead_lines(x, y, person, curves)),
+        (frown * (act.au04 * (0.7 + 0.6 * age) + 0.15 * age), lambda: _frown_lines(x, y, act)),
+        (nose * act.au09, lambda: _nose_lines(x, y)),
+        (feet * (1.1 * act.au06 * (0.45 + 0.9 * age) + 0.35 * age**2), lambda: _crows_feet(x.abs(), y, person)),
     )
 
 
-def nasolabial_x(y, curves):
-    """Distance of the nasolabial fold from the midline, cm."""
-    return 0.42 * (curves.nose.tip + 0.2 - y) + (1.9 + 0.45 * curves.act.au12 + 0.1 * curves.act.au09)
-
-
-def fold_window(y, curves):
-    """Where along the height the nasolabial fold shows: from the nostrils to beside the mouth."""
-    bottom = curves.mouth.centre - 0.6 + 0.3 * curves.act.au12
-    return soft_step(curves.nose.tip + 0.3 - y, 0.25) * soft_step(y - bottom, 0.5)
-
-
-def _chin(x, y, person, curves):
-    act = curves.act
-    return total(
-        x,
-        (-0.3 - 0.6 * act.au17 - 0.1 * act.au15, lambda: bell2(x, 0, 1.5, y, curves.sulcus_y, 0.42)),
-        (0.5 + 0.7 * act.au17, lambda: bell2(x, 0, 1.3, y, curves.chin_y + 0.5 * act.au17, 0.95)),
-    )
-
-
-def _wrinkles(x, y, person, curves):
+def _forehead_lines(x, y, person, curves):
+    """Horizontal wrinkles of AU01 (centre) and AU02 (sides), 0..1; age shows them at rest."""
     act, ax = curves.act, x.abs()
-    return total(
-        x,
-        (-0.13, lambda: forehead_lines(x, y, person, curves)),
-        (-0.28 * frown_strength(person, act), lambda: frown_lines(x, y, act)),
-        (-0.2 * act.au09, lambda: nose_lines(x, y)),
-        (-0.13 * crows_feet_strength(person, act), lambda: crows_feet(ax, y, person)),
-    )
+    shown = 0.45 + 0.9 * person.age
+    strength = total(x, (act.au01 * shown, lambda: bell(x, 0, 2.6)), (act.au02 * shown, lambda: bell(ax, 3.6, 2.0)))
+    above = y - curves.brow.height
+    line = torch.cos(2 * math.pi / 0.95 * (above - 0.35 * bell(x, 0, 2) - 0.9)).clamp_(min=0) ** 3
+    window = edge(above - 0.6, 0.15) * edge(3.9 - above, 0.3) * edge(5.2 - ax, 0.4)
+    return (strength + 0.2 * person.age**2) * window * line
 
 
-def frown_strength(person, act):
-    """How deep the furrows between the brows are (AU04), deeper with age."""
-    return act.au04 * (0.7 + 0.6 * person.age) + 0.15 * person.age
-
-
-def frown_lines(x, y, act):
-    """Two furrows between the brows, with the raised skin between them."""
+def _frown_lines(x, y, act):
+    """Two furrows between the brows (AU04), with the raised skin between them below zero."""
     return (bell(x.abs(), 0.52, 0.18) - 0.5 * bell(x, 0, 0.25)) * bell(y, 1.75 - 0.35 * act.au04, 0.95)
 
 
-def nose_lines(x, y):
+def _nose_lines(x, y):
     """Bunched skin at the nose's root (AU09)."""
     line = torch.cos((2 * math.pi / 0.62) * (y + 0.3 * x.abs() - 0.1)).clamp_(min=0) ** 2
     return line * bell2(x.abs(), 0.45, 0.75, y, 0.1, 0.85)
 
 
-def crows_feet_strength(person, act):
-    """How deep the rays beside the eyes are (AU06), deeper with age."""
-    return 1.1 * act.au06 * (0.45 + 0.9 * person.age) + 0.35 * person.age**2
-
-
-def crows_feet(ax, y, person):
-    """Rays from the outer corner of the eye."""
+def _crows_feet(ax, y, person):
+    """Rays from the outer corner of the eye (AU06)."""
     corner = person.eye_x + person.eye_halfwidth
     angle = torch.atan2(y + 0.1, (ax - corner).clamp(min=0.05))
     rays = torch.cos(angle * 7).clamp_(min=0) ** 4

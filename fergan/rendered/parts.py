@@ -3,25 +3,21 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.interpolate import PchipInterpolator
+import yaml
+from scipy.interpolate import CubicSpline, PchipInterpolator
 
-from fergan.rendered.fields import SMOOTH, bell, clip, edge, is_absent, noise, soft_step
-from fergan.rendered.geometry import FaceCurves, HeadGrid, relief
+from fergan.rendered.geometry import SMOOTH, FaceCurves, bell, clip, edge, is_absent, jaw_drop, noise, relief, soft_step
 
 HAIRLINE_STEPS = 512  # entries of a person's hairline, all around the head
 BARE = 9.0  # cm to the next hair where there is none
 TEMPLE, SIDEBURN, EAR, BEHIND_EAR = 0.62, 1.27, 1.62, 1.9  # azimuths, radians
 FROM_AZIMUTH = 8.5  # cm along the skin per radian of azimuth
 
-# Neck and shoulders: height, half-width, depth in front, depth behind.
-TORSO_RINGS = np.array([[-4.5, 4.4, 3.0, 4.6], [-8.0, 4.8, 3.6, 6.0], [-11.5, 5.1, 4.0, 6.8], [-13.0, 6.4, 4.4, 7.2],
-                        [-14.2, 10.0, 5.0, 7.5], [-15.5, 14.8, 5.8, 7.8], [-18.0, 18.8, 7.0, 8.2], [-36.0, 20.5, 9.0, 9.0]])
-NECK_RINGS = np.array([1, 1, 1, 0.8, 0.2, 0, 0, 0], np.float32)
-# Where the grid's rows lie on the rings: close on neck and shoulders, wide below, where little is seen.
-ROW_KNOTS, ROW_SHARES = [0, 3, 5.3, 6, 7], [0, 0.3, 0.55, 0.66, 1.0]
+SHAPES = yaml.safe_load(Path(__file__).with_name("head.yaml").read_text(encoding="utf-8"))
 TORSO_AXIS_Z = -2.2  # cm: the neck stands behind the head's axis
 
 
@@ -90,29 +86,6 @@ def hair_thickness(azimuth, y, inside, person):
     return (full + below_crown * uneven).clamp_(min=0.03) * rise * (2 - rise)
 
 
-def strands(around, along, person):
-    """Brightness of single strands at (around, along) in cm, about 1: fine and coarse lines, or curls."""
-    curl, waves = person.hair_curl, 0.0
-    if not is_absent(1 - curl):
-        fine = noise(around * 9.0, along * 0.9, person, layer=5)
-        coarse = noise(around * 11.0, along * 1.2, person, layer=6, blur=SMOOTH)
-        waves = (1 - curl) * (0.17 * fine + 0.2 * coarse)
-    if not is_absent(curl):
-        # Ringlets: bright ridges where smooth noise passes zero.
-        ridges = noise(around * 13.0, along * 13.0, person, layer=7, blur=SMOOTH).abs()
-        waves = waves + curl * (0.2 - 0.33 * ridges + 0.12 * noise(around * 9.0, along * 9.0, person, layer=5))
-    return (1 + waves).clamp_(0.35, 1.8)
-
-
-def scalp_strands(azimuth, y, person):
-    """Brightness of the hair on the head: strands fall away from the parting, with a sheen around the crown."""
-    fall = (azimuth - 0.6 * person.hair_part).mul_(3).clamp_(-1, 1)
-    around = azimuth * FROM_AZIMUTH - fall * (0.35 + 0.1 * person.hair_sweep) * y
-    uneven = noise(azimuth * 60, y * 3, person, layer=14, blur=SMOOTH)
-    sheen = bell(y, 8.4 + 0.35 * uneven, 1.1)
-    return strands(around, y, person) * sheen.mul_(0.28).add_(0.93)
-
-
 def curtain(person, n_rows=44, n_columns=84):
     """Long hair hanging behind and beside the face; coordinates are cm around the head and down along the strands."""
     angle = torch.linspace(0.40 * math.pi, 1.60 * math.pi, n_columns)  # from one temple over the nape to the other
@@ -149,10 +122,11 @@ def curtain(person, n_rows=44, n_columns=84):
 @lru_cache(maxsize=1)
 def _torso_rings(n_rows=34):
     """Height, half-width and both depths of the rows, and their share of the neck, each (n_rows, 1)."""
-    knots = np.arange(len(TORSO_RINGS))
-    at = np.interp(np.linspace(0, 1, n_rows), ROW_SHARES, ROW_KNOTS)
-    rows, neck = PchipInterpolator(knots, TORSO_RINGS)(at), np.interp(at, knots, NECK_RINGS)
-    return [torch.as_tensor(values, dtype=torch.float32)[:, None] for values in (*rows.T, neck)]
+    *rings, neck = np.array(SHAPES["torso"]["rings"]).T
+    knots, rows = np.arange(len(neck)), SHAPES["torso"]["rows"]
+    at = np.interp(np.linspace(0, 1, n_rows), rows["share"], rows["ring"])
+    values = [*PchipInterpolator(knots, np.transpose(rings))(at).T, np.interp(at, knots, np.float32(neck))]
+    return [torch.as_tensor(value, dtype=torch.float32)[:, None] for value in values]
 
 
 def torso(person, n_columns=88):
@@ -166,15 +140,6 @@ def torso(person, n_columns=88):
     z = TORSO_AXIS_Z + torch.where(cosine > 0, front, back) * widen * cosine
     y = y.expand_as(x)
     return Part("torso", torch.stack([x, y, z]), torch.stack([x, y, cosine.expand_as(x)]), refine=(4, 3))
-
-
-def torso_albedo(x, y, cosine, person):
-    """Skin above the collar, cloth below; a V-neck reaches down in front."""
-    front = torch.sigmoid(4 * cosine)
-    collar = -13.9 - person.neckline * bell(x, 0, 4.2) * front + 0.6 * (1 - front)
-    cloth = soft_step(collar - y, 0.1)
-    hem = 1 - 0.25 * bell(collar - y, 0.35, 0.12)
-    return torch.lerp(person.skin.expand(-1, len(x)), person.cloth * hem, cloth)
 
 
 def ear(person, side, n=16):
@@ -208,10 +173,53 @@ def glasses(person, dark):
             for position, (*_, visible) in zip(positions, pieces, strict=True)]
 
 
-@lru_cache(maxsize=1)
-def head_grid():
-    """The grid all heads share; finer than a pixel in the face at 128 pixels once refined."""
-    return HeadGrid()
+class HeadGrid:
+    """The smooth head as a grid of rings (crown to jaw) by azimuths, denser in front."""
+
+    def __init__(self, n_rows=126, n_columns=136):
+        u = np.linspace(-1, 1, n_columns)
+        s = np.interp(np.linspace(0, 1, n_rows), [0, 0.19, 0.91, 1], [0, 0.26, 0.965, 1.0])
+        rings = np.array(SHAPES["head"])
+        self.rings, self.shares = (torch.tensor(t, dtype=torch.float32) for t in (rings[:, 1:7], rings[:, 7:].T))
+        spline = CubicSpline(rings[:, 0], np.eye(len(rings)), bc_type="natural")
+        self.weights = torch.as_tensor(spline(s), dtype=torch.float32)  # (rows, rings)
+        self.shape = (n_rows, n_columns)
+        self.azimuth = torch.as_tensor(np.pi * (0.62 * u + 0.38 * u**3), dtype=torch.float32)
+        self.low = torch.as_tensor(np.interp(s, [0.6, 0.85, 1], [0, 1, 1]), dtype=torch.float32)
+        self.first_row = int((s < 0.2).sum())  # the face's part of the grid: below the crown, not behind the ears
+        self.side_columns = int((np.abs(self.azimuth.numpy()) > 1.75).sum() // 2)
+        self.sine, self.cosine = torch.sin(self.azimuth), torch.cos(self.azimuth)
+        self.log_sine, self.log_cosine = (t.abs().clamp(min=1e-6).log() for t in (self.sine, self.cosine))
+        self.log_behind = ((1 - self.cosine) / 2 + 1e-6).log()  # 0 at the nape, very negative in front
+        self.front_steps = torch.sigmoid(6 * self.cosine) * (self.cosine > 0)  # 1 on the face, 0 behind the ears
+
+    def base(self, person, units):
+        """Surface before features: Tensor of shape (3, rows, columns), cm."""
+        (jaw, chin, lowered), rings, drop = self.shares, self.rings.clone(), jaw_drop(units)
+        rings[..., :2] *= person.face_height
+        rings[..., 2] *= person.head_width * (1 + (person.jaw_width - 1) * jaw)
+        rings[..., 0] -= chin * person.chin_length + lowered * drop
+        rings[..., 1] -= lowered * drop * 0.1
+        rings[..., 3] += chin * person.chin_depth - lowered * drop * 0.3
+        rings[..., 5] += jaw * person.jaw_squareness
+        y_front, y_back, half, front, back, n = (self.weights @ rings)[..., None].unbind(1)
+        half, front, back = (axis.clamp(min=0.01) for axis in (half, front, back))
+        # Superellipse in logarithms: three exponentials are much cheaper than three powers.
+        depth = torch.where(self.cosine > 0, front, back)
+        side = (n * (self.log_sine - half.log())).exp_()
+        radius = side.add_((n * (self.log_cosine - depth.log())).exp_()).log_().div_(-n).exp_()
+        # Rows run level across the face and climb to the nape; a square jaw climbs later.
+        bend = 1 - (0.22 - 0.5 * person.jaw_squareness) * self.low[:, None]
+        climb = (bend * self.log_behind).exp_()
+        level = y_front + (y_back - y_front) * climb
+        return torch.stack([radius * self.sine, level, radius * self.cosine])
+
+    def face_part(self, field):
+        """View of the rows and columns that carry features, of a tensor ending in (rows, columns)."""
+        return field[..., self.first_row :, self.side_columns : self.shape[1] - self.side_columns]
+
+
+head_grid = lru_cache(maxsize=1)(HeadGrid)  # all heads share it; finer than a pixel in the face at 128 pixels once refined
 
 
 def head_part(person, units, line):

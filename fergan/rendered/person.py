@@ -6,91 +6,25 @@ which no expression, camera or light changes. An expression is 14 Action Units o
 """
 
 from functools import lru_cache
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import torch
+import yaml
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
 
-# name: (mean, standard deviation, shift at full masculinity). The shift is subtracted at full femininity.
-# Factors are relative to the average head, lengths in centimetres.
-SHAPE = {
-    "head_width": (1.0, 0.04, 0.01),
-    "jaw_width": (1.0, 0.06, 0.05),
-    "face_height": (1.0, 0.03, 0.01),
-    "chin_length": (0.0, 0.35, 0.20),
-    "chin_depth": (0.1, 0.30, 0.05),
-    "jaw_squareness": (0.0, 0.12, 0.12),
-    "cheekbone": (0.45, 0.18, -0.03),
-    "cheek_fullness": (0.05, 0.25, -0.05),
-    "neck_width": (1.0, 0.05, 0.10),
-    "eye_x": (3.15, 0.13, 0.0),
-    "eye_halfwidth": (1.62, 0.10, 0.0),
-    "eye_open": (1.28, 0.14, -0.08),
-    "eye_tilt": (0.08, 0.12, -0.04),
-    "eye_depth": (0.85, 0.22, 0.10),
-    "lid_crease": (0.36, 0.09, -0.03),
-    "brow_height": (2.0, 0.20, -0.20),
-    "brow_thickness": (0.40, 0.08, 0.08),
-    "brow_arch": (0.35, 0.16, -0.08),
-    "brow_tilt": (0.0, 0.12, 0.0),
-    "brow_density": (0.85, 0.12, 0.05),
-    "brow_ridge": (0.30, 0.15, 0.17),
-    "nose_length": (4.2, 0.32, 0.06),
-    "nose_width": (1.0, 0.15, 0.08),
-    "nose_height": (2.1, 0.36, 0.12),
-    "nose_bridge": (0.7, 0.28, 0.06),
-    "nose_bridge_width": (0.62, 0.1, 0.04),
-    "nose_hump": (0.05, 0.24, 0.06),
-    "nose_tip": (0.60, 0.22, 0.0),
-    "nose_upturn": (0.08, 0.26, -0.06),
-    "nose_bend": (0.0, 0.10, 0.0),
-    "mouth_y": (-6.95, 0.22, 0.0),
-    "mouth_halfwidth": (2.5, 0.20, 0.06),
-    "mouth_curve": (0.05, 0.10, 0.0),
-    "upper_lip": (0.66, 0.15, -0.09),
-    "lower_lip": (0.92, 0.17, -0.09),
-}
-
-# Five skins from light to dark, linear RGB; melanin 0..1 interpolates between them.
-SKIN_TONES = np.array([[0.80, 0.56, 0.45], [0.70, 0.45, 0.33], [0.54, 0.33, 0.22], [0.34, 0.19, 0.12], [0.17, 0.09, 0.06]])
-# Black, dark brown, brown; light brown, blond, red; linear RGB.
-HAIR_COLOURS = np.array([[0.022, 0.017, 0.015], [0.055, 0.033, 0.022], [0.13, 0.072, 0.040],
-                         [0.27, 0.17, 0.09], [0.48, 0.35, 0.19], [0.26, 0.085, 0.038]])  # fmt: skip
-# Dark brown, brown, hazel, blue-grey; linear RGB.
-IRIS_COLOURS = np.array([[0.07, 0.04, 0.025], [0.14, 0.08, 0.04], [0.12, 0.13, 0.06], [0.10, 0.15, 0.21]])
+_TABLES = yaml.safe_load(Path(__file__).with_name("person.yaml").read_text(encoding="utf-8"))
+SKIN_TONES, HAIR_COLOURS, IRIS_COLOURS = (np.array(_TABLES["colours"][name]) for name in ("skin", "hair", "iris"))
+EMOTION_ACTION_UNITS = _TABLES["emotions"]  # emotion: {Action Unit: (probability, mean intensity)}
+ONE_SIDED = {("contemptuous", "AU12")}  # contempt is a smile on one side
 
 # FACS scores five levels, A (trace) to E (maximum); we call an Action Unit present from B (slight) on. With
 # the levels spread over 0..1 a trace ends at about one fifth. An Action Unit on one side only is present.
 OCCURRENCE_THRESHOLD = 0.2
-
 # Traces that nobody intends: each Action Unit is now and then slightly active, always below the threshold.
 BACKGROUND_PROBABILITY, BACKGROUND_MAXIMUM = 0.06, 0.18
-
-# emotion: {Action Unit: (probability, mean intensity)}, after the field's prototypes (EMFACS).
-EMOTION_ACTION_UNITS = {
-    "angry": {
-        "AU04": (1.0, 0.85), "AU05": (0.5, 0.5), "AU07": (0.85, 0.7), "AU17": (0.4, 0.5),
-        "AU23": (0.6, 0.75), "AU24": (0.6, 0.75), "AU25": (0.15, 0.4),
-    },
-    "contemptuous": {"AU12": (1.0, 0.6), "AU07": (0.2, 0.25), "AU17": (0.2, 0.3), "AU24": (0.25, 0.35)},
-    "disgusted": {
-        "AU04": (0.6, 0.45), "AU06": (0.3, 0.4), "AU07": (0.6, 0.5), "AU09": (1.0, 0.85),
-        "AU15": (0.4, 0.5), "AU17": (0.6, 0.6), "AU25": (0.35, 0.5),
-    },
-    "fearful": {
-        "AU01": (1.0, 0.8), "AU02": (0.85, 0.65), "AU04": (0.7, 0.45), "AU05": (1.0, 0.8),
-        "AU07": (0.3, 0.3), "AU25": (0.95, 0.7), "AU27": (0.25, 0.3),
-    },
-    "happy": {"AU06": (0.9, 0.75), "AU07": (0.2, 0.3), "AU12": (1.0, 0.8), "AU25": (0.8, 0.7)},
-    "neutral": {},
-    "sad": {"AU01": (1.0, 0.75), "AU04": (0.85, 0.5), "AU07": (0.15, 0.3), "AU15": (1.0, 0.75), "AU17": (0.6, 0.6)},
-    "surprised": {
-        "AU01": (1.0, 0.85), "AU02": (1.0, 0.85), "AU05": (0.85, 0.65), "AU25": (1.0, 0.7), "AU27": (0.95, 0.7),
-    },
-}  # fmt: skip
-ONE_SIDED = {("contemptuous", "AU12")}  # contempt is a smile on one side
 
 
 @lru_cache(maxsize=4096)
@@ -103,12 +37,15 @@ def sample_identity(seed):
     masculinity = float(rng.beta(0.6, 0.6))
     age = float(rng.beta(1.6, 2.2))
     melanin = float(rng.beta(1.0, 1.9))
-    face = _shape(rng, masculinity)
+    shape = _TABLES["shape"]
+    deviates = np.clip(rng.standard_normal(len(shape)), -2, 2)  # so that nobody is a caricature
+    face = {name: mean + spread * z + shift * (2 * masculinity - 1)
+            for (name, (mean, spread, shift)), z in zip(shape.items(), deviates, strict=True)}
     face["eye_open"] -= 0.14 * (age - 0.4)
     face["nose_width"] += 0.14 * (melanin - 0.4)
     face["upper_lip"] += 0.2 * (melanin - 0.4)
     face["lower_lip"] += 0.2 * (melanin - 0.4)
-    skin = np.array([np.interp(melanin * 4, np.arange(5), SKIN_TONES[:, c]) for c in range(3)])
+    skin = np.array([np.interp(melanin * 4, np.arange(5), tones) for tones in SKIN_TONES.T])
     face["skin"] = skin * (1 + np.array([0.0, 0.05, 0.1]) * rng.uniform(-1, 1))
     face["hair_colour"] = _hair_colour(rng, melanin, age)
     face["brow_colour"] = face["hair_colour"] * 0.6 + 0.006
@@ -119,26 +56,15 @@ def sample_identity(seed):
     face["cloth"] = np.clip(tone * (1 + 0.35 * rng.standard_normal(3)), 0.02, 0.6)
     face["neckline"] = rng.uniform(-0.4, 2.4)
     bearded = masculinity > 0.55 and rng.random() < 0.45
-    face.update(
-        masculinity=masculinity,
-        age=age,
-        melanin=melanin,
-        blush=rng.uniform(0.2, 0.8),
-        makeup=float((masculinity < 0.5) * rng.random()),
-        beard=float(bearded * rng.uniform(0.15, 1.0)),
-        freckles=float((rng.random() < 0.25) * rng.random() * (melanin < 0.5)),
-        texture=float(rng.integers(1 << 20)),
-    )
-    return face
-
-
-def _shape(rng, masculinity):
-    """Normal lengths and factors, clipped at two standard deviations so that nobody is a caricature."""
-    deviate = np.clip(rng.standard_normal(len(SHAPE)), -2, 2)
-    side = 2 * masculinity - 1
-    return {
-        name: mean + spread * z + shift * side
-        for (name, (mean, spread, shift)), z in zip(SHAPE.items(), deviate, strict=True)
+    return face | {
+        "masculinity": masculinity,
+        "age": age,
+        "melanin": melanin,
+        "blush": rng.uniform(0.2, 0.8),
+        "makeup": float((masculinity < 0.5) * rng.random()),
+        "beard": float(bearded * rng.uniform(0.15, 1.0)),
+        "freckles": float((rng.random() < 0.25) * rng.random() * (melanin < 0.5)),
+        "texture": float(rng.integers(1 << 20)),
     }
 
 
@@ -202,9 +128,8 @@ def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     for emotion in emotions:
         if emotion not in EMOTIONS:
             raise ValueError(f"emotion: unknown emotion {emotion!r}, expected one of {', '.join(EMOTIONS)}")
-    n_faces = len(emotions)
-    units = np.zeros((n_faces, len(ACTION_UNITS), 2))
-    strong_side = rng.integers(2, size=n_faces)
+    units = np.zeros((len(emotions), len(ACTION_UNITS), 2))
+    strong_side = rng.integers(2, size=len(emotions))
     for emotion in EMOTIONS:
         rows = np.flatnonzero(emotions == emotion)
         for name, (probability, mean) in EMOTION_ACTION_UNITS[emotion].items():
@@ -214,7 +139,7 @@ def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
             if (emotion, name) in ONE_SIDED:
                 sides[np.arange(len(rows)), 1 - strong_side[rows]] *= 0.1
             units[rows, ACTION_UNITS.index(name)] = active[:, None] * np.clip(sides, 0, 1)
-    shape = (n_faces, len(ACTION_UNITS), 1)
+    shape = (*units.shape[:2], 1)
     background = (rng.random(shape) < BACKGROUND_PROBABILITY) * rng.uniform(0, BACKGROUND_MAXIMUM, shape)
     return np.maximum(units, background).astype(np.float32)
 

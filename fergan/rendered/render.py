@@ -1,19 +1,22 @@
-"""Faces from rows of labels, or from one expression, to images and their truth: surfaces, light, visibility, colour."""
+"""Faces from rows of labels, or from one expression, to images and their truth.
+
+Surfaces are drawn as dense points into a depth buffer at twice the image's resolution. Only *where on which surface* is
+kept per pixel. Colour follows, once per visible pixel: its detail is not bound to the grid.
+"""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 
 from fergan.facs import ACTION_UNITS
-from fergan.rendered.appearance import part_colour
-from fergan.rendered.landmarks import face_box, landmark_pixels
-from fergan.rendered.lighting import arriving_light, cast_shadows, light_direction, shade
-from fergan.rendered.parts import all_parts, hairline
+from fergan.rendered.appearance import arriving_light, cast_shadows, light_direction, part_colour, shade
+from fergan.rendered.geometry import FaceCurves
+from fergan.rendered.parts import SHAPES, all_parts, hairline
 from fergan.rendered.person import action_unit_array, check_intensities, person_of, sample_identity
-from fergan.rendered.raster import Camera, draw_points, reduce_image, rotation
-from fergan.rendered.scene import default_setting, draw_background, photograph
+from fergan.rendered.scene import GAMMA, default_setting, draw_background, photograph
 
 SMALLEST, LARGEST, SIZE_STEP = 32, 256, 16
 
@@ -21,6 +24,22 @@ SIDES = tuple(f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "ri
 REQUIRED_COLUMNS = ("identity_seed", "scene_seed", "background_seed", *default_setting(), *SIDES)
 TRUTH_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "covered",
                  *(f"landmark_{i:02d}_{axis}" for i in range(68) for axis in "xy"))
+
+DISTANCE = 100.0  # camera to the head's axis, cm
+FOCAL = 3.35  # frame widths per unit of x / depth: about 30 cm of scene fill the frame
+SUPERSAMPLING = 2
+DEPTH_STEPS, DEPTH_RANGE = 2047, 48.0  # 11-bit depth over 48 cm, and
+POINT_BITS = 20  # a 20-bit point index, fill the 31 bits of a positive int32
+
+BOX_TOP, BOX_BACK = 6.4, -0.5  # cm: the box takes the forehead nearly to the hair, and the cheeks up to the ears
+
+NEIGHBOURHOOD = 0.25  # cm: a landmark's depth is the mean of what lies so near, little more than the grid's step
+
+# The outline of the jaw: the surface that makes it (radians, cm), the point that looks at it (cm), and the angle
+# from straight down to its ends beside the eyes.
+JAW_AZIMUTH, NOSE_AZIMUTH, CHIN_LEVEL, OUTLINE_TOP = 1.6, 0.35, -8.5, 1.5
+FACE_MIDDLE, JAW_ANGLE = (0.0, -3.5, 3.0), 2.02
+JAW_FINENESS = 5  # directions looked at for each one that is kept
 
 
 def render_faces(labels, size=128):
@@ -90,7 +109,7 @@ def _render(row, units, size):
     image, coverage, box, landmarks = (t.numpy() for t in drawn)
     behind = draw_background(row["setting"], size, np.random.default_rng([int(row["background_seed"]), 3]))
     linear = image.transpose(1, 2, 0) + behind * (1 - coverage.transpose(1, 2, 0))
-    encoded = (linear / (1 + 0.12 * linear)).clip(0, 1) ** np.float32(1 / 2.2)
+    encoded = (linear / (1 + 0.12 * linear)).clip(0, 1) ** np.float32(GAMMA)
     rng = np.random.default_rng([int(row["scene_seed"]), 2])
     picture, covered = photograph(encoded, row, box, identity["skin"], rng)
     return picture, [*box, covered, *landmarks.flatten()]
@@ -138,3 +157,181 @@ def _colour_visible(parts, nearest, points, person, units, setting, line):
         image[:, pixels] = shade(albedo, gloss, catchlight, channels[3:], setting)
         first += len(table)
     return image
+
+
+def rotation(yaw, pitch, roll):
+    """Matrix (3, 3) from numbers in degrees: yaw to the image's right, pitch down, roll anticlockwise."""
+    angles = torch.tensor([yaw, pitch, roll]).deg2rad()
+    (cy, cx, cz), (sy, sx, sz) = torch.cos(angles).tolist(), torch.sin(angles).tolist()
+    about_y = torch.tensor([[cy, 0.0, sy], [0.0, 1.0, 0.0], [-sy, 0.0, cy]])
+    about_x = torch.tensor([[1.0, 0.0, 0.0], [0.0, cx, -sx], [0.0, sx, cx]])
+    about_z = torch.tensor([[cz, -sz, 0.0], [sz, cz, 0.0], [0.0, 0.0, 1.0]])
+    return (about_z[None] @ about_x[None] @ about_y[None])[0]  # as a batch of one: a plain product rounds differently
+
+
+class Camera:
+    """Perspective projection of points in cm to supersampled pixels; `scale` and the shifts are numbers."""
+
+    def __init__(self, size, scale, shift_x, shift_y):
+        self.size, self.resolution = size, size * SUPERSAMPLING
+        self.focal = FOCAL * self.resolution * scale
+        self.centre_x = self.resolution * (0.5 + shift_x)
+        self.centre_y = self.resolution * (0.48 + shift_y)
+
+    def project(self, points):
+        """Columns, rows (supersampled pixels) and depth (cm), (n,) each, of points (3, n)."""
+        x, y, z = points
+        depth = DISTANCE - z
+        factor = self.focal / depth
+        return self.centre_x + factor * x, self.centre_y - factor * (y + 1.0), depth
+
+    def pixels(self, points):
+        """Columns and rows alone, (n, 2)."""
+        return torch.stack(self.project(points)[:2], -1)
+
+
+def draw_points(parts, surfaces, camera):
+    """Nearest point of any surface in every pixel.
+
+    `surfaces` has a tensor (3 + c, rows, columns) for each part: position as the camera sees it (cm), then whatever each
+    point carries. Returns the index of the nearest point, counted over all parts and beyond the last where nothing is, int32
+    of shape (resolution * resolution,); and the dense points of each part (n_points, 3 + c): column, row, depth, the rest.
+    """
+    side = camera.resolution + 2  # one pixel of margin catches what falls outside
+    buffer = torch.full((side * side,), 2**31 - 1, dtype=torch.int32)
+    points, offset = [], 0
+    for part, surface in zip(parts, surfaces, strict=True):
+        column, row, depth = camera.project(surface[:3].flatten(1))
+        if part.visible is not None:
+            depth = torch.where(part.visible.flatten(), depth, DISTANCE * 9)
+        place = torch.stack([column, row, depth]).view(3, *surface.shape[1:])
+        fine = _refine(torch.cat([place, surface[3:]]), part.refine, camera.size)
+        key, cell = _depth_keys(fine, side, offset)
+        buffer.scatter_reduce_(0, cell, key, "amin")
+        points.append(fine)
+        offset += len(fine)
+    if offset >= 2**POINT_BITS:
+        raise ValueError(f"size: {camera.size} pixels need {offset} points, more than {2**POINT_BITS}")
+    nearest = _close_gaps(buffer.view(side, side))[1:-1, 1:-1].flatten()
+    seen = nearest < (DEPTH_STEPS << POINT_BITS)
+    return torch.where(seen, nearest & (2**POINT_BITS - 1), 2**POINT_BITS), points
+
+
+def _refine(channels, refine, size):
+    """Interpolate a grid (c, rows, columns) to about one point per supersampled pixel: (points, c)."""
+    factor = max(1, round(size / 64)) / 2
+    steps = [max(2, round(n * r * factor)) for n, r in zip(channels.shape[1:], refine, strict=True)]
+    channels = channels[None].contiguous(memory_format=torch.channels_last)
+    fine = F.interpolate(channels, steps, mode="bilinear", align_corners=True)[0]
+    return fine.permute(1, 2, 0).reshape(-1, len(fine))
+
+
+def _depth_keys(fine, side, offset):
+    """Integer keys that sort by depth and end in the point's index, and the cell of each point."""
+    column, row, depth = fine[:, 0], fine[:, 1], fine[:, 2]
+    step = ((depth - DISTANCE + DEPTH_RANGE / 2) * ((DEPTH_STEPS + 1) / DEPTH_RANGE)).clamp(0, DEPTH_STEPS).int()
+    index = torch.arange(offset, offset + len(fine), dtype=torch.int32)
+    cell = (row + 1).clamp(0, side - 1).long() * side + (column + 1).clamp(0, side - 1).long()
+    return (step << POINT_BITS) + index, cell
+
+
+def _close_gaps(buffer):
+    """Widen every point to 2 x 2 pixels, then fill gaps that see through between nearer neighbours."""
+    for field in (buffer, buffer.T):
+        field[1:] = torch.minimum(field[1:], field[:-1].clone())
+    gap = round(0.5 * DEPTH_STEPS / DEPTH_RANGE) << POINT_BITS  # half a centimetre
+    for before, after in ((1, 1), (1, 2), (2, 1)):  # gaps of one pixel, then either half of two
+        for field in (buffer, buffer.T):
+            n = len(field)
+            middle = field[before : n - after]
+            bridge = torch.maximum(field[: n - before - after], field[before + after :])
+            middle.copy_(torch.where(middle - bridge > gap, bridge, middle))
+    return buffer
+
+
+def reduce_image(image):
+    """Mean of 2 x 2 fine pixels: (c, resolution, resolution) to (c, size, size)."""
+    image = image[..., ::2, :] + image[..., 1::2, :]
+    return (image[..., ::2] + image[..., 1::2]).mul_(1 / SUPERSAMPLING**2)
+
+
+def landmark_curves(person, units):
+    """The 51 inner landmarks (iBUG 17 to 67) on the smooth head, (51, 2) in cm, along the face's own curves."""
+    brow_x, ridge, base_x, base_lift, eye_q, m = map(torch.tensor, SHAPES["landmarks"].values())
+    eyes = [side * person.eye_x + eye_q * person.eye_halfwidth for side in (-1.0, 1.0)]
+    # The mouth's width differs between the sides: measure it at rest's corners, left and right.
+    half = FaceCurves(person.mouth_halfwidth * torch.tensor([-1.0, 1.0]), person, units).mouth.halfwidth
+    half = torch.as_tensor(half).expand(2)
+    lips = m * torch.where(m < 0, half[0], half[1])
+    bridge = 4 * person.nose_bend * ridge * (1 - ridge)
+    x = torch.cat([brow_x, bridge, base_x * person.nose_width, *eyes, lips])
+
+    curves = FaceCurves(x, person, units)
+    eye, mouth = curves.eye, curves.mouth
+    tip = torch.as_tensor(curves.tip).expand_as(x)
+    y = torch.cat([
+        curves.brow.height[:10], 0.9 + ridge * (tip[10:14] - 0.9), tip[14:19] + base_lift,
+        eye.upper[19:23], eye.lower[23:25], eye.upper[25:29], eye.lower[29:31],
+        mouth.outer_up[31:38], mouth.outer_down[38:43], mouth.inner_up[43:48], mouth.inner_down[48:51],
+    ])  # fmt: skip
+    return torch.stack([x, y], -1)
+
+
+def landmark_pixels(person, units, head, turn, camera):
+    """Landmarks in the image: Tensor of shape (68, 2), pixels."""
+    inner = camera.pixels(turn @ _on_surface(landmark_curves(person, units), head))
+    return torch.cat([_jaw(head, turn, camera), inner]) * (camera.size / camera.resolution)
+
+
+def _on_surface(places, head):
+    """Positions (3, n) on the relief of places (n, 2) on the smooth head."""
+    rows, columns = head.position.shape[1:]
+    below_crown, middle = slice(rows // 6, rows, 2), slice(columns // 5, columns - columns // 5)  # where the face lies
+    known = torch.cat([head.coordinates[:2], head.position])[:, below_crown, middle]
+    known = ((known[..., ::2] + known[..., 1::2]) / 2).flatten(1)  # halves the columns without preferring a side
+    off = [(places[:, i, None] - known[i]).div_(NEIGHBOURHOOD) for i in (0, 1)]  # (n, m)
+    weight = torch.softmax(-(off[0].square_().addcmul_(off[1], off[1])), 1)
+    x, y, *surface = (weight @ known.T).unbind(1)
+    surface = torch.stack(surface)
+    surface[:2] += places.T - torch.stack([x, y])  # what the mean place of the neighbours misses
+    return surface
+
+
+def _jaw(head, turn, camera):
+    """The 17 points of the face's outline, from beside one eye around the chin, (17, 2) in fine pixels.
+
+    They are the farthest points of the rendered face in 17 directions from its middle. In a turned face the near
+    side's points lie along the edge of the jaw, before the ear; hair and nose do not count.
+    """
+    azimuth, level = head.coordinates[2, 0], head.coordinates[1]
+    columns = (azimuth.abs() < JAW_AZIMUTH).nonzero()[:, 0]
+    patch = slice(int(columns[0]), int(columns[-1]) + 1)
+    level = level[..., patch]
+    beside_nose = (azimuth[patch].abs() > NOSE_AZIMUTH) | (level < CHIN_LEVEL)
+    belongs = ((level < OUTLINE_TOP) & beside_nose).flatten()
+    points = head.position[..., patch].flatten(1)
+    outline = camera.pixels(turn @ torch.cat([points, torch.tensor(FACE_MIDDLE)[:, None]], 1))
+    centre = outline[-1]
+    # Angles in the image from straight below, in the frame of the rolled head; the left of the image is negative.
+    roll = torch.atan2(turn[1, 0], turn[0, 0].abs().clamp(min=0.3))
+    right, down = (outline[:-1] - centre).unbind(1)
+    angle = torch.atan2(right, down) + roll
+    n_bins = JAW_FINENESS * 16 + 1
+    place = (angle + JAW_ANGLE) * ((n_bins - 1) / (2 * JAW_ANGLE))
+    cell = place.round().clamp(-1, n_bins).long() + 1  # one more at both ends takes what lies outside
+    radius = torch.where(belongs, right.square() + down.square(), 0.0).sqrt()
+    farthest = torch.zeros(n_bins + 2).scatter_reduce_(0, cell, radius, "amax")[1:-1][::JAW_FINENESS]  # (17,)
+    angle = torch.linspace(-JAW_ANGLE, JAW_ANGLE, 17) - roll
+    outline = torch.stack([torch.sin(angle), torch.cos(angle)], -1)
+    return centre + farthest.unsqueeze(-1) * outline
+
+
+def face_box(base, landmarks, turn, camera):
+    """Box around the face, (4,) as left, top, right, bottom in pixels: lower forehead to chin, cheek to cheek.
+
+    `base` is the smooth head; the box also holds every landmark, because in profile the nose stands out from that head.
+    """
+    belongs = ((base[1] < BOX_TOP) & (base[2] > BOX_BACK)).flatten()
+    surface = camera.pixels(turn @ base.flatten(1)) * (camera.size / camera.resolution)
+    known = torch.cat([surface[belongs], landmarks])
+    return torch.cat([known.amin(0), known.amax(0)])

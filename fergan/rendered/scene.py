@@ -1,40 +1,28 @@
 """Everything around the face: camera, light and accessories of each photograph, and what a camera does."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pandas as pd
+import yaml
 
 from fergan.rendered.person import HAIR_COLOURS
 
-SETTINGS = ("studio", "laboratory", "wild", "film")
-GAZE_SHIFT = {"frontal": 0.0, "left": 0.42, "right": -0.42}  # iris shift in cm; left is the person's own left
-LABORATORY_YAW_JITTER = 1.5  # degrees: people do not sit exactly still
-# How exactly a studio photograph is framed: with `fergan.rendered.stand_ins.GAINS` this sets how hard the frontal stand-in
-# is on plain pixels (three per cent of shift would take a third of the accuracy away).
-STUDIO_SCALE, STUDIO_SHIFT = (0.98, 1.08), 0.01  # range; standard deviation in frames
+_TABLES = yaml.safe_load(Path(__file__).with_name("scene.yaml").read_text(encoding="utf-8"))
+GAZE_SHIFT = _TABLES["gaze"]
+COLOURS = _TABLES["colours"]
+WALLS, WOODS, CLOTHS, LEAVES, SLEEVES = (COLOURS[name] for name in ("walls", "woods", "cloths", "leaves", "sleeves"))
 
-# What is behind the head.
-CANVAS = 64  # painted at this size and enlarged: it is out of focus anyway
+CANVAS = 64  # what is behind the head is painted at this size and enlarged: it is out of focus anyway
 FILM_EXPOSURE = 0.35  # film scenes are dark
-# Linear RGB at full light.
-WALLS = [(0.72, 0.68, 0.60), (0.62, 0.55, 0.44), (0.55, 0.56, 0.56), (0.45, 0.52, 0.58), (0.44, 0.50, 0.40),
-         (0.38, 0.24, 0.15), (0.40, 0.17, 0.14), (0.75, 0.74, 0.72)]  # fmt: skip
-WOODS = [(0.20, 0.11, 0.06), (0.32, 0.19, 0.10), (0.10, 0.06, 0.04), (0.45, 0.32, 0.20)]
-CLOTHS = [(0.10, 0.13, 0.22), (0.28, 0.08, 0.07), (0.09, 0.16, 0.12), (0.35, 0.31, 0.25), (0.06, 0.06, 0.07)]
-LEAVES = [(0.05, 0.10, 0.03), (0.10, 0.18, 0.05), (0.16, 0.22, 0.07), (0.03, 0.06, 0.02), (0.20, 0.16, 0.06)]
-FACADES = [(0.45, 0.40, 0.34), (0.30, 0.17, 0.12), (0.36, 0.36, 0.37), (0.55, 0.50, 0.40)]
-GROUNDS = [(0.10, 0.17, 0.05), (0.25, 0.24, 0.22), (0.30, 0.25, 0.18)]
-
-# What stands in front of it.
-LIGHT = (-0.5, -0.85)  # in the image: from the upper left
+LIGHT = (-0.5, -0.85)  # on what stands before the face, in the image: from the upper left
 GAMMA = 1 / 2.2
 SUBPIXEL = 4  # bits of position below a pixel that OpenCV draws with
-CLOTH_COLOURS = [(0.55, 0.18, 0.16), (0.16, 0.22, 0.36), (0.62, 0.56, 0.45), (0.20, 0.20, 0.21), (0.25, 0.34, 0.25),
-                 (0.66, 0.64, 0.62), (0.42, 0.28, 0.20)]  # fmt: skip
 
 
 def draw_setting(labels, setting, rng):
-    """Draw camera, light and accessories of every row of a table, in one of `SETTINGS`.
+    """Draw camera, light and accessories of every row of a table, in one of the settings of scene.yaml.
 
     The table has `view` ("frontal", "yaw+45".. or "wild"), `gaze`, and `sequence`, where the camera stands still.
 
@@ -43,11 +31,10 @@ def draw_setting(labels, setting, rng):
         `light_elevation` (degrees), `ambient`, `key` (relative intensities), `warmth` (of the light), `glasses` (0 none, 1
         clear, 2 dark), `occluded`, `grey` (0|1).
     """
-    n_faces = len(labels)
-    draw = _draw_wild if setting in ("wild", "film") else _draw_posed
-    table = draw(labels, setting, rng)
+    table = pd.DataFrame({name: _drawn(rule, len(labels), rng) for name, rule in _TABLES["settings"][setting].items()})
+    table["yaw"] += labels["view"].str.extract(r"yaw(.*)")[0].astype(float).fillna(0.0)
+    table["gaze_x"] += labels["gaze"].map(GAZE_SHIFT).fillna(0.0)
     table["setting"] = setting
-    table = pd.DataFrame({name: np.broadcast_to(values, n_faces) for name, values in table.items()})
     if labels["sequence"].notna().any():
         codes = labels["sequence"].factorize()[0]
         sway = table[["yaw", "pitch", "roll"]] * 0.1
@@ -57,64 +44,23 @@ def draw_setting(labels, setting, rng):
     return table
 
 
-def _draw_posed(labels, setting, rng):
-    n_faces = len(labels)
-    view = labels["view"].map(lambda v: float(v[3:]) if v.startswith("yaw") else 0.0).to_numpy()
-    studio = setting == "studio"
-    return {
-        "yaw": view + rng.normal(0, LABORATORY_YAW_JITTER, n_faces),
-        "pitch": rng.normal(0, 2, n_faces),
-        "roll": rng.normal(0, 1.5, n_faces),
-        "gaze_x": labels["gaze"].map(GAZE_SHIFT).to_numpy(),
-        "gaze_y": 0.0,
-        "scale": rng.uniform(*STUDIO_SCALE, n_faces),
-        "shift_x": rng.normal(0, STUDIO_SHIFT, n_faces),
-        "shift_y": rng.normal(0, STUDIO_SHIFT, n_faces),
-        "light_azimuth": rng.normal(0 if studio else -20, 4 if studio else 8, n_faces),
-        "light_elevation": rng.uniform(30, 40, n_faces),
-        "ambient": rng.uniform(0.42, 0.5, n_faces) if studio else rng.uniform(0.32, 0.45, n_faces),
-        "key": rng.uniform(0.66, 0.78, n_faces),
-        "warmth": 0.0,
-        "glasses": 0.0,
-        "occluded": 0.0,
-        "grey": 0.0 if studio else 1.0,  # the Cohn-Kanade tapes are mostly grey
-    }
-
-
-def _draw_wild(labels, setting, rng):
-    n_faces = len(labels)
-    film = setting == "film"
-    return {
-        "yaw": np.clip(rng.normal(0, 20 if film else 16, n_faces), -60, 60),
-        "pitch": np.clip(rng.normal(0, 6, n_faces), -16, 16),
-        "roll": np.clip(rng.normal(0, 6, n_faces), -16, 16),
-        "gaze_x": rng.uniform(-0.4, 0.4, n_faces),
-        "gaze_y": rng.uniform(-0.12, 0.1, n_faces),
-        "scale": rng.uniform(0.62, 0.9, n_faces) if film else rng.uniform(0.72, 1.05, n_faces),
-        "shift_x": rng.normal(0, 0.04, n_faces),
-        "shift_y": rng.normal(0, 0.03, n_faces),
-        "light_azimuth": np.clip(rng.normal(0, 45 if film else 35, n_faces), -80, 80),
-        "light_elevation": rng.uniform(-5, 60, n_faces),
-        "ambient": rng.uniform(0.10, 0.3, n_faces) if film else rng.uniform(0.3, 0.6, n_faces),
-        "key": rng.uniform(0.25, 0.75, n_faces) if film else rng.uniform(0.35, 0.95, n_faces),
-        "warmth": rng.normal(0.04, 0.1, n_faces),
-        "glasses": rng.choice([0.0, 1.0, 2.0], n_faces, p=[0.84, 0.11, 0.05]),
-        "occluded": (rng.random(n_faces) < (0.2 if film else 0.1)).astype(float),
-        "grey": (rng.random(n_faces) < 0.1).astype(float),
-    }
+def _drawn(rule, n_faces, rng):
+    """Numbers (n_faces,) by a rule of scene.yaml."""
+    if isinstance(rule, dict):
+        return rng.choice(list(rule), n_faces, p=list(rule.values()))
+    if isinstance(rule, float):
+        return np.full(n_faces, rule)
+    kind, low, high, *limit = rule
+    numbers = rng.uniform(low, high, n_faces) if kind == "uniform" else rng.normal(low, high, n_faces)
+    return np.clip(numbers, -limit[0], limit[0]) if limit else numbers
 
 
 def default_setting(**changes):
     """Settings of one well-lit frontal studio photograph, with any of them changed: a dict for one row."""
-    setting = {
-        "setting": "studio", "yaw": 0.0, "pitch": 0.0, "roll": 0.0, "gaze_x": 0.0, "gaze_y": 0.0,
-        "scale": 1.03, "shift_x": 0.0, "shift_y": 0.0, "light_azimuth": 0.0, "light_elevation": 35.0,
-        "ambient": 0.46, "key": 0.72, "warmth": 0.0, "glasses": 0.0, "occluded": 0.0, "grey": 0.0,
-    }  # fmt: skip
-    unknown = sorted(set(changes) - set(setting))
+    unknown = sorted(set(changes) - set(_TABLES["default"]))
     if unknown:
-        raise ValueError(f"setting: unknown name {unknown[0]!r}, expected one of {', '.join(setting)}")
-    return {**setting, **changes}
+        raise ValueError(f"setting: unknown name {unknown[0]!r}, expected one of {', '.join(_TABLES['default'])}")
+    return _TABLES["default"] | changes
 
 
 def photograph(image, setting, box, skin, rng):
@@ -145,7 +91,7 @@ def photograph(image, setting, box, skin, rng):
 
 
 def draw_background(setting, size, rng):
-    """Paint what is behind the head in one of `SETTINGS`: linear RGB 0..1, float32 of shape (size, size, 3)."""
+    """Paint what is behind the head in one of the settings: linear RGB 0..1, float32 of shape (size, size, 3)."""
     canvas = np.empty((CANVAS, CANVAS, 3), np.float32)
     if setting == "studio":
         canvas[:] = rng.uniform(0.62, 0.7)
@@ -254,7 +200,7 @@ def _outdoors(canvas, rng):
     if rng.random() < 0.45:
         for _ in range(rng.integers(1, 4)):
             _house(canvas, horizon, rng)
-    _box(canvas, 0, horizon, n, n, _pick(GROUNDS, rng, 0.6, 1.3))
+    _box(canvas, 0, horizon, n, n, _pick(COLOURS["grounds"], rng, 0.6, 1.3))
     for _ in range(rng.integers(1, 6)):
         _tree(canvas, horizon, rng)
     if rng.random() < 0.35:  # a hedge close behind
@@ -263,7 +209,7 @@ def _outdoors(canvas, rng):
 
 def _house(canvas, horizon, rng):
     x, w, top = rng.integers(-10, CANVAS), rng.integers(12, 34), horizon - rng.integers(10, 44)
-    facade = _pick(FACADES, rng)
+    facade = _pick(COLOURS["facades"], rng)
     _box(canvas, x, top, w, horizon - top, facade)
     glass = tuple(c * rng.uniform(0.25, 0.5) for c in facade)
     for row in range(top + 3, horizon - 3, 7):
@@ -364,7 +310,7 @@ def occlude(image, box, skin, exposure, rng):
 
 
 def _cloth(exposure, rng):
-    return np.array(CLOTH_COLOURS[rng.integers(len(CLOTH_COLOURS))]) * min(exposure, 1.2) * rng.uniform(0.8, 1.15)
+    return np.array(SLEEVES[rng.integers(len(SLEEVES))]) * min(exposure, 1.2) * rng.uniform(0.8, 1.15)
 
 
 def _hand(canvas, exposure, rng):
@@ -421,7 +367,7 @@ def _scarf(canvas, exposure, rng):
 def _cup(canvas, exposure, rng):
     """A cup at the lips, held by a hand."""
     u, v, side = rng.uniform(0.42, 0.58), rng.uniform(0.72, 0.85), rng.choice([-1.0, 1.0])
-    skin, china = canvas.skin, np.array(CLOTH_COLOURS[rng.integers(len(CLOTH_COLOURS))])
+    skin, china = canvas.skin, np.array(SLEEVES[rng.integers(len(SLEEVES))])
     canvas.shadow([(u - 0.22, v), (u + 0.22, v), (u + 0.2, v + 0.4), (u - 0.2, v + 0.4)], 0.3)
     canvas.capsule((u + side * 0.25, v + 0.25), (u + side * 0.75, v + 1.1), 0.13, skin * 0.92)
     cup = [(u - 0.2, v), (u + 0.2, v), (u + 0.16, v + 0.42), (u - 0.16, v + 0.42)]

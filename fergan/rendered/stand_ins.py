@@ -6,49 +6,22 @@ Smaller versions keep people balanced and keep each person's series of emotions 
 
 import zlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.rendered.person import draw_action_units, occurrence
 from fergan.rendered.scene import draw_setting
 
-FULL_SIZES = {
-    "rafd-frontal": 1608,
-    "rafd-multiview": 2680,
-    "kdef": 4900,
-    "raf-db": 15339,
-    "celeba": 30000,
-    "enhanced-ck": 8422,
-    "sfew": 1260,
-}
+PUBLISHED = yaml.safe_load(Path(__file__).with_name("stand_ins.yaml").read_text(encoding="utf-8"))
+FULL_SIZES = PUBLISHED["full_sizes"]
 STAND_INS = tuple(FULL_SIZES)
 MINIMUM_FACES = 16
-
-# How strong expressions are. With the crop's jitter in `fergan.rendered.scene` the posed gain sets how hard the frontal
-# RaFD stand-in is. The band was chosen: between .40 and .65 of eight emotions right for a Gaussian SVM on 64 x 64 pixels
-# of unseen people, with .95 and more on the true Action Units, so that there is room to learn, and a ceiling.
-GAINS = {"posed": 1.5, "laboratory": 1.2, "celebrities": 1.0, "wild": 0.95, "film": 0.75}
-
 BASIC_EMOTIONS = tuple(e for e in EMOTIONS if e != "contemptuous")
-VIEWS = {"frontal": 0, "yaw-45": -45, "yaw+45": 45, "yaw-90": -90, "yaw+90": 90}
-
-# Faces per emotion in the official (train, test) parts, in the order of BASIC_EMOTIONS.
-RAF_DB_COUNTS = {
-    "train": (705, 717, 281, 4772, 2524, 1982, 1290),
-    "test": (162, 160, 74, 1185, 680, 478, 329),
-}
-# SFEW 2.0: the faces that its authors could align.
-SFEW_COUNTS = {"train": (178, 52, 78, 184, 144, 161, 94), "val": (77, 23, 46, 72, 84, 73, 56)}
-
-CELEBA_PEOPLE = 10177
-# What celebrities show in front of cameras; the table keeps the Action Units and leaves the emotion missing.
-CELEBA_EMOTIONS = {
-    "happy": 0.5, "neutral": 0.36, "surprised": 0.04, "contemptuous": 0.04, "sad": 0.03, "angry": 0.02,
-    "disgusted": 0.01,
-}  # fmt: skip
-CK_PEOPLE, CK_SEQUENCES = 210, 593
+VIEWS = ("frontal", "yaw-45", "yaw+45", "yaw-90", "yaw+90")
 
 
 def stand_in_labels(name, n_faces=None, seed=0):
@@ -82,10 +55,8 @@ def stand_in_labels(name, n_faces=None, seed=0):
     columns = dict(zip(ACTION_UNITS, occurrence(units).T, strict=True))
     for unit, sides in zip(ACTION_UNITS, units.transpose(1, 2, 0), strict=True):
         columns[f"{unit}_left"], columns[f"{unit}_right"] = sides
-    labels = pd.concat([labels, pd.DataFrame(columns)], axis=1)
-    labels = pd.concat([labels, draw_setting(labels, setting, rng)], axis=1)
     labels.insert(0, "source", [f"{name}/{i:05d}" for i in range(n_faces)])
-    return labels
+    return pd.concat([labels, pd.DataFrame(columns), draw_setting(labels, setting, rng)], axis=1)
 
 
 def _add_people(labels, name, seed):
@@ -100,14 +71,13 @@ def _add_people(labels, name, seed):
     return labels
 
 
-def _table(person, emotion, view, gaze, split=None, session=None, sequence=None, frame=0):
-    n_faces = len(person)
-    words = {"emotion": emotion, "split": split, "session": session, "sequence": sequence}
-    words = {key: pd.array([pd.NA] * n_faces if w is None else w, dtype="string") for key, w in words.items()}
-    table = {"person": np.asarray(person, int), "view": np.broadcast_to(np.asarray(view, object), n_faces),
-             "gaze": np.broadcast_to(np.asarray(gaze, object), n_faces), "frame": np.broadcast_to(frame, n_faces)}
-    order = ["person", "emotion", "view", "gaze", "split", "session", "sequence", "frame"]
-    return pd.DataFrame(table | words)[order]
+def _table(person, emotion, view, gaze, split=pd.NA, session=pd.NA, sequence=pd.NA, frame=0):
+    table = pd.DataFrame({"person": np.asarray(person, int)})
+    table["emotion"] = pd.array(emotion, dtype="string")
+    table["view"], table["gaze"] = (np.broadcast_to(np.asarray(words, object), len(table)) for words in (view, gaze))
+    for name, words in {"split": split, "session": session, "sequence": sequence}.items():
+        table[name] = pd.Series(words, index=table.index, dtype="string")
+    return table.assign(frame=frame)
 
 
 def _factorial(n_faces, n_people, cells, n_core):
@@ -117,15 +87,13 @@ def _factorial(n_faces, n_people, cells, n_core):
     fastest, so that a person's series of emotions stays whole.
     """
     used = int(np.clip(-(-n_faces // n_core), min(4, n_people), n_people))
-    quota = np.full(used, n_faces // used)
-    quota[: n_faces % used] += 1
-    person = np.repeat(np.arange(used), quota)
+    quota = n_faces // used + (np.arange(used) < n_faces % used)
     chosen, n_emotions = [], len({cell[0] for cell in cells})
     for p, count in enumerate(quota):
         for k in range(count):  # each person starts at another emotion, so that an incomplete series misses others
             series, place = divmod(k, n_emotions)
             chosen.append(cells[series * n_emotions + (place + p) % n_emotions])
-    return person, chosen
+    return np.repeat(np.arange(used), quota), chosen
 
 
 def _posed(n_people, emotions, n_faces, rng, views=("frontal",), gazes=("frontal",), sessions=(pd.NA,)):
@@ -133,13 +101,11 @@ def _posed(n_people, emotions, n_faces, rng, views=("frontal",), gazes=("frontal
     cells = [(e, view, gaze, session) for session in sessions for view in views for gaze in gazes for e in emotions]
     person, chosen = _factorial(n_faces, n_people, cells, len(cells) // len(sessions))
     emotion, view, gaze, session = (np.array(column, object) for column in zip(*chosen, strict=True))
-    labels = _table(person, emotion, view, gaze, session=session)
     # One pose of a face is photographed by all cameras at once: same expression in every view of a session.
-    takes = pd.Series([f"{p}/{e}/{g}/{s}" for p, (e, _, g, s) in zip(person, chosen, strict=True)])
-    codes, _ = takes.factorize()
-    take_emotions = labels["emotion"].to_numpy(object)[np.unique(codes, return_index=True)[1]]
-    units = draw_action_units(take_emotions, rng, gain=GAINS["posed"])[codes]
-    return labels, units, "studio"
+    takes = [f"{p}/{e}/{g}/{s}" for p, (e, _, g, s) in zip(person, chosen, strict=True)]
+    codes, first = pd.factorize(pd.Series(takes))[0], ~pd.Series(takes).duplicated()
+    units = draw_action_units(emotion[first], rng, gain=PUBLISHED["gains"]["posed"])[codes]
+    return _table(person, emotion, view, gaze, session=session), units, "studio"
 
 
 def _in_proportion(n_faces, counts):
@@ -154,23 +120,23 @@ def _in_proportion(n_faces, counts):
     return shares
 
 
-def _scattered(split_counts, setting, n_faces, rng):
+def _scattered(name, setting, n_faces, rng):
     """Photographs of strangers: one person each, emotions as unequal as in the original."""
-    cells = [(split, emotion) for split in split_counts for emotion in BASIC_EMOTIONS]
-    shares = _in_proportion(n_faces, np.concatenate([split_counts[split] for split in split_counts]))
-    rows = np.repeat(np.arange(len(cells)), shares)[rng.permutation(n_faces)]
-    emotion = [cells[r][1] for r in rows]
-    labels = _table(np.arange(n_faces), emotion, "wild", "wild", split=[cells[r][0] for r in rows])
-    return labels, draw_action_units(emotion, rng, gain=GAINS[setting], asymmetry=0.12), setting
+    counts = PUBLISHED["counts"][name]
+    cells = [(split, emotion) for split in counts for emotion in BASIC_EMOTIONS]
+    rows = np.repeat(np.arange(len(cells)), _in_proportion(n_faces, np.concatenate(list(counts.values()))))
+    split, emotion = (list(column) for column in zip(*(cells[r] for r in rows[rng.permutation(n_faces)]), strict=True))
+    labels = _table(np.arange(n_faces), emotion, "wild", "wild", split=split)
+    return labels, draw_action_units(emotion, rng, gain=PUBLISHED["gains"][setting], asymmetry=0.12), setting
 
 
 def _celeba(n_faces, rng):
-    n_people = max(4, round(n_faces * CELEBA_PEOPLE / FULL_SIZES["celeba"]))
+    published = PUBLISHED["celeba"]
+    n_people = max(4, round(n_faces * published["people"] / FULL_SIZES["celeba"]))
     person = rng.permutation(np.arange(n_faces) % n_people)
-    moods = list(CELEBA_EMOTIONS)
-    shown = rng.choice(moods, n_faces, p=list(CELEBA_EMOTIONS.values()))
-    labels = _table(person, [pd.NA] * n_faces, "wild", "wild")
-    return labels, draw_action_units(shown.astype(object), rng, gain=GAINS["celebrities"], asymmetry=0.1), "wild"
+    shown = rng.choice(list(published["emotions"]), n_faces, p=list(published["emotions"].values()))
+    units = draw_action_units(shown.astype(object), rng, gain=PUBLISHED["gains"]["celebrities"], asymmetry=0.1)
+    return _table(person, [pd.NA] * n_faces, "wild", "wild"), units, "wild"
 
 
 def onset_curve(time):
@@ -181,30 +147,29 @@ def onset_curve(time):
 
 def _enhanced_ck(n_faces, rng):
     """Video frames: each sequence runs from a neutral face to the apex of one posed emotion."""
-    mean_length = FULL_SIZES["enhanced-ck"] / CK_SEQUENCES
-    n_sequences = max(2, round(n_faces / mean_length))
+    published = PUBLISHED["enhanced-ck"]
+    n_sequences = max(2, round(n_faces / (FULL_SIZES["enhanced-ck"] / published["sequences"])))
     lengths = _in_proportion(n_faces, rng.uniform(0.75, 1.25, n_sequences))
-    people = max(min(n_sequences, 4), round(n_sequences * CK_PEOPLE / CK_SEQUENCES))
+    people = max(min(n_sequences, 4), round(n_sequences * published["people"] / published["sequences"]))
     posed = [e for e in EMOTIONS if e != "neutral"]
-    emotion = [posed[(k + k // len(posed)) % len(posed)] for k in range(n_sequences)]
-    apex = draw_action_units(emotion, rng, gain=GAINS["laboratory"])
+    emotion = np.array([posed[(k + k // len(posed)) % len(posed)] for k in range(n_sequences)], object)
+    apex = draw_action_units(emotion, rng, gain=PUBLISHED["gains"]["laboratory"])
     which = np.repeat(np.arange(n_sequences), lengths)
     frame = np.concatenate([np.arange(length) for length in lengths])
     onset = onset_curve(frame / np.maximum(lengths[which] - 1, 1))
     units = (apex[which] * onset[:, None, None]).astype(np.float32)
     sequence = [f"enhanced-ck/sequence-{k:03d}" for k in which]
-    shown = np.array(emotion, object)[which]
-    labels = _table(which % people, shown, "frontal", "frontal", sequence=sequence, frame=frame)
+    labels = _table(which % people, emotion[which], "frontal", "frontal", sequence=sequence, frame=frame)
     return labels, units, "laboratory"
 
 
 # Each turns a number of faces and a random generator into labels, Action Units (n_faces, 14, 2) and the setting's name.
 DESIGNS = {
     "rafd-frontal": partial(_posed, 67, EMOTIONS, gazes=("frontal", "left", "right")),
-    "rafd-multiview": partial(_posed, 67, EMOTIONS, views=tuple(VIEWS)),
-    "kdef": partial(_posed, 70, BASIC_EMOTIONS, views=tuple(VIEWS), sessions=("A", "B")),
-    "raf-db": partial(_scattered, RAF_DB_COUNTS, "wild"),
+    "rafd-multiview": partial(_posed, 67, EMOTIONS, views=VIEWS),
+    "kdef": partial(_posed, 70, BASIC_EMOTIONS, views=VIEWS, sessions=("A", "B")),
+    "raf-db": partial(_scattered, "raf-db", "wild"),
     "celeba": _celeba,
     "enhanced-ck": _enhanced_ck,
-    "sfew": partial(_scattered, SFEW_COUNTS, "film"),
+    "sfew": partial(_scattered, "sfew", "film"),
 }

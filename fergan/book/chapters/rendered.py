@@ -1,60 +1,77 @@
-"""The chapter of the rendered faces: panels of named faces, the truth drawn over them, and tables that count the labels."""
+"""The chapter of the rendered faces: panels of faces with their truth, tables that count labels, a live board of sliders."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import cv2
+import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import HTML, Image, display
 from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, show_faces
-from fergan.facs import AU_MEANINGS
-from fergan.rendered import STAND_INS, stand_in_labels
-from fergan.rendered.board import true_labels
+from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTIONS
+from fergan.rendered import STAND_INS, render_expression, stand_in_labels
+from fergan.rendered.person import OCCURRENCE_THRESHOLD, action_unit_array, draw_action_units, occurrence
+from fergan.rendered.scene import GAZE_SHIFT, default_setting
 
 #: Accuracy that the difficulty of these faces was set to, from lowest to highest, by features.
 AIMS = {"pixels": (0.40, 0.65), "true Action Units": (0.95, 1.0)}
+
+BOARD_SIZE = 192  # pixels: drawn in under a tenth of a second
+LARGEST_IDENTITY = 99_999
+MIXTURE = "a mixture"  # what the board's dropdown says while the sliders show no emotion by itself
+# name: (lowest, highest, step, what the board calls it)
+SCENE_SLIDERS = {
+    "yaw": (-90.0, 90.0, 5.0, "yaw °"),
+    "pitch": (-30.0, 30.0, 5.0, "pitch °"),
+    "gaze_x": (-GAZE_SHIFT["left"], GAZE_SHIFT["left"], 0.06, "gaze, cm"),
+    "light_azimuth": (-80.0, 80.0, 5.0, "light from °"),
+    "light_elevation": (-40.0, 80.0, 5.0, "light height °"),
+    "key": (0.0, 1.2, 0.02, "light strength"),
+}
 
 
 def face_panels(panels: Mapping[str, Mapping[Any, np.ndarray]], n_across: int = 2) -> Figure:
     """Show short rows of faces, each face with its caption below, each row with its title above.
 
-    Parameters
-    ----------
-    panels : mapping
-        Title -> {caption: image uint8 (h, w, 3)}; an Action Unit as a title gets its FACS name. Captions that the panel
-        below repeats are left out.
-    n_across : int
-        Panels beside each other.
+    Args:
+        panels: Title -> {caption: image uint8 (h, w, 3)}; an Action Unit as a title gets its FACS name. Captions that the
+            panel below repeats are left out.
+        n_across: Panels beside each other.
     """
-    titles, n_down = list(panels), -(-len(panels) // n_across)
-    widest = max(len(panel) for panel in panels.values())
-    face = WIDTH / n_across / widest
-    figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, n_down * (face + 0.3) + 0.2), squeeze=False)
-    for ax in axes.flat[len(titles):]:
-        ax.set_axis_off()
-    for index, (ax, title) in enumerate(zip(axes.flat, titles, strict=False)):
+    titles, widest = list(panels), max(len(panel) for panel in panels.values())
+    figure, axes = _axes(len(titles), n_across, WIDTH / n_across / widest, spare=0.2)
+    for index, (ax, title) in enumerate(zip(axes, titles, strict=True)):
         images = np.stack(list(panels[title].values()))
         show_faces(ax, images, len(images))
-        ax.set_xlim(-0.5, widest * (images.shape[2] + 2) - 2.5)  # a shorter row keeps the size of its faces
+        step = images.shape[2] + 2
+        ax.set_xlim(-0.5, widest * step - 2.5)  # a shorter row keeps the size of its faces
         ax.set_anchor("W")
         ax.set_title(f"{title} {AU_MEANINGS[title]}" if title in AU_MEANINGS else title, loc="left", pad=3)
-        below = titles[index + n_across] if index + n_across < len(titles) else ""
-        if not below or list(panels[below]) != list(panels[title]):
-            places = (np.arange(len(images)) + 0.5) * (images.shape[2] + 2) - 1.5
-            ax.set_xticks(places, [str(caption).replace("-", "−") for caption in panels[title]], fontsize="small")
+        below = panels.get("".join(titles[index + n_across : index + n_across + 1]), {})
+        if list(below) != list(panels[title]):
+            captions = [str(caption).replace("-", "−") for caption in panels[title]]
+            ax.set_xticks((np.arange(len(images)) + 0.5) * step - 1.5, captions, fontsize="small")
             ax.tick_params(length=0, pad=2)
     return figure
 
 
+def _axes(n: int, n_across: int, height: float, spare: float = 0.0) -> tuple[Figure, list[Any]]:
+    """Return a figure and n axes of this height in inches, and room for their titles, in rows of n_across."""
+    n_down = -(-n // n_across)
+    figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, n_down * (height + 0.3) + spare), squeeze=False)
+    for ax in axes.flat[n:]:
+        ax.set_axis_off()
+    return figure, list(axes.flat[:n])
+
+
 def true_places(titles: list[str], images: np.ndarray, truth: pd.DataFrame, n_columns: int = 3) -> Figure:
     """Show faces (n, h, w, 3) with their box and landmarks, from the truth that `fergan.rendered.render_faces` returns."""
-    n_rows = -(-len(images) // n_columns)
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(WIDTH, n_rows * (WIDTH / n_columns + 0.3)), squeeze=False)
-    for ax in axes.flat[len(images):]:
-        ax.set_axis_off()
-    for ax, title, image, (_, row) in zip(axes.flat, titles, images, truth.iterrows(), strict=False):
+    figure, axes = _axes(len(images), n_columns, WIDTH / n_columns)
+    for ax, title, image, (_, row) in zip(axes, titles, images, truth.iterrows(), strict=True):
         show_faces(ax, image[None], 1)
         left, top, right, bottom = row[["box_left", "box_top", "box_right", "box_bottom"]]
         ax.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="#e69f00", linewidth=1.4))
@@ -71,15 +88,12 @@ def design_table(sizes: Mapping[str, int | None], seed: int) -> pd.DataFrame:
     """
     rows = []
     for name in (name for name in STAND_INS if name in sizes):
-        full = stand_in_labels(name, seed=seed)
-        here = stand_in_labels(name, sizes[name], seed=seed)
+        full, here = stand_in_labels(name, seed=seed), stand_in_labels(name, sizes[name], seed=seed)
         row: dict[str, Any] = {"set": name}
         for title, column in {"faces": "source", "people": "subject", "sequences": "sequence"}.items():
-            row[title] = here[column].nunique() or None
-            row[f"all {title}"] = full[column].nunique() or None
-        for title in ("emotion", "view", "gaze"):
-            kinds = set(full[title].dropna()) - {"wild"}
-            row[f"{title}s"] = len(kinds) or None
+            row |= {title: here[column].nunique() or None, f"all {title}": full[column].nunique() or None}
+        for column in ("emotion", "view", "gaze"):
+            row[f"{column}s"] = full[column].replace("wild", None).nunique() or None
         rows.append(row)
     return pd.DataFrame(rows).convert_dtypes()
 
@@ -88,17 +102,12 @@ def variation_table(sizes: Mapping[str, int | None], seed: int) -> pd.DataFrame:
     """Return what else varies in each full set: the middle 90 % of angles in degrees, and per cent of faces."""
     rows = []
     for name in (name for name in STAND_INS if name in sizes):
-        labels = stand_in_labels(name, seed=seed)
-        angles = labels[["yaw", "pitch", "light_azimuth"]].quantile([0.05, 0.95]).round().astype(int)
-        row = {"set": name} | {f"{column.split('_')[0]}, {end}": angles.iloc[k][column] for column in angles
-                               for k, end in enumerate(("low", "high"))}
+        labels, row = stand_in_labels(name, seed=seed), {"set": name}
+        for column in ("yaw", "pitch", "light_azimuth"):
+            title = column.split("_")[0]
+            row[f"{title}, low"], row[f"{title}, high"] = labels[column].quantile([0.05, 0.95]).round().astype(int)
         rows.append(row | {title: round(100 * (labels[title] > 0).mean()) for title in ("glasses", "occluded", "grey")})
     return pd.DataFrame(rows)
-
-
-def board_table(settings: Mapping[str, tuple[str, dict, dict]]) -> pd.DataFrame:
-    """Return the true labels of the settings that `fergan.rendered.board.board_settings` names."""
-    return pd.DataFrame([{"setting": name, **true_labels(*setting)} for name, setting in settings.items()])
 
 
 def difficulty_table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -107,3 +116,108 @@ def difficulty_table(scores: pd.DataFrame) -> pd.DataFrame:
     table = independent.loc[list(AIMS), ["value", "low", "high"]].reset_index()
     table["aim, low"], table["aim, high"] = zip(*AIMS.values(), strict=True)
     return table.assign(met=table["value"].between(table["aim, low"], table["aim, high"]))
+
+
+# ---- the board of sliders
+
+def typical_action_units(emotion: str) -> dict[str, tuple[float, float]]:
+    """Return the Action Units that more than half of an emotion's posed faces show: {unit: (left, right)}.
+
+    Their median intensities in steps of .05; one that lies on one side only is put on the person's left.
+    """
+    drawn = draw_action_units([emotion] * 999, np.random.default_rng(0))
+    units = {}
+    for unit, (weak, strong) in zip(ACTION_UNITS, np.median(np.sort(drawn, axis=2), axis=0), strict=True):
+        if strong >= OCCURRENCE_THRESHOLD:
+            both = (weak + strong) / 2
+            sides = (both, both) if weak >= OCCURRENCE_THRESHOLD else (strong, weak)
+            units[unit] = tuple(round(round(float(side) / 0.05) * 0.05, 2) for side in sides)
+    return units
+
+
+def board_settings() -> dict[str, tuple[str, dict, dict]]:
+    """Return a few settings of the board, for a page on which none can run: {name: (emotion, Action Units, scene)}."""
+    surprised, happy, contemptuous = map(typical_action_units, ("surprised", "happy", "contemptuous"))
+    return {
+        "neutral": ("neutral", {}, {}),
+        "happy": ("happy", happy, {}),
+        "contemptuous": ("contemptuous", contemptuous, {}),
+        "squint": (MIXTURE, {"AU06": (0.7, 0.0), "AU07": (1.0, 0.0), "AU12": (0.5, 0.0)}, {}),
+        "surprised": ("surprised", surprised, dict(yaw=40.0)),
+        "glance": (MIXTURE, {"AU02": (0.9, 0.0)}, dict(gaze_x=GAZE_SHIFT["left"], light_azimuth=60.0)),
+    }
+
+
+def true_labels(emotion: str, action_units: Mapping[str, tuple[float, float]], scene: Mapping[str, float]) -> dict[str, str]:
+    """Return the true labels of one setting of the board; of each Action Unit there the left and the right."""
+    present = occurrence(action_unit_array(action_units)[None])[0] == 1
+    there = [unit for unit, is_there in zip(ACTION_UNITS, present, strict=True) if is_there]
+    return {
+        "emotion": emotion,
+        "Action Units": ", ".join("{} {:.2f}/{:.2f}".format(unit, *action_units[unit]) for unit in there) or "none",
+        **{angle: f"{scene[angle]:+g}".replace("-", "−") if scene.get(angle) else "0" for angle in ("yaw", "pitch")},
+        "gaze": {0: "ahead", 1: "left", -1: "right"}[int(np.sign(round(scene.get("gaze_x", 0), 2)))],
+    }
+
+
+def board_table(settings: Mapping[str, tuple[str, dict, dict]]) -> pd.DataFrame:
+    """Return the true labels of what `board_settings` names."""
+    return pd.DataFrame([{"setting": name, **true_labels(*setting)} for name, setting in settings.items()])
+
+
+def face_board(seed: int = 0) -> widgets.Widget:
+    """Return a board of sliders that draws one face live and says its true labels; it needs a running kernel.
+
+    Choosing an emotion sets the Action Units to those typical of it; moving one makes it a mixture. `seed` chooses the
+    first person, and those whom *random person* draws. Sliders report when they are let go: a drag draws once.
+    """
+    rng = np.random.default_rng([int(seed), 4])
+    rest = default_setting()
+    units = {f"{unit}_{side}": _slider(0, 1, 0.05, 0, f"{unit} {AU_MEANINGS[unit]}, {side}")
+             for unit in ACTION_UNITS for side in ("left", "right")}
+    scene = {name: _slider(*bounds, rest[name], title) for name, (*bounds, title) in SCENE_SLIDERS.items()}
+    emotion = widgets.Dropdown(options=[*EMOTIONS, MIXTURE], value="neutral", description="emotion")
+    linked = widgets.Checkbox(value=True, description="move both sides together", indent=False)
+    person = widgets.BoundedIntText(int(rng.integers(LARGEST_IDENTITY + 1)), max=LARGEST_IDENTITY, description="person")
+    random = widgets.Button(description="random person")
+    random.on_click(lambda _: setattr(person, "value", int(rng.integers(LARGEST_IDENTITY + 1))))
+    setting = []  # the control whose change sets others, which must not draw the face too
+
+    def follow(change):
+        if setting:
+            return
+        setting.append(change["owner"])
+        moved = next((name for name, slider in units.items() if slider is change["owner"]), None)
+        if moved:
+            emotion.value = MIXTURE
+            unit, _, side = moved.partition("_")
+            if linked.value:
+                units[f"{unit}_{'left' if side == 'right' else 'right'}"].value = change["new"]
+        elif emotion.value != MIXTURE:
+            typical = typical_action_units(emotion.value)
+            for unit in ACTION_UNITS:
+                units[f"{unit}_left"].value, units[f"{unit}_right"].value = typical.get(unit, (0.0, 0.0))
+        setting.clear()
+
+    def draw(person, emotion, **sliders):
+        if setting:
+            return None
+        sides = {unit: (sliders.pop(f"{unit}_left"), sliders.pop(f"{unit}_right")) for unit in ACTION_UNITS}
+        image, labels = render_expression(person, sides, size=BOARD_SIZE, **sliders), true_labels(emotion, sides, sliders)
+        display(Image(cv2.imencode(".png", image[..., ::-1])[1].tobytes(), width=320))
+        display(HTML("<br>".join(f"<b>{name}</b>: {text}" for name, text in labels.items())))
+        return image, labels
+
+    for control in (emotion, *units.values()):
+        control.observe(follow, "value")  # before the board listens to the same controls
+    board = widgets.interactive(draw, person=person, emotion=emotion, **units, **scene)
+    grid = widgets.GridBox([linked, random, *units.values(), *scene.values()],
+                           layout=widgets.Layout(grid_template_columns="auto auto"))
+    board.children = [widgets.HBox([widgets.VBox([person, emotion, board.out]), grid])]
+    board.controls = {"person": person, "emotion": emotion, "linked": linked, "random": random, **units, **scene}
+    return board
+
+
+def _slider(low: float, high: float, step: float, value: float, title: str) -> widgets.FloatSlider:
+    return widgets.FloatSlider(value=value, min=low, max=high, step=step, description=title, continuous_update=False,
+                               layout=widgets.Layout(width="400px"), style={"description_width": "200px"})
