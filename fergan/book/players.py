@@ -8,18 +8,17 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from pathlib import Path
 
 import numpy as np
 from IPython.display import HTML
 from PIL import Image
 
+from fergan.book.plots import GAP, tiled
+from fergan.book.show import TEMPLATES
 from fergan.files import rendered
 
 #: Bytes of one element; a page with it still opens at once on a telephone.
 LARGEST_FILM, LARGEST_EXPLORER = 300_000, 200_000
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def play_filmstrip(
@@ -28,7 +27,7 @@ def play_filmstrip(
     """Return an element that plays the same faces over training.
 
     Args:
-        steps: sequence of n_frames int; training step of each frame.
+        steps: Training step of each frame.
         frames: (n_frames, n_faces, 64, 64, 3), uint8
         label: What it shows, for those who hear the page instead of seeing it.
         n_columns: Faces in a row.
@@ -42,39 +41,27 @@ def play_filmstrip(
         raise ValueError(f"frames are {frames.dtype} of shape {frames.shape}; expected uint8 (n_frames, n, 64, 64, 3)")
     if len(steps) != len(frames):
         raise ValueError(f"there are {len(steps)} steps and {len(frames)} frames; expected one step per frame")
-    # The frames lie below each other in one picture, of which the page shows one frame at a time.
-    sheet = np.concatenate([_lay_out(frame, n_columns) for frame in frames])
+    # The frames lie below each other in one picture, of which the page shows one frame at a time. The gap after each keeps
+    # a scaled frame from showing a line of its neighbour.
+    tiles = [tiled(frame, min(n_columns, len(frame))) for frame in frames]
+    sheet = np.concatenate([np.pad(tile, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for tile in tiles])
     for quality in (75, 60, 40, 20, 10):
-        html = rendered(_TEMPLATES / "player.html.j2", steps=steps, label=label, milliseconds=milliseconds,
-                        picture=_webp(sheet, quality), width=sheet.shape[1], height=sheet.shape[0] // len(frames))
+        buffer = io.BytesIO()
+        Image.fromarray(sheet).save(buffer, "WEBP", quality=quality, method=6)
+        picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+        html = rendered(TEMPLATES / "player.html.j2", steps=steps, label=label, milliseconds=milliseconds, picture=picture,
+                        width=sheet.shape[1], height=sheet.shape[0] // len(frames))
         if len(html.encode()) < LARGEST_FILM:
             return HTML(html)
     raise ValueError(f"{len(frames)} frames of {frames.shape[1]} faces need more than {LARGEST_FILM:,} bytes; show fewer")
-
-
-def _lay_out(images: np.ndarray, n_columns: int, gap: int = 2) -> np.ndarray:
-    """Lay n images out row by row on white; the gap also keeps a scaled frame from showing a line of its neighbour."""
-    n, height, width, _ = images.shape
-    n_columns = min(n_columns, n)
-    n_rows = -(-n // n_columns)
-    tiles = np.full((n_rows * n_columns, height + gap, width + gap, 3), 255, np.uint8)
-    tiles[:n, :height, :width] = images
-    rows = tiles.reshape(n_rows, n_columns, *tiles.shape[1:]).swapaxes(1, 2)
-    return rows.reshape(n_rows * (height + gap), n_columns * (width + gap), 3)
-
-
-def _webp(sheet: np.ndarray, quality: int) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(sheet).save(buffer, "WEBP", quality=quality, method=6)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def operating_points(positive: np.ndarray, values: np.ndarray, n_points: int = 80) -> dict[str, list | int]:
     """Count what is found and what is a false alarm at thresholds from the strictest to the loosest.
 
     Args:
-        positive: (n_faces,), bool; whether the face shows the label.
-        values: (n_faces,); decision values; a face is named when its value is at least the threshold.
+        positive: (n_faces,), bool; whether each shows the label.
+        values: (n_faces,), decision values; a face is named when its value is at least the threshold.
         n_points: At most so many thresholds, evenly spaced among the values that occur.
 
     Returns: ``threshold, tp, fp`` (lists, both counts not falling), ``positives``, ``negatives``.
@@ -102,7 +89,7 @@ def threshold_explorer(labels: Mapping[str, tuple[np.ndarray, np.ndarray]], titl
     """Return an element with a threshold to move, a ROC curve and the counts of right and wrong answers.
 
     Args:
-        labels: mapping of str to (positive, values); see `operating_points`.
+        labels: Label -> (positive, values); see `operating_points`.
         title: What it shows, for those who hear the page instead of seeing it.
 
     Raises:
@@ -112,7 +99,7 @@ def threshold_explorer(labels: Mapping[str, tuple[np.ndarray, np.ndarray]], titl
         raise ValueError("a threshold needs at least one label")
     data = {label: operating_points(*arrays) for label, arrays in labels.items()}
     first = next(iter(data.values()))
-    html = rendered(_TEMPLATES / "threshold.html.j2", data=data, first=first, middle=len(first["tp"]) // 2, title=title,
+    html = rendered(TEMPLATES / "threshold.html.j2", data=data, first=first, middle=len(first["tp"]) // 2, title=title,
                     side=220, share=share)
     if len(html.encode()) > LARGEST_EXPLORER:
         raise ValueError(f"{len(labels)} labels need more than {LARGEST_EXPLORER:,} bytes; show fewer")

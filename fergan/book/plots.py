@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 
 WIDTH = 7.0  # inches, of a full-width figure
+GAP = 2  # pixels between faces
 
 #: What tables and figures call the protocols that every set has, and, with a set's own split, all of them.
 TWO_PROTOCOLS = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
@@ -35,14 +36,10 @@ def use_style() -> None:
 
 
 def generator_styles(names: Iterable[str], marked: str = "") -> dict[str, dict[str, Any]]:
-    """Return how to draw the curve of each generator, the same in every figure.
+    """Return how to draw the curve of each generator, the same in every figure; `marked` is drawn in red above the others.
 
     Generators of one set (``"sfew"``, ``"sfew-augmented"``) have one colour, and lines and markers of their own, which tell
     all curves apart where colours cannot.
-
-    Args:
-        names: iterable of str
-        marked: A generator to draw in red and above the others: one whose collapse was provoked.
     """
     names = list(names)
     of_set = {name: next((other for other in names if name.startswith(f"{other}-")), name) for name in names}
@@ -60,44 +57,31 @@ def generator_styles(names: Iterable[str], marked: str = "") -> dict[str, dict[s
 
 # ---- faces
 
-def _tile(images: np.ndarray, n_columns: int, gap: int = 2) -> np.ndarray:
-    """Lay images (n, h, w, 3) out row by row on a white sheet."""
+def tiled(images: np.ndarray, n_columns: int) -> np.ndarray:
+    """Return images uint8 (n, height, width, 3) row by row on a white sheet, `GAP` pixels apart."""
     n, height, width, _ = images.shape
     n_rows = max(1, -(-n // n_columns))  # a row for no face at all stays white
-    sheet = np.full((n_rows * (height + gap) - gap, n_columns * (width + gap) - gap, 3), 255, np.uint8)
+    sheet = np.full((n_rows * (height + GAP) - GAP, n_columns * (width + GAP) - GAP, 3), 255, np.uint8)
     for index, image in enumerate(images):
-        top, left = (index // n_columns) * (height + gap), (index % n_columns) * (width + gap)
+        top, left = (index // n_columns) * (height + GAP), (index % n_columns) * (width + GAP)
         sheet[top : top + height, left : left + width] = image
     return sheet
 
 
 def show_faces(ax: Axes, images: np.ndarray, n_columns: int) -> None:
-    """Draw images uint8 (n, h, w, 3) row by row into an axes of one's own."""
-    _show(ax, _tile(np.asarray(images), n_columns))
-
-
-def _show(ax: Axes, sheet: np.ndarray) -> None:
-    ax.imshow(sheet, interpolation="lanczos")
+    """Draw images uint8 (n, height, width, 3) row by row into an axes of their own."""
+    ax.imshow(tiled(np.asarray(images), n_columns), interpolation="lanczos")
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
     sns.despine(ax=ax, left=True, bottom=True)
 
 
-def face_grid(images: np.ndarray, n_columns: int = 12, title: str = "", ax: Axes | None = None) -> Figure:
-    """Show faces row by row.
-
-    Args:
-        images: (n, 64, 64, 3), uint8
-        n_columns: Faces in a row.
-        title: Above the grid.
-        ax: Where to draw; a new figure otherwise.
-    """
-    sheet = _tile(np.asarray(images), n_columns)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(WIDTH, WIDTH * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0)))
-    _show(ax, sheet)
-    ax.set_title(title, loc="left")
-    return ax.figure
+def face_grid(images: np.ndarray, n_columns: int = 12) -> Figure:
+    """Show faces uint8 (n, 64, 64, 3) row by row."""
+    height, width, _ = tiled(np.asarray(images), n_columns).shape
+    figure, ax = plt.subplots(figsize=(WIDTH, WIDTH * height / width))
+    show_faces(ax, images, n_columns)
+    return figure
 
 
 def face_rows(rows: Mapping[str, np.ndarray], n_columns: int) -> Figure:
@@ -105,44 +89,31 @@ def face_rows(rows: Mapping[str, np.ndarray], n_columns: int) -> Figure:
     height = WIDTH / n_columns * 0.95
     figure, axes = plt.subplots(len(rows), 1, figsize=(WIDTH, height * len(rows)), squeeze=False)
     for ax, (label, images) in zip(axes.flat, rows.items(), strict=True):
-        _show(ax, _tile(np.asarray(images), n_columns))
+        show_faces(ax, images, n_columns)
         ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize="small")
     return figure
 
 
 def captioned_faces(images: np.ndarray, captions: Sequence[str], n_columns: int = 8) -> Figure:
-    """Show faces row by row, each with its caption below.
-
-    Args:
-        images: (n, 64, 64, 3), uint8
-        captions: sequence of n str; one or two lines each.
-        n_columns: Faces in a row.
-    """
+    """Show faces uint8 (n, 64, 64, 3) row by row, each with its caption of one or two lines below."""
     n_rows = max(1, -(-len(images) // n_columns))
     side = WIDTH / n_columns
     figure, axes = plt.subplots(n_rows, n_columns, figsize=(WIDTH, n_rows * (side + 0.36)), squeeze=False)
     for ax in axes.flat[len(images):]:
         ax.set_axis_off()
     for ax, image, caption in zip(axes.flat, images, captions, strict=False):
-        _show(ax, image)
+        show_faces(ax, image[None], 1)
         ax.set_xlabel(caption, fontsize="x-small", labelpad=2)
     return figure
 
 
 def face_walks(images: np.ndarray, rows: Sequence[str], columns: Sequence[str], xlabel: str) -> Figure:
-    """Show faces that change from left to right, one walk per row.
-
-    Args:
-        images: (n_rows, n_columns, 64, 64, 3), uint8
-        rows, columns: sequence of str; what stands beside each row and above each column.
-        xlabel: What the columns are.
-    """
+    """Show faces uint8 (n_rows, n_columns, 64, 64, 3) that change from left to right, with names of rows and columns."""
     n_rows, n_columns, height, width, _ = images.shape
-    gap = 2
     figure, ax = plt.subplots(figsize=(WIDTH, WIDTH * n_rows / n_columns + 0.5))
-    _show(ax, _tile(images.reshape(-1, height, width, 3), n_columns, gap))
-    ax.set_xticks((np.arange(n_columns) + 0.5) * (width + gap) - 1.5, columns, fontsize="large")
-    ax.set_yticks((np.arange(n_rows) + 0.5) * (height + gap) - 1.5, rows, fontsize="large")
+    show_faces(ax, images.reshape(-1, height, width, 3), n_columns)
+    ax.set_xticks((np.arange(n_columns) + 0.5) * (width + GAP) - 1.5, columns, fontsize="large")
+    ax.set_yticks((np.arange(n_rows) + 0.5) * (height + GAP) - 1.5, rows, fontsize="large")
     ax.xaxis.set_label_position("top")
     ax.tick_params(length=0, pad=3, top=True, labeltop=True, bottom=False, labelbottom=False)
     ax.set_xlabel(xlabel, fontsize="large")
@@ -152,12 +123,7 @@ def face_walks(images: np.ndarray, rows: Sequence[str], columns: Sequence[str], 
 # ---- scores
 
 def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], areas: Mapping[str, float]) -> Figure:
-    """Draw one ROC curve per class.
-
-    Args:
-        curves: Class -> (false-positive rates, true-positive rates).
-        areas: Class -> area under its curve, for the legend.
-    """
+    """Draw one ROC curve per class, of (false-positive rates, true-positive rates), with its area in the legend."""
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
     ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
     styles = ["-", "--", "-.", ":"]
@@ -170,23 +136,19 @@ def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], areas: Mappi
     return figure
 
 
-def confusion_matrix(counts: pd.DataFrame, title: str = "", ax: Axes | None = None) -> Figure:
+def confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
     """Draw a confusion matrix: counts and their share of the true class (row), which is also the shade.
 
     Args:
-        counts: DataFrame of shape (n_classes, n_classes); true classes in rows, predicted ones in columns; NaN where
-            unknown.
+        counts: True classes in rows, predicted ones in columns; NaN where unknown.
         title: Above the matrix.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(WIDTH + 0.6, 0.62 * WIDTH))  # eight names side by side
+    figure, ax = plt.subplots(figsize=(WIDTH + 0.6, 0.62 * WIDTH))  # eight names side by side
     shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
-    text = [[_cell(count, share) for count, share in zip(*row, strict=True)]
-            for row in zip(counts.to_numpy(float), shares.to_numpy(float), strict=True)]
-    sns.heatmap(
-        shares, annot=np.array(text), fmt="", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=ax,
-        annot_kws={"fontsize": "small", "linespacing": 1.1}, linewidths=0.5, linecolor="white",
-    )
+    text = np.array([[_cell(count, share) for count, share in zip(*row, strict=True)]
+                     for row in zip(counts.to_numpy(float), shares.to_numpy(float), strict=True)])
+    sns.heatmap(shares, annot=text, fmt="", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=ax,
+                annot_kws={"fontsize": "small", "linespacing": 1.1}, linewidths=0.5, linecolor="white")
     ax.set(xlabel="predicted", ylabel="true")
     ax.set_title(title, loc="left")
     ax.tick_params(labelsize="small", rotation=0)
@@ -194,7 +156,7 @@ def confusion_matrix(counts: pd.DataFrame, title: str = "", ax: Axes | None = No
     if counts.isna().all(axis=None):
         ax.grid(False)
         ax.text(0.5, 0.5, "not given", ha="center", va="center", transform=ax.transAxes, color="0.4")
-    return ax.figure
+    return figure
 
 
 def _cell(count: float, share: float) -> str:
@@ -235,38 +197,22 @@ def score_dots(
     return ax.figure
 
 
-def heat_map(table: pd.DataFrame, label: str, low: float = 0.0, high: float = 1.0, center: float | None = None) -> Figure:
-    """Draw a table of scores as shaded cells with their numbers; empty cells are NaN.
-
-    Args:
-        table: Its index and columns label the cells.
-        label: What the shade means.
-        low, high, center: Ends (and middle) of the shade.
-    """
+def heat_map(table: pd.DataFrame, label: str, low: float, high: float, center: float) -> Figure:
+    """Draw a table of scores as cells with their numbers, shaded from `low` over `center` to `high`; NaN stays empty."""
     figure, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.32 * len(table)))
-    sns.heatmap(
-        table, annot=True, fmt=".2f", cmap="viridis" if center is None else "RdBu", vmin=low, vmax=high, center=center,
-        ax=ax, annot_kws={"fontsize": "small"}, linewidths=0.5, linecolor="white", cbar_kws={"label": label},
-    )
+    sns.heatmap(table, annot=True, fmt=".2f", cmap="RdBu", vmin=low, vmax=high, center=center, ax=ax,
+                annot_kws={"fontsize": "small"}, linewidths=0.5, linecolor="white", cbar_kws={"label": label})
     ax.set(xlabel="", ylabel="")
     ax.tick_params(labelsize="small", rotation=0)
     return figure
 
 
 def projection(points: np.ndarray, classes: Sequence[str], axis_labels: tuple[str, str]) -> Figure:
-    """Scatter two-dimensional points, one colour and marker per class.
-
-    Args:
-        points: (n, 2)
-        classes: sequence of n str
-        axis_labels: pair of str
-    """
+    """Scatter points (n, 2), one colour and marker for each of their n classes."""
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
     order = list(dict.fromkeys(sorted(classes)))
-    sns.scatterplot(
-        x=points[:, 0], y=points[:, 1], hue=list(classes), style=list(classes), hue_order=order, style_order=order,
-        ax=ax, s=16, linewidth=0, alpha=0.8,
-    )
+    sns.scatterplot(x=points[:, 0], y=points[:, 1], hue=list(classes), style=list(classes), hue_order=order, style_order=order,
+                    ax=ax, s=16, linewidth=0, alpha=0.8)
     ax.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", markerscale=1.4)
     return figure
