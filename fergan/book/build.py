@@ -136,7 +136,7 @@ def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
     for page in book.pages.values():
         path = book.executed(page)
         yield EXECUTED / f"{page.id}.ipynb", path.read_bytes()
-        if page.name != "summary" and CHAPTERS[page.chapter]:
+        if page.name != "summary" and "pages" in CHAPTERS[page.chapter]:
             continue
         executed, said = read_json(path), EXECUTED / "said" / page.label
         for name, text in passages_of(executed).items():

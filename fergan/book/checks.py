@@ -60,7 +60,7 @@ def _without_missing(profile: Profile) -> Profile:
     kept = {"datasets": datasets}
     for kind in ("emotion_experiments", "au_experiments"):
         everything = getattr(profile, kind)
-        found[kind] = [experiment for experiment in everything if set(experiment.sets) & set(found["left_out"])]
+        found[kind] = [experiment for experiment in everything if set(experiment.roles.values()) & set(found["left_out"])]
         kept[kind] = [experiment for experiment in everything if experiment not in found[kind]]
     return profile.model_copy(update=kept | {"absences": Absences(**found)})
 

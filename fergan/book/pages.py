@@ -7,40 +7,18 @@ contents lists them.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from fergan.book.profile import Profile
 from fergan.cache import available_threads
 
-#: Chapter, named by its notebook -> the notebook of its further pages (one for each set, network or experiment), or None.
-CHAPTERS: dict[str, str | None] = {
-    "00_faces": None,
-    "01_data": "01_data_set",
-    "02_dcgan": "02_dcgan_model",
-    "03_features": "03_features_pair",
-    "03b_layers": None,
-    "04_emotions": "04_emotions_experiment",
-    "04b_label_efficiency": "04b_label_efficiency_set",
-    "04c_transfer": None,
-    "05_action_units": "05_action_units_experiment",
-    "05b_single_unit": None,
-    "05c_saliency": None,
-    "06_quality": "06_quality_model",
-    "06b_mode_collapse": None,
-    "06c_human_study": None,
-    "07_results": None,
-    "07b_claims": None,
-    "07c_groups": None,
-}
-
-#: Chapters whose results have another name than the notebook without its number.
-_KINDS = {"01_data": "faces", "02_dcgan": "models"}
-
-#: Chapters whose results decide claims of the paper.
-_JUDGED_BY = ("04_emotions", "04b_label_efficiency", "04c_transfer", "05_action_units", "05b_single_unit", "06_quality",
-              "06b_mode_collapse", "06c_human_study")
+#: Chapter, named by its notebook -> what ``chapters.yaml`` says of it.
+CHAPTERS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "chapters.yaml").read_text(encoding="utf-8"))
 
 #: The set whose samples the paper scores and shows to raters.
 PAPERS_SET = "rafd-frontal"
@@ -60,7 +38,7 @@ class Page:
         chapter: A key of `CHAPTERS`.
         name: Of the set, network or experiment; ``"summary"`` for the page across all of them.
         parameters: What papermill sets: numbers, words, lists, and configs as dictionaries.
-        after: tuple of str; the pages whose results it reads, by `id`.
+        after: The pages whose results it reads, by `id`.
         threads: Processor threads it uses.
     """
 
@@ -78,7 +56,7 @@ class Page:
     @property
     def notebook(self) -> str:
         """The notebook that makes it."""
-        return self.chapter if self.name == "summary" else CHAPTERS[self.chapter] or self.chapter
+        return self.chapter if self.name == "summary" else CHAPTERS[self.chapter].get("pages", self.chapter)
 
     @property
     def label(self) -> str:
@@ -88,16 +66,11 @@ class Page:
     @property
     def home(self) -> str:
         """Where its results are, below the profile's artifacts."""
-        return f"{kind_of(self.chapter)}/{self.name}"
+        return f"{CHAPTERS[self.chapter].get('results', _plain(self.chapter))}/{self.name}"
 
 
 def _plain(chapter: str) -> str:
     return re.sub(r"^[0-9]+[a-z]?_", "", chapter)
-
-
-def kind_of(chapter: str) -> str:
-    """Return the folder of a chapter's results."""
-    return _KINDS.get(chapter, _plain(chapter))
 
 
 def pages_of(profile: Profile) -> list[Page]:
@@ -116,12 +89,12 @@ def _with_summary(chapter: str, pages: list[Page], /, **parameters: Any) -> list
     return [Page(chapter, "summary", parameters, tuple(page.id for page in pages)), *pages] if pages else []
 
 
-def _faces(*names: str) -> list[str]:
-    return [f"01_data/{name}" for name in names]
+def _faces(*names: str) -> tuple[str, ...]:
+    return tuple(f"01_data/{name}" for name in names)
 
 
-def _networks(*names: str) -> list[str]:
-    return [f"02_dcgan/{name}" for name in names]
+def _networks(*names: str) -> tuple[str, ...]:
+    return tuple(f"02_dcgan/{name}" for name in names)
 
 
 def _pair(pretrained: str, target: str) -> str:
@@ -129,8 +102,7 @@ def _pair(pretrained: str, target: str) -> str:
 
 
 def _rendered(profile: Profile) -> Iterator[Page]:
-    sets = {name: dataset.n_faces for name, dataset in profile.datasets.items() if dataset.source == "rendered"}
-    if sets:
+    if sets := {name: dataset.n_faces for name, dataset in profile.datasets.items() if dataset.source == "rendered"}:
         yield Page("00_faces", "rendered", dict(sets=sets, seed=profile.seed))
 
 
@@ -160,7 +132,7 @@ def _models(profile: Profile) -> list[Page]:
     running = dict(threads=profile.threads, checkpoint_seconds=profile.checkpoint_seconds)
     pages = [
         Page("02_dcgan", name, dict(model=name, dataset=dataset, only=only, training=config.model_dump(), **running),
-             tuple(_faces(dataset)), threads=profile.threads)
+             _faces(dataset), threads=profile.threads)
         for name, (dataset, config, only) in profile.models.items()
     ]
     learnt = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()}
@@ -189,10 +161,9 @@ def _features(profile: Profile) -> list[Page]:
 def _layers(profile: Profile) -> Iterator[Page]:
     """The page that compares layers, where a set's emotions are classified with its own network."""
     own = [e.target for e in profile.emotion_experiments if e.pretrained == e.target]
-    sets = [name for name in profile.datasets if name in own]
-    if sets:
-        parameters = dict(sets=sets, layers=profile.layers.model_dump())
-        yield Page("03b_layers", "layers", parameters, (*_networks(*sets), *_faces(*sets)))
+    if sets := [name for name in profile.datasets if name in own]:
+        yield Page("03b_layers", "layers", dict(sets=sets, layers=profile.layers.model_dump()),
+                   (*_networks(*sets), *_faces(*sets)))
 
 
 def _emotions(profile: Profile) -> list[Page]:
@@ -213,12 +184,14 @@ def _labels(profile: Profile) -> list[Page]:
         networks = list(dict.fromkeys(e.pretrained for e in profile.emotion_experiments if e.target == target))
         if not networks:
             continue
-        whole = target in section.targets
-        networks = networks[: section.max_networks] if whole else [target] if target in networks else networks[:1]
-        config = section if whole else section.features_only
-        after = [*(_pair(network, target) for network in networks), *_faces(target)]
-        parameters = dict(target=target, networks=networks, label_efficiency=config.model_dump())
-        pages.append(Page("04b_label_efficiency", target, parameters, tuple(after + _networks(networks[0]))))
+        config = section
+        if target not in section.targets:
+            config, networks = section.features_only, [target if target in networks else networks[0]]
+        networks = networks[: section.max_networks]
+        pages.append(Page(
+            "04b_label_efficiency", target, dict(target=target, networks=networks, label_efficiency=config.model_dump()),
+            (*(_pair(network, target) for network in networks), *_faces(target), *_networks(networks[0])),
+        ))
     return _with_summary("04b_label_efficiency", pages, targets=[page.name for page in pages])
 
 
@@ -230,11 +203,10 @@ def _transfer(profile: Profile) -> Iterator[Page]:
         return
     marked = [e for e in profile.emotion_experiments if e.target in targets]
     read = [e.experiment for e in marked if profile.transfer.same_search(profile.emotions)]
-    after = [*_networks(*networks), *_faces(*targets, *networks), *(f"04_emotions/experiment-{number}" for number in read)]
     yield Page("04c_transfer", "matrix", dict(
         networks=networks, targets=targets, experiments=[e.model_dump() for e in marked], read=read,
         transfer=profile.transfer.model_dump(),
-    ), tuple(after))
+    ), (*_networks(*networks), *_faces(*targets, *networks), *(f"04_emotions/experiment-{number}" for number in read)))
 
 
 def _units(profile: Profile) -> list[Page]:
@@ -270,24 +242,18 @@ def _saliency(profile: Profile) -> Iterator[Page]:
             *_faces(e.train)))
 
 
-def _judged(profile: Profile) -> dict[str, str]:
-    """Return the generators whose samples the chapter on quality judges: generator -> set."""
-    further = profile.further_models
-    return {name: dataset for name, (dataset, _, only) in profile.models.items()
-            if not only and (name not in further or further[name].quality)}
-
-
 def _provoked(profile: Profile) -> str | None:
     """Return the generator that was trained to collapse, if there is one."""
-    further = profile.further_models
-    return next((name for name in profile.models if name in further and further[name].collapses), None)
+    return next((name for name, model in profile.further_models.items() if name in profile.models and model.collapses), None)
 
 
 def _samples(profile: Profile) -> list[Page]:
     def judge(dataset: str) -> str:  # another set's discriminator: the judged generator has learnt to deceive its own
         return next((name for name in profile.pretrained_sets if name != dataset), dataset)
 
-    models = {name: dataset for name, dataset in _judged(profile).items() if name != _provoked(profile)}
+    others = {name for name, model in profile.further_models.items() if model.only or not model.quality}
+    others.add(_provoked(profile))
+    models = {name: dataset for name, (dataset, _, _) in profile.models.items() if name not in others}
     pages = [
         Page("06_quality", name,
              dict(model=name, dataset=dataset, judge=judge(dataset), inception=os.environ.get(INCEPTION) or None,
@@ -303,8 +269,7 @@ def _samples(profile: Profile) -> list[Page]:
 
 
 def _collapse(profile: Profile) -> Iterator[Page]:
-    models = {name: dataset for name, (dataset, _, _) in profile.models.items()}
-    if models:
+    if models := {name: dataset for name, (dataset, _, _) in profile.models.items()}:
         units = {name: only for name, (_, _, only) in profile.models.items() if only}
         parameters = dict(models=models, units=units, provoked=_provoked(profile), quality=profile.quality.model_dump())
         yield Page("06b_mode_collapse", "generators", parameters, (*_networks(*models), *_faces(*models.values())))
@@ -314,16 +279,18 @@ def _study(profile: Profile) -> Iterator[Page]:
     """The human study, of the paper's set or of the first one."""
     sets = profile.pretrained_sets
     name = PAPERS_SET if PAPERS_SET in sets else sets[0]
-    by_hand = dict(rater="", sheet=0, kind="pair", pictures_url="")
-    yield Page("06c_human_study", name, dict(model=name, dataset=name, human_study=profile.human_study.model_dump(), **by_hand),
-               (*_networks(name), *_faces(name)))
+    yield Page("06c_human_study", name, dict(
+        model=name, dataset=name, human_study=profile.human_study.model_dump(),
+        rater="", sheet=0, kind="pair", pictures_url="",
+    ), (*_networks(name), *_faces(name)))
 
 
 def _results(profile: Profile, pages: list[Page]) -> Page:
     """The page across all chapters."""
-    absences = profile.absences
+    absences, kinds = profile.absences, ("emotion_experiments", "au_experiments")
     parameters = dict(
-        profile=profile.name, rendered=profile.rendered, datasets=list(profile.datasets), **_numbers(profile),
+        profile=profile.name, rendered=profile.rendered, datasets=list(profile.datasets),
+        **{kind: [e.experiment for e in getattr(profile, kind)] for kind in kinds},
         emotions_left_out=[e.model_dump() for e in absences.emotion_experiments],
         aus_left_out=[e.model_dump() for e in absences.au_experiments],
     )
@@ -332,7 +299,7 @@ def _results(profile: Profile, pages: list[Page]) -> Page:
 
 def _claims(profile: Profile, pages: list[Page]) -> Page:
     """The page that judges every claim of the paper by the results."""
-    single = [page for page in pages if page.name != "summary" and page.chapter in _JUDGED_BY]
+    single = [page for page in pages if page.name != "summary" and "judged" in CHAPTERS[page.chapter]]
     models = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()}
     homes = [page.home for page in single if page.chapter != "06b_mode_collapse"]
     homes += [f"mode_collapse/{name}" for name in models if name != _provoked(profile)]
@@ -340,13 +307,8 @@ def _claims(profile: Profile, pages: list[Page]) -> Page:
     return Page("07b_claims", "verdicts", parameters, tuple(page.id for page in pages if page.name != "summary"))
 
 
-def _numbers(profile: Profile) -> Mapping[str, list[int]]:
-    return {kind: [e.experiment for e in getattr(profile, kind)] for kind in ("emotion_experiments", "au_experiments")}
-
-
 def _groups(profile: Profile) -> Iterator[Page]:
     """The page that compares groups of people, on faces that say who their people are: the rendered ones."""
-    known = [e for e in profile.emotion_experiments if profile.datasets[e.target].source == "rendered"]
-    after = [*(f"04_emotions/experiment-{e.experiment}" for e in known), *_faces(*(e.target for e in known))]
-    if known:
-        yield Page("07c_groups", "people", dict(experiments=[e.experiment for e in known], seed=profile.seed), tuple(after))
+    if known := [e for e in profile.emotion_experiments if profile.datasets[e.target].source == "rendered"]:
+        yield Page("07c_groups", "people", dict(experiments=[e.experiment for e in known], seed=profile.seed),
+                   (*(f"04_emotions/experiment-{e.experiment}" for e in known), *_faces(*(e.target for e in known))))

@@ -211,8 +211,8 @@ def projection(points: np.ndarray, classes: Sequence[str], axis_labels: tuple[st
     """Scatter points (n, 2), one colour and marker for each of their n classes."""
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
     order = list(dict.fromkeys(sorted(classes)))
-    sns.scatterplot(x=points[:, 0], y=points[:, 1], hue=list(classes), style=list(classes), hue_order=order, style_order=order,
-                    ax=ax, s=16, linewidth=0, alpha=0.8)
+    sns.scatterplot(x=points[:, 0], y=points[:, 1], hue=list(classes), style=list(classes), hue_order=order,
+                    style_order=order, ax=ax, s=16, linewidth=0, alpha=0.8)
     ax.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", markerscale=1.4)
     return figure

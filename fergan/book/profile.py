@@ -7,8 +7,6 @@ experiment on a set that is not there: each is one clear line that names the key
 
 import difflib
 import re
-import types
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,31 +46,29 @@ class ModelProfile(Config):
     quality: bool = Field(True, description="whether its samples have a page on quality; variety is judged in any case")
 
 
-class EmotionExperiment(Config):
-    """A discriminator pretrained on one set, its features classified on another."""
+class Experiment(Config):
+    """What both kinds of experiment have in common: a number, and the set that a discriminator was pretrained on."""
 
     experiment: int = Field(ge=1)
     pretrained: str
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role -> the face set that it needs in it."""
+        return self.model_dump(exclude={"experiment"})
+
+
+class EmotionExperiment(Experiment):
+    """The discriminator's features are classified on another set."""
+
     target: str
 
-    @property
-    def sets(self) -> tuple[str, ...]:
-        """The face sets that it needs."""
-        return self.pretrained, self.target
 
+class ActionUnitExperiment(Experiment):
+    """Linear SVMs are trained on a second set and tested on a third."""
 
-class ActionUnitExperiment(Config):
-    """A discriminator pretrained on one set; linear SVMs trained on a second and tested on a third."""
-
-    experiment: int = Field(ge=1)
-    pretrained: str
     train: str
     test: str
-
-    @property
-    def sets(self) -> tuple[str, ...]:
-        """The face sets that it needs."""
-        return self.pretrained, self.train, self.test
 
 
 class Absences(Config):
@@ -89,7 +85,7 @@ class Absences(Config):
     def experiments_without(self, name: str) -> list[str]:
         """Return which experiments are left out because this set is not there."""
         kinds = (("emotion", self.emotion_experiments), ("Action Unit", self.au_experiments))
-        return [f"{kind} experiment {e.experiment}" for kind, experiments in kinds for e in experiments if name in e.sets]
+        return [f"{kind} experiment {e.experiment}" for kind, experiments in kinds for e in experiments if name in e.roles.values()]
 
 
 class Profile(Config):
@@ -237,7 +233,9 @@ def explain(item: Any, model: type[BaseModel]) -> str:
     """Return one of pydantic's errors as one line that names the key and what was expected."""
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(item["loc"][-1]), sorted(_all_keys(model)), n=1)
+        schema, wrong = model.model_json_schema(), str(item["loc"][-1])
+        known = {name for part in (schema, *schema.get("$defs", {}).values()) for name in part.get("properties", {})}
+        close = difflib.get_close_matches(wrong, sorted(known - {wrong}), n=1)
         return f"{key} is not a known key" + (f"; did you mean {close[0]!r}?" if close else "")
     if item["type"] == "missing":
         return f"{key} is missing"
@@ -245,21 +243,6 @@ def explain(item: Any, model: type[BaseModel]) -> str:
     if item["type"] == "value_error":
         return f"{key}: {message}" if key else message
     return f"{key} is {item['input']!r}; {message[0].lower()}{message[1:]}"
-
-
-def _all_keys(model: type[BaseModel]) -> set[str]:
-    keys = set(model.model_fields)
-    for field in model.model_fields.values():
-        for inner in _classes(field.annotation):
-            keys |= _all_keys(inner)
-    return keys
-
-
-def _classes(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in typing.get_args(annotation):
-        yield from _classes(inner)
 
 
 # ---- what the schema cannot see
@@ -305,7 +288,7 @@ def _experiment_faults(profile: Profile) -> Iterator[str]:
         for number in sorted({n for n in numbers if numbers.count(n) > 1}):
             yield f"{kind} has number {number} twice"
         for index, experiment in enumerate(experiments):
-            for role, name in experiment.model_dump(exclude={"experiment"}).items():
+            for role, name in experiment.roles.items():
                 if name not in profile.datasets:
                     yield f"{kind}.{index}.{role} is {name!r}, which is not among the datasets ({known})"
 

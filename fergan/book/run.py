@@ -380,7 +380,7 @@ def find_page(pages: Sequence[Page], word: str) -> Page:
     by_id = {page.id: page for page in pages}
     if wanted in by_id:
         return by_id[wanted]
-    chapter = next((c for c, further in CHAPTERS.items() if wanted in (c, further)), "")
+    chapter = next((c for c, chapter in CHAPTERS.items() if wanted in (c, chapter.get("pages"))), "")
     of_chapter = [page for page in pages if page.chapter == chapter]
     if len(of_chapter) == 1:
         return of_chapter[0]

@@ -1,4 +1,4 @@
-"""The built pages: finished (small pictures, names that can be spoken), and checked, each parsed once while it stays as it is.
+"""The built pages: finished (small pictures, names that can be spoken), and checked; each is parsed when Sphinx wrote it.
 
 Sphinx's own link checker looks at addresses of other hosts only, and so not at what is checked here.
 """

@@ -115,8 +115,8 @@ def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: Stu
     pictures[place] = stacked
     # A pair is a whole real face and what follows in the stack, a generated or a shuffled one; the catches are last.
     items = (place.reshape(2, -1).T if pair else place[:, None]).tolist()
-    sheets = [_sheet(kind, items, n_catch, np.random.default_rng([config.seed, number])) for number in range(config.n_sheets)]
-    return Study(kind, pictures, sheets, config.exposure)
+    streams = [np.random.default_rng([config.seed, number]) for number in range(config.n_sheets)]
+    return Study(kind, pictures, [_sheet(kind, items, n_catch, stream) for stream in streams], config.exposure)
 
 
 def _shuffled(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
