@@ -25,8 +25,7 @@ from search_at_size import N_FEATURES, drawn_features
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
-from fergan.experiments.au_learning import UnitLearner
-from fergan.experiments.au_scores import coded_auc
+from fergan.experiments.au_detectors import UnitLearner, coded_auc
 from fergan.experiments.cross_validation import other_rows, random_folds
 from fergan.facs import ACTION_UNITS, EMOTIONS, action_units_of
 from fergan.svm.kernels import gram

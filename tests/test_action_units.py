@@ -14,15 +14,16 @@ from fergan.experiments.action_units import (
     MAIN,
     TRUTH,
     AUResult,
+    emotion_oracle,
     load_single_unit,
     load_variants,
     papers_units,
     recognise,
+    resampled_within,
     run_au_experiment,
     run_single_unit,
 )
-from fergan.experiments.au_data import AUData, coded_intensity, relabel
-from fergan.experiments.au_learning import unit_folds
+from fergan.experiments.au_detectors import AUData, relabel, unit_folds
 from fergan.experiments.config import AUConfig, DetectorConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, PROTOCOLS, SUBJECT_INDEPENDENT, other_rows
 from fergan.experiments.intervals import auc
@@ -66,14 +67,6 @@ def within():
     return recognise(faces(), config=QUICK)
 
 
-def test_relabelling_follows_table_six():
-    table = pd.DataFrame(relabel(["happy", "anger", None, "neutral", pd.NA]), columns=list(ACTION_UNITS))
-    assert list(table.columns[table.loc[0] == 1]) == ["AU06", "AU12", "AU25"]
-    assert list(table.columns[table.loc[1] == 1]) == ["AU04", "AU05", "AU07", "AU17", "AU23", "AU24"]
-    assert table.loc[[2, 4]].isna().all(axis=None) and (table.loc[3] == 0).all()
-    assert relabel(["angry"], "emfacs")[0, ACTION_UNITS.index("AU17")] == 0
-
-
 def test_units_in_the_features_are_found_and_every_score_follows_from_the_predictions(within):
     assert list(within.scores.columns) == list(SCORE_COLUMNS)
     for protocol in PROTOCOLS:
@@ -82,7 +75,7 @@ def test_units_in_the_features_are_found_and_every_score_follows_from_the_predic
             table = of_unit.get_group(unit)
             truth = table["occurrence"].to_numpy() == 1
             areas.append(auc(table["value"].to_numpy(), truth))
-            expected = {"auc": areas[-1], "f1": f1_score(truth, table["predicted"]), "n_positive": truth.sum(),
+            expected = {"auc": areas[-1], "f1": f1_score(truth, table["predicted"]),
                         "average_precision": average_precision_score(truth, table["value"]), "prevalence": truth.mean()}
             assert {name: value(within, protocol, name, unit) for name in expected} == pytest.approx(expected)
             assert areas[-1] > 0.8
@@ -137,15 +130,6 @@ def test_decision_values_across_datasets_equal_libsvms_own_in_the_units_of_the_t
     direct = SVC(kernel="linear", C=0.5).fit(X / scale, column(train, "AU06"))
     found = result.select(SUBJECT_INDEPENDENT, FEATURES).query("label == 'AU06'")["value"]
     np.testing.assert_allclose(found, direct.decision_function(X_test / scale), atol=5e-3)
-
-
-def test_protocols_across_datasets_differ_in_the_folds_that_choose_the_cost():
-    config = AUConfig(costs=[0.001, 0.1, 10.0], n_resamples=0)
-    searches = recognise(faces(noise=2.0), faces(n_subjects=6, seed=1), config=config).searches
-    areas = searches.pivot(index=["label", "C"], columns="protocol", values="auc")
-    assert not np.allclose(areas[AS_PUBLISHED], areas[SUBJECT_INDEPENDENT])
-    chosen = searches[searches["chosen"]].set_index(["protocol", "label"])["auc"].sort_index()
-    pd.testing.assert_series_equal(chosen, searches.groupby(["protocol", "label"])["auc"].max())
 
 
 def test_frames_of_one_sequence_stay_together_in_the_honest_folds():
@@ -205,14 +189,6 @@ def test_costs_are_those_chosen_as_published(within):
     assert np.array_equal(costs[1:], within.costs()[1:])
 
 
-def test_intensities_come_from_one_grade_or_from_the_stronger_side():
-    graded = coded_intensity(pd.DataFrame({"AU01_intensity": [0.2, np.nan], "AU12_left": [0.4, 0.0], "AU12_right": [0.6, 0.1]}))
-    assert graded[0, 0] == 0.2 and np.isnan(graded[1, 0]) and graded[:, 7].tolist() == [0.6, 0.1] and np.isnan(graded[:, 13]).all()
-    assert coded_intensity(pd.DataFrame({"source": ["a"]})) is None
-    with pytest.raises(ValueError, match="outside 0 to 1"):
-        coded_intensity(pd.DataFrame({"AU01_intensity": [3.0]}))
-
-
 @pytest.fixture(scope="module")
 def sets():
     """Three sets of the same faces: with emotions and the truth beside them, with coded units alone, with emotions alone."""
@@ -255,6 +231,105 @@ def test_other_sets_have_fewer_variants(sets, tmp_path, train, test, mappings, v
     runs = load_variants(tmp_path)
     assert list(runs) == variants
     assert [runs[MAIN].settings[key] for key in ("train", "test", "across")] == [train, test or train, test is not None]
+
+
+# ---- emotion or Action Unit
+
+def test_pairs_within_a_group_are_counted_as_by_hand():
+    values, labels = np.array([0.9, 0.1, 0.4, 0.8, 0.7]), np.array([1.0, 0.0, 1.0, 0.0, 1.0])
+
+    def within(groups):
+        return resampled_within(values, labels, np.array(groups, dtype=object), np.ones((1, 1)), np.zeros(5, int))[0]
+
+    assert within(["a", "a", "b", "b", None]) == 0.5  # right within a, wrong within b
+    assert within(["a"] * 5) == auc(values, labels == 1)
+    assert np.isnan(within(list("abcde")))
+
+
+def test_the_oracle_says_how_often_other_people_show_it():
+    truth = np.array([[1.0], [0.0], [1.0], [1.0], [np.nan]])
+    found = emotion_oracle(["sad", "sad", "sad", "happy", "sad"], truth, np.array(["p", "q", "r", "p", "q"]))
+    assert found[:3, 0].tolist() == [0.5, 1.0, 0.5]  # of the other people who are sad
+    assert np.isnan(found[3, 0]), "nobody else is happy"
+    assert found[4, 0] == 1.0
+    assert np.isnan(emotion_oracle([None, "sad"], truth[:2], np.array(["p", "q"]))).all()
+
+
+def test_a_derived_detector_recognises_the_emotion_and_one_of_the_truth_the_action_unit():
+    """Half of the happy faces truly show AU06: features hold the emotion, and, more faintly, AU06 itself."""
+    rng = np.random.default_rng(0)
+    emotions, subjects = np.tile(np.repeat(EMOTIONS, 3), 20), np.repeat([f"p{i:02d}" for i in range(20)], 3 * len(EMOTIONS))
+    truth = pd.DataFrame(relabel(emotions), columns=list(ACTION_UNITS)).assign(AU06=lambda t: t["AU06"] * (rng.random(len(t)) < 0.5))
+    X = rng.standard_normal((len(emotions), 20)) + 3 * np.pad(emotions[:, None] == EMOTIONS, ((0, 0), (0, 12)))
+    X[:, 10] += 3.5 * truth["AU06"]
+    data = AUData(X.astype(np.float32), relabel(emotions), subjects, truth.to_numpy(), emotions)
+    derived, learnt = recognise(data, config=QUICK), recognise(replace(data, Y=data.truth), config=QUICK)
+
+    def score(result, name, key="value", features=FEATURES):
+        return value(result, SUBJECT_INDEPENDENT, name, "AU06", key, features)
+
+    assert score(derived, "auc") > 0.97
+    assert score(derived, "auc_true_within") < 0.65 < 0.72 < score(learnt, "auc_true_within")
+    n_happy, n, shown = 3 * 20, len(subjects), truth["AU06"].sum()
+    # The oracle gives all happy faces nearly the same share: half of the pairs among them, all of those with others.
+    oracle = score(derived, "auc_true", features="emotion")
+    assert oracle == pytest.approx(((n_happy - shown) / 2 + n - n_happy) / (n - shown), abs=0.03)
+    assert score(derived, "auc_true") == pytest.approx(oracle, abs=0.06)
+    assert score(derived, "auc_true_within", "low") <= score(derived, "auc_true_within") <= score(derived, "auc_true_within", "high")
+    # A unit that is one emotion's in truth too has no pairs of one emotion to order.
+    noted = derived.scores.query("score == 'auc_true_within' and label == 'AU27'")["note"]
+    assert (noted == "no emotion has it on some faces and not on others").all()
+
+
+# ---- intensities
+
+def graded(n_subjects=12, seed=0):
+    """Faces whose features are linear in the intensities of all Action Units."""
+    mixing = np.random.default_rng(5).standard_normal((len(ACTION_UNITS), 20))
+    rng = np.random.default_rng(seed)
+    grades = rng.random((10 * n_subjects, 14)) * (rng.random((10 * n_subjects, 14)) < 0.5)
+    X = grades @ mixing + 0.2 * rng.standard_normal((len(grades), 20))
+    people = np.repeat([f"p{i}" for i in range(n_subjects)], 10)
+    return AUData(X.astype(np.float32), (grades >= 0.2).astype(float), people, intensity=grades)
+
+
+def iccs(*data):
+    scores = recognise(*data, config=QUICK).scores
+    return scores[scores["score"] == "icc"].set_index("label")
+
+
+def test_planted_intensities_are_found_and_permuted_or_constant_ones_are_not():
+    data = graded()
+    data.intensity[:, 6], data.intensity[:, 8] = 0, np.nan
+    table = iccs(data)
+    assert len(table) == 15 and set(table["protocol"]) == {SUBJECT_INDEPENDENT}
+    found = table.drop(["AU09", "AU15"])
+    assert (found["value"] > 0.5).all() and (found["low"] < found["value"]).all() and (found["value"] < found["high"]).all()
+    assert found.loc["all", "value"] == pytest.approx(found["value"].drop("all").mean())
+    assert found.loc["all", "n_labels"] == 12 and found.loc["all", "note"] == "without AU09, AU15"
+    for unit in ("AU09", "AU15"):
+        assert np.isnan(table.loc[unit, ["value", "low", "high"]].astype(float)).all()
+        assert table.loc[unit, "note"] == "not graded, or always the same, in training"
+    permuted = replace(data, intensity=np.random.default_rng(0).permutation(graded().intensity))
+    assert abs(iccs(permuted).loc["all", "value"]) < 0.12
+
+
+def test_intensities_of_one_set_are_estimated_on_another_and_not_from_derived_labels():
+    train, test = graded(), graded(n_subjects=6, seed=1)
+    found = iccs(train, test)
+    assert (found["value"] > 0.5).all() and found.loc["AU01", "n_faces"] == 60
+    assert iccs(train, replace(test, intensity=None)).empty
+    assert iccs(replace(train, truth=train.Y, emotions=["sad"] * len(train.Y))).empty
+
+
+def test_uncoded_units_are_noted_and_counted():
+    data = faces()
+    data.Y[100:, 7], data.Y[:, 8] = np.nan, np.nan
+    result = recognise(data, config=SMALL)
+    assert value(result, SUBJECT_INDEPENDENT, "auc", "AU12", "n_faces") == 100
+    assert value(result, SUBJECT_INDEPENDENT, "auc", "AU15", "note") == "not coded in training"
+    assert value(result, SUBJECT_INDEPENDENT, "prevalence", "AU12") == data.Y[:100, 7].mean()
+
 
 
 # ---- one Action Unit

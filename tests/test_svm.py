@@ -7,7 +7,7 @@ import pytest
 from sklearn.svm import SVC
 
 from fergan.svm.kernels import gaussian_kernel, gram, squared_distances
-from fergan.svm.machines import SharedKernel, binary_values, multiclass_values, predicted_classes
+from fergan.svm.machines import SharedKernel, linear_values, multiclass_values, predicted_classes
 
 
 def clusters(n_samples=120, n_features=8, n_classes=4, spread=1.5, seed=0):
@@ -99,7 +99,7 @@ def test_linear_kernel_equals_libsvms_own_and_the_ladder_of_costs_equals_single_
     train, test = np.arange(80), np.arange(80, 120)
     costs = [0.01, 1.0, 100.0, 1000.0]
     K, K_test = gram(X[train]), gram(X[test], X[train])
-    values = binary_values(K, y[train], K_test, costs)
+    values = linear_values(K, y[train], K_test, costs)
     mean = X[train].mean(axis=0, dtype=float)
     scaled = (X - mean) / np.sqrt(np.mean(np.sum((X[train] - mean) ** 2, axis=1)))
     for index, C in enumerate(costs):
@@ -110,8 +110,14 @@ def test_linear_kernel_equals_libsvms_own_and_the_ladder_of_costs_equals_single_
     assert not np.array_equal(values[:, 0], values[:, 1])
 
 
-def test_an_action_unit_of_one_class_has_no_decision_values():
-    assert np.isnan(binary_values(np.eye(3), np.ones(3), np.eye(3), [1.0, 2.0])).all()
+def test_estimates_stay_in_range_end_their_ladder_alike_and_one_label_has_no_values():
+    X, y = clusters(n_features=20, n_classes=2)
+    K, grades = gram(X), y * np.random.default_rng(0).random(len(y))
+    values = linear_values(K, grades, K, (0.1, 1.0, 1e4, 1e5), 0.1)
+    assert values.min() >= 0 and values.max() <= 1
+    np.testing.assert_allclose(values[:, 1], linear_values(K, grades, K, (1.0,), 0.1)[:, 0])
+    for labels, tolerance in ((np.ones(3), None), (np.full(3, 0.3), 0.1)):
+        assert np.isnan(linear_values(np.eye(3), labels, np.eye(3), [1.0, 2.0], tolerance)).all()
 
 
 def test_importing_the_experiments_does_not_import_torch():

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from fergan.data.cropping import crop_face
 from fergan.data.faces import FaceSet
-from fergan.experiments.au_data import relabel
+from fergan.experiments.au_detectors import relabel
 from fergan.experiments.config import SaliencyConfig
 from fergan.facs import ACTION_UNITS
 from fergan.files import read_json, write_array, write_json

@@ -1,0 +1,284 @@
+"""Detectors of Action Units: the faces they learn from, folds, and linear SVMs with costs and thresholds on one Gram matrix.
+
+Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded), or intensities from 0 (absent) to 1
+(maximum; FACS' five grades, A to E, are .2 apart). The cost of a unit is the one with the largest pooled score, its
+threshold the one with the best F1. Neither is chosen on the faces that it serves, but for the costs of the published
+protocol.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fergan.cache import run_threads
+from fergan.data.faces import FaceSet
+from fergan.experiments.cross_validation import (
+    AS_PUBLISHED,
+    fold_blocks,
+    folds_of_protocols,
+    other_rows,
+    people_or_duplicates,
+)
+from fergan.experiments.intervals import auc
+from fergan.facs import ACTION_UNITS, action_units_of
+from fergan.svm.kernels import kernel_slice
+from fergan.svm.machines import linear_values
+
+_TOLERANCE = 0.1  # half a grade of FACS: a smaller error of an intensity costs nothing in training
+
+
+@dataclass(frozen=True)
+class AUData:
+    """Features of faces and their Action Units; labels are 0, 1 or NaN (not coded)."""
+
+    X: np.ndarray  # (n_faces, n_features), float32
+    Y: np.ndarray  # (n_faces, 14): the labels that are learnt and scored on
+    subjects: np.ndarray  # (n_faces,), str
+    truth: np.ndarray | None = None  # (n_faces, 14): where Y is derived from the emotion and the truth is known
+    emotions: Sequence[str | None] | None = None
+    intensity: np.ndarray | None = None  # (n_faces, 14), see `coded_intensity`
+
+    @classmethod
+    def of(cls, faces: FaceSet, X: np.ndarray, duplicates_within: float = 0.0) -> "AUData":
+        """Take the coded Action Units of a face set with features X."""
+        coded, emotions = faces.labels[list(ACTION_UNITS)].to_numpy(float), faces.labels["emotion"]
+        people = people_or_duplicates(faces, X, duplicates_within)
+        return cls(X, coded, people, None, [None if pd.isna(e) else e for e in emotions], coded_intensity(faces.labels))
+
+    def derived(self, mapping: str | None) -> "AUData":
+        """Return these faces with Action Units derived by a mapping, if there is one; what was coded is then the truth."""
+        if mapping is None:
+            return self
+        return replace(self, Y=relabel(self.emotions, mapping), truth=None if np.isnan(self.Y).all() else self.Y)
+
+
+def relabel(emotions: Iterable[str | None], mapping: str = "paper") -> np.ndarray:
+    """Derive Action Units, of shape (n_faces, 14), from emotions, as the paper does for RaFD; NaN where one is missing."""
+    shown = [None if pd.isna(emotion) else action_units_of(emotion, mapping) for emotion in emotions]
+    return np.array([[np.nan if units is None else float(unit in units) for unit in ACTION_UNITS] for units in shown])
+
+
+def coded_intensity(labels: pd.DataFrame) -> np.ndarray | None:
+    """Return the intensity of each Action Unit, 0 to 1 or NaN, of shape (n_faces, 14); None where nobody graded any.
+
+    Coders give one grade to a face (``AU12_intensity``). Where each side has its own (``AU12_left``, ``AU12_right``) the
+    stronger one counts, as it does in FACS for a movement that shows on both sides.
+    """
+    graded = np.full((len(labels), len(ACTION_UNITS)), np.nan)
+    for u, unit in enumerate(ACTION_UNITS):
+        for columns in ([f"{unit}_left", f"{unit}_right"], [f"{unit}_intensity"]):
+            if set(columns) <= set(labels.columns):
+                graded[:, u] = labels[columns].to_numpy(float).max(axis=1)
+    if (graded < 0).any() or (graded > 1).any():
+        raise ValueError("intensities of Action Units lie outside 0 to 1")
+    return None if np.isnan(graded).all() else graded
+
+
+def unit_folds(Y: np.ndarray, subjects: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
+    """Return the folds of each protocol, stratified by patterns of Action Units, the rare ones together.
+
+    See `fergan.experiments.cross_validation.folds_of_protocols`. A ValueError says that no Action Unit is both present and
+    absent, or that there are too few faces or people.
+    """
+    if not (np.nanmin(Y, axis=0, initial=1) < np.nanmax(Y, axis=0, initial=0)).any():
+        raise ValueError("no Action Unit is both present and absent among these faces; nothing can be learnt")
+    patterns = np.array(["".join("?" if np.isnan(v) else str(int(v)) for v in row) for row in Y])
+    names, counts = np.unique(patterns, return_counts=True)
+
+    def divisible(chosen: np.ndarray) -> bool:
+        return chosen.sum() >= n_folds and len(np.unique(subjects[chosen])) >= 2
+
+    common = [name for name in names if divisible(patterns == name)]
+    strata = np.where(np.isin(patterns, common), patterns, "rare")
+    rare = strata == "rare"
+    if common and rare.any() and not divisible(rare):
+        strata[rare] = names[counts.argmax()]
+    if len(np.unique(strata)) < 2:  # nothing to stratify by: any two classes that are spread evenly will do
+        strata = np.where(np.arange(len(Y)) % 2, "odd", "even")
+    return folds_of_protocols(strata, subjects, n_folds, seed)
+
+
+def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
+    """Area under the ROC curve over the faces with a value and a label (0, 1 or NaN); NaN without positives or negatives."""
+    known = ~np.isnan(values) & ~np.isnan(labels)
+    return auc(values[known], labels[known] == 1)
+
+
+def resampled_icc(true: np.ndarray, estimated: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Intraclass correlation ICC(3,1) of two raters in each resample of people; NaN where neither varies.
+
+    It is ``2 cov(x, y) / (var(x) + var(y))``, of sums over each person's faces: a rater who always says a fixed amount more
+    is not held to disagree. Source: Shrout and Fleiss (1979), Psychological Bulletin 86(2).
+    """
+    moments = np.stack([np.ones_like(true), true, estimated, true**2, estimated**2, true * estimated], axis=1)
+    of_people = np.zeros((counts.shape[1], moments.shape[1]))
+    np.add.at(of_people, codes, moments)
+    n, x, y, xx, yy, xy = (counts @ of_people).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = (xx - x**2 / n) + (yy - y**2 / n)
+        return np.where(spread > 1e-12, 2 * (xy - x * y / n) / spread, np.nan)
+
+
+def coded_icc(values: np.ndarray, graded: np.ndarray) -> float:
+    """ICC(3,1) over the faces with a value and a grade."""
+    known = ~np.isnan(values) & ~np.isnan(graded)
+    everyone = np.ones((1, 1)), np.zeros(known.sum(), dtype=int)
+    return float(resampled_icc(graded[known], values[known], *everyone)[0])
+
+
+def best_f1_threshold(values: np.ndarray, labels: np.ndarray) -> float:
+    """Return the threshold t for which the rule ``value >= t`` has the largest F1; NaN without positives.
+
+    Faces whose value or label (0 or 1) is NaN take no part. It is one of the values; of equally good thresholds the highest.
+    """
+    known = ~np.isnan(values) & ~np.isnan(labels)
+    values, positive = values[known], labels[known] == 1
+    if not positive.any():
+        return float("nan")
+    descending = np.argsort(-values, kind="stable")
+    hits = np.cumsum(positive[descending])
+    f1 = 2 * hits / (np.arange(1, len(values) + 1) + positive.sum())
+    # Within a tie only the last face is a possible place for the threshold.
+    last = np.append(np.diff(values[descending]) != 0, True)
+    return float(values[descending][np.where(last, f1, -1).argmax()])
+
+
+class Decisions(NamedTuple):
+    """Decision values and thresholds of shape (n_faces, n_units), with the searches behind them.
+
+    Each search has the outer folds that it served, each unit's index of a cost (n_units,), and scores (n_units, n_costs).
+    """
+
+    values: np.ndarray
+    thresholds: np.ndarray
+    searches: list[tuple[str, np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class UnitLearner:
+    """A linear SVM for each Action Unit, all on one Gram matrix and the same folds (the faces of each).
+
+    Where it does not `classify`, it estimates intensities: these need neither thresholds nor a common scale.
+    """
+
+    K: np.ndarray  # Gram matrix (n_faces, n_faces), float64
+    Y: np.ndarray  # (n_faces, n_units)
+    costs: np.ndarray  # ascending values of C to choose from (n_costs,)
+    classify: bool = True
+    n_threads: int = 1  # Action Units fitted at the same time
+
+    def learn(
+        self, protocol: str, folds: Sequence[np.ndarray], inner_folds: int, K_test: np.ndarray | None = None
+    ) -> Decisions:
+        """Learn across datasets if there is a test set, otherwise within one dataset by the given protocol.
+
+        Labels that are the same for every face, as those derived from an emotion often are, share one classifier, so that
+        they cannot differ by rounding.
+        """
+        columns, unit_of = np.unique(np.nan_to_num(self.Y, nan=-1), axis=1, return_inverse=True)
+        learner = replace(self, Y=np.where(columns == -1, np.nan, columns))
+        nested = K_test is None and protocol != AS_PUBLISHED
+        found = learner.subject_independent(folds, inner_folds) if nested else learner.over_folds(folds, K_test)
+        searches = [(served, chosen[unit_of], scores[unit_of]) for served, chosen, scores in found.searches]
+        return Decisions(found.values[:, unit_of], found.thresholds[:, unit_of], searches)
+
+    def over_folds(self, folds: Sequence[np.ndarray], K_test: np.ndarray | None = None) -> Decisions:
+        """Choose the costs over `folds`; decide on those very folds, as published, or train on all and decide on a test set.
+
+        The thresholds of a fold are the best ones on the other folds, those of a test set the best ones on all folds.
+        `K_test`, of shape (n_test, n_faces), is the Gram matrix of test and training faces.
+        """
+        every = self.out_of_fold(folds)
+        chosen, scores = self._choose(every)
+        values, search = _at(every, chosen), ("all", chosen, scores)
+        if K_test is not None:
+            thresholds = self._thresholds(values, self.Y)
+            values = self._fit(self.K, self.Y, K_test, self.costs[chosen, None])[..., 0]
+            return Decisions(values, np.broadcast_to(thresholds, values.shape), [search])
+        thresholds = np.empty_like(values)
+        for fold in folds:
+            rest = other_rows(len(values), [fold])
+            thresholds[fold] = self._thresholds(values[rest], self.Y[rest])
+        return Decisions(values, thresholds, [search])
+
+    def subject_independent(self, folds: Sequence[np.ndarray], inner_folds: int) -> Decisions:
+        """Score each fold with costs and thresholds chosen without it, by a search for each block of folds.
+
+        Decision values grow with the cost, and blocks may choose different ones. So that values of all folds can be pooled,
+        each block's are standardised: less the mean, and divided by the standard deviation, of the values with the same
+        costs of faces outside the block, by models that had not seen them. For the blocks see
+        `fergan.experiments.cross_validation.fold_blocks`.
+        """
+        blocks = fold_blocks(len(folds), inner_folds)
+        rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
+        # Values of all faces outside block a by models that saw neither the block nor the one that the face is in: a model
+        # without blocks a and c serves both of them.
+        inner = np.full((len(rows), *self.Y.shape, len(self.costs)), np.nan)
+        for a in range(len(rows)):
+            for c in range(a):
+                values = self.values(np.concatenate([rows[a], rows[c]]))
+                inner[c][rows[a]], inner[a][rows[c]] = np.split(values, [len(rows[a])])
+        found = Decisions(np.empty(self.Y.shape), np.empty(self.Y.shape), [])
+        for a, block in enumerate(blocks):
+            chosen, scores = self._choose(inner[a])
+            found.searches.append((" ".join(map(str, block)), chosen, scores))
+            of_chosen = _at(inner[a], chosen)
+            centre, spread = _scale_of(of_chosen) if self.classify else (0.0, 1.0)
+            found.thresholds[rows[a]] = (self._thresholds(of_chosen, self.Y) - centre) / spread
+            for i in block:
+                found.values[folds[i]] = (self.values(folds[i], self.costs[chosen, None])[..., 0] - centre) / spread
+        return found
+
+    def out_of_fold(self, folds: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the values of every face by models trained on the other folds, of shape (n_faces, n_units, n_costs)."""
+        values = np.empty((*self.Y.shape, len(self.costs)))
+        for fold in folds:
+            values[fold] = self.values(fold)
+        return values
+
+    def values(self, test: np.ndarray, costs: np.ndarray | None = None, train: np.ndarray | None = None) -> np.ndarray:
+        """Return the values of faces by models of all others, or of `train`, with every cost or those given (n_units, n).
+
+        Shape (n_test, n_units, n_costs), NaN for a unit of which the training faces show only one class.
+        """
+        train = other_rows(len(self.Y), [test]) if train is None else train
+        costs = np.tile(self.costs, (self.Y.shape[1], 1)) if costs is None else costs
+        return self._fit(kernel_slice(self.K, train, train), self.Y[train], kernel_slice(self.K, test, train), costs)
+
+    def _fit(self, K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray) -> np.ndarray:
+        tolerance = None if self.classify else _TOLERANCE
+
+        def of_unit(u: int) -> np.ndarray:
+            known = np.flatnonzero(~np.isnan(Y[:, u]))
+            if len(known) == len(Y):
+                return linear_values(K_train, Y[:, u], K_test, costs[u], tolerance)
+            K = kernel_slice(K_train, known, known)
+            return linear_values(K, Y[known, u], K_test.take(known, axis=1), costs[u], tolerance)
+
+        return np.stack(run_threads(of_unit, range(Y.shape[1]), self.n_threads), axis=1)
+
+    def _choose(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Index of each unit's cost with the largest pooled score, the smallest on a tie, and all scores."""
+        score = coded_auc if self.classify else coded_icc
+        scores = np.array([[score(values[:, u, c], y) for c in range(len(self.costs))] for u, y in enumerate(self.Y.T)])
+        return np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1), scores
+
+    def _thresholds(self, values: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        if not self.classify:
+            return np.full(Y.shape[1], np.nan)
+        return np.array([best_f1_threshold(*pair) for pair in zip(values.T, Y.T, strict=True)])
+
+
+def _at(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Values (n_faces, n_units) at the chosen cost of each unit."""
+    return np.take_along_axis(values, chosen[None, :, None], axis=2)[:, :, 0]
+
+
+def _scale_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each unit's values, 0 and 1 where it has none."""
+    known = np.ma.masked_invalid(values)
+    spread = known.std(axis=0).filled(0)
+    return known.mean(axis=0).filled(0), np.where(spread > 0, spread, 1.0)
