@@ -14,7 +14,8 @@ from fergan.features.baselines import (
     absent_baselines,
     make_baseline,
 )
-from fergan.features.discriminator import DiscriminatorFeatures, FeaturesConfig, extract, load_features
+from fergan.features.config import FeaturesConfig
+from fergan.features.discriminator import DiscriminatorFeatures, extract, load_features
 from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_float, to_uint8
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3), dtype=np.uint8)

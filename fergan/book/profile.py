@@ -25,7 +25,7 @@ from fergan.experiments.config import (
     TransferConfig,
 )
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
-from fergan.features.discriminator import FeaturesConfig
+from fergan.features.config import FeaturesConfig
 from fergan.gan.runs import TrainConfig
 from fergan.human_study.design import StudyConfig
 from fergan.paper import read_table

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fergan.features.base import check_images
+from fergan.features.config import check_images
 from fergan.gan.networks import (
     Discriminator,
     has_native_bfloat16,

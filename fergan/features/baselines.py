@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fergan.features.base import StatelessFeatures, computing_device
-from fergan.features.discriminator import N_LAYERS, DiscriminatorFeatures
+from fergan.features.config import N_LAYERS, computing_device
+from fergan.features.discriminator import DiscriminatorFeatures, StatelessFeatures
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

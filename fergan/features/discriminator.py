@@ -4,32 +4,41 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, field_validator
+from sklearn.base import BaseEstimator, TransformerMixin
 
-from fergan.cache import Config
-from fergan.features.base import StatelessFeatures, computing_device
+from fergan.features.config import N_LAYERS, FeaturesConfig, check_images, checked_layers, computing_device
 from fergan.files import atomic_path
-
-#: Hidden layers of the discriminator; the last one is the paper's.
-N_LAYERS = 4
 
 _GRID = 4  # rows and columns of the last layer's maps, and of those that are pooled
 
 
-def _checked(layers: Sequence[int]) -> Sequence[int]:
-    """Return the numbers of hidden layers, or say what is wrong with them."""
-    if not layers or not set(layers) <= set(range(1, N_LAYERS + 1)) or len(set(layers)) < len(layers):
-        raise ValueError(f"layers are {layers!r}; expected some of 1 (nearest to the image) to {N_LAYERS}, each once")
-    return layers
+class StatelessFeatures(TransformerMixin, BaseEstimator):
+    """A transformer with nothing to fit; a subclass's ``_describer()`` returns a function from images to their features."""
 
+    batch_size = 256  # faces at a time
 
-class FeaturesConfig(Config):
-    """Which layers of the discriminator the experiments see."""
+    def fit(self, images: np.ndarray, y: None = None) -> "StatelessFeatures":
+        """Check the images, and learn nothing."""
+        check_images(images)
+        return self
 
-    layers: list[int] = Field([N_LAYERS], description="hidden layers, 1 (nearest to the image) to 4 (the paper's)")
-    pool: bool = Field(False, description="reduce each layer's maps to 4x4 by the maximum, as Radford et al. do")
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
 
-    _known_layers = field_validator("layers")(_checked)
+    def transform(self, images: np.ndarray, allocate: Callable[..., np.ndarray] = np.empty) -> np.ndarray:
+        """Return features float32 (n, n_features) of images uint8 (n, height, width, 3), which may be memory-mapped.
+
+        `allocate` makes the array that is filled block by block, from its shape and type: one on disk, for example.
+        """
+        images, X = check_images(images), None
+        describe = self._describer()
+        for start in range(0, len(images), self.batch_size):
+            # A copy: images on disk are read-only, which PyTorch warns of.
+            block = describe(np.array(images[start : start + self.batch_size]))
+            if X is None:
+                X = allocate((len(images), block.shape[1]), np.float32)
+            X[start : start + len(block)] = block
+        return X
 
 
 def extract(folder: Path, config: FeaturesConfig, *, images: np.ndarray, discriminator: Path) -> None:
@@ -79,7 +88,7 @@ class DiscriminatorFeatures(StatelessFeatures):
 
         from fergan.gan.networks import Discriminator, initialize_weights, open_discriminator, to_float
 
-        layers = _checked(self.layers)
+        layers = checked_layers(self.layers)
         if self.weights is None:
             network = Discriminator(self.width).eval()
             initialize_weights(network, seed=self.seed + 1)  # as training starts its discriminator

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fergan.features.base import check_images, computing_device
 from fergan.features.baselines import HOGFeatures
+from fergan.features.config import check_images, computing_device
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.files import atomic_path, hash_file
 
