@@ -1,37 +1,15 @@
 """The chapters on label efficiency and transfer: tables and sentences follow from planted results."""
 
 import matplotlib
-import numpy as np
-import pandas as pd
 import pytest
+from planted import N, curves, matrix
 
 from fergan.book.chapters import labels, transfer
 from fergan.book.show import markdown_table, say
 from fergan.claims.rules import judge
 from fergan.claims.verdict import NOT_REPRODUCED, REPRODUCED, Results
-from fergan.experiments.label_efficiency import LabelEfficiencyResult, label_scores
-from fergan.experiments.scores import score_table
-from fergan.experiments.transfer import TransferResult, transfer_scores
 
 matplotlib.use("agg")
-N, WORDS = 120, np.array(["angry", "happy", "sad"])
-
-
-def curves(shares, networks=("supervised CNN",)):
-    """A result whose methods name planted shares of the faces rightly, with 1, 50 and 100 labelled faces."""
-    sizes, y = (1, 50, 100), np.arange(N) % 3
-    subjects = np.array([f"p{i}" for i in range(N)])
-    order = np.random.default_rng(0).permutation(N)
-    right = {m: {n: np.isin(np.arange(N), order[: round(N * s)])[None].astype(float) for n, s in zip(sizes, of, strict=True)}
-             for m, of in shares.items()}
-    rows = label_scores(right, y, subjects, n_resamples=100, seed=0)
-    parts = [pd.DataFrame(dict(protocol="labelled_people", features=m, split=0, draw=0, n_people=n, face=np.arange(N), subject=subjects,
-                               true=WORDS[y], predicted=WORDS[np.where(hit[0] == 1, y, (y + 1) % 3)]))
-             for m, of in right.items() for n, hit in of.items()]
-    fits = pd.DataFrame([dict(features=m, split=0, draw=0, n_people=n, n_train_people=n, n_train_faces=n, n_emotions=3,
-                              searched=n > 1, steps=40, train_accuracy=1.0) for m in right for n in sizes])
-    settings = dict(features=list(right), networks=[m for m in networks if m in right], sizes=list(sizes), n_resamples=100, target="r")
-    return LabelEfficiencyResult(score_table(rows), pd.concat(parts), fits, settings)
 
 
 def rivals(cnn, network="network of a"):
@@ -73,22 +51,6 @@ def test_the_claims_of_labels_are_judged_by_their_rule():
     size = judge("E7", Results(labels={"sfew": curves({"n": (0.3, 0.4, 0.4)}), "raf-db": curves({"n": (0.3, 0.4, 0.8)})}))
     assert "raf-db minus sfew is +0.400 [" in say("label_efficiency", "size", size=size)
     assert "minus" not in say("label_efficiency", "size", size=judge("E7", Results(labels={"r": rivals((0, 0, 0))})))
-
-
-def matrix(shares):
-    """A transfer matrix with planted accuracies: target -> network or hog -> share."""
-    order, tables = np.random.default_rng(1).permutation(N), []
-    true = WORDS[np.arange(N) % 3]
-    for target, of_target in shares.items():
-        base = dict(target=target, face=np.arange(N), subject=[f"p{i}" for i in range(N)], fold=0, true=true)
-        tables += [pd.DataFrame(base | dict(predicted=np.where(np.isin(np.arange(N), order[: round(N * s)]), true, "surprised"), features=n))
-                   for n, s in of_target.items()]
-    networks = [name for name in next(iter(shares.values())) if name != "hog"]
-    settings = dict(networks=networks, targets=list(shares), baselines=["hog"], n_resamples=100, seed=0, skipped={}, n_read=0,
-                    pretraining_faces={name: 100 * (i + 1) for i, name in enumerate(networks)})
-    result = TransferResult(score_table([]), pd.concat(tables), pd.DataFrame(), settings)
-    result.scores = score_table(transfer_scores(result))
-    return result
 
 
 def test_transfer_is_told_by_signs():

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_claims import emotions, units
+from planted import emotions, units
 
 from fergan.book.chapters import results
 from fergan.book.show import markdown_table, say

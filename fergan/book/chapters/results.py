@@ -1,4 +1,4 @@
-"""The pages across all experiments: the paper's numbers beside ours, orders of experiments, and what became of each claim."""
+"""The pages across all experiments: the paper's numbers beside ours, and what became of each claim."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -161,11 +161,10 @@ def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResul
     results, rows = Results(emotions=emotions, units=units), []
     for row in read_table("orderings").itertuples():
         with suppress(Unjudged):
-            pair = [results.experiment(row.kind, number) for number in (row.better, row.worse)]
-            difference, paired = (accuracy_difference(*pair) if row.kind == "emotions" else
-                                  (Difference.of_scores(*(score(result, "auc") for result in pair)), False))
-            better, worse = (papers_score(row.kind, number, result.settings)
-                             for number, result in zip((row.better, row.worse), pair, strict=True))
+            pair = {number: results.experiment(row.kind, number) for number in (row.better, row.worse)}
+            difference, paired = (accuracy_difference(*pair.values()) if row.kind == "emotions" else
+                                  (Difference.of_scores(*(score(result, "auc") for result in pair.values())), False))
+            better, worse = (papers_score(row.kind, number, result.settings) for number, result in pair.items())
             rows.append({"kind": "emotions" if row.kind == "emotions" else "AUs", "the paper says": row.claim,
                          "experiments": f"{row.better} over {row.worse}", "paper": better - worse,
                          "here": signed((difference.value, difference.low, difference.high)),
@@ -197,26 +196,25 @@ def sentence(claim: str, verdict: Verdict) -> Markup:
 
 def claims_with(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
     """Return one row per claim: ``id, where, claim, test, verdict, finding, shown_by``."""
-    rows = [{"id": claim, "verdict": verdict.word, "finding": sentence(claim, verdict), "shown_by": verdict.shown_by}
-            for claim, verdict in verdicts.items()]
-    return read_table("claims").merge(pd.DataFrame(rows, dtype=object), on="id")
+    rows = {claim: {"verdict": verdict.word, "finding": sentence(claim, verdict), "shown_by": verdict.shown_by}
+            for claim, verdict in verdicts.items()}
+    return read_table("claims").join(pd.DataFrame.from_dict(rows, "index", dtype=object), on="id", how="inner")
 
 
 def verdict_counts(judged: pd.DataFrame) -> pd.DataFrame:
     """Return one row per word of a verdict: how many claims have it, and what it means."""
-    counts = judged["verdict"].value_counts()
-    return pd.DataFrame({"verdict": WORDS, "claims": [int(counts.get(word, 0)) for word in WORDS],
-                         "meaning": pd.Series([say("claims", "meaning", word=word) for word in WORDS], dtype=object)})
+    counts = judged["verdict"].value_counts().reindex(WORDS, fill_value=0).rename_axis("verdict").reset_index(name="claims")
+    return counts.assign(meaning=pd.Series([say("claims", "meaning", word=word) for word in WORDS], dtype=object))
 
 
 def claims_table(judged: pd.DataFrame) -> pd.DataFrame:
     """Return one row per claim as the page shows it: claim, where, verdict, finding, and a link to what shows it."""
-    def link(label: str) -> str:
-        role = "numref" if label.startswith(("fig-", "tab-")) else "ref"
-        return f"({{{role}}}`{label}`)" if label else ""
-
-    rows = [{"claim": Markup(f"**{row.id}** {escape(row.claim)}"), "where": row.where, "verdict": Markup(f"**{row.verdict}**"),
-             "what we found": Markup(f"{row.finding} {link(row.shown_by)}".strip())} for row in judged.itertuples()]
+    rows = []
+    for row in judged.itertuples():
+        role = "numref" if row.shown_by.startswith(("fig-", "tab-")) else "ref"
+        link = f" ({{{role}}}`{row.shown_by}`)" if row.shown_by else ""
+        rows.append({"claim": Markup(f"**{row.id}** {escape(row.claim)}"), "where": row.where,
+                     "verdict": Markup(f"**{row.verdict}**"), "what we found": Markup(f"{row.finding}{link}")})
     return pd.DataFrame(rows, dtype=object)
 
 
