@@ -5,20 +5,10 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
-from fergan.rendered.geometry import SMOOTH, FaceCurves, bell, bell2, constant, edge, noise, soft_step, total, wrinkles
+from fergan.rendered.geometry import SMOOTH, FaceCurves, bell, bell2, edge, noise, soft_step, total, wrinkles
 from fergan.rendered.parts import FROM_AZIMUTH, depth_inside
+from fergan.rendered.person import PAINT
 
-# Linear RGB.
-MOUTH_INSIDE = (0.045, 0.014, 0.014)
-SEAM = (0.07, 0.025, 0.022)
-TONGUE = (0.42, 0.13, 0.12)
-TEETH = (0.92, 0.84, 0.70)
-SCLERA = (0.66, 0.61, 0.58)
-LASHES = (0.02, 0.014, 0.012)
-NOSTRIL = (0.035, 0.014, 0.011)
-# Tints multiply the skin's three channels.
-FLUSHED, SHADED, LID_CREASE, LIP = (1.0, 0.72, 0.70), (0.55, 0.42, 0.38), (0.5, 0.38, 0.34), (0.86, 0.34, 0.36)
-EAR_TINT = (1.0, 0.86, 0.82)  # ears are redder than the face
 GLASSES_COLOUR = 0.02
 HAIRLINE_BLEND = 0.2  # cm over which single hairs become a cover
 OPAQUE = 0.98  # hair covers the skin from here on
@@ -27,9 +17,6 @@ SHADOW_TEXELS, SHADOW_WIDTH = 96, 40.0  # shadow map: texels and cm
 SHADOW_SHARPNESS = 1.2  # per cm: larger is a harder edge
 SHADOW_BIAS = 1.4  # cm: a surface this much behind another is still lit, or everything would shade itself
 SHADOW_DEPTH = 0.75  # share of the key light a full shadow takes away; the rest is light from all around
-WRAP = (0.28, 0.17, 0.12)  # light that skin carries around edges, by channel
-BLEED = (0.10, 0.04, 0.02)  # shadows on skin glow a little red
-
 
 
 def face_colour(x, y, arc, person, curves, gaze, front):
@@ -40,24 +27,19 @@ def face_colour(x, y, arc, person, curves, gaze, front):
     """
     albedo = _skin(x, y, arc, person, curves, front)
     if person.beard:
-        albedo = _mix(albedo, _beard(x, y, arc, person, curves) * front, person.brow_colour)
-    albedo = _nostrils(albedo, x, y, person, curves, front)
+        albedo = torch.lerp(albedo, person.brow_colour, _beard(x, y, arc, person, curves) * front)
+    upturn = person.nose_upturn
+    nostril = bell2(x.abs(), 0.64 * curves.nose_width, 0.34, y, curves.tip - 0.52 + 0.25 * upturn, 0.17 + 0.05 * upturn)
+    albedo = torch.lerp(albedo, PAINT.nostril, nostril.mul_(0.95).mul_(front).clamp_(0, 0.9))
     albedo, lip = _mouth(albedo, x, y, person, curves, front)
     albedo, catchlight = _eyes(albedo, x, y, person, curves, gaze, front)
-    albedo = _mix(albedo, _brows(x, y, person, curves) * front, person.brow_colour)
+    albedo = torch.lerp(albedo, person.brow_colour, _brows(x, y, person, curves) * front)
     return albedo, lip.mul_(0.9).add_(1), catchlight
-
-
-def _mix(albedo, weight, rgb):
-    """Cover albedo (3, m) with a colour, by weight (m,)."""
-    if not torch.is_tensor(rgb):
-        rgb = constant(*rgb)
-    return torch.lerp(albedo, rgb, weight)
 
 
 def _tint(albedo, weight, factors):
     """Multiply the three channels towards `factors`, by weight."""
-    return albedo * (1 - weight * (1 - constant(*factors)))
+    return albedo * (1 - weight * (1 - factors))
 
 
 def _skin(x, y, arc, person, curves, front):
@@ -70,20 +52,20 @@ def _skin(x, y, arc, person, curves, front):
         (0.4, lambda: bell2(x, 0, 1.2, y, curves.chin_y, 0.9)),
     )
     albedo = person.skin * mottled.add_(1)
-    albedo = _tint(albedo, (0.6 * (person.blush + 0.3 * person.makeup)) * flush * front, FLUSHED)
+    albedo = _tint(albedo, (0.6 * (person.blush + 0.3 * person.makeup)) * flush * front, PAINT.flushed)
     dark = total(
         x,
-        (person.freckles, lambda: _freckles(ax, y, arc, person)),
+        (person.freckles, lambda: _spots(arc * 11, y * 11, person, 2, 1.0, 0.8) * bell2(ax, 2.8, 2.6, y, -2.6, 2.0)),
         (0.09 + 0.18 * person.age, lambda: bell2(ax, person.eye_x - 0.3, 1.6, y, -1.0, 0.55)),
         (0.22 * (1 + person.makeup), lambda: bell2(ax, person.eye_x, 1.7, y, 0.8, 0.45)),
     )
     around_eyes_and_nose, around_mouth = _creases(x, y, person, curves)
-    return _tint(albedo, ((dark + around_eyes_and_nose + around_mouth) * front).clamp_(0, 0.9), SHADED)
+    return _tint(albedo, ((dark + around_eyes_and_nose + around_mouth) * front).clamp_(0, 0.9), PAINT.shaded)
 
 
-def _freckles(ax, y, arc, person):
-    spots = (noise(arc * 11, y * 11, person, layer=2) - 1.0).clamp_(0, 0.8)
-    return spots * bell2(ax, 2.8, 2.6, y, -2.6, 2.0)
+def _spots(u, v, person, layer, least, most):
+    """Where noise is above `least`, and how far, up to `most`."""
+    return (noise(u, v, person, layer) - least).clamp_(0, most)
 
 
 def _creases(x, y, person, curves):
@@ -104,17 +86,12 @@ def _creases(x, y, person, curves):
         x,
         (corner, lambda: bell2(mouth.across, 1.07, 0.1, y, mouth.line, 0.25)),
         (0.1 + 0.75 * act.au17, lambda: bell2(x, 0, 1.5, y, curves.sulcus_y, 0.34)),
-        (0.6 * act.au17, lambda: _dimples(x, y, person, curves)),
+        # The raised chin's dimpled skin.
+        (0.6 * act.au17, lambda: _spots(x * 6, y * 6, person, 9, 0.2, 1) * bell2(x, 0, 1.3, y, curves.chin_y + 0.5, 0.9)),
         (pressed, lambda: bell2(mouth.across, 0, 0.85, y, mouth.outer_down - 0.12, 0.14)),
         (0.8 * pressed, lambda: bell2(mouth.across, 0, 0.85, y, mouth.outer_up + 0.12, 0.14)),
     )
     return around_eyes_and_nose, around_mouth
-
-
-def _dimples(x, y, person, curves):
-    """The raised chin's dimpled skin."""
-    dimples = (noise(x * 6, y * 6, person, layer=9) - 0.2).clamp_(0, 1)
-    return dimples * bell2(x, 0, 1.3, y, curves.chin_y + 0.5, 0.9)
 
 
 def _beard(x, y, arc, person, curves):
@@ -126,40 +103,30 @@ def _beard(x, y, arc, person, curves):
     return (0.8 * person.beard * below * cheek * (1 - 0.9 * lips) * stubble).clamp_(0, 0.92)
 
 
-def _nostrils(albedo, x, y, person, curves, front):
-    upturn = person.nose_upturn
-    hole = bell2(x.abs(), 0.64 * curves.nose_width, 0.34, y, curves.tip - 0.52 + 0.25 * upturn, 0.17 + 0.05 * upturn)
-    return _mix(albedo, hole.mul_(0.95).mul_(front).clamp_(0, 0.9), NOSTRIL)
-
-
 def _mouth(albedo, x, y, person, curves, front):
     mouth, act = curves.mouth, curves.act
     inside, thin = edge(1.06 - mouth.across, 0.04) * front, 0.06
     upper = edge(mouth.outer_up - y, thin) * edge(y - mouth.inner_up, thin)
     lower = edge(mouth.inner_down - y, thin) * edge(y - mouth.outer_down, thin)
     lip = inside * (upper + lower).clamp_(0, 1)
-    albedo = _tint(albedo, lip * (0.62 + 0.3 * person.makeup), LIP)
+    albedo = _tint(albedo, lip * (0.62 + 0.3 * person.makeup), PAINT.lip)
     gap = mouth.inner_up - mouth.inner_down
     closed = (1 - 4 * gap).clamp_(0, 1) * (0.8 - 0.2 * act.au12)
     seam = bell(y, mouth.line, 0.085 + 0.05 * act.au24) * (1 - 0.7 * edge(mouth.across - 0.92, 0.05))
-    albedo = _mix(albedo, inside * seam * closed, SEAM)
+    albedo = torch.lerp(albedo, PAINT.seam, inside * seam * closed)
     if act.au25 == act.au27 == 0:
         return albedo, lip
     hole = inside * edge(mouth.inner_up - y, 0.05) * edge(y - mouth.inner_down, 0.05) * edge(gap - 0.12, 0.03)
-    albedo = _mix(albedo, hole, MOUTH_INSIDE)
+    albedo = torch.lerp(albedo, PAINT.mouth_inside, hole)
     if act.au27:
         width, height = mouth.halfwidth * 0.55, 0.5 + 0.4 * act.au27
         tongue = hole * bell2(x, 0, width, y, mouth.inner_down + 0.35, height) * (0.8 * act.au27)
-        albedo = _mix(albedo, tongue, TONGUE)
-    return _mix(albedo, _teeth(x, y, mouth, act, hole), TEETH), lip
-
-
-def _teeth(x, y, mouth, act, hole):
-    """The upper row, in the lips' shade towards the corners."""
+        albedo = torch.lerp(albedo, PAINT.tongue, tongue)
+    # The upper row of teeth, in the lips' shade towards the corners.
     lower_end = mouth.inner_up - (0.55 + 0.4 * act.au12) * (mouth.arch + 1e-6) ** 0.3
     row = hole * edge(y - lower_end, 0.06) * edge(0.95 - mouth.across, 0.05)
     gaps = 1 - 0.14 * bell(torch.remainder(x.abs() + 0.42, 0.84), 0.42, 0.06)
-    return row * gaps * (0.3 + 0.65 * mouth.root)
+    return torch.lerp(albedo, PAINT.teeth, row * gaps * (0.3 + 0.65 * mouth.root)), lip
 
 
 def _eyes(albedo, x, y, person, curves, gaze, front):
@@ -169,26 +136,20 @@ def _eyes(albedo, x, y, person, curves, gaze, front):
     opened = inside * edge(eye.upper - y, 0.045) * edge(y - eye.lower, 0.045)
     ix = x - torch.sign(x) * (person.eye_x - 0.05) - gaze[0]
     iy = y - 0.03 - gaze[1]
-    ball = _eyeball(eye, person, (ix * ix).addcmul_(iy, iy).add_(1e-6).sqrt_())
+    radius = (ix * ix).addcmul_(iy, iy).add_(1e-6).sqrt_()  # from the iris's centre, cm
+    ball = torch.lerp(PAINT.sclera * (1 - 0.3 * eye.q * eye.q), person.iris * (0.75 + 1.17 * radius.clamp(max=0.6)),
+                      edge(0.6 - radius, 0.03))
+    ball = ball * ((1 - 0.75 * bell(radius, 0.6, 0.07)) * (1 - 0.96 * edge(0.25 - radius, 0.025)))  # dark ring and pupil
     shadow = 1 - 0.55 * edge(y - eye.upper + 0.22, 0.07)  # the lid's shadow on the eyeball
     albedo = torch.lerp(albedo, ball * shadow, opened)
     crease_y = eye.upper + person.lid_crease * (1 - 0.3 * act.au05)
     crease = edge(1.1 - beside, 0.06) * bell(y, crease_y, 0.1) * front
-    albedo = _tint(albedo, crease * 0.5, LID_CREASE)
+    albedo = _tint(albedo, crease * 0.5, PAINT.lid_crease)
     lash = bell(y, eye.upper + 0.02, 0.09 + 0.03 * person.makeup) * (0.75 + 0.2 * person.makeup)
     rim = bell(y, eye.lower, 0.06) * (0.35 + 0.2 * person.makeup)
-    albedo = _mix(albedo, (inside * (lash + rim)).clamp_(0, 0.92), LASHES)
+    albedo = torch.lerp(albedo, PAINT.lashes, (inside * (lash + rim)).clamp_(0, 0.92))
     shine = bell2(ix, -0.16, 0.11, iy, 0.18, 0.11) + 0.15 * bell2(ix, 0.15, 0.1, iy, -0.2, 0.1)
     return albedo, opened * shine
-
-
-def _eyeball(eye, person, radius):
-    """White, iris with its dark ring, and pupil, by distance from the iris's centre in cm."""
-    white = constant(*SCLERA) * (1 - 0.3 * eye.q * eye.q)
-    iris = person.iris * (0.75 + 1.17 * radius.clamp(max=0.6))
-    ball = torch.lerp(white, iris, edge(0.6 - radius, 0.03))
-    darkening = (1 - 0.75 * bell(radius, 0.6, 0.07)) * (1 - 0.96 * edge(0.25 - radius, 0.025))
-    return ball * darkening
 
 
 def _brows(x, y, person, curves):
@@ -252,7 +213,7 @@ def part_colour(name, coordinates, person, units, gaze, line):
     if name == "curtain":
         return person.hair_colour * strands(u, v, person), 0.45, 0.0
     if name == "ear":
-        return person.skin * constant(*EAR_TINT) * (0.95 + 0.6 * u), 0.5, 0.0
+        return person.skin * PAINT.ear * (0.95 + 0.6 * u), 0.5, 0.0
     return torch.full_like(u, GLASSES_COLOUR).expand(3, -1), 1.0, 0.0
 
 
@@ -366,10 +327,10 @@ def shade(albedo, gloss, catchlight, arriving, setting):
     `arriving` are the four channels of :func:`arriving_light`, (4, m).
     """
     facing, mirror, ambient, key_share = arriving
-    wrap, bleed = constant(*WRAP), constant(*BLEED)
+    wrap, bleed = PAINT.wrap, PAINT.bleed
     diffuse = ((facing + wrap) / (1 + wrap)).clamp_(min=0)
     diffuse *= torch.addcmul(bleed, key_share, 1 - bleed)
-    diffuse *= (1 + setting.warmth * constant(1.0, 0.0, -1.0)) * setting.key  # warm light is redder and less blue
+    diffuse *= (1 + setting.warmth * PAINT.warmth) * setting.key  # warm light is redder and less blue
     sixth = mirror.clamp(min=0) ** 12
     square = sixth * sixth
     specular = (0.07 * sixth).addcmul_(square, square, value=0.09) * key_share * gloss * setting.key

@@ -1,11 +1,10 @@
 """The curves of the face and the relief that they raise, from soft bumps, edges and fixed noise over many points.
 
-Frame: centimetres, x to the image's right, y up, z to the camera, origin on the head's axis at eye level.
-
-One set of curves (lids, brows, lips, nose) is computed from identity and Action Units; relief, colour and landmarks all
-follow it, so that labels and pixels cannot disagree. In every function `x` and `y` are places on the smooth head, fields
-in cm, `person` comes from :func:`fergan.rendered.person.person_of`, `units` are the pairs of left and right intensities
-of all Action Units, and `curves` are the `FaceCurves` at the same x.
+Frame: centimetres, x to the image's right, y up, z to the camera, origin on the head's axis at eye level. One set of curves
+(lids, brows, lips, nose) follows from identity and Action Units; relief, colour and landmarks all follow it, so that labels
+and pixels cannot disagree. In every function `x` and `y` are places on the smooth head, fields in cm, `person` comes from
+:func:`fergan.rendered.person.person_of`, `units` are the pairs of left and right intensities of all Action Units, and
+`curves` are the `FaceCurves` at the same x.
 
 One face is rendered at a time. A *field* is a tensor with a value at each of its points; what belongs to the whole face is
 a plain *number*. Arithmetic on numbers costs a fiftieth of a tensor operation, and what has strength 0 need not be
@@ -28,12 +27,6 @@ FINE, SMOOTH = 1.1, 4.0  # blur of two tables of noise, texels: a feature is abo
 ZERO = torch.zeros(())
 PAIRED_UNITS = ACTION_UNITS[:9]  # AU01 to AU15 move each side on its own; the rest belong to the jaw and both lips
 MIDLINE_BLEND = 0.5  # cm over which left and right intensities blend
-
-
-@lru_cache(maxsize=64)
-def constant(*values):
-    """A colour, or another constant along the channels: Tensor of shape (n, 1)."""
-    return torch.tensor(values)[:, None]
 
 
 def bell(x, centre, width):
@@ -290,13 +283,17 @@ def _mouth(x, y, person, curves):
 
 def wrinkles(x, y, person, curves, depths):
     """Terms of :func:`total`: lines of the forehead, frown, bunched nose and crow's feet, each times one of four depths."""
-    act, age = curves.act, person.age
+    act, age, ax = curves.act, person.age, x.abs()
     forehead, frown, nose, feet = depths
     return (
         (forehead, lambda: _forehead_lines(x, y, person, curves)),
-        (frown * (act.au04 * (0.7 + 0.6 * age) + 0.15 * age), lambda: _frown_lines(x, y, act)),
-        (nose * act.au09, lambda: _nose_lines(x, y)),
-        (feet * (1.1 * act.au06 * (0.45 + 0.9 * age) + 0.35 * age**2), lambda: _crows_feet(x.abs(), y, person)),
+        # Two furrows between the brows (AU04), with the raised skin between them below zero.
+        (frown * (act.au04 * (0.7 + 0.6 * age) + 0.15 * age),
+         lambda: (bell(ax, 0.52, 0.18) - 0.5 * bell(x, 0, 0.25)) * bell(y, 1.75 - 0.35 * act.au04, 0.95)),
+        # Bunched skin at the nose's root (AU09).
+        (nose * act.au09, lambda: torch.cos((2 * math.pi / 0.62) * (y + 0.3 * ax - 0.1)).clamp_(min=0) ** 2
+         * bell2(ax, 0.45, 0.75, y, 0.1, 0.85)),
+        (feet * (1.1 * act.au06 * (0.45 + 0.9 * age) + 0.35 * age**2), lambda: _crows_feet(ax, y, person)),
     )
 
 
@@ -309,17 +306,6 @@ def _forehead_lines(x, y, person, curves):
     line = torch.cos(2 * math.pi / 0.95 * (above - 0.35 * bell(x, 0, 2) - 0.9)).clamp_(min=0) ** 3
     window = edge(above - 0.6, 0.15) * edge(3.9 - above, 0.3) * edge(5.2 - ax, 0.4)
     return (strength + 0.2 * person.age**2) * window * line
-
-
-def _frown_lines(x, y, act):
-    """Two furrows between the brows (AU04), with the raised skin between them below zero."""
-    return (bell(x.abs(), 0.52, 0.18) - 0.5 * bell(x, 0, 0.25)) * bell(y, 1.75 - 0.35 * act.au04, 0.95)
-
-
-def _nose_lines(x, y):
-    """Bunched skin at the nose's root (AU09)."""
-    line = torch.cos((2 * math.pi / 0.62) * (y + 0.3 * x.abs() - 0.1)).clamp_(min=0) ** 2
-    return line * bell2(x.abs(), 0.45, 0.75, y, 0.1, 0.85)
 
 
 def _crows_feet(ax, y, person):

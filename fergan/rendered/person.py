@@ -18,6 +18,7 @@ from fergan.facs import ACTION_UNITS, EMOTIONS
 _TABLES = yaml.safe_load(Path(__file__).with_name("person.yaml").read_text(encoding="utf-8"))
 SKIN_TONES, HAIR_COLOURS, IRIS_COLOURS = (np.array(_TABLES["colours"][name]) for name in ("skin", "hair", "iris"))
 EMOTION_ACTION_UNITS = _TABLES["emotions"]  # emotion: {Action Unit: (probability, mean intensity)}
+PAINT = SimpleNamespace(**{name: torch.tensor(rgb)[:, None] for name, rgb in _TABLES["paint"].items()})  # each (3, 1)
 ONE_SIDED = {("contemptuous", "AU12")}  # contempt is a smile on one side
 
 # FACS scores five levels, A (trace) to E (maximum); we call an Action Unit present from B (slight) on. With

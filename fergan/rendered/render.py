@@ -19,7 +19,6 @@ from fergan.rendered.person import action_unit_array, check_intensities, person_
 from fergan.rendered.scene import GAMMA, default_setting, draw_background, photograph
 
 SMALLEST, LARGEST, SIZE_STEP = 32, 256, 16
-
 SIDES = tuple(f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "right"))
 REQUIRED_COLUMNS = ("identity_seed", "scene_seed", "background_seed", *default_setting(), *SIDES)
 TRUTH_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "covered",
@@ -32,9 +31,7 @@ DEPTH_STEPS, DEPTH_RANGE = 2047, 48.0  # 11-bit depth over 48 cm, and
 POINT_BITS = 20  # a 20-bit point index, fill the 31 bits of a positive int32
 
 BOX_TOP, BOX_BACK = 6.4, -0.5  # cm: the box takes the forehead nearly to the hair, and the cheeks up to the ears
-
 NEIGHBOURHOOD = 0.25  # cm: a landmark's depth is the mean of what lies so near, little more than the grid's step
-
 # The outline of the jaw: the surface that makes it (radians, cm), the point that looks at it (cm), and the angle
 # from straight down to its ends beside the eyes.
 JAW_AZIMUTH, NOSE_AZIMUTH, CHIN_LEVEL, OUTLINE_TOP = 1.6, 0.35, -8.5, 1.5
@@ -138,25 +135,19 @@ def _draw(person, units, setting, size):
         arriving = arriving_light(part, position, key_share, light, setting)
         surfaces.append(torch.cat([position, part.coordinates, arriving]))
     nearest, points = draw_points(parts, surfaces, camera)
-    image = _colour_visible(parts, nearest, points, person, units, setting, line)
-
-    covered = (nearest < sum(map(len, points))).float()
-    image, covered = (reduce_image(t.reshape(-1, camera.resolution, camera.resolution)) for t in (image, covered))
-    landmarks = landmark_pixels(person, units, parts[0], turn, camera)
-    return image, covered, face_box(base, landmarks, turn, camera), landmarks
-
-
-def _colour_visible(parts, nearest, points, person, units, setting, line):
-    """Colour what the camera sees, one part after the other: (3, pixels), linear RGB."""
-    image, first = torch.zeros(3, len(nearest)), 0
-    for part, table in zip(parts, points, strict=True):
+    fine, first, gaze = torch.zeros(4, len(nearest)), 0, (setting.gaze_x, setting.gaze_y)
+    for part, table in zip(parts, points, strict=True):  # colour what the camera sees
         pixels = ((nearest >= first) & (nearest < first + len(table))).nonzero()[:, 0]
         channels = table[nearest[pixels] - first].T[3:]
-        gaze = setting.gaze_x, setting.gaze_y
         albedo, gloss, catchlight = part_colour(part.name, channels[:3], person, units, gaze, line)
-        image[:, pixels] = shade(albedo, gloss, catchlight, channels[3:], setting)
+        fine[:3, pixels] = shade(albedo, gloss, catchlight, channels[3:], setting)
         first += len(table)
-    return image
+    fine[3] = nearest < first
+    fine = fine.view(4, camera.resolution, camera.resolution)
+    fine = fine[..., ::2, :] + fine[..., 1::2, :]
+    image = (fine[..., ::2] + fine[..., 1::2]).mul_(1 / SUPERSAMPLING**2)  # the mean of 2 x 2 fine pixels
+    landmarks = landmark_pixels(person, units, parts[0], turn, camera)
+    return image[:3], image[3:], face_box(base, landmarks, turn, camera), landmarks
 
 
 def rotation(yaw, pitch, roll):
@@ -186,8 +177,8 @@ class Camera:
         return self.centre_x + factor * x, self.centre_y - factor * (y + 1.0), depth
 
     def pixels(self, points):
-        """Columns and rows alone, (n, 2)."""
-        return torch.stack(self.project(points)[:2], -1)
+        """Columns and rows in the image, (n, 2)."""
+        return torch.stack(self.project(points)[:2], -1) / SUPERSAMPLING
 
 
 def draw_points(parts, surfaces, camera):
@@ -206,7 +197,10 @@ def draw_points(parts, surfaces, camera):
             depth = torch.where(part.visible.flatten(), depth, DISTANCE * 9)
         place = torch.stack([column, row, depth]).view(3, *surface.shape[1:])
         fine = _refine(torch.cat([place, surface[3:]]), part.refine, camera.size)
-        key, cell = _depth_keys(fine, side, offset)
+        column, row, depth = fine.T[:3]
+        step = ((depth - DISTANCE + DEPTH_RANGE / 2) * ((DEPTH_STEPS + 1) / DEPTH_RANGE)).clamp(0, DEPTH_STEPS).int()
+        key = (step << POINT_BITS) + torch.arange(offset, offset + len(fine), dtype=torch.int32)  # sorts by depth
+        cell = (row + 1).clamp(0, side - 1).long() * side + (column + 1).clamp(0, side - 1).long()
         buffer.scatter_reduce_(0, cell, key, "amin")
         points.append(fine)
         offset += len(fine)
@@ -226,15 +220,6 @@ def _refine(channels, refine, size):
     return fine.permute(1, 2, 0).reshape(-1, len(fine))
 
 
-def _depth_keys(fine, side, offset):
-    """Integer keys that sort by depth and end in the point's index, and the cell of each point."""
-    column, row, depth = fine[:, 0], fine[:, 1], fine[:, 2]
-    step = ((depth - DISTANCE + DEPTH_RANGE / 2) * ((DEPTH_STEPS + 1) / DEPTH_RANGE)).clamp(0, DEPTH_STEPS).int()
-    index = torch.arange(offset, offset + len(fine), dtype=torch.int32)
-    cell = (row + 1).clamp(0, side - 1).long() * side + (column + 1).clamp(0, side - 1).long()
-    return (step << POINT_BITS) + index, cell
-
-
 def _close_gaps(buffer):
     """Widen every point to 2 x 2 pixels, then fill gaps that see through between nearer neighbours."""
     for field in (buffer, buffer.T):
@@ -247,12 +232,6 @@ def _close_gaps(buffer):
             bridge = torch.maximum(field[: n - before - after], field[before + after :])
             middle.copy_(torch.where(middle - bridge > gap, bridge, middle))
     return buffer
-
-
-def reduce_image(image):
-    """Mean of 2 x 2 fine pixels: (c, resolution, resolution) to (c, size, size)."""
-    image = image[..., ::2, :] + image[..., 1::2, :]
-    return (image[..., ::2] + image[..., 1::2]).mul_(1 / SUPERSAMPLING**2)
 
 
 def landmark_curves(person, units):
@@ -280,7 +259,7 @@ def landmark_curves(person, units):
 def landmark_pixels(person, units, head, turn, camera):
     """Landmarks in the image: Tensor of shape (68, 2), pixels."""
     inner = camera.pixels(turn @ _on_surface(landmark_curves(person, units), head))
-    return torch.cat([_jaw(head, turn, camera), inner]) * (camera.size / camera.resolution)
+    return torch.cat([_jaw(head, turn, camera), inner])
 
 
 def _on_surface(places, head):
@@ -298,7 +277,7 @@ def _on_surface(places, head):
 
 
 def _jaw(head, turn, camera):
-    """The 17 points of the face's outline, from beside one eye around the chin, (17, 2) in fine pixels.
+    """The 17 points of the face's outline, from beside one eye around the chin, (17, 2) in pixels.
 
     They are the farthest points of the rendered face in 17 directions from its middle. In a turned face the near
     side's points lie along the edge of the jaw, before the ear; hair and nose do not count.
@@ -332,6 +311,5 @@ def face_box(base, landmarks, turn, camera):
     `base` is the smooth head; the box also holds every landmark, because in profile the nose stands out from that head.
     """
     belongs = ((base[1] < BOX_TOP) & (base[2] > BOX_BACK)).flatten()
-    surface = camera.pixels(turn @ base.flatten(1)) * (camera.size / camera.resolution)
-    known = torch.cat([surface[belongs], landmarks])
+    known = torch.cat([camera.pixels(turn @ base.flatten(1))[belongs], landmarks])
     return torch.cat([known.amin(0), known.amax(0)])

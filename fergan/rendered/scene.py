@@ -15,6 +15,7 @@ COLOURS = _TABLES["colours"]
 WALLS, WOODS, CLOTHS, LEAVES, SLEEVES = (COLOURS[name] for name in ("walls", "woods", "cloths", "leaves", "sleeves"))
 
 CANVAS = 64  # what is behind the head is painted at this size and enlarged: it is out of focus anyway
+PLAIN_WALLS = {"studio": (0.62, 0.7, 0.15), "laboratory": (0.12, 0.3, 0.3)}  # darkest, lightest grey; darker corners
 FILM_EXPOSURE = 0.35  # film scenes are dark
 LIGHT = (-0.5, -0.85)  # on what stands before the face, in the image: from the upper left
 GAMMA = 1 / 2.2
@@ -50,9 +51,11 @@ def _drawn(rule, n_faces, rng):
         return rng.choice(list(rule), n_faces, p=list(rule.values()))
     if isinstance(rule, float):
         return np.full(n_faces, rule)
-    kind, low, high, *limit = rule
-    numbers = rng.uniform(low, high, n_faces) if kind == "uniform" else rng.normal(low, high, n_faces)
-    return np.clip(numbers, -limit[0], limit[0]) if limit else numbers
+    kind, *numbers = rule
+    if kind == "uniform":
+        return rng.uniform(*numbers, n_faces)
+    mean, spread, limit = (*numbers, np.inf)[:3]
+    return np.clip(rng.normal(mean, spread, n_faces), -limit, limit)
 
 
 def default_setting(**changes):
@@ -72,8 +75,13 @@ def photograph(image, setting, box, skin, rng):
     """
     wild, covered = setting["setting"] in ("wild", "film"), 0.0
     if setting["occluded"]:
-        exposure = setting["ambient"] + 0.7 * setting["key"]
-        image, covered = occlude(image, box, skin, exposure, rng)
+        exposure = setting["ambient"] + 0.7 * setting["key"]  # the brightness of what is lit like the face, about 1
+        canvas = _Canvas(image, box, skin=np.clip(skin * exposure, 0, 1) ** GAMMA)
+        kinds = (_hand, _microphone, _scarf, _cup, _telephone, _shoulder)
+        kinds[rng.integers(len(kinds))](canvas, exposure, rng)
+        left, top, right, bottom = np.clip(np.round(box), 0, canvas.size).astype(int)
+        inside = canvas.covered[top:bottom, left:right]
+        image, covered = canvas.image.astype(np.float32), float(inside.mean()) if inside.size else 0.0
     if wild:
         image = np.clip(image, 0, 1) ** rng.uniform(0.8, 1.2) * rng.uniform(0.92, 1.08)
         image = (image - 0.5) * rng.uniform(0.85, 1.15) + 0.5
@@ -93,12 +101,10 @@ def photograph(image, setting, box, skin, rng):
 def draw_background(setting, size, rng):
     """Paint what is behind the head in one of the settings: linear RGB 0..1, float32 of shape (size, size, 3)."""
     canvas = np.empty((CANVAS, CANVAS, 3), np.float32)
-    if setting == "studio":
-        canvas[:] = rng.uniform(0.62, 0.7)
-        return _finish(canvas, size, blur=0, vignette=0.15)
-    if setting == "laboratory":
-        canvas[:] = rng.uniform(0.12, 0.3)
-        return _finish(canvas, size, blur=0, vignette=0.3)
+    if setting in PLAIN_WALLS:
+        darkest, lightest, vignette = PLAIN_WALLS[setting]
+        canvas[:] = rng.uniform(darkest, lightest)
+        return _finish(canvas, size, blur=0, vignette=vignette)
     if setting == "film" or rng.random() < 0.55:
         _room(canvas, rng)
     else:
@@ -110,9 +116,8 @@ def draw_background(setting, size, rng):
 
 def _pick(palette, rng, low=0.7, high=1.2):
     """One of the colours, a little lighter or darker."""
-    red, green, blue = palette[rng.integers(len(palette))]
-    level = rng.uniform(low, high)
-    return (min(red * level, 1.0), min(green * level, 1.0), min(blue * level, 1.0))
+    colour, level = palette[rng.integers(len(palette))], rng.uniform(low, high)
+    return tuple(min(channel * level, 1.0) for channel in colour)
 
 
 def _box(canvas, x, y, width, height, colour):
@@ -252,26 +257,22 @@ class _Canvas:
         self.width, self.height = box[2] - box[0], box[3] - box[1]
         self.covered = np.zeros(image.shape[:2], np.float32)
 
-    def at(self, u, v):
-        """Pixel of a place in the face's box: (0, 0) is its upper left corner, (1, 1) the lower right one."""
-        return self.left + u * self.width, self.top + v * self.height
-
-    def _fixed(self, points):
-        return np.round(np.asarray(points, float) * 2**SUBPIXEL).astype(np.int32)
+    def _fixed(self, places):
+        """Pixels for OpenCV of places in the face's box: (0, 0) is its upper left corner, (1, 1) the lower right one."""
+        pixels = [(self.left + u * self.width, self.top + v * self.height) for u, v in places]
+        return np.round(np.asarray(pixels, float) * 2**SUBPIXEL).astype(np.int32)
 
     def capsule(self, start, end, radius, colour, texture=None):
         """A finger, an arm or a handle: a line with round ends; radius in widths of the box."""
         mask = np.zeros(self.covered.shape, np.uint8)
-        ends = [tuple(int(v) for v in self._fixed(self.at(*p))) for p in (start, end)]
         thickness = max(1, round(2 * radius * self.width))
-        cv2.line(mask, ends[0], ends[1], 255, thickness, cv2.LINE_AA, SUBPIXEL)
+        cv2.line(mask, *self._fixed((start, end)).tolist(), 255, thickness, cv2.LINE_AA, SUBPIXEL)
         self.put(mask, colour, roundness=radius, texture=texture)
 
     def polygon(self, points, colour, roundness=0.08, texture=None, blur=0.0):
         """A filled outline, given in the box."""
         mask = np.zeros(self.covered.shape, np.uint8)
-        outline = self._fixed([self.at(*p) for p in points])
-        cv2.fillPoly(mask, [outline], 255, cv2.LINE_AA, SUBPIXEL)
+        cv2.fillPoly(mask, [self._fixed(points)], 255, cv2.LINE_AA, SUBPIXEL)
         self.put(mask, colour, roundness, texture, blur)
 
     def put(self, mask, colour, roundness, texture=None, blur=0.0):
@@ -292,21 +293,8 @@ class _Canvas:
     def shadow(self, points, strength):
         """Darken the face beside what will cover it."""
         mask = np.zeros(self.covered.shape, np.float32)
-        cv2.fillPoly(mask, [self._fixed([self.at(*p) for p in points])], 1.0, cv2.LINE_8, SUBPIXEL)
+        cv2.fillPoly(mask, [self._fixed(points)], 1.0, cv2.LINE_8, SUBPIXEL)
         self.image *= 1 - strength * cv2.GaussianBlur(mask, (0, 0), 0.05 * self.width)[..., None]
-
-
-def occlude(image, box, skin, exposure, rng):
-    """Cover a part of the face: a changed image and the share of the face's box that is covered, 0..1.
-
-    Image, box and skin are those of :func:`photograph`; `exposure` is the brightness of what is lit like the face, about 1.
-    """
-    canvas = _Canvas(image, box, skin=np.clip(skin * exposure, 0, 1) ** GAMMA)
-    kinds = (_hand, _microphone, _scarf, _cup, _telephone, _shoulder)
-    kinds[rng.integers(len(kinds))](canvas, exposure, rng)
-    left, top, right, bottom = np.clip(np.round(box), 0, canvas.size).astype(int)
-    inside = canvas.covered[top:bottom, left:right]
-    return canvas.image.astype(np.float32), float(inside.mean()) if inside.size else 0.0
 
 
 def _cloth(exposure, rng):

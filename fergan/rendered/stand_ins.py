@@ -33,10 +33,9 @@ def stand_in_labels(name, n_faces=None, seed=0):
         seed: Another seed gives other people and other expressions in the same design.
 
     Returns: pandas.DataFrame; one row per face: `source` (unique), `subject`, `emotion` (or missing), `view`, `gaze`,
-        `split` and `session` (or missing), `AU01`..`AU27` (occurrence 0. or 1.), `AU01_left`, `AU01_right`.. (intensity
-        0..1, the person's own sides), `yaw`, `pitch`, `roll` (degrees; at positive yaw the nose points to the image's
-        right), the settings that :func:`render_faces` reads, and `sequence`, `frame` (missing and 0 where there are no
-        sequences).
+        `split` and `session` (or missing), `sequence`, `frame` (missing and 0 where there are no sequences), the seeds and
+        settings that :func:`render_faces` reads, see :func:`draw_setting` (at positive yaw the nose points to the image's
+        right), `AU01`.. (occurrence 0. or 1.), `AU01_left`, `AU01_right`.. (intensity 0..1, the person's own sides).
 
     Raises:
         ValueError: For an unknown name or an impossible number of faces.
@@ -88,11 +87,9 @@ def _factorial(n_faces, n_people, cells, n_core):
     """
     used = int(np.clip(-(-n_faces // n_core), min(4, n_people), n_people))
     quota = n_faces // used + (np.arange(used) < n_faces % used)
-    chosen, n_emotions = [], len({cell[0] for cell in cells})
-    for p, count in enumerate(quota):
-        for k in range(count):  # each person starts at another emotion, so that an incomplete series misses others
-            series, place = divmod(k, n_emotions)
-            chosen.append(cells[series * n_emotions + (place + p) % n_emotions])
+    n_emotions = len({cell[0] for cell in cells})
+    # Each person starts at another emotion, so that an incomplete series misses others.
+    chosen = [cells[k - k % n_emotions + (k + p) % n_emotions] for p, count in enumerate(quota) for k in range(count)]
     return np.repeat(np.arange(used), quota), chosen
 
 
