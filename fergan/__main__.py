@@ -9,10 +9,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fergan.cache import ROOT
-
 if TYPE_CHECKING:
     from fergan.book.profile import Profile
+
+# What a command needs is imported in it, so that each starts as fast as it can.
+
+ROOT = Path(__file__).parent.parent
 
 # Reading a notebook imports jsonschema, which spends a second on a grammar for web addresses that no notebook needs; it
 # does without where the grammar is not installed.
@@ -26,13 +28,17 @@ def _locked(path: Path, kind: int, refusal: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     except OSError as error:
-        sys.exit(f"{path} may not be written ({(error.strerror or str(error)).lower()}); the results of a run go there")
+        sys.exit(f"{path} {_not_writable(error)}; the results of a run go there")
     with open(path, "w") as file:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit(refusal)
         yield
+
+
+def _not_writable(error: OSError) -> str:
+    return f"may not be written ({(error.strerror or str(error)).lower()})"
 
 
 @contextmanager
@@ -49,12 +55,12 @@ def _alone(home: Path) -> Iterator[None]:
         yield
 
 
-def _workflow(profile: str, data: str, cores: str) -> int:
+def _workflow(profile: "Profile", cores: str) -> int:
     """Run Snakemake on the pages that are not done; its own lock is stale by now, because ours was free."""
     command = [
         sys.executable, "-m", "snakemake", "--cores", cores, "--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock",
         "--keep-going", "--scheduler", "greedy", "--quiet", "rules", "host", "reason", "progress",
-        "--config", f"profile={profile}", *([f"data={data}"] if data else []),
+        "--config", f"profile={profile.name}", *([f"data={profile.data}"] if profile.data else []),
     ]
     workflow = subprocess.Popen(command, cwd=ROOT)
     while True:
@@ -65,16 +71,12 @@ def _workflow(profile: str, data: str, cores: str) -> int:
 
 
 def _profile(arguments: argparse.Namespace) -> "Profile":
-    """Load the profile that the command line names, by name or as a file, or leave with what is wrong with it."""
+    """Load the profile that the command line names, by name or as a file."""
     from fergan.book.checks import load_profile
-    from fergan.book.profile import ProfileError
 
     data = str(Path(arguments.data).expanduser().resolve()) if arguments.data else ""
     name = Path(arguments.profile).name.removesuffix(".yaml")
-    try:
-        return load_profile(ROOT / "profiles" / f"{name}.yaml", data=data)
-    except ProfileError as error:
-        sys.exit(str(error))
+    return load_profile(ROOT / "profiles" / f"{name}.yaml", data=data)
 
 
 def _say(*lines: str) -> None:
@@ -85,85 +87,68 @@ def _say(*lines: str) -> None:
 
 def book(arguments: argparse.Namespace) -> None:
     """Make the pages that are not of the present state, then build and check the book."""
-    from fergan.book.build import BookError, build_book
+    from fergan.book.build import build_book
     from fergan.book.checks import check_plan
     from fergan.book.fresh import Book
-    from fergan.book.profile import ProfileError
-    from fergan.book.run import NotebookError
 
     profile = _profile(arguments)
-    made = Book(profile)
-    try:
-        checked = check_plan(profile)
-        with _alone(made.home):
-            checked.save(made.home / "check-data.json")
-            plan = made.plan()
-            _say(*checked.lines_before_work(), *made.announce(plan))
-            if plan and _workflow(profile.name, profile.data, arguments.cores):
-                sys.exit("the workflow stopped; what is finished is kept, and the same command goes on from there")
-            building = "the book of another profile is being built; wait for it and try again"
-            with _locked(ROOT / "_build" / ".lock", fcntl.LOCK_EX, building):  # the pages are laid out in one place
-                _say(f"the book: {build_book(made)}")
-    except (ProfileError, NotebookError, BookError) as error:
-        sys.exit(str(error))
+    made, checked = Book(profile), check_plan(profile)
+    with _alone(made.home):
+        checked.save(made.home / "check-data.json")
+        plan = made.plan()
+        _say(*checked.lines_before_work(), *made.announce(plan))
+        if plan and _workflow(profile, arguments.cores):
+            sys.exit("the workflow stopped; what is finished is kept, and the same command goes on from there")
+        building = "the book of another profile is being built; wait for it and try again"
+        with _locked(ROOT / "_build" / ".lock", fcntl.LOCK_EX, building):  # the pages are laid out in one place
+            _say(f"the book: {build_book(made)}")
 
 
 def check_data(arguments: argparse.Namespace) -> None:
     """Print what the photographs of a profile are; leave with status 1 where an experiment cannot be what it claims."""
     from fergan.book.checks import check_data as check
 
-    profile = _profile(arguments)
-    checked = check(profile)
-    path = ROOT / "artifacts" / profile.name / "check-data.json"
+    checked = check(_profile(arguments))
+    path = ROOT / "artifacts" / checked.profile.name / "check-data.json"
     _say(*checked.lines())
     try:
         checked.save(path)
-    except OSError as error:
-        _say(f"{path} may not be written ({(error.strerror or str(error)).lower()}), so that this report is not kept")
-    else:
         _say(f"the same as JSON: {path}")
+    except OSError as error:
+        _say(f"{path} {_not_writable(error)}, so that this report is not kept")
     sys.exit(1 if checked.faults else 0)
 
 
 def page(arguments: argparse.Namespace) -> None:
     """Make one page of a profile's book where it is not of the present state; the workflow calls this."""
     from fergan.book.fresh import Book
-    from fergan.book.run import NotebookError
 
     made = Book(_profile(arguments))
-    lock = _locked(Path(arguments.lock), fcntl.LOCK_SH, "another run is starting") if arguments.lock else nullcontext()
-    try:
-        with lock:
-            executed = made.make(made.pages[arguments.page])
-    except (NotebookError, FileNotFoundError) as error:
-        sys.exit(str(error))
+    with _locked(Path(arguments.lock), fcntl.LOCK_SH, "another run is starting") if arguments.lock else nullcontext():
+        executed = made.make(made.pages[arguments.page])
     _say(f"{arguments.page}: {'made' if executed else 'unchanged'}")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run one page with parameters changed; the book stays as it is."""
     from fergan.book.pages import pages_of
-    from fergan.book.run import NotebookError, find_page, notebook_parameters, parse_assignments, read_notebook, run_by_hand
+    from fergan.book.run import find_page, notebook_parameters, parse_assignments, read_notebook, run_by_hand
 
-    pages = pages_of(_profile(arguments))
-    try:
-        chosen = find_page(pages, arguments.page)
-        declared = notebook_parameters(read_notebook(chosen.notebook), chosen.notebook)
-        given = parse_assignments(arguments.assignments, declared, chosen.notebook)
-        _say(str(run_by_hand(chosen, given, Path(arguments.output or ROOT / "artifacts" / "runs" / f"{chosen.id}.ipynb"))))
-    except (NotebookError, FileNotFoundError) as error:
-        sys.exit(str(error))
+    chosen = find_page(pages_of(_profile(arguments)), arguments.page)
+    declared = notebook_parameters(read_notebook(chosen.notebook), chosen.notebook)
+    given = parse_assignments(arguments.assignments, declared, chosen.notebook)
+    output = Path(arguments.output or ROOT / "artifacts" / "runs" / f"{chosen.id}.ipynb")
+    _say(str(run_by_hand(chosen, given, output)))
 
 
 def train(arguments: argparse.Namespace) -> None:
     """Train one generator of a profile, on several devices or machines; its page then shows this run."""
     from fergan.book.launch import train_model
-    from fergan.book.profile import ProfileError
 
     profile = _profile(arguments)
     try:
         folder = train_model(profile, arguments.model, devices=arguments.devices, num_nodes=arguments.num_nodes)
-    except (ProfileError, FileNotFoundError, FloatingPointError, OSError, ValueError) as error:
+    except (FloatingPointError, OSError, ValueError) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit("stopped; what is trained is kept, and the same command goes on from there")
@@ -189,23 +174,21 @@ def where(arguments: argparse.Namespace) -> None:
 
 def serve(arguments: argparse.Namespace) -> None:
     """Show the book in the browser, and build its prose again whenever a file of it is saved."""
-    from fergan.book.build import BookError
     from fergan.book.preview import preview
+    from fergan.files import UserError
 
+    profile = _profile(arguments)
     try:
-        sys.exit(preview(_profile(arguments), ROOT, arguments.port))
-    except (BookError, FileNotFoundError) as error:
+        sys.exit(preview(profile, ROOT, arguments.port))
+    except UserError as error:
         sys.exit(f"{error}\nthe preview shows what `make book` has made; make the book first")
 
 
 def pictures(arguments: argparse.Namespace) -> None:
     """Draw the README's pictures from a finished book (needs Chromium)."""
-    from fergan.book.preview import PictureError, draw_pictures
+    from fergan.book.preview import draw_pictures
 
-    try:
-        _say(*map(str, draw_pictures(_profile(arguments), ROOT / "book" / "pictures")))
-    except PictureError as error:
-        sys.exit(str(error))
+    _say(*map(str, draw_pictures(_profile(arguments), ROOT / "book" / "pictures")))
 
 
 def write(arguments: argparse.Namespace) -> None:
@@ -218,11 +201,11 @@ def write(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Read the command line and carry out its command."""
+    """Read the command line and carry out its command; what a user can mend ends it with a message alone."""
     parser = argparse.ArgumentParser(prog="python -m fergan", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    def command(function, *words: str, data: bool = True, **numbers: int) -> argparse.ArgumentParser:
+    def command(function, *words: str, **numbers: int) -> argparse.ArgumentParser:
         sub = commands.add_parser(function.__name__.replace("_", "-"), help=function.__doc__)
         for word in words:
             sub.add_argument(word)
@@ -234,17 +217,21 @@ def main() -> None:
         return sub
 
     command(book).add_argument("--cores", default="all", help="processor cores to use")
-    command(check_data)
     command(page, "page").add_argument("--lock", default="", help="a lock file to share with the other pages of a workflow")
     changed = command(run, "page")
     changed.add_argument("assignments", nargs="*", help="for example n_folds=5 or training.epochs=5")
     changed.add_argument("--output", default="", help="the executed copy")
     command(train, "model", devices=1, num_nodes=1)
-    for function in (prune, where, pictures, write):
-        command(function)
     command(serve, port=8000)
+    for function in (check_data, prune, where, pictures, write):
+        command(function)
     arguments = parser.parse_args()
-    arguments.function(arguments)
+    from fergan.files import UserError
+
+    try:
+        arguments.function(arguments)
+    except UserError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from fergan.files import hash_array, hash_file, hash_parameters, read_json, write_json
+from fergan.files import UserError, hash_array, hash_file, hash_parameters, read_json, write_json
 
 _log = logging.getLogger(__name__)
 
@@ -373,18 +373,22 @@ _opened: list[Path] = []  # results that this process has opened
 _read: list[Path] = []  # homes that this process has asked for their current result
 
 
+class NoResultError(UserError, FileNotFoundError):
+    """A result that is needed has not been made yet."""
+
+
 def current(home: str | Path) -> Path:
     """Return the folder of the result that the book now uses.
 
     Raises:
-        FileNotFoundError: There is none yet; the message says what makes it.
+        NoResultError: There is none yet; the message says what makes it.
     """
     home = project_path(home)
     path = home / "current.json"
     folder = home / read_json(path)["key"] if path.is_file() else home
     if not is_whole(folder):
-        raise FileNotFoundError(f"{home} holds no finished result yet; `make book` makes all, or run its page first: "
-                                f"make run PAGE={'/'.join(home.parts[-2:])}")
+        raise NoResultError(f"{home} holds no finished result yet; `make book` makes all, or run its page first: "
+                            f"make run PAGE={'/'.join(home.parts[-2:])}")
     _read.append(home)
     return folder
 

@@ -1,4 +1,4 @@
-"""Writing files so that a killed process never leaves half of one, and describing where a result came from."""
+"""Files that a killed process never leaves half of, hashes of what is in them, and pages from templates."""
 
 import hashlib
 import json
@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["atomic_path", "hash_array", "hash_file", "hash_parameters", "read_json", "rendered", "write_array", "write_json"]
+
+class UserError(Exception):
+    """What a user can mend: the message says what is wrong, where, and what to do; the command line shows it alone."""
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fergan.book.profile import Profile
 from fergan.book.site import EXECUTED
-from fergan.files import atomic_path
+from fergan.files import UserError, atomic_path
 
 #: Screenshot -> page, window in points, and the element that is brought into view.
 SCREENSHOTS = {
@@ -23,7 +23,7 @@ _OVERVIEW = EXECUTED / "said" / "results-results" / "fig-results-overview.png"
 _MOVE = "(slider, share) => { slider.value = share * slider.max; slider.dispatchEvent(new Event('input')); }"
 
 
-class PictureError(Exception):
+class PictureError(UserError):
     """The pictures cannot be taken; the message says what is missing."""
 
 

@@ -26,13 +26,14 @@ from fergan.experiments.config import (
 )
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.features.config import FeaturesConfig
+from fergan.files import UserError
 from fergan.gan.runs import TrainConfig
 from fergan.human_study.design import StudyConfig
 from fergan.paper import read_table
 from fergan.quality.config import QualityConfig
 
 
-class ProfileError(ValueError):
+class ProfileError(UserError, ValueError):
     """A profile cannot be used; the message names the file, the key and what was expected."""
 
 
@@ -85,7 +86,8 @@ class Absences(Config):
     def experiments_without(self, name: str) -> list[str]:
         """Return which experiments are left out because this set is not there."""
         kinds = (("emotion", self.emotion_experiments), ("Action Unit", self.au_experiments))
-        return [f"{kind} experiment {e.experiment}" for kind, experiments in kinds for e in experiments if name in e.roles.values()]
+        return [f"{kind} experiment {e.experiment}" for kind, experiments in kinds for e in experiments
+                if name in e.roles.values()]
 
 
 class Profile(Config):

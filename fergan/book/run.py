@@ -25,7 +25,7 @@ from fergan.book.pages import CHAPTERS, Page
 from fergan.book.profile import SECTIONS, explain
 from fergan.book.show import say
 from fergan.cache import ROOT, commit, machine, versions
-from fergan.files import read_json
+from fergan.files import UserError, read_json
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -39,7 +39,7 @@ _MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "20
 _FOREIGN = ("JUPYTER", "IPYTHON", "PYTHON", "MPL", "MATPLOTLIB", "SNAKEMAKE", "PAPERMILL")
 
 
-class NotebookError(Exception):
+class NotebookError(UserError):
     """A notebook cannot be run as asked, or failed; the message says which, where and what to do."""
 
 
@@ -85,14 +85,9 @@ def notebook_parameters(notebook: NotebookNode, name: str) -> dict[str, Any]:
 
 
 def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Check given values against a notebook's; papermill itself would only warn.
+    """Return given values, checked against the declared ones of a notebook; papermill itself would only warn.
 
-    Args:
-        declared: See `notebook_parameters`.
-        given: What differs; of a config only the values that differ need be there.
-        name: Of the notebook, for messages.
-
-    Returns: The given values, configs whole.
+    Of a config only the values that differ need be given; it is returned whole.
 
     Raises:
         NotebookError: A parameter is unknown, of another type, or a config's value is not allowed.
@@ -104,11 +99,10 @@ def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name
         default = declared[key]
         if key in SECTIONS and isinstance(value, Mapping):
             try:
-                given_section = SECTIONS[key](**default)
-                if hasattr(given_section, "changed"):  # a preset fills other values
-                    checked[key] = given_section.changed(**value).model_dump()
-                else:
-                    checked[key] = SECTIONS[key](**dict(default) | dict(value)).model_dump()
+                section = SECTIONS[key](**default)
+                # A preset fills other values too.
+                new = section.changed(**value) if hasattr(section, "changed") else SECTIONS[key](**default | dict(value))
+                checked[key] = new.model_dump()
             except ValidationError as error:
                 faults = [f"{name}: {key}.{explain(item, SECTIONS[key])}" for item in error.errors()]
                 raise NotebookError("; ".join(faults)) from None
@@ -161,9 +155,7 @@ def _literal(text: str) -> Any:
 def parameter_cell(values: Mapping[str, Any], comments: Mapping[str, str]) -> str:
     """Return the source of a parameters cell: every name with its value and what it means.
 
-    Args:
-        values: Of a page; configs as dictionaries.
-        comments: Name -> meaning, of what is no config; a config's are those of its fields.
+    `comments` say the meaning of what is no config; a config's are those of its fields.
     """
     lines = []
     for key, value in values.items():
@@ -231,13 +223,9 @@ _LAST_CELL = "from fergan.cache import opened as _opened\n\ndisplay({'applicatio
 
 
 def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], name: str, *, book: bool) -> NotebookNode:
-    """Execute a notebook with parameters; what it opened is in its metadata, under ``fergan``.
+    """Execute a notebook with checked parameters; what it opened is in its metadata, under ``fergan``.
 
-    Args:
-        partial: Where the executed cells are written meanwhile.
-        given: Parameters that differ from the notebook's, checked.
-        name: Of the notebook, for messages.
-        book: Whether it becomes a page of the book, whose results others then read.
+    The executed cells are written to `partial` meanwhile. What becomes a page of the `book` has results that others read.
 
     Raises:
         NotebookError: A cell failed or the kernel died: the half-executed copy is kept and named.
@@ -373,23 +361,20 @@ def find_page(pages: Sequence[Page], word: str) -> Page:
     """Return the page that a command line names, with or without ``.ipynb``.
 
     Raises:
-        NotebookError: There is no such page; the message lists those that are meant, or says what the old way of naming one
-            has become.
+        NotebookError: There is no such page, or there are several; the message lists those that are meant.
     """
     wanted = word.removesuffix(".ipynb").removeprefix("notebooks/")
     by_id = {page.id: page for page in pages}
-    if wanted in by_id:
-        return by_id[wanted]
     chapter = next((c for c, chapter in CHAPTERS.items() if wanted in (c, chapter.get("pages"))), "")
-    of_chapter = [page for page in pages if page.chapter == chapter]
-    if len(of_chapter) == 1:
-        return of_chapter[0]
+    names = [page.id for page in pages if wanted == page.id or page.chapter == chapter]
+    if len(names) == 1:
+        return by_id[names[0]]
     if chapter:
-        names = [page.id for page in of_chapter] or ["this profile has none"]
+        names = names or ["this profile has none"]
         raise NotebookError(f"say which page of {chapter}: {', '.join(names)}; for example make run PAGE={names[-1]}")
     close = difflib.get_close_matches(wanted, by_id, n=3)
-    raise NotebookError(f"there is no page {word!r}; " + (f"did you mean {' or '.join(close)}?" if close else
-                                                          f"there are {', '.join(by_id)}"))
+    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(by_id)}"
+    raise NotebookError(f"there is no page {word!r}; {hint}")
 
 
 def record_of(path: Path) -> dict[str, Any]:

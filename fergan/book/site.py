@@ -16,7 +16,7 @@ from PIL import Image
 from fergan.book.pages import Page, pages_of
 from fergan.book.profile import Profile
 from fergan.cache import ROOT
-from fergan.files import atomic_path, read_json, write_json
+from fergan.files import UserError, atomic_path, read_json, write_json
 
 #: Where the executed pages lie that the book is built from.
 EXECUTED = ROOT / "book" / "executed"
@@ -33,7 +33,7 @@ _QUALITY = 88
 _UNUSED_SCRIPTS = ("thebe", "THEBE_JS_URL", "kernelName = ")
 
 
-class BookError(Exception):
+class BookError(UserError):
     """The book could not be built or is not what it should be; the message lists each fault."""
 
 
