@@ -10,21 +10,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from fergan.claims.verdict import (
-    CANNOT_TEST,
-    CONTRADICTION,
-    NOT_REPRODUCED,
-    NOT_RUN,
-    REPRODUCED,
-    STATED,
-    Results,
-    Score,
-    Unjudged,
-    Verdict,
-    score,
-    side,
-    triple,
-)
+from fergan.claims import verdict as v
+from fergan.claims.verdict import Results, Score, Unjudged, Verdict, score, side, triple
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import accuracy_difference
 from fergan.experiments.intervals import Difference
@@ -50,7 +37,7 @@ def judge(claim: str, results: Results) -> Verdict:
     label, needs = arguments.pop("shown_by", ""), arguments.pop("needs", "")
     if "printed" in arguments:
         contradicts, values = globals()[arguments["printed"]]()[claim]
-        verdict = Verdict(CONTRADICTION if contradicts else STATED, "printed", values)
+        verdict = Verdict(v.CONTRADICTION if contradicts else v.STATED, "printed", values)
     else:
         try:
             verdict = globals()[arguments.pop("rule")](results, **arguments)
@@ -58,7 +45,7 @@ def judge(claim: str, results: Results) -> Verdict:
             return found.verdict
     if needs and not getattr(results, needs):
         label = ""
-    if not label and verdict.word == CONTRADICTION:
+    if not label and verdict.word == v.CONTRADICTION:
         label = "where-the-paper-contradicts-itself"
     return replace(verdict, shown_by=label.format_map(verdict.values))
 
@@ -80,7 +67,7 @@ def published_accuracy(results: Results, number: int) -> Verdict:
     theirs = papers_accuracy(number)
     results.on_photographs(theirs)
     ours = score(results.experiment("emotions", number), "accuracy", protocol=AS_PUBLISHED)
-    return Verdict(REPRODUCED if ours[2] >= theirs else NOT_REPRODUCED, "compared", {"ours": ours, "paper": theirs})
+    return Verdict(v.REPRODUCED if ours[2] >= theirs else v.NOT_REPRODUCED, "compared", {"ours": ours, "paper": theirs})
 
 
 def order(results: Results, better: int, worse: Sequence[int]) -> Verdict:
@@ -97,13 +84,13 @@ def more_data(results: Results, more: int, less: int, times: float) -> Verdict:
     names = [results.experiment("emotions", number).settings["pretrained"] for number in (more, less)]
     for name in names:
         if name not in results.generators:
-            raise Unjudged(NOT_RUN, "no_network", network=name)
+            raise Unjudged(v.NOT_RUN, "no_network", network=name)
     learnt = {name: results.generators[name].n_faces for name in names}
     areas = read_table("table2_emotion_auc").set_index("emotion").loc["Average"]
     paper = {"accuracy": [papers_accuracy(n) for n in (less, more)], "area": [areas[f"exp{n}"] for n in (less, more)]}
     values = verdict.values | {"learnt": learnt, "paper": paper}
     if learnt[names[0]] < times * learnt[names[1]]:
-        return Verdict(CANNOT_TEST, "too_few_faces", values)
+        return Verdict(v.CANNOT_TEST, "too_few_faces", values)
     return replace(verdict, values=values)
 
 
@@ -124,7 +111,7 @@ def better_than_others(results: Results, numbers: Sequence[int]) -> Verdict:
         table = results.experiment("emotions", number).scores
         rows = table[(table["score"] == "accuracy_difference") & (table["protocol"] == SUBJECT_INDEPENDENT)]
         if rows.empty:
-            raise Unjudged(NOT_RUN, "no_other_features")
+            raise Unjudged(v.NOT_RUN, "no_other_features")
         row = rows.loc[rows["value"].idxmin()]
         worst[number] = row["features"], triple(row)
     return Verdict.of_signs([side(difference) for _, difference in worst.values()], "differences", differences=worst)
@@ -147,8 +134,8 @@ def features_of_the_generator(results: Results) -> Verdict:
             row = row_of(scores, SUBJECT_INDEPENDENT, "generator", "accuracy_difference")
             found |= {number: triple(row)} if len(row) else {}
     if not found:
-        raise Unjudged(STATED, "plan")
-    return Verdict(STATED, "tried", {"differences": found})
+        raise Unjudged(v.STATED, "plan")
+    return Verdict(v.STATED, "tried", {"differences": found})
 
 
 def few_labels(results: Results) -> Verdict:
@@ -160,7 +147,7 @@ def few_labels(results: Results) -> Verdict:
             for target, result in results.need("labels").items() if result.settings["networks"]
             for method in result.methods[1:] if not method.startswith(("network of ", "fine-tuned"))]
     if not rows:
-        return Verdict(CANNOT_TEST, "no_curves")
+        return Verdict(v.CANNOT_TEST, "no_curves")
     target, rival, difference = min(rows, key=lambda row: row[2][0])
     methods, signs = results.labels[target].methods, [side(row[2]) for row in rows]
     means = {method: over_curve(target, method, "curve_mean")[0] for method in methods}
@@ -176,7 +163,7 @@ def small_set_suffers(results: Results, small: str, large: Sequence[str]) -> Ver
     labels = results.need("labels")
     found = {name: size_differences(labels[small], labels[name]) for name in large if {small, name} <= set(labels)}
     if not found:
-        return Verdict(CANNOT_TEST, "no_curves", {"small": small, "large": large})
+        return Verdict(v.CANNOT_TEST, "no_curves", {"small": small, "large": large})
     signs = []
     for row in found.values():
         explains = side(row["full"]) > 0 and side(row["shrinking"]) > 0 and row["matched"][1] <= 0
@@ -204,7 +191,7 @@ def generalisation(results: Results) -> Verdict:
     matrix, across = results.need("transfer"), [area for _, area in _unit_areas(results)[0]]
     own = row_of(matrix.scores, SUBJECT_INDEPENDENT, OTHERS, "minus_own")
     if not len(own):
-        return Verdict(CANNOT_TEST, "no_own_network")
+        return Verdict(v.CANNOT_TEST, "no_own_network")
     baseline = matrix.settings["baselines"][0]
     beside = row_of(matrix.scores, SUBJECT_INDEPENDENT, OTHERS, f"minus_{baseline}")["value"]
     signs = [side(triple(own), -MARGIN), *(1 if low > 0.5 else -int(high <= 0.5) for _, low, high in across)]
@@ -218,7 +205,7 @@ def consistency(results: Results) -> Verdict:
     table = table[(table["features"] == OTHERS) & (table["score"] == "minus_own") & (table["label"] != "all")]
     rows = table.to_dict("records")
     if len(rows) < 2:
-        return Verdict(CANNOT_TEST, "too_few_sets")
+        return Verdict(v.CANNOT_TEST, "too_few_sets")
     worst, signs = min(rows, key=lambda row: row["value"]), [side(triple(row), -MARGIN) for row in rows]
     below = [area[2] < within[test][1] for test, area in across if test in within]
     return Verdict.of_signs(
@@ -233,7 +220,7 @@ def pretraining(results: Results) -> Verdict:
     sizes = np.array([matrix.settings["pretraining_faces"][name] for name in advantages.index], dtype=float)
     rho, p = rank_correlation(sizes, advantages.to_numpy())
     if np.isnan(rho):
-        return Verdict(CANNOT_TEST, "too_few_networks")
+        return Verdict(v.CANNOT_TEST, "too_few_networks")
     signs, frontal = [int(np.sign(rho)) * int(p < 0.05)], None
     if set(views) <= set(matrix.settings["networks"]):
         faces = matrix.faces()
@@ -250,7 +237,7 @@ def relabelled_units(results: Results, number: int) -> Verdict:
     result = results.experiment("units", number)
     derived, true = score(result, "auc"), score(result, "auc_true")
     if np.isnan(true[0]):
-        raise Unjudged(CANNOT_TEST, "truth_unknown")
+        raise Unjudged(v.CANNOT_TEST, "truth_unknown")
     return Verdict.of_signs([Difference.of_scores(true, derived).sign], "truth", derived=derived, true=true)
 
 
@@ -262,13 +249,13 @@ def one_unit_alone(results: Results) -> Verdict:
             continue
         learnt, unseen = map(triple, rows)
         if np.isnan([*learnt, *unseen]).any():
-            raise Unjudged(CANNOT_TEST, "not_scored")
+            raise Unjudged(v.CANNOT_TEST, "not_scored")
         beside = triple(row_of(scores, SUBJECT_INDEPENDENT, "all", "auc_difference", AU7_ALONE["unit"]))
         compared = not np.isnan(beside[0])
         signs = [Difference.of_scores(learnt, unseen).sign] + [-side(beside)] * compared
         return Verdict.of_signs(signs, "areas", learnt=learnt, unseen=unseen, paper=AU7_ALONE, page=page,
                                 beside=beside if compared else None)
-    raise Unjudged(NOT_RUN, "no_unit_alone")
+    raise Unjudged(v.NOT_RUN, "no_unit_alone")
 
 
 def faces_of_every_pose(results: Results, poses: Mapping[str, Sequence[str]]) -> Verdict:
@@ -276,7 +263,7 @@ def faces_of_every_pose(results: Results, poses: Mapping[str, Sequence[str]]) ->
     found, best = {name: one.faces_found for name, one in results.generators.items() if one.faces_found}, {}
     for pose, names in poses.items():
         if not set(names) & set(found):
-            raise Unjudged(NOT_RUN, "no_generator", pose=pose)
+            raise Unjudged(v.NOT_RUN, "no_generator", pose=pose)
         best[pose] = max(found[name] for name in names if name in found)
     return Verdict.of_signs([side(share, 0.5) for share in best.values()], "shares", shares=best)
 
@@ -295,7 +282,7 @@ def stable_training(results: Results, min_seeds: int) -> Verdict:
     judged = list(results.judged_generators().values())
     group = max(([one, *(other for other in judged if one.differs_in(other) == {"seed"})] for one in judged), key=len)
     if len(group) < min_seeds:
-        raise Unjudged(NOT_RUN, "too_few_seeds", least=min_seeds)
+        raise Unjudged(v.NOT_RUN, "too_few_seeds", least=min_seeds)
     return Verdict.of_signs([-1 if one.failed else int(one.variety == "varied") for one in group], "seeds",
                             dataset=group[0].dataset, n_failed=sum(one.failed for one in group),
                             trainings=group)
@@ -307,7 +294,7 @@ def larger_beta1(results: Results) -> Verdict:
     pairs = [(one, other) for one in judged for other in judged
              if one.differs_in(other) == {"beta1"} and one.config["beta1"] > other.config["beta1"]]
     if not pairs:
-        raise Unjudged(NOT_RUN, "no_pair")
+        raise Unjudged(v.NOT_RUN, "no_pair")
     larger, smaller = pairs[0]
     return Verdict.of_signs([smaller.failed - larger.failed], "pair", dataset=larger.dataset,
                             trainings=[larger, smaller])
@@ -319,13 +306,13 @@ def diverse_data(results: Results) -> Verdict:
     covered = np.array([one.coverage / one.coverage_floor for one in own])
     rho, p = rank_correlation(np.array([one.n_faces for one in own], dtype=float), covered)
     if np.isnan(rho):
-        raise Unjudged(NOT_RUN, "too_few_generators")
+        raise Unjudged(v.NOT_RUN, "too_few_generators")
     return Verdict.of_signs([int(np.sign(rho)) * int(p < 0.05)], "correlation", rho=rho, p=p, n=len(own))
 
 
 def sample_quality(results: Results) -> Verdict:
     results.on_photographs(read_table("table7_sample_quality_rafd").set_index("model").loc["DCGAN (paper)", "fid"])
-    return Verdict(CANNOT_TEST, "undescribed")
+    return Verdict(v.CANNOT_TEST, "undescribed")
 
 
 def indiscernible(results: Results, margin: float) -> Verdict:
@@ -340,7 +327,7 @@ def indiscernible(results: Results, margin: float) -> Verdict:
 
 def stated(results: Results) -> Verdict:
     """Judge a description or a plan, which no result could refute."""
-    return Verdict(STATED, "stated")
+    return Verdict(v.STATED, "stated")
 
 
 def ranks_of_the_paper(results: Results) -> Verdict:
@@ -349,12 +336,12 @@ def ranks_of_the_paper(results: Results) -> Verdict:
     for name, rows in read_table("table3_accuracy").groupby("dataset", sort=False):
         ranking = rows["accuracy_percent"].rank(ascending=False)[rows["approach"].str.startswith("ours")]
         ranks[name] = int(ranking.iloc[0]), len(rows)
-    return Verdict(CANNOT_TEST, "ranks", {"ranks": ranks})
+    return Verdict(v.CANNOT_TEST, "ranks", {"ranks": ranks})
 
 
 def units_without_labels(results: Results, units: Sequence[int]) -> Verdict:
     named = {int(unit) for listed in read_table("table6_emotion_aus")["aus"] for unit in str(listed).split()}
-    return Verdict(STATED, "printed", {"n_absent": len(set(units) - named)})
+    return Verdict(v.STATED, "printed", {"n_absent": len(set(units) - named)})
 
 
 def contempt_has_a_mapping(results: Results) -> Verdict:
@@ -365,7 +352,7 @@ def contempt_has_a_mapping(results: Results) -> Verdict:
         table = table.pivot(index="face", columns="label", values=["occurrence", "predicted"])
         contempt = (table["occurrence"]["AU12"] == 1) & (table["occurrence"]["AU06"] == 0)
         seen = {unit: table["predicted"].loc[contempt, unit].mean() for unit in ("AU12", "AU09", "AU07") if contempt.any()}
-    return Verdict(CONTRADICTION if units else STATED, "printed", {"units": list(units), "seen": seen})
+    return Verdict(v.CONTRADICTION if units else v.STATED, "printed", {"units": list(units), "seen": seen})
 
 
 def text() -> Found:
