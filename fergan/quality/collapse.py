@@ -52,11 +52,9 @@ def judge_collapse(folder: Path, config: QualityConfig, *, generated: np.ndarray
     the set's labels do not allow it, ``classes`` (`class_shares`), ``people`` (`people_found`), ``coverage_by_emotion`` and
     ``coverage_by_person`` (`coverage_by`).
 
-    Parameters
-    ----------
-    generated : ndarray of shape (n_generated, 64, 64, 3), dtype uint8
-    faces : FaceSet
-        What the generator learnt from.
+    Args:
+        generated: (n_generated, 64, 64, 3), uint8
+        faces: What the generator learnt from.
     """
     seed = config.seed
     n = min(len(generated), len(faces) // 2)
@@ -140,15 +138,12 @@ def variety_floor(real: np.ndarray, n: int, seed: int = 0) -> Variety:
 def judge_variety(found: Variety, floor: Variety) -> dict[str, Any]:
     """Say whether samples have collapsed, by the variety found and that of real faces beside other real faces.
 
-    Returns
-    -------
-    dict
-        ``verdict``: *collapsed* where half of the samples repeat another one, or the spread is below a quarter of the real
-        faces'; *narrow* where the spread is below a half. *Unlike* where the samples do not lie among the real faces, by a
-        precision below a quarter: then recall says nothing, as samples far from all faces have large neighbourhoods. Else by
-        recall: *collapsed* below a quarter, *narrow* below a half, and *varied*. ``because``: the score that decided.
-        ``share``: precision, recall, coverage and spread as shares of their floors. An error where a number is not finite,
-        or a floor is 0: nothing can be compared.
+    Returns: ``verdict``: *collapsed* where half of the samples repeat another one, or the spread is below a quarter of the
+        real faces'; *narrow* where the spread is below a half. *Unlike* where the samples do not lie among the real faces,
+        by a precision below a quarter: then recall says nothing, as samples far from all faces have large neighbourhoods.
+        Else by recall: *collapsed* below a quarter, *narrow* below a half, and *varied*. ``because``: the score that
+        decided. ``share``: precision, recall, coverage and spread as shares of their floors. An error where a number is not
+        finite, or a floor is 0: nothing can be compared.
     """
     scores = ("precision", "recall", "coverage", "spread")
     sides = (("samples", found), ("real faces", floor))
@@ -207,13 +202,10 @@ def class_shares(
     Real faces are named by models that have not seen their people, so that the classifier's mistakes are on both sides.
     Its features (n, n_features) should not be those of the discriminator that the generator learnt to deceive.
 
-    Returns
-    -------
-    dict
-        ``table``: a record for each class, ``label, real, generated, low, high``, its shares and the 95 % Wilson interval of
-        the samples'. ``p_value``: of a chi-squared test that both are draws from the same shares; NaN where only one class
-        is ever named. ``cramers_v``: how far the shares lie apart, 0 (equal) to 1. ``accuracy``: of the classifier on real
-        people whom it has not seen. ``n_real``, ``n_generated``.
+    Returns: ``table``: a record for each class, ``label, real, generated, low, high``, its shares and the 95 % Wilson
+        interval of the samples'. ``p_value``: of a chi-squared test that both are draws from the same shares; NaN where only
+        one class is ever named. ``cramers_v``: how far the shares lie apart, 0 (equal) to 1. ``accuracy``: of the classifier
+        on real people whom it has not seen. ``n_real``, ``n_generated``.
     """
     names, y = np.unique(np.asarray(labels, str), return_inverse=True)
     if not len(real) == len(y) == len(subjects):
@@ -258,12 +250,9 @@ def _people(generated: np.ndarray, faces: FaceSet, seed: int) -> dict[str, Any] 
 def people_found(generated: np.ndarray, real: np.ndarray, subjects: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """Count the people among the nearest real faces (n, n_features) of the samples, and how many chance would find.
 
-    Returns
-    -------
-    dict
-        ``n_found``: people who are the nearest one to a sample, of ``n_people``. ``expected, low, high``: how many would be
-        found if samples fell to people as their numbers of faces do, mean and central 95 % of draws. ``largest_share``: of
-        the samples that fall to one person. ``n_generated``.
+    Returns: ``n_found``: people who are the nearest one to a sample, of ``n_people``. ``expected, low, high``: how many
+        would be found if samples fell to people as their numbers of faces do, mean and central 95 % of draws.
+        ``largest_share``: of the samples that fall to one person. ``n_generated``.
     """
     names, person = np.unique(np.asarray(subjects, str), return_inverse=True)
     if len(real) != len(person):

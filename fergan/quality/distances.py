@@ -106,14 +106,11 @@ def kernel_distance(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_fe
     Bińkowski et al. (2018), equation 4, by torch-fidelity. 0 in expectation for samples of one distribution, so a single
     value can lie below 0.
 
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n_samples, n_features)
-        As many of each are compared: the smaller side's number, or subsets of `LARGEST_SUBSET` where both have more.
-    seed : int
-        Of the `N_SUBSETS` subsets, whose mean is taken where not all samples are compared at once.
-    n_features : int, optional
-        The kernel's, where the features were turned into fewer by `compact`.
+    Args:
+        generated, real: (n_samples, n_features); as many of each are compared: the smaller side's number, or subsets of
+            `LARGEST_SUBSET` where both have more.
+        seed: Of the `N_SUBSETS` subsets, whose mean is taken where not all samples are compared at once.
+        n_features: The kernel's, where the features were turned into fewer by `compact`.
     """
     import torch
     from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
@@ -133,14 +130,10 @@ def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> fl
 
     Salimans et al. (2016), by torch-fidelity: 1 (every sample the same classes) to n_classes. It knows no real faces.
 
-    Parameters
-    ----------
-    logits : ndarray of shape (n_samples, n_classes)
-        Before the softmax.
-    n_splits : int
-        Parts whose scores are averaged; the score of few samples is biased, so it belongs to the number of splits.
-    seed : int
-        Of the order of the samples.
+    Args:
+        logits: (n_samples, n_classes); before the softmax.
+        n_splits: Parts whose scores are averaged; the score of few samples is biased, so it belongs to the number of splits.
+        seed: Of the order of the samples.
     """
     import torch
     from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric

@@ -24,12 +24,9 @@ def jackknife(
     The interval is symmetric about the score of all rows. Shao and Tu (1995), section 2.3: groups of equal size, Student's t
     of ``n_groups - 1`` degrees of freedom.
 
-    Parameters
-    ----------
-    score : callable
-        Takes the sides, returns a number or several, as do ``value, low, high``.
-    sides : ndarray of shape (n_samples, ...)
-        Each is divided into groups at random, by `seed`.
+    Args:
+        score: Takes the sides, returns a number or several, as do ``value, low, high``.
+        sides: (n_samples, ...); each is divided into groups at random, by `seed`.
     """
     if min(map(len, sides)) < 2 * n_groups:
         raise ValueError(f"{min(map(len, sides))} rows are too few for {n_groups} groups; expected at least {2 * n_groups}")

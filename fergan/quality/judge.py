@@ -86,12 +86,9 @@ def judge_samples(
     The real faces are divided into halves at random. Samples are compared with one half, and so is the other half, with
     the same number on all sides, since nearly every score depends on it. Writes ``scores.json``, see `SampleScores`.
 
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n, 64, 64, 3), dtype uint8
-        As many samples as `config` says, and the faces learnt from.
-    discriminator, width, inception
-        See `fergan.quality.backbones.backbones`.
+    Args:
+        generated, real: (n, 64, 64, 3), uint8; as many samples as `config` says, and the faces learnt from.
+        discriminator, width, inception: See `fergan.quality.backbones.backbones`.
     """
     if len(generated) != config.n_samples:
         raise ValueError(f"generated has {len(generated)} images; expected n_samples, {config.n_samples}")

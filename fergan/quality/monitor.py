@@ -24,14 +24,10 @@ WARM_UP = 0.2
 class Monitor:
     """Measure the samples of a training against the faces it learns from; `fergan.gan.training.train` calls it.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_faces, 64, 64, 3), dtype uint8
-        The faces learnt from.
-    seed : int
-        Of the choice of real faces.
-    n_samples : int
-        Samples and real faces compared, fewer where there are fewer faces.
+    Args:
+        images: (n_faces, 64, 64, 3), uint8; the faces learnt from.
+        seed: Of the choice of real faces.
+        n_samples: Samples and real faces compared, fewer where there are fewer faces.
     """
 
     def __init__(self, images: np.ndarray, seed: int = 0, n_samples: int = N_MONITORED):
@@ -47,19 +43,12 @@ class Monitor:
     def measure(self, step: int, n_steps: int, samples: np.ndarray, scores: np.ndarray) -> dict[str, float | str]:
         """Measure one snapshot.
 
-        Parameters
-        ----------
-        step, n_steps : int
-            Finished steps, and those of the whole training.
-        samples : ndarray of shape (n_samples, 64, 64, 3), dtype uint8
-            Of the same noise each time.
-        scores : ndarray of shape (n, 2)
-            The discriminator's mean scores of real and generated faces in the steps since the last snapshot.
+        Args:
+            step, n_steps: Finished steps, and those of the whole training.
+            samples: (n_samples, 64, 64, 3), uint8; of the same noise each time.
+            scores: (n, 2); the discriminator's mean scores of real and generated faces in the steps since the last snapshot.
 
-        Returns
-        -------
-        dict
-            ``frechet`` (distance of HOG features to as many real faces; not comparable with published FID),
+        Returns: ``frechet`` (distance of HOG features to as many real faces; not comparable with published FID),
             ``diversity_ratio`` (mean pairwise distance of the samples' pixels over that of as many real faces),
             ``score_real, score_generated`` (means of the scores; NaN before the first step), ``spread, recall, coverage``
             (see `fergan.quality.collapse.Variety`; NaN where there are too few faces), each also with ``_floor`` (what real

@@ -45,14 +45,10 @@ def neighbourhoods(
 ) -> Neighbourhoods:
     """Measure how the neighbourhoods of samples and of real faces hold each other.
 
-    Parameters
-    ----------
-    generated, real : ndarray of shape (n_samples, n_features)
-        All four scores depend on both numbers, so compare at equal ones.
-    k : int
-        To which neighbour a neighbourhood reaches for precision and recall; for density and coverage to the fifth.
-    block_rows : int, optional
-        Rows of a block; None takes as many as fit in 128 MB. It does not change the scores.
+    Args:
+        generated, real: (n_samples, n_features); all four scores depend on both numbers, so compare at equal ones.
+        k: To which neighbour a neighbourhood reaches for precision and recall; for density and coverage to the fifth.
+        block_rows: Rows of a block; None takes as many as fit in 128 MB. It does not change the scores.
     """
     x, y = check_pair(generated, real, minimum=max(k, COVERAGE_NEIGHBOURS) + 1)
     reach, reach_covered = _radii(y, (k, COVERAGE_NEIGHBOURS), block_rows)

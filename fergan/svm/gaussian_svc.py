@@ -24,40 +24,23 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
     It predicts what `sklearn.svm.SVC` predicts at the same C and gamma; the search shares one matrix of distances, which
     makes it much faster where there are many features. Features are not standardised.
 
-    Parameters
-    ----------
-    n_evaluations : int
-        Points (C, gamma) that are tried, at least 3.
-    cv : int or scikit-learn splitter
-        Folds of the search; a number of them is drawn at random, stratified, of whole groups where `fit` is given groups.
-    seed : int
-        Of these folds and of the search.
-    n_threads, memory_gb
-        Folds fitted at the same time, see `fergan.svm.machines.SharedKernel`.
-    prune, journal, progress
-        See `fergan.svm.search.search`.
-    break_ties : bool
-        As for `sklearn.svm.SVC`.
-    device : str
-        Where distances are computed, see `fergan.svm.kernels.squared_distances`.
+    Args:
+        n_evaluations: Points (C, gamma) that are tried, at least 3.
+        cv: int or scikit-learn splitter; folds of the search; a number of them is drawn at random, stratified, of whole
+            groups where `fit` is given groups.
+        seed: Of these folds and of the search.
+        n_threads, memory_gb: Folds fitted at the same time, see `fergan.svm.machines.SharedKernel`.
+        prune, journal, progress: See `fergan.svm.search.search`.
+        break_ties: As for `sklearn.svm.SVC`.
+        device: Where distances are computed, see `fergan.svm.kernels.squared_distances`.
 
-    Attributes
-    ----------
-    best_params_, best_score_, best_index_ : dict, float, int
-        ``C`` and ``gamma``, their cross-validated accuracy (the maximum of the search, and therefore too good), their trial.
-    cv_results_ : dict of str to array
-        As of `sklearn.model_selection.GridSearchCV`, without times, and ``pruned``. The mean is the accuracy over all
-        samples, so that larger folds count more. Of a pruned trial it covers the folds seen (NaN for the others), and
-        ranks last.
-    classes_, n_features_in_, support_, support_vectors_
-        As of `sklearn.svm.SVC`.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True)
-    >>> GaussianSVC(n_evaluations=10, cv=5).fit(X, y).best_score_ > 0.95
-    True
+    Attributes:
+        best_params_, best_score_, best_index_: dict, float, int; ``C`` and ``gamma``, their cross-validated accuracy (the
+            maximum of the search, and therefore too good), their trial.
+        cv_results_: dict of str to array; as of `sklearn.model_selection.GridSearchCV`, without times, and ``pruned``. The
+            mean is the accuracy over all samples, so that larger folds count more. Of a pruned trial it covers the folds
+            seen (NaN for the others), and ranks last.
+        classes_, n_features_in_, support_, support_vectors_: As of `sklearn.svm.SVC`.
     """
 
     def __init__(

@@ -26,16 +26,12 @@ def squared_distances(
     rounded to float32, its error is about 1e-15 times the largest squared distance from the mean. The rounding, 6e-8 of each
     distance, changes a Gaussian kernel by at most 2.2e-8: less than LibSVM, which rounds its kernel to float32 in training.
 
-    Parameters
-    ----------
-    X, Y : ndarray of shape (n_rows, n_features) and (n_columns, n_features), float32 or float64
-        Without `Y` it is `X` itself; the result is then symmetric with a diagonal of exact zeros.
-    device : str
-        "cpu", "cuda", or "auto": a GPU where there is one and the work is worth it.
-    memory_gb : float
-        Memory for the blocks, in 1e9 bytes; neither `X` nor the result is counted.
-    dtype : type
-        Of the result (n_rows, n_columns), which is never negative: float32 suffices for a search, or float64.
+    Args:
+        X, Y: (n_rows, n_features) and (n_columns, n_features), float32 or float64; without `Y` it is `X` itself; the result
+            is then symmetric with a diagonal of exact zeros.
+        device: "cpu", "cuda", or "auto": a GPU where there is one and the work is worth it.
+        memory_gb: Memory for the blocks, in 1e9 bytes; neither `X` nor the result is counted.
+        dtype: type; of the result (n_rows, n_columns), which is never negative: float32 suffices for a search, or float64.
     """
     D2 = np.empty((len(X), len(X if Y is None else Y)), dtype)
     for rows, columns, products, x_norms, y_norms in _centred_products(X, Y, device, memory_gb):

@@ -34,15 +34,12 @@ def fit_svc(K: np.ndarray, y: np.ndarray, C: float, break_ties: bool = True) -> 
 class SharedKernel:
     """Gaussian SVMs on parts of one set of faces, several at a time, with one kernel matrix for each gamma.
 
-    Parameters
-    ----------
-    D2 : ndarray of shape (n_samples, n_samples), float32 or float64
-        Squared distances, see `fergan.svm.kernels.squared_distances`.
-    y : ndarray of shape (n_samples,), int
-        Classes from 0 upwards.
-    n_threads, memory_gb : int and float
-        Models fitted at the same time; fewer, with a warning in the log, where this memory in 1e9 bytes does not suffice for
-        the distances, the kernel matrix, and for each thread a part of it and LibSVM's cache. An error if not for one.
+    Args:
+        D2: (n_samples, n_samples), float32 or float64; squared distances, see `fergan.svm.kernels.squared_distances`.
+        y: (n_samples,), int; classes from 0 upwards.
+        n_threads, memory_gb: int and float; models fitted at the same time; fewer, with a warning in the log, where this
+            memory in 1e9 bytes does not suffice for the distances, the kernel matrix, and for each thread a part of it and
+            LibSVM's cache. An error if not for one.
     """
 
     def __init__(self, D2: np.ndarray, y: np.ndarray, *, n_threads: int = 1, memory_gb: float = 12.0) -> None:
@@ -81,21 +78,15 @@ def multiclass_values(
 ) -> np.ndarray:
     """Train a one-vs-one C-SVC on some faces and return its decision values on others.
 
-    Parameters
-    ----------
-    K, y : ndarray of shape (n_samples, n_samples), float64, and (n_samples,), int
-        The kernel matrix of all faces, and their classes 0 to ``n_classes - 1``.
-    train, test : ndarray of int
-        Which faces.
-    C : float
-        Cost of the margin's violations.
+    Args:
+        K, y: (n_samples, n_samples), float64, and (n_samples,), int; the kernel matrix of all faces, and their classes 0 to
+            ``n_classes - 1``.
+        train, test: ndarray of int; which faces.
+        C: Cost of the margin's violations.
 
-    Returns
-    -------
-    ndarray of shape (n_test, n_classes), float64
-        Pairwise votes for each class plus, between -1/3 and 1/3, the summed and squashed pairwise decision values; the
-        predicted class is the largest. With two classes, minus and plus the decision value. A class without a training
-        face gets a value below all others.
+    Returns: ndarray of shape (n_test, n_classes), float64; pairwise votes for each class plus, between -1/3 and 1/3, the
+        summed and squashed pairwise decision values; the predicted class is the largest. With two classes, minus and plus
+        the decision value. A class without a training face gets a value below all others.
     """
     # With each class contiguous LibSVM reads memory in order: its pairwise problems take a third less time.
     train = train[np.argsort(y[train], kind="stable")]

@@ -70,24 +70,18 @@ def search(
     the others are proposed by Optuna's `GPSampler` (Snoek et al., NIPS 2012). Of equally good points the one with the
     smallest C, then the smallest gamma is chosen: the smoothest classifier.
 
-    Parameters
-    ----------
-    objective : callable
-        A generator: ``objective(C, gamma)`` yields for one fold after another how many points it scored (right answers)
-        and how many there were (faces). The score of a trial is the sum of the first over the sum of the second.
-    distance : float
-        `typical_distance`; gamma is searched in `GAMMA_SCALE_RANGE` divided by it.
-    n_evaluations : int
-        At least 3. A search of 20 or more continues the journal of a shorter one of 20 or more.
-    prune : bool
-        Stop a trial whose folds so far are worse than the same folds of the best trial, by Wilcoxon's signed-rank
-        test at 0.1, which takes at least four folds. The Gaussian process learns its score on these folds.
-    journal : path, optional
-        Folder for a file that is written after each trial; the trials found in it are not evaluated again.
-    problem : str
-        Names what the objective computes, for example by a hash of its data: the file is named after it and the settings.
-    progress : callable, optional
-        Called with a line of text after each trial.
+    Args:
+        objective: A generator: ``objective(C, gamma)`` yields for one fold after another how many points it scored (right
+            answers) and how many there were (faces). The score of a trial is the sum of the first over the sum of the
+            second.
+        distance: `typical_distance`; gamma is searched in `GAMMA_SCALE_RANGE` divided by it.
+        n_evaluations: At least 3. A search of 20 or more continues the journal of a shorter one of 20 or more.
+        prune: Stop a trial whose folds so far are worse than the same folds of the best trial, by Wilcoxon's signed-rank
+            test at 0.1, which takes at least four folds. The Gaussian process learns its score on these folds.
+        journal: Folder for a file that is written after each trial; the trials found in it are not evaluated again.
+        problem: Names what the objective computes, for example by a hash of its data: the file is named after it and the
+            settings.
+        progress: Called with a line of text after each trial.
     """
     if n_evaluations < 3:
         raise ValueError(f"n_evaluations is {n_evaluations}; a Bayesian search needs at least 3")
