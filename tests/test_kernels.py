@@ -41,24 +41,25 @@ def test_distances_to_itself_are_symmetric_with_a_zero_diagonal():
     np.testing.assert_allclose(D2[:50, :50], squared_distances(X, X), rtol=2e-7, atol=1e-12)
 
 
-@pytest.mark.parametrize("memory", [6e-7, 1e-5, 1e-4])
-def test_blocks_of_any_size_give_the_same_matrices(memory):
+@pytest.mark.parametrize("n_bytes", [600, 1e4, 1e5])
+def test_blocks_of_any_size_give_the_same_matrices(monkeypatch, n_bytes):
     X, _ = clusters(53)
     Y, _ = clusters(31, seed=1)
-    for pair in ((X,), (X, Y), (Y, X)):
+    pairs = ((X,), (X, Y), (Y, X))
+    whole = [(squared_distances(*pair), gram(*pair)) for pair in pairs]
+    monkeypatch.setattr("fergan.svm.kernels._BLOCK_BYTES", n_bytes)
+    for pair, (D2, K) in zip(pairs, whole, strict=True):
         # Bits may differ: a product is summed in another order.
-        np.testing.assert_allclose(squared_distances(*pair, memory_gb=memory), squared_distances(*pair), rtol=2e-7, atol=1e-12)
-        np.testing.assert_allclose(gram(*pair, memory_gb=memory), gram(*pair), rtol=1e-9, atol=1e-12)
-    D2 = squared_distances(X, memory_gb=memory)
-    assert np.array_equal(D2, D2.T)
-    with pytest.raises(ValueError, match="memory_gb is 1e-08"):
-        squared_distances(X, memory_gb=1e-8)
+        np.testing.assert_allclose(squared_distances(*pair), D2, rtol=2e-7, atol=1e-12)
+        np.testing.assert_allclose(gram(*pair), K, rtol=1e-9, atol=1e-12)
+    assert np.array_equal(squared_distances(X), squared_distances(X).T)
 
 
-def test_blocks_stay_within_their_memory():
+def test_blocks_stay_within_their_memory(monkeypatch):
+    monkeypatch.setattr("fergan.svm.kernels._BLOCK_BYTES", 2e6)
     X = np.random.default_rng(0).normal(size=(1500, 400)).astype(np.float32)  # 4.8 MB as float64
     tracemalloc.start()
-    D2 = squared_distances(X, memory_gb=2e-3)
+    D2 = squared_distances(X)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak - D2.nbytes < 2e6
@@ -68,7 +69,7 @@ def test_both_arithmetics_agree():
     X, _ = clusters(40)
     Y, _ = clusters(30, seed=1)
     for pair in ((X + np.float32(100),), (X, Y)):
-        there = squared_distances(*pair, device="cpu:0", memory_gb=1e-5)  # PyTorch's, as on a GPU
+        there = squared_distances(*pair, device="cpu:0")  # PyTorch's, as on a GPU
         np.testing.assert_allclose(there, squared_distances(*pair, device="cpu"), rtol=2e-7, atol=1e-12)
         np.testing.assert_allclose(gram(*pair, device="cpu:0"), gram(*pair), rtol=1e-9, atol=1e-12)
 

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
@@ -26,26 +27,25 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
 
     Args:
         n_evaluations: Points (C, gamma) that are tried, at least 3.
-        cv: int or scikit-learn splitter; folds of the search; a number of them is drawn at random, stratified, of whole
-            groups where `fit` is given groups.
+        cv: int or scikit-learn splitter; a number of folds is drawn at random, stratified, of whole groups where `fit` is
+            given groups.
         seed: Of these folds and of the search.
         n_threads, memory_gb: Folds fitted at the same time, see `fergan.svm.machines.SharedKernel`.
         prune, journal, progress: See `fergan.svm.search.search`.
-        break_ties: As for `sklearn.svm.SVC`.
         device: Where distances are computed, see `fergan.svm.kernels.squared_distances`.
 
     Attributes:
-        best_params_, best_score_, best_index_: dict, float, int; ``C`` and ``gamma``, their cross-validated accuracy (the
-            maximum of the search, and therefore too good), their trial.
-        cv_results_: dict of str to array; as of `sklearn.model_selection.GridSearchCV`, without times, and ``pruned``. The
-            mean is the accuracy over all samples, so that larger folds count more. Of a pruned trial it covers the folds
-            seen (NaN for the others), and ranks last.
-        classes_, n_features_in_, support_, support_vectors_: As of `sklearn.svm.SVC`.
+        best_params_, best_score_, best_index_: ``C`` and ``gamma``, their cross-validated accuracy (the maximum of the
+            search, and therefore too good), their trial.
+        cv_results_: As of `sklearn.model_selection.GridSearchCV`, without times, and ``pruned``. The mean is the accuracy
+            over all samples, so that larger folds count more. Of a pruned trial it covers the folds seen (NaN for the
+            others), and ranks last.
+        classes_, n_features_in_, support_, support_vectors_: As of `sklearn.svm.SVC`, whose ``break_ties`` is False.
     """
 
     def __init__(
         self, *, n_evaluations: int = 30, cv=10, seed: int = 0, n_threads: int = 1, memory_gb: float = 12.0,
-        prune: bool = False, journal: str | Path | None = None, break_ties: bool = False, device: str = "auto",
+        prune: bool = False, journal: str | Path | None = None, device: str = "auto",
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.n_evaluations = n_evaluations
@@ -55,7 +55,6 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         self.memory_gb = memory_gb
         self.prune = prune
         self.journal = journal
-        self.break_ties = break_ties
         self.device = device
         self.progress = progress
 
@@ -74,15 +73,12 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         models = SharedKernel(D2, codes, n_threads=self.n_threads, memory_gb=self.memory_gb)
         result = search_folds(
             models, parts, typical_distance(D2), n_evaluations=self.n_evaluations, seed=self.seed, prune=self.prune,
-            journal=self.journal, name="gaussian-svc", break_ties=self.break_ties, progress=self.progress)
+            journal=self.journal, name="gaussian-svc", break_ties=False, progress=self.progress)
         del models  # and its kernel matrix
-        self.best_params_ = {"C": result.C, "gamma": result.gamma}
-        self.best_score_ = result.score
-        self.best_index_ = int(result.trials["chosen"].argmax())
-        self.cv_results_ = _cv_results(result)
-        self._model = fit_svc(gaussian_kernel(D2, result.gamma, n_threads=self.n_threads), codes, result.C, self.break_ties)
-        self.support_ = self._model.support_
-        self.support_vectors_ = X[self.support_]
+        self.best_params_, self.best_score_ = {"C": result.C, "gamma": result.gamma}, result.score
+        self.best_index_, self.cv_results_ = int(result.trials["chosen"].argmax()), _cv_results(result)
+        self._model = fit_svc(gaussian_kernel(D2, result.gamma, n_threads=self.n_threads), codes, result.C, break_ties=False)
+        self.support_, self.support_vectors_ = self._model.support_, X[self._model.support_]
         return self
 
     def _parts(self, y: np.ndarray, groups: np.ndarray | None) -> list[TrainTest]:
@@ -116,27 +112,18 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=_FLOATS)
         n_train = self._model.shape_fit_[0]
-        size = max(1, _AT_ONCE // n_train)
-        for start in range(0, len(X), size):
-            D2 = squared_distances(X[start : start + size], self.support_vectors_, device=self.device, dtype=np.float64)
+        for rows in gen_batches(len(X), max(1, _AT_ONCE // n_train)):
+            D2 = squared_distances(X[rows], self.support_vectors_, device=self.device, dtype=np.float64)
             K = np.zeros((len(D2), n_train))
             K[:, self.support_] = gaussian_kernel(D2, self.best_params_["gamma"])
             yield K
 
 
 def _cv_results(result: SearchResult) -> dict[str, object]:
-    trials, folds = result.trials, result.fold_scores
-    pruned, scores = trials["pruned"].to_numpy(), trials["score"].to_numpy()
-    ranks = np.empty(len(scores), np.int32)
-    ranks[~pruned] = rankdata(-scores[~pruned], method="min")
-    ranks[pruned] = np.sum(~pruned) + rankdata(-scores[pruned], method="min")
+    C, gamma, scores, pruned = (result.trials[name].to_numpy() for name in ("C", "gamma", "score", "pruned"))
     return {
-        "params": trials[["C", "gamma"]].to_dict("records"),
-        "param_C": trials["C"].to_numpy(),
-        "param_gamma": trials["gamma"].to_numpy(),
-        **{f"split{k}_test_score": of_fold for k, of_fold in enumerate(folds.T)},
-        "mean_test_score": scores,
-        "std_test_score": np.nanstd(folds, axis=1),
-        "rank_test_score": ranks,
-        "pruned": pruned,
+        "params": result.trials[["C", "gamma"]].to_dict("records"), "param_C": C, "param_gamma": gamma,
+        **{f"split{k}_test_score": of_fold for k, of_fold in enumerate(result.fold_scores.T)},
+        "mean_test_score": scores, "std_test_score": np.nanstd(result.fold_scores, axis=1),
+        "rank_test_score": rankdata(2 * pruned - scores, method="min").astype(np.int32), "pruned": pruned,
     }

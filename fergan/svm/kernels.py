@@ -8,19 +8,21 @@ is relative to the data's own distances (`typical_distance`).
 """
 
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 import numpy as np
 
 from fergan.cache import run_threads
 
 _WORTH_A_GPU = 1e11  # multiplications; fewer take less time than importing PyTorch
+_BLOCK_BYTES = 1e9  # that blocks of rows may take, beside the matrices themselves
 _ROWS = 64  # of a kernel matrix at a time: stay in the processor's cache
 
 
 def squared_distances(
-    X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", memory_gb: float = 1.0, dtype: type = np.float32
+    X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", dtype: type = np.float32
 ) -> np.ndarray:
-    """Compute all squared Euclidean distances between the rows of two matrices.
+    """Compute all squared Euclidean distances between the rows of two matrices: (n_rows, n_columns), never negative.
 
     Blocks of rows are centred on the mean of `Y`, and ``|x|^2 + |y|^2 - 2 x.y`` is summed in float64: before the result is
     rounded to float32, its error is about 1e-15 times the largest squared distance from the mean. The rounding, 6e-8 of each
@@ -30,11 +32,10 @@ def squared_distances(
         X, Y: (n_rows, n_features) and (n_columns, n_features), float32 or float64; without `Y` it is `X` itself; the result
             is then symmetric with a diagonal of exact zeros.
         device: "cpu", "cuda", or "auto": a GPU where there is one and the work is worth it.
-        memory_gb: Memory for the blocks, in 1e9 bytes; neither `X` nor the result is counted.
-        dtype: type; of the result (n_rows, n_columns), which is never negative: float32 suffices for a search, or float64.
+        dtype: Of the result: float32 suffices for a search, or float64.
     """
     D2 = np.empty((len(X), len(X if Y is None else Y)), dtype)
-    for rows, columns, products, x_norms, y_norms in _centred_products(X, Y, device, memory_gb):
+    for rows, columns, products, x_norms, y_norms in _centred_products(X, Y, device):
         products *= -2
         products += x_norms[:, None]
         products += y_norms[None, :]
@@ -46,16 +47,16 @@ def squared_distances(
     return D2
 
 
-def gram(X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", memory_gb: float = 1.0) -> np.ndarray:
+def gram(X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto") -> np.ndarray:
     """Compute the linear kernel ``(x - m).(y - m) / s``, where m is the mean of `Y` and s its mean squared distance from m.
 
     Moving the origin leaves a C-SVC with a free bias unchanged. Dividing by s gives the diagonal of ``gram(Y)`` a mean of 1,
-    so that one grid of C suits features of any scale. For a test set `X` is its faces and `Y` the training set; parameters
-    are those of `squared_distances`. Returns float64 of shape (n_rows, n_columns).
+    so that one grid of C suits features of any scale. For a test set `X` is its faces and `Y` the training set. Returns
+    float64 of shape (n_rows, n_columns); see `squared_distances`.
     """
     K = np.empty((len(X), len(X if Y is None else Y)))
     scale = 0.0
-    for rows, columns, products, _, y_norms in _centred_products(X, Y, device, memory_gb):
+    for rows, columns, products, _, y_norms in _centred_products(X, Y, device):
         K[rows, columns] = products
         if Y is None:
             _mirror(K, rows, columns)
@@ -68,50 +69,42 @@ def gram(X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", me
 
 
 def _centred_products(
-    X: np.ndarray, Y: np.ndarray | None, device: str, memory_gb: float
+    X: np.ndarray, Y: np.ndarray | None, device: str
 ) -> Iterator[tuple[slice, slice, np.ndarray, np.ndarray, np.ndarray]]:
     """Yield rows, columns, ``(X - m) (Y - m)'`` and both squared norms of blocks; without `Y` none below the diagonal."""
     other = X if Y is None else Y
     n_rows, n_columns, n_features = len(X), len(other), X.shape[1]
     if other.shape[1] != n_features:
         raise ValueError(f"X has {n_features} features and Y {other.shape[1]}; expected the same number")
-    multiply, centre = _arithmetic(device, n_rows * n_columns * n_features)
-    mean = other.mean(axis=0, dtype=np.float64)
+    xp, there, back = _arithmetic(device, n_rows * n_columns * n_features)
+    mean = there(other.mean(axis=0, dtype=np.float64))
+
+    def centre(part: np.ndarray):
+        centred = there(part) - mean  # float64, as the mean is
+        return centred, back(xp.einsum("ij,ij->i", centred, centred))
+
     # Three centred parts, of which one is being replaced, and two products: 24 size n_features + 24 size^2 bytes.
-    size = int(np.sqrt(n_features**2 / 4 + memory_gb * 1e9 / 24) - n_features / 2)
-    if size < 1:
-        raise ValueError(f"memory_gb is {memory_gb:g}; two rows of {n_features} features do not fit into it")
+    size = max(1, int(np.sqrt(n_features**2 / 4 + _BLOCK_BYTES / 24) - n_features / 2))
     for i in range(0, n_rows, size):
         rows = slice(i, min(i + size, n_rows))
-        of_rows, x_norms = centre(X[rows], mean)
+        of_rows, x_norms = centre(X[rows])
         for j in range(i if Y is None else 0, n_columns, size):
             columns = slice(j, min(j + size, n_columns))
-            same = Y is None and i == j
-            of_columns, y_norms = (of_rows, x_norms) if same else centre(other[columns], mean)
-            yield rows, columns, multiply(of_rows, of_columns), x_norms, y_norms
+            of_columns, y_norms = (of_rows, x_norms) if Y is None and i == j else centre(other[columns])
+            yield rows, columns, back(of_rows @ of_columns.T), x_norms, y_norms
 
 
-def _arithmetic(device: str, n_products: int) -> tuple[Callable, Callable]:
-    """Return a function that multiplies two centred parts, and one that centres a part and squares its norms."""
-
-    def centre(part: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        centred = part - mean
-        return centred, np.einsum("ij,ij->i", centred, centred)
-
-    def centre_there(part, mean):
-        # float64, as the mean is
-        centred = torch.from_numpy(np.ascontiguousarray(part)).to(device) - torch.from_numpy(mean).to(device)
-        return centred, centred.square().sum(1).cpu().numpy()
-
+def _arithmetic(device: str, n_products: int) -> tuple[ModuleType, Callable, Callable]:
+    """Return NumPy or PyTorch, and what takes an array to where it computes and back."""
     if device == "auto" and n_products >= _WORTH_A_GPU:
         import torch
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device in ("auto", "cpu"):
-        return lambda a, b: a @ b.T, centre
+        return np, np.asarray, np.asarray
     import torch
 
-    return lambda a, b: (a @ b.T).cpu().numpy(), centre_there
+    return torch, lambda part: torch.from_numpy(np.ascontiguousarray(part)).to(device), lambda part: part.cpu().numpy()
 
 
 def _mirror(matrix: np.ndarray, rows: slice, columns: slice) -> None:

@@ -35,11 +35,11 @@ class SharedKernel:
     """Gaussian SVMs on parts of one set of faces, several at a time, with one kernel matrix for each gamma.
 
     Args:
-        D2: (n_samples, n_samples), float32 or float64; squared distances, see `fergan.svm.kernels.squared_distances`.
+        D2: (n_samples, n_samples), float32 or float64; see `fergan.svm.kernels.squared_distances`.
         y: (n_samples,), int; classes from 0 upwards.
-        n_threads, memory_gb: int and float; models fitted at the same time; fewer, with a warning in the log, where this
-            memory in 1e9 bytes does not suffice for the distances, the kernel matrix, and for each thread a part of it and
-            LibSVM's cache. An error if not for one.
+        n_threads: Models fitted at the same time; fewer, with a warning in the log, where the memory does not suffice.
+        memory_gb: 1e9 bytes for the distances, the kernel matrix, and for each thread a part of it and LibSVM's cache; an
+            error where not one model fits into it.
     """
 
     def __init__(self, D2: np.ndarray, y: np.ndarray, *, n_threads: int = 1, memory_gb: float = 12.0) -> None:
@@ -79,14 +79,13 @@ def multiclass_values(
     """Train a one-vs-one C-SVC on some faces and return its decision values on others.
 
     Args:
-        K, y: (n_samples, n_samples), float64, and (n_samples,), int; the kernel matrix of all faces, and their classes 0 to
-            ``n_classes - 1``.
-        train, test: ndarray of int; which faces.
+        K: (n_samples, n_samples), float64; the kernel matrix of all faces, of which `train` and `test` are rows.
+        y: (n_samples,), int; classes 0 to ``n_classes - 1``.
         C: Cost of the margin's violations.
 
-    Returns: ndarray of shape (n_test, n_classes), float64; pairwise votes for each class plus, between -1/3 and 1/3, the
-        summed and squashed pairwise decision values; the predicted class is the largest. With two classes, minus and plus
-        the decision value. A class without a training face gets a value below all others.
+    Returns: (n_test, n_classes), float64; pairwise votes for each class plus, between -1/3 and 1/3, the summed and squashed
+        pairwise decision values; the predicted class is the largest. With two classes, minus and plus the decision value. A
+        class without a training face gets a value below all others.
     """
     # With each class contiguous LibSVM reads memory in order: its pairwise problems take a third less time.
     train = train[np.argsort(y[train], kind="stable")]

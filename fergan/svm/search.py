@@ -1,9 +1,9 @@
 """The search for the two parameters of a Gaussian SVM: Bayesian optimisation over log C and log gamma.
 
-A trial fits the folds of a cross-validation one after another. A journal keeps the finished trials, so that a search that
-was stopped goes on where it was and ends in the same trials as one that was not: what is proposed next depends on the seed
-and the finished trials only. (Optuna's own journal ends in the same trials too, but after a kill it may wait 30 s for the
-lock of the dead process, and a log that ends in half a line cannot be opened again once anything was added.)
+A journal keeps the finished trials, so that a search that was stopped goes on where it was and ends in the same trials as
+one that was not: what is proposed next depends on the seed and the finished trials only. (Optuna's own journal ends in the
+same trials too, but after a kill it may wait 30 s for the lock of the dead process, and a log that ends in half a line
+cannot be opened again once anything was added.)
 """
 
 import warnings
@@ -30,8 +30,8 @@ class SearchResult:
     """The best point of a search, its score, and all points.
 
     ``trials`` has the columns ``trial, C, gamma, gamma_scale, score, pruned, n_folds, chosen``, in the order of evaluation.
-    The score of a pruned trial is that of the ``n_folds`` folds it saw; it is never chosen. ``fold_scores`` of shape
-    (n_trials, n_folds) are NaN for the folds that a pruned trial did not see.
+    A pruned trial is never chosen; its score is that of the ``n_folds`` folds it saw, and its ``fold_scores``
+    (n_trials, n_folds) are NaN for the others.
     """
 
     C: float
@@ -58,6 +58,10 @@ class _Trial(NamedTuple):
     def fold_scores(self) -> list[float]:
         return [points / size for points, size in zip(self.points, self.sizes, strict=True)]
 
+    def learnt(self, earlier: Sequence["_Trial"]) -> float:
+        """Return what the Gaussian process learns: a pruned trial must not become the one to beat."""
+        return min(self.score, max(t.score for t in earlier if not t.pruned)) if self.pruned else self.score
+
 
 def search(
     objective: Callable[[float, float], Generator[tuple[float, float]]], distance: float, *,
@@ -71,16 +75,14 @@ def search(
     smallest C, then the smallest gamma is chosen: the smoothest classifier.
 
     Args:
-        objective: A generator: ``objective(C, gamma)`` yields for one fold after another how many points it scored (right
-            answers) and how many there were (faces). The score of a trial is the sum of the first over the sum of the
-            second.
+        objective: Yields for one fold after another of C and gamma how many points it scored (right answers) and how many
+            there were (faces). The score of a trial is the sum of the first over the sum of the second.
         distance: `typical_distance`; gamma is searched in `GAMMA_SCALE_RANGE` divided by it.
         n_evaluations: At least 3. A search of 20 or more continues the journal of a shorter one of 20 or more.
         prune: Stop a trial whose folds so far are worse than the same folds of the best trial, by Wilcoxon's signed-rank
             test at 0.1, which takes at least four folds. The Gaussian process learns its score on these folds.
         journal: Folder for a file that is written after each trial; the trials found in it are not evaluated again.
-        problem: Names what the objective computes, for example by a hash of its data: the file is named after it and the
-            settings.
+        problem: Names what the objective computes, for example by a hash of its data, and with the settings the file.
         progress: Called with a line of text after each trial.
     """
     if n_evaluations < 3:
@@ -102,7 +104,7 @@ def search(
         for number, trial in enumerate(trials):
             study.add_trial(optuna.create_trial(
                 params={"C": trial.C, "gamma_scale": trial.gamma_scale}, distributions=box,
-                intermediate_values=dict(enumerate(trial.fold_scores)), value=_learnt(trial, trials[:number])))
+                intermediate_values=dict(enumerate(trial.fold_scores)), value=trial.learnt(trials[:number])))
         for number in range(len(trials), n_evaluations):
             # A new sampler for each trial, or a resumed search would go on from another random state.
             seed_of_trial = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
@@ -111,44 +113,31 @@ def search(
                 study.enqueue_trial(dict(zip(box, start[number].tolist(), strict=True)))
             asked = study.ask(box)
             trial = _evaluate(objective, asked, distance)
-            study.tell(asked, _learnt(trial, trials))
+            study.tell(asked, trial.learnt(trials))
             trials.append(trial)
             if kept is not None:
                 write_json(kept, [t._asdict() for t in trials])
             if progress is not None:
-                progress(_line(trials, n_evaluations, distance))
+                pruned = f", pruned after {len(trial.sizes)} folds" if trial.pruned else ""
+                best = max(t.score for t in trials if not t.pruned)
+                progress(f"trial {len(trials)} of {n_evaluations}: C {trial.C:.3g}, "
+                         f"gamma {trial.gamma_scale / distance:.3g}, score {trial.score:.3f}{pruned} (best {best:.3f})")
     return _best(trials, distance)
 
 
 def _evaluate(objective, asked, distance: float) -> _Trial:
-    C, gamma_scale = asked.params["C"], asked.params["gamma_scale"]
-    points, sizes, pruned = [], [], False
-    with closing(objective(C, gamma_scale / distance)) as folds:  # closing it ends the work of the other folds
+    trial = _Trial(asked.params["C"], asked.params["gamma_scale"], False, [], [])
+    C, gamma = trial.C, trial.gamma_scale / distance
+    with closing(objective(C, gamma)) as folds:  # closing it ends the work of the other folds
         for fold, (right, size) in enumerate(folds):
-            score = right / size
-            if not np.isfinite(score):
-                raise ValueError(f"the score at C = {C:g}, gamma = {gamma_scale / distance:g} is {score}")
-            points.append(float(right))
-            sizes.append(float(size))
-            asked.report(score, fold)
-            pruned = asked.should_prune()
-            if pruned:
-                break
-    return _Trial(C, gamma_scale, pruned, points, sizes)
-
-
-def _line(trials: list[_Trial], n_evaluations: int, distance: float) -> str:
-    last, best = trials[-1], max(t.score for t in trials if not t.pruned)
-    pruned = f", pruned after {len(last.sizes)} folds" if last.pruned else ""
-    return (f"trial {len(trials)} of {n_evaluations}: C {last.C:.3g}, gamma {last.gamma_scale / distance:.3g}, "
-            f"score {last.score:.3f}{pruned} (best {best:.3f})")
-
-
-def _learnt(trial: _Trial, earlier: list[_Trial]) -> float:
-    """Return the value that the Gaussian process learns: a pruned trial must not become the one to beat."""
-    if not trial.pruned:
-        return trial.score
-    return min(trial.score, max(t.score for t in earlier if not t.pruned))
+            if not np.isfinite(right / size):
+                raise ValueError(f"the score at C = {C:g}, gamma = {gamma:g} is {right / size}")
+            trial.points.append(float(right))
+            trial.sizes.append(float(size))
+            asked.report(right / size, fold)
+            if asked.should_prune():
+                return trial._replace(pruned=True)
+    return trial
 
 
 def _best(trials: list[_Trial], distance: float) -> SearchResult:
@@ -176,7 +165,6 @@ def search_folds(
         for (_, test), values in zip(parts, models.values(C, gamma, parts), strict=True):
             yield int(np.sum(predicted_classes(values, break_ties) == models.y[test])), len(test)
 
-    name = f"{name}-ties" if break_ties else name
     return search(right_answers, distance, **options, **journal_of(journal, name, models, parts))
 
 
