@@ -23,7 +23,7 @@ from fergan.quality.collapse import (
     variety,
     variety_floor,
 )
-from fergan.quality.config import QualityConfig
+from fergan.quality.judge import QualityConfig
 from fergan.quality.monitor import Monitor
 
 
@@ -107,7 +107,7 @@ def test_too_few_faces_and_unequal_numbers_are_refused():
         variety(REAL[:10], REAL[:11])
     with pytest.raises(ValueError, match="too few"):
         variety(REAL[:6], REAL[:6])
-    with pytest.raises(ValueError, match="at most 60"):
+    with pytest.raises(ValueError, match="as many of each"):
         variety_floor(REAL, 61)
 
 

@@ -24,13 +24,15 @@ def test_neighbourhoods_by_hand():
 
 
 @pytest.mark.parametrize("k", [3, 5])
-def test_precision_and_recall_equal_torch_fidelitys_and_blocks_change_nothing(k):
+def test_precision_and_recall_equal_torch_fidelitys_and_blocks_change_nothing(k, monkeypatch):
     rng = np.random.default_rng(10)
     x, y = rng.standard_normal((150, 6)), 1.3 * rng.standard_normal((110, 6)) + 0.4
     expected = prc_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), prc_neighborhood=k, verbose=False)
     found = neighbourhoods(x, y, k)
     assert found.precision == pytest.approx(expected["precision"]) and found.recall == pytest.approx(expected["recall"])
-    assert neighbourhoods(x, y, k, block_rows=7) == neighbourhoods(x, y, k, block_rows=1) == found
+    for n_bytes in (8 * 110 * 7, 1):
+        monkeypatch.setattr("fergan.quality.neighbours._BLOCK", n_bytes)
+        assert neighbourhoods(x, y, k) == found
 
 
 def test_a_collapsed_generator_is_precise_and_recalls_nothing_and_a_scattered_one_the_reverse():

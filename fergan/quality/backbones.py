@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from fergan.features.baselines import HOGFeatures
 from fergan.features.config import check_images, computing_device
@@ -25,14 +26,12 @@ WEIGHTS_FILE = "weights-inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS_FILE}"
 PUBLISHED_HASH = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
-_SECONDS = 30  # without an answer, before a download is given up
-
 
 @dataclass(frozen=True)
 class Backbone:
     """A way from images uint8 (n, 64, 64, 3) to features (n, n_features), and class logits (n, n_classes) or None.
 
-    ``weights`` is the hash of its weights, empty where it has none; it sees pictures of ``side`` pixels a side.
+    It has weights of this hash, or none, and sees pictures of ``side`` pixels a side.
     """
 
     name: str
@@ -42,10 +41,10 @@ class Backbone:
 
 
 def backbones(discriminator: Path | str, width: int, inception: Path | None = None) -> list[Backbone]:
-    """Return the backbones of this book's scores.
+    """Return the backbones of this book's scores; `inception` is what `find_inception` found.
 
     `discriminator` is the ``discriminator.safetensors``, of this `width`, of another generator than the judged one, which
-    has learnt to deceive its own. `inception` is what `find_inception` found.
+    has learnt to deceive its own.
     """
     network = DiscriminatorFeatures(discriminator, width=width)
     found = [Backbone("discriminator", lambda images: (network.transform(images), None), hash_file(discriminator)),
@@ -81,7 +80,7 @@ def _downloaded() -> Path:
 
     path = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS_FILE
     if not path.is_file():
-        with atomic_path(path) as temporary, urllib.request.urlopen(URL, timeout=_SECONDS) as answer:
+        with atomic_path(path) as temporary, urllib.request.urlopen(URL, timeout=30) as answer:
             temporary.write_bytes(answer.read())
     return path
 
@@ -99,10 +98,9 @@ def open_inception(path: Path):
 
 
 def inception_features(network, images: np.ndarray, batch_size: int = 32) -> tuple[np.ndarray, np.ndarray]:
-    """Return features float32 (n, 2048) and class logits float32 (n, 1008), both from one pass.
+    """Return features float32 (n, 2048) and class logits float32 (n, 1008) of images uint8 (n, height, width, 3).
 
-    The network enlarges images uint8 (n, height, width, 3) to 299 pixels itself, bilinearly as TensorFlow 1 did, which
-    published scores rest on. `batch_size` does not change the features.
+    The network enlarges them to 299 pixels itself, bilinearly as TensorFlow 1 did, which published scores rest on.
     """
     import torch
 
@@ -110,8 +108,7 @@ def inception_features(network, images: np.ndarray, batch_size: int = 32) -> tup
     network = network.to(device)
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(images), batch_size):
-            batch = torch.from_numpy(np.ascontiguousarray(images[start : start + batch_size])).permute(0, 3, 1, 2)
+        for rows in gen_batches(len(images), batch_size):
+            batch = torch.from_numpy(np.ascontiguousarray(images[rows])).permute(0, 3, 1, 2)
             parts.append([side.cpu().numpy() for side in network(batch.to(device))])
-    features, logits = (np.concatenate(side) for side in zip(*parts, strict=True))
-    return features, logits
+    return tuple(np.concatenate(side) for side in zip(*parts, strict=True))

@@ -17,12 +17,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 from fergan.data.faces import FaceSet
 from fergan.features.baselines import HOGFeatures
 from fergan.files import write_json
-from fergan.quality.config import QualityConfig
-from fergan.quality.intervals import wilson
+from fergan.quality.distances import wilson
+from fergan.quality.judge import QualityConfig
 from fergan.quality.neighbours import nearest, neighbourhoods
 from fergan.quality.similarity import thumbnails
-from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
-from fergan.svm.machines import multiclass_values
+from fergan.svm.kernels import squared_distances, typical_distance
+from fergan.svm.machines import SharedKernel, predicted_classes
 
 #: A point's neighbourhood reaches to its fifth neighbour, as in Naeem et al. (2020), for precision and recall too.
 NEIGHBOURS = 5
@@ -32,24 +32,19 @@ COLLAPSED, NARROW = 0.25, 0.5
 #: ... and above this share of samples that are all but equal to another one, that the same faces are drawn again and again.
 REPEATING = 0.5
 
-#: Samples nearer to each other than all but this share of real faces are to their nearest are taken for the same face.
-_SAME = 0.01
-
-#: Mean square of the pixels (0..1) about each picture's own light, below which there is only rounding.
-_NO_CONTRAST = 1e-12
+_SAME = 0.01  # samples nearer to each other than all but this share of real faces are taken for the same face
+_NO_CONTRAST = 1e-12  # mean square of the pixels (0..1) about each picture's own light, below which there is only rounding
+_FACES_PER_PERSON = 2  # with fewer faces each, on average, people are hardly people that a generator could forget
 
 #: The parameters of the classifier that names emotions are not searched: it only has to name samples and real faces alike.
-_COST, _GAMMA_SCALE, _N_FOLDS = 10.0, 1.0, 5
-
-#: People of whom a set has fewer faces each, on average, are hardly people that a generator could forget.
-_FACES_PER_PERSON = 2
+_COST, _N_FOLDS = 10.0, 5
 
 
 def judge_collapse(folder: Path, config: QualityConfig, *, generated: np.ndarray, faces: FaceSet) -> None:
     """Judge how varied samples are, and what of their set they leave out; write ``variety.json``.
 
-    It holds ``verdict, because, share`` (see `judge_variety`), ``found`` and ``floor`` (see `Variety`), and, each None where
-    the set's labels do not allow it, ``classes`` (`class_shares`), ``people`` (`people_found`), ``coverage_by_emotion`` and
+    It holds what `judge_variety` returns, ``found`` and ``floor`` (see `Variety`), and, each None where the set's labels do
+    not allow it, ``classes`` (`class_shares`), ``people`` (`people_found`), ``coverage_by_emotion`` and
     ``coverage_by_person`` (`coverage_by`).
 
     Args:
@@ -59,17 +54,18 @@ def judge_collapse(folder: Path, config: QualityConfig, *, generated: np.ndarray
     seed = config.seed
     n = min(len(generated), len(faces) // 2)
     order = np.random.default_rng(seed).permutation(len(faces))
-    rows, others = np.sort(order[:n]), np.sort(order[n : 2 * n])
-    real = np.array(faces.images[rows])
-    found, floor = variety(generated[:n], real), variety_floor(faces.images, n, seed)
+    rows = np.sort(order[:n])
+    real, others = np.array(faces.images[rows]), np.array(faces.images[np.sort(order[n : 2 * n])])
+    found, floor = variety(generated[:n], real), variety(real, others)
     small = thumbnails(real)
-    covered = [neighbourhoods(thumbnails(images), small, NEIGHBOURS).covered
-               for images in (generated[:n], np.array(faces.images[others]))]
-    by = {name: coverage_by(faces.labels[column].iloc[rows].to_numpy(), *covered)
+    covered = [neighbourhoods(thumbnails(images), small, NEIGHBOURS).covered for images in (generated[:n], others)]
+    by = {f"coverage_by_{name}": coverage_by(faces.labels[column].iloc[rows].to_numpy(), *covered)
           for name, column in (("emotion", "emotion"), ("person", "subject"))}
-    write_json(folder / "variety.json", judge_variety(found, floor) | {
-        "found": asdict(found), "floor": asdict(floor), "classes": _classes(generated, faces, seed),
-        "people": _people(generated, faces, seed), "coverage_by_emotion": by["emotion"], "coverage_by_person": by["person"]})
+    subjects, people = faces.subjects(), None
+    if len(subjects) >= _FACES_PER_PERSON * len(set(subjects)):
+        people = people_found(thumbnails(generated), thumbnails(np.array(faces.images)), subjects, seed)
+    write_json(folder / "variety.json", judge_variety(found, floor) | by | {
+        "found": asdict(found), "floor": asdict(floor), "classes": _classes(generated, faces, seed), "people": people})
 
 
 def can_be_judged(faces: FaceSet) -> bool:
@@ -82,9 +78,9 @@ class Variety:
     """How varied n samples are beside as many real faces, by their thumbnails.
 
     ``precision, recall, coverage`` are those of `fergan.quality.neighbours`, to the fifth neighbour: recall falls to 0 when
-    the samples are few faces repeated. ``repeats`` is the share of samples that are all but equal to another sample: nearer
-    to it than all but 1 % of the real faces are to their nearest, each distance in units of the mean distance on its own
-    side, so that contrast does not count (after the birthday-paradox test of Arora and Zhang, 2018). See also `spread`.
+    the samples are few faces repeated. ``repeats`` is the share of samples that are all but equal to another sample (after
+    the birthday-paradox test of Arora and Zhang, 2018): nearer to it than all but 1 % of the real faces are to their
+    nearest, in units of the mean distance on its own side, so that contrast does not count. See also `spread`.
     """
 
     precision: float
@@ -128,31 +124,28 @@ def _nearness(points: np.ndarray) -> np.ndarray:
 
 def variety_floor(real: np.ndarray, n: int, seed: int = 0) -> Variety:
     """Compare real faces with as many other real faces, n on either side: what a perfect generator would reach."""
-    if 2 * n > len(real):
-        raise ValueError(f"two times {n} faces were asked for of {len(real)}; expected n of at most {len(real) // 2}")
     order = np.random.default_rng(seed).permutation(len(real))
-    halves = (np.array(real[np.sort(order[part])]) for part in (slice(0, n), slice(n, 2 * n)))
-    return variety(*halves)
+    return variety(*(np.array(real[np.sort(rows)]) for rows in (order[:n], order[n : 2 * n])))
 
 
 def judge_variety(found: Variety, floor: Variety) -> dict[str, Any]:
     """Say whether samples have collapsed, by the variety found and that of real faces beside other real faces.
 
-    Returns: ``verdict``: *collapsed* where half of the samples repeat another one, or the spread is below a quarter of the
-        real faces'; *narrow* where the spread is below a half. *Unlike* where the samples do not lie among the real faces,
-        by a precision below a quarter: then recall says nothing, as samples far from all faces have large neighbourhoods.
-        Else by recall: *collapsed* below a quarter, *narrow* below a half, and *varied*. ``because``: the score that
-        decided. ``share``: precision, recall, coverage and spread as shares of their floors. An error where a number is not
-        finite, or a floor is 0: nothing can be compared.
+    Returns: ``share``: precision, recall, coverage and spread as shares of their floors. ``verdict``: *collapsed* where half
+        of the samples repeat another one, or the spread is below a quarter; *narrow* where the spread is below a half.
+        *Unlike* where the precision is below a quarter, so that samples do not lie among the real faces: then recall says
+        nothing, as samples far from all faces have large neighbourhoods. Else by recall: *collapsed* below a quarter,
+        *narrow* below a half, and *varied*. ``because``: the score that decided.
+
+    Raises:
+        ValueError: A number is not finite, or a floor is 0: nothing can be compared.
     """
     scores = ("precision", "recall", "coverage", "spread")
-    sides = (("samples", found), ("real faces", floor))
-    wrong = [f"{score} of {side}" for score in scores for side, of in sides if not np.isfinite(getattr(of, score))]
-    wrong += [f"{score} of real faces" for score in scores if getattr(floor, score) == 0]
-    if wrong:
-        raise ValueError(
-            f"variety cannot be judged: the {wrong[0]} is 0 or undefined; there are too few faces, or they have no contrast"
-        )
+    for score in scores:
+        for side, number in (("samples", getattr(found, score)), ("real faces", getattr(floor, score))):
+            if not np.isfinite(number) or (number == 0 and side == "real faces"):
+                raise ValueError(f"variety cannot be judged: the {score} of {side} is 0 or undefined; "
+                                 "there are too few faces, or they have no contrast")
     share = {score: getattr(found, score) / getattr(floor, score) for score in scores}
     if found.repeats > max(REPEATING, 2 * floor.repeats):
         verdict, because = "collapsed", "repeats"
@@ -202,61 +195,39 @@ def class_shares(
     Real faces are named by models that have not seen their people, so that the classifier's mistakes are on both sides.
     Its features (n, n_features) should not be those of the discriminator that the generator learnt to deceive.
 
-    Returns: ``table``: a record for each class, ``label, real, generated, low, high``, its shares and the 95 % Wilson
-        interval of the samples'. ``p_value``: of a chi-squared test that both are draws from the same shares; NaN where only
-        one class is ever named. ``cramers_v``: how far the shares lie apart, 0 (equal) to 1. ``accuracy``: of the classifier
-        on real people whom it has not seen. ``n_real``, ``n_generated``.
+    Returns: ``table``: for each class ``label, real, generated, low, high``, its shares and the 95 % Wilson interval of the
+        samples'. ``p_value, cramers_v``: of a chi-squared test that both are draws from the same shares, and how far these
+        lie apart, 0 (equal) to 1; NaN where only one class is ever named. ``accuracy``: of the classifier on real people
+        whom it has not seen. ``n_real, n_generated``.
     """
     names, y = np.unique(np.asarray(labels, str), return_inverse=True)
-    if not len(real) == len(y) == len(subjects):
-        raise ValueError(f"{len(real)} real faces, {len(y)} labels and {len(subjects)} subjects; expected as many of each")
     D2 = squared_distances(np.concatenate([real, generated]))
-    K = gaussian_kernel(D2, _GAMMA_SCALE / typical_distance(D2[: len(real), : len(real)]))
+    gamma = 1 / typical_distance(D2[: len(real), : len(real)])
     everyone, samples = np.arange(len(real)), np.arange(len(real), len(D2))
-    y_all = np.concatenate([y, np.zeros(len(generated), int)])
-
-    def named(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        return multiclass_values(K, y_all, train, test, _COST, len(names)).argmax(axis=1)
-
+    folds = list(StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=seed).split(everyone, y, subjects))
+    models = SharedKernel(D2, np.concatenate([y, np.zeros(len(generated), int)]))
+    *named, of_samples = map(predicted_classes, models.values(_COST, gamma, [*folds, (everyone, samples)]))
     of_real = np.empty(len(real), int)
-    for train, test in StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=seed).split(everyone, y, subjects):
-        of_real[test] = named(train, test)
-    counts = np.stack([np.bincount(of_side, minlength=len(names)) for of_side in (of_real, named(everyone, samples))])
+    for (_, test), of_fold in zip(folds, named, strict=True):
+        of_real[test] = of_fold
+    counts = np.stack([np.bincount(of_side, minlength=len(names)) for of_side in (of_real, of_samples)])
     shares = counts / counts.sum(axis=1, keepdims=True)
-    intervals = (wilson(count, len(samples)) for count in counts[1])
-    table = [dict(zip(("label", "real", "generated", "low", "high"), (str(name), *of_class, *interval), strict=True))
-             for name, of_class, interval in zip(names, shares.T.tolist(), intervals, strict=True)]
-    statistic, p_value = _homogeneity(counts)
-    return {"table": table, "p_value": p_value, "cramers_v": float(np.sqrt(statistic / counts.sum())),
+    table = [dict(zip(("label", "real", "generated", "low", "high"), (str(name), *of_class, *wilson(count, len(samples))),
+                      strict=True)) for name, of_class, count in zip(names, shares.T.tolist(), counts[1], strict=True)]
+    ever = counts[:, counts.any(axis=0)]
+    statistic, p_value = chi2_contingency(ever, correction=False)[:2] if ever.shape[1] > 1 else (np.nan, np.nan)
+    return {"table": table, "p_value": float(p_value), "cramers_v": float(np.sqrt(statistic / counts.sum())),
             "accuracy": float(np.mean(of_real == y)), "n_real": len(real), "n_generated": len(samples)}
-
-
-def _homogeneity(counts: np.ndarray) -> tuple[float, float]:
-    """Chi-squared statistic and p value of a 2 x k table; NaN where fewer than two classes were ever named."""
-    counts = counts[:, counts.sum(axis=0) > 0]
-    if counts.shape[1] < 2:
-        return float("nan"), float("nan")
-    found = chi2_contingency(counts, correction=False)
-    return float(found.statistic), float(found.pvalue)
-
-
-def _people(generated: np.ndarray, faces: FaceSet, seed: int) -> dict[str, Any] | None:
-    subjects = faces.subjects()
-    if len(subjects) < _FACES_PER_PERSON * len(set(subjects)):
-        return None
-    return people_found(thumbnails(generated), thumbnails(np.array(faces.images)), subjects, seed=seed)
 
 
 def people_found(generated: np.ndarray, real: np.ndarray, subjects: Sequence[str], seed: int = 0) -> dict[str, Any]:
     """Count the people among the nearest real faces (n, n_features) of the samples, and how many chance would find.
 
     Returns: ``n_found``: people who are the nearest one to a sample, of ``n_people``. ``expected, low, high``: how many
-        would be found if samples fell to people as their numbers of faces do, mean and central 95 % of draws.
-        ``largest_share``: of the samples that fall to one person. ``n_generated``.
+        would be if samples fell to people as their numbers of faces do, mean and central 95 % of draws. ``largest_share``:
+        of the samples that fall to one person. ``n_generated``.
     """
     names, person = np.unique(np.asarray(subjects, str), return_inverse=True)
-    if len(real) != len(person):
-        raise ValueError(f"{len(real)} real faces but {len(person)} subjects; expected one of each per face")
     hits = np.bincount(person[nearest(generated, real)[0]], minlength=len(names))
     share, n = np.bincount(person) / len(person), len(generated)
     draws = np.random.default_rng(seed).multinomial(n, share, size=1000)

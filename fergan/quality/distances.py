@@ -1,9 +1,12 @@
-"""How far two sets of features lie apart: Frechet and kernel distance; the inception score; what every score refuses."""
+"""How far two sets of features lie apart, with 95 % intervals; the inception score; what every score refuses."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, stats
+
+N_GROUPS = 10  # of which the jackknife leaves out each once
 
 #: Rows whose kernel matrices are formed at once; more are drawn in subsets of this size, as published scores do.
 LARGEST_SUBSET, N_SUBSETS = 1000, 100
@@ -62,10 +65,10 @@ def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """Frechet distances of smaller sets, and the line through them.
+    """Frechet distances of smaller sets, and the line through them over 1 / n.
 
-    ``n`` samples on either side have the mean ``distance`` over draws, each of shape (n_sizes,). The line over 1 / n has
-    this ``slope`` and reaches n = infinity at ``infinite``, with the fit's 95 % interval ``low, high``. It can lie below 0.
+    ``n`` samples on either side have the mean ``distance``, each (n_sizes,). The line has this ``slope`` and reaches
+    n = infinity at ``infinite``, with the fit's 95 % interval ``low, high``; it can lie below 0.
     """
 
     n: np.ndarray
@@ -80,10 +83,10 @@ def extrapolate_frechet(generated: np.ndarray, real: np.ndarray, seed: int = 0) 
     """Extrapolate the Frechet distance to endless samples; Chong and Forsyth (2020), equation 5.
 
     The distance's bias falls as ``1 / n``, so a line through distances at several n, over ``1 / n``, meets the axis at the
-    distance without it. Both sides are cut to the same n here, since both are samples. The interval is the line's, which
-    knows nothing of curvature: where there are fewer samples than features the bias is not yet a line in ``1 / n``, and the
-    real faces' own extrapolation, which should be 0, says how far one can trust it. Six sizes, evenly spaced in ``1 / n``
-    from .4 of the smaller side up, have two draws each, but the largest, which leaves no choice where both sides are equal.
+    distance without it. Both sides are cut to the same n here, since both are samples: six sizes, evenly spaced in ``1 / n``
+    from .4 of the smaller side up, with two draws each but the largest, where both sides are equal. The interval is the
+    line's, which knows nothing of curvature: with fewer samples than features the bias is not yet a line in ``1 / n``, and
+    the real faces' own extrapolation, which should be 0, says how far one can trust it.
     """
     generated, real = check_pair(generated, real, minimum=20)
     largest = min(len(generated), len(real))
@@ -103,14 +106,9 @@ def extrapolate_frechet(generated: np.ndarray, real: np.ndarray, seed: int = 0) 
 def kernel_distance(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_features: int | None = None) -> float:
     """Squared maximum mean discrepancy with the cubic kernel ``(x y / n_features + 1)^3``, unbiased (KID).
 
-    Bińkowski et al. (2018), equation 4, by torch-fidelity. 0 in expectation for samples of one distribution, so a single
-    value can lie below 0.
-
-    Args:
-        generated, real: (n_samples, n_features); as many of each are compared: the smaller side's number, or subsets of
-            `LARGEST_SUBSET` where both have more.
-        seed: Of the `N_SUBSETS` subsets, whose mean is taken where not all samples are compared at once.
-        n_features: The kernel's, where the features were turned into fewer by `compact`.
+    Bińkowski et al. (2018), equation 4, by torch-fidelity, of as many rows of each side. 0 in expectation for samples of one
+    distribution, so a single value can lie below 0. `n_features` is the kernel's, where `compact` made them fewer. Where not
+    all rows are compared at once, it is the mean over `N_SUBSETS` subsets, drawn by `seed`.
     """
     import torch
     from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
@@ -132,8 +130,8 @@ def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> fl
 
     Args:
         logits: (n_samples, n_classes); before the softmax.
-        n_splits: Parts whose scores are averaged; the score of few samples is biased, so it belongs to the number of splits.
-        seed: Of the order of the samples.
+        n_splits: Parts, in an order drawn by `seed`, whose scores are averaged; the score of few samples is biased, so it
+            belongs to the number of splits.
     """
     import torch
     from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
@@ -143,3 +141,29 @@ def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> fl
     if np.isnan(score):
         raise ValueError("the inception score is undefined: some class has probability 0 in all samples of a part")
     return score
+
+
+def wilson(count: int, n: int) -> tuple[float, float]:
+    """Return the Wilson interval of a share, of `count` in `n`."""
+    interval = stats.binomtest(int(count), int(n)).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def jackknife(
+    score: Callable[..., float | Sequence[float]], *sides: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return ``value, low, high`` of one or several scores of the sides, from leaving out a tenth of each at a time.
+
+    A bootstrap draws rows twice, which makes samples look less varied and raises every distance; leaving rows out does not.
+    The interval is symmetric about the score of all rows. Shao and Tu (1995), section 2.3: groups of equal size, at random
+    by `seed`, and Student's t of ``N_GROUPS - 1`` degrees of freedom.
+    """
+    if min(map(len, sides)) < 2 * N_GROUPS:
+        raise ValueError(f"{min(map(len, sides))} rows are too few for {N_GROUPS} groups; expected at least {2 * N_GROUPS}")
+    rng = np.random.default_rng(seed)
+    parts = [np.array_split(rng.permutation(len(side)), N_GROUPS) for side in sides]
+    left = np.array([score(*(np.delete(side, rows, axis=0) for side, rows in zip(sides, group, strict=True)))
+                     for group in zip(*parts, strict=True)])
+    deviation = np.sqrt((N_GROUPS - 1) / N_GROUPS * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
+    half, value = stats.t.ppf(0.975, N_GROUPS - 1) * deviation, np.asarray(score(*sides))
+    return value, value - half, value + half

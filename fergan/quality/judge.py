@@ -7,24 +7,17 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
+from fergan.cache import Config
 from fergan.data.detection import face_rate
 from fergan.files import hash_file, hash_parameters, read_json, write_json
+from fergan.quality import distances
 from fergan.quality.backbones import Backbone, backbones
-from fergan.quality.config import QualityConfig
-from fergan.quality.distances import (
-    LARGEST_SUBSET,
-    N_SUBSETS,
-    Extrapolation,
-    compact,
-    extrapolate_frechet,
-    frechet_distance,
-    inception_score,
-    kernel_distance,
-)
-from fergan.quality.intervals import N_GROUPS, jackknife, wilson
+from fergan.quality.distances import Extrapolation, jackknife
 from fergan.quality.neighbours import memorised_below, nearest, nearest_other, neighbourhoods
 from fergan.quality.similarity import (
+    THUMBNAIL,
     mean_pairwise_distance,
     mean_pairwise_interval,
     multiscale_similarity,
@@ -46,6 +39,13 @@ QUALITY_COLUMNS = {
     "n_real": int, "splits": int, "interval": str, "rank": int, "weights": str, "side": int,
 }
 _DEFAULTS = {"features": "pixels", "splits": 1, "interval": "left out", "rank": 0, "weights": "", "side": 64}
+
+
+class QualityConfig(Config):
+    """How good and how varied the samples of a generator are."""
+
+    n_samples: int = Field(1000, ge=200, description="generated faces that are judged, and at most as many real ones")
+    seed: int = Field(0, ge=0, description="of samples, halves, draws and folds")
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,12 @@ def judge_images(generated: np.ndarray, real: np.ndarray, networks: list[Backbon
     order = np.random.default_rng(seed).permutation(len(real))
     n = min(len(generated), len(real) // 2)
     half, other = (np.array(real[np.sort(rows)]) for rows in (order[:n], order[n : 2 * n]))
-    rows = [_faces_found(generated, half), _pairwise_distance(generated[:n], half, seed)]
     memorised, near, below = _memorised(generated, np.array(real), half, other)
     similar, alike = _similarities(generated[:N_SEEN], half, other[:N_SEEN], seed)
-    rows += [memorised, *similar]
+    pairwise = (mean_pairwise_distance(generated[:n]), *mean_pairwise_interval(generated[:n], seed),
+                mean_pairwise_distance(half))
+    rows = [_faces_found(generated, half), _row("pairwise_distance", pairwise, n, n, interval="bootstrap"),
+            memorised, *similar]
     curves = {}
     for network in networks:
         sides = [network.extract(images) for images in (generated[:n], half, other)]
@@ -114,99 +116,90 @@ def judge_images(generated: np.ndarray, real: np.ndarray, networks: list[Backbon
     return SampleScores(_table(rows), curves, {"nearest": near, **alike}, below)
 
 
-def _row(score: str, value: float, low: float, high: float, floor: float, n_generated: int, n_real: int, **facts) -> dict:
-    return dict(score=score, value=float(value), low=float(low), high=float(high), floor=float(floor),
-                n_generated=n_generated, n_real=n_real, **facts)
+def _row(score: str, numbers: Any, n_generated: int, n_real: int, **facts) -> dict[str, Any]:
+    """Return a row of the table; `numbers` are its value, low, high and floor."""
+    named = zip(("value", "low", "high", "floor"), map(float, numbers), strict=True)
+    return {"score": score, **dict(named), "n_generated": n_generated, "n_real": n_real, **facts}
 
 
-def _share(score: str, hits: np.ndarray, floor: np.ndarray, n_real: int, **facts) -> dict:
-    count, n = int(np.sum(hits)), len(hits)
-    return _row(score, count / n, *wilson(count, n), np.mean(floor), n, n_real, interval="Wilson", **facts)
+def _share(score: str, hits: np.ndarray, floor: np.ndarray, n_real: int, **facts) -> dict[str, Any]:
+    numbers = (hits.mean(), *distances.wilson(hits.sum(), len(hits)), floor.mean())
+    return _row(score, numbers, len(hits), n_real, interval="Wilson", **facts)
 
 
-def _faces_found(generated: np.ndarray, half: np.ndarray) -> dict:
+def _faces_found(generated: np.ndarray, half: np.ndarray) -> dict[str, Any]:
     seen, usual = (face_rate(images[:N_SEEN], FACE_PROBABILITY) > 0 for images in (generated, half))
     networks = Path(find_spec("facenet_pytorch").origin).parent / "data"  # which come with the package
     weights = hash_parameters({name: hash_file(networks / f"{name}.pt") for name in ("pnet", "rnet", "onet")}, length=64)
     return _share("faces_found", seen, usual, len(usual), features="MTCNN", weights=weights)
 
 
-def _pairwise_distance(generated: np.ndarray, half: np.ndarray, seed: int) -> dict:
-    return _row("pairwise_distance", mean_pairwise_distance(generated), *mean_pairwise_interval(generated, seed=seed),
-                mean_pairwise_distance(half), len(half), len(half), interval="bootstrap")
-
-
 def _memorised(
     generated: np.ndarray, real: np.ndarray, half: np.ndarray, other: np.ndarray
-) -> tuple[dict, dict[str, np.ndarray], float]:
+) -> tuple[dict[str, Any], dict[str, np.ndarray], float]:
     """Return the share of samples that all but repeat a real face, all distances to the nearest, and the limit."""
-    small, small_real = thumbnails(generated), thumbnails(real)
+    small, small_real, small_half = thumbnails(generated), thumbnails(real), thumbnails(half)
     below = memorised_below(small_real)
     near = {"samples": nearest(small, small_real)[1], "real faces": nearest_other(small_real)}
-    held_out = nearest(thumbnails(other), thumbnails(half))[1] <= memorised_below(thumbnails(half))
-    return (_share("memorised", near["samples"] <= below, held_out, len(real), features="thumbnails", side=16), near, below)
+    held_out = nearest(thumbnails(other), small_half)[1] <= memorised_below(small_half)
+    row = _share("memorised", near["samples"] <= below, held_out, len(real), features="thumbnails", side=THUMBNAIL)
+    return row, near, below
 
 
-def _similarities(generated: np.ndarray, half: np.ndarray, other: np.ndarray, seed: int) -> tuple[list[dict], dict]:
+def _similarities(
+    generated: np.ndarray, half: np.ndarray, other: np.ndarray, seed: int
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, np.ndarray]]]:
     """Return structural similarities of each sample with its nearest real face, and among samples; two distributions."""
     sides = {"samples": generated, "real faces": other}
-    first, second = random_pairs(len(generated), len(generated), seed), random_pairs(len(other), len(other), seed)
-    pairs = {"nearest": {side: (images, half[nearest_real(images, half)[0]]) for side, images in sides.items()},
-             "among": {side: (images[a], images[b]) for (side, images), (a, b) in
-                       zip(sides.items(), (first, second), strict=True)}}
+    nearest_ones = {side: (images, half[nearest_real(images, half)[0]]) for side, images in sides.items()}
+    among = {side: tuple(images[rows] for rows in random_pairs(len(images), len(images), seed))
+             for side, images in sides.items()}
     rows, values = [], {}
-    for which, n_real in (("nearest", len(half)), ("among", len(other))):
+    for which, pairs, n_real in (("nearest", nearest_ones, len(half)), ("among", among, len(other))):
         for name, similarity in (("ssim", structural_similarity), ("ms_ssim", multiscale_similarity)):
-            of = {side: similarity(*pair) for side, pair in pairs[which].items()}
-            values[name, which] = of
-            interval = jackknife(np.mean, of["samples"], seed=seed)
-            rows.append(_row(f"{name}_{which}", *interval, of["real faces"].mean(), len(generated), n_real))
-    return rows, {"ssim_nearest": values["ssim", "nearest"], "ms_ssim_among": values["ms_ssim", "among"]}
+            found = {side: similarity(*pair) for side, pair in pairs.items()}
+            values[f"{name}_{which}"] = found
+            numbers = (*jackknife(np.mean, found["samples"], seed=seed), found["real faces"].mean())
+            rows.append(_row(f"{name}_{which}", numbers, len(generated), n_real))
+    return rows, {name: values[name] for name in ("ssim_nearest", "ms_ssim_among")}
 
 
 Side = tuple[np.ndarray, np.ndarray | None]  # features, and logits where the backbone has classes
 
 
-def judge_features(generated: Side, real: Side, other: Side, seed: int = 0) -> tuple[list[dict], dict[str, Extrapolation]]:
+def judge_features(
+    generated: Side, real: Side, other: Side, seed: int = 0
+) -> tuple[list[dict[str, Any]], dict[str, Extrapolation]]:
     """Return every score that one backbone's features allow, as rows of `QUALITY_COLUMNS`, and Frechet distances against n.
 
     The sides are n samples, the faces that they are compared with, and the faces compared with these for the floor.
     """
     n, n_features = generated[0].shape
     rank = n - 1 if n <= n_features else 0
-    if n < 2 * N_GROUPS:
-        return [_row("frechet", *[np.nan] * 4, n, n, rank=rank)], {}
-    x, y, z = compact(generated[0], real[0], other[0])
+    if n < 2 * distances.N_GROUPS:
+        return [_row("frechet", [np.nan] * 4, n, n, rank=rank)], {}
+    x, y, z = distances.compact(generated[0], real[0], other[0])
 
-    def measured(name: str, function, *sides: np.ndarray, floor: float, **facts) -> dict:
-        return _row(name, *jackknife(function, *sides, seed=seed), floor, n, n, **facts)
+    def measured(names, function, sides=(x, y), others=(z, y), **facts) -> list[dict[str, Any]]:
+        columns = map(np.atleast_1d, (*jackknife(function, *sides, seed=seed), function(*others)))
+        return [_row(name, numbers, n, n, **facts) for name, *numbers in zip(names, *columns, strict=True)]
 
-    def kernel(a: np.ndarray, b: np.ndarray) -> float:
-        return kernel_distance(a, b, seed, n_features=n_features)
+    def neighbourhood_scores(a: np.ndarray, b: np.ndarray) -> list[float]:
+        found = neighbourhoods(a, b)
+        return [found.precision, found.recall, found.density, found.coverage]
 
     scores = []
     if generated[1] is not None:
         splits = min(_N_SPLITS, n // 20)
-        scores.append(measured("inception_score", lambda logits: inception_score(logits, splits, seed), generated[1],
-                               floor=inception_score(other[1], splits, seed), splits=splits))
-    scores.append(measured("frechet", frechet_distance, x, y, floor=frechet_distance(z, y), rank=rank))
-    curves = {"samples": extrapolate_frechet(x, y, seed=seed), "real faces": extrapolate_frechet(z, y, seed=seed)}
-    line = curves["samples"]
-    scores.append(_row("frechet_infinite", line.infinite, line.low, line.high, curves["real faces"].infinite, n, n,
-                       interval="line", rank=rank))
-    scores.append(measured("kernel", kernel, x, y, floor=kernel(z, y), splits=1 if n <= LARGEST_SUBSET else N_SUBSETS))
-    return scores + _neighbourhood_scores(x, y, z, seed), curves
-
-
-def _neighbourhood_scores(x: np.ndarray, y: np.ndarray, z: np.ndarray, seed: int) -> list[dict]:
-    names = ("precision", "recall", "density", "coverage")
-
-    def scores(a: np.ndarray, b: np.ndarray) -> list[float]:
-        found = neighbourhoods(a, b)
-        return [getattr(found, name) for name in names]
-
-    rows = []
-    for name, value, low, high, floor in zip(names, *jackknife(scores, x, y, seed=seed), scores(z, y), strict=True):
-        top = np.inf if name == "density" else 1
-        rows.append(_row(name, value, max(0.0, low), min(top, high), floor, len(x), len(y)))
-    return rows
+        scores += measured(["inception_score"], lambda logits: distances.inception_score(logits, splits, seed),
+                           (generated[1],), (other[1],), splits=splits)
+    scores += measured(["frechet"], distances.frechet_distance, rank=rank)
+    line, floor = (distances.extrapolate_frechet(side, y, seed=seed) for side in (x, z))
+    scores.append(_row("frechet_infinite", (line.infinite, line.low, line.high, floor.infinite), n, n, interval="line",
+                       rank=rank))
+    scores += measured(["kernel"], lambda a, b: distances.kernel_distance(a, b, seed, n_features=n_features),
+                       splits=1 if n <= distances.LARGEST_SUBSET else distances.N_SUBSETS)
+    for row in measured(("precision", "recall", "density", "coverage"), neighbourhood_scores):
+        top = np.inf if row["score"] == "density" else 1
+        scores.append(row | {"low": max(0.0, row["low"]), "high": min(top, row["high"])})
+    return scores, {"samples": line, "real faces": floor}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from sklearn.utils import gen_batches
 
 from fergan.quality.distances import check_pair, checked_features
 from fergan.svm.kernels import squared_distances
@@ -15,10 +16,8 @@ from fergan.svm.kernels import squared_distances
 #: Neighbours of improved precision and recall, and of density and coverage, in the works that define them.
 PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5
 
-#: Samples nearer to a real face than all but this share of real faces are to another one count as memorised.
-MEMORISED = 0.01
-
-_BLOCK = 128 << 20  # bytes of one block of distances
+_MEMORISED = 0.01  # samples nearer to a real face than all but this share of real faces are to another one
+_BLOCK = 128 << 20  # bytes of one block of distances; it does not change the scores
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,9 @@ class Neighbourhoods:
     """What neighbourhoods say of samples.
 
     Kynkäänniemi et al. (2019), equations 1 to 3. ``precision``: share of samples inside the neighbourhood of some real face.
-    ``recall``: share of real faces inside the neighbourhood of some sample.
-
-    Naeem et al. (2020), equations 3 and 4. ``density``: mean number of real neighbourhoods around a sample, over five: 1 for
-    equal distributions, and more is possible. ``coverage``: share of real faces whose neighbourhood holds a sample;
-    ``covered``, bool (n_real,), says which.
+    ``recall``: share of real faces inside the neighbourhood of some sample. Naeem et al. (2020), equations 3 and 4.
+    ``density``: mean number of real neighbourhoods around a sample, over five: 1 for equal distributions, and more is
+    possible. ``coverage``: share of real faces whose neighbourhood holds a sample; ``covered``, bool (n_real,), says which.
     """
 
     precision: float
@@ -40,21 +37,18 @@ class Neighbourhoods:
     covered: np.ndarray = field(compare=False, repr=False)
 
 
-def neighbourhoods(
-    generated: np.ndarray, real: np.ndarray, k: int = PRECISION_NEIGHBOURS, block_rows: int | None = None
-) -> Neighbourhoods:
+def neighbourhoods(generated: np.ndarray, real: np.ndarray, k: int = PRECISION_NEIGHBOURS) -> Neighbourhoods:
     """Measure how the neighbourhoods of samples and of real faces hold each other.
 
     Args:
         generated, real: (n_samples, n_features); all four scores depend on both numbers, so compare at equal ones.
         k: To which neighbour a neighbourhood reaches for precision and recall; for density and coverage to the fifth.
-        block_rows: Rows of a block; None takes as many as fit in 128 MB. It does not change the scores.
     """
     x, y = check_pair(generated, real, minimum=max(k, COVERAGE_NEIGHBOURS) + 1)
-    reach, reach_covered = _radii(y, (k, COVERAGE_NEIGHBOURS), block_rows)
-    (of_generated,) = _radii(x, (k,), block_rows)
+    reach, reach_covered = _radii(y, k, COVERAGE_NEIGHBOURS)
+    (of_generated,) = _radii(x, k)
     inside, around, covered, recalled = 0, 0, np.zeros(len(y), bool), np.zeros(len(y), bool)
-    for rows, squared in _blocks(x, y, block_rows):
+    for rows, squared in _blocks(x, y):
         inside += int((squared <= reach).any(axis=1).sum())
         close = squared <= reach_covered
         around += int(close.sum())
@@ -68,7 +62,7 @@ def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
     """Return the row of the nearest of others to each point, and its Euclidean distance; each of shape (n_points,)."""
     x, y = check_pair(points, others, minimum=1)
     rows, distances = np.empty(len(x), int), np.empty(len(x))
-    for block, squared in _blocks(x, y, None):
+    for block, squared in _blocks(x, y):
         rows[block] = squared.argmin(axis=1)
         distances[block] = np.sqrt(squared.min(axis=1))
     return rows, distances
@@ -76,28 +70,26 @@ def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def nearest_other(points: np.ndarray) -> np.ndarray:
     """Return each point's Euclidean distance to the nearest other point; shape (n_points,)."""
-    return np.sqrt(_radii(checked_features("points", points), (1,), None)[0])
+    return np.sqrt(_radii(checked_features("points", points), 1)[0])
 
 
-def memorised_below(real: np.ndarray, share: float = MEMORISED) -> float:
-    """Return the distance below which a sample counts as memorised: the `share` quantile of real faces' nearest others."""
-    return float(np.quantile(nearest_other(real), share))
+def memorised_below(real: np.ndarray) -> float:
+    """Return the distance below which a sample counts as memorised: the 1 % quantile of real faces' nearest others."""
+    return float(np.quantile(nearest_other(real), _MEMORISED))
 
 
-def _blocks(x: np.ndarray, y: np.ndarray, block_rows: int | None) -> Iterator[tuple[slice, np.ndarray]]:
+def _blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield rows of x and their squared distances to all of y."""
-    step = block_rows or max(1, _BLOCK // (8 * len(y)))
-    for start in range(0, len(x), step):
-        rows = slice(start, min(start + step, len(x)))
+    for rows in gen_batches(len(x), max(1, _BLOCK // (8 * len(y)))):
         yield rows, squared_distances(x[rows], y, device="cpu", dtype=np.float64)
 
 
-def _radii(x: np.ndarray, neighbours: tuple[int, ...], block_rows: int | None) -> list[np.ndarray]:
-    """Return each row's squared distance to its first, third, ... nearest other row."""
-    wanted = [neighbour - 1 for neighbour in neighbours]
+def _radii(x: np.ndarray, *neighbours: int) -> np.ndarray:
+    """Return each row's squared distance to its first, third, ... nearest other row: (n_neighbours, n_rows)."""
+    wanted = np.array(neighbours) - 1
     radii = np.empty((len(neighbours), len(x)))
-    for rows, squared in _blocks(x, x, block_rows):
+    for rows, squared in _blocks(x, x):
         squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf  # not its own neighbour
         squared.partition(wanted, axis=1)
         radii[:, rows] = squared[:, wanted].T
-    return list(radii)
+    return radii

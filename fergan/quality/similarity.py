@@ -11,22 +11,24 @@ from fergan.features.config import check_images
 from fergan.quality.neighbours import nearest
 from fergan.svm.kernels import squared_distances
 
+THUMBNAIL = 16  # pixels a side
+
 #: Weights of the first three of Wang et al.'s five scales, made to sum to 1: at the fourth, a face of 64 pixels is smaller
 #: than the window.
-SCALES = tuple(float(weight) for weight in np.array([0.0448, 0.2856, 0.3001]) / (0.0448 + 0.2856 + 0.3001))
+SCALES = tuple((np.array([0.0448, 0.2856, 0.3001]) / (0.0448 + 0.2856 + 0.3001)).tolist())
 
 
-def thumbnails(images: np.ndarray, side: int = 16) -> np.ndarray:
-    """Return grey pictures of `side` x `side` pixels in 0..1, flattened: float64 (n, side * side).
+def thumbnails(images: np.ndarray) -> np.ndarray:
+    """Return grey pictures of 16 x 16 pixels in 0..1, flattened: float64 (n, 256); sides of images are multiples of 16.
 
     Coarse enough that blurred outlines do not count, with no network that could have been trained on these faces, and quick
-    enough to be taken while a generator learns. Height and width of the images are multiples of `side`.
+    enough to be taken while a generator learns.
     """
     n, height, width, _ = check_images(images).shape
-    if height % side or width % side:
-        raise ValueError(f"images of {height} x {width} pixels have no thumbnails of {side} x {side}")
+    if height % THUMBNAIL or width % THUMBNAIL:
+        raise ValueError(f"images of {height} x {width} pixels have no thumbnails of {THUMBNAIL} x {THUMBNAIL}")
     grey = images @ np.array([0.299, 0.587, 0.114]) / 255  # ITU-R BT.601 luma
-    return grey.reshape(n, side, height // side, side, width // side).mean(axis=(2, 4)).reshape(n, -1)
+    return grey.reshape(n, THUMBNAIL, height // THUMBNAIL, THUMBNAIL, width // THUMBNAIL).mean(axis=(2, 4)).reshape(n, -1)
 
 
 def _pixels(name: str, images: np.ndarray, minimum: int = 1) -> np.ndarray:
@@ -43,14 +45,12 @@ def mean_pairwise_distance(images: np.ndarray) -> float:
     return float(_pairwise_distances(images)[np.triu_indices(len(images), 1)].mean())
 
 
-def mean_pairwise_interval(images: np.ndarray, n_resamples: int = 500, seed: int = 0) -> tuple[float, float]:
+def mean_pairwise_interval(images: np.ndarray, seed: int = 0) -> tuple[float, float]:
     """95 % bootstrap interval over images of `mean_pairwise_distance`; pairs of an image with itself do not count."""
-    distances = _pairwise_distances(images)
     n = len(images)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples).astype(float)
-    totals = np.einsum("ri,ri->r", weights @ distances, weights)
-    pairs = weights.sum(1) ** 2 - (weights**2).sum(1)
-    low, high = np.quantile(totals / pairs, [0.025, 0.975])
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=500).astype(float)
+    totals = np.einsum("ri,ri->r", weights @ _pairwise_distances(images), weights)
+    low, high = np.quantile(totals / (n**2 - (weights**2).sum(1)), [0.025, 0.975])
     return float(low), float(high)
 
 
