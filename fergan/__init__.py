@@ -8,7 +8,7 @@ The package holds what the notebooks call. What is of use in other code is offer
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 #: Name -> the module that defines it.
 _OFFERED = {
