@@ -9,12 +9,12 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fergan.files import ROOT, UserError
+
 if TYPE_CHECKING:
     from fergan.book.profile import Profile
 
 # What a command needs is imported in it, so that each starts as fast as it can.
-
-ROOT = Path(__file__).parent.parent
 
 # Reading a notebook imports jsonschema, which spends a second on a grammar for web addresses that no notebook needs; it
 # does without where the grammar is not installed.
@@ -175,7 +175,6 @@ def where(arguments: argparse.Namespace) -> None:
 def serve(arguments: argparse.Namespace) -> None:
     """Show the book in the browser, and build its prose again whenever a file of it is saved."""
     from fergan.book.preview import preview
-    from fergan.files import UserError
 
     profile = _profile(arguments)
     try:
@@ -226,8 +225,6 @@ def main() -> None:
     for function in (check_data, prune, where, pictures, write):
         command(function)
     arguments = parser.parse_args()
-    from fergan.files import UserError
-
     try:
         arguments.function(arguments)
     except UserError as error:

@@ -31,11 +31,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from fergan.files import UserError, hash_array, hash_file, hash_parameters, read_json, write_json
+from fergan.files import ROOT, UserError, hash_array, hash_file, hash_parameters, read_json, write_json
 
 _log = logging.getLogger(__name__)
-
-ROOT = Path(__file__).parent.parent  # the project
 
 #: The packages whose version can change a number.
 PACKAGES = (
@@ -54,11 +52,8 @@ class Config(BaseModel):
 
 
 def digest(value: Any) -> str:
-    """Return the hexadecimal hash of a value's content.
-
-    Args:
-        value: ndarray, DataFrame, Config, Path, str, number, None, or a list, tuple or dict of these; A path counts by the
-            content of its file. An object with an attribute ``digest`` has its own say.
+    """Return the hexadecimal hash of the content of an array, table, Config, string, number or None, or of several in a list,
+    tuple or dict. A path counts by the content of its file; an object with an attribute ``digest`` has its own say.
 
     Raises:
         TypeError: Nothing is known about such a value's content.
@@ -123,8 +118,7 @@ def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, tuple[str, str]]]:
 
 @cache
 def _module(name: str) -> _Module:
-    path = _path_of(name)
-    return _taken_apart(name, path.parent, path.read_text(encoding="utf-8"))
+    return _taken_apart(name, _path_of(name).parent, _path_of(name).read_text(encoding="utf-8"))
 
 
 def _taken_apart(name: str, folder: Path, source: str) -> _Module:
@@ -140,9 +134,8 @@ def _taken_apart(name: str, folder: Path, source: str) -> _Module:
                     defined.setdefault(leaf.id, []).append(node)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             tops.append(node)
-        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) and "TYPE_CHECKING" not in ast.dump(
-                node):
-            effects.append(node)
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            effects += [] if "TYPE_CHECKING" in ast.dump(node) else [node]
     return _Module(name, folder, defined, dict(_imports(tops)), effects)
 
 
@@ -237,23 +230,18 @@ def _names_of(functions: Iterable[Any]) -> list[str]:
 
 def code_hash_of(names: Iterable[str]) -> str:
     """Return what `code_hash` returns for functions and classes that are named ``module:name``; nothing is imported."""
-    return _hash_of_code(tuple((name.partition(":")[0], name.partition(":")[2]) for name in names))
+    return _hash_of_code(tuple(names))
 
 
 @cache
-def _hash_of_code(names: tuple[tuple[str, str], ...]) -> str:
-    found, words, folders = _closure(names)
+def _hash_of_code(names: tuple[str, ...]) -> str:
+    found, words, folders = _closure(tuple(name.split(":")) for name in names)
     tables = {path.name: hash_file(path) for path in _files(words, folders, _DATA)}
     return hash_parameters({"code": sorted(filter(None, found.values())), "tables": tables}, 16)
 
 
 def hash_of_source(source: str, templates: Path) -> str:
-    """Return the hash of all that a notebook's code uses: code, tables, and the templates and scripts that are named.
-
-    Args:
-        source: Its code cells.
-        templates: The folder of templates.
-    """
+    """Return the hash of all that a notebook's code uses: code, tables, and what it names of a folder of templates."""
     of = _taken_apart("notebook", templates, source)
     nodes = [*of.effects, *(node for nodes in of.defined.values() for node in nodes)]
     _, uses, words = _used_by(of, nodes)
@@ -294,11 +282,8 @@ def cached(
 
     Args:
         home: The folder of all results of this kind and name; relative to the project.
-        stage: Called as ``stage(folder, config, **inputs, **running)``.
-        config: Its parameters.
         inputs: Name -> what it computes from, see `digest`.
-        code: iterable of functions and classes, optional; the code that can change the result, where that is less than all
-            that the stage uses.
+        code: Functions and classes that can change the result, where those are less than all that the stage uses.
         keep: Open a result of the same parameters and inputs by earlier code, where the environment has ``KEEP_RUNS=1``.
         **running: What changes how it is computed and never what: threads, progress.
 
@@ -400,11 +385,10 @@ def opened() -> dict[str, Any]:
         stamp = read_json(folder / "stamp.json")
         now = machine() | {"packages": versions()}
         then = {key: stamp["provenance"].get(key) for key in now}
-        results[str(folder)] = {"stage": stamp["stage"], "code": stamp["made_of"]["code"], "code_of": stamp["code_of"],
-                                "digest": stamp["digest"],
-                                "seconds": stamp["provenance"]["seconds"],
-                                "kept": stamp["made_of"]["code"] != code_hash_of(stamp["code_of"]),
-                                "differs": sorted(key for key in now if now[key] != then[key])}
+        code = stamp["made_of"]["code"]
+        results[str(folder)] = {name: stamp[name] for name in ("stage", "code_of", "digest")} | {
+            "code": code, "kept": code != code_hash_of(stamp["code_of"]), "seconds": stamp["provenance"]["seconds"],
+            "differs": sorted(key for key in now if now[key] != then[key])}
     reads = {str(home): read_json(home / "current.json")["digest"] for home in dict.fromkeys(_read)}
     return {"results": results, "reads": reads}
 
@@ -424,12 +408,11 @@ def versions() -> dict[str, str]:
 @cache
 def machine() -> dict[str, Any]:
     """Return what rounding depends on: processor, threads and Python."""
-    processor = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
-        pass
+        processor = platform.processor() or platform.machine()
     return {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
             "processor": processor, "threads": available_threads()}
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+ROOT = Path(__file__).parent.parent  # the project
+
 
 class UserError(Exception):
     """What a user can mend: the message says what is wrong, where, and what to do; the command line shows it alone."""
