@@ -230,12 +230,12 @@ def _names_of(functions: Iterable[Any]) -> list[str]:
 
 def code_hash_of(names: Iterable[str]) -> str:
     """Return what `code_hash` returns for functions and classes that are named ``module:name``; nothing is imported."""
-    return _hash_of_code(tuple(names))
+    return _hash_of_code(tuple(tuple(name.split(":")) for name in names))
 
 
 @cache
-def _hash_of_code(names: tuple[str, ...]) -> str:
-    found, words, folders = _closure(tuple(name.split(":")) for name in names)
+def _hash_of_code(names: tuple[tuple[str, str], ...]) -> str:
+    found, words, folders = _closure(names)
     tables = {path.name: hash_file(path) for path in _files(words, folders, _DATA)}
     return hash_parameters({"code": sorted(filter(None, found.values())), "tables": tables}, 16)
 

@@ -84,21 +84,19 @@ def _absent(profile: Profile, place: SetConfig | Substitute) -> str:
 
 def _holds_files(folder: Path) -> bool:
     """Say whether a file lies anywhere in a folder, but for the hidden ones that systems leave behind."""
-    with os.scandir(folder) as entries:
-        return any(_holds_files(Path(entry.path)) if entry.is_dir() else not entry.name.startswith(".") for entry in entries)
+    return any(_holds_files(path) if path.is_dir() else not path.name.startswith(".") for path in folder.iterdir())
 
 
 def _alike(profile: Profile, folder: str) -> str:
     """Return which folder may be meant by one that is not there, in words that follow "does not exist"."""
-    places = [place for dataset in profile.datasets.values() for place in (dataset, dataset.substitute) if place]
-    expected = {place.folder for place in places}
+    expected = {place.folder for of in profile.datasets.values() for place in (of, of.substitute) if place}
     try:
-        there = [entry.name for entry in os.scandir(profile.data) if entry.is_dir() and entry.name not in expected]
+        there = [path.name for path in Path(profile.data).iterdir() if path.is_dir() and path.name not in expected]
     except OSError:
         return ""
-    by_case = {name.casefold(): name for name in there}
-    alike = by_case.get(folder.casefold()) or next(iter(difflib.get_close_matches(folder, there, n=1, cutoff=0.75)), "")
-    return f" (is it {alike}, which is there? Then name it {folder})" if alike else ""
+    alike = [name for name in there if name.casefold() == folder.casefold()]
+    alike += difflib.get_close_matches(folder, there, n=1, cutoff=0.75)
+    return f" (is it {alike[0]}, which is there? Then name it {folder})" if alike else ""
 
 
 def _data_faults(profile: Profile) -> Iterator[str]:
@@ -114,13 +112,12 @@ def _data_faults(profile: Profile) -> Iterator[str]:
         elif data.is_file():
             yield f"the data folder {data} is a file; give the folder that holds the photographs"
         elif not data.exists():
-            siblings = [path.name for path in data.parent.iterdir() if path.is_dir()] if data.parent.is_dir() else []
+            siblings = [path.name for path in data.parent.glob("*/")]
             alike = difflib.get_close_matches(data.name, siblings, n=1)
             hint = f"; did you mean {data.parent / alike[0]}?" if alike else ""
             yield f"the data folder {data} does not exist{hint}"
         elif not any((data / folder).is_dir() for folder in folders):
-            own = next((folder for folder in folders if folder.casefold() == data.name.casefold()), "")
-            if own:
+            for own in (folder for folder in folders if folder.casefold() == data.name.casefold()):
                 yield f"the data folder {data} looks like {own} itself; give the folder that holds it, DATA={data.parent}"
     except PermissionError as error:
         yield f"the data folder {data} may not be read: {error.strerror.lower()} at {error.filename}"
@@ -137,8 +134,8 @@ def _nothing_left(profile: Profile) -> list[str]:
         fault = f"with only {', '.join(profile.datasets)} no experiment can be made; missing are"
     else:
         fault = f"none of its face sets is in {profile.data}; expected are"
-    expected = [f"  {name}: {absences.folders[name]}" + ("" if reason == "does not exist" else f" {reason}")
-                for name in absences.left_out for reason in [absences.reasons[name]]]
+    expected = [f"  {name}: {absences.folders[name]} {absences.reasons[name]}".removesuffix(" does not exist")
+                for name in absences.left_out]
     give = f"Give the folder that holds them, for example DATA=/path PROFILE={profile.name} make book."
     return ["\n".join([fault, *expected, f"{give} How to get each: the chapter \"The data\", book/datasets.md."])]
 
@@ -219,10 +216,8 @@ def check_plan(profile: Profile) -> DataCheck:
     found = check_data(profile)
     if found.faults:
         data = f" DATA={profile.data}" if profile.data else ""
-        raise ProfileError("\n".join([
-            *(f"profiles/{profile.name}.yaml: {fault}" for fault in found.faults),
-            f"The whole report: PROFILE={profile.name}{data} make check-data",
-        ]))
+        lines = [f"profiles/{profile.name}.yaml: {fault}" for fault in found.faults]
+        raise ProfileError("\n".join([*lines, f"The whole report: PROFILE={profile.name}{data} make check-data"]))
     return found
 
 
@@ -264,28 +259,25 @@ def _labels_used(profile: Profile, name: str) -> set[str]:
 def _with_way_out(profile: Profile, name: str, fault: str) -> str:
     """Return a fault of a set, and what may be done about it where the profile can do without the set."""
     without = without_set(profile, name)
-    way_out = f"complete it, or move the folder away: the set is then {without}" if without else ""
     between = "\n" if "\n" in fault else "; "  # a fault that ends with the tree that is expected
-    return f"datasets.{name}: {fault}{between}{way_out}" if way_out else f"datasets.{name}: {fault}"
+    way_out = f"{between}complete it, or move the folder away: the set is then {without}" if without else ""
+    return f"datasets.{name}: {fault}{way_out}"
 
 
 def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
     from fergan.experiments.cross_validation import grouped_folds, random_folds  # slow to import
 
-    for experiment in profile.emotion_experiments:
-        if experiment.target not in labels:
-            continue
-        table = labels[experiment.target]
-        known = table[table["emotion"].notna()].reset_index(drop=True)
+    for experiment in (e for e in profile.emotion_experiments if e.target in labels):
+        known = labels[experiment.target].dropna(subset="emotion").reset_index(drop=True)
         where = f"emotion experiment {experiment.experiment} on {experiment.target}"
         if known.empty:
             add = "add a column 'emotion'" if _has_own_table(profile, experiment.target) else "look at its labels"
             yield f"{where}: no photograph has an emotion; {add} or take the experiment out"
             continue
         y, people = known["emotion"].to_numpy(str), subjects_of(known)
-        for make, arguments in ((random_folds, (y,)), (grouped_folds, (y, people))):
+        for make, of in ((random_folds, (y,)), (grouped_folds, (y, people))):
             try:
-                make(*arguments, profile.emotions.n_folds, profile.seed)
+                make(*of, profile.emotions.n_folds, profile.seed)
             except ValueError as error:
                 yield f"{where}: {error}"
 
