@@ -110,15 +110,11 @@ def check_photographs(
     Nothing is decoded but files that look cut off. Each file is opened once; only those that agree in size, beginning,
     middle and end are read whole.
 
-    Parameters
-    ----------
-    photographs : Photographs
-        A whole set, as `fergan.data.open_photographs` returns it without `n_faces`.
-    source, variant
-        What it was opened as.
-    used : collection of str
-        Which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are absent is a fault, and a
-        warning of the others.
+    Args:
+        photographs: A whole set, as `fergan.data.open_photographs` returns it without `n_faces`.
+        source, variant: What it was opened as.
+        used: collection of str; which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are
+            absent is a fault, and a warning of the others.
     """
     start = time.perf_counter()
     labels, record = photographs.labels, CATALOGUE.get(source)

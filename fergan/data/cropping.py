@@ -54,25 +54,18 @@ def make_faces(
 ) -> None:
     """Find, crop and collect the face of every photograph; what cannot be read or found is listed, not fatal.
 
-    Parameters
-    ----------
-    folder : Path
-        Gets a face set (see `FaceSet.load`) and ``account.json`` (see `CroppingAccount.load`). The labels gain
-        ``box_left, box_top, box_right, box_bottom`` (pixels of the photograph), ``detection_probability`` (0..1; NaN from
-        Viola-Jones) and ``detected``, False for a nominal box.
-    config : FacesConfig
-        How to find and crop.
-    photographs : Photographs
-        Large ones are decoded at reduced size, never so far that a crop would have to be enlarged because of it.
-    batch_size : int
-        Photographs held in memory at once.
-    progress : bool
-        Draw a progress bar on standard error.
+    Args:
+        folder: Gets a face set (see `FaceSet.load`) and ``account.json`` (see `CroppingAccount.load`). The labels gain
+            ``box_left, box_top, box_right, box_bottom`` (pixels of the photograph), ``detection_probability`` (0..1; NaN
+            from Viola-Jones) and ``detected``, False for a nominal box.
+        config: How to find and crop.
+        photographs: Large ones are decoded at reduced size, never so far that a crop would have to be enlarged because of
+            it.
+        batch_size: Photographs held in memory at once.
+        progress: Draw a progress bar on standard error.
 
-    Raises
-    ------
-    ValueError
-        No face was found at all.
+    Raises:
+        ValueError: No face was found at all.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; expected 1 or more photographs")
@@ -121,19 +114,13 @@ def make_detector(config: FacesConfig) -> ViolaJones | MTCNNDetector:
 def crop_face(image: np.ndarray, box: Sequence[float], margin: float) -> np.ndarray:
     """Crop a square around a box and scale it to 64 x 64 pixels.
 
-    Parameters
-    ----------
-    image : ndarray of shape (height, width, 3), dtype uint8
-        The RGB photograph.
-    box : sequence of four float
-        Left, top, right and bottom in pixels.
-    margin : float
-        Added on every side, as a fraction of the box's longer side.
+    Args:
+        image: (height, width, 3), uint8; the RGB photograph.
+        box: sequence of four float; left, top, right and bottom in pixels.
+        margin: Added on every side, as a fraction of the box's longer side.
 
-    Returns
-    -------
-    ndarray of shape (64, 64, 3), dtype uint8
-        The crop; where the square leaves the photograph, its border pixels are repeated.
+    Returns: ndarray of shape (64, 64, 3), dtype uint8; the crop; where the square leaves the photograph, its border pixels
+        are repeated.
     """
     left, top, right, bottom = box
     if not (right > left and bottom > top):

@@ -2,11 +2,9 @@
 
 The paper crops frontal faces with Viola-Jones and other views with MTCNN.
 
-References
-----------
-P. Viola and M. Jones, "Robust real-time face detection", International Journal of Computer Vision 57(2), 2004.
-K. Zhang, Z. Zhang, Z. Li and Y. Qiao, "Joint face detection and alignment using multitask cascaded convolutional networks",
-IEEE Signal Processing Letters 23(10), 2016.
+Source: P. Viola and M. Jones, "Robust real-time face detection", International Journal of Computer Vision 57(2), 2004. K.
+    Zhang, Z. Zhang, Z. Li and Y. Qiao, "Joint face detection and alignment using multitask cascaded convolutional networks",
+    IEEE Signal Processing Letters 23(10), 2016.
 """
 
 import copy
@@ -74,16 +72,11 @@ class ViolaJones(_Detector):
     def detect(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Find one face in each image.
 
-        Parameters
-        ----------
-        images : sequence of ndarray of shape (height, width, 3), dtype uint8
-            RGB, of any sizes.
+        Args:
+            images: sequence of (height, width, 3), uint8; RGB, of any sizes.
 
-        Returns
-        -------
-        ndarray of shape (n_images, 5), dtype float64
-            Left, top, right and bottom in pixels of the photograph, NaN where there is no face; and how sure the detector
-            is, 0..1, always NaN from Viola-Jones, which does not say.
+        Returns: ndarray of shape (n_images, 5), dtype float64; left, top, right and bottom in pixels of the photograph, NaN
+            where there is no face; and how sure the detector is, 0..1, always NaN from Viola-Jones, which does not say.
         """
         n_threads = self._threads_for(len(images))
         while len(self._loaded) < n_threads:  # a cascade holds the image it looks at: one for each thread
@@ -249,17 +242,11 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
     (Mirroring them instead would make faces out of shuffled parts of faces.) Each crop is looked at as it is and
     turned left to right: the detector is not symmetric, and finds half of all profiles in one of the two only.
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_images, 64, 64, 3), dtype uint8
-        Generated samples or real crops, RGB.
-    threshold : float
-        A face less probable than this counts as none.
+    Args:
+        images: (n_images, 64, 64, 3), uint8; generated samples or real crops, RGB.
+        threshold: A face less probable than this counts as none.
 
-    Returns
-    -------
-    ndarray of shape (n_images,), dtype float64
-        The probability of the best face, 0 where there is none.
+    Returns: ndarray of shape (n_images,), dtype float64; the probability of the best face, 0 where there is none.
     """
     if images.dtype != np.uint8 or images.shape[1:] != (FACE_SIZE, FACE_SIZE, 3):
         raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 (n, {FACE_SIZE}, {FACE_SIZE}, 3)")

@@ -19,22 +19,14 @@ LABEL_COLUMNS = ("source", "subject", "emotion", "view", "split", *ACTION_UNITS)
 def complete_labels(labels: pd.DataFrame, where: str = "labels") -> pd.DataFrame:
     """Bring a table of labels into the one vocabulary.
 
-    Parameters
-    ----------
-    labels : DataFrame
-        One row per face, with at least ``source``. Missing columns of `LABEL_COLUMNS` are added as missing values.
-    where : str
-        What to call the table in an error message.
+    Args:
+        labels: One row per face, with at least ``source``. Missing columns of `LABEL_COLUMNS` are added as missing values.
+        where: What to call the table in an error message.
 
-    Returns
-    -------
-    DataFrame
-        ``source, subject, emotion, view, split`` as strings, each Action Unit as float (0, 1 or NaN), a fresh index.
+    Returns: ``source, subject, emotion, view, split`` as strings, each Action Unit as float (0, 1 or NaN), a fresh index.
 
-    Raises
-    ------
-    ValueError
-        ``source`` is missing, an emotion is unknown, or an Action Unit is neither 0, 1 nor missing.
+    Raises:
+        ValueError: ``source`` is missing, an emotion is unknown, or an Action Unit is neither 0, 1 nor missing.
     """
     if "source" not in labels:
         raise ValueError(f"{where}: column 'source' is missing; it names where each face came from")
@@ -132,10 +124,8 @@ class FaceSet:
     def load(cls, folder: str | Path) -> "FaceSet":
         """Open a saved face set; the images stay on disk until they are read.
 
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            The folder holds no face set; images and labels do not belong together.
+        Raises:
+            FileNotFoundError, ValueError: The folder holds no face set; images and labels do not belong together.
         """
         folder = Path(folder)
         for name in ("images.npy", "labels.parquet", "faceset.json"):

@@ -29,13 +29,10 @@ def read_manifest(folder: Path, variant: str, csv: str) -> Contents:
     .. ``AU27`` (0, 1 or blank), ``smile`` (0, 1 or blank; becomes AU12), ``view`` or ``pose``, ``split``, and ``yaw``,
     ``pitch``, ``roll`` (numbers, in the owner's unit). Other columns are kept, as numbers where all values are.
 
-    Raises
-    ------
-    FileNotFoundError
-        The CSV, or every photograph that it lists, is missing.
-    ValueError
-        The CSV is unreadable or empty, has no ``path``, lists a path twice or outside the folder, or holds an
-        unknown emotion or an Action Unit that is neither 0, 1 nor blank; the message names the file and line.
+    Raises:
+        FileNotFoundError: The CSV, or every photograph that it lists, is missing.
+        ValueError: The CSV is unreadable or empty, has no ``path``, lists a path twice or outside the folder, or holds an
+            unknown emotion or an Action Unit that is neither 0, 1 nor blank; the message names the file and line.
     """
     path = folder / csv
     table, problems = _name_columns(path, read_csv_table(path, "a column 'path' beside the photographs"))

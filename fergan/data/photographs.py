@@ -90,22 +90,18 @@ def read_photographs(
 ) -> list[Photograph | UnreadablePhotograph]:
     """Decode photographs on several threads, large ones at reduced size.
 
-    Parameters
-    ----------
-    paths : sequence of str or Path
-        Image files of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency (which becomes white), 8 or 16
-        bits; in TIFF files also 12 or 32 bits of grey. Of an animation or of several pages the first picture is taken.
-    least_side : int, optional
-        Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels. A JPEG file is
-        then decoded at a half, a quarter or an eighth, which saves most of the time and memory that large ones take.
-    n_threads : int, optional
-        Without it, as many as this process may use.
+    Args:
+        paths: sequence of str or Path; image files of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency
+            (which becomes white), 8 or 16 bits; in TIFF files also 12 or 32 bits of grey. Of an animation or of several
+            pages the first picture is taken.
+        least_side: Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels. A JPEG
+            file is then decoded at a half, a quarter or an eighth, which saves most of the time and memory that large ones
+            take.
+        n_threads: Without it, as many as this process may use.
 
-    Returns
-    -------
-    list of Photograph or UnreadablePhotograph
-        In order; why a file is unreadable: missing, empty, truncated, no image, above 100 megapixels (then nothing is
-        decoded), or its pixels do not say what is white, as in 12 bits stored in 16.
+    Returns: list of Photograph or UnreadablePhotograph; in order; why a file is unreadable: missing, empty, truncated, no
+        image, above 100 megapixels (then nothing is decoded), or its pixels do not say what is white, as in 12 bits stored
+        in 16.
     """
 
     with warnings.catch_warnings():  # around all threads: filters are the whole process's

@@ -46,25 +46,18 @@ def open_photographs(
 ) -> Photographs:  # fmt: skip
     """Open a collection before its faces are cropped.
 
-    Parameters
-    ----------
-    name : str
-        What the face set is called; for ``"rendered"``, which stand-in.
-    source : str
-        One of `SOURCES`.
-    folder, csv : str
-        Where the photographs lie (see catalogue.yaml), and their table there: of frames for ``"enhanced-ck"``, else with a
-        column ``path``. A folder of any collection but ``"olivetti"`` may hold such a table too: then it is read as
-        ``"manifest"``, whatever its files are called.
-    variant : str
-        Which part of the collection; empty takes its default.
-    n_faces, seed : int
-        At most this many photographs, drawn or rendered with this seed; without it, all.
+    Args:
+        name: What the face set is called; for ``"rendered"``, which stand-in.
+        source: One of `SOURCES`.
+        folder, csv: Where the photographs lie (see catalogue.yaml), and their table there: of frames for ``"enhanced-ck"``,
+            else with a column ``path``. A folder of any collection but ``"olivetti"`` may hold such a table too: then it is
+            read as ``"manifest"``, whatever its files are called.
+        variant: Which part of the collection; empty takes its default.
+        n_faces, seed: At most this many photographs, drawn or rendered with this seed; without it, all.
 
-    Raises
-    ------
-    ValueError, FileNotFoundError
-        The source or variant is unknown; a folder or table is missing, cannot be read or holds nothing of this collection.
+    Raises:
+        ValueError, FileNotFoundError: The source or variant is unknown; a folder or table is missing, cannot be read or
+            holds nothing of this collection.
     """
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}; expected one of {', '.join(SOURCES)}")
