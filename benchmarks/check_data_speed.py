@@ -20,8 +20,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from fergan.data import open_photographs
 from fergan.data.checks import check_photographs
+from fergan.data.collections import open_photographs
 from fergan.files import hash_file
 
 N_ATTRIBUTES = 40

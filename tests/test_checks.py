@@ -19,6 +19,7 @@ from fergan.book.checks import absence_lines, check_data, check_plan, load_profi
 from fergan.book.pages import pages_of
 from fergan.book.profile import ProfileError
 from fergan.data import catalogue, checks, collections
+from fergan.data.catalogue import CATALOGUE
 from fergan.facs import ACTION_UNITS
 from fergan.files import read_json
 
@@ -190,14 +191,14 @@ def write_tree(data, n_people=12):
         if int(name[2:4]) <= n_people // 2:
             write(data / "kdef" / name[:4] / name)
     lines = []
-    for number, code in enumerate(list(collections.RAF_DB_EMOTIONS) * n_people, start=1):
+    for number, code in enumerate(list(CATALOGUE["raf-db"].codes["emotion"]) * n_people, start=1):
         lines.append(f"train_{number:05d}.jpg {code}")
         write(data / "raf-db" / "Image" / "original" / f"train_{number:05d}.jpg")
     (data / "raf-db" / "EmoLabel").mkdir()
     (data / "raf-db" / collections.RAF_DB_TABLE).write_text("\n".join(lines))
     for number in range(1, 41):
         write(data / "celeba" / "img_align_celeba" / f"{number:06d}.jpg")
-    for film, emotion in itertools.product(range(n_people), collections.SFEW_EMOTIONS):
+    for film, emotion in itertools.product(range(n_people), CATALOGUE["sfew"].codes["emotion"]):
         write(data / "sfew" / ("Train" if film else "Val") / emotion / f"Film{film}_000100000_00000001.png")
     codes = ["sequence,frame," + ",".join(ACTION_UNITS)]
     for person, frame in itertools.product(range(1, n_people + 1), range(1, 5)):

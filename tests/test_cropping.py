@@ -17,11 +17,11 @@ import skimage.data
 from PIL import Image
 from pydantic import ValidationError
 
-from fergan.data import Photographs, UnreadablePhotograph, cropping
+from fergan.data import cropping
 from fergan.data.config import FacesConfig, SetConfig
 from fergan.data.cropping import CroppingAccount, crop_face, make_faces
 from fergan.data.faces import FACE_SIZE, FaceSet, complete_labels
-from fergan.data.photographs import Photograph
+from fergan.data.photographs import Photograph, Photographs, UnreadablePhotograph
 
 ROOT = Path(__file__).parents[1]
 FOUND = [0, 2, 3, 5, 6, 7, 8]
@@ -224,7 +224,8 @@ SLOW_RUN = textwrap.dedent("""
     from pathlib import Path
     import numpy as np
     import pandas as pd
-    from fergan.data import Photographs, cropping
+    from fergan.data import cropping
+    from fergan.data.photographs import Photographs
     from fergan.data.config import FacesConfig
     from fergan.data.faces import complete_labels
     from fergan.data.photographs import Photograph

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from fergan.data import catalogue, checks, collections, open_photographs
+from fergan.data import catalogue, checks, collections
 from fergan.data.catalogue import CATALOGUE, Collection, Published
 from fergan.data.checks import check_photographs
+from fergan.data.collections import open_photographs
 from fergan.facs import EMOTIONS
 
 PEOPLE = [f"{session}{sex}{number:02d}" for session in "A" for sex in "FM" for number in range(1, 6)]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from fergan.data import open_photographs
+from fergan.data.collections import open_photographs
 from fergan.data.config import FacesConfig
 from fergan.data.cropping import CroppingAccount, crop_face, make_faces
 from fergan.data.detection import MTCNNDetector, ViolaJones, face_rate, portrayed

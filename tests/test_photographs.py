@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from fergan.data import Photographs, UnreadablePhotograph, photographs
-from fergan.data.photographs import Photograph, read_photographs
+from fergan.data import photographs
+from fergan.data.photographs import Photograph, Photographs, UnreadablePhotograph, read_photographs
 
 
 def read_photograph(path):

@@ -9,7 +9,7 @@ import yaml
 from fergan.book.checks import load_profile
 from fergan.book.pages import pages_of
 from fergan.book.profile import SECTIONS, ProfileError
-from fergan.data import SOURCES
+from fergan.data.collections import SOURCES
 from fergan.data.config import SetConfig
 
 PROFILES = Path(__file__).parent.parent / "profiles"

@@ -13,11 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from fergan.book.profile import Absences, Profile, ProfileError, read_profile
-from fergan.data import Photographs, open_photographs
 from fergan.data.checks import DataReport, check_photographs
+from fergan.data.collections import open_photographs
 from fergan.data.config import SetConfig, Substitute
 from fergan.data.faces import subjects_of
-from fergan.data.manifest import has_manifest
+from fergan.data.folders import has_manifest
+from fergan.data.photographs import Photographs
 from fergan.facs import ACTION_UNITS
 from fergan.files import write_json
 

@@ -211,11 +211,11 @@ def outside(profile: Profile, page: Page) -> str:
         return digest({file.name: file for file in files if file.is_file()}) if files else ""
     if page.chapter != "01_data" or page.name == "summary" or profile.datasets[page.name].source == "rendered":
         return ""
-    from fergan.data import open_photographs, state_of
+    from fergan.data.collections import open_photographs
 
     dataset = profile.datasets[page.name]
     try:
-        return digest(state_of(open_photographs(
-            page.name, dataset.source, folder=profile.dataset_folder(page.name), csv=dataset.csv, variant=dataset.variant)))
+        return open_photographs(page.name, dataset.source, folder=profile.dataset_folder(page.name), csv=dataset.csv,
+                                variant=dataset.variant).digest
     except (OSError, ValueError) as error:
         raise NotebookError(f"datasets.{page.name}: {error}") from error

@@ -1,19 +1,17 @@
-"""The collections that are known (catalogue.yaml): who may have each and how, its folder, what its owners say is in it."""
+"""The collections that are known (catalogue.yaml): who may have each and how, its folder and names, what is published."""
 
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from fergan.facs import EMOTIONS
 
 
-class _Facts(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Published(_Facts):
+class Published(BaseModel):
     """What a collection, or a variant of it, holds by its owners' account; None or empty where it is not published."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     photographs: int | None = Field(None, ge=1)
     people: int | None = Field(None, ge=1)
@@ -22,17 +20,18 @@ class Published(_Facts):
     present: list[str] = Field([], description="emotions that occur, where how often is not published")
     coded: int | None = Field(None, ge=1, description="photographs whose Action Units a coder gave")
 
-    @field_validator("emotions", "present")
-    @classmethod
-    def _known(cls, emotions: dict[str, int] | list[str]) -> dict[str, int] | list[str]:
-        unknown = sorted(set(emotions) - set(EMOTIONS))
+    @model_validator(mode="after")
+    def _emotions_are_known(self) -> "Published":
+        unknown = sorted({*self.emotions, *self.present} - set(EMOTIONS))
         if unknown:
             raise ValueError(f"unknown emotion {unknown[0]!r}; expected some of {', '.join(EMOTIONS)}")
-        return emotions
+        return self
 
 
-class Collection(_Facts):
+class Collection(BaseModel):
     """A collection of photographs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     title: str = Field(min_length=1)
     description: str = Field(min_length=1)
@@ -46,6 +45,10 @@ class Collection(_Facts):
     reference: str = Field(min_length=1, description="the same in words")
     subjects: str = Field("people", description="what column subject tells apart")
     in_paper: int | None = Field(None, description="photographs that the paper used, where the owners publish no number")
+    inside: list[str] = Field([], description="folders in which the archive may have unpacked, the first is taken")
+    names: str = Field("", description="regular expression that photographs' paths end with; its named groups become labels")
+    example: str = Field("", description="a name that it fits")
+    codes: dict[str, dict[str, str]] = Field({}, description="what may stand in a group or table, and what each means")
 
     @field_validator("variants")
     @classmethod
@@ -54,10 +57,11 @@ class Collection(_Facts):
             raise ValueError("the default variant '' is missing")
         return variants
 
+    @field_validator("codes", mode="before")
+    @classmethod
+    def _mean_themselves(cls, codes: dict) -> dict:
+        return {group: dict(zip(of, of, strict=True)) if isinstance(of, list) else of for group, of in codes.items()}
 
-def _read_catalogue() -> dict[str, Collection]:
-    content = yaml.safe_load(Path(__file__).with_name("catalogue.yaml").read_text(encoding="utf-8"))
-    return {source: Collection.model_validate(record) for source, record in content.items()}
 
-
-CATALOGUE = _read_catalogue()
+CATALOGUE = {source: Collection.model_validate(record) for source, record in yaml.safe_load(
+    Path(__file__).with_name("catalogue.yaml").read_text(encoding="utf-8")).items()}  # fmt: skip

@@ -1,172 +1,175 @@
-"""The collections whose photographs are files: one function each, from the folder its owners ship to paths and labels.
+"""The collections in folders: one function each, from what its owners ship to paths and labels; and `open_photographs`.
 
-All take (folder, variant, csv), see `fergan.data.open_photographs`, and return `Contents`; what the folders look like stands
-in catalogue.yaml.
+All take (root, files, variant, csv): the folder of the collection and its files, and what `open_photographs` was asked for.
+What the folders look like, how files are named and what codes mean stands in catalogue.yaml. A new collection is a function,
+a record there and one line in `LOADERS`.
 """
 
+import errno
 import io
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
+from fergan.data.catalogue import CATALOGUE
+from fergan.data.config import Source
 from fergan.data.folders import (
     Contents,
-    NameRule,
+    Files,
+    FileState,
+    first_of_name,
+    has_manifest,
     is_picture,
     list_files,
-    one_per_name,
+    name_of,
+    named_units,
     read_csv_table,
     read_lines,
+    read_manifest,
     read_named,
-    within,
+    some_of,
 )  # fmt: skip
+from fergan.data.photographs import FolderPhotographs, Photographs, RenderedPhotographs
+from fergan.facs import ACTION_UNITS
 
-# RaFD. The words are this project's own: https://rafd.socsci.ru.nl/Overview.html
-RAFD_EMOTIONS = ("angry", "contemptuous", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
-#: The camera's angle in degrees -> the view. From 090 the face is seen from the front.
-RAFD_CAMERAS = {"000": "camera-000", "045": "camera-045", "090": "frontal", "135": "camera-135", "180": "camera-180"}
-RAFD_GAZES = ("frontal", "left", "right")
-#: Camera angle, model, group, sex, emotion, gaze: https://rafd.socsci.ru.nl/FAQ.html
-RAFD_RULE = NameRule(
-    r"Rafd(?P<view>\d{3})_(?P<subject>\d{2})_(?P<group>[A-Za-z]+)_(?P<sex>[a-z]+)_(?P<emotion>[a-z]+)_(?P<gaze>[a-z]+)\.jpg",
-    view=RAFD_CAMERAS, group=("Caucasian", "Kid", "Moroccan"), sex=("female", "male"), emotion=RAFD_EMOTIONS,
-    gaze=RAFD_GAZES,
-)  # fmt: skip
-
-# KDEF. The codes of its own description: https://kdef.se, "About KDEF"
-KDEF_SESSIONS = {"A": "session-a", "B": "session-b"}
-KDEF_PEOPLE = tuple(f"{sex}{number:02d}" for sex in "FM" for number in range(1, 36))
-KDEF_EMOTIONS = {
-    "AF": "fearful", "AN": "angry", "DI": "disgusted", "HA": "happy", "NE": "neutral", "SA": "sad", "SU": "surprised",
-}  # fmt: skip
-KDEF_VIEWS = {"FL": "full-left", "HL": "half-left", "S": "frontal", "HR": "half-right", "FR": "full-right"}
-KDEF_RULE = NameRule(
-    r"(?P<session>[A-Z])(?P<subject>[A-Z]\d{2})(?P<emotion>[A-Z]{2})(?P<view>[A-Z]{1,2})\.JPG",
-    session=KDEF_SESSIONS, subject=KDEF_PEOPLE, emotion=KDEF_EMOTIONS, view=KDEF_VIEWS,
-)  # fmt: skip
-#: Two files are shipped with cut names. In each folder exactly one name of the rule is absent. The letter that is left
+#: KDEF: two files are shipped with cut names. In each folder exactly one name of the rule is absent. The letter that is left
 #: agrees with it for AM31 ("H" of "HR"); for AF31 ("V") it says nothing, and the correction rests on elimination alone.
 #: Users of the set who wrote down a correction give these two.
 KDEF_MISNAMED = {"AF31V.JPG": "AF31SAHL.JPG", "AM31H.JPG": "AM31SUHR.JPG"}
-
-#: RAF-DB: the numbers of its table, as the set's readme explains them.
-RAF_DB_EMOTIONS = {
-    "1": "surprised", "2": "fearful", "3": "disgusted", "4": "happy", "5": "sad", "6": "angry", "7": "neutral",
-}  # fmt: skip
 RAF_DB_TABLE = "EmoLabel/list_patition_label.txt"
-
 CELEBA_FOLDERS = {"": "img_align_celeba", "aligned": "img_align_celeba", "in-the-wild": "img_celeba"}
-_ATTRIBUTES, _IDENTITIES, _PARTITIONS = "list_attr_celeba.txt", "identity_CelebA.txt", "list_eval_partition.txt"
-#: The numbers of list_eval_partition.txt, as its readme explains them.
-_CELEBA_SPLITS = {0: "train", 1: "val", 2: "test"}
+LONDON_TABLE = "london_faces_info.csv"
 
-#: SFEW: the folders of each part -> the emotion.
-SFEW_EMOTIONS = {
-    "Angry": "angry", "Disgust": "disgusted", "Fear": "fearful", "Happy": "happy", "Neutral": "neutral", "Sad": "sad",
-    "Surprise": "surprised",
-}  # fmt: skip
-_SFEW_SPLITS = {"Train": "train", "Val": "val", "Test": "test"}
 _SFEW_FRAME = re.compile(r"(?P<film>.+)_\d+_\d+\.\w+")  # film, time and frame: Airheads_000519240_00000005.png
+_CK_LABEL = re.compile(r"(?P<sequence>S\d{3}_\d{3})_(?P<frame>\d{8})_(?P<kind>emotion|facs)\.txt")
+#: FACS grades intensity from A (trace) to E (maximum); here it runs from 0 to 1, as in `fergan.facs`.
+_GRADES = {grade: number / 5 for number, grade in enumerate("ABCDE", start=1)}
 
-#: CMU Faces: person, pose, expression, eyes, scale: https://archive.ics.uci.edu/dataset/124/cmu+face+images
-CMU_RULE = NameRule(
-    r"(?P<subject>[a-z0-9]+)_(?P<view>[a-z]+)_(?P<emotion>[a-z]+)_(?P<eyes>[a-z]+)(?P<scale>(?:_\d)?)\.pgm",
-    subject=("an2i", "at33", "boland", "bpm", "ch4f", "cheyer", "choon", "danieln", "glickman", "karyadi", "kawamura",
-             "kk49", "megak", "mitchell", "night", "phoebe", "saavik", "steffi", "sz24", "tammo"),
-    view={"straight": "frontal", "left": "left", "right": "right", "up": "up"}, emotion=("neutral", "happy", "sad", "angry"),
-    eyes=("open", "sunglasses"), scale={"": "", "_2": "half", "_4": "quarter"},
-)  # fmt: skip
 
-#: LFW: person and number of the photograph: http://vis-www.cs.umass.edu/lfw/README.txt
-LFW_RULE = NameRule(r"(?P<subject>.+)_(?P<number>\d{4})\.jpg")
+def open_photographs(
+    name: str, source: str, *, folder: str | None = None, csv: str = "labels.csv", variant: str = "",
+    n_faces: int | None = None, seed: int = 0,
+) -> Photographs:  # fmt: skip
+    """Open a collection before its faces are cropped.
 
-#: London Set: folder -> the number in its file names, and what was asked for.
-LONDON_FOLDERS = {"neutral_front": ("03", "neutral"), "smiling_front": ("08", "smiling")}
-_LONDON_NAME = re.compile(r"(?P<subject>\d{3})_(?P<code>\d{2})\.jpg")
+    Args:
+        name: What the face set is called; for ``"rendered"``, which stand-in.
+        source: One of `SOURCES`.
+        folder, csv: Where the photographs lie (see catalogue.yaml), and their table there: of frames for ``"enhanced-ck"``,
+            else with a column ``path``. A folder of any collection may hold such a table too: then it is read as
+            ``"manifest"``, whatever its files are called.
+        variant: Which part of the collection; empty takes its default.
+        n_faces, seed: At most this many photographs, drawn or rendered with this seed; without it, all.
+
+    Raises:
+        ValueError, FileNotFoundError: The source or variant is unknown; a folder or table is missing, cannot be read or
+            holds nothing of this collection.
+    """
+    if source not in SOURCES:
+        raise ValueError(f"source is {source!r}; expected one of {', '.join(SOURCES)}")
+    known = CATALOGUE[source].variants if source in CATALOGUE else ()
+    if variant not in known and (variant or known):
+        has = ", ".join(map(repr, known)) or "none"
+        raise ValueError(f"variant is {variant!r}; source {source!r} has {has}")
+    if source == "rendered":
+        return RenderedPhotographs(name, n_faces=n_faces, seed=seed)
+    if not folder:
+        raise ValueError(f"source {source!r} needs parameter folder: the folder that holds the photographs")
+    place = Path(folder).expanduser()
+    try:
+        contents = _read(place, source, variant, csv)
+    except PermissionError as error:
+        right = f"give yourself the right to, for example chmod -R u+rX {place}"
+        raise ValueError(f"{error.filename} may not be read; {right}") from error
+    return FolderPhotographs(name, place, contents, n_faces=n_faces, seed=seed)
+
+
+def _read(folder: Path, source: str, variant: str, csv: str) -> Contents:
+    """Return what lies in a folder; an error where that is nothing of the source."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"folder is {folder}, which does not exist; set parameter folder to where the "
+                                "photographs lie, or source to 'rendered' to do without")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    if source == "manifest" or has_manifest(folder / csv):
+        return read_manifest(folder / csv)
+    record = CATALOGUE[source]
+    # Archives unpack at various depths.
+    root = next((folder / name for name in record.inside if (folder / name).is_dir()), folder)
+    files = list_files(root)
+    contents = LOADERS[source](root, files, variant, csv)
+    if contents.labels.empty:
+        what = f"{record.title} (variant {variant!r})" if variant else record.title
+        seen = f"the first of {len(files):,} files there: {', '.join(list(files)[:5])}" if files else "it holds no files"
+        why = next((f" ({path}: {why})" for path, why in contents.unknown.items()), "")
+        why += f"; not looked into: {some_of(files.refused)}" if files.refused else ""
+        raise FileNotFoundError(f"{folder} holds no photograph of {what}; {seen}{why}. Expected is\n{record.tree}")
+    return contents
 
 
 def rafd_names(models: Iterable[tuple[str, str, str]], variant: str = "") -> Iterator[str]:
     """Generate the names of all photographs of these models, each given as its number (two digits), group and sex."""
-    cameras = ["090"] if variant == "frontal" else RAFD_CAMERAS
-    gazes = ["frontal"] if variant == "multiview" else RAFD_GAZES
-    for (number, group, sex), camera, emotion, gaze in product(models, cameras, RAFD_EMOTIONS, gazes):
+    codes = CATALOGUE["rafd"].codes
+    cameras = ["090"] if variant == "frontal" else codes["view"]
+    gazes = ["frontal"] if variant == "multiview" else codes["gaze"]
+    for (number, group, sex), camera, emotion, gaze in product(models, cameras, codes["emotion"], gazes):
         yield f"Rafd{camera}_{number}_{group}_{sex}_{emotion}_{gaze}.jpg"
 
 
-def read_rafd(folder: Path, variant: str, csv: str) -> Contents:
+def read_rafd(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """RaFD: file names say everything. ``"frontal"`` is the camera at 90 degrees, ``"multiview"`` the frontal gaze.
 
     Missing is what would complete the models that are there: which numbers were given is nowhere published.
     """
-    files = list_files(folder)
-    table, unknown = read_named(files, RAFD_RULE)
-    table, again = one_per_name(table)
+    table, unknown = read_named(files, "rafd")
     models = table[["subject", "group", "sex"]].drop_duplicates().itertuples(index=False, name=None)
-    there = {path.rpartition("/")[2] for path in table["source"]}
-    missing = [name for name in rafd_names(models, variant) if name not in there]
-    if variant == "frontal":
-        table = table[table["view"] == "frontal"]
-    if variant == "multiview":
-        table = table[table["gaze"] == "frontal"]
-    return Contents(folder, files, table, missing=missing, unknown=unknown | again)
+    missing = [name for name in rafd_names(models, variant) if name not in table.index]
+    if variant:
+        table = table[table[{"frontal": "view", "multiview": "gaze"}[variant]] == "frontal"]
+    return Contents(root, files, table, missing=missing, unknown=unknown)
 
 
 def kdef_names(variant: str = "") -> Iterator[str]:
     """Generate the names of all photographs of both sessions, or of one."""
-    sessions = [session for session, named in KDEF_SESSIONS.items() if variant in ("", named)]
-    yield from map("".join, product(sessions, KDEF_PEOPLE, KDEF_EMOTIONS, KDEF_VIEWS, [".JPG"]))
+    codes = CATALOGUE["kdef"].codes
+    sessions = [session for session, named in codes["session"].items() if variant in ("", named)]
+    yield from map("".join, product(sessions, codes["subject"], codes["emotion"], codes["view"], [".JPG"]))
 
 
-def read_kdef(folder: Path, variant: str, csv: str) -> Contents:
+def read_kdef(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """KDEF: names of eight letters; the averaged faces (AKDEF) shipped beside them are left alone.
 
     ``subject`` has no session: AF01 and BF01 are the same woman.
     """
-
-    def true_name(name: str) -> str:
-        return KDEF_MISNAMED.get(name.upper(), name.upper())
-
-    root = within(folder, "KDEF_and_AKDEF/KDEF", "KDEF")
-    files = list_files(root)
-    table, unknown = read_named(files, KDEF_RULE, true_name)
-    table, again = one_per_name(table, true_name)
-    there = {true_name(path.rpartition("/")[2]) for path in table["source"]}
-    problems = [
-        f"{root / path}: taken for {KDEF_MISNAMED[name]}, by the name that is absent there"
-        for path in table["source"]
-        if (name := path.rpartition("/")[2].upper()) in KDEF_MISNAMED
-    ]
-    if variant:
-        table = table[table["session"] == variant]
-    missing = [name for name in kdef_names(variant) if name not in there]
-    return Contents(root, files, table, missing=missing, unknown=unknown | again, problems=problems)
+    table, unknown = read_named(files, "kdef", lambda name: KDEF_MISNAMED.get(name.upper(), name.upper()))
+    problems = [f"{root / path}: taken for {true}, by the name that is absent there"
+                for true, path in table["source"].items() if name_of(path).upper() in KDEF_MISNAMED]
+    missing = [name for name in kdef_names(variant) if name not in table.index]
+    table = table[table["session"] == variant] if variant else table
+    return Contents(root, files, table, missing=missing, unknown=unknown, problems=problems)
 
 
-def read_raf_db(folder: Path, variant: str, csv: str) -> Contents:
+def read_raf_db(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """RAF-DB, the basic set: a table of labels; the official split is in the names that it lists.
 
     Photographs are known by their names, at whatever depth below ``Image/original`` or ``Image/aligned`` the archive inside
     the archive was unpacked. Nobody is named, so every photograph counts as a person of its own.
     """
-    root = within(folder, "basic", "RAF-DB/basic", "RAFDB/basic")
-    aligned = variant == "aligned"
-    table = _raf_db_emotions(root / RAF_DB_TABLE)
-    stems = table.index.str.removesuffix(".jpg")
-    names = [f"{stem}_aligned.jpg" if aligned else f"{stem}.jpg" for stem in stems]
-    table["split"] = stems.str.partition("_").get_level_values(0)
-    files = list_files(root)
-    place = "Image/aligned/" if aligned else "Image/original/"
+    place, ending = ("Image/aligned/", "_aligned.jpg") if variant == "aligned" else ("Image/original/", ".jpg")
     pictures = sorted((path for path in files if path.startswith(place) and is_picture(path)), key=lambda p: p.count("/"))
-    found, again = one_per_name(pd.DataFrame({"source": pd.Series(pictures, dtype=object)}))
-    by_name = {path.rpartition("/")[2]: path for path in found["source"]}
-    named = set(names)
-    missing = [place + name for name in names if name not in by_name]
-    unknown = {path: f"not in {RAF_DB_TABLE}" for name, path in by_name.items() if name not in named}
-    table["source"] = [by_name.get(name) for name in names]
+    by_name, again = first_of_name({path: name_of(path) for path in pictures})
+    table = _raf_db_emotions(root / RAF_DB_TABLE)
+    table["split"] = table.index.str.partition("_").get_level_values(0)
+    table.index = table.index.str.removesuffix(".jpg") + ending
+    table["source"] = [by_name.get(name) for name in table.index]
+    unknown = {path: f"not in {RAF_DB_TABLE}" for name, path in by_name.items() if name not in table.index}
+    missing = [place + name for name in table.index if name not in by_name]
     labels = table[table["source"].notna()].assign(view="wild")
     return Contents(root, files, labels, [RAF_DB_TABLE], missing=missing, unknown=unknown | again)
 
@@ -174,38 +177,38 @@ def read_raf_db(folder: Path, variant: str, csv: str) -> Contents:
 def _raf_db_emotions(path: Path) -> pd.DataFrame:
     """Return the emotion per file name."""
     what = "the table of RAF-DB's basic set, with lines such as 'train_00001.jpg 5'"
-    emotions: dict[str, str] = {}
+    codes, emotions = CATALOGUE["raf-db"].codes["emotion"], {}
     for number, line in enumerate(read_lines(path, what), start=1):
         if not line.strip():
             continue
         name, _, code = line.strip().partition(" ")
-        if not name.startswith(("train_", "test_")) or code.strip() not in RAF_DB_EMOTIONS:
+        if not name.startswith(("train_", "test_")) or code.strip() not in codes:
             raise ValueError(f"{path}, line {number}: {line.strip()!r}; expected train_ or test_NNNNN.jpg and 1 to 7")
         if name in emotions:
             raise ValueError(f"{path}, line {number}: {name} is listed twice; keep one")
-        emotions[name] = RAF_DB_EMOTIONS[code.strip()]
+        emotions[name] = codes[code.strip()]
     return pd.DataFrame({"emotion": pd.Series(emotions, dtype="string")})
 
 
-def read_celeba(folder: Path, variant: str, csv: str) -> Contents:
+def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """CelebA: tables, and photographs in whatever folders the archives were unpacked.
 
     ``Smiling`` becomes AU12, which is what a smile is; the other attributes are kept as columns in lower case (1, 0 or
     missing). A missing table costs its labels only: the photographs can be trained on without.
     """
-    files = list_files(folder)
-    readers = {_PARTITIONS: _celeba_split, _IDENTITIES: _celeba_identity, _ATTRIBUTES: _celeba_attributes}
-    places = {path.rpartition("/")[2]: path for path in files if path.endswith(tuple(readers))}
+    readers = {"list_eval_partition.txt": _celeba_split, "identity_CelebA.txt": _celeba_identity,
+               "list_attr_celeba.txt": _celeba_attributes}  # fmt: skip
+    places = {name_of(path): path for path in files if path.endswith(tuple(readers))}
     # Their folder may lie anywhere and be nested in one of its name.
     there = (path for path in files if path.count("/") and is_picture(path))
-    pictures = {path.rpartition("/")[2]: path for path in there if path.split("/")[-2] == CELEBA_FOLDERS[variant]}
+    pictures = {name_of(path): path for path in there if path.split("/")[-2] == CELEBA_FOLDERS[variant]}
     problems, tables, missing, unknown = [], [], set(), {}
     labels = pd.DataFrame({"source": pd.Series(pictures, dtype=object)})
     for name, read in readers.items():
         if name not in places:
-            problems.append(f"{folder}: {name} is missing, so what it says is not known")
+            problems.append(f"{root}: {name} is missing, so what it says is not known")
             continue
-        table = read(folder / places[name])
+        table = read(root / places[name])
         tables.append(places[name])
         missing |= set(table.index).difference(pictures)
         labels = labels.join(table)
@@ -213,7 +216,7 @@ def read_celeba(folder: Path, variant: str, csv: str) -> Contents:
         named = labels.drop(columns="source").notna().any(axis=1)
         unknown = dict.fromkeys(labels["source"][~named], "in none of the tables")
         labels = labels[named]
-    return Contents(folder, files, labels.assign(view="wild"), tables, sorted(missing), unknown, problems)
+    return Contents(root, files, labels.assign(view="wild"), tables, sorted(missing), unknown, problems)
 
 
 def _celeba_table(path: Path, columns: list[str], skip: int = 0) -> pd.DataFrame:
@@ -232,10 +235,11 @@ def _celeba_table(path: Path, columns: list[str], skip: int = 0) -> pd.DataFrame
 
 
 def _celeba_split(path: Path) -> pd.DataFrame:
-    split = _celeba_table(path, ["split"])["split"]
-    if not split.isin(_CELEBA_SPLITS).all():
-        raise ValueError(f"{path}: {split[~split.isin(_CELEBA_SPLITS)].index[0]} is in none of the parts 0, 1, 2")
-    return split.map(_CELEBA_SPLITS).astype("string").to_frame()
+    number = _celeba_table(path, ["split"])["split"].astype("string")
+    split = number.map(CATALOGUE["celeba"].codes["split"]).astype("string")
+    if split.isna().any():
+        raise ValueError(f"{path}: {split.index[split.isna()][0]} is in none of the parts 0, 1, 2")
+    return split.to_frame()
 
 
 def _celeba_identity(path: Path) -> pd.DataFrame:
@@ -254,7 +258,122 @@ def _celeba_attributes(path: Path) -> pd.DataFrame:
     return table.drop(columns="smiling").assign(AU12=table["smiling"].astype(float))
 
 
-def read_sfew(folder: Path, variant: str, csv: str) -> Contents:
+def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
+    """CK+: the apex of every sequence, labelled by its coders, and unless the variant is ``"apex"`` its neutral start.
+
+    A FACS file lists what is shown: every other Action Unit was looked for and is 0. Intensities 1 to 5 become .2 to 1 in
+    ``AU01_intensity`` and so on; where an Action Unit was coded without one (0 in the file) it is missing there. The first
+    frame is neutral by the set's design, not by a coder: its Action Units are 0. A sequence without a validated emotion
+    keeps its Action Units and has no emotion.
+    """
+    frames, unknown = _ck_frames(files)
+    by_kind, problems, rows, n_coded = {}, [], [], 0
+    for path, match in ((path, _CK_LABEL.fullmatch(name_of(path))) for path in files):
+        if match and by_kind.setdefault((match["sequence"], match["kind"]), (path, int(match["frame"])))[0] != path:
+            problems.append(f"{path}: a second {match['kind']} file of {match['sequence']}; left out")
+    for sequence, group in frames.groupby("sequence", sort=True):
+        first, last = group.iloc[0].to_dict(), group.iloc[-1].to_dict()
+        units = _ck_labels(root, by_kind.get((sequence, "facs")), last["frame"], problems)
+        n_coded += bool(units)
+        last |= units | _ck_labels(root, by_kind.get((sequence, "emotion")), last["frame"], problems)
+        if (sequence, "facs") not in by_kind:
+            problems.append(f"{root / last['source']}: no FACS file, so its Action Units are not known")
+        if len(group) == 1:
+            problems.append(f"{root / last['source']}: the only frame of its sequence, so it has no neutral start")
+        elif not variant:
+            rows.append(first | {"emotion": "neutral"} | _ck_units({}))
+        rows.append(last)
+    table = pd.DataFrame(rows).assign(view="frontal") if rows else pd.DataFrame(columns=["source"])
+    used = [path for path, _ in by_kind.values()]
+    return Contents(root, files, table, used, unknown=unknown, problems=problems, coded=n_coded)
+
+
+def _ck_frames(files: Files) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return source, sequence, subject and frame of each photograph, in the order of sequences and frames."""
+    frames, unknown = read_named(files, "ck-plus")
+    return frames.astype({"frame": int}).sort_values(["sequence", "frame"], ignore_index=True), unknown
+
+
+def _ck_labels(folder: Path, label: tuple[str, int] | None, last: int, problems: list[str]) -> dict[str, object]:
+    """Return the labels of a sequence's last frame from one file; nothing, and a problem, where it cannot be used."""
+    if label is None:
+        return {}
+    path, frame = label
+    if frame != last:
+        problems.append(f"{folder / path}: labels frame {frame}, but the last frame here is {last}; left out")
+        return {}
+    try:
+        values = [[float(value) for value in line.split()]
+                  for line in read_lines(folder / path, "a label of CK+") if line.strip()]
+        if path.endswith("_emotion.txt"):
+            ((code,),) = values
+            return {"emotion": CATALOGUE["ck-plus"].codes["emotion"][str(int(code))]}
+        shown = {f"AU{int(unit):02d}": intensity for unit, intensity in values}
+        if not all(0 <= intensity <= 5 for intensity in shown.values()):
+            raise ValueError
+        return _ck_units({unit: intensity / 5 if intensity else np.nan for unit, intensity in shown.items()})
+    except (ValueError, KeyError):
+        expected = "one number from 0 to 7" if path.endswith("_emotion.txt") else "lines of an Action Unit and 0 to 5"
+        problems.append(f"{folder / path}: expected {expected}; left out")
+        return {}
+
+
+def _ck_units(shown: dict[str, float]) -> dict[str, float]:
+    """Return occurrence and intensity of every Action Unit where these are shown and all were looked for."""
+    occurrences = {unit: float(unit in shown) for unit in ACTION_UNITS}
+    return occurrences | {f"{unit}_intensity": shown.get(unit, 0.0) for unit in ACTION_UNITS}
+
+
+def read_enhanced_ck(root: Path, files: Files, variant: str, csv: str) -> Contents:
+    """Enhanced CK: the frames that a table of codes lists; the photographs are those of Cohn-Kanade or CK+.
+
+    The table `csv`, relative to the folder or absolute, is CSV (UTF-8, commas, one header line). ``sequence`` and ``frame``
+    are as in the photograph's file name; then come Action Units, ``AU01`` or ``AU1`` to ``AU27``: 0 absent, 1 present, or
+    the grade of intensity A to E where it was coded; blank where nobody looked. Emotions are not coded. For example::
+
+        sequence,frame,AU01,AU02,AU12,AU25
+        S005_001,6,0,0,B,1
+        S005_001,11,,0,D,1
+    """
+    frames, unknown = _ck_frames(files)
+    codes, problems = _read_codes(root / csv)
+    files.setdefault(csv, FileState.of(root / csv))
+    coded = frames.merge(codes, on=["sequence", "frame"], how="inner")
+    listed, found = (list(zip(of["sequence"], of["frame"], strict=True)) for of in (codes, coded))
+    missing = [f"{sequence}_{frame:08d}.png" for sequence, frame in listed if (sequence, frame) not in set(found)]
+    if len(coded) < len(frames):
+        problems.append(f"{root}: {len(frames) - len(coded):,} frames are not in {csv}; left out")
+    return Contents(root, files, coded.assign(view="frontal"), [csv], missing, unknown, problems)
+
+
+def _read_codes(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return sequence, frame, and the Action Units of each line of the frames' table, and what of it is not used."""
+    table = read_csv_table(path, "the codes of each frame, with columns sequence, frame, AU01 and so on")
+    table.columns = named_units(table)
+    units = [unit for unit in ACTION_UNITS if unit in table]
+    if not units or not {"sequence", "frame"} <= set(table) or table.columns.duplicated().any():
+        raise ValueError(f"{path} has columns {', '.join(table)}; expected sequence, frame and Action Units, each once")
+    codes = pd.DataFrame({"sequence": table["sequence"], "frame": pd.to_numeric(table["frame"], errors="coerce")})
+    wrong = ~(codes["frame"] % 1 == 0) | ~codes["sequence"].str.fullmatch(r"S\d{3}_\d{3}") | codes.duplicated()
+    if wrong.any():
+        line = codes.index[wrong][0]
+        given = f"{table.loc[line, 'sequence']}, frame {table.loc[line, 'frame']}"
+        raise ValueError(f"{path}, line {line}: {given}; expected for example S005_001 and 11, each pair once")
+    codes["frame"] = codes["frame"].astype(int)
+    for unit in units:
+        text = table[unit].str.upper().replace("", "NAN")
+        known = text.isin(["0", "1", "NAN", *_GRADES])
+        if not known.all():
+            line = text.index[~known][0]
+            raise ValueError(f"{path}, line {line}: {unit} is {table.loc[line, unit]!r}; expected 0, 1, A to E, or blank")
+        codes[unit] = text.map({"0": 0.0, "1": 1.0} | dict.fromkeys(_GRADES, 1.0)).astype(float)
+        if text.isin(_GRADES).any():
+            codes[f"{unit}_intensity"] = text.map({"0": 0.0} | _GRADES).astype(float)
+    others = [column for column in table if column not in ("sequence", "frame", *units)]
+    return codes, [f"{path}: {', '.join(others)} ignored; studied are {', '.join(ACTION_UNITS)}"] if others else []
+
+
+def read_sfew(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """SFEW 2.0: a folder for each part and emotion; those of aligned faces are like ``Train_Aligned_Faces/Angry``.
 
     The default is Train and Val; the labels of Test were kept by the organisers. The frames themselves are read, and the
@@ -262,20 +381,18 @@ def read_sfew(folder: Path, variant: str, csv: str) -> Contents:
     are in both, so that they are never read together. ``subject`` is the film, where the file name has one: folds that keep
     films apart keep their people apart, but for those who act in several.
     """
+    codes, rows, unknown = CATALOGUE["sfew"].codes, [], {}
     part = variant.removeprefix("aligned").removeprefix("-")
-    parts = [part] if part else ["train", "val"]
-    files = list_files(folder)
-    rows, unknown = [], {}
     for path in filter(is_picture, files):
         *parents, name = path.split("/")
         starts = (parent.partition("_")[0] for parent in parents)
-        split = next((_SFEW_SPLITS[start] for start in starts if start in _SFEW_SPLITS), None)
-        emotion = SFEW_EMOTIONS.get(parents[-1]) if parents else None
+        split = next((codes["split"][start] for start in starts if start in codes["split"]), None)
+        emotion = codes["emotion"].get(parents[-1]) if parents else None
         if split is None:
-            unknown[path] = f"in none of the folders {', '.join(_SFEW_SPLITS)}"
+            unknown[path] = f"in none of the folders {', '.join(codes['split'])}"
         elif emotion is None and split != "test":
-            unknown[path] = f"folder {parents[-1]!r} is no emotion; expected one of {', '.join(SFEW_EMOTIONS)}"
-        elif split in parts:
+            unknown[path] = f"folder {parents[-1]!r} is no emotion; expected one of {', '.join(codes['emotion'])}"
+        elif split in ([part] if part else ["train", "val"]):
             film = _SFEW_FRAME.fullmatch(name)
             rows.append({"source": path, "emotion": emotion, "split": split, "subject": film["film"] if film else None,
                          "aligned": any("aligned" in parent.lower() for parent in parents)})
@@ -283,30 +400,24 @@ def read_sfew(folder: Path, variant: str, csv: str) -> Contents:
     aligned, problems = labels.pop("aligned").astype(bool), []
     wanted = aligned if variant.startswith("aligned") or aligned.all() else ~aligned
     if aligned.all() and len(labels) and not variant.startswith("aligned"):
-        problems.append(f"{folder}: only aligned faces are there; they are read in place of the frames")
+        problems.append(f"{root}: only aligned faces are there; they are read in place of the frames")
     elif not wanted.all() and wanted.any():
         read, other = ("aligned faces", "frames") if wanted[aligned].any() else ("frames", "aligned faces")
-        problems.append(f"{folder}: frames and aligned faces are both there; the {read} are read, the {other} are not")
-    return Contents(folder, files, labels[wanted], unknown=unknown, problems=problems)
+        problems.append(f"{root}: frames and aligned faces are both there; the {read} are read, the {other} are not")
+    return Contents(root, files, labels[wanted], unknown=unknown, problems=problems)
 
 
-def read_lfw(folder: Path, variant: str, csv: str) -> Contents:
-    """LFW: a folder for each person; the funneled photographs, turned until they agree with each other, go before."""
-    root = within(folder, "lfw_home/lfw_funneled", "lfw_funneled", "lfw-funneled", "lfw_home/lfw", "lfw")
-    files = list_files(root, depth=1)
-    table, unknown = read_named(files, LFW_RULE)
-    parents = pd.Series([path.rpartition("/")[0] for path in table["source"]], dtype=object)
-    own = parents == table["subject"]
-    unknown |= dict.fromkeys(table["source"][~own], "not in the folder of its person")
-    return Contents(root, files, table[own].drop(columns="number").assign(view="wild"), unknown=unknown)
+def read_lfw(root: Path, files: Files, variant: str, csv: str) -> Contents:
+    """LFW: a folder for each person."""
+    table, unknown = read_named(files, "lfw")
+    return Contents(root, files, table.assign(view="wild"), unknown=unknown)
 
 
-def read_genki(folder: Path, variant: str, csv: str) -> Contents:
+def read_genki(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """GENKI-4K: line n of ``labels.txt`` belongs to ``files/file000n.jpg``. A smile is AU12.
 
     ``yaw, pitch, roll`` are in radians. Nobody is named, so every photograph counts as a person of its own.
     """
-    root = within(folder, "genki4k", "GENKI-4K")
     path, rows = root / "labels.txt", []
     lines = read_lines(path, "a line for each photograph: 1 (smile) or 0, then yaw, pitch and roll in radians")
     for number, line in enumerate(lines, start=1):
@@ -321,52 +432,34 @@ def read_genki(folder: Path, variant: str, csv: str) -> Contents:
                 ) from None
             rows.append((f"files/file{number:04d}.jpg", smile, yaw, pitch, roll))
     table = pd.DataFrame(rows, columns=["source", "AU12", "yaw", "pitch", "roll"])
-    files = list_files(root)
     there, named = table["source"].isin(files), set(table["source"])
     unknown = {path: "has no line in labels.txt" for path in files if is_picture(path) and path not in named}
     missing = table["source"][~there].tolist()
     return Contents(root, files, table[there].assign(view="wild"), ["labels.txt"], missing=missing, unknown=unknown)
 
 
-def read_cmu_faces(folder: Path, variant: str, csv: str) -> Contents:
+def read_cmu_faces(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """CMU Faces, one of three sizes; those that end in ``.bad`` are damaged, say their owners."""
-    root = within(folder, "faces_4/faces", "faces")
-    files = list_files(root)
-    table, unknown = read_named(files, CMU_RULE)
+    table, unknown = read_named(files, "cmu-faces")
     return Contents(root, files, table[table["scale"] == variant].drop(columns="scale"), unknown=unknown)
 
 
-def read_london(folder: Path, variant: str, csv: str) -> Contents:
+def read_london(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """London Set: names and, where it is there, the table of the people's gender, age and ethnicity.
 
     A smile is AU12. ``expression`` is what the people were asked for; it is not taken for an emotion.
     """
-    files = list_files(folder)
-    rows, unknown = [], {}
-    for path in files:
-        *parents, name = path.split("/")
-        where = next((parent for parent in parents if parent in LONDON_FOLDERS), None)
-        if where is None or not is_picture(name):
-            continue  # the archives of other views may lie beside
-        code, expression = LONDON_FOLDERS[where]
-        match = _LONDON_NAME.fullmatch(name)
-        if match and match["code"] == code:
-            rows.append({"source": path, "subject": match["subject"], "expression": expression})
-        else:
-            unknown[path] = f"not named like 001_{code}.jpg"
-    labels = pd.DataFrame(rows, columns=["source", "subject", "expression"]).assign(view="frontal")
-    labels["AU12"] = (labels["expression"] == "smiling").astype(float)
-    name = "london_faces_info.csv"
-    tables = [path for path in files if path.rpartition("/")[2] == name][:1]
-    problems = [] if tables else [f"{folder}: {name} is missing, so gender, age and ethnicity are not known"]
+    codes = {"neutral": "03", "smiling": "08"}
+    folders = {f"{expression}_front" for expression in codes}  # the archives of other views may lie beside
+    labels, unknown = read_named([path for path in files if folders & set(path.split("/"))], "london")
+    labels = labels.reset_index(drop=True).assign(view="frontal", AU12=(labels["expression"] == "smiling").to_numpy(float))
+    missing = [f"{expression}_front/{subject}_{code}.jpg" for expression, code in codes.items()
+               for subject in sorted(set(labels["subject"]) - set(labels["subject"][labels["expression"] == expression]))]
+    tables = [path for path in files if name_of(path) == LONDON_TABLE][:1]
+    problems = [] if tables else [f"{root}: {LONDON_TABLE} is missing, so gender, age and ethnicity are not known"]
     for table in tables:
-        labels = labels.join(_london_people(folder / table), on="subject")
-    missing = [
-        f"{where}/{subject}_{code}.jpg"
-        for where, (code, expression) in LONDON_FOLDERS.items()
-        for subject in sorted(set(labels["subject"]) - set(labels["subject"][labels["expression"] == expression]))
-    ]
-    return Contents(folder, files, labels, tables, missing, unknown, problems)
+        labels = labels.join(_london_people(root / table), on="subject")
+    return Contents(root, files, labels, tables, missing, unknown, problems)
 
 
 def _london_people(path: Path) -> pd.DataFrame:
@@ -381,3 +474,12 @@ def _london_people(path: Path) -> pd.DataFrame:
     if "age" in people:
         people["age"] = pd.to_numeric(people["age"], errors="coerce")
     return people.replace({"": pd.NA})
+
+
+#: Collections in folders -> what reads each.
+LOADERS: dict[str, Callable[[Path, Files, str, str], Contents]] = {
+    "rafd": read_rafd, "kdef": read_kdef, "raf-db": read_raf_db, "celeba": read_celeba, "ck-plus": read_ck_plus,
+    "enhanced-ck": read_enhanced_ck, "sfew": read_sfew, "lfw": read_lfw, "genki": read_genki, "cmu-faces": read_cmu_faces,
+    "london": read_london,
+}  # fmt: skip
+SOURCES = get_args(Source)

@@ -6,9 +6,9 @@ from pydantic import Field, model_validator
 
 from fergan.cache import Config
 
-#: Where photographs can come from; see `fergan.data.registry`.
+#: Where photographs can come from; see `fergan.data.collections`.
 Source = Literal[
-    "rendered", "manifest", "rafd", "kdef", "raf-db", "celeba", "ck-plus", "enhanced-ck", "sfew", "lfw", "olivetti", "genki",
+    "rendered", "manifest", "rafd", "kdef", "raf-db", "celeba", "ck-plus", "enhanced-ck", "sfew", "lfw", "genki",
     "cmu-faces", "london",
 ]
 

@@ -1,4 +1,4 @@
-"""What the loaders of collections share: listing a folder, what its file names say, tables, and the opened collection."""
+"""What lies in a folder: its files and what their names say, tables, and a manifest, the way to bring one's own data."""
 
 import csv as csv_files
 import hashlib
@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from fergan.data.catalogue import CATALOGUE
 from fergan.data.faces import complete_labels
-from fergan.data.photographs import Photographs
-from fergan.facs import ACTION_UNITS
+from fergan.facs import ACTION_UNITS, canonical_emotion
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".gif", ".webp")
-
-#: So many names of a kind are listed one by one among the problems; the rest is counted.
-_LISTED = 20
+#: Columns of a manifest that are known in any case of their letters.
+_KNOWN = ("path", "subject", "emotion", "smile", "view", "pose", "split", "yaw", "pitch", "roll")
+_ACTION_UNIT = re.compile(r"AU0*(\d+)", re.IGNORECASE)
 
 
 class FileState(NamedTuple):
@@ -28,6 +28,12 @@ class FileState(NamedTuple):
     size: int
     modified: int
 
+    @classmethod
+    def of(cls, file: Path | os.DirEntry) -> "FileState":
+        """Look at a file; OSError where it is not there."""
+        state = file.stat()
+        return cls(state.st_size, state.st_mtime_ns)
+
 
 class Files(dict[str, FileState]):
     """What a folder holds, by paths relative to it in sorted order; ``refused`` is what may not be read, and why."""
@@ -35,13 +41,37 @@ class Files(dict[str, FileState]):
     refused: Sequence[str] = ()
 
 
+@dataclass
+class Contents:
+    """What a loader found: `files` are relative to `root`, `tables` those of them whose content became labels.
+
+    `labels` has one row per photograph that exists, with at least ``source``; for the rest see
+    `fergan.data.photographs.Photographs`.
+    """
+
+    root: Path
+    files: Files
+    labels: pd.DataFrame
+    tables: Sequence[str] = ()
+    missing: list[str] = field(default_factory=list)
+    unknown: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    coded: int | None = None
+
+
+# ---- files and their names
+
+def name_of(path: str) -> str:
+    """Return a file's name without its folders."""
+    return path.rpartition("/")[2]
+
+
 def is_picture(path: str) -> bool:
     """Say whether a file's name ends like a picture's and is none of the hidden files that systems leave behind."""
-    name = path.rpartition("/")[2]
-    return name.lower().endswith(_PICTURES) and not name.startswith(".")
+    return path.lower().endswith(_PICTURES) and not name_of(path).startswith(".")
 
 
-def list_files(folder: str | Path, depth: int = 8) -> Files:
+def list_files(folder: Path, depth: int = 8) -> Files:
     """List the files under a folder, so many folders deep; links are followed, and dangling ones passed over.
 
     PermissionError where the folder itself may not be read; what lies in it and may not is listed as refused.
@@ -65,75 +95,79 @@ def _list_into(found: dict[str, FileState], refused: list[str], folder: str, pre
                         name += "/"
                         _list_into(found, refused, entry.path, name, depth - 1)
                 else:
-                    state = entry.stat()
-                    found[name] = FileState(state.st_size, state.st_mtime_ns)
+                    found[name] = FileState.of(entry)
             except FileNotFoundError:  # a dangling link
                 continue
             except OSError as error:
                 refused.append(f"{name}: {(error.strerror or str(error)).lower()}")
 
 
-def within(folder: Path, *candidates: str) -> Path:
-    """Return the first of these subfolders that exists, else the folder itself: archives unpack at various depths."""
-    return next((folder / name for name in candidates if (folder / name).is_dir()), folder)
-
-
-class NameRule:
-    """A rule by which files are named: a regular expression with named groups, and the codes that may stand in a group.
-
-    Codes that are a mapping also say what each means.
-    """
-
-    def __init__(self, pattern: str, **codes: Mapping[str, object] | Iterable[str]):
-        self.pattern = re.compile(pattern)
-        self.codes = {group: dict(c) if isinstance(c, Mapping) else {code: code for code in c} for group, c in codes.items()}
-
-    def parse(self, name: str) -> dict[str, object] | str:
-        """Return what the name says per group, or as text why it does not follow the rule."""
-        match = self.pattern.fullmatch(name)
-        if not match:
-            return "not a name of this dataset"
-        parts: dict[str, object] = match.groupdict()
-        for group, meanings in self.codes.items():
-            code = parts[group]
-            if code not in meanings:
-                return f"{group} {code!r} is unknown; expected one of {', '.join(meanings)}"
-            parts[group] = meanings[code]
-        return parts
-
-
 def read_named(
-    files: Iterable[str], rule: NameRule, normalise: Callable[[str], str] = str
+    files: Iterable[str], source: str, normalise: Callable[[str], str] = str
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read the names of the pictures among files by a rule, each first corrected by `normalise`.
+    """Read what the names of pictures say, by the rule of a collection in the catalogue.
 
-    Returns a table with ``source`` and a column per group, and the path of each other picture -> why it is none.
+    Args:
+        files: Paths; of several with one name the first is kept, and rather one that `normalise` leaves alone.
+        source: The collection, see `names` and `codes` in `fergan.data.catalogue.Collection`.
+        normalise: Corrects a file's name first.
+
+    Returns: A table with ``source`` and a column per group of the rule, indexed by the (corrected) name; and the path of
+        each other picture -> why it is none.
     """
-    rows, unknown = [], {}
-    for path in files:
-        if is_picture(path):
-            parts = rule.parse(normalise(path.rpartition("/")[2]))
-            if isinstance(parts, str):
-                unknown[path] = parts
-            else:
-                rows.append({"source": path} | parts)
-    return pd.DataFrame(rows, columns=["source", *rule.pattern.groupindex]), unknown
+    record = CATALOGUE[source]
+    rule = re.compile(rf"(?:.*/)?{record.names}")
+    rows, unknown = {}, {}
+    for path in filter(is_picture, files):
+        name = normalise(name_of(path))
+        match = rule.fullmatch(path.removesuffix(name_of(path)) + name)
+        parts = match.groupdict() if match else {}
+        odd = next((group for group in parts if parts[group] not in record.codes.get(group, parts.values())), None)
+        if not match:
+            unknown[path] = f"not named like {record.example}"
+        elif odd:
+            unknown[path] = f"{odd} {parts[odd]!r} is unknown; expected one of {', '.join(record.codes[odd])}"
+        else:
+            rows[path] = {group: record.codes.get(group, {}).get(part, part) for group, part in parts.items()}
+    names = {path: normalise(name_of(path)) for path in rows}
+    first, again = first_of_name(dict(sorted(names.items(), key=lambda item: item[1] != name_of(item[0]))))
+    kept = {path: name for name, path in first.items()}
+    table = pd.DataFrame([{"source": path} | row for path, row in rows.items() if path in kept],
+                         columns=["source", *rule.groupindex], index=[kept[path] for path in rows if path in kept])
+    return table, unknown | again
 
 
-def one_per_name(table: pd.DataFrame, normalise: Callable[[str], str] = str) -> tuple[pd.DataFrame, dict[str, str]]:
+def first_of_name(names: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """Keep one file per name: archives that were unpacked twice, or copied beside themselves, add nothing.
 
-    Of files that differ before `normalise`, the one whose name it leaves alone is kept. Returns the rows of the table (with
-    column ``source``) that are kept, and the path of each other file -> why it is left out.
+    `names` maps paths to names. Returns the first path of each name, and the path of each other file -> why it is left out.
     """
-    given = pd.Series([path.rpartition("/")[2] for path in table["source"]], index=table.index, dtype=object)
-    true = given.map(normalise)
-    order = (given != true).sort_values(kind="stable").index
-    again = true.loc[order].duplicated().reindex(table.index)
-    kept = dict(zip(true[~again], table["source"][~again], strict=True))
-    dropped = zip(table["source"][again], true[again], strict=True)
-    return table[~again], {path: f"a second file of this name; {kept[name]} is read" for path, name in dropped}
+    first: dict[str, str] = {}
+    for path, name in names.items():
+        first.setdefault(name, path)
+    return first, {path: f"a second file of this name; {first[name]} is read"
+                   for path, name in names.items() if first[name] != path}
 
+
+def draw_rows(n_rows: int, n_faces: int | None, seed: int) -> np.ndarray:
+    """Draw row numbers without replacement, in increasing order; all of them where `n_faces` is None or too many."""
+    if n_faces is not None and n_faces < 1:
+        raise ValueError(f"n_faces is {n_faces}; expected at least 1, or none for all {n_rows}")
+    return np.arange(n_rows) if n_faces is None else np.sort(np.random.default_rng(seed).permutation(n_rows)[:n_faces])
+
+
+def fingerprint_of(states: Iterable[tuple[str, FileState]]) -> str:
+    """Return a short hash of files' names, sizes and times of change."""
+    text = "\n".join(f"{path}|{state.size}|{state.modified}" for path, state in states)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def some_of(names: Sequence[str], n: int = 3) -> str:
+    """Return the first few names, and how many more there are."""
+    return ", ".join(names[:n]) + (f" and {len(names) - n:,} more" if len(names) > n else "")
+
+
+# ---- tables
 
 def read_lines(path: Path, what: str) -> list[str]:
     """Return the lines of a table, with an error that names it, and the line where it is not UTF-8."""
@@ -141,10 +175,9 @@ def read_lines(path: Path, what: str) -> list[str]:
         raise FileNotFoundError(f"{path} is missing: {what}")
     try:
         content = path.read_bytes()
+        return content.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise ValueError(f"{path} is not readable ({error.strerror}); expected {what}") from error
-    try:
-        return content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ValueError(f"{path}, line {line}, is not UTF-8 text; expected {what}") from error
@@ -177,74 +210,136 @@ def read_csv_table(path: Path, what: str) -> pd.DataFrame:
     return pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=str)
 
 
-def draw_rows(n_rows: int, n_faces: int | None, seed: int) -> np.ndarray:
-    """Draw row numbers without replacement, in increasing order; all of them where `n_faces` is None or too many."""
-    if n_faces is None:
-        return np.arange(n_rows)
-    if n_faces < 1:
-        raise ValueError(f"n_faces is {n_faces}; expected at least 1, or none for all {n_rows}")
-    return np.sort(np.random.default_rng(seed).permutation(n_rows)[:n_faces])
+def named_units(columns: Iterable[str]) -> list[str]:
+    """Return columns with those of Action Units written as in `fergan.facs`: AU01 for au1."""
+    units = ((column, _ACTION_UNIT.fullmatch(column)) for column in columns)
+    return [f"AU{int(unit[1]):02d}" if unit else column for column, unit in units]
 
 
-def fingerprint_of(states: Iterable[tuple[str, FileState]]) -> str:
-    """Return a short hash of files' names, sizes and times of change."""
-    text = "\n".join(f"{path}|{state.size}|{state.modified}" for path, state in states)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+# ---- a manifest
+
+def has_manifest(csv_path: Path) -> bool:
+    """Say whether a file is there whose header line has a column ``path``."""
+    if not csv_path.is_file():
+        return False
+    with open(csv_path, encoding="utf-8-sig", errors="replace") as file:
+        return "path" in (column.strip(' "').lower() for column in file.readline().rstrip("\r\n").split(","))
 
 
-def some_of(names: Sequence[str], n: int = 3) -> str:
-    """Return the first few names, and how many more there are."""
-    return ", ".join(names[:n]) + (f" and {len(names) - n:,} more" if len(names) > n else "")
+def read_manifest(path: Path) -> Contents:
+    """Read a CSV file (UTF-8, commas, one header line) that names and labels photographs, and look whether each exists.
 
+    Column ``path`` is relative to the file's folder. Optional: ``subject``, ``emotion`` (synonyms are understood), ``AU01``
+    .. ``AU27`` (0, 1 or blank), ``smile`` (0, 1 or blank; becomes AU12), ``view`` or ``pose``, ``split``, and ``yaw``,
+    ``pitch``, ``roll`` (numbers, in the owner's unit). Other columns are kept, as numbers where all values are.
 
-@dataclass
-class Contents:
-    """What a loader found: `files` are relative to `root`, `tables` those of them whose content became labels.
-
-    `labels` has one row per photograph that exists, with at least ``source``; for the rest see
-    `fergan.data.photographs.Photographs`.
+    Raises:
+        FileNotFoundError: The CSV, or every photograph that it lists, is missing.
+        ValueError: The CSV is unreadable or empty, has no ``path``, lists a path twice or outside the folder, or holds an
+            unknown emotion or an Action Unit that is neither 0, 1 nor blank; the message names the file and line.
     """
+    table, problems = _name_columns(path, read_csv_table(path, "a column 'path' beside the photographs"))
+    blank = table["path"] == ""
+    problems += [f"{path}, line {line}: no path, left out" for line in table.index[blank]]
+    labels = complete_labels(_labels(path, _check_paths(path, table[~blank].copy())), where=str(path))
+    files = Files()
+    for source in labels["source"]:
+        try:
+            if (path.parent / source).is_file():
+                files[source] = FileState.of(path.parent / source)
+        except OSError:  # for example a name longer than the file system allows
+            continue
+    if not files:
+        example = path.parent / labels["source"].iloc[0]
+        raise FileNotFoundError(f"none of the {len(labels)} photographs that {path} lists exists, for example {example}; "
+                                "paths are relative to the CSV")
+    there = labels["source"].isin(files)
+    return Contents(path.parent, files, labels[there], missing=labels["source"][~there].tolist(), problems=problems)
 
-    root: Path
-    files: Files
-    labels: pd.DataFrame
-    tables: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    unknown: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    coded: int | None = None
+
+def _name_columns(path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Give the columns this project's names, and set aside those it cannot use."""
+    table.columns, given = named_units(table), list(table)
+    # `source` is the name under which `path` goes on.
+    unused = [c == "source" or (bool(_ACTION_UNIT.fullmatch(c)) and c not in ACTION_UNITS) for c in table]
+    ignored = [column for column, no_use in zip(given, unused, strict=True) if no_use]
+    problems = [f"{path}: {', '.join(ignored)} ignored; studied are {', '.join(ACTION_UNITS)}"] if ignored else []
+    table = table.loc[:, ~np.array(unused, bool)]
+    table.columns = [column.lower() if column.lower() in _KNOWN else column for column in table]
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"{path}: column {twice[0]!r} occurs twice; keep one of the two")
+    if "path" not in table:
+        raise ValueError(f"{path} has no column 'path', only {', '.join(map(repr, table))}; add one with "
+                         f"each photograph's path relative to {path.parent}, and separate columns by commas")
+    return table if "view" in table else table.rename(columns={"pose": "view"}), problems
 
 
-class FolderPhotographs(Photographs):
-    """A collection in a folder, as a loader found it; no photograph is decoded on opening.
+def _check_paths(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with their paths in plain form: inside the folder, each once."""
+    if table.empty:
+        raise ValueError(f"{path} lists no photographs; give one line to each, with its path")
+    # Files written on Windows have backslashes. Links inside the folder are the owner's choice: followed.
+    table["path"] = [os.path.normpath(name.replace("\\", "/")) for name in table["path"]]
+    for line, name in table["path"].items():
+        if os.path.isabs(name) or name.split("/")[0] == ".." or name[1:2] == ":":
+            raise ValueError(f"{path}, line {line}: path {name!r} leads outside {path.parent}; "
+                             "move the photograph into the folder and write its path relative to it")
+    twice = table["path"].duplicated(keep=False)
+    if twice.any():
+        name = table["path"][twice].iloc[0]
+        lines = table.index[table["path"] == name]
+        raise ValueError(f"{path}: {name!r} is listed on lines {', '.join(map(str, lines))}; keep one")
+    return table
 
-    It is `folder` for the reader; with `n_faces`, so many photographs are drawn without replacement.
-    """
 
-    def __init__(self, name: str, folder: Path, contents: Contents, *, n_faces: int | None = None, seed: int = 0):
-        self.name, self.folder = name, contents.root
-        self.missing, self.unknown, self.coded = contents.missing, contents.unknown, contents.coded
-        self.notes = [*(f"{contents.root / path}" for path in contents.files.refused), *contents.problems]
-        self.problems = self._describe()
-        # Every Action Unit's column, made in one go: thousands of rows, dozens of columns.
-        absent = [unit for unit in ACTION_UNITS if unit not in contents.labels]
-        labels = contents.labels.reindex(columns=[*contents.labels.columns, *absent])
-        rows = draw_rows(len(labels), n_faces, seed)
-        if n_faces is not None and n_faces > len(labels):
-            self.problems.append(f"{folder}: {n_faces} faces asked for, {len(labels)} there")
-        self.labels = complete_labels(labels.iloc[rows], where=str(folder))
-        sources = self.labels["source"].tolist()  # a column of strings is slow to walk through
-        self.fingerprint = fingerprint_of((path, contents.files[path]) for path in [*sources, *contents.tables])
-        self.sizes = np.array([contents.files[path].size for path in sources], dtype=np.int64)
+def _labels(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """Turn the text of each column into labels; the table's index holds line numbers."""
+    labels = pd.DataFrame({"source": table["path"]}, index=table.index)
+    for column in table.columns.drop("path"):
+        text = table[column]
+        numbers = pd.to_numeric(text.replace("", "nan"), errors="coerce")
+        words = numbers.isna() & ~text.str.lower().isin(["", "nan"])
+        if column in ACTION_UNITS or column == "smile":
+            wrong = words | ~(numbers.isna() | numbers.isin([0, 1]))
+            labels[column] = _numbers(path, text, numbers, wrong, "0, 1 or blank (turn intensities into occurrences first)")
+        elif column == "emotion":
+            labels[column] = _emotions(path, text)
+        elif column in ("yaw", "pitch", "roll"):
+            labels[column] = _numbers(path, text, numbers, words, "a number or blank")
+        # "007" is a name, not the number seven.
+        elif column in ("subject", "view", "split") or words.any() or numbers.isna().all() or text.str.match(r"0\d").any():
+            labels[column] = text.astype("string").replace("", pd.NA)
+        else:
+            labels[column] = numbers
+    return _smile_as_lip_corner_puller(path, labels)
 
-    def _describe(self) -> list[str]:
-        """Return one sentence per problem; of many alike, the first ones and a count."""
-        unknown = [f"{self.folder / path}: {why}; left out" for path, why in self.unknown.items()]
-        missing = [f"{self.folder / path}: missing, left out" for path in self.missing]
-        problems = []
-        for sentences, what in ((self.notes, "problems"), (unknown, "pictures that are no part of this dataset"),
-                                (missing, "missing photographs")):
-            problems += sentences[:_LISTED]
-            if len(sentences) > _LISTED:
-                problems.append(f"{self.folder}: {len(sentences) - _LISTED:,} more {what}")
-        return problems
+
+def _numbers(path: Path, text: pd.Series, numbers: pd.Series, wrong: pd.Series, expected: str) -> pd.Series:
+    if wrong.any():
+        line = text.index[wrong][0]
+        raise ValueError(f"{path}, line {line}: {text.name} is {text[line]!r}; expected {expected}")
+    return numbers.astype(float)
+
+
+def _emotions(path: Path, text: pd.Series) -> pd.Series:
+    words = {}
+    for word in text.unique():
+        try:
+            words[word] = canonical_emotion(word) if word else pd.NA
+        except ValueError as error:
+            raise ValueError(f"{path}, line {text.index[text == word][0]}: {error}; rename it, or leave it blank") from None
+    return text.map(words).astype("string")
+
+
+def _smile_as_lip_corner_puller(path: Path, labels: pd.DataFrame) -> pd.DataFrame:
+    if "smile" not in labels:
+        return labels
+    smile = labels["smile"]
+    unit = labels.get("AU12", smile)
+    contradicts = unit.notna() & smile.notna() & (unit != smile)
+    if contradicts.any():
+        line = labels.index[contradicts][0]
+        raise ValueError(f"{path}, line {line}: AU12 is {unit[line]:g} but smile is {smile[line]:g}; "
+                         "a smile is AU12, so correct one or drop column 'smile'")
+    return labels.assign(AU12=unit.fillna(smile)).drop(columns="smile")

@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from fergan.cache import available_threads, run_threads
+from fergan.cache import available_threads, code_hash, run_threads
+from fergan.data.faces import complete_labels
+from fergan.data.folders import Contents, draw_rows, fingerprint_of
+from fergan.facs import ACTION_UNITS
 from fergan.files import hash_array, hash_parameters
 
 MAX_MEGAPIXELS = 100
@@ -29,6 +32,9 @@ _DARK = (
     "save it with 8 bits"
 )
 _BITS, _PHOTOMETRIC, _MAX_SAMPLE_VALUE, _SAMPLE_FORMAT = 258, 262, 281, 339  # tags of TIFF
+_RENDERED = 128  # pixels a side
+#: So many problems of a kind are listed one by one; the rest is counted.
+_LISTED = 20
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
@@ -78,6 +84,61 @@ class Photographs:
         return [_unless_flat(read, path) for read, path in zip(read_photographs(paths, least_side), paths, strict=True)]
 
 
+class RenderedPhotographs(Photographs):
+    """Rendered faces that stand in for one of the paper's datasets; each is rendered when it is read.
+
+    `name` is one of `fergan.rendered.STAND_INS`; without `n_faces` there are as many as its design has.
+    """
+
+    def __init__(self, name: str, n_faces: int | None = None, seed: int = 0):
+        # The renderer needs torch, which takes seconds to import and which own photographs do without.
+        from fergan import rendered
+
+        if name not in rendered.STAND_INS:
+            raise ValueError(f"no rendered stand-in for {name!r}; choose one of {', '.join(rendered.STAND_INS)}")
+        self.name = name
+        self._render = rendered.render_faces
+        self._recipes = rendered.stand_in_labels(name, n_faces=n_faces, seed=seed).reset_index(drop=True)
+        self.labels = complete_labels(self._recipes, where=f"rendered {name}")
+        recipes = pd.util.hash_pandas_object(self._recipes).to_numpy().tolist()
+        self.fingerprint = hash_parameters({"recipes": recipes, "size": _RENDERED, "code": code_hash(self._render)})
+
+    def read(self, rows: Sequence[int], least_side: int | None = None) -> list[Photograph]:
+        """Render the faces of these rows, never reduced."""
+        images, _ = self._render(self._recipes.iloc[list(rows)], size=_RENDERED)
+        return [Photograph(image, (_RENDERED, _RENDERED)) for image in images]
+
+
+class FolderPhotographs(Photographs):
+    """A collection in a folder, as a loader found it; no photograph is decoded on opening.
+
+    It is `folder` for the reader; with `n_faces`, so many photographs are drawn without replacement.
+    """
+
+    def __init__(self, name: str, folder: Path, contents: Contents, *, n_faces: int | None = None, seed: int = 0):
+        self.name, self.folder = name, contents.root
+        self.missing, self.unknown, self.coded = contents.missing, contents.unknown, contents.coded
+        self.notes = [*(f"{contents.root / path}" for path in contents.files.refused), *contents.problems]
+        self.problems = []
+        for what, problems in (
+            ("problems", self.notes),
+            ("pictures that are no part of this dataset",
+             [f"{self.folder / path}: {why}; left out" for path, why in self.unknown.items()]),
+            ("missing photographs", [f"{self.folder / path}: missing, left out" for path in self.missing]),
+        ):  # fmt: skip
+            more = len(problems) - _LISTED
+            self.problems += [*problems[:_LISTED], f"{self.folder}: {more:,} more {what}"] if more > 0 else problems
+        # Every Action Unit's column, made in one go: thousands of rows, dozens of columns.
+        absent = [unit for unit in ACTION_UNITS if unit not in contents.labels]
+        labels = contents.labels.reindex(columns=[*contents.labels.columns, *absent])
+        if n_faces is not None and n_faces > len(labels):
+            self.problems.append(f"{folder}: {n_faces} faces asked for, {len(labels)} there")
+        self.labels = complete_labels(labels.iloc[draw_rows(len(labels), n_faces, seed)], where=str(folder))
+        sources = self.labels["source"].tolist()  # a column of strings is slow to walk through
+        self.fingerprint = fingerprint_of((path, contents.files[path]) for path in [*sources, *contents.tables])
+        self.sizes = np.array([contents.files[path].size for path in sources], dtype=np.int64)
+
+
 def _unless_flat(read: Photograph | UnreadablePhotograph, path: Path) -> Photograph | UnreadablePhotograph:
     # KDEF is shipped with some black pictures; where a fixed camera gives every face a nominal box, they would be cropped.
     if isinstance(read, Photograph) and np.ptp(read.image[::4, ::4]) < 8 and np.ptp(read.image) < 8:
@@ -91,19 +152,15 @@ def read_photographs(
     """Decode photographs on several threads, large ones at reduced size.
 
     Args:
-        paths: sequence of str or Path; image files of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency
-            (which becomes white), 8 or 16 bits; in TIFF files also 12 or 32 bits of grey. Of an animation or of several
-            pages the first picture is taken.
-        least_side: Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels. A JPEG
-            file is then decoded at a half, a quarter or an eighth, which saves most of the time and memory that large ones
-            take.
+        paths: Image files of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency (which becomes white), 8 or
+            16 bits; in TIFF files also 12 or 32 bits of grey. Of an animation or of pages the first picture is taken.
+        least_side: Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels. JPEG
+            files are then decoded at a half, a quarter or an eighth, which saves most of the time and memory.
         n_threads: Without it, as many as this process may use.
 
-    Returns: list of Photograph or UnreadablePhotograph; in order; why a file is unreadable: missing, empty, truncated, no
-        image, above 100 megapixels (then nothing is decoded), or its pixels do not say what is white, as in 12 bits stored
-        in 16.
+    Returns: In order; why a file is unreadable: missing, empty, truncated, no image, above 100 megapixels (then nothing is
+        decoded), or its pixels do not say what is white, as in 12 bits stored in 16.
     """
-
     with warnings.catch_warnings():  # around all threads: filters are the whole process's
         warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; the limit is ours
         n_threads = max(1, min(n_threads or available_threads(), len(paths)))

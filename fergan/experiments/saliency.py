@@ -29,7 +29,7 @@ from fergan.svm.machines import fit_svc
 
 SMOOTHING = 1.5  # pixels; convolutions with a stride of 2 reach some pixels more often than others
 SHARE_OF_CHANGE = 0.5  # the pixels that change most, together this share of all change, are where an Action Unit acts
-_PHOTOGRAPH = 128  # pixels a side of a rendered photograph, see fergan.data.registry
+_PHOTOGRAPH = 128  # pixels a side of a rendered photograph, see fergan.data.photographs
 
 
 @dataclass(frozen=True)

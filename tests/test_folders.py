@@ -1,0 +1,130 @@
+"""Photographs described by a CSV, and those that the renderer draws."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import real_photographs
+
+from fergan.data.collections import open_photographs
+from fergan.data.photographs import UnreadablePhotograph
+from fergan.rendered import render_faces, stand_in_labels
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three small photographs."""
+    for number, name in enumerate("abc"):
+        Image.new("RGB", (8, 6), (number, 100, 200)).save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def open_csv(folder, *lines: str, **options):
+    if lines:
+        (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return open_photographs("people", "manifest", folder=str(folder), **options)
+
+
+def test_columns_become_labels(folder):
+    photographs = open_csv(
+        folder,
+        "path,subject,emotion,AU1,AU04,AU10,smile,pose,split,yaw,eyes,age,code",
+        "a.png,007,Happiness,1,0,1,1,left,train,0.5,open,31,007",
+        "b.png,NA,,,1,0,,straight,test,,closed,,008",
+    )
+    labels = photographs.labels.astype(object).where(photographs.labels.notna(), None)
+    expected = {
+        "source": ["a.png", "b.png"], "subject": ["007", "NA"], "emotion": ["happy", None], "AU01": [1, None], "AU04": [0, 1],
+        "AU12": [1, None], "view": ["left", "straight"], "split": ["train", "test"], "yaw": [0.5, None], "age": [31, None],
+        "code": ["007", "008"], "eyes": ["open", "closed"],
+    }  # fmt: skip
+    assert {column: labels[column].tolist() for column in expected} == expected
+    assert photographs.name == "people" and not {"smile", "AU10"} & set(labels)
+    assert len(photographs.problems) == 1 and "AU10 ignored" in photographs.problems[0]
+    photographs = open_csv(folder, "path,AU12,smile", "a.png,,1", "b.png,0,0", "c.png,1,")
+    assert photographs.labels["AU12"].tolist() == [1, 0, 1], "a smile fills a blank AU12 and may repeat it"
+
+
+@pytest.mark.parametrize(("lines", "message"), [
+    (["path,emotion", "a.png,happy", "b.png,hungry"], r"labels.csv, line 3: unknown emotion 'hungry'.*angry, cont"),
+    (["path,AU12", "a.png,0", "", "b.png,0.4"], r"labels.csv, line 4: AU12 is '0.4'; expected 0, 1 or blank"),
+    (["path,smile", "a.png,yes"], "line 2: smile is 'yes'; expected 0, 1 or blank"),
+    (["path,AU12,smile", "a.png,0,1"], "line 2: AU12 is 0 but smile is 1"),
+    (["path,yaw", "a.png,left"], "line 2: yaw is 'left'; expected a number"),
+    (["file,emotion", "a.png,happy"], r"no column 'path', only 'file', 'emotion'; add one"),
+    (["path;emotion", "a.png;happy"], r"no column 'path', only 'path;emotion'.*commas"),
+    (["path,AU1,AU01", "a.png,0,0"], "column 'AU01' occurs twice"),
+    (["path,note", "a.png,one,two"], "line 2: 3 values for 2 columns"),
+    (["path", "a.png", "./a.png"], r"'a.png' is listed on lines 2, 3"),
+    (["path", "../a.png"], r"line 2: path '../a.png' leads outside"),
+    (["path", "/etc/passwd"], "line 2: path '/etc/passwd' leads outside"),
+    (["path", "x/../../a.png"], "line 2: .* leads outside"),
+    (["path", "C:\\a.png"], "line 2: .* leads outside"),
+    (["path,emotion"], "lists no photographs"),
+    ([""], "labels.csv is empty"),
+    (["path,note", 'a.png,"never closed'], "labels.csv is not readable as CSV"),
+])  # fmt: skip
+def test_a_wrong_csv_is_refused_with_file_line_and_reason(folder, lines, message):
+    with pytest.raises(ValueError, match=message):
+        open_csv(folder, *lines)
+
+
+def test_a_csv_in_another_encoding_or_missing_is_named_and_windows_is_understood(folder):
+    (folder / "labels.csv").write_bytes(b"path,subject\na.png,Andr\xe9\n")
+    with pytest.raises(ValueError, match=r"labels.csv is not readable as CSV .* UTF-8"):
+        open_csv(folder)
+    with pytest.raises(FileNotFoundError, match=r"other.csv is missing; write a CSV"):
+        open_csv(folder, csv="other.csv")
+    (folder / "sub").mkdir()
+    (folder / "a.png").rename(folder / "sub" / "a.png")
+    (folder / "labels.csv").write_bytes(b"\xef\xbb\xbfpath,subject\r\nsub\\a.png,Ann\r\n")
+    assert open_csv(folder).labels[["source", "subject"]].to_numpy().tolist() == [["sub/a.png", "Ann"]]
+
+
+def test_missing_files_are_listed_and_left_out(folder):
+    photographs = open_csv(folder, "path,subject", "a.png,ann", "gone.png,bob", ",eve", "c.png,cid")
+    assert photographs.labels[["source", "subject"]].to_numpy().tolist() == [["a.png", "ann"], ["c.png", "cid"]]
+    blank, missing = photographs.problems
+    assert "labels.csv, line 4: no path" in blank and "gone.png: missing, left out" in missing
+    with pytest.raises(FileNotFoundError, match=r"none of the 2 photographs .* exists"):
+        open_csv(folder, "path", "x.png", "y.png")
+
+
+def test_opening_decodes_nothing_and_one_bad_file_spoils_no_other(folder):
+    (folder / "a.png").write_bytes(b"this is no image")
+    (folder / "b.png").write_bytes(b"")
+    photographs = open_csv(folder, "path", "a.png", "b.png", "c.png")
+    assert list(photographs.problems) == []
+    *bad, good = photographs.read([0, 1, 2])
+    for problem, name in zip(bad, "ab", strict=True):
+        assert isinstance(problem, UnreadablePhotograph) and str(folder / f"{name}.png") in str(problem)
+    assert "empty" in str(bad[1])
+    assert good.image.shape == (6, 8, 3) and good.image[0, 0].tolist() == [2, 100, 200]
+
+
+def test_the_fingerprint_changes_when_a_file_does(folder):
+    first = open_csv(folder, "path", "a.png", "b.png").fingerprint
+    assert open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad").fingerprint == first
+    os.utime(folder / "a.png", ns=(0, 0))
+    assert open_csv(folder, "path", "a.png", "b.png").fingerprint != first
+
+
+def test_rendered_photographs_are_what_the_renderer_draws():
+    photographs = open_photographs("rafd-frontal", "rendered", n_faces=16, seed=3)
+    images, _ = render_faces(stand_in_labels("rafd-frontal", n_faces=16, seed=3).iloc[[5, 2]])
+    # Which face covers a pixel can hang on a float's last bit: nearly equal to its own, unlike the other.
+    own, other = (np.abs(photographs.read([2])[0].image.astype(int) - image).mean() for image in images[::-1])
+    assert own < 0.5 < 5 < other
+    assert photographs.labels["emotion"].notna().all()
+    assert photographs.digest == open_photographs("rafd-frontal", "rendered", n_faces=16, seed=3).digest
+    assert photographs.digest != open_photographs("rafd-frontal", "rendered", n_faces=16).digest
+    with pytest.raises(ValueError, match="no rendered stand-in for 'mine'; choose one of rafd-frontal"):
+        open_photographs("mine", "rendered")
+
+
+@pytest.mark.parametrize(("name", "n_photographs"), [("london", 204), ("genki4k", 4000), ("cmu_faces", 624)])
+def test_real_photographs_open_and_decode(name, n_photographs):
+    photographs = real_photographs(name)
+    assert len(photographs) == n_photographs and list(photographs.problems) == []
+    assert all(read.image.ndim == 3 for read in photographs.read(range(0, n_photographs, n_photographs // 10)))

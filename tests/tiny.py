@@ -1,0 +1,46 @@
+"""Trees of tiny files, as several tests of datasets lay them out."""
+
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fergan.data.collections import open_photographs
+
+
+def write_pictures(folder: Path, *names: str) -> None:
+    """Write a small picture under each name, each with another content."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        with open(path, "wb") as file:
+            kind = {"jpg": "JPEG", "png": "PNG", "pgm": "PPM"}[path.suffix[1:].lower()]
+            Image.fromarray(rng.integers(0, 256, (6, 8), dtype=np.uint8)).save(file, kind)
+
+
+def write_text(folder: Path, name: str, *lines: str) -> None:
+    """Write a table."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def open_all(folder: Path, source: str, **options):
+    """Open a dataset and see that all of it decodes."""
+    photographs = open_photographs("mine", source, folder=str(folder), **options)
+    read = photographs.read(range(len(photographs)))
+    assert all(photograph.image.ndim == 3 and photograph.image.dtype == np.uint8 for photograph in read)
+    assert photographs.name == "mine"
+    return photographs
+
+
+def real_photographs(name: str, n_faces: int | None = None):
+    """Open real photographs that others labelled; the test is skipped where there are none."""
+    root = os.environ.get("FERGAN_DATA")
+    if not root or not (Path(root) / name).is_dir():
+        pytest.skip(f"needs real photographs in $FERGAN_DATA/{name}")
+    return open_photographs(name, "manifest", folder=f"{root}/{name}", n_faces=n_faces)
