@@ -10,10 +10,10 @@ from fergan.experiments.cross_validation import PROTOCOLS, fold_blocks, grouped_
 from fergan.experiments.emotions import (
     EmotionResult,
     accuracy_difference,
-    official_split,
     paper_emotion_scores,
     run_emotion_experiment,
     subject_independent,
+    train_and_test,
 )
 from fergan.experiments.intervals import auc
 from fergan.experiments.scores import SCORE_COLUMNS, row_of, score_of, score_table
@@ -255,15 +255,16 @@ def few_faces():
 def test_an_official_split_is_searched_within_its_training_faces_and_scored_once(tmp_path):
     D2, y, subjects, folds = few_faces()
     train, test = np.sort(np.concatenate(folds[2:])), folds[0]  # the faces of fold 1 take no part
-    options = dict(n_evaluations=4, inner_folds=3, seed=2)
-    values, result = official_split(D2, y, train, test, subjects, **options)
+    inner = grouped_folds(y[train], subjects[train], 3, seed=2)
+    options = dict(folds=inner, n_evaluations=4, seed=2)
+    values, result = train_and_test(D2, y, train, test, **options)
     K = gaussian_kernel(D2, result.gamma)
     assert values.shape == (len(test), 4) and np.array_equal(values, multiclass_values(K, y, train, test, result.C, 4))
     # The search, written out on the training faces alone.
     of_train = kernel_slice(D2, train, train)
     for trial in result.trials.itertuples():
         K, hits = gaussian_kernel(of_train, trial.gamma), 0
-        for fold in grouped_folds(y[train], subjects[train], 3, seed=2):
+        for fold in inner:
             rest = np.setdiff1d(np.arange(len(train)), fold)
             hits += np.sum(multiclass_values(K, y[train], rest, fold, trial.C, 4).argmax(1) == y[train][fold])
         assert trial.score == hits / len(train)
@@ -271,11 +272,11 @@ def test_an_official_split_is_searched_within_its_training_faces_and_scored_once
     other, far = y.copy(), D2.copy()
     other[np.concatenate(folds[:2])] = (y[np.concatenate(folds[:2])] + 1) % 4
     far[folds[1]] = far[:, folds[1]] = 1000
-    again, same = official_split(far, other, train, test, subjects, **options)
+    again, same = train_and_test(far, other, train, test, **options)
     assert same.trials.equals(result.trials) and np.array_equal(again, values)
     assert typical_distance(far) != typical_distance(D2)
     for labels in (y, other):  # and both are one problem for a journal
-        official_split(D2, labels, train, test, subjects, journal=tmp_path, **options)
+        train_and_test(D2, labels, train, test, journal=tmp_path, **options)
     assert len(list(tmp_path.iterdir())) == 1
 
 

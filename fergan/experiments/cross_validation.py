@@ -81,6 +81,13 @@ def grouped_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) ->
     return [test for _, test in splitter.split(np.zeros(len(y)), y, groups)]
 
 
+def learnable_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
+    """Return `grouped_folds`, without any of which each class can still be learnt; ValueError where there are none."""
+    folds = grouped_folds(y, groups, n_folds, seed)
+    check_training_parts(y, folds)
+    return folds
+
+
 def folds_of_protocols(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
     """Return the folds of each of `PROTOCOLS`: at random as published, of whole people when subject independent."""
     return {AS_PUBLISHED: random_folds(y, n_folds, seed),

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,39 +52,6 @@ class EmotionResult(ExperimentResult):
         return {e: roc((table["true"] == e).to_numpy(), table[f"value_{e}"].to_numpy()) for e in self.emotions}
 
 
-@dataclass(frozen=True)
-class Faces:
-    """Faces that are scored, and how their intervals are drawn; `y` (n_faces,) holds positions in `names`."""
-
-    y: np.ndarray
-    names: np.ndarray
-    subjects: np.ndarray
-    n_resamples: int
-    seed: int
-
-    def of(self, rows: np.ndarray) -> "Faces":
-        """Return some of the faces."""
-        return Faces(self.y[rows], self.names, self.subjects[rows], self.n_resamples, self.seed)
-
-    def interval(self, statistic: Callable) -> tuple[np.ndarray, np.ndarray]:
-        """Return the 95 % interval of a statistic, see `fergan.experiments.intervals.bootstrap_interval`."""
-        return intervals.bootstrap_interval(statistic, self.subjects, self.n_resamples, self.seed)
-
-    def right(self, values: np.ndarray) -> np.ndarray:
-        """Return 1 where the largest decision value is the true class's, else 0."""
-        return (values.argmax(axis=1) == self.y).astype(float)
-
-    def row(self, score: str, of_face: np.ndarray) -> dict[str, Any]:
-        """Return the mean of a number of each face as a row of scores, with its interval."""
-        low, high = self.interval(partial(intervals.resampled_mean, of_face))
-        return dict(score=score, value=of_face.mean(), low=low, high=high)
-
-    @property
-    def base(self) -> dict[str, Any]:
-        """What every row of scores says."""
-        return dict(n_faces=len(self.y), n_subjects=len(np.unique(self.subjects)), label="all", n_labels=len(self.names))
-
-
 def run_emotion_experiment(
     folder: Path, config: EmotionConfig, *, features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray,
     split: np.ndarray | None = None, pretrained: str = "", target: str = "", n_threads: int = 1,
@@ -97,39 +63,49 @@ def run_emotion_experiment(
     not finite, a missing or unknown emotion, too few people, faces or classes.
 
     Args:
-        features: dict of str to (n_faces, n_features), float32; feature sets by name; the first is the one that the others
-            are compared with.
+        features: Feature sets (n_faces, n_features), float32, by name; the first is compared with the others.
         emotions, subjects: (n_faces,), str; emotions or synonyms of them, none missing, and the person of each face.
         split: (n_faces,), optional; the set's official split, see `fergan.experiments.cross_validation.official_parts`.
             Where its training part is too small it is left out, and ``settings["official_split"]`` says why.
         pretrained, target: Names of the network's set and of the faces' set, kept with the result.
         progress: Called with a line of text after each trial, and after each protocol and feature set.
     """
-    folder = Path(folder)
+    folder, subjects, first = Path(folder), np.asarray(subjects, dtype=str), next(iter(features), "")
     cv.check_features(features, len(emotions))
-    faces, folds, official = _divided(config, emotions, subjects, split)
-    rows = {protocol: _scored(protocol, parts) for protocol, parts in folds.items()}
+    names, y = emotion_classes(emotions, subjects)
+    folds, official = _divided(config, names[y], subjects, split)
+    rows = {protocol: parts[1] if protocol == OFFICIAL_SPLIT else np.arange(len(y)) for protocol, parts in folds.items()}
     running = dict(journal=folder / "searches", n_threads=n_threads, progress=progress)
-    first = next(iter(features))
-    values, searches, tests, tested = {}, [], [], {}
+    values, searches, predictions, chance = {}, [], [], {}
     for name, X in features.items():
         D2 = squared_distances(X)
         for protocol, parts in folds.items():
-            found, results = _learn(protocol, D2, faces, parts, config, running)
-            values[protocol, name] = found
-            searches += [_trials(protocol, name, block if len(block) else [official], result) for block, result in results]
+            of_class, results = _learn(protocol, D2, y, subjects, parts, config, running)
+            values[protocol, name] = of_class
+            of_features = dict(protocol=protocol, features=name)
+            searches += [_trials(of_features | {"outer_folds": official or served}, result) for served, result in results]
+            scored = rows[protocol]
+            fold = np.zeros(len(scored), int) if protocol == OFFICIAL_SPLIT else cv.fold_numbers(len(y), parts)
+            predictions.append(pd.DataFrame(of_features | dict(
+                face=scored, subject=subjects[scored], fold=fold, true=names[y[scored]], predicted=names[of_class.argmax(1)],
+                **{f"value_{e}": of_class[:, k] for k, e in enumerate(names)})))
             if progress is not None:
-                progress(f"{name}, {protocol}: accuracy {faces.of(rows[protocol]).right(found).mean():.3f}")
+                progress(f"{name}, {protocol}: accuracy {np.mean(of_class.argmax(1) == y[scored]):.3f}")
             if config.n_permutations and name == first and protocol == SUBJECT_INDEPENDENT:
-                p_value, tested = _against_chance(D2, faces, parts, results, config, n_threads)
-                tests.append(faces.base | dict(protocol=protocol, features=name, score="p_value", value=p_value))
+                chance = _against_chance(D2, y, subjects, parts, results, config, n_threads)
     settings = config.model_dump(exclude={"baselines", "facenet_weights"}) | dict(
-        features=list(features), hashes={name: hash_array(X) for name, X in features.items()}, emotions=faces.names.tolist(),
-        official_split=official, chance_test=tested, pretrained=pretrained, target=target)
-    notes = {OFFICIAL_SPLIT: f"trained on {len(folds[OFFICIAL_SPLIT][0])} faces"} if OFFICIAL_SPLIT in folds else {}
-    predictions = [_predictions(*key, found, faces, rows[key[0]], folds[key[0]]) for key, found in values.items()]
-    EmotionResult(score_table(emotion_scores(values, rows, faces, notes) + tests), pd.concat(predictions, ignore_index=True),
-                  pd.concat(searches, ignore_index=True), settings).save(folder)
+        features=list(features), hashes={name: hash_array(X) for name, X in features.items()}, emotions=names.tolist(),
+        official_split=official, chance_test=chance, pretrained=pretrained, target=target)
+    scores = emotion_scores(values, rows, names, y, subjects, config)
+    if chance:
+        scores.append(dict(protocol=SUBJECT_INDEPENDENT, features=first, score="p_value", label="all", n_faces=len(y),
+                           n_subjects=len(np.unique(subjects)), n_labels=len(names), value=chance.pop("p_value")))
+    if OFFICIAL_SPLIT in folds:
+        for row in scores:
+            if (row["protocol"], row["score"]) == (OFFICIAL_SPLIT, "accuracy"):
+                row["note"] = f"trained on {len(folds[OFFICIAL_SPLIT][0])} faces"
+    EmotionResult(score_table(scores), pd.concat(predictions, ignore_index=True), pd.concat(searches, ignore_index=True),
+                  settings).save(folder)
     shutil.rmtree(folder / "searches", ignore_errors=True)
 
 
@@ -147,48 +123,47 @@ def emotion_classes(emotions: Sequence[str], subjects: Sequence[str]) -> tuple[n
 
 def _divided(
     config: EmotionConfig, emotions: np.ndarray, subjects: np.ndarray, split: np.ndarray | None
-) -> tuple[Faces, dict[str, list[np.ndarray]], str]:
+) -> tuple[dict[str, list[np.ndarray]], str]:
     """Divide the faces for every protocol, and refuse what cannot work; the official split has two parts, train and test."""
-    subjects = np.asarray(subjects, dtype=str)
-    names, y = emotion_classes(emotions, subjects)
-    folds = cv.folds_of_protocols(names[y], subjects, config.n_folds, config.seed)
-    for of_protocol in folds.values():
-        cv.check_training_parts(names[y], of_protocol)
+    folds = cv.folds_of_protocols(emotions, subjects, config.n_folds, config.seed)
+    cv.check_training_parts(emotions, folds[SUBJECT_INDEPENDENT])
     cv.fold_blocks(config.n_folds, config.inner_folds)
-    if split is not None and len(split) != len(y):
-        raise ValueError(f"{len(y)} emotions but {len(split)} entries of split; expected one of each per face")
-    official, said = (None if split is None else cv.official_parts(split)), ""
-    if official is not None:
-        train, test, said = official
-        try:
-            words = names[y[train]]
-            cv.check_training_parts(words, cv.grouped_folds(words, subjects[train], config.inner_folds, config.seed))
-            absent = np.setdiff1d(y[test], y[train])
-            if len(absent):
-                raise ValueError(f"no training face shows {names[absent[0]]}")
-            folds[OFFICIAL_SPLIT] = [train, test]
-        except ValueError as error:
-            said = f"left out: {error}"
-    return Faces(y, names, subjects, config.n_resamples, config.seed), folds, said
-
-
-def _scored(protocol: str, parts: list[np.ndarray]) -> np.ndarray:
-    return parts[1] if protocol == OFFICIAL_SPLIT else np.sort(np.concatenate(parts))
+    if split is None:
+        return folds, ""
+    if len(split) != len(emotions):
+        raise ValueError(f"{len(emotions)} emotions but {len(split)} entries of split; expected one of each per face")
+    parts = cv.official_parts(split)
+    if parts is None:
+        return folds, ""
+    train, test, name = parts
+    try:
+        cv.learnable_folds(emotions[train], subjects[train], config.inner_folds, config.seed)
+        absent = [emotion for emotion in EMOTIONS if emotion in set(emotions[test]) - set(emotions[train])]
+        if absent:
+            raise ValueError(f"no training face shows {absent[0]}")
+    except ValueError as error:
+        return folds, f"left out: {error}"
+    return folds | {OFFICIAL_SPLIT: [train, test]}, name
 
 
 def _learn(
-    protocol: str, D2: np.ndarray, faces: Faces, parts: list[np.ndarray], config: EmotionConfig, running: Mapping[str, Any]
-) -> tuple[np.ndarray, list[tuple[Any, SearchResult]]]:
+    protocol: str, D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, parts: list[np.ndarray], config: EmotionConfig,
+    running: Mapping[str, Any],
+) -> tuple[np.ndarray, list[tuple[str, SearchResult]]]:
     """Return the decision values of the faces that a protocol scores, and its searches with the folds they served."""
     options = dict(running, n_evaluations=config.n_evaluations, seed=config.seed)
     if protocol == AS_PUBLISHED:  # every candidate sees every fold
-        values, result = as_published(D2, faces.y, parts, **options)
-        return values, [(["all"], result)]
-    options |= dict(prune=config.prune, inner_folds=config.inner_folds)
+        values, result = as_published(D2, y, parts, **options)
+        return values, [("all", result)]
+    options["prune"] = config.prune
     if protocol == SUBJECT_INDEPENDENT:
-        return subject_independent(D2, faces.y, parts, **options | dict(n_evaluations=config.nested_evaluations))
-    values, result = official_split(D2, faces.y, *parts, faces.subjects, **options)
-    return values, [([], result)]
+        options |= dict(n_evaluations=config.nested_evaluations, inner_folds=config.inner_folds)
+        values, results = subject_independent(D2, y, parts, **options)
+        return values, [(" ".join(map(str, block)), result) for block, result in results]
+    train, test = parts
+    folds = cv.grouped_folds(y[train], subjects[train], config.inner_folds, config.seed)
+    values, result = train_and_test(D2, y, train, test, folds, **options)
+    return values, [("", result)]
 
 
 def as_published(
@@ -261,56 +236,49 @@ def subject_independent(
     return values, results
 
 
-def official_split(
-    D2: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, groups: np.ndarray, *, inner_folds: int,
-    seed: int = 0, n_threads: int = 1, **searching: Any,
+def train_and_test(
+    D2: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, folds: Sequence[np.ndarray], *,
+    distance: float | None = None, n_threads: int = 1, **searching: Any,
 ) -> tuple[np.ndarray, SearchResult]:
-    """Choose C and gamma within the training faces of a set's own split, train on all of them, and score the test faces.
+    """Choose C and gamma within the training faces, train on all of them, and score the test faces.
 
     Other arguments and values are those of `as_published`, values in the order of `test`. The test faces do not reach the
-    search, faces on neither side take no part, and the faces of a person (`groups`) stay in one of its `inner_folds`.
+    search, and faces on neither side take no part.
+
+    Args:
+        folds: Positions in `train`; no person is in two of them.
+        distance: Unit of gamma; without it the `typical_distance` of training faces.
     """
-    folds = cv.grouped_folds(y[train], groups[train], inner_folds, seed)
     models = SharedKernel(D2, y, n_threads=n_threads)
     parts = [(train[cv.other_rows(len(train), [fold])], train[fold]) for fold in folds]
-    some = train[:: max(1, len(train) // 2000)]
-    distance = typical_distance(kernel_slice(D2, some, train))
-    result = search_folds(models, parts, distance, seed=seed, name="official-split", **searching)
+    if distance is None:
+        distance = typical_distance(kernel_slice(D2, train[:: max(1, len(train) // 2000)], train))
+    result = search_folds(models, parts, distance, name="official-split", **searching)
     (values,) = models.values(result.C, result.gamma, [(train, test)])
     return values, result
 
 
 def _against_chance(
-    D2: np.ndarray, faces: Faces, folds: list[np.ndarray], results: list, config: EmotionConfig, n_threads: int
-) -> tuple[float, dict[str, Any]]:
+    D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, folds: list[np.ndarray], results: list[tuple[str, SearchResult]],
+    config: EmotionConfig, n_threads: int,
+) -> dict[str, Any]:
     """Return the p-value of the accuracy on people never seen, and what else the test found."""
-    blocks = [(np.concatenate([folds[i] for i in block]), result.C, result.gamma) for block, result in results]
-    test = intervals.chance_test(D2, faces.y, faces.subjects, blocks, n_permutations=config.n_permutations, seed=config.seed,
-                                 n_threads=n_threads)
-    alone = intervals.exchangeable(faces.subjects) == 0
-    return test.p_value, dict(
-        n_permutations=config.n_permutations, n_blocks=len(blocks), observed=test.observed, mean=float(test.permuted.mean()),
-        highest=float(test.permuted.max()), n_alone=int(alone.sum()), n_faces=len(alone))
+    blocks = [(np.concatenate([folds[int(i)] for i in served.split()]), of.C, of.gamma) for served, of in results]
+    accuracies = intervals.chance_test(D2, y, subjects, blocks, n_permutations=config.n_permutations, seed=config.seed,
+                                       n_threads=n_threads)
+    n_alone = int(np.sum(intervals.exchangeable(subjects) == 0))
+    return dict(p_value=np.mean(accuracies >= accuracies[0]), n_permutations=config.n_permutations, n_blocks=len(blocks),
+                observed=float(accuracies[0]), mean=float(accuracies[1:].mean()), highest=float(accuracies[1:].max()),
+                n_alone=n_alone, n_faces=len(y))
 
 
-def _trials(protocol: str, name: str, folds: Sequence, result: SearchResult) -> pd.DataFrame:
-    table = result.trials.rename(columns={"score": "accuracy"})
-    base = dict(protocol=protocol, features=name, outer_folds=" ".join(map(str, folds)))
-    return pd.DataFrame(base, table.index).join(table)
-
-
-def _predictions(
-    protocol: str, name: str, values: np.ndarray, faces: Faces, rows: np.ndarray, folds: list[np.ndarray]
-) -> pd.DataFrame:
-    scored = faces.of(rows)
-    fold = np.zeros(len(rows), dtype=int) if protocol == OFFICIAL_SPLIT else cv.fold_numbers(len(rows), folds)
-    columns = dict(protocol=protocol, features=name, face=rows, subject=scored.subjects, fold=fold,
-                   true=faces.names[scored.y], predicted=faces.names[values.argmax(axis=1)])
-    return pd.DataFrame(columns | {f"value_{e}": values[:, k] for k, e in enumerate(faces.names)})
+def _trials(base: dict[str, str], result: SearchResult) -> pd.DataFrame:
+    return pd.DataFrame(base, result.trials.index).join(result.trials.rename(columns={"score": "accuracy"}))
 
 
 def emotion_scores(
-    values: Mapping[tuple[str, str], np.ndarray], rows: Mapping[str, np.ndarray], faces: Faces, notes: Mapping[str, str]
+    values: Mapping[tuple[str, str], np.ndarray], rows: Mapping[str, np.ndarray], names: np.ndarray, y: np.ndarray,
+    subjects: np.ndarray, config: EmotionConfig,
 ) -> list[dict]:
     """Return the rows of scores of all protocols and feature sets, for `fergan.experiments.scores.score_table`.
 
@@ -322,50 +290,53 @@ def emotion_scores(
 
     Args:
         values: (protocol, features) -> decision values (n_rows, n_classes); the first features are compared with the others.
-        rows, notes: protocol -> the faces that it scores, and a note on its accuracies.
+        rows: Protocol -> the faces that it scores.
+        names, y: Emotions, and each face's position in them.
     """
-    first = next(iter(values))[1]
-    found = []
+    first, found = next(iter(values))[1], []
+    right = {key: (of_class.argmax(axis=1) == y[rows[key[0]]]).astype(float) for key, of_class in values.items()}
+    base = {protocol: dict(protocol=protocol, label="all", n_faces=len(scored), n_subjects=len(np.unique(subjects[scored])),
+                           n_labels=len(names)) for protocol, scored in rows.items()}
+
+    def mean(protocol: str, of_face: np.ndarray) -> dict[str, float]:
+        return intervals.mean_interval(of_face, subjects[rows[protocol]], config.n_resamples, config.seed)
+
     for (protocol, name), of_class in values.items():
-        scored = faces.of(rows[protocol])
-        base = scored.base | dict(protocol=protocol, features=name)
-        of_protocol = [base | row for row in _class_scores(of_class, scored)]
-        of_protocol[0]["note"] = notes.get(protocol, "")
-        found += of_protocol
+        of_features, scored = base[protocol] | dict(features=name), rows[protocol]
+        found += [of_features | row for row in _class_scores(of_class, names, y[scored], subjects[scored], config)]
         if name != first:
-            difference = scored.right(values[protocol, first]) - scored.right(of_class)
-            p_value = intervals.sign_flip_p_value(difference, scored.subjects, seed=scored.seed)
-            found += [base | scored.row("accuracy_difference", difference),
-                      base | dict(score="accuracy_difference_p_value", value=p_value)]
+            difference = right[protocol, first] - right[protocol, name]
+            p_value = intervals.sign_flip_p_value(difference, subjects[scored], seed=config.seed)
+            found += [of_features | dict(score="accuracy_difference") | mean(protocol, difference),
+                      of_features | dict(score="accuracy_difference_p_value", value=p_value)]
     for name in dict.fromkeys(name for _, name in values):
-        gap = faces.right(values[AS_PUBLISHED, name]) - faces.right(values[SUBJECT_INDEPENDENT, name])
-        found.append(faces.base | dict(protocol=AS_PUBLISHED, features=name) | faces.row("protocol_gap", gap))
-    for protocol, of_protocol in rows.items():
-        scored = faces.of(of_protocol)
-        base = scored.base | dict(protocol=protocol, features="none")
-        found += [dict(base, score="majority_accuracy", value=np.bincount(scored.y).max() / len(scored.y)),
-                  dict(base, score="chance_accuracy", value=1 / len(faces.names))]
+        gap = right[AS_PUBLISHED, name] - right[SUBJECT_INDEPENDENT, name]
+        found.append(base[AS_PUBLISHED] | dict(features=name, score="protocol_gap") | mean(AS_PUBLISHED, gap))
+    for protocol, scored in rows.items():
+        guesses = dict(majority_accuracy=np.bincount(y[scored]).max() / len(scored), chance_accuracy=1 / len(names))
+        found += [base[protocol] | dict(features="none", score=score, value=value) for score, value in guesses.items()]
     return found
 
 
-def _class_scores(of_class: np.ndarray, scored: Faces) -> list[dict]:
-    """Rows of the scores of one protocol and feature set, over all emotions and of each."""
-    y, names, k = scored.y, scored.names, len(scored.names)
-    predicted, right = of_class.argmax(axis=1), scored.right(of_class)
-    confusion = np.zeros((k, k))
-    np.add.at(confusion, (y, predicted), 1)
+def _class_scores(
+    of_class: np.ndarray, names: np.ndarray, y: np.ndarray, subjects: np.ndarray, config: EmotionConfig
+) -> list[dict]:
+    """Return the rows of one protocol and feature set, over all emotions and of each."""
+    k, predicted = len(names), of_class.argmax(axis=1)
+    right = (predicted == y).astype(float)
     areas = np.array([intervals.auc(of_class[:, c], y == c) for c in range(k)])
+    confusion = np.histogram2d(y, predicted, bins=k, range=[[0, k]] * 2)[0]
 
     def resampled(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
         aucs = np.stack([intervals.resampled_auc(of_class[:, c], y == c, counts, codes) for c in range(k)], axis=1)
         rates = intervals.balanced_accuracy_and_f1(intervals.resampled_confusion(y, predicted, k, counts, codes))
         return np.column_stack([intervals.resampled_mean(right, counts, codes), rates, aucs.mean(axis=1), aucs])
 
-    scores = ["accuracy", "balanced_accuracy", "macro_f1", "auc", *["auc"] * k]
     points = [right.mean(), *intervals.balanced_accuracy_and_f1(confusion), areas.mean(), *areas]
-    columns = ("score", "label", "value", "low", "high", "n_labels")
-    cells = zip(scores, ["all"] * 4 + list(names), points, *scored.interval(resampled), [k] * 4 + [1] * k, strict=True)
-    return [dict(zip(columns, row, strict=True)) for row in cells]
+    ends = intervals.bootstrap_interval(resampled, subjects, config.n_resamples, config.seed)
+    scores = ["accuracy", "balanced_accuracy", "macro_f1", "auc", *["auc"] * k]
+    cells = zip(scores, ["all"] * 4 + list(names), points, *ends, [k] * 4 + [1] * k, strict=True)
+    return [dict(zip(("score", "label", "value", "low", "high", "n_labels"), row, strict=True)) for row in cells]
 
 
 def accuracy_difference(
@@ -381,10 +352,9 @@ def accuracy_difference(
     same = first.settings["target"] == second.settings["target"] and np.array_equal(*(t["face"] for t in tables))
     if same and np.array_equal(*(t["true"] for t in tables)):
         right = [(table["true"] == table["predicted"]).to_numpy(float) for table in tables]
-        difference, people = right[0] - right[1], tables[0]["subject"].to_numpy(str)
-        low, high = intervals.bootstrap_interval(partial(intervals.resampled_mean, difference), people,
-                                                 *(first.settings[key] for key in ("n_resamples", "seed")))
-        return intervals.Difference(float(difference.mean()), float(low), float(high)), True
+        resampling = first.settings["n_resamples"], first.settings["seed"]
+        found = intervals.mean_interval(right[0] - right[1], tables[0]["subject"].to_numpy(str), *resampling)
+        return intervals.Difference(**{name: float(value) for name, value in found.items()}), True
     rows = [row_of(result.scores, protocol, features, "accuracy") for result in (first, second)]
     scores = [tuple(float(row[key]) for key in ("value", "low", "high")) for row in rows]
     return intervals.Difference.of_scores(*scores), False

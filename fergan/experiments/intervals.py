@@ -6,6 +6,7 @@ Intervals are percentile bootstraps over people, not faces: faces of one person 
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.stats import rankdata
@@ -15,18 +16,14 @@ from fergan.experiments.cross_validation import other_rows
 from fergan.svm.kernels import gaussian_kernel, kernel_slice
 from fergan.svm.machines import fit_svc
 
-#: How often the signs of people's differences are flipped, where nothing else is said.
-N_FLIPS = 1999
-
 _MAX_RESAMPLED = 1000  # more people than this are resampled in this many random groups, to bound the memory
 _MAX_UNDEFINED = 0.1  # an interval that more than this share of the resamples leaves undefined is NaN
 
 
 def bootstrap_interval(
-    statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], groups: np.ndarray, n_resamples: int = 1000, seed: int = 0,
-    level: float = 0.95,
+    statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], groups: np.ndarray, n_resamples: int = 1000, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile bootstrap interval over people, drawn with replacement together with all their faces.
+    """Percentile bootstrap interval (95 %) over people, drawn with replacement together with all their faces.
 
     The same `groups` and `seed` give the same resamples, so that differences of statistics are paired.
 
@@ -36,9 +33,8 @@ def bootstrap_interval(
             See `resampled_mean`, `resampled_auc`, `resampled_confusion`: each is a matrix product.
         groups: (n_samples,); the person of each face. More than 1,000 people are drawn in 1,000 random groups of people.
 
-    Returns:
-        low, high: ndarray or float; resamples in which the statistic is undefined are left out; NaN where these are more
-            than a tenth, where there are fewer than two people, or without resamples.
+    Returns: its ends. Resamples in which the statistic is undefined are left out; NaN where these are more than a tenth,
+        where there are fewer than two people, or without resamples.
     """
     codes = np.unique(groups, return_inverse=True)[1]
     rng = np.random.default_rng(seed)
@@ -52,9 +48,15 @@ def bootstrap_interval(
     undefined = np.isnan(values).mean(axis=0) > _MAX_UNDEFINED
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a column of only NaN gives NaN, as it should
-        low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+        low, high = np.nanquantile(values, [0.025, 0.975], axis=0)
     nothing = undefined | (not usable)
     return np.where(nothing, np.nan, low)[()], np.where(nothing, np.nan, high)[()]
+
+
+def mean_interval(values: np.ndarray, groups: np.ndarray, n_resamples: int, seed: int) -> dict[str, float]:
+    """Return the mean of a number of each face, and its interval: ``value, low, high`` of a row of scores."""
+    low, high = bootstrap_interval(partial(resampled_mean, values), groups, n_resamples, seed)
+    return dict(value=values.mean(), low=low, high=high)
 
 
 def _per_person(values: np.ndarray, codes: np.ndarray, n_people: int) -> np.ndarray:
@@ -145,25 +147,6 @@ class Difference:
         d = a - b
         return cls(d, d - np.hypot(a - a_low, b_high - b), d + np.hypot(a_high - a, b - b_low))
 
-    def __str__(self) -> str:
-        if np.isnan(self.low) or np.isnan(self.high):
-            return f"{self.value:+.3f}".replace("-", "−")
-        return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]".replace("-", "−")
-
-
-@dataclass(frozen=True)
-class ChanceTest:
-    """Accuracy with the true labels, and with permuted ones, an array of shape (n_permutations,)."""
-
-    observed: float
-    permuted: np.ndarray
-
-    @property
-    def p_value(self) -> float:
-        """Share of all labellings, the true one included, that do at least as well as it; never 0."""
-        # Accuracies are quotients of the same denominator, so equal ones are equal to the last bit.
-        return float((1 + np.sum(self.permuted >= self.observed)) / (1 + len(self.permuted)))
-
 
 def exchangeable(groups: np.ndarray) -> np.ndarray:
     """Return, for each face, the number of the stratum that its label is permuted in.
@@ -186,7 +169,7 @@ def permuted_within(y: np.ndarray, strata: np.ndarray, rng: np.random.Generator)
 def chance_test(
     D2: np.ndarray, y: np.ndarray, groups: np.ndarray, blocks: Sequence[tuple[np.ndarray, float, float]], *,
     n_permutations: int, seed: int = 0, n_threads: int = 1,
-) -> ChanceTest:
+) -> np.ndarray:
     """Compare a Gaussian SVM's accuracy with that after permuting labels within people (Ojala and Garriga, JMLR 11, 2010).
 
     The blocks serve as folds: each is predicted by a model trained on the others, anew for each labelling, at the same C
@@ -198,6 +181,9 @@ def chance_test(
         y, groups: (n_samples,); classes from 0 upwards, and the person of each face, see `exchangeable`.
         blocks: sequence of (ndarray of int, float, float); the faces of each block, with the C and gamma that were chosen
             without them; no person in two blocks.
+
+    Returns: accuracies (1 + n_permutations,), the first with the true labels. They are quotients of one denominator: equal
+        ones are equal to the last bit, and the p-value is the share of all that are at least the first.
     """
     rng = np.random.default_rng(seed)
     strata = exchangeable(groups)
@@ -213,11 +199,10 @@ def chance_test(
             return int(np.sum(fit_svc(K_train, labels[train], C).predict(K_test) == labels[test]))
 
         right += np.array(run_threads(n_right, labellings, n_threads))
-    accuracies = right / sum(len(test) for test, _, _ in blocks)
-    return ChanceTest(float(accuracies[0]), accuracies[1:])
+    return right / sum(len(test) for test, _, _ in blocks)
 
 
-def sign_flip_p_value(differences: np.ndarray, groups: np.ndarray, n_flips: int = N_FLIPS, seed: int = 0) -> float:
+def sign_flip_p_value(differences: np.ndarray, groups: np.ndarray, n_flips: int = 1999, seed: int = 0) -> float:
     """Two-sided paired test of a mean difference of zero: the signs of whole people's differences are flipped.
 
     `differences` (n_samples,) holds one method's score minus the other's for each face, `groups` its person. The result is
