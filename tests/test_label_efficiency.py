@@ -9,12 +9,11 @@ from fergan.experiments.config import LabelEfficiencyConfig
 from fergan.experiments.label_efficiency import (
     DEFAULT_COST,
     DEFAULT_GAMMA_SCALE,
-        LabelEfficiencyResult,
+    LabelEfficiencyResult,
     curve_at,
     curve_mean,
     label_scores,
     label_subsets,
-    levels_between,
     run_label_efficiency,
     size_needed,
     sizes_up_to,
@@ -180,4 +179,3 @@ def test_learning_curves_in_one_number():
     assert size_needed(sizes, straight, 0.4) == pytest.approx(np.sqrt(8))
     found = size_needed(sizes, np.array([straight, straight[::-1], [0.0, 0.6, 0.1, 0.9], [0, 0, 0, 0]]), 0.6)
     assert found == pytest.approx([4 * np.sqrt(2), 1, 2, np.inf])
-    assert levels_between(0.125, 0.8) == [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]

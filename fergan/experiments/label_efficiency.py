@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from fergan.experiments import cross_validation as cv
 from fergan.experiments.config import LabelEfficiencyConfig
-from fergan.experiments.cross_validation import check_features, check_training_parts, grouped_folds, other_rows
-from fergan.experiments.emotions import emotion_classes
+from fergan.experiments.emotions import emotion_classes, train_and_test
 from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
-from fergan.experiments.supervised import SupervisedCNN
+from fergan.experiments.supervised import named_by, train_cnn
 from fergan.files import read_json, write_json
 from fergan.svm.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
-from fergan.svm.machines import SharedKernel, multiclass_values
-from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE, search_folds
+from fergan.svm.machines import multiclass_values
+from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
 if TYPE_CHECKING:
     from fergan.gan.runs import Run
@@ -88,10 +88,6 @@ class Subset(NamedTuple):
     pool: np.ndarray
 
 
-#: What a method names the test faces of a subset, (n_test,) int, and how its model came about, as plain values.
-Prediction = tuple[np.ndarray, dict[str, Any]]
-
-
 def run_label_efficiency(
     folder: Path, config: LabelEfficiencyConfig, *, features: Mapping[str, np.ndarray], emotions: np.ndarray,
     subjects: np.ndarray, images: np.ndarray | None = None, network: "Run | None" = None, target: str = "",
@@ -103,55 +99,56 @@ def run_label_efficiency(
     that are not finite, a missing or unknown emotion, one emotion only, too few people.
 
     Args:
-        features: mapping of str to (n_faces, n_features); the first are compared with all others.
+        features: Name -> (n_faces, n_features); the first are compared with all others.
         emotions, subjects: (n_faces,), str; in a set without people each face is a person of its own.
-        images: (n_faces, 64, 64, 3), uint8, optional; the faces, for networks that are trained with labels, where `config`
-            asks for these.
+        images: (n_faces, 64, 64, 3), uint8, optional; the faces, for the networks that `config` has trained with labels.
         network: Whose discriminator is trained further where `config` says so.
         target: Name of the set, kept with the result.
     """
-    folder = Path(folder)
-    check_features(dict(features), len(emotions))
+    folder, subjects = Path(folder), np.asarray(subjects, dtype=str)
+    cv.check_features(dict(features), len(emotions))
     names, y = emotion_classes(emotions, subjects)
-    subjects = np.asarray(subjects, dtype=str)
     subsets = label_subsets(names[y], subjects, n_splits=config.n_splits, n_draws=config.n_draws, seed=config.seed)
     networks = _networks(config, network)
     if networks and (images is None or len(images) != len(y)):
         raise ValueError(f"networks need the {len(y)} faces; images has {'none' if images is None else len(images)}")
-    answers = []
+    predictions, fits = [], []
     for name in (*features, *networks):
         if name in features:
             learn = partial(_by_features, squared_distances(features[name]), y, subjects, config, n_threads)
         else:
-            learn = partial(_by_network, networks[name], images, y)
-        for s in subsets:
-            if name in features or s.draw < config.cnn_draws:
-                answers.append((name, s, _kept(folder, f"{name}-{s.split}-{s.draw}-{s.n_people}", learn, s)))
-                if progress is not None:
-                    progress(f"{name}: split {s.split}, draw {s.draw}, {s.n_people} people")
-    predictions, fits = _predictions(answers, names, y, subjects), _fits(answers, y, subjects)
-    rows = label_scores(_right_answers(predictions), y, subjects, n_resamples=config.n_resamples, seed=config.seed)
+            learn = partial(_by_network, networks[name], images, y, config)
+        for s in subsets if name in features else [s for s in subsets if s.draw < config.cnn_draws]:
+            predicted, fit = _kept(folder / "unfinished" / f"{name}-{s.split}-{s.draw}-{s.n_people}.json", learn, s)
+            base = dict(features=name, split=s.split, draw=s.draw, n_people=s.n_people)
+            true, found = (pd.Categorical.from_codes(codes, categories=names) for codes in (y[s.test], predicted))
+            predictions.append(pd.DataFrame(base | dict(face=s.test, subject=subjects[s.test], true=true, predicted=found)))
+            fits.append(base | dict(n_train_faces=len(s.train), n_train_people=len(np.unique(subjects[s.train])),
+                                    n_emotions=len(np.unique(y[s.train]))) | fit)
+            if progress is not None:
+                progress(f"{name}: split {s.split}, draw {s.draw}, {s.n_people} people")
+    table = pd.concat(predictions, ignore_index=True).assign(protocol=LABELLED_PEOPLE)
+    rows = label_scores(_right_answers(table), y, subjects, n_resamples=config.n_resamples, seed=config.seed)
     settings = config.model_dump() | dict(
         features=[*features, *networks], networks=list(networks), emotions=names.tolist(), target=target,
         sizes=sorted({subset.n_people for subset in subsets}))
-    LabelEfficiencyResult(score_table(rows), predictions, fits, settings).save(folder)
+    LabelEfficiencyResult(score_table(rows), table, pd.DataFrame(fits), settings).save(folder)
     shutil.rmtree(folder / "unfinished", ignore_errors=True)
 
 
-def _networks(config: LabelEfficiencyConfig, network: "Run | None") -> dict[str, SupervisedCNN]:
+def _networks(config: LabelEfficiencyConfig, network: "Run | None") -> dict[str, dict[str, Any]]:
+    """Return the arguments of `train_cnn` for each network that is trained with labels."""
     if config.cnn_width is None:
         return {}
-    training = dict(epochs=config.cnn_epochs, min_steps=config.cnn_min_steps, seed=config.seed)
-    networks = {"supervised CNN": SupervisedCNN(config.cnn_width, **training)}
+    networks = {"supervised CNN": dict(width=config.cnn_width)}
     if config.finetune and network is not None:
         weights = network.folder / "discriminator.safetensors"
-        networks["fine-tuned discriminator"] = SupervisedCNN(network.config.width, weights=weights, **training)
+        networks["fine-tuned discriminator"] = dict(width=network.config.width, weights=weights)
     return networks
 
 
-def _kept(folder: Path, name: str, learn: Callable[[Subset], Prediction], subset: Subset) -> Prediction:
-    """Return a method's answer, or the one that an earlier run left."""
-    path = folder / "unfinished" / f"{name}.json"
+def _kept(path: Path, learn: Callable[[Subset], tuple[np.ndarray, dict]], subset: Subset) -> tuple[np.ndarray, dict]:
+    """Return what a method names the test faces, and how its model came about; or what an earlier run left of it."""
     if not path.is_file():
         predicted, fit = learn(subset)
         write_json(path, {"predicted": predicted, "fit": fit})
@@ -171,8 +168,8 @@ def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws
     the first 1, 2, 4, ... of them are labelled, so that a larger set holds the smaller ones. All people are labelled in
     one draw only, for there is only one such set. Errors are those of `fergan.experiments.cross_validation.grouped_folds`.
     """
-    folds = grouped_folds(y, subjects, n_splits, seed)
-    pools = [other_rows(len(y), [test]) for test in folds]
+    folds = cv.grouped_folds(y, subjects, n_splits, seed)
+    pools = [cv.other_rows(len(y), [test]) for test in folds]
     n_all = min(len(np.unique(subjects[pool])) for pool in pools)
     subsets = []
     for split, (test, pool) in enumerate(zip(folds, pools, strict=True)):
@@ -189,7 +186,7 @@ def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws
 
 def _by_features(
     D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, config: LabelEfficiencyConfig, n_threads: int, subset: Subset
-) -> Prediction:
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Name the test faces by a Gaussian SVM, with C and gamma chosen among the labelled people.
 
     Where these suffice for folds of whole people, none of which takes a class away, a search over the folds chooses both.
@@ -202,29 +199,31 @@ def _by_features(
         return np.full(len(test), present[0]), {"searched": False}
     some = subset.pool[:: max(1, len(subset.pool) // 2000)]
     distance = typical_distance(kernel_slice(D2, some, some))
-    C, gamma = DEFAULT_COST, DEFAULT_GAMMA_SCALE / distance
-    try:
-        folds = grouped_folds(y[train], subjects[train], config.inner_folds, config.seed)
-        check_training_parts(y[train], folds)
-    except ValueError:  # too few people
-        folds = []
-    if folds:
-        models = SharedKernel(kernel_slice(D2, train, train), y[train], n_threads=n_threads)
-        parts = [(other_rows(len(train), [fold]), fold) for fold in folds]
-        found = search_folds(models, parts, distance, n_evaluations=config.n_evaluations, seed=config.seed)
-        C, gamma = found.C, found.gamma
     rows = np.concatenate([train, test])
-    places = np.arange(len(train)), np.arange(len(train), len(rows))
-    K = gaussian_kernel(kernel_slice(D2, rows, rows), gamma, n_threads=n_threads)
-    values = multiclass_values(K, y[rows], *places, C, int(y.max()) + 1)
-    return values.argmax(axis=1), {"searched": bool(folds), "C": C, "gamma_scale": gamma * distance}
+    D2, labels, train, test = kernel_slice(D2, rows, rows), y[rows], np.arange(len(train)), np.arange(len(train), len(rows))
+    try:
+        folds = cv.learnable_folds(labels[train], subjects[subset.train], config.inner_folds, config.seed)
+    except ValueError:  # too few people
+        K = gaussian_kernel(D2, DEFAULT_GAMMA_SCALE / distance, n_threads=n_threads)
+        values = multiclass_values(K, labels, train, test, DEFAULT_COST, int(y.max()) + 1)
+        return values.argmax(axis=1), {"searched": False, "C": DEFAULT_COST, "gamma_scale": DEFAULT_GAMMA_SCALE}
+    values, found = train_and_test(D2, labels, train, test, folds, distance=distance, n_threads=n_threads,
+                                   n_evaluations=config.n_evaluations, seed=config.seed)
+    return values.argmax(axis=1), {"searched": True, "C": found.C, "gamma_scale": found.gamma * distance}
 
 
-def _by_network(untrained: SupervisedCNN, images: np.ndarray, y: np.ndarray, subset: Subset) -> Prediction:
+def _by_network(
+    architecture: Mapping[str, Any], images: np.ndarray, y: np.ndarray, config: LabelEfficiencyConfig, subset: Subset
+) -> tuple[np.ndarray, dict[str, Any]]:
     """Name the test faces by a network that is trained anew, with a seed of this split and draw."""
-    seed = int(np.random.SeedSequence([untrained.seed, subset.split, subset.draw]).generate_state(1)[0] >> 1)
-    network = SupervisedCNN(**untrained.get_params() | {"seed": seed}).fit(images[subset.train], y[subset.train])
-    return network.predict(images[subset.test]), {"steps": network.n_steps_, "train_accuracy": network.train_accuracy_}
+    present, codes = np.unique(y[subset.train], return_inverse=True)
+    if len(present) == 1:
+        return np.full(len(subset.test), present[0]), {"steps": 0, "train_accuracy": 1.0}
+    seed = int(np.random.SeedSequence([config.seed, subset.split, subset.draw]).generate_state(1)[0] >> 1)
+    network, n_steps = train_cnn(images[subset.train], codes, epochs=config.cnn_epochs, min_steps=config.cnn_min_steps,
+                                 seed=seed, **architecture)
+    right = named_by(network, images[subset.train]) == codes
+    return present[named_by(network, images[subset.test])], {"steps": n_steps, "train_accuracy": float(right.mean())}
 
 
 def _right_answers(table: pd.DataFrame) -> dict[str, dict[int, np.ndarray]]:
@@ -233,24 +232,6 @@ def _right_answers(table: pd.DataFrame) -> dict[str, dict[int, np.ndarray]]:
     return {name: {int(n): of_size.pivot(index="draw", columns="face", values="right").to_numpy()
                    for n, of_size in of_method.groupby("n_people")}
             for name, of_method in right.groupby("features", sort=False)}
-
-
-def _predictions(answers: list, names: np.ndarray, y: np.ndarray, subjects: np.ndarray) -> pd.DataFrame:
-    words = partial(pd.Categorical.from_codes, categories=names)
-    parts = [
-        pd.DataFrame(dict(features=name, split=s.split, draw=s.draw, n_people=s.n_people, face=s.test,
-                          subject=subjects[s.test], true=words(y[s.test]), predicted=words(predicted)))
-        for name, s, (predicted, _) in answers
-    ]
-    return pd.concat(parts, ignore_index=True).assign(protocol=LABELLED_PEOPLE)
-
-
-def _fits(answers: list, y: np.ndarray, subjects: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame([
-        dict(features=name, split=s.split, draw=s.draw, n_people=s.n_people, n_train_faces=len(s.train),
-             n_train_people=len(np.unique(subjects[s.train])), n_emotions=len(np.unique(y[s.train]))) | fit
-        for name, s, (_, fit) in answers
-    ])
 
 
 #: method -> number of labelled people -> right answers (0 or 1) of shape (n_draws, n_faces)
@@ -269,56 +250,46 @@ def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray, *, n_resamp
     `right` is `Curves`; every face, of class `y` (n_faces,) and person `subjects` (n_faces,), is tested once in each draw. A
     method may have fewer draws than another: their difference is then over the draws that both have, the first ones.
     """
-    first = next(iter(right.values()))
-    sizes = np.array(list(first))
-    majority = float(np.bincount(y).max() / len(y))
-    levels = levels_between(majority, max(of_size.mean() for curve in right.values() for of_size in curve.values()))
+    first, resampling = next(iter(right.values())), dict(groups=subjects, n_resamples=n_resamples, seed=seed)
+    sizes, majority = np.array(list(first)), float(np.bincount(y).max() / len(y))
+    highest = max(of_size.mean() for curve in right.values() for of_size in curve.values())
+    levels = [level / 10 for level in range(1, 11) if majority < level / 10 <= highest]
     rows = [dict(features="none", score="majority_accuracy", label="all", value=majority)]
     for name, curve in right.items():
         columns = np.stack([of_size.mean(axis=0) for of_size in curve.values()], axis=1)
-        found = _summary(columns, sizes, levels, groups=subjects, n_resamples=n_resamples, seed=seed)
-        keys = [("accuracy", str(n)) for n in sizes] + [("curve_mean", "all")]
-        keys += [("people_needed", f"{level:.1f}") for level in levels]
-        of_method = [_score_row(*key, *of, sizes[-1]) for key, of in zip(keys, found, strict=True)]
+        of_method = _curve_rows(columns, sizes, levels, "", **resampling)
         for n, of_size in curve.items():
             draws = of_size.mean(axis=1)
-            of_method += [dict(score="lowest_draw", label=str(n), value=draws.min(), note=f"{len(draws)} draws"),
-                          dict(score="highest_draw", label=str(n), value=draws.max(), note=f"{len(draws)} draws")]
+            of_method += [dict(score=score, label=str(n), value=end, note=f"{len(draws)} draws")
+                          for score, end in (("lowest_draw", draws.min()), ("highest_draw", draws.max()))]
         if curve is not first:
-            n_draws = {n: min(len(first[n]), len(curve[n])) for n in sizes}
-            columns = np.stack([first[n][:k].mean(axis=0) - curve[n][:k].mean(axis=0) for n, k in n_draws.items()], axis=1)
-            found = _summary(columns, sizes, [], groups=subjects, n_resamples=n_resamples, seed=seed)
-            keys = [("accuracy_difference", str(n)) for n in sizes] + [("curve_mean_difference", "all")]
-            of_method += [_score_row(*key, *of, sizes[-1]) for key, of in zip(keys, found, strict=True)]
+            both = [(first[n], curve[n], min(len(first[n]), len(curve[n]))) for n in sizes]
+            columns = np.stack([one[:k].mean(axis=0) - other[:k].mean(axis=0) for one, other, k in both], axis=1)
+            of_method += _curve_rows(columns, sizes, [], "_difference", **resampling)
         rows += [dict(features=name) | row for row in of_method]
     base = dict(protocol=LABELLED_PEOPLE, n_faces=len(y), n_subjects=len(np.unique(subjects)), n_labels=int(y.max()) + 1)
     return [base | row for row in rows]
 
 
-def levels_between(low: float, high: float) -> list[float]:
-    """Return the tenths above `low` and at most `high`."""
-    return [level / 10 for level in range(1, 11) if low < level / 10 <= high]
-
-
-def _summary(columns: np.ndarray, sizes: np.ndarray, levels: list[float], **resampling: Any) -> np.ndarray:
-    """Return value, low and high of the mean of each column (n_faces, n_sizes), of the curve, and of the size per level."""
+def _curve_rows(columns: np.ndarray, sizes: np.ndarray, levels: list[float], suffix: str, **resampling: Any) -> list[dict]:
+    """Return rows of the mean of each column (n_faces, n_sizes), of the curve, and of the size that each level needs."""
     def of_curves(curves: np.ndarray) -> np.ndarray:  # (n, n_sizes)
         needed = [np.minimum(size_needed(sizes, curves, level), _NEVER) for level in levels]
         return np.column_stack([curves, curve_mean(sizes, curves), *needed])
 
     low, high = bootstrap_interval(lambda counts, codes: of_curves(_resampled(columns, counts, codes)), **resampling)
-    return np.column_stack([of_curves(columns.mean(axis=0)[None])[0], low, high])
+    found = np.column_stack([of_curves(columns.mean(axis=0)[None])[0], low, high])
+    needed = found[len(sizes) + 1 :]
+    needed[needed > sizes[-1]] = np.nan  # beyond all people nothing is known
+    keys = [(f"accuracy{suffix}", str(n)) for n in sizes] + [(f"curve_mean{suffix}", "all")]
+    keys += [("people_needed", f"{level:.1f}") for level in levels]
+    return [dict(score=score, label=label, value=value, low=low, high=high)
+            for (score, label), (value, low, high) in zip(keys, found, strict=True)]
 
 
 def _resampled(columns: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Mean of each column (n_faces, n_columns) in each resample. Shape (n_resamples, n_columns)."""
     return np.stack([resampled_mean(column, counts, codes) for column in columns.T], axis=1)
-
-
-def _score_row(score: str, label: str, value: float, low: float, high: float, most: float) -> dict[str, Any]:
-    if score == "people_needed":  # beyond all people nothing is known
-        value, low, high = (np.nan if n > most else n for n in (value, low, high))
-    return dict(score=score, label=label, value=value, low=low, high=high)
 
 
 # Sizes double from point to point, so between points a curve is taken as straight in the logarithm of the size. Sizes are
