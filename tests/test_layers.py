@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.config import LayersConfig
-from fergan.experiments.layers import layer_accuracies
+from fergan.experiments.transfer import layer_accuracies
 from fergan.experiments.scores import ExperimentResult
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.gan.networks import Discriminator, initialize_weights
@@ -51,7 +51,7 @@ def test_emotions_in_the_light_are_read_from_every_layer_and_permuted_ones_from_
 def test_the_fourth_layer_is_the_papers(tmp_path, network, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (24, 64, 64, 3), dtype=np.uint8)
     seen = []
-    monkeypatch.setattr("fergan.experiments.layers.squared_distances", lambda X: seen.append(X) or ((X[:, None] - X) ** 2).sum(-1))
+    monkeypatch.setattr("fergan.experiments.transfer.squared_distances", lambda X: seen.append(X) or ((X[:, None] - X) ** 2).sum(-1))
     scores(tmp_path / "r", face_set(images, np.tile(["angry", "sad"], 12), [f"p{i // 4}" for i in range(24)]), network)
     weights = network.folder / "discriminator.safetensors"
     np.testing.assert_allclose(seen[3], DiscriminatorFeatures(weights, width=4).transform(images), atol=1e-5)

@@ -1,11 +1,12 @@
-"""The transfer matrix: the features of every network on every set of faces, under folds of whole people.
+"""Networks beside one another, and their layers: their features on sets of faces, under folds of whole people.
 
-The rows of a column share faces, folds and the search's budget, so that they can be compared face by face. A cell that is an
-emotion experiment of the same settings and features is read from that experiment's result.
+In the transfer matrix the rows of a column share faces, folds and the search's budget, so that they can be compared face by
+face. A cell that is an emotion experiment of the same settings and features is read from that experiment's result.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,21 +16,25 @@ from scipy.stats import permutation_test, rankdata
 
 from fergan.data.faces import FaceSet
 from fergan.experiments import cross_validation as cv
-from fergan.experiments.config import TransferConfig
+from fergan.experiments.config import LayersConfig, TransferConfig
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import emotion_classes, subject_independent
-from fergan.experiments.intervals import bootstrap_interval, resampled_mean
+from fergan.experiments.intervals import bootstrap_interval, mean_interval, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.features.baselines import make_baseline
-from fergan.features.discriminator import DiscriminatorFeatures
+from fergan.features.discriminator import N_LAYERS, DiscriminatorFeatures
 from fergan.files import hash_array
-from fergan.svm.kernels import squared_distances
+from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
+from fergan.svm.machines import multiclass_values
 
 if TYPE_CHECKING:
     from fergan.gan.runs import Run
 
 #: What stands under ``features`` for the mean of all networks that learnt other faces than the ones they look at.
 OTHERS = "networks of other faces"
+
+#: C of the classifier on single layers; its gamma is one over the typical squared distance. Nothing is searched.
+READOUT_COST = 10.0
 
 
 @dataclass(frozen=True)
@@ -47,38 +52,34 @@ class MatrixFaces:
     n_resamples: int
     seed: int
 
-    @property
+    @cached_property
     def others(self) -> np.ndarray:
         """Share of the networks of other faces that name each face rightly; NaN with the own network alone."""
-        strange = np.stack([self.target != network for network in self.networks], axis=1)
-        right = self.right[list(self.networks)].to_numpy()
-        with np.errstate(invalid="ignore"):
-            return (right * strange).sum(axis=1) / strange.sum(axis=1)
+        return self._by_network(own=False).mean(axis=1).to_numpy()
 
-    @property
+    @cached_property
     def own(self) -> np.ndarray:
         """Whether the network of its own set names each face rightly; NaN where there is none."""
-        found = np.full(len(self.target), np.nan)
-        for network in self.networks:
-            found[self.target == network] = self.right.loc[self.target == network, network]
-        return found
+        return self._by_network(own=True).mean(axis=1).to_numpy()
+
+    def _by_network(self, own: bool) -> pd.DataFrame:
+        is_own = self.target[:, None] == np.array(self.networks)
+        return self.right[list(self.networks)].where(is_own == own)
 
     def interval(self, values: np.ndarray) -> dict[str, float]:
         """Return the mean over targets of the mean over their faces (without NaN), with its 95 % interval over people."""
         there = np.isfinite(values)
-        values, targets = values[there], np.unique(self.target[there], return_inverse=True)[1]
-        people = np.char.add(np.char.add(self.target[there].astype(str), "/"), self.subject[there].astype(str))
-        of_target = [(targets == t).astype(float) for t in range(targets.max(initial=-1) + 1)]
+        if not there.any():
+            return dict(value=np.nan, n_faces=0, n_subjects=0)
+        values, targets = values[there], self.target[there]
+        people = np.char.add(np.char.add(targets.astype(str), "/"), self.subject[there].astype(str))
+        of_target = [targets == target for target in np.unique(targets)]
 
         def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return np.mean([resampled_mean(values * inside, counts, codes) / resampled_mean(inside, counts, codes)
-                                for inside in of_target], axis=0)
+            return np.mean([resampled_mean(values[inside], counts, codes[inside]) for inside in of_target], axis=0)
 
-        if not of_target:
-            return dict(value=np.nan, n_faces=0, n_subjects=0)
         low, high = bootstrap_interval(statistic, people, self.n_resamples, self.seed)
-        value = np.mean([values[inside > 0].mean() for inside in of_target])
+        value = np.mean([values[inside].mean() for inside in of_target])
         return dict(value=value, low=low, high=high, n_faces=len(values), n_subjects=len(np.unique(people)))
 
 
@@ -118,13 +119,11 @@ def run_transfer(
     """Classify every set by the features of every network and baseline, and save a `TransferResult`.
 
     Args:
-        faces: mapping of str to FaceSet; the targets. One that cannot be classified is left out, and ``settings["skipped"]``
-            says why.
-        networks: mapping of str to Run; named after the sets that they learnt; features are made as they are needed, and
-            dropped.
-        pretraining_faces: mapping of str to int; network -> how many faces it learnt.
-        experiments: sequence of EmotionResult; cells are read from these where settings, features, faces and folds are the
-            same; this changes no number.
+        faces: The targets. One that cannot be classified is left out, and ``settings["skipped"]`` says why.
+        networks: Named after the sets that they learnt; features are made as they are needed, and dropped.
+        pretraining_faces: Network -> how many faces it learnt.
+        experiments: Cells are read from these where settings, features, faces and folds are the same; this changes no
+            number.
     """
     cells, skipped = [], {}
     for target, of_target in faces.items():
@@ -157,8 +156,7 @@ def _column(
     rows = cv.some_people(subjects, config.max_faces, config.seed)
     images, subjects = faces.images[rows], np.asarray(subjects[rows], dtype=str)
     names, y = emotion_classes(faces.labels["emotion"].to_numpy(str)[rows], subjects)
-    folds = cv.grouped_folds(names[y], subjects, config.n_folds, config.seed)
-    cv.check_training_parts(names[y], folds)
+    folds = cv.learnable_folds(names[y], subjects, config.n_folds, config.seed)
     cv.fold_blocks(config.n_folds, config.inner_folds)
     base = dict(target=target, face=np.arange(len(y)), subject=subjects, fold=cv.fold_numbers(len(y), folds), true=names[y])
     cells = []
@@ -215,14 +213,12 @@ def transfer_scores(result: TransferResult) -> list[dict]:
     faces, baselines, base = result.faces(), result.settings["baselines"], dict(protocol=SUBJECT_INDEPENDENT)
     table = result.predictions
     labels = table[table["features"] == table["features"].iloc[0]].groupby("target", sort=False)["true"]
-    n_emotions = labels.nunique().to_dict()
+    n_emotions, rows = labels.nunique().to_dict(), []
     columns = {name: faces.right[name].to_numpy(dtype=float) for name in faces.right} | {OTHERS: faces.others}
-    own = faces.own
-    rows = []
     for name, right in columns.items():
         comparisons = {"accuracy": right}
         if name not in baselines:
-            comparisons |= {"minus_own": np.where(faces.target == name, np.nan, right - own)}
+            comparisons["minus_own"] = np.where(faces.target == name, np.nan, right - faces.own)
             comparisons |= {f"minus_{baseline}": right - columns[baseline] for baseline in baselines}
         for score, values in comparisons.items():
             rows += [base | dict(features=name, score=score) | row for row in _by_target(faces, values, n_emotions)]
@@ -252,12 +248,44 @@ def rank_correlation(x: np.ndarray, y: np.ndarray, n_resamples: int = 9999, seed
     """
     if len(x) < 3 or len(np.unique(x)) < 2 or len(np.unique(y)) < 2:
         return float("nan"), float("nan")
-    others = rankdata(y) - (len(y) + 1) / 2
-
-    def correlation(ranks: np.ndarray, axis: int = -1) -> np.ndarray:
-        centred = ranks - ranks.mean(axis=axis, keepdims=True)
-        return (centred * others).sum(axis=axis) / np.sqrt((centred**2).sum(axis=axis) * (others**2).sum())
-
-    test = permutation_test((rankdata(x),), correlation, permutation_type="pairings", n_resamples=n_resamples,
-                            vectorized=True, rng=np.random.default_rng(seed))
+    x, y = (rankdata(values) - (len(values) + 1) / 2 for values in (x, y))
+    scale = np.sqrt(np.sum(x**2) * np.sum(y**2))
+    test = permutation_test((x,), lambda x, axis: (x * y).sum(axis=axis) / scale, permutation_type="pairings",
+                            n_resamples=n_resamples, vectorized=True, rng=np.random.default_rng(seed))
     return float(test.statistic), float(test.pvalue)
+
+
+def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, network: "Run") -> None:
+    """Recognise emotions of people never seen from each hidden layer, its maps reduced to 4x4, and from all of them.
+
+    The result is an `ExperimentResult` whose features are the layers "1" to "4" and "all", with ``accuracy`` at fixed
+    parameters (see `READOUT_COST`) and ``minus_last``, its paired difference to the last layer's.
+
+    Some people of the set are taken; faces without an emotion take no part. ValueError where faces, people or emotions are
+    too few, see `fergan.experiments.cross_validation.grouped_folds`.
+    """
+    taken = cv.some_people(faces.subjects(), config.n_faces, config.seed, at_least=10)
+    known = faces.select(np.isin(np.arange(len(faces)), taken) & faces.labels["emotion"].notna().to_numpy())
+    subjects = known.subjects()
+    names, y = emotion_classes(known.labels["emotion"], subjects)
+    folds = cv.learnable_folds(y, subjects, config.n_folds, config.seed)
+    every = tuple(range(1, N_LAYERS + 1))
+    weights = network.folder / "discriminator.safetensors"
+    whole = DiscriminatorFeatures(weights, width=network.config.width, layers=every, pool=True).transform(known.images)
+    ends = np.cumsum([0, *(whole.shape[1] * 2 ** (k - 1) // (2**N_LAYERS - 1) for k in every)])
+    columns = {str(k): slice(ends[k - 1], ends[k]) for k in every} | {"all": slice(None)}
+    right = {}
+    for layer, of_layer in columns.items():
+        D2 = squared_distances(whole[:, of_layer])
+        K = gaussian_kernel(D2, 1 / typical_distance(D2))
+        right[layer] = np.empty(len(y))
+        for fold in folds:
+            values = multiclass_values(K, y, cv.other_rows(len(y), [fold]), fold, READOUT_COST, len(names))
+            right[layer][fold] = values.argmax(axis=1) == y[fold]
+    base = dict(protocol=SUBJECT_INDEPENDENT, label="all", n_faces=len(y), n_subjects=len(set(subjects)),
+                n_labels=len(names))
+    rows = [base | dict(features=layer, score=score) | mean_interval(of_face, subjects, config.n_resamples, config.seed)
+            for layer, hits in right.items()
+            for score, of_face in (("accuracy", hits), ("minus_last", hits - right[str(N_LAYERS)]))]
+    settings = config.model_dump() | dict(n_features={layer: whole[:, part].shape[1] for layer, part in columns.items()})
+    ExperimentResult(score_table(rows), pd.DataFrame(), pd.DataFrame(), settings).save(folder)
