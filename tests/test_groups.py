@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from fergan.data.faces import FaceSet, complete_labels
-from fergan.experiments.emotions import EmotionResult
-from fergan.experiments.groups import GROUPS, accuracy_by_group, group_differences, people_of_set
+from fergan.experiments.emotions import GROUPS, EmotionResult, accuracy_by_group, group_differences, people_of_set
 from fergan.experiments.scores import score_table
 from fergan.rendered.person import sample_identity
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fergan.data.faces import FaceSet
 from fergan.experiments import cross_validation as cv
 from fergan.experiments import intervals
 from fergan.experiments.config import EmotionConfig
@@ -380,3 +381,55 @@ def paper_emotion_scores(experiment: int) -> pd.DataFrame:
     rows += [dict(base, score="auc", label=canonical_emotion(word), value=value)
              for word, value in areas.drop("Average").items()]
     return score_table(rows)
+
+
+# ---- groups of people
+
+#: Trait of a rendered person -> what the lowest, middle and highest third of the people of a set are called.
+GROUPS = {
+    "skin": ("lightest third", "middle third", "darkest third"),
+    "age": ("youngest third", "middle third", "oldest third"),
+}
+
+
+def people_of_set(faces: FaceSet) -> pd.DataFrame:
+    """Return one row per person of a rendered set: each trait of `GROUPS` (0..1), and its group as ``<trait>_group``."""
+    from fergan.rendered.person import sample_identity  # here, because it imports torch, which takes a second
+
+    if "identity_seed" not in faces.labels:
+        raise ValueError(f"the faces of {faces.name} are not rendered: nothing is known of their people's skin and age")
+    seeds = pd.Series(faces.labels["identity_seed"].to_numpy(), faces.subjects()).groupby(level=0).first()
+    if len(seeds) < 3:
+        raise ValueError(f"{faces.name} has {len(seeds)} people; expected at least 3, one for each group")
+    identities = [sample_identity(int(seed)) for seed in seeds]
+    people = pd.DataFrame({"skin": [i["melanin"] for i in identities], "age": [i["age"] for i in identities]}, seeds.index)
+    for trait, groups in GROUPS.items():
+        order = people[trait].rank(method="first").to_numpy() - 1
+        people[f"{trait}_group"] = [groups[int(3 * place // len(people))] for place in order]
+    return people
+
+
+def accuracy_by_group(result: EmotionResult, people: pd.DataFrame, features: str = "discriminator") -> pd.DataFrame:
+    """Return the accuracy on each group of `people_of_set`, none of whom the classifier was trained on.
+
+    Columns ``trait, group, value, low, high, n_faces, n_people``; 95 % intervals over people.
+    """
+    table = result.select(SUBJECT_INDEPENDENT, features)
+    right, subjects = (table["true"] == table["predicted"]).to_numpy(float), table["subject"].to_numpy(str)
+    rows = []
+    for trait, groups in GROUPS.items():
+        group_of = people[f"{trait}_group"].reindex(subjects).to_numpy()
+        for group in groups:
+            inside = group_of == group
+            found = intervals.mean_interval(right[inside], subjects[inside], result.settings["n_resamples"],
+                                            result.settings["seed"])
+            rows.append(dict(trait=trait, group=group, **found, n_faces=int(inside.sum()),
+                             n_people=len(set(subjects[inside]))))
+    return pd.DataFrame(rows)
+
+
+def group_differences(table: pd.DataFrame) -> dict[str, intervals.Difference]:
+    """Return, for each trait, the accuracy on its lowest group minus that on its highest, from `accuracy_by_group`."""
+    scores = table.set_index(["trait", "group"])[["value", "low", "high"]]
+    return {trait: intervals.Difference.of_scores(*(tuple(scores.loc[(trait, group)]) for group in (low, high)))
+            for trait, (low, _, high) in GROUPS.items()}

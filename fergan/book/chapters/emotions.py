@@ -251,7 +251,7 @@ def others(results: Experiments) -> list[dict[str, Any]]:
 # ---- groups of people
 
 def group_figure(table: pd.DataFrame) -> Figure:
-    """Draw the accuracy on each group of people (`fergan.experiments.groups`, with ``experiment``): one panel per trait."""
+    """Draw the accuracy on each group of people (`accuracy_by_group`, with ``experiment``): one panel per trait."""
     traits = list(dict.fromkeys(table["trait"]))
     n_lines = table["experiment"].nunique()
     figure, axes = plt.subplots(1, len(traits), figsize=(WIDTH, 0.55 * n_lines + 1.6), sharey=True, squeeze=False)
