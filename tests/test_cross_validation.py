@@ -9,11 +9,11 @@ import pytest
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.cross_validation import (
     check_features,
-    check_training_parts,
     duplicate_groups,
     fold_blocks,
     fold_numbers,
     grouped_folds,
+    learnable_folds,
     other_rows,
     people_or_duplicates,
     random_folds,
@@ -59,13 +59,13 @@ def test_impossible_folds_are_refused_with_advice(y, groups, n_folds, message):
                 random_folds(y, n_folds, seed=0)
 
 
-def test_a_class_that_is_in_one_fold_only_is_refused():
-    y = np.array(["a", "a", "b", "b", "b"])
-    check_training_parts(y, [np.array([0, 2]), np.array([1, 3, 4])])
-    with pytest.raises(ValueError, match="class a fell into fold 0"):
-        check_training_parts(y, [np.array([0, 1, 2]), np.array([3, 4])])
-    with pytest.raises(ValueError, match="empty"):
-        check_training_parts(y, [np.arange(0), np.arange(5)])
+def test_a_class_that_is_in_one_fold_only_is_refused(monkeypatch):
+    y, people = np.array(["a", "a", "b", "b", "b"]), np.array(["p", "q", "p", "q", "q"])
+    assert sorted(map(len, learnable_folds(y, people, 2, seed=0))) == [2, 3]
+    for folds, message in (([[0, 1, 2], [3, 4]], "class a fell into fold 0"), ([[], [0, 1, 2, 3, 4]], "empty")):
+        monkeypatch.setattr("fergan.experiments.cross_validation.grouped_folds", lambda *_, folds=folds: [np.array(f, int) for f in folds])
+        with pytest.raises(ValueError, match=message):
+            learnable_folds(y, people, 2, seed=0)
 
 
 def test_features_that_are_not_finite_or_not_one_row_per_face_are_refused():

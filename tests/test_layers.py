@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.config import LayersConfig
-from fergan.experiments.transfer import layer_accuracies
 from fergan.experiments.scores import ExperimentResult
+from fergan.experiments.transfer import layer_accuracies
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.gan.networks import Discriminator, initialize_weights
 

@@ -1,6 +1,6 @@
 """The parameters of the experiments: sections of a profile, and the configs of their stages."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -43,7 +43,7 @@ class EmotionConfig(Config):
 
     baselines: list[Literal["untrained", "hog", "pixels", "pooled", "generator", "facenet"]] = Field(
         ["hog", "pixels"], description="features beside the discriminator's, on the same folds")
-    facenet_weights: str = Field("", description="file of facenet-pytorch's weights, for the baseline facenet")
+    facenet_weights: str | None = Field(None, description="file of facenet-pytorch's weights, for the baseline facenet")
     n_folds: int = Field(10, ge=3, description="folds of the protocols without an official split")
     inner_folds: int = Field(3, ge=2, description="folds of the nested search, and of that within an official training part")
     n_evaluations: int = Field(30, ge=3, description="candidates of the search, as published and in official training parts")
@@ -86,9 +86,8 @@ class LabelEfficiencyConfig(Config):
     @property
     def features_only(self) -> "LabelEfficiencyConfig":
         """The same without networks that are trained with labels."""
-        names = ("cnn_epochs", "cnn_min_steps", "cnn_draws", "finetune")
-        standard = {name: type(self).model_fields[name].default for name in names}
-        return self.model_copy(update=standard | {"cnn_width": None, "baselines": self.size_baselines})
+        networks = {"cnn_width", "cnn_epochs", "cnn_min_steps", "cnn_draws", "finetune", "baselines"}
+        return LabelEfficiencyConfig(**self.model_dump(exclude=networks), cnn_width=None, baselines=self.size_baselines)
 
 
 class TransferConfig(Config):
@@ -105,10 +104,15 @@ class TransferConfig(Config):
     n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
     seed: int = Field(0, description="of people, folds, searches and resamples")
 
+    @property
+    def search(self) -> dict[str, Any]:
+        """What an emotion experiment would say of the search of a cell."""
+        return dict(n_folds=self.n_folds, inner_folds=self.inner_folds, nested_evaluations=self.n_evaluations,
+                    seed=self.seed, prune=False)
+
     def same_search(self, emotions: EmotionConfig) -> bool:
         """Say whether a cell of the matrix is computed as an emotion experiment is, so that it can be read from there."""
-        theirs = emotions.n_folds, emotions.inner_folds, emotions.nested_evaluations, emotions.seed, None, emotions.prune
-        return (self.n_folds, self.inner_folds, self.n_evaluations, self.seed, self.max_faces, False) == theirs
+        return self.max_faces is None and self.search.items() <= emotions.model_dump().items()
 
 
 class LayersConfig(Config):

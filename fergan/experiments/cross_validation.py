@@ -6,7 +6,7 @@ whole people, and parameters chosen by an inner search that never sees the outer
 divided it themselves, their division is a third: parameters chosen within the training part, one score on the other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -32,13 +32,15 @@ def check_features(features: dict[str, np.ndarray], n_faces: int) -> None:
             raise ValueError(f"features {name!r} have shape {X.shape}, expected ({n_faces}, n_features)")
         wrong = np.flatnonzero(~np.isfinite(X.sum(axis=1, dtype=np.float64)))
         if len(wrong):
-            raise ValueError(
-                f"features {name!r} hold NaN or infinity in {len(wrong)} of {n_faces} faces (first: row {wrong[0]});"
-                " the network that made them has probably diverged"
-            )
+            raise ValueError(f"features {name!r} hold NaN or infinity in {len(wrong)} of {n_faces} faces (first: row"
+                             f" {wrong[0]}); the network that made them has probably diverged")
 
 
-def _check_classes(y: np.ndarray, n_folds: int) -> None:
+def random_folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
+    """Divide faces at random into folds with about the same share of each class; return the faces of each, ascending.
+
+    Raises ValueError where there is one class only, or a class has fewer faces than there are folds.
+    """
     classes, counts = np.unique(y, return_counts=True)
     if n_folds < 2:
         raise ValueError(f"n_folds is {n_folds}; cross-validation needs at least 2")
@@ -48,14 +50,6 @@ def _check_classes(y: np.ndarray, n_folds: int) -> None:
         rare, count = classes[counts.argmin()], counts.min()
         advice = "leave the class out" if count < 2 else f"lower n_folds to {count} or leave the class out"
         raise ValueError(f"class {rare!s} has {count} face(s), {n_folds} folds need at least {n_folds}; {advice}")
-
-
-def random_folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
-    """Divide faces at random into folds with about the same share of each class; return the faces of each, ascending.
-
-    Raises ValueError where there is one class only, or a class has fewer faces than there are folds.
-    """
-    _check_classes(y, n_folds)
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     return [test for _, test in splitter.split(np.zeros(len(y)), y)]
 
@@ -65,15 +59,13 @@ def grouped_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) ->
 
     As `random_folds`. Raises ValueError also where there are fewer people than folds, or one person alone shows a class.
     """
-    people = np.unique(groups)
-    if len(people) < 2:
+    n_people = len(np.unique(groups))
+    if n_people < 2:
         raise ValueError("the dataset has a single person; subject-independent folds need at least 2")
-    if len(people) < n_folds:
-        raise ValueError(
-            f"the dataset has {len(people)} people, {n_folds} folds need at least {n_folds};"
-            f" lower n_folds to {len(people)} or use a dataset with more people"
-        )
-    _check_classes(y, n_folds)
+    if n_people < n_folds:
+        raise ValueError(f"the dataset has {n_people} people, {n_folds} folds need at least {n_folds};"
+                         f" lower n_folds to {n_people} or use a dataset with more people")
+    random_folds(y, n_folds, seed)  # what it refuses cannot be divided by people either
     for label in np.unique(y):
         if len(np.unique(groups[y == label])) < 2:
             raise ValueError(f"only one person shows class {label!s}; leave the class out or add people")
@@ -82,37 +74,26 @@ def grouped_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) ->
 
 
 def learnable_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
-    """Return `grouped_folds`, without any of which each class can still be learnt; ValueError where there are none."""
+    """Return `grouped_folds`; ValueError also where one is empty or holds all faces of a class."""
     folds = grouped_folds(y, groups, n_folds, seed)
-    check_training_parts(y, folds)
-    return folds
-
-
-def folds_of_protocols(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
-    """Return the folds of each of `PROTOCOLS`: at random as published, of whole people when subject independent."""
-    return {AS_PUBLISHED: random_folds(y, n_folds, seed),
-            SUBJECT_INDEPENDENT: grouped_folds(y, groups, n_folds, seed)}
-
-
-def check_training_parts(y: np.ndarray, folds: Sequence[np.ndarray]) -> None:
-    """Refuse folds of which one is empty or holds all faces of a class, which could then not be learnt."""
     for number, fold in enumerate(folds):
         if not len(fold):
             raise ValueError(f"fold {number} of {len(folds)} is empty; lower n_folds")
         absent = np.setdiff1d(y, y[other_rows(len(y), [fold])])
         if len(absent):
-            raise ValueError(
-                f"all faces of class {absent[0]!s} fell into fold {number} of {len(folds)};"
-                " raise n_folds, try another seed, or leave the class out"
-            )
+            raise ValueError(f"all faces of class {absent[0]!s} fell into fold {number} of {len(folds)};"
+                             " raise n_folds, try another seed, or leave the class out")
+    return folds
 
 
-def other_rows(n_samples: int, left_out: Iterable[np.ndarray]) -> np.ndarray:
+def folds_of_protocols(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
+    """Return the folds of each of `PROTOCOLS`: at random as published, of whole people when subject independent."""
+    return {AS_PUBLISHED: random_folds(y, n_folds, seed), SUBJECT_INDEPENDENT: grouped_folds(y, groups, n_folds, seed)}
+
+
+def other_rows(n_samples: int, left_out: Sequence[np.ndarray]) -> np.ndarray:
     """Return the faces that are in none of the given folds."""
-    kept = np.ones(n_samples, dtype=bool)
-    for rows in left_out:
-        kept[rows] = False
-    return np.flatnonzero(kept)
+    return np.delete(np.arange(n_samples), np.concatenate(left_out))
 
 
 def fold_numbers(n_samples: int, folds: Sequence[np.ndarray]) -> np.ndarray:
@@ -138,12 +119,9 @@ def fold_blocks(n_folds: int, inner_folds: int) -> list[np.ndarray]:
 def official_parts(split: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | None:
     """Return the training and the test faces of a set's own division, and what the second part is called.
 
-    Where the test part has no faces, because its labels are not public, the validation part stands for it; otherwise
-    validation faces take no part.
-
-    Args:
-        split: (n_samples,); "train", "test", "val" or "validation"; anything else, also a missing value, takes no part.
-            Without faces on both sides the result is None.
+    `split` (n_samples,) says "train", "test", "val" or "validation"; faces with anything else, also a missing value, take no
+    part. Where no face is for testing, because those labels are not public, the validation part stands for it; otherwise
+    validation faces take no part. None without faces on both sides.
     """
     words = np.asarray(split, dtype=object).astype(str)
     train, test, name = np.flatnonzero(words == "train"), np.flatnonzero(words == "test"), "test"
@@ -153,9 +131,9 @@ def official_parts(split: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | No
 
 
 def some_people(subjects: np.ndarray, max_faces: int | None, seed: int, at_least: int = 2) -> np.ndarray:
-    """Return the faces of as many people, drawn at random, as have at most `max_faces` faces together; None takes all.
+    """Return the faces, ascending, of as many people, drawn at random, as have at most `max_faces` faces; None takes all.
 
-    So many people as `at_least` says are taken in any case. Rows are ascending.
+    So many people as `at_least` says are taken in any case.
     """
     if max_faces is None:
         return np.arange(len(subjects))
@@ -166,22 +144,19 @@ def some_people(subjects: np.ndarray, max_faces: int | None, seed: int, at_least
 
 
 def duplicate_groups(images: np.ndarray, features: np.ndarray | None = None, within: float = 0.0) -> np.ndarray:
-    """Group pictures that are the same, or nearly; belonging is passed on from one to the next.
+    """Return the number (n,) of each picture's group of those that are the same, or nearly; belonging is passed on.
 
     Args:
         images: (n, height, width, 3), uint8; their content is compared by its hash.
-        features: (n, n_features), optional
+        features: (n, n_features), for `within` above 0.
         within: Distance, as a share of the typical one (root of the median squared distance), up to which pictures count as
             the same; 0 compares contents only.
-
-    Returns: ndarray of shape (n,), int; the number of each picture's group, from 0.
     """
     if not 0 <= within < 1:
         raise ValueError(f"within is {within}; expected a share of the typical distance, 0 <= within < 1")
     n = len(images)
     contents = np.unique([hash_array(image) for image in images], return_inverse=True)[1]
-    first = np.unique(contents, return_index=True)[1]
-    pairs = [np.stack([np.arange(n), first[contents]])]
+    pairs = [np.stack([np.arange(n), n + contents])]  # each picture and its content
     if within > 0:
         if features is None or len(features) != n:
             raise ValueError(f"within is {within}, but there are no features of the {n} pictures to compare")
@@ -190,7 +165,7 @@ def duplicate_groups(images: np.ndarray, features: np.ndarray | None = None, wit
         for start in range(0, n, _ROWS):
             near = np.nonzero(squared_distances(features[start : start + _ROWS], features) <= limit)
             pairs.append(np.stack([near[0] + start, near[1]]))
-    return _connected(*np.concatenate(pairs, axis=1), n)
+    return _connected(*np.concatenate(pairs, axis=1), 2 * n)[:n]
 
 
 def people_or_duplicates(faces: FaceSet, features: np.ndarray | None = None, within: float = 0.0) -> np.ndarray:

@@ -84,7 +84,7 @@ def run_emotion_experiment(
             of_class, results = _learn(protocol, D2, y, subjects, parts, config, running)
             values[protocol, name] = of_class
             of_features = dict(protocol=protocol, features=name)
-            searches += [_trials(of_features | {"outer_folds": official or served}, result) for served, result in results]
+            searches += [_trials(of_features | {"outer_folds": served or official}, result) for served, result in results]
             scored = rows[protocol]
             fold = np.zeros(len(scored), int) if protocol == OFFICIAL_SPLIT else cv.fold_numbers(len(y), parts)
             predictions.append(pd.DataFrame(of_features | dict(
@@ -126,8 +126,8 @@ def _divided(
     config: EmotionConfig, emotions: np.ndarray, subjects: np.ndarray, split: np.ndarray | None
 ) -> tuple[dict[str, list[np.ndarray]], str]:
     """Divide the faces for every protocol, and refuse what cannot work; the official split has two parts, train and test."""
-    folds = cv.folds_of_protocols(emotions, subjects, config.n_folds, config.seed)
-    cv.check_training_parts(emotions, folds[SUBJECT_INDEPENDENT])
+    folds = {AS_PUBLISHED: cv.random_folds(emotions, config.n_folds, config.seed),
+             SUBJECT_INDEPENDENT: cv.learnable_folds(emotions, subjects, config.n_folds, config.seed)}
     cv.fold_blocks(config.n_folds, config.inner_folds)
     if split is None:
         return folds, ""

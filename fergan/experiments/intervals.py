@@ -76,9 +76,8 @@ def resampled_mean(values: np.ndarray, counts: np.ndarray, codes: np.ndarray) ->
     return _divide(counts @ _per_person(values, codes, n_people), counts @ np.bincount(codes, minlength=n_people))
 
 
-def resampled_confusion(
-    true: np.ndarray, predicted: np.ndarray, n_classes: int, counts: np.ndarray, codes: np.ndarray
-) -> np.ndarray:
+def resampled_confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int, counts: np.ndarray,
+                        codes: np.ndarray) -> np.ndarray:
     """Confusion matrices of the resamples, rows by true class. Shape (n_resamples, n_classes, n_classes)."""
     cells = np.zeros((counts.shape[1], n_classes, n_classes))
     np.add.at(cells, (codes, true, predicted), 1)
@@ -144,8 +143,7 @@ class Difference:
         The interval is the one of Zou and Donner (2008), which recovers the variances from both intervals.
         """
         (a, a_low, a_high), (b, b_low, b_high) = first, second
-        d = a - b
-        return cls(d, d - np.hypot(a - a_low, b_high - b), d + np.hypot(a_high - a, b - b_low))
+        return cls(a - b, a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low))
 
 
 def exchangeable(groups: np.ndarray) -> np.ndarray:

@@ -188,10 +188,8 @@ def _read(
     X: np.ndarray, base: Mapping[str, object], config: TransferConfig, experiments: Sequence[ExperimentResult]
 ) -> np.ndarray | None:
     """Return what an emotion experiment predicted from the same features in the same way; None where there is none."""
-    mine = dict(n_folds=config.n_folds, inner_folds=config.inner_folds, nested_evaluations=config.n_evaluations,
-                seed=config.seed, prune=False)
     for result in experiments:
-        if any(result.settings[key] != value for key, value in mine.items()):
+        if any(result.settings[key] != value for key, value in config.search.items()):
             continue
         for name, known in result.settings.get("hashes", {}).items():
             table = result.select(SUBJECT_INDEPENDENT, name).sort_values("face")

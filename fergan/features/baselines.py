@@ -140,7 +140,7 @@ def _named_tensors(path: Path, names: Iterable[str]) -> dict[str, "Tensor"]:
 
 
 def make_baseline(
-    name: str, width: int = 64, seed: int = 0, run: str | Path | None = None, facenet_weights: str | Path = ""
+    name: str, width: int = 64, seed: int = 0, run: str | Path | None = None, facenet_weights: str | Path | None = None,
 ) -> StatelessFeatures:
     """Return the transformer of a baseline.
 
@@ -167,7 +167,7 @@ def make_baseline(
     return kinds[name]()
 
 
-def absent_baselines(names: list[str], facenet_weights: str = "") -> dict[str, str]:
+def absent_baselines(names: list[str], facenet_weights: str | None = None) -> dict[str, str]:
     """Return which of these baselines cannot be had here, and why in words."""
     if "facenet" in names and not facenet_weights:
         return {"facenet": "its weights are absent; name their file in the profile (emotions.facenet_weights)"}
