@@ -45,7 +45,7 @@ def plain_neighbourhoods(generated, real):
 
 def measure(way, n, n_features, threads):
     """Run one way; print its time, its scores and the largest memory as JSON."""
-    from fergan.quality.neighbours import neighbourhoods
+    from fergan.quality.distances import neighbourhoods
 
     generated, real = drawn(n, n_features)
     with threadpool_limits(threads):

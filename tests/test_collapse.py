@@ -23,7 +23,7 @@ from fergan.quality.collapse import (
     variety,
     variety_floor,
 )
-from fergan.quality.judge import QualityConfig
+from fergan.quality.config import QualityConfig
 from fergan.quality.monitor import Monitor
 
 

@@ -11,8 +11,8 @@ from fergan.gan.checkpoints import save_weights
 from fergan.gan.networks import Discriminator, Generator, initialize_weights
 from fergan.quality import backbones as inception
 from fergan.quality.backbones import Backbone, backbones, find_inception, inception_features, open_inception
-from fergan.quality.distances import frechet_distance, jackknife, wilson
-from fergan.quality.judge import QualityConfig, SampleScores, judge_features, judge_images, judge_samples
+from fergan.quality.config import QualityConfig
+from fergan.quality.judge import SampleScores, judge_features, judge_images, judge_samples
 
 
 def pictures(n, seed=0, low=60, high=120):
@@ -34,28 +34,6 @@ class Counting:
 @pytest.fixture
 def no_detector(monkeypatch):
     monkeypatch.setattr("fergan.quality.judge.face_rate", lambda images, threshold: (images.std(axis=(1, 2, 3)) < 40).astype(float))
-
-
-def test_intervals_of_means_and_shares_are_the_textbooks():
-    x = np.random.default_rng(0).standard_normal(4000)
-    value, low, high = jackknife(np.mean, x)
-    assert value == pytest.approx(x.mean()) and low == pytest.approx(2 * value - high)
-    assert (high - low) / 2 == pytest.approx(2.26 * x.std() / np.sqrt(4000), rel=0.5)  # Student's t of 9 degrees
-    both = jackknife(lambda rows: [rows.mean(), rows.std()], x)
-    assert both[0].shape == both[1].shape == (2,)
-    with pytest.raises(ValueError, match="19 rows are too few for 10 groups"):
-        jackknife(np.mean, x[:19])
-    assert wilson(3, 4) == pytest.approx((0.3006, 0.9544), abs=1e-3)
-
-
-def test_the_jackknife_holds_the_truth_where_a_bootstrap_of_the_frechet_distance_does_not():
-    rng = np.random.default_rng(1)
-    draws = [[rng.standard_normal((100, 8)) + shift for shift in (0, 0.5)] for _ in range(40)]
-    expected = np.mean([frechet_distance(*draw) for draw in draws])  # at this n
-    held = [low <= expected <= high for _, low, high in (jackknife(frechet_distance, *draw) for draw in draws)]
-    assert np.mean(held) > 0.85
-    again = [frechet_distance(*(side[rng.integers(100, size=100)] for side in draws[0])) for _ in range(50)]
-    assert np.quantile(again, 0.1) > frechet_distance(*draws[0]), "drawn with replacement, samples seem less varied"
 
 
 def test_a_generator_is_judged_in_one_pass_of_each_network(no_detector):

@@ -30,7 +30,7 @@ from fergan.files import UserError
 from fergan.gan.runs import TrainConfig
 from fergan.human_study.design import StudyConfig
 from fergan.paper import read_table
-from fergan.quality.judge import QualityConfig
+from fergan.quality.config import QualityConfig
 
 
 class ProfileError(UserError, ValueError):

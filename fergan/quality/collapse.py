@@ -17,9 +17,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 from fergan.data.faces import FaceSet
 from fergan.features.baselines import HOGFeatures
 from fergan.files import write_json
-from fergan.quality.distances import wilson
-from fergan.quality.judge import QualityConfig
-from fergan.quality.neighbours import nearest, neighbourhoods
+from fergan.quality.config import QualityConfig
+from fergan.quality.distances import nearest, neighbourhoods, wilson
 from fergan.quality.similarity import thumbnails
 from fergan.svm.kernels import squared_distances, typical_distance
 from fergan.svm.machines import SharedKernel, predicted_classes
@@ -77,7 +76,7 @@ def can_be_judged(faces: FaceSet) -> bool:
 class Variety:
     """How varied n samples are beside as many real faces, by their thumbnails.
 
-    ``precision, recall, coverage`` are those of `fergan.quality.neighbours`, to the fifth neighbour: recall falls to 0 when
+    ``precision, recall, coverage`` are those of `fergan.quality.distances`, to the fifth neighbour: recall falls to 0 when
     the samples are few faces repeated. ``repeats`` is the share of samples that are all but equal to another sample (after
     the birthday-paradox test of Arora and Zhang, 2018): nearer to it than all but 1 % of the real faces are to their
     nearest, in units of the mean distance on its own side, so that contrast does not count. See also `spread`.

@@ -7,25 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from fergan.cache import Config
 from fergan.data.detection import face_rate
 from fergan.files import hash_file, hash_parameters, read_json, write_json
-from fergan.quality import distances
+from fergan.quality import distances, similarity
 from fergan.quality.backbones import Backbone, backbones
+from fergan.quality.config import QualityConfig
 from fergan.quality.distances import Extrapolation, jackknife
-from fergan.quality.neighbours import memorised_below, nearest, nearest_other, neighbourhoods
-from fergan.quality.similarity import (
-    THUMBNAIL,
-    mean_pairwise_distance,
-    mean_pairwise_interval,
-    multiscale_similarity,
-    nearest_real,
-    random_pairs,
-    structural_similarity,
-    thumbnails,
-)
 
 FACE_PROBABILITY = 0.9  # how sure MTCNN must be that a sample shows a face
 N_SEEN = 200  # samples that the face detector and the similarities look at
@@ -39,13 +27,6 @@ QUALITY_COLUMNS = {
     "n_real": int, "splits": int, "interval": str, "rank": int, "weights": str, "side": int,
 }
 _DEFAULTS = {"features": "pixels", "splits": 1, "interval": "left out", "rank": 0, "weights": "", "side": 64}
-
-
-class QualityConfig(Config):
-    """How good and how varied the samples of a generator are."""
-
-    n_samples: int = Field(1000, ge=200, description="generated faces that are judged, and at most as many real ones")
-    seed: int = Field(0, ge=0, description="of samples, halves, draws and folds")
 
 
 @dataclass(frozen=True)
@@ -103,8 +84,8 @@ def judge_images(generated: np.ndarray, real: np.ndarray, networks: list[Backbon
     half, other = (np.array(real[np.sort(rows)]) for rows in (order[:n], order[n : 2 * n]))
     memorised, near, below = _memorised(generated, np.array(real), half, other)
     similar, alike = _similarities(generated[:N_SEEN], half, other[:N_SEEN], seed)
-    pairwise = (mean_pairwise_distance(generated[:n]), *mean_pairwise_interval(generated[:n], seed),
-                mean_pairwise_distance(half))
+    pairwise = (similarity.mean_pairwise_distance(generated[:n]), *similarity.mean_pairwise_interval(generated[:n], seed),
+                similarity.mean_pairwise_distance(half))
     rows = [_faces_found(generated, half), _row("pairwise_distance", pairwise, n, n, interval="bootstrap"),
             memorised, *similar]
     curves = {}
@@ -138,12 +119,12 @@ def _memorised(
     generated: np.ndarray, real: np.ndarray, half: np.ndarray, other: np.ndarray
 ) -> tuple[dict[str, Any], dict[str, np.ndarray], float]:
     """Return the share of samples that all but repeat a real face, all distances to the nearest, and the limit."""
-    small, small_real, small_half = thumbnails(generated), thumbnails(real), thumbnails(half)
-    below = memorised_below(small_real)
-    near = {"samples": nearest(small, small_real)[1], "real faces": nearest_other(small_real)}
-    held_out = nearest(thumbnails(other), small_half)[1] <= memorised_below(small_half)
-    row = _share("memorised", near["samples"] <= below, held_out, len(real), features="thumbnails", side=THUMBNAIL)
-    return row, near, below
+    generated, real, half, other = map(similarity.thumbnails, (generated, real, half, other))
+    below = distances.memorised_below(real)
+    near = {"samples": distances.nearest(generated, real)[1], "real faces": distances.nearest_other(real)}
+    held_out = distances.nearest(other, half)[1] <= distances.memorised_below(half)
+    return (_share("memorised", near["samples"] <= below, held_out, len(real), features="thumbnails",
+                   side=similarity.THUMBNAIL), near, below)
 
 
 def _similarities(
@@ -151,13 +132,13 @@ def _similarities(
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, np.ndarray]]]:
     """Return structural similarities of each sample with its nearest real face, and among samples; two distributions."""
     sides = {"samples": generated, "real faces": other}
-    nearest_ones = {side: (images, half[nearest_real(images, half)[0]]) for side, images in sides.items()}
-    among = {side: tuple(images[rows] for rows in random_pairs(len(images), len(images), seed))
+    nearest_ones = {side: (images, half[similarity.nearest_real(images, half)[0]]) for side, images in sides.items()}
+    among = {side: tuple(images[rows] for rows in similarity.random_pairs(len(images), len(images), seed))
              for side, images in sides.items()}
     rows, values = [], {}
     for which, pairs, n_real in (("nearest", nearest_ones, len(half)), ("among", among, len(other))):
-        for name, similarity in (("ssim", structural_similarity), ("ms_ssim", multiscale_similarity)):
-            found = {side: similarity(*pair) for side, pair in pairs.items()}
+        for name, likeness in (("ssim", similarity.structural_similarity), ("ms_ssim", similarity.multiscale_similarity)):
+            found = {side: likeness(*pair) for side, pair in pairs.items()}
             values[f"{name}_{which}"] = found
             numbers = (*jackknife(np.mean, found["samples"], seed=seed), found["real faces"].mean())
             rows.append(_row(f"{name}_{which}", numbers, len(generated), n_real))
@@ -185,7 +166,7 @@ def judge_features(
         return [_row(name, numbers, n, n, **facts) for name, *numbers in zip(names, *columns, strict=True)]
 
     def neighbourhood_scores(a: np.ndarray, b: np.ndarray) -> list[float]:
-        found = neighbourhoods(a, b)
+        found = distances.neighbourhoods(a, b)
         return [found.precision, found.recall, found.density, found.coverage]
 
     scores = []

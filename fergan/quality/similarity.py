@@ -8,7 +8,7 @@ Images are uint8 (n, height, width, 3) throughout.
 import numpy as np
 
 from fergan.features.config import check_images
-from fergan.quality.neighbours import nearest
+from fergan.quality.distances import nearest
 from fergan.svm.kernels import squared_distances
 
 THUMBNAIL = 16  # pixels a side

@@ -1,0 +1,12 @@
+"""How generated faces are judged: the profile's section, and the parameters of both stages."""
+
+from pydantic import Field
+
+from fergan.cache import Config
+
+
+class QualityConfig(Config):
+    """How good and how varied the samples of a generator are."""
+
+    n_samples: int = Field(1000, ge=200, description="generated faces that are judged, and at most as many real ones")
+    seed: int = Field(0, ge=0, description="of samples, halves, draws and folds")
