@@ -52,8 +52,9 @@ class Config(BaseModel):
 
 
 def digest(value: Any) -> str:
-    """Return the hexadecimal hash of the content of an array, table, Config, string, number or None, or of several in a list,
-    tuple or dict. A path counts by the content of its file; an object with an attribute ``digest`` has its own say.
+    """Return the hexadecimal hash of the content of an array, table, Config, string, number or None, or a collection of them.
+
+    A path counts by the content of its file; an object with an attribute ``digest`` has its own say.
 
     Raises:
         TypeError: Nothing is known about such a value's content.

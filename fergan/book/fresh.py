@@ -15,33 +15,27 @@ import nbformat
 
 from fergan.book.pages import Page, pages_of
 from fergan.book.profile import Profile
-from fergan.book.run import (
-    NotebookError,
-    check_parameters,
-    code_of,
-    execute,
-    notebook_parameters,
-    publish,
-    read_notebook,
-    record_of,
-)
+from fergan.book.run import NotebookError, check_parameters, code_of, execute, notebook_parameters, publish, read_notebook
 from fergan.book.show import TEMPLATES, say
-from fergan.cache import ROOT, code_hash_of, digest, hash_of_source, is_whole
-from fergan.files import hash_parameters, read_json
+from fergan.cache import code_hash_of, digest, hash_of_source, is_whole
+from fergan.files import ROOT, hash_parameters, read_json
+
+
+def record_of(path: Path) -> dict[str, Any]:
+    """Return what an executed page says of how it was made; empty where there is none."""
+    try:
+        return read_json(path)["metadata"].get("fergan", {})
+    except (OSError, ValueError, KeyError):
+        return {}
 
 
 class Book:
-    """The executed pages of one profile.
-
-    Attributes:
-        home: The profile's artifacts.
-        pages: dict of str to Page; by id, in reading order.
-    """
+    """The executed pages of one profile."""
 
     def __init__(self, profile: Profile):
         self.profile = profile
         self.home = ROOT / "artifacts" / profile.name
-        self.pages = {page.id: page for page in pages_of(profile)}
+        self.pages = {page.id: page for page in pages_of(profile)}  # in reading order
         self._notebooks: dict[str, dict[str, Any]] = {}
 
     def executed(self, page: Page) -> Path:
@@ -75,16 +69,12 @@ class Book:
                                      "declared": notebook_parameters(notebook, f"{name}.ipynb")}
         return self._notebooks[name]
 
-    def values(self, page: Page) -> dict[str, Any]:
-        """Return a page's parameters, checked against its notebook and whole."""
-        declared = self._notebook(page.notebook)["declared"]
-        return declared | check_parameters(declared, page.parameters, f"{page.notebook}.ipynb")
-
     def state(self, page: Page) -> dict[str, Any]:
-        """Return all that a page is made from but results, as its metadata will hold it."""
+        """Return all that a page is made from but results, as its metadata will hold it; parameters are checked and whole."""
         of = self._notebook(page.notebook)
+        values = of["declared"] | check_parameters(of["declared"], page.parameters, f"{page.notebook}.ipynb")
         return {"notebook": of["notebook"], "code": of["code"], "heading": self.heading(page),
-                "parameters": self.values(page), "outside": outside(self.profile, page)}
+                "parameters": values, "outside": outside(self.profile, page)}
 
     def why_stale(self, page: Page) -> tuple[str, bool]:
         """Return why a page must be made again, empty where it is of this state; and whether its results may change."""
@@ -155,16 +145,13 @@ class Book:
     def prune(self) -> list[str]:
         """Delete results that are no page's current one; return one line for each folder."""
         lines = []
-        kept = {str(home / read_json(home / "current.json")["key"]) for home in self._homes()}
-        for home in self._homes():
-            for folder in home.iterdir():
-                if folder.is_dir() and (folder / "stamp.json").is_file() and str(folder) not in kept:
+        for pointer in self.home.glob("*/*/current.json"):
+            kept = read_json(pointer)["key"]
+            for folder in (stamp.parent for stamp in pointer.parent.glob("*/stamp.json")):
+                if folder.name != kept:
                     shutil.rmtree(folder)
                     lines.append(f"deleted {folder.relative_to(self.home)}")
         return lines or ["there is nothing that the book does not use"]
-
-    def _homes(self) -> list[Path]:
-        return [path.parent for path in self.home.glob("*/*/current.json")]
 
     def make(self, page: Page) -> bool:
         """Make one page where it is not of the present state; say whether it was executed.

@@ -24,8 +24,8 @@ from pydantic import ValidationError
 from fergan.book.pages import CHAPTERS, Page
 from fergan.book.profile import SECTIONS, explain
 from fergan.book.show import say
-from fergan.cache import ROOT, commit, machine, versions
-from fergan.files import UserError, read_json
+from fergan.cache import commit, machine, versions
+from fergan.files import ROOT, UserError
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -247,8 +247,7 @@ def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], nam
                 cwd=str(NOTEBOOKS), progress_bar=False, log_output=False, config=kernel,
             )
     except DeadKernelError as error:
-        message = f"{name}: its kernel died ({error}); was memory short? what ran so far: {partial}"
-        raise NotebookError(message) from None
+        raise NotebookError(f"{name}: its kernel died ({error}); was memory short? what ran so far: {partial}") from None
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
                             f"the half-executed copy with the error: {partial}") from None
@@ -291,7 +290,8 @@ def publish(executed: NotebookNode, page: Page, heading: str, values: Mapping[st
     if not title.startswith("# "):
         raise NotebookError(f"{page.notebook}.ipynb: its first cell starts with {title!r}; expected a heading '# ...'")
     cells = [cell for old in rest for cell in _cells_of(old)]
-    answers = [cell for cell in cells if _records(cell) & {"answer"}]
+    answers = [cell for cell in cells if any(_record(output).get("passage", "").endswith("-answer")
+                                             for output in cell.get("outputs", ()))]
     cells = [cell for cell in cells if cell not in answers]
     top = new_markdown_cell(f"({page.label})=\n{heading}\n{text}")
     made = new_markdown_cell(_how_made(executed, page, values, seconds), metadata={"tags": ["provenance"]})
@@ -327,15 +327,8 @@ def _cells_of(cell: NotebookNode) -> Iterator[NotebookNode]:
         yield part
 
 
-def _record(output: NotebookNode) -> Mapping[str, str]:
+def _record(output: Mapping[str, Any]) -> Mapping[str, str]:
     return output.get("metadata", {}).get("fergan", {})
-
-
-def _records(cell: NotebookNode) -> set[str]:
-    """Return the last words of the passages that a cell shows: ``answer`` of ``emotions-answer``."""
-    if cell.cell_type != "code":
-        return set()
-    return {_record(output).get("passage", "").rpartition("-")[2] for output in cell.outputs}
 
 
 def passages_of(executed: Mapping[str, Any]) -> dict[str, str]:
@@ -375,11 +368,3 @@ def find_page(pages: Sequence[Page], word: str) -> Page:
     close = difflib.get_close_matches(wanted, by_id, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(by_id)}"
     raise NotebookError(f"there is no page {word!r}; {hint}")
-
-
-def record_of(path: Path) -> dict[str, Any]:
-    """Return what an executed page says of how it was made; empty where there is none."""
-    try:
-        return read_json(path)["metadata"].get("fergan", {})
-    except (OSError, ValueError, KeyError):
-        return {}

@@ -116,13 +116,7 @@ def _environment() -> jinja2.Environment:
 
 
 def say(template: str, passage: str, **values: Any) -> Markup:
-    """Return a passage of a template as Markdown.
-
-    Args:
-        template: The file ``templates/<template>.md.j2``.
-        passage: One of its macros.
-        **values: What the macro takes; it chooses its words by them.
-    """
+    """Return a passage, a macro of ``templates/<template>.md.j2``, as Markdown; it chooses its words by the values."""
     macro = getattr(_environment().get_template(f"{template}.md.j2").module, passage)
     return Markup(str(macro(**values)).strip())
 
@@ -184,12 +178,11 @@ def show_table(table: pd.DataFrame, label: str, caption: str, *, decimals: int =
 
 
 def show_figure(figure: Any, label: str, caption: str, alt: str) -> None:
-    """Show a figure with a number, a caption and a label that other pages can cite, and close it.
+    """Show a matplotlib figure with a number, a caption and a label that other pages can cite, and close it.
 
     The picture is drawn here, so that no setting of matplotlib or IPython changes what a page shows.
 
     Args:
-        figure: matplotlib Figure
         label: Unique in the book, ``fig-...``.
         caption: What it shows, n, seed and interval: a passage of the chapter's template.
         alt: What a reader who does not see it needs to know; one sentence without markup.
