@@ -8,7 +8,6 @@ from fergan.book.chapters import action_units as chapter
 from fergan.book.show import say
 from fergan.experiments.action_units import MAIN, TRUTH, AUResult, papers_units
 from fergan.experiments.cross_validation import PROTOCOLS, SUBJECT_INDEPENDENT
-from fergan.experiments.saliency import RegionCheck
 from fergan.experiments.scores import score_table
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.paper import read_table
@@ -64,7 +63,7 @@ def test_equal_labels_are_one_row():
 def sides(**means):
     names = dict(zip(("true", "learnt", "derived", "oracle", "within", "learnt_within"), chapter._SIDES, strict=True))
     rows = [("mean", names[name][1], names[name][0], value) for name, value in means.items()]
-    return pd.DataFrame(rows, columns=["AU", "detector", "pairs", "value"])
+    return pd.DataFrame(rows, columns=["AU", "detector", "pairs", "value"]).assign(experiment="experiment 1")
 
 
 def test_what_goes_with_the_emotion():
@@ -73,7 +72,7 @@ def test_what_goes_with_the_emotion():
     words = say("action_units", "answer", spans={"within": [0.6, 0.7], "across": []}, reading=reading)
     assert "67 %" in words and "between 0.600 and 0.700 within one set;" in words
     assert "0.300" in say("action_units", "reading", reading=reading | {"learnt_within": 0.3})
-    assert chapter.reading_of(sides(true=0.4, within=0.45))["lost"] != 0 and chapter.reading_of(sides(derived=0.9)) is None
+    assert chapter.reading_of(sides(true=0.4, within=0.45))["lost"] != 0 and chapter.reading_of(sides()) is None
     assert "do not know" in say("action_units", "reading", reading=None) and not say("action_units", "rank", rho=np.nan, n=0)
     never = say("action_units_experiment", "answer", never=(0.7, 0.6, 0.8), published=(0.9, 0.8, 1), n=3, paper=np.nan, reading=None)
     assert "0.700 [0.600, 0.800]" in never and "paper" not in never
@@ -99,9 +98,10 @@ def test_a_network_of_one_unit_is_compared_by_the_interval(scores, verdict, word
 
 
 def test_saliency_says_how_many_and_names_are_text():
-    checks = {"AU12": RegionCheck(0.5, 0.1, 0.2, 1), "AU01": RegionCheck(0.1, 0.1, 0.2, 3)}
+    checks = pd.DataFrame({"AU": ["AU12", "AU01"], "share": [0.5, 0.1], "inside": [True, False], "rank": [1, 3]})
     reading = chapter.region_reading(checks)
-    assert reading["inside"] == ["AU12"] and reading["few"] and not chapter.region_reading({"AU12": checks["AU12"]})["few"]
-    assert "1 of 2" in say("saliency", "answer", r=reading) and "only show" in say("saliency", "answer", r=chapter.region_reading({}))
+    assert reading["inside"] == ["AU12"] and reading["few"] and not chapter.region_reading(checks[:1])["few"]
+    assert chapter.region_table(checks)["looks there"].tolist() == ["yes", "no"]
+    assert "1 of 2" in say("saliency", "answer", r=reading) and "only show" in say("saliency", "answer", r=chapter.region_reading(checks[:0]))
     caption = say("action_units_experiment", "scores_caption", train=HOSTILE, test="b", n=1234, seed=0, mapping=None, graded=True)
     assert "\n" not in caption and "<b>" not in caption and "{{" not in caption and "1,234" in caption

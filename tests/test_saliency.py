@@ -53,8 +53,8 @@ def test_a_detector_is_found_to_look_where_its_label_was_planted(planted):
     (found,) = saliency_maps(Grid(), w, images)
     assert found.shape == (64, 64) and found.min() >= 0 and found.sum() == pytest.approx(1)
     checks = [check_region(found, np.stack([region, other]), unit) for unit in (0, 1)]
-    assert checks[0].inside and checks[0].rank == 1 and checks[0].share > 2 * checks[0].area
-    assert not checks[1].inside and checks[1].rank == 2
+    assert checks[0]["inside"] and checks[0]["rank"] == 1 and checks[0]["share"] > 2 * checks[0]["area"]
+    assert not checks[1]["inside"] and checks[1]["rank"] == 2
 
 
 def test_a_shuffled_label_looks_nowhere_in_particular(planted):
@@ -64,7 +64,7 @@ def test_a_shuffled_label_looks_nowhere_in_particular(planted):
     for seed in range(20):
         shuffled = np.random.default_rng(seed).permutation(labels)
         (found,) = saliency_maps(Grid(), linear_weights(X, shuffled[:, None], [1.0]), images)
-        inside.append(check_region(found, regions, 0).inside)
+        inside.append(check_region(found, regions, 0)["inside"])
     assert sum(inside) <= 4  # one in twenty is to be expected
 
 
@@ -127,7 +127,7 @@ def test_the_stage_maps_photographs_without_regions(planted, tmp_path, monkeypat
                  costs=costs, run=None, margin=0.1)
     found = SaliencyMaps.load(tmp_path)
     assert found.maps[7].sum() == pytest.approx(1) and np.isnan(np.delete(found.maps, 7, axis=0)).all()
-    assert found.n_faces == 20 and found.average.shape == (64, 64, 3) and found.regions is None and found.checks == {}
+    assert found.n_faces == 20 and found.average.shape == (64, 64, 3) and found.regions is None and found.checks.empty
 
 
 def test_action_units_act_where_they_should(one_thread):

@@ -7,6 +7,7 @@ A linear SVM decides by ``w . h(x) + b``, with h the discriminator's last hidden
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,21 +34,6 @@ _PHOTOGRAPH = 128  # pixels a side of a rendered photograph, see fergan.data.pho
 
 
 @dataclass(frozen=True)
-class RegionCheck:
-    """Whether a detector looks where its Action Unit acts."""
-
-    share: float  # of the saliency, inside the region
-    area: float  # of the compared part of the face, inside the region: what a detector that looks everywhere would reach
-    threshold: float  # the 95th percentile of the shares in shuffled regions
-    rank: int  # 1 where the saliency is densest in the Action Unit's own region among the regions of all
-
-    @property
-    def inside(self) -> bool:
-        """Whether the share is above that of 95 % of the shuffled regions."""
-        return self.share > self.threshold
-
-
-@dataclass(frozen=True)
 class SaliencyMaps:
     """What `map_saliency` writes."""
 
@@ -55,17 +41,14 @@ class SaliencyMaps:
     average: np.ndarray  # of the faces, (64, 64, 3), uint8
     n_faces: int
     regions: np.ndarray | None  # where each Action Unit acts, (14, 64, 64), bool; known of rendered faces only
-    checks: dict[str, RegionCheck]  # of the Action Units that have a map; empty without regions
+    checks: pd.DataFrame  # a row for each Action Unit that has a map, see `check_region`; empty without regions
 
     @classmethod
     def load(cls, folder: str | Path) -> "SaliencyMaps":
         """Read what `map_saliency` wrote."""
-        folder = Path(folder)
-        maps, average = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("maps", "average"))
-        content = read_json(folder / "checks.json")
-        regions = np.load(folder / "regions.npy", allow_pickle=False) if content["rendered"] else None
-        checks = {unit: RegionCheck(**check) for unit, check in content["checks"].items()}
-        return cls(maps, average, content["n_faces"], regions, checks)
+        found = {path.stem: np.load(path) for path in Path(folder).glob("*.npy")}
+        content = read_json(Path(folder) / "checks.json")
+        return cls(**{"regions": None} | found, n_faces=content["n_faces"], checks=pd.DataFrame(content["checks"]))
 
 
 def map_saliency(
@@ -74,29 +57,26 @@ def map_saliency(
 ) -> None:
     """Map where the detectors of an Action Unit experiment look, and write a `SaliencyMaps` into `folder`.
 
-    Parameters
-    ----------
-    faces : FaceSet that the detectors learn from
-    X : ndarray of shape (n_faces, n_features), float32, its features by the discriminator of `run`
-    mapping : by which the Action Units are derived from the emotions; None takes the coded ones
-    costs : ndarray of shape (14,), C of each detector, NaN where there is none
-    margin : of the set's crops, a fraction of the face box
+    Args:
+        faces: The set that the detectors learn from.
+        X: Its features by the discriminator of `run`, (n_faces, n_features), float32.
+        mapping: By which the Action Units are derived from the emotions; None takes the coded ones.
+        costs: C of each detector, (14,), NaN where there is none.
+        margin: Of the set's crops, a fraction of the face box.
     """
-    labels = faces.labels
+    labels, checks = faces.labels, []
     Y = relabel(labels["emotion"], mapping) if mapping else labels[list(ACTION_UNITS)].to_numpy(float)
     weights = linear_weights(X, Y, costs)
     rows = np.sort(np.random.default_rng(config.seed).choice(len(faces), min(config.n_faces, len(faces)), replace=False))
     maps = saliency_maps(load_discriminator(run), weights, faces.images[rows])
-    rendered = set(REQUIRED_COLUMNS) <= set(labels.columns)  # can be rendered anew
-    checks = {}
-    if rendered:
+    if set(REQUIRED_COLUMNS) <= set(labels.columns):  # the faces can be rendered anew
         regions = action_regions(labels, margin, config.n_people, config.seed)
         write_array(folder / "regions.npy", regions)
-        mapped = [u for u in range(len(ACTION_UNITS)) if not np.isnan(maps[u]).any()]
-        checks = {ACTION_UNITS[u]: vars(check_region(maps[u], regions, u)) for u in mapped}
+        checks = [{"AU": unit} | check_region(maps[u], regions, u) for u, unit in enumerate(ACTION_UNITS)
+                  if not np.isnan(maps[u]).any()]
     write_array(folder / "maps.npy", maps)
     write_array(folder / "average.npy", faces.images[rows].mean(axis=0).astype(np.uint8))
-    write_json(folder / "checks.json", dict(rendered=rendered, n_faces=len(rows), checks=checks))
+    write_json(folder / "checks.json", dict(n_faces=len(rows), checks=checks))
 
 
 def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.ndarray:
@@ -120,15 +100,8 @@ def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.n
 def saliency_maps(network: torch.nn.Module, weights: np.ndarray, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
     """Return how much each pixel matters to each of several linear decisions on a network's last hidden layer.
 
-    Parameters
-    ----------
-    network : Module in evaluation mode, with a method ``hidden``, as `fergan.gan.networks.Discriminator` has
-    weights : ndarray of shape (n_units, n_features); rows of NaN give maps of NaN
-    images : ndarray of shape (n_faces, h, w, 3), uint8
-
-    Returns
-    -------
-    ndarray of shape (n_units, h, w), float64, 0 or more; each map sums to 1
+    The network has a method ``hidden``, as `fergan.gan.networks.Discriminator`; weights are (n_units, n_features), images
+    (n_faces, h, w, 3), uint8. The maps, (n_units, h, w), float64, sum to 1 each; weights of NaN give maps of NaN.
     """
     if not len(images):
         raise ValueError("images is empty; a map is an average over faces")
@@ -180,26 +153,34 @@ def _crops(labels: pd.DataFrame, margin: float) -> np.ndarray:
     return np.stack([crop_face(image, box, margin) for image, box in zip(images, boxes, strict=True)])
 
 
-def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> RegionCheck:
+def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> dict[str, Any]:
     """Compare the saliency inside a unit's region with that inside shuffled regions of the same shape.
 
     Regions are shuffled within the part of the face that any Action Unit moves (the rectangle around all regions), so that
     hair and background, at which few detectors look, do not make the comparison easy. Every shift of the region within that
-    rectangle counts once, and every one of its mirror image; what leaves on one side comes in on the other. `saliency` has
-    shape (h, w); `regions`, of all units, (n_units, h, w), bool.
+    rectangle counts once, and every one of its mirror image; what leaves on one side comes in on the other.
+
+    Args:
+        saliency: Shape (h, w).
+        regions: Of all units, (n_units, h, w), bool.
+        unit: Which one.
+
+    Returns:
+        ``share`` of the saliency inside the region; its ``area`` as a share of the part, which a detector that looks
+        everywhere would reach; ``threshold``, the 95th percentile of the shares in shuffled regions; whether it looks
+        ``inside``, with a larger share than that; and the ``rank`` of its own region by density among the regions of all.
     """
-    rows, columns = (np.flatnonzero(regions.any(axis=0).any(axis=axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(regions.any(axis=(0, axis))) for axis in (2, 1))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    values = saliency[part] / saliency[part].sum()
-    masks = regions[(slice(None), *part)]
-    shares = shifted_shares(values, [masks[unit], masks[unit][:, ::-1]])
+    values, masks = saliency[part] / saliency[part].sum(), regions[:, *part]
+    share = values[masks[unit]].sum()
+    threshold = np.quantile(shifted_shares(values, [masks[unit], masks[unit][:, ::-1]]), 0.95)
     densities = np.array([values[mask].mean() if mask.any() else 0.0 for mask in masks])
-    return RegionCheck(float(values[masks[unit]].sum()), float(masks[unit].mean()), float(np.quantile(shares, 0.95)),
-                       int(1 + np.sum(densities > densities[unit])))
+    return dict(share=share, area=masks[unit].mean(), threshold=threshold, inside=bool(share > threshold),
+                rank=1 + np.sum(densities > densities[unit]))
 
 
 def shifted_shares(values: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:
     """Return the sum of `values` inside each mask at each of its cyclic shifts, by the convolution theorem."""
-    spectrum = np.fft.rfft2(values)
-    found = [np.fft.irfft2(spectrum * np.conj(np.fft.rfft2(mask.astype(float))), s=values.shape) for mask in masks]
-    return np.concatenate([shares.ravel() for shares in found])
+    spectra = np.conj(np.fft.rfft2(np.array(masks, dtype=float)))
+    return np.fft.irfft2(np.fft.rfft2(values) * spectra, s=values.shape).ravel()

@@ -14,33 +14,40 @@ from fergan.book.plots import TWO_PROTOCOLS, WIDTH, score_dots
 from fergan.book.show import interval
 from fergan.experiments.action_units import FEATURES, MAIN, TRUTH, AUResult, papers_units
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
-from fergan.experiments.saliency import RegionCheck
 from fergan.experiments.scores import row_of
 from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, EMOTIONS, label_groups
 from fergan.paper import AU7_ALONE
 
 MAPPINGS = {"paper": "Table VI", "emfacs": "EMFACS"}
 LABELS = {unit: unit for unit in ACTION_UNITS} | {"all": "mean"}
+NEVER = TWO_PROTOCOLS[SUBJECT_INDEPENDENT]
 
 _Variants = Mapping[str, AUResult]  # of one experiment, see `fergan.experiments.action_units.load_variants`
 _Results = Mapping[int, AUResult]  # experiment -> its result
 
 
-def area(
-    result: AUResult, label: str = "all", score: str = "auc", protocol: str = SUBJECT_INDEPENDENT, features: str = FEATURES
-) -> Mapping[str, Any]:
-    """Return the row of one score; empty where there is none."""
-    return row_of(result.scores, protocol, features, score, label)
+def scores_of(
+    result: AUResult, score: str = "auc", protocol: str = SUBJECT_INDEPENDENT, features: str = FEATURES
+) -> pd.DataFrame:
+    """Return the row of one score for each of `LABELS`, NaN where there is none."""
+    table = result.scores
+    chosen = table[(table["score"] == score) & (table["protocol"] == protocol) & (table["features"] == features)]
+    return chosen.set_index("label").reindex(list(LABELS))
 
 
-def value(*args: Any, **kwargs: Any) -> float:
-    """Return one score, see `area`; NaN where there is none."""
-    return float(area(*args, **kwargs).get("value", np.nan))
+def papers_areas(experiment: int, result: AUResult) -> pd.Series:
+    """Return the paper's area for each of `LABELS`, NaN where it has not the same experiment on the same sets."""
+    return pd.Series(papers_units(experiment, result.settings), dtype=float).reindex(list(LABELS))
 
 
-def intervals(result: AUResult, score: str = "auc", protocol: str = SUBJECT_INDEPENDENT) -> list[str]:
-    """Return a column of a table: a score and its interval for each of `LABELS`."""
-    return [interval(area(result, label, score, protocol)) for label in LABELS]
+def minus_paper(result: AUResult, experiment: int) -> pd.DataFrame:
+    """Return our area as published minus the paper's for each of `LABELS`, with our interval; the paper gives none."""
+    ours = scores_of(result, protocol=AS_PUBLISHED)[["value", "low", "high"]]
+    return ours.sub(papers_areas(experiment, result), axis=0)
+
+
+def _words(scores: pd.DataFrame, decimals: int = 3) -> list[str]:
+    return [interval(row, decimals) for row in scores[["value", "low", "high"]].to_numpy().tolist()]
 
 
 def derived_by(result: AUResult) -> str | None:
@@ -53,32 +60,21 @@ def crosses(result: AUResult) -> bool:
     return result.settings["train"] != result.settings["test"]
 
 
-def minus_paper(result: AUResult, experiment: int, label: str = "all") -> tuple[float, float, float]:
-    """Return our area as published minus the paper's, with our interval; the paper gives none."""
-    theirs, ours = papers_units(experiment, result.settings).get(label, np.nan), area(result, label, protocol=AS_PUBLISHED)
-    return tuple(ours.get(key, np.nan) - theirs for key in ("value", "low", "high"))
-
-
-def papers_mean(experiment: int, result: AUResult) -> float:
-    """Return the paper's mean area of the same experiment on the same sets; NaN where it has none."""
-    return papers_units(experiment, result.settings).get("all", np.nan)
-
-
 # ---- one experiment
 
 def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
     """Return one row per Action Unit, and the mean: areas under the curve beside the paper's, then the other scores."""
-    paper, known = papers_units(experiment, result.settings), set(result.scores["score"])
-    columns = {"AU": LABELS.values(), "paper": [paper.get(label, np.nan) for label in LABELS]}
-    columns |= {words: intervals(result, protocol=protocol) for protocol, words in TWO_PROTOCOLS.items()}
-    columns["difference"] = [interval(minus_paper(result, experiment, label)) for label in LABELS]
-    if "auc_true" in known:
-        columns["never seen, true AU"] = intervals(result, "auc_true")
-    for words, score in {"average precision": "average_precision", "F1": "f1", "prevalence": "prevalence"}.items():
-        columns[words] = [value(result, label, score) for label in LABELS]
-    if "icc" in known:
-        columns["ICC"] = intervals(result, "icc")
-    return pd.DataFrame(columns)
+    table = pd.DataFrame({"AU": pd.Series(LABELS), "paper": papers_areas(experiment, result)})
+    for protocol, title in TWO_PROTOCOLS.items():
+        table[title] = _words(scores_of(result, protocol=protocol))
+    table["difference"] = _words(minus_paper(result, experiment))
+    known = set(result.scores["score"])
+    for title, score in {"never seen, true AU": "auc_true", "average precision": "average_precision", "F1": "f1",
+                         "prevalence": "prevalence", "ICC": "icc"}.items():
+        rows = scores_of(result, score)
+        if score in known:
+            table[title] = _words(rows) if score in ("auc_true", "icc") else rows["value"]
+    return table.reset_index(drop=True)
 
 
 def identical_units(variants: _Variants, emotions: Iterable[str], experiment: int) -> pd.DataFrame:
@@ -86,30 +82,29 @@ def identical_units(variants: _Variants, emotions: Iterable[str], experiment: in
 
     One row for each label that several Action Units share or that a single emotion gives.
     """
-    paper, emotions, rows = papers_units(experiment, variants[MAIN].settings), list(emotions), []
-    for variant, result in variants.items():
-        mapping = variant or derived_by(result)
-        for units, shown_by in label_groups(emotions, mapping) if variant != TRUTH else ():
+    rows = []
+    for result in (result for variant, result in variants.items() if variant != TRUTH):
+        mapping, ours = derived_by(result), scores_of(result, protocol=AS_PUBLISHED)["value"]
+        paper = papers_areas(experiment, variants[MAIN]) if mapping == "paper" else ours.iloc[:0].reindex(ours.index)
+        for units, shown_by in label_groups(list(emotions), mapping):
             if len(units) > 1 or len(shown_by) == 1:
-                theirs = {f"{paper[unit]:.3f}" for unit in units if paper and mapping == "paper"}
-                ours = {f"{value(result, unit, protocol=AS_PUBLISHED):.3f}" for unit in units}
-                rows.append({
-                    "mapping": MAPPINGS[mapping], "Action Units": ", ".join(units), "shown by": ", ".join(shown_by),
-                    "detects": shown_by[0] if len(shown_by) == 1 else "any of these",
-                    "paper": ", ".join(sorted(theirs)) or None, "as published": ", ".join(sorted(ours)),
-                })
+                theirs, here = (", ".join(sorted({f"{area:.3f}" for area in areas[list(units)].dropna()}))
+                                for areas in (paper, ours))
+                rows.append({"mapping": MAPPINGS[mapping], "Action Units": ", ".join(units), "shown by": ", ".join(shown_by),
+                             "detects": shown_by[0] if len(shown_by) == 1 else "any of these", "paper": theirs or None,
+                             "as published": here or None})
     return pd.DataFrame(rows)
 
 
 def variants_table(variants: _Variants) -> pd.DataFrame:
     """Return the areas on people never seen by every mapping, against derived labels and, where known, against the truth."""
-    columns = {}
+    columns = {"AU": LABELS.values()}
     for variant, result in variants.items():
-        words = "trained on true AUs" if variant == TRUTH else MAPPINGS[variant or derived_by(result)]
-        columns[words] = intervals(result)
+        title = "trained on true AUs" if variant == TRUTH else MAPPINGS[derived_by(result)]
+        columns[title] = _words(scores_of(result))
         if variant != TRUTH and (result.scores["score"] == "auc_true").any():
-            columns[f"{words}, true AU"] = intervals(result, "auc_true")
-    return pd.DataFrame({"AU": LABELS.values()} | columns)
+            columns[f"{title}, true AU"] = _words(scores_of(result, "auc_true"))
+    return pd.DataFrame(columns)
 
 
 #: What the scores of `emotion_or_unit` are called: (pairs, name) -> (variant, features, score).
@@ -123,26 +118,18 @@ _SIDES = {
 }
 
 
-def emotion_or_unit(variants: _Variants, labels: Mapping[str, str] = LABELS) -> pd.DataFrame:
-    """Return the scores that set emotion and Action Unit apart, on people never seen; empty where the truth is not known.
+def emotion_or_unit(experiments: Mapping[int, _Variants]) -> pd.DataFrame:
+    """Return the scores that set emotion and Action Unit apart, on people never seen, of experiments whose truth is known.
 
     Columns ``AU, detector`` (against what it is scored, or what it knows), ``pairs`` ("all" or "one emotion"), ``value, low,
-    high``.
+    high, experiment``.
     """
-    columns, rows = ["value", "low", "high"], []
-    for (pairs, detector), (variant, features, score) in _SIDES.items():
-        for label, name in labels.items() if variant in variants else ():
-            found = area(variants[variant], label, score, features=features)
-            if len(found):
-                rows.append({"AU": name, "detector": detector, "pairs": pairs} | {key: found[key] for key in columns})
-    table = pd.DataFrame(rows, columns=["AU", "detector", "pairs", *columns])
-    return table if (table["detector"] == "against true AUs").any() else table.iloc[:0]
-
-
-def sides_of_experiments(experiments: Mapping[int, _Variants]) -> pd.DataFrame:
-    """Return the means of `emotion_or_unit` of every experiment whose truth is known, with a column ``experiment``."""
-    return pd.concat([emotion_or_unit(variants, {"all": "mean"}).assign(experiment=f"experiment {number}")
-                      for number, variants in experiments.items()], ignore_index=True)
+    tables = [scores_of(variants[variant], score, features=features)
+              .assign(detector=detector, pairs=pairs, experiment=f"experiment {number}")
+              for number, variants in experiments.items() if (variants[MAIN].scores["score"] == "auc_true").any()
+              for (pairs, detector), (variant, features, score) in _SIDES.items() if variant in variants]
+    table = pd.concat(tables or [pd.DataFrame(columns=["n_faces"])])
+    return table.dropna(subset="n_faces").rename(index=LABELS).rename_axis("AU").reset_index()
 
 
 def reading_of(sides: pd.DataFrame) -> dict[str, float] | None:
@@ -152,14 +139,14 @@ def reading_of(sides: pd.DataFrame) -> dict[str, float] | None:
     there are none. Knowing the emotion does not help to order faces of one emotion, so that what a detector keeps there of
     its area above one half is not emotion recognition: ``lost`` is the share that goes with it.
     """
+    if sides.empty:
+        return None
     means = sides[sides["AU"] == "mean"].groupby(["pairs", "detector"])["value"].mean()
     names = dict(zip(("true", "learnt", "derived", "oracle", "within", "learnt_within"), _SIDES, strict=True))
     found = {name: float(means.get(key, np.nan)) for name, key in names.items()}
-    if np.isnan(found["true"]):
-        return None
     above = found["true"] - 0.5
     lost = float(np.clip(1 - (found["within"] - 0.5) / above, 0, 1)) if above > 0 else np.nan
-    return found | {"lost": lost, "n": sides["experiment"].nunique() if "experiment" in sides else 1}
+    return found | {"lost": lost, "n": sides["experiment"].nunique()}
 
 
 def sides_figure(sides: pd.DataFrame, y: str = "AU") -> Figure:
@@ -182,8 +169,7 @@ def mapping_table() -> pd.DataFrame:
     """Return which emotions show which Action Unit, by each mapping."""
     table = pd.DataFrame(AU_MEANINGS.items(), columns=["AU", "movement"])
     for name, mapping in EMOTION_MAPPINGS.items():
-        shown_by = [[emotion for emotion in EMOTIONS if unit in mapping[emotion]] for unit in ACTION_UNITS]
-        table[MAPPINGS[name]] = [", ".join(emotions) or None for emotions in shown_by]
+        table[MAPPINGS[name]] = [", ".join(e for e in EMOTIONS if unit in mapping[e]) or None for unit in ACTION_UNITS]
     return table
 
 
@@ -191,54 +177,53 @@ def table_of_means(results: _Results) -> pd.DataFrame:
     """Return one row per experiment: the paper's mean area under the curve beside ours."""
     return pd.DataFrame([
         {"experiment": number, "network of": result.settings["pretrained"], "trained on": result.settings["train"],
-         "tested on": result.settings["test"], "AUs": int(area(result)["n_labels"]),
-         "paper": papers_mean(number, result)}
-        | {words: interval(area(result, protocol=protocol)) for protocol, words in TWO_PROTOCOLS.items()}
-        | {"difference": interval(minus_paper(result, number))}
+         "tested on": result.settings["test"], "AUs": int(scores_of(result).loc["all", "n_labels"]),
+         "paper": papers_areas(number, result)["all"]}
+        | {title: interval(scores_of(result, protocol=protocol).loc["all"]) for protocol, title in TWO_PROTOCOLS.items()}
+        | {"difference": interval(minus_paper(result, number).loc["all"])}
         for number, result in results.items()
     ])
 
 
+def areas_of(results: _Results) -> pd.DataFrame:
+    """Return areas, a row for each of `LABELS` and columns (the paper or a protocol, experiment)."""
+    parts = {"paper": {n: papers_areas(n, result) for n, result in results.items()}}
+    for protocol, title in TWO_PROTOCOLS.items():
+        parts[title] = {n: scores_of(result, protocol=protocol)["value"] for n, result in results.items()}
+    return pd.concat({title: pd.DataFrame(columns) for title, columns in parts.items()}, axis=1)
+
+
 def spans_of(results: _Results) -> dict[str, list[float]]:
     """Return the mean areas on people never seen of the experiments ``within`` one set, and of those ``across`` sets."""
-    spans: dict[str, list[float]] = {"within": [], "across": []}
-    for result in results.values():
-        spans["across" if crosses(result) else "within"].append(value(result))
-    return spans
+    means = areas_of(results).loc["all", NEVER]
+    return {where: [means[n] for n, result in results.items() if crosses(result) == (where == "across")]
+            for where in ("within", "across")}
 
 
 def table_four(results: _Results) -> pd.DataFrame:
     """Return Table IV with both protocols: up to three rows per Action Unit (and the mean), one column per experiment."""
-    rows = []
-    for label, name in LABELS.items():
-        papers = {f"{n}": papers_units(n, result.settings).get(label, np.nan) for n, result in results.items()}
-        rows.append({"AU": name, "": "paper"} | papers)
-        rows += [{"AU": name, "": words} | {f"{n}": value(result, label, protocol=protocol) for n, result in results.items()}
-                 for protocol, words in TWO_PROTOCOLS.items()]
-    return pd.DataFrame(rows).dropna(how="all", subset=[f"{n}" for n in results]).reset_index(drop=True)
+    table = areas_of(results).stack(0, future_stack=True).dropna(how="all").rename(index=LABELS, columns=str)
+    return table.rename_axis(["AU", ""]).rename_axis(columns=None).reset_index()
 
 
 def area_cells(results: _Results) -> pd.DataFrame:
     """Return the areas on people never seen, Action Units by experiments; × marks those from one set to another."""
-    cells = {n: [value(result, unit) for unit in ACTION_UNITS] for n, result in results.items()}
-    names = [f"{n}×" if crosses(result) else f"{n}" for n, result in results.items()]
-    return pd.DataFrame(cells, index=list(ACTION_UNITS)).set_axis(names, axis=1).dropna(how="all")
+    table = areas_of(results)[NEVER].drop("all").dropna(how="all").rename_axis(None)
+    return table.rename(columns=lambda n: f"{n}×" if crosses(results[n]) else f"{n}")
 
 
 def transfer_table(results: _Results) -> pd.DataFrame:
     """Return one row per Action Unit that is scored from one set to another: our areas, and the paper's mean."""
-    across, rows = {n: result for n, result in results.items() if crosses(result)}, []
-    for unit in ACTION_UNITS:
-        found = {n: area(result, unit) for n, result in across.items()}
-        known = {n: row for n, row in found.items() if len(row) and not np.isnan(row["value"])}
-        if known:
-            papers = [papers_units(n, across[n].settings).get(unit, np.nan) for n in known]
-            rows.append({"AU": unit} | {f"experiment {n}": interval(row, 2) for n, row in found.items()} | {
-                "mean": float(np.mean([row["value"] for row in known.values()])),
-                "paper's mean": np.nan if np.isnan(papers).all() else float(np.nanmean(papers)),
-                "above chance": f"{sum(row['low'] > 0.5 for row in known.values())} of {len(known)}",
-            })
-    return pd.DataFrame(rows)
+    across = {n: result for n, result in results.items() if crosses(result)}
+    if not across:
+        return pd.DataFrame()
+    areas, low = areas_of(across), pd.DataFrame({n: scores_of(result)["low"] for n, result in across.items()})
+    ours = areas[NEVER]
+    words = {f"experiment {n}": _words(scores_of(result), 2) for n, result in across.items()}
+    table = pd.DataFrame({"AU": ours.index} | words, index=ours.index)
+    table["mean"], table["paper's mean"] = ours.mean(axis=1), areas["paper"].where(ours.notna()).mean(axis=1)
+    table["above chance"] = [f"{(low.loc[unit] > 0.5).sum()} of {ours.loc[unit].count()}" for unit in ours.index]
+    return table[ours.notna().any(axis=1)].drop("all", errors="ignore").reset_index(drop=True)
 
 
 def rank_agreement(table: pd.DataFrame) -> tuple[float, int]:
@@ -249,23 +234,22 @@ def rank_agreement(table: pd.DataFrame) -> tuple[float, int]:
 
 def roc_panels(results: _Results) -> Figure:
     """Draw one small panel of ROC curves for each Action Unit, one curve for each experiment; across sets with dashes."""
-    curves = {number: result.roc(SUBJECT_INDEPENDENT) for number, result in results.items()}
-    units = [unit for unit in ACTION_UNITS if any(len(of_units[unit][0]) > 1 for of_units in curves.values())]
-    n_down, n_across = -(-len(units) // 4), 4
-    size = (WIDTH, WIDTH * n_down / n_across * 1.08 + 0.8)
-    figure, axes = plt.subplots(n_down, n_across, figsize=size, squeeze=False, sharex=True, sharey=True)
-    colors = dict(zip(curves, sns.color_palette("colorblind", len(curves)), strict=True))
-    for ax in axes.flat[len(units):]:
+    rocs = {n: result.roc(SUBJECT_INDEPENDENT) for n, result in results.items()}
+    units = [unit for unit in ACTION_UNITS if any(len(curves[unit][0]) > 1 for curves in rocs.values())]
+    n_down = -(-len(units) // 4)
+    size = (WIDTH, 0.27 * WIDTH * n_down + 0.8)
+    figure, axes = plt.subplots(n_down, 4, figsize=size, squeeze=False, sharex=True, sharey=True)
+    for ax in axes.flat[len(units) :]:
         ax.set_axis_off()
     for ax, unit in zip(axes.flat, units, strict=False):
-        ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
-        for n, of_units in curves.items():
-            style, label = ("--", f"{n}, across") if crosses(results[n]) else ("-", f"{n}")
-            ax.plot(*of_units[unit], style, color=colors[n], linewidth=1.3, label=label)
         ax.set(title=unit, xlim=(0, 1), ylim=(0, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
         ax.tick_params(labelsize="x-small")
-    place = dict(loc="outside upper center", ncols=min(4, len(curves)), frameon=False, fontsize="small", title="experiment")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), **place)
+        ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
+        for (n, curves), color in zip(rocs.items(), sns.color_palette("colorblind", len(rocs)), strict=True):
+            style, name = ("--", f"{n}, across") if crosses(results[n]) else ("-", f"{n}")
+            ax.plot(*curves[unit], style, color=color, linewidth=1.3, label=name)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False,
+                  fontsize="small", title="experiment")
     figure.supxlabel("false-positive rate", fontsize="small")
     figure.supylabel("true-positive rate", fontsize="small")
     return figure
@@ -275,15 +259,14 @@ def roc_panels(results: _Results) -> Figure:
 
 def single_unit_table(scores: pd.DataFrame, unit: str, dataset: str) -> pd.DataFrame:
     """Return one row per network and protocol: areas in training and in test, the paper's first where it has some."""
-    rows, networks = [], {"only": f"faces with {unit} only", "all": "all faces", "untrained": "untrained"}
-    if (unit, dataset) == (AU7_ALONE["unit"], AU7_ALONE["dataset"]):
-        rows.append(["only", "the paper", *(interval((AU7_ALONE[part], np.nan, np.nan)) for part in ("train", "test"))])
+    networks = {"only": f"faces with {unit} only", "all": "all faces", "untrained": "untrained"}
+    rows = [[networks["only"], "the paper", *(interval((AU7_ALONE[part], np.nan, np.nan)) for part in ("train", "test"))]]
     for features in dict.fromkeys(scores["features"]):
-        for protocol, words in TWO_PROTOCOLS.items():
+        for protocol, title in TWO_PROTOCOLS.items():
             areas = [interval(row_of(scores, protocol, features, score, unit)) for score in ("auc_train", "auc")]
-            rows.append([features, words, *areas])
-    table = pd.DataFrame(rows, columns=["network of", "protocol", "in train", "in test"])
-    return table.assign(**{"network of": table["network of"].map(networks)})
+            rows.append([networks[features], title, *areas])
+    papers_own = (unit, dataset) == (AU7_ALONE["unit"], AU7_ALONE["dataset"])
+    return pd.DataFrame(rows[not papers_own :], columns=["network of", "protocol", "in train", "in test"])
 
 
 def single_unit_reading(scores: pd.DataFrame, unit: str) -> dict[str, Any]:
@@ -292,34 +275,30 @@ def single_unit_reading(scores: pd.DataFrame, unit: str) -> dict[str, Any]:
     ``only, all`` (areas), ``difference`` (a row), ``verdict`` ("better", "worse", "open", or "not learnt" with a
     ``note``), and ``gaps``: for each network the area on faces that were learnt minus that on people never seen.
     """
-    def one(features: str, score: str) -> Mapping[str, Any]:
-        return row_of(scores, SUBJECT_INDEPENDENT, features, score, unit)
-
-    only, everything, beside = one("only", "auc"), one("all", "auc"), one("all", "auc_difference")
-    gaps = {name: one(name, "auc_train")["value"] - one(name, "auc")["value"] for name in dict.fromkeys(scores["features"])}
+    table = scores[scores["protocol"] == SUBJECT_INDEPENDENT].set_index(["features", "score"])
+    areas = table["value"].unstack("score", sort=False)
+    only, everything, beside = table.loc[("only", "auc")], table.loc[("all", "auc")], table.loc[("all", "auc_difference")]
     verdict = "better" if beside["low"] > 0 else "worse" if beside["high"] < 0 else "open"
     if np.isnan(only["value"]) or np.isnan(everything["value"]):
         verdict = "not learnt"
-    known = {name: gap for name, gap in gaps.items() if not np.isnan(gap)}
     return {"only": only["value"], "all": everything["value"], "difference": beside, "verdict": verdict,
-            "note": only["note"] or everything["note"], "gaps": known}
+            "note": only["note"] or everything["note"], "gaps": (areas["auc_train"] - areas["auc"]).dropna().to_dict()}
 
 
 # ---- saliency
 
-def region_reading(checks: Mapping[str, RegionCheck]) -> dict[str, Any] | None:
+def region_reading(checks: pd.DataFrame) -> dict[str, Any] | None:
     """Return how many detectors look where their Action Unit acts, and how many would by chance; None without regions."""
-    inside = [unit for unit, check in checks.items() if check.inside]
-    return {"n": len(checks), "inside": inside, "first": sum(check.rank == 1 for check in checks.values()),
-            "by_chance": 0.05 * len(checks), "few": len(inside) <= len(checks) / 2} if checks else None
+    if checks.empty:
+        return None
+    n, inside = len(checks), checks.loc[checks["inside"], "AU"].tolist()
+    return dict(n=n, inside=inside, first=int((checks["rank"] == 1).sum()), by_chance=0.05 * n, few=len(inside) <= n / 2)
 
 
-def region_table(checks: Mapping[str, RegionCheck]) -> pd.DataFrame:
+def region_table(checks: pd.DataFrame) -> pd.DataFrame:
     """Return one row per Action Unit: how much of the saliency lies inside its region, and how much would by chance."""
-    return pd.DataFrame([
-        {"AU": unit, "share inside": check.share, "area": check.area, "95 % of shuffled": check.threshold,
-         "looks there": "yes" if check.inside else "no", "rank": check.rank} for unit, check in checks.items()
-    ])
+    names = {"share": "share inside", "threshold": "95 % of shuffled", "inside": "looks there"}
+    return checks.replace({"inside": {True: "yes", False: "no"}}).rename(columns=names)
 
 
 def outlined_maps(background: np.ndarray, maps: np.ndarray, regions: np.ndarray | None = None) -> Figure:
