@@ -176,15 +176,6 @@ def strands(around, along, person):
     return (1 + waves).clamp_(0.35, 1.8)
 
 
-def scalp_strands(azimuth, y, person):
-    """Brightness of the hair on the head: strands fall away from the parting, with a sheen around the crown."""
-    fall = (azimuth - 0.6 * person.hair_part).mul_(3).clamp_(-1, 1)
-    around = azimuth * FROM_AZIMUTH - fall * (0.35 + 0.1 * person.hair_sweep) * y
-    uneven = noise(azimuth * 60, y * 3, person, layer=14, blur=SMOOTH)
-    sheen = bell(y, 8.4 + 0.35 * uneven, 1.1)
-    return strands(around, y, person) * sheen.mul_(0.28).add_(0.93)
-
-
 def torso_albedo(x, y, cosine, person):
     """Skin above the collar, cloth below; a V-neck reaches down in front."""
     front = torch.sigmoid(4 * cosine)
@@ -226,8 +217,11 @@ def _head_colour(x, y, azimuth, person, units, gaze, line):
     cover = cover * (0.7 + 0.3 * min(person.hair_thickness / 0.4, 1.0))
     parting = bell(azimuth, 0.6 * person.hair_part, 0.028) * ((y - 6.5) * 0.5).clamp_(0, 1)
     cover = cover * (1 - 0.5 * person.hair_parted * parting)
-    strand = scalp_strands(azimuth, y, person) * inside.mul(0.3).clamp_(0, 0.3).add_(0.7)
-    hair = person.hair_colour * strand
+    # Strands fall away from the parting, with a sheen around the crown.
+    fall = (azimuth - 0.6 * person.hair_part).mul_(3).clamp_(-1, 1)
+    sheen = bell(y, 8.4 + 0.35 * noise(azimuth * 60, y * 3, person, layer=14, blur=SMOOTH), 1.1)
+    strand = strands(arc - fall * (0.35 + 0.1 * person.hair_sweep) * y, y, person) * sheen.mul_(0.28).add_(0.93)
+    hair = person.hair_colour * (strand * inside.mul(0.3).clamp_(0, 0.3).add_(0.7))
     bare = ((cover < OPAQUE) & (azimuth.abs() < 1.7) & (inside < 1.5)).nonzero()[:, 0]
     face_x, face_y, face_azimuth, depth = torch.stack([x, y, azimuth, inside], -1)[bare].T
     cosine = torch.cos(face_azimuth)
@@ -294,9 +288,8 @@ def cast_shadows(positions, light):
     right = _unit(torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0]), light))
     axes = torch.stack([right, torch.linalg.cross(light, right), light])
     u, v, toward = axes @ torch.cat([p.flatten(1) for p in positions], 1)
-    half = SHADOW_WIDTH / 2
-    column = ((u + half) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp_(0, SHADOW_TEXELS - 1)
-    row = ((v + half + 3) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp_(0, SHADOW_TEXELS - 1)
+    column = ((u + SHADOW_WIDTH / 2) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp_(0, SHADOW_TEXELS - 1)
+    row = ((v + SHADOW_WIDTH / 2 + 3) * (SHADOW_TEXELS / SHADOW_WIDTH)).clamp_(0, SHADOW_TEXELS - 1)
     cell = row.long() * SHADOW_TEXELS + column.long()
     nearest = torch.full((SHADOW_TEXELS**2,), -40.0).scatter_reduce_(0, cell, toward, "amax")
     nearest = F.max_pool2d(nearest.view(1, SHADOW_TEXELS, SHADOW_TEXELS), 3, stride=1, padding=1)[0]
@@ -327,9 +320,8 @@ def shade(albedo, gloss, catchlight, arriving, setting):
     `arriving` are the four channels of :func:`arriving_light`, (4, m).
     """
     facing, mirror, ambient, key_share = arriving
-    wrap, bleed = PAINT.wrap, PAINT.bleed
-    diffuse = ((facing + wrap) / (1 + wrap)).clamp_(min=0)
-    diffuse *= torch.addcmul(bleed, key_share, 1 - bleed)
+    diffuse = ((facing + PAINT.wrap) / (1 + PAINT.wrap)).clamp_(min=0)
+    diffuse *= torch.addcmul(PAINT.bleed, key_share, 1 - PAINT.bleed)
     diffuse *= (1 + setting.warmth * PAINT.warmth) * setting.key  # warm light is redder and less blue
     sixth = mirror.clamp(min=0) ** 12
     square = sixth * sixth

@@ -16,7 +16,6 @@ HAIRLINE_STEPS = 512  # entries of a person's hairline, all around the head
 BARE = 9.0  # cm to the next hair where there is none
 TEMPLE, SIDEBURN, EAR, BEHIND_EAR = 0.62, 1.27, 1.62, 1.9  # azimuths, radians
 FROM_AZIMUTH = 8.5  # cm along the skin per radian of azimuth
-
 SHAPES = yaml.safe_load(Path(__file__).with_name("head.yaml").read_text(encoding="utf-8"))
 TORSO_AXIS_Z = -2.2  # cm: the neck stands behind the head's axis
 
@@ -47,9 +46,8 @@ def hairline(person):
     front = front - person.hair_peak * bell(azimuth, 0, 0.18)
     front = front + 0.5 * clip(person.hair_sweep, -1.5, 1.5) * azimuth
     # The fringe falls from the parting: short above it, longer to both sides.
-    covered = edge(0.95 - (azimuth - 0.2 * part).abs(), 0.12)
     cut = 0.75 + 0.35 * torch.cos(1.8 * azimuth + 3 * part) - 0.9 * bell(azimuth, 0.6 * part, 0.16)
-    front = front - person.hair_fringe * cut * covered
+    front = front - person.hair_fringe * cut * edge(0.95 - (azimuth - 0.2 * part).abs(), 0.12)
     side = 0.8 - 2.4 * person.hair_long * (1 - 0.5 * person.masculinity)
     rounding = (1 - (around / 1.24).clamp(max=1) ** person.hair_corner).clamp(min=0) ** 0.8
     line = side + (front - side) * rounding
@@ -114,9 +112,7 @@ def curtain(person, n_rows=44, n_columns=84):
     turned = angle - rim * (wave + 0.2 * t**5)
     x = width * torch.sin(turned)
     z = -2.0 + 7.6 * torch.cos(turned) + forward + 0.3 * lock
-    y = (6.0 - along).expand(shape)
-    along = along.expand(shape)
-    return Part("curtain", torch.stack([x, y, z]), torch.stack([around, along, torch.zeros_like(along)]), refine=(3, 3))
+    return Part("curtain", torch.stack([x, 6.0 - along, z]), torch.stack([around, along, torch.zeros_like(along)]), refine=(3, 3))
 
 
 @lru_cache(maxsize=1)
@@ -138,8 +134,8 @@ def torso(person, n_columns=88):
     broad = 0.9 + 0.16 * person.masculinity * (1 - neck) + 0.1 * neck
     x = half * widen * broad * sine
     z = TORSO_AXIS_Z + torch.where(cosine > 0, front, back) * widen * cosine
-    y = y.expand_as(x)
-    return Part("torso", torch.stack([x, y, z]), torch.stack([x, y, cosine.expand_as(x)]), refine=(4, 3))
+    y, cosine = y.expand_as(x), cosine.expand_as(x)
+    return Part("torso", torch.stack([x, y, z]), torch.stack([x, y, cosine]), refine=(4, 3))
 
 
 def ear(person, side, n=16):

@@ -117,8 +117,8 @@ def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     """Draw the Action Units of posed or spontaneous emotions.
 
     Args:
-        emotions: sequence of n str; out of `fergan.facs.EMOTIONS`; a ValueError names the first that is none.
-        rng: numpy.random.Generator
+        emotions: n of `fergan.facs.EMOTIONS`; a ValueError names the first that is none.
+        rng: numpy.random.Generator.
         gain: Scales every intensity: about 1.5 for a posed face, .95 in the wild.
         asymmetry: Relative left-right jitter (one standard deviation).
 

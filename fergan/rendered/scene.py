@@ -10,8 +10,7 @@ import yaml
 from fergan.rendered.person import HAIR_COLOURS
 
 _TABLES = yaml.safe_load(Path(__file__).with_name("scene.yaml").read_text(encoding="utf-8"))
-GAZE_SHIFT = _TABLES["gaze"]
-COLOURS = _TABLES["colours"]
+GAZE_SHIFT, COLOURS = _TABLES["gaze"], _TABLES["colours"]
 WALLS, WOODS, CLOTHS, LEAVES, SLEEVES = (COLOURS[name] for name in ("walls", "woods", "cloths", "leaves", "sleeves"))
 
 CANVAS = 64  # what is behind the head is painted at this size and enlarged: it is out of focus anyway
@@ -39,8 +38,7 @@ def draw_setting(labels, setting, rng):
     if labels["sequence"].notna().any():
         codes = labels["sequence"].factorize()[0]
         sway = table[["yaw", "pitch", "roll"]] * 0.1
-        first = np.unique(codes, return_index=True)[1]
-        table = table.iloc[first[codes]].reset_index(drop=True)
+        table = table[~labels["sequence"].duplicated()].iloc[codes].reset_index(drop=True)
         table[["yaw", "pitch", "roll"]] += sway
     return table
 
