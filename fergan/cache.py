@@ -52,7 +52,7 @@ class Config(BaseModel):
 
 
 def digest(value: Any) -> str:
-    """Return the hexadecimal hash of the content of an array, table, Config, string, number or None, or a collection of them.
+    """Return the hexadecimal hash of the content of an array, table, Config, string, number, None, or a collection of these.
 
     A path counts by the content of its file; an object with an attribute ``digest`` has its own say.
 

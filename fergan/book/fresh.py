@@ -70,7 +70,7 @@ class Book:
         return self._notebooks[name]
 
     def state(self, page: Page) -> dict[str, Any]:
-        """Return all that a page is made from but results, as its metadata will hold it; parameters are checked and whole."""
+        """Return all that a page is made from but results, as its metadata will hold it; parameters are whole."""
         of = self._notebook(page.notebook)
         values = of["declared"] | check_parameters(of["declared"], page.parameters, f"{page.notebook}.ipynb")
         return {"notebook": of["notebook"], "code": of["code"], "heading": self.heading(page),
