@@ -1,11 +1,13 @@
 """Sample quality and mode collapse: tables of scores beside their floors, and the figures behind them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import yaml
 from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, generator_styles
@@ -14,24 +16,12 @@ from fergan.gan.runs import Run
 from fergan.paper import read_table
 from fergan.quality.distances import Extrapolation
 
-#: Score -> what a table calls it; an arrow says which way is better.
-SCORE_WORDS = {
-    "faces_found": "faces found ↑", "inception_score": "inception score ↑", "frechet": "Fréchet distance ↓",
-    "frechet_infinite": "the same, n = ∞ ↓", "kernel": "kernel distance ↓", "precision": "precision ↑", "recall": "recall ↑",
-    "density": "density ↑", "coverage": "coverage ↑", "ssim_nearest": "SSIM, nearest real face",
-    "ms_ssim_nearest": "MS-SSIM, nearest real face", "ssim_among": "SSIM among samples",
-    "ms_ssim_among": "MS-SSIM among samples", "pairwise_distance": "mean pixel distance ↑", "memorised": "memorised ↓",
-}
-MEASURED = {"nearest": "distance to the nearest real face", "ssim_nearest": "SSIM with the nearest real face",
-            "ms_ssim_among": "MS-SSIM of two of them"}
+WORDS = yaml.safe_load((Path(__file__).parent / "quality.yaml").read_text(encoding="utf-8"))
 
-#: How many digits a score needs.
-_DECIMALS = {"frechet": 2, "frechet_infinite": 2, "kernel": 4}
-
+_DECIMALS = {"frechet": 2, "frechet_infinite": 2, "kernel": 4}  # that a score needs
 _NUMBERS = ("value", "low", "high", "floor")
 _PUBLISHED = ("inception_score", "frechet")
 _STYLES = {"samples": dict(color="C0", marker="o"), "real faces": dict(color="0.35", marker="s")}
-
 BACKBONE = "HOG"  # whose features generators are compared by
 
 
@@ -55,7 +45,7 @@ def quality_table(scores: pd.DataFrame) -> pd.DataFrame:
     if "Inception" not in set(scores["features"]):  # what published scores rest on has its rows, though without numbers
         rows += [dict.fromkeys(_NUMBERS, np.nan) | {"features": "Inception", "score": name} for name in _PUBLISHED]
     decimals = [_DECIMALS.get(row["score"], 3) for row in rows]
-    return _table([{"features": row["features"], "score": SCORE_WORDS[row["score"]], "samples": interval(row, digits),
+    return _table([{"features": row["features"], "score": WORDS["scores"][row["score"]], "samples": interval(row, digits),
                     "real faces": rounded(row["floor"], digits)} for row, digits in zip(rows, decimals, strict=True)])
 
 
@@ -64,38 +54,33 @@ def records_table(scores: pd.DataFrame) -> pd.DataFrame:
     columns = {"features": "features", "side": "pixels", "weights": "weights", "n_generated": "n generated",
                "n_real": "n real", "splits": "parts", "interval": "interval", "rank": "rank"}
     rows = [{column: key[k] or None for k, column in enumerate(columns.values())}
-            | {"scores": ", ".join(SCORE_WORDS[name].rstrip(" ↑↓") for name in part["score"])}
+            | {"scores": ", ".join(WORDS["scores"][name].rstrip(" ↑↓") for name in part["score"])}
             for key, part in scores.assign(weights=scores["weights"].str[:8]).groupby(list(columns), sort=False)]
     return _table(rows).astype({"rank": "Int64"})
 
 
 def summary_table(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return one row per generator: some scores, in brackets what real faces reach."""
-    rows = []
-    for name, table in scores.items():
-        of, row = rows_of_scores(table), {"generator": name}
-        for score in ("faces_found", "frechet", "kernel", "precision", "recall", "memorised"):
-            digits = _DECIMALS.get(score, 2)
-            row[SCORE_WORDS[score]] = _with_floor(of[score]["value"], of[score]["floor"], digits) if score in of else None
-        rows.append(row)
-    return _table(rows)
+    shown = ("faces_found", "frechet", "kernel", "precision", "recall", "memorised")
+    return _table({"generator": name} | {
+        WORDS["scores"][score]: _with_floor(of[score], digits=_DECIMALS.get(score, 2)) if score in of else None
+        for score in shown} for name, of in zip(scores, map(rows_of_scores, scores.values()), strict=True))
 
 
-def _with_floor(value: float, floor: float, digits: int = 2) -> str | None:
-    return None if pd.isna(value) else f"{rounded(value, digits)} ({rounded(floor, digits)})"
+def _with_floor(row: Mapping[str, float], value: str = "value", digits: int = 2) -> str | None:
+    return None if pd.isna(row[value]) else f"{rounded(row[value], digits)} ({rounded(row['floor'], digits)})"
 
 
 def summary_values(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return between what ends the scores of all generators lie, as the chapter's answer takes them."""
-    of = {name: rows_of_scores(table) for name, table in scores.items()}
+    all_of = {name: rows_of_scores(table) for name, table in scores.items()}
 
     def values(score: str, column: str = "value") -> pd.Series:
-        return pd.Series({name: rows[score][column] for name, rows in of.items() if score in rows}, dtype=float).dropna()
+        return pd.Series({name: rows[score][column] for name, rows in all_of.items() if score in rows}, dtype=float).dropna()
 
-    of_all = {"found": values("faces_found"), "recall": values("recall"),
-              "ratio": values("frechet") / values("frechet", "floor")}
-    ends = {name: (series.min(), series.max()) for name, series in of_all.items()}
-    return ends | {"worst": of_all["found"].idxmin(), "memorised": values("memorised").max(), "backbone": BACKBONE}
+    found, ratio = values("faces_found"), values("frechet") / values("frechet", "floor")
+    ends = {name: (of.min(), of.max()) for name, of in (("found", found), ("recall", values("recall")), ("ratio", ratio))}
+    return ends | {"worst": found.idxmin(), "memorised": values("memorised").max(), "backbone": BACKBONE}
 
 
 def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float = np.nan) -> pd.DataFrame:
@@ -144,7 +129,7 @@ def distributions_of_samples(distributions: Mapping[str, Mapping[str, np.ndarray
     for ax, (measured, sides) in zip(axes.flat, distributions.items(), strict=True):
         for side, values in sides.items():
             ax.ecdf(values, color=_STYLES[side]["color"], linestyle="-" if side == "samples" else "--", label=side)
-        ax.set_xlabel(MEASURED[measured], fontsize="small")
+        ax.set_xlabel(WORDS["distributions"][measured], fontsize="small")
     axes[0, 0].axvline(line, color="C3", linewidth=1.2, linestyle=":", label="memorised below")
     axes[0, 0].set_ylabel("share at or below")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
@@ -162,7 +147,7 @@ def generators_against_floors(
         places = np.arange(len(part))
         ax.errorbar(part["value"], places, xerr=errors, fmt="o", color="C0", markersize=4.5, capsize=2, label="samples")
         ax.plot(part["floor"], places, "|", color="0.25", markersize=11, markeredgewidth=2, label="real faces")
-        ax.set_title(SCORE_WORDS[score], fontsize="small")
+        ax.set_title(WORDS["scores"][score], fontsize="small")
         ax.set_xlim(0, None)
     axes[0, 0].set(yticks=range(len(scores)), yticklabels=list(scores), ylim=(len(scores) - 0.5, -0.5))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
@@ -185,9 +170,10 @@ def verdict_table(records: Records) -> pd.DataFrame:
     rows = []
     for model, record in records.items():
         row = {"generator": model, "verdict": record["verdict"], "because": say("mode_collapse", "because", record=record)}
-        for score in ("spread", "recall", "coverage", "precision", "repeats"):
-            row[score] = _with_floor(record["found"][score], record["floor"][score])
-        rows.append(row | {"n": record["found"]["n"]})
+        found, floor = record["found"], record["floor"]
+        row |= {score: _with_floor({"value": found[score], "floor": floor[score]})
+                for score in ("spread", "recall", "coverage", "precision", "repeats")}
+        rows.append(row | {"n": found["n"]})
     return _table(rows)
 
 
@@ -212,7 +198,7 @@ def shares_test_table(records: Records) -> pd.DataFrame:
 def coverage_table(records: Records) -> pd.DataFrame:
     """Return one row per generator of a labelled set: how much of each emotion its samples cover, in brackets the floor."""
     return _table(
-        {"generator": model} | {row["label"]: _with_floor(row["coverage"], row["floor"]) for row in by_emotion}
+        {"generator": model} | {row["label"]: _with_floor(row, "coverage") for row in by_emotion}
         for model, record in records.items() if (by_emotion := record["coverage_by_emotion"]))
 
 
