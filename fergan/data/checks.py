@@ -113,7 +113,7 @@ def check_photographs(
     Args:
         photographs: A whole set, as `fergan.data.open_photographs` returns it without `n_faces`.
         source, variant: What it was opened as.
-        used: collection of str; which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are
+        used: Which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are
             absent is a fault, and a warning of the others.
     """
     start = time.perf_counter()
@@ -131,12 +131,11 @@ def check_photographs(
         report.empty = labels["source"][photographs.sizes == 0].tolist()
         report.unreadable, samples = _look_into(folder, sources, photographs.sizes)
         _sort_duplicates(report, labels, _same_content(folder, sources, samples))
-    report.faults += _faults(report)
-    for kind, sentence in _absent_labels(report):
-        (report.faults if kind in used else report.warnings).append(sentence)
-    report.warnings += _warnings(report, labels)
-    if record and record.in_paper and report.photographs < record.in_paper:
-        report.warnings.append(f"{report.photographs:,} photographs; the paper used {record.in_paper:,}")
+    _judge_counts(report)
+    _judge_labels(report, used)
+    _judge_files(report, labels["subject"].notna().any())
+    more = len(report.notes) - _MOST_NOTES
+    report.warnings += [*report.notes[:_MOST_NOTES], *([f"{more:,} more like these"] if more > 0 else [])]
     report.seconds = time.perf_counter() - start
     return report
 
@@ -156,18 +155,15 @@ def _look_into(folder: Path, sources: Sequence[str], sizes: np.ndarray) -> tuple
             continue
         if not _looks_whole(head, tail, size):
             n_doubtful += 1
-            reason = _reason(prefix + source) if n_doubtful <= _MOST_DECODED else "begins or ends like no whole picture"
-            if reason:
-                unreadable[source] = reason
+            if n_doubtful > _MOST_DECODED:
+                unreadable[source] = "begins or ends like no whole picture"
+                continue
+            (read,) = read_photographs([prefix + source])
+            if isinstance(read, UnreadablePhotograph):
+                unreadable[source] = str(read).removeprefix(f"{prefix}{source}: ")
                 continue
         samples[number] = b"%d %b%b%b" % (size, head, middle, tail)
     return unreadable, samples
-
-
-def _reason(path: str) -> str:
-    """Return why a photograph cannot be decoded, or nothing where it can."""
-    (read,) = read_photographs([path])
-    return str(read).removeprefix(f"{path}: ") if isinstance(read, UnreadablePhotograph) else ""
 
 
 def _looks_whole(head: bytes, tail: bytes, size: int) -> bool:
@@ -185,10 +181,7 @@ def _read_sample(path: str, size: int) -> list[bytes]:
     """Return the first, middle and last bytes of a file."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        if size <= 4096:  # one read is cheaper than three
-            whole = os.pread(handle, size, 0)
-            return [whole[:_SAMPLE], whole[size // 2 : size // 2 + _SAMPLE], whole[-_SAMPLE:]]
-        return [os.pread(handle, _SAMPLE, start) for start in (0, size // 2, size - _SAMPLE)]
+        return [os.pread(handle, _SAMPLE, max(0, start)) for start in (0, size // 2, size - _SAMPLE)]
     finally:
         os.close(handle)
 
@@ -222,72 +215,66 @@ def _sort_duplicates(report: DataReport, labels: pd.DataFrame, groups: Iterable[
         report.warnings.append(f"the same photograph in more than one part of the official split: {_times(n_parts)}")
 
 
-def _faults(report: DataReport) -> Iterator[str]:
-    published, n = report.published, report.photographs
-    expected = published.photographs
-    least = published.least or (int(expected * LEAST_SHARE) if expected else 0)
+def _judge_counts(report: DataReport) -> None:
+    published, n, expected = report.published, report.photographs, report.published.photographs
+    least = published.least or int((expected or 0) * LEAST_SHARE)
+    has = f"{n:,} photographs; {report.title} has {expected or 0:,}"
     if n < least:
-        yield f"{n:,} photographs; {report.title} has {expected:,}, and at least {least:,} are needed to speak of it"
+        report.faults.append(f"{has}, and at least {least:,} are needed to speak of it")
     elif expected and n > expected * MOST_SHARE:
-        yield f"{n:,} photographs; {report.title} has {expected:,}: something lies in the folder twice, or does not belong"
-    elif published.people and not published.least and report.people < int(published.people * LEAST_SHARE):
-        yield f"photographs of {report.people:,} people; {report.title} has {published.people:,}"
-    copies = sum(len(group) - 1 for group in report.repeated)
-    if expected and copies > n * MOST_REPEATED:
-        yield f"{copies:,} of {n:,} photographs are copies of others, for example {_pair(report.repeated)}"
-    broken = len(report.empty) + len(report.unreadable)
-    if n and broken > n * MOST_UNREADABLE:
-        yield f"{broken:,} of {n:,} photographs are empty or unreadable"
-    shared = sum(len(group) for group in report.shared)
-    if n and shared > n * MOST_SHARED:
-        yield f"{shared:,} of {n:,} photographs are also filed under another person, for example {_pair(report.shared)}"
+        report.faults.append(f"{has}: something lies in the folder twice, or does not belong")
+    elif expected and n != expected:
+        report.warnings.append(f"{n:,} photographs; published are {expected:,}")
+    if published.people and report.people != published.people:
+        if not report.faults and not published.least and report.people < int(published.people * LEAST_SHARE):
+            report.faults.append(f"photographs of {report.people:,} people; {report.title} has {published.people:,}")
+        else:
+            report.warnings.append(f"{report.people:,} people; published are {published.people:,}")
+    in_paper = CATALOGUE[report.source].in_paper if report.source in CATALOGUE else None
+    if in_paper and n < in_paper:
+        report.warnings.append(f"{n:,} photographs; the paper used {in_paper:,}")
 
 
-def _absent_labels(report: DataReport) -> Iterator[tuple[str, str]]:
-    """Yield which kind of labels is absent, and a sentence that says so."""
+def _judge_labels(report: DataReport, used: Collection[str]) -> None:
     published = report.published
     absent = [emotion for emotion in (*published.emotions, *published.present) if emotion not in report.emotions]
     if absent:
-        yield "emotions", f"no photograph is {', '.join(absent)}"
-    if published.coded and report.coded is not None and report.coded < int(published.coded * LEAST_SHARE):
-        yield "Action Units", f"{report.coded:,} photographs are coded for Action Units; published are {published.coded:,}"
-
-
-def _warnings(report: DataReport, labels: pd.DataFrame) -> Iterator[str]:
-    faulty, published = " ".join(report.faults), report.published
-    for what, n, expected in (("photographs", report.photographs, published.photographs),
-                              ("people", report.people, published.people)):
-        if expected and n != expected and f"{n:,} {what}" not in faulty:
-            yield f"{n:,} {what}; published are {expected:,}"
+        (report.faults if "emotions" in used else report.warnings).append(f"no photograph is {', '.join(absent)}")
     odd = {emotion: n for emotion, n in published.emotions.items() if report.emotions.get(emotion, n) != n}
     if odd:
         counts = (f"{report.emotions[emotion]:,} {emotion} ({n:,})" for emotion, n in odd.items())
-        yield f"other numbers per emotion than published: {', '.join(counts)}"
-    yield from _file_warnings(report)
-    if report.shared and "also filed under" not in faulty:
-        times = _times(len(report.shared))
-        yield f"the same photograph under several people: {times}, for example {_pair(report.shared)}"
-    if report.repeated and "copies of others" not in faulty:
-        whose = "" if labels["subject"].notna().any() else ", so that folds may show it on both sides"
-        yield f"the same photograph again: {_times(len(report.repeated))}{whose}, for example {_pair(report.repeated)}"
-    coded = published.coded
-    if report.coded is not None and coded and int(coded * LEAST_SHARE) <= report.coded != coded:
-        yield f"{report.coded:,} photographs are coded for Action Units; published are {coded:,}"
-    yield from report.notes[:_MOST_NOTES]
-    if len(report.notes) > _MOST_NOTES:
-        yield f"{len(report.notes) - _MOST_NOTES:,} more like these"
+        report.warnings.append(f"other numbers per emotion than published: {', '.join(counts)}")
+    if published.coded and report.coded not in (None, published.coded):
+        too_few = "Action Units" in used and report.coded < int(published.coded * LEAST_SHARE)
+        (report.faults if too_few else report.warnings).append(
+            f"{report.coded:,} photographs are coded for Action Units; published are {published.coded:,}")
 
 
-def _file_warnings(report: DataReport) -> Iterator[str]:
+def _judge_files(report: DataReport, has_people: bool) -> None:
+    n, repeated, shared = report.photographs, report.repeated, report.shared
     for files, what in ((report.missing, "missing"), (list(report.unknown), "no part of this set, and left out"),
                         (report.empty, "empty")):  # fmt: skip
         if files:
             reason = report.unknown.get(files[0])
             why = f" ({'' if len(files) == 1 else 'the first: '}{reason})" if reason else ""
-            yield f"{_files(len(files))} {what}: {some_of(files)}{why}"
-    if report.unreadable:
-        source, reason = next(iter(report.unreadable.items()))
-        yield f"{_files(len(report.unreadable))} unreadable, for example {source}: {reason}"
+            report.warnings.append(f"{_files(len(files))} {what}: {some_of(files)}{why}")
+    for source, reason in list(report.unreadable.items())[:1]:
+        report.warnings.append(f"{_files(len(report.unreadable))} unreadable, for example {source}: {reason}")
+    broken = len(report.empty) + len(report.unreadable)
+    if broken > n * MOST_UNREADABLE:
+        report.faults.append(f"{broken:,} of {n:,} photographs are empty or unreadable")
+    n_shared, copies = sum(map(len, shared)), sum(len(group) - 1 for group in repeated)
+    if n_shared > n * MOST_SHARED:
+        report.faults.append(
+            f"{n_shared:,} of {n:,} photographs are also filed under another person, for example {_pair(shared)}")
+    elif shared:
+        times = _times(len(shared))
+        report.warnings.append(f"the same photograph under several people: {times}, for example {_pair(shared)}")
+    if report.published.photographs and copies > n * MOST_REPEATED:
+        report.faults.append(f"{copies:,} of {n:,} photographs are copies of others, for example {_pair(repeated)}")
+    elif repeated:
+        whose = "" if has_people else ", so that folds may show it on both sides"
+        report.warnings.append(f"the same photograph again: {_times(len(repeated))}{whose}, for example {_pair(repeated)}")
 
 
 def _files(n: int) -> str:

@@ -1,10 +1,7 @@
 """Finding the face in a photograph, and saying whether a 64 x 64 crop shows one.
 
-The paper crops frontal faces with Viola-Jones and other views with MTCNN.
-
-Source: P. Viola and M. Jones, "Robust real-time face detection", International Journal of Computer Vision 57(2), 2004. K.
-    Zhang, Z. Zhang, Z. Li and Y. Qiao, "Joint face detection and alignment using multitask cascaded convolutional networks",
-    IEEE Signal Processing Letters 23(10), 2016.
+The paper crops frontal faces with Viola-Jones (Viola and Jones, IJCV 57(2), 2004) and other views with MTCNN (Zhang et al.,
+IEEE Signal Processing Letters 23(10), 2016).
 """
 
 import copy
@@ -73,10 +70,10 @@ class ViolaJones(_Detector):
         """Find one face in each image.
 
         Args:
-            images: sequence of (height, width, 3), uint8; RGB, of any sizes.
+            images: Each (height, width, 3), uint8, RGB, of any size.
 
-        Returns: ndarray of shape (n_images, 5), dtype float64; left, top, right and bottom in pixels of the photograph, NaN
-            where there is no face; and how sure the detector is, 0..1, always NaN from Viola-Jones, which does not say.
+        Returns: (n_images, 5), float64; left, top, right and bottom in pixels of the photograph, NaN where there is no face;
+            and how sure the detector is, 0..1, always NaN from Viola-Jones, which does not say.
         """
         n_threads = self._threads_for(len(images))
         while len(self._loaded) < n_threads:  # a cascade holds the image it looks at: one for each thread
@@ -246,7 +243,7 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
         images: (n_images, 64, 64, 3), uint8; generated samples or real crops, RGB.
         threshold: A face less probable than this counts as none.
 
-    Returns: ndarray of shape (n_images,), dtype float64; the probability of the best face, 0 where there is none.
+    Returns: (n_images,), float64; the probability of the best face, 0 where there is none.
     """
     if images.dtype != np.uint8 or images.shape[1:] != (FACE_SIZE, FACE_SIZE, 3):
         raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 (n, {FACE_SIZE}, {FACE_SIZE}, 3)")
