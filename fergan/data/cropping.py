@@ -55,9 +55,9 @@ def make_faces(
     """Find, crop and collect the face of every photograph; what cannot be read or found is listed, not fatal.
 
     Args:
-        folder: Gets a face set (see `FaceSet.load`) and ``account.json`` (see `CroppingAccount.load`). The labels gain
-            ``box_left, box_top, box_right, box_bottom`` (pixels of the photograph), ``detection_probability`` (0..1; NaN
-            from Viola-Jones) and ``detected``, False for a nominal box.
+        folder: Gets a face set and ``account.json`` (see `CroppingAccount`). The labels gain ``box_left, box_top, box_right,
+            box_bottom`` (pixels of the photograph), ``detection_probability`` (0..1; NaN from Viola-Jones) and ``detected``,
+            False for a nominal box.
         config: How to find and crop.
         photographs: Large ones are decoded at reduced size, never so far that a crop would have to be enlarged because of
             it.
@@ -90,17 +90,18 @@ def make_faces(
             bar.update(len(rows))
     detected = ~np.isnan(boxes[:, 0])
     if not detected.any():
-        raise ValueError(_nothing_found(photographs, config.detector, reasons))
+        unreadable = f", of which {len(reasons)} are unreadable (first: {reasons[min(reasons)]})" if reasons else ""
+        raise ValueError(f"{photographs.name}: {config.detector} found no face in any of {n_photographs} photographs"
+                         f"{unreadable}; look at some of them, then try the other detector or a smaller min_face_fraction")
     if config.nominal_box:
         _add_nominal_crops(photographs, config, images, boxes, reasons, batch_size)
     cropped = ~np.isnan(boxes[:, 0])
     images = _close_gaps(images, np.flatnonzero(cropped), batch_size)
-    account = _account(photographs, cropped, detected, reasons)
     labels = labels.loc[cropped].reset_index(drop=True)
     labels[list(BOX_COLUMNS)] = boxes[cropped]
     labels["detected"] = detected[cropped]
     FaceSet(photographs.name, images, labels).save(folder)
-    write_json(folder / "account.json", asdict(account))
+    write_json(folder / "account.json", asdict(_account(photographs, cropped, detected, reasons)))
     shutil.rmtree(work, ignore_errors=True)  # what cannot be removed costs room, not a result
 
 
@@ -115,12 +116,9 @@ def crop_face(image: np.ndarray, box: Sequence[float], margin: float) -> np.ndar
     """Crop a square around a box and scale it to 64 x 64 pixels.
 
     Args:
-        image: (height, width, 3), uint8; the RGB photograph.
-        box: sequence of four float; left, top, right and bottom in pixels.
+        image: (height, width, 3), uint8, RGB; where the square leaves it, its border pixels are repeated.
+        box: Left, top, right and bottom in pixels.
         margin: Added on every side, as a fraction of the box's longer side.
-
-    Returns: ndarray of shape (64, 64, 3), dtype uint8; the crop; where the square leaves the photograph, its border pixels
-        are repeated.
     """
     left, top, right, bottom = box
     if not (right > left and bottom > top):
@@ -220,10 +218,3 @@ def _account(
         lost_by_view=lost_by("view"),
         problems=list(photographs.problems),
     )
-
-
-def _nothing_found(photographs: Photographs, detector: str, reasons: dict[int, str]) -> str:
-    message = f"{photographs.name}: {detector} found no face in any of {len(photographs)} photographs"
-    if reasons:
-        message += f", of which {len(reasons)} are unreadable (first: {reasons[min(reasons)]})"
-    return message + "; look at some of them, then try the other detector or a smaller min_face_fraction"

@@ -1,7 +1,6 @@
 """What lies in a folder: its files and what their names say, tables, and a manifest, the way to bring one's own data."""
 
 import csv as csv_files
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -130,10 +129,10 @@ def read_named(
         else:
             rows[path] = {group: record.codes.get(group, {}).get(part, part) for group, part in parts.items()}
     names = {path: normalise(name_of(path)) for path in rows}
-    first, again = first_of_name(dict(sorted(names.items(), key=lambda item: item[1] != name_of(item[0]))))
-    kept = {path: name for name, path in first.items()}
-    table = pd.DataFrame([{"source": path} | row for path, row in rows.items() if path in kept],
-                         columns=["source", *rule.groupindex], index=[kept[path] for path in rows if path in kept])
+    _, again = first_of_name(dict(sorted(names.items(), key=lambda item: item[1] != name_of(item[0]))))
+    kept = [path for path in rows if path not in again]
+    table = pd.DataFrame([{"source": path} | rows[path] for path in kept], columns=["source", *rule.groupindex],
+                         index=[names[path] for path in kept])  # fmt: skip
     return table, unknown | again
 
 
@@ -147,19 +146,6 @@ def first_of_name(names: Mapping[str, str]) -> tuple[dict[str, str], dict[str, s
         first.setdefault(name, path)
     return first, {path: f"a second file of this name; {first[name]} is read"
                    for path, name in names.items() if first[name] != path}
-
-
-def draw_rows(n_rows: int, n_faces: int | None, seed: int) -> np.ndarray:
-    """Draw row numbers without replacement, in increasing order; all of them where `n_faces` is None or too many."""
-    if n_faces is not None and n_faces < 1:
-        raise ValueError(f"n_faces is {n_faces}; expected at least 1, or none for all {n_rows}")
-    return np.arange(n_rows) if n_faces is None else np.sort(np.random.default_rng(seed).permutation(n_rows)[:n_faces])
-
-
-def fingerprint_of(states: Iterable[tuple[str, FileState]]) -> str:
-    """Return a short hash of files' names, sizes and times of change."""
-    text = "\n".join(f"{path}|{state.size}|{state.modified}" for path, state in states)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def some_of(names: Sequence[str], n: int = 3) -> str:

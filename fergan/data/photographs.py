@@ -1,5 +1,6 @@
 """Photographs: a collection before its faces are cropped, and upright RGB pixels from an image file of any common kind."""
 
+import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fergan.cache import available_threads, code_hash, run_threads
 from fergan.data.faces import complete_labels
-from fergan.data.folders import Contents, draw_rows, fingerprint_of
+from fergan.data.folders import Contents
 from fergan.facs import ACTION_UNITS
 from fergan.files import hash_array, hash_parameters
 
@@ -27,10 +28,6 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000", "AVIF
 #: sixteenth of their range, for example 12 bits stored in 16, does not say what is white.
 LEAST_BRIGHTEST = 16
 
-_DARK = (
-    "more than 8 bits, but the brightest pixel is below a sixteenth of their range, so that what is white is unknown; "
-    "save it with 8 bits"
-)
 _BITS, _PHOTOMETRIC, _MAX_SAMPLE_VALUE, _SAMPLE_FORMAT = 258, 262, 281, 339  # tags of TIFF
 _RENDERED = 128  # pixels a side
 #: So many problems of a kind are listed one by one; the rest is counted.
@@ -133,9 +130,12 @@ class FolderPhotographs(Photographs):
         labels = contents.labels.reindex(columns=[*contents.labels.columns, *absent])
         if n_faces is not None and n_faces > len(labels):
             self.problems.append(f"{folder}: {n_faces} faces asked for, {len(labels)} there")
-        self.labels = complete_labels(labels.iloc[draw_rows(len(labels), n_faces, seed)], where=str(folder))
+        if n_faces is not None:
+            labels = labels.iloc[np.sort(np.random.default_rng(seed).permutation(len(labels))[:n_faces])]
+        self.labels = complete_labels(labels, where=str(folder))
         sources = self.labels["source"].tolist()  # a column of strings is slow to walk through
-        self.fingerprint = fingerprint_of((path, contents.files[path]) for path in [*sources, *contents.tables])
+        states = [(path, *contents.files[path]) for path in [*sources, *contents.tables]]
+        self.fingerprint = hashlib.sha256("\n".join("{}|{}|{}".format(*state) for state in states).encode()).hexdigest()[:10]
         self.sizes = np.array([contents.files[path].size for path in sources], dtype=np.int64)
 
 
@@ -184,12 +184,18 @@ def _decode(path: Path, least_side: int | None) -> Photograph | UnreadablePhotog
             ImageOps.exif_transpose(image, in_place=True)
             rgb = _to_rgb(image)
             if deep and rgb.max() < LEAST_BRIGHTEST:
-                raise ValueError(_DARK)
+                raise ValueError("more than 8 bits, but the brightest pixel is below a sixteenth of their range, so that "
+                                 "what is white is unknown; save it with 8 bits")
             return Photograph(_reduce(rgb, least_side), whole[::-1] if on_side else whole)
     except Image.DecompressionBombError:
         return UnreadablePhotograph(f"{path}: above {MAX_MEGAPIXELS} megapixels; reduce it")
     except UnidentifiedImageError:
-        return UnreadablePhotograph(f"{path}: {_unknown(path)}; save it as JPEG or PNG")
+        with open(path, "rb") as file:
+            start = file.read(12)
+        kind = f"not an image of a kind that is read ({', '.join(FORMATS)}), or damaged at its start"
+        if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
+            kind = "a HEIC file, which is not read"
+        return UnreadablePhotograph(f"{path}: {kind}; save it as JPEG or PNG")
     except Exception as error:  # decoders raise all kinds of errors on damaged files, and one must not stop a dataset
         return UnreadablePhotograph(f"{path}: {error or type(error).__name__}")
 
@@ -229,11 +235,3 @@ def _reduce(image: np.ndarray, least_side: int | None) -> np.ndarray:
     if factor < 2:
         return image
     return cv2.resize(image, (-(-width // factor), -(-height // factor)), interpolation=cv2.INTER_AREA)
-
-
-def _unknown(path: Path) -> str:
-    with open(path, "rb") as file:
-        start = file.read(12)
-    if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
-        return "a HEIC file, which is not read"
-    return f"not an image of a kind that is read ({', '.join(FORMATS)}), or damaged at its start"
