@@ -1,6 +1,5 @@
 """Finding faces: boxes against known places."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+from tiny import real_photographs
 
-from fergan.data.collections import open_photographs
 from fergan.data.config import FacesConfig
 from fergan.data.cropping import CroppingAccount, crop_face, make_faces
 from fergan.data.detection import MTCNNDetector, ViolaJones, face_rate, portrayed
@@ -217,13 +216,6 @@ def test_a_real_crop_is_a_face_and_noise_or_its_shuffled_quarters_are_not(astron
 # Real photographs.
 
 
-def real_photographs(name, n_faces):
-    root = os.environ.get("FERGAN_DATA")
-    if not root or not (Path(root) / name).is_dir():
-        pytest.skip(f"needs real photographs in $FERGAN_DATA/{name}")
-    return open_photographs(name, "manifest", folder=f"{root}/{name}", n_faces=n_faces)
-
-
 @pytest.mark.parametrize(
     ("dataset", "name", "least"),
     [("london", "viola-jones", 0.95), ("london", "mtcnn", 1.0), ("genki4k", "mtcnn", 0.95)],
@@ -235,7 +227,7 @@ def test_faces_of_real_photographs_are_found_and_recognised(tmp_path, dataset, n
 
 
 def test_turned_real_faces_are_found_more_often_with_the_profile_cascade():
-    photographs = real_photographs("cmu_faces", None)
+    photographs = real_photographs("cmu_faces")
     turned = np.flatnonzero(photographs.labels["view"].isin(["left", "right"]))[::4]
     images = [photograph.image for photograph in photographs.read(turned)]
     frontal, both = ((~np.isnan(ViolaJones(cascades=cascades).detect(images)[:, 0])).mean()
