@@ -110,9 +110,9 @@ def curtain(person, n_rows=44, n_columns=84):
     rim = ((angle - math.pi) / (0.6 * math.pi)) ** 5
     wave = 0.1 * torch.sin(4.5 * t + 9 * abs(person.hair_part)) + 0.05 * locks(0, layer=18, steps=40)
     turned = angle - rim * (wave + 0.2 * t**5)
-    x = width * torch.sin(turned)
     z = -2.0 + 7.6 * torch.cos(turned) + forward + 0.3 * lock
-    return Part("curtain", torch.stack([x, 6.0 - along, z]), torch.stack([around, along, torch.zeros_like(along)]), refine=(3, 3))
+    position = torch.stack([width * torch.sin(turned), 6.0 - along, z])
+    return Part("curtain", position, torch.stack([around, along, torch.zeros_like(along)]), refine=(3, 3))
 
 
 @lru_cache(maxsize=1)
