@@ -80,5 +80,5 @@ def test_the_features_stand_out_of_the_drawing_and_the_film_shows_its_ends():
     colours = [patch.get_facecolor() for patch in bottom.patches]
     assert len(top.patches) == len(bottom.patches) == 6 * 3 and colours.count(colours[3 * 4]) == 1
     film = chapter.filmstrip(np.arange(0, 1300, 100), np.zeros((13, 16, 64, 64, 3), np.uint8))
-    assert [ax.get_title() for ax in film.axes][::8] == ["0", "1,200"]
+    assert [label.get_text() for label in film.axes[0].get_xticklabels()][::8] == ["0", "1,200"]
     matplotlib.pyplot.close("all")

@@ -24,13 +24,32 @@ from fergan.quality.monitor import Monitor
 
 SMALL = dict(preset="demo", width=4, latent_dim=8, batch_size=8)
 CONFIG = TrainConfig(**SMALL, epochs=3)
-SCRIPT = f"""
+
+
+def script(n_snapshots, epochs=3, before="", fabric="None"):
+    """Return a program that trains the same run and writes a checkpoint after every step."""
+    return f"""
 import sys, numpy as np
 from fergan.gan.runs import TrainConfig
-from fergan.gan.training import train
+from fergan.gan.training import make_fabric, train
 from fergan.quality.monitor import Monitor
+{before}
+fabric = {fabric}
+if fabric: fabric.launch()
 images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
-train(sys.argv[1], TrainConfig(**{SMALL!r}, epochs=3), images=images, monitor=Monitor(images), checkpoint_seconds=0, n_snapshots=N_SNAPSHOTS)
+train(sys.argv[1], TrainConfig(**{SMALL!r}, epochs={epochs}), images=images, monitor=Monitor(images), checkpoint_seconds=0,
+      n_snapshots={n_snapshots}, fabric=fabric)
+"""
+
+
+DEADLY = """
+import os, random, signal, threading
+from fergan.gan import checkpoints
+save = checkpoints.save_state
+def save_and_die(*args):
+    save(*args)
+    threading.Timer(random.uniform(0, 0.1), os.kill, (os.getpid(), signal.SIGKILL)).start()
+checkpoints.save_state = save_and_die
 """
 
 
@@ -119,26 +138,13 @@ def test_every_interruption_ends_bit_identical(tmp_path, finished, monkeypatch):
 
 
 def test_killed_with_sigkill_and_rerun_ends_bit_identical(tmp_path, finished):
-    path, kills = tmp_path / "checkpoint.safetensors", 0
-    delays = np.random.default_rng(int(time.time()))
-    for _ in range(3):
-        process = subprocess.Popen([sys.executable, "-c", SCRIPT.replace("N_SNAPSHOTS", "13"), str(tmp_path)], stderr=subprocess.PIPE)
-        deadline = time.monotonic() + 60
-        seen = path.stat().st_mtime_ns if path.exists() else 0
-        while process.poll() is None and time.monotonic() < deadline:
-            if path.exists() and path.stat().st_mtime_ns != seen:
-                time.sleep(delays.uniform(0, 0.1))  # a little after some checkpoint, at no particular place
-                os.kill(process.pid, signal.SIGKILL)
-                break
-            time.sleep(0.001)
-        code = process.wait(timeout=60)
-        if code == 0:
-            break
-        assert code == -signal.SIGKILL, process.stderr.read().decode()
-        kills += 1
+    """The process kills itself a little after its first checkpoint, at no particular place; then so does the one that goes on."""
+    for _ in range(2):
+        ran = subprocess.run([sys.executable, "-c", script(13, before=DEADLY), str(tmp_path)], capture_output=True, text=True)
+        assert ran.returncode == -signal.SIGKILL, ran.stderr
     run = run_of(tmp_path)
     assert_equal_runs(run, finished)
-    assert kills and run.finished["parts"][-1]["from_step"] > 0  # it did go on, and not begin again
+    assert run.finished["parts"][-1]["from_step"] > 0  # it did go on, and not begin again
     assert not list(tmp_path.glob(".*.safetensors"))
 
 
@@ -166,7 +172,7 @@ def test_a_folder_of_another_run_is_refused(half):
         run_of(half, CONFIG.changed(epochs=4))
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x08\0\0\0\0\0\0\0{}      "])
+@pytest.mark.parametrize("content", [b"not a checkpoint", b"\x08\0\0\0\0\0\0\0{}      "])
 def test_a_broken_checkpoint_is_named(tmp_path, content):
     (tmp_path / "checkpoint.safetensors").write_bytes(content)
     with pytest.raises(ValueError, match="checkpoint.safetensors cannot be used"):
@@ -191,8 +197,8 @@ def test_another_machine_is_warned_of(half, caplog):
 def test_a_full_disk_keeps_the_last_checkpoint(half):
     """The process may write no file larger than a few kB, which fails as a full disk does."""
     before = (half / "checkpoint.safetensors").read_bytes()
-    limit = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))\n"
-    ran = subprocess.run([sys.executable, "-c", limit + SCRIPT.replace("N_SNAPSHOTS", "2"), str(half)], capture_output=True, text=True, timeout=300)
+    limit = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))"
+    ran = subprocess.run([sys.executable, "-c", script(2, before=limit), str(half)], capture_output=True, text=True)
     assert ran.returncode == 1 and "cannot be written" in ran.stderr and "kept" in ran.stderr.splitlines()[-1], ran.stderr
     assert (half / "checkpoint.safetensors").read_bytes() == before
     assert not list(half.glob(".checkpoint*"))  # nor half a file left behind
@@ -292,21 +298,17 @@ def test_precision_follows_what_the_processor_can_do(monkeypatch, asked, native,
 def test_the_code_that_can_change_a_weight_is_that_of_the_step():
     """All that a step uses, and nothing of saving, showing and measuring: their edits leave finished runs as they are."""
     names = {name for _, name in _closure((part.__module__, part.__qualname__) for part in WEIGHT_CODE)[0]}
-    assert {"train_step", "augment", "_cutout", "Generator", "initialize_weights", "recalibrate_batch_norm", "make_fabric"} <= names
+    assert {"train_step", "augment", "_cutout", "Generator", "initialize_weights", "calibrate_average", "make_fabric"} <= names
     assert not {"train", "_Training", "save_state", "load_state", "TrainConfig", "PRESETS", "Monitor"} & names
 
 
 def test_two_processes_train_one_run(tmp_path):
-    """Both processes go to the end, and one that was stopped goes on: weights, history and parts say so."""
-    script = SCRIPT.replace("N_SNAPSHOTS", "2").replace("from fergan.gan.training import train", "from fergan.gan.training import make_fabric, train")
-    script = script.replace("train(sys", "fabric = make_fabric('float32', devices=2, accelerator='cpu')\nfabric.launch()\n"
-                            "train(sys").replace("checkpoint_seconds=0", "checkpoint_seconds=0, fabric=fabric")
-    path = tmp_path / "two.py"
-    path.write_text(script)
-    folder = tmp_path / "run"
-    subprocess.run([sys.executable, str(path), str(folder)], check=True, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    """Both go to the end together; without a time limit, as they wait for one another the longer, the busier the machine is."""
+    path, folder = tmp_path / "two.py", tmp_path / "run"
+    path.write_text(script(2, epochs=1, fabric="make_fabric('float32', devices=2, accelerator='cpu')"))
+    subprocess.run([sys.executable, str(path), str(folder)], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     run = Run.load(folder)
-    assert run.finished["processes"] == 2 and len(run.history) == 15 and np.isfinite(run.history.to_numpy()).all()
+    assert run.finished["processes"] == 2 and len(run.history) == 5 and np.isfinite(run.history.to_numpy()).all()
 
 
 def test_a_resumed_bar_counts_only_its_own_steps(monkeypatch):

@@ -32,17 +32,12 @@ def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray
         run: Hash of what is trained with and on.
         history, best, note: Losses (step, 4), further tensors, and plain values, all of which `load_state` returns.
     """
-    weights = {f"{name}.{key}": value for name, network in state.networks().items()
-               for key, value in network.state_dict().items()}
+    weights = named_weights(state.networks())
     broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
     if broken:
         raise FloatingPointError(f"{broken[0]} is not finite after step {state.step}; the last checkpoint is kept")
-    moments = {
-        f"{name}.{index}.{key}": value
-        for name, optimizer in state.optimizers().items()
-        for index, moments in optimizer.state_dict()["state"].items()
-        for key, value in moments.items()
-    }
+    moments = {f"{name}.{index}.{key}": value for name, optimizer in state.optimizers().items()
+               for index, moments in optimizer.state_dict()["state"].items() for key, value in moments.items()}
     note = {"training": json.dumps(note | {"run": run, "step": state.step}, default=float)}
     with writing(folder), atomic_path(folder / _NAME) as temporary:
         best = {f"best.{name}": value for name, value in best.items()}
@@ -103,8 +98,13 @@ def writing(folder: Path) -> Iterator[None]:
                       "make room or correct the folder's permissions, and run again to go on from there") from error
 
 
+def named_weights(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
+    """Return the tensors of all these networks, each with its network's name and a dot before its own."""
+    return {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}
+
+
 def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with this one and a dot, without it."""
+    """Return those that `named_weights` gave this name, without it."""
     return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
 
 

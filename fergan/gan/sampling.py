@@ -20,37 +20,29 @@ _SHOWN = 192  # pixels a side, of the faces above the sliders
 def load_generator(run: Run | str | Path, best: bool = False) -> Generator:
     """Return a run's generator (its moving average where it kept one), ready to draw samples.
 
-    Args:
-        run: Run or path; A finished training run, or its folder.
-        best: The weights whose samples were nearest to the faces (smallest Frechet distance) instead of the last ones.
+    `best` takes the weights whose samples were nearest to the faces (smallest Frechet distance) instead of the last ones.
     """
     return open_generator(_folder(run, best) / "generator.safetensors")
 
 
 def load_discriminator(run: Run | str | Path, best: bool = False) -> Discriminator:
-    """Return a run's discriminator; its ``hidden(faces)`` are features. Parameters as for `load_generator`."""
+    """Return a run's discriminator, as `load_generator` does; its ``hidden(faces)`` are features."""
     return open_discriminator(_folder(run, best) / "discriminator.safetensors")
 
 
 def _folder(run: Run | str | Path, best: bool) -> Path:
-    """Return where the weights lie; those of the best snapshot are the last ones where nothing was better."""
+    # The weights of the best snapshot are the last ones where nothing was better.
     folder = (run if isinstance(run, Run) else Run.load(run)).folder
     return folder / "best" if best and (folder / "best").is_dir() else folder
 
 
 @torch.inference_mode()
 def sample(run: Run | str | Path, n: int, seed: int = 0, batch_size: int = 256, best: bool = False) -> np.ndarray:
-    """Draw n faces, uint8 (n, 64, 64, 3), from a trained generator; the same seed gives the same faces.
-
-    Args:
-        run, best: See `load_generator`.
-        batch_size: Faces at a time.
-    """
+    """Draw n faces, uint8 (n, 64, 64, 3), from a trained generator (see `load_generator`); equal seeds give equal faces."""
     if n < 1:
         raise ValueError(f"n is {n}; expected at least one sample")
     generator = load_generator(run, best)
-    noise = torch.randn(n, generator.latent_dim, generator=torch.Generator().manual_seed(seed))
-    return np.concatenate([to_uint8(generator(z)) for z in noise.split(batch_size)])
+    return np.concatenate([draw(generator, z) for z in noise_of(seed, n, generator.latent_dim).split(batch_size)])
 
 
 @torch.inference_mode()
@@ -60,9 +52,9 @@ def draw(generator: Generator, noise: Tensor) -> np.ndarray:
     return faces.reshape(*noise.shape[:-1], *faces.shape[1:])
 
 
-def noise_of(seed: int, latent_dim: int) -> Tensor:
-    """Return the noise vector (latent_dim,) of a seed, the one behind ``sample(run, 1, seed)``."""
-    return torch.randn(latent_dim, generator=torch.Generator().manual_seed(seed))
+def noise_of(seed: int, *shape: int) -> Tensor:
+    """Return the noise of a seed; of shape (latent_dim,) the vector behind ``sample(run, 1, seed)``."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
@@ -72,7 +64,7 @@ def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
     vectors, or where one is zero, there is no one arc: ValueError.
     """
     lengths = start.norm(), end.norm()
-    if not (lengths[0] > 0 and lengths[1] > 0):
+    if min(lengths) == 0:
         raise ValueError("slerp needs two vectors that are not zero")
     u, v = start / lengths[0], end / lengths[1]
     # Twice the arctangent is exact for nearly parallel vectors too, where the arc cosine of their product is not.
@@ -87,8 +79,8 @@ def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
 
 def interpolate(latent_dim: int, n_rows: int, n_columns: int, seed: int = 0) -> Tensor:
     """Return rows of noise (n_rows, n_columns, latent_dim), each turning from one random vector to another."""
-    ends = torch.randn(n_rows, 2, latent_dim, generator=torch.Generator().manual_seed(seed))
     shares = np.linspace(0, 1, n_columns).tolist()
+    ends = noise_of(seed, n_rows, 2, latent_dim)
     return torch.stack([torch.stack([slerp(start, end, share) for share in shares]) for start, end in ends])
 
 
@@ -108,7 +100,7 @@ def leading_directions(generator: Generator, n: int) -> Tensor:
 
 def random_directions(latent_dim: int, n: int, seed: int = 0) -> Tensor:
     """Return directions (n, latent_dim) of length 1 drawn evenly from all, to compare others with."""
-    directions = torch.randn(n, latent_dim, generator=torch.Generator().manual_seed(seed))
+    directions = noise_of(seed, n, latent_dim)
     return directions / directions.norm(dim=1, keepdim=True)
 
 
@@ -119,7 +111,7 @@ def shift(noise: Tensor, directions: Tensor, amounts: np.ndarray) -> Tensor:
 
 def pixel_change(generator: Generator, directions: Tensor, reach: float, n_faces: int = 16, seed: int = 0) -> float:
     """Return by how many grey levels a pixel changes, on average, from -reach to reach along directions (n, latent_dim)."""
-    noise = torch.randn(n_faces, generator.latent_dim, generator=torch.Generator().manual_seed(seed))
+    noise = noise_of(seed, n_faces, generator.latent_dim)
     ends = torch.stack([shift(z, directions, np.array([-reach, reach])) for z in noise])  # (n_faces, n, 2, latent_dim)
     faces = draw(generator, ends).astype(np.float32)
     return float(np.abs(faces[:, :, 1] - faces[:, :, 0]).mean())

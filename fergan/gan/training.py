@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers import TensorBoardLogger
 from lightning_fabric.strategies import DDPStrategy
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fergan.files import atomic_path, hash_array, hash_parameters, read_json, write_array, write_json
@@ -73,9 +74,8 @@ def train(
     """Train a DCGAN, or continue a run that is already there; `fergan.gan.runs.Run` reads it when it is finished.
 
     Args:
-        images: (n_faces, 64, 64, 3), uint8; all of them are kept on the device.
-        monitor: `fergan.quality.monitor.Monitor`, optional; what measures the snapshots, or anything else with its attribute
-            `n_samples` and method `measure`.
+        images: Faces uint8 (n_faces, 64, 64, 3), all of which are kept on the device.
+        monitor: What measures the snapshots: a `fergan.quality.monitor.Monitor`, or anything with `n_samples` and `measure`.
         n_threads: Processor threads; other counts give other rounding, so it is recorded.
         checkpoint_seconds: Between checkpoints. A killed run loses at most this much work.
         n_snapshots: How many times from start to end the samples of the same noise are drawn, kept and measured.
@@ -94,13 +94,12 @@ def train(
         if not (folder / "finished.json").is_file():
             torch.set_num_threads(n_threads)
             training = _Training(folder, run, config, images, monitor, n_steps, fabric, n_threads)
-            snapshot_steps = set(np.linspace(0, n_steps, n_snapshots).round().astype(int).tolist())
-            _loop(training, snapshot_steps, checkpoint_seconds, progress)
+            _loop(training, np.linspace(0, n_steps, n_snapshots).round(), checkpoint_seconds, progress)
             training.finish()
         fabric.barrier()
 
 
-def _loop(training: "_Training", snapshot_steps: set[int], checkpoint_seconds: float,
+def _loop(training: "_Training", snapshot_steps: np.ndarray, checkpoint_seconds: float,
           progress: Callable[[int, int, dict[str, float]], None] | None) -> None:
     """Take all steps that are left."""
     state, n_steps = training.state, training.n_steps
@@ -130,9 +129,8 @@ class _Training:
 
     def __init__(self, folder: Path, run: str, config: TrainConfig, images: np.ndarray, monitor: Any,
                  n_steps: int, fabric: Fabric, n_threads: int):
-        self.n_steps, self.fabric = n_steps, fabric
+        self.n_steps, self.fabric, self._first = n_steps, fabric, fabric.is_global_zero
         self._folder, self._run, self._config, self._monitor = folder, run, config, monitor
-        self._first = fabric.is_global_zero
         if self._first:
             checkpoints.remove(folder, ".*.safetensors")  # what a killed process left half-written
         self.state, self._streams = TrainingState(config, fabric), RandomStreams(len(images), config, fabric)
@@ -142,7 +140,10 @@ class _Training:
         self._snapshots: list[dict[str, Any]] = note.get("snapshots", [])
         self._parts = _with_part(note.get("parts", []), fabric, n_threads, self.state.step)
         self._seconds, self._start = note.get("seconds", 0.0), time.monotonic()
-        _check_same_step(self.state, folder, fabric)
+        # Processes that went on from different checkpoints would wait for one another for ever.
+        steps = fabric.all_gather(torch.tensor(self.state.step, device=fabric.device)).flatten().tolist()
+        if len(set(steps)) > 1:
+            raise ValueError(f"processes found checkpoints of steps {steps} in {folder}; all machines must share it")
         self._faces = torch.from_numpy(np.array(images)).to(fabric.device)  # a copy: the faces on disk are read-only
 
     def take_step(self) -> None:
@@ -171,22 +172,24 @@ class _Training:
             note = {"seconds": self._so_far(), "parts": self._parts, "snapshots": self._snapshots}
             checkpoints.save_state(self._folder, self._run, self.state, self.history, self._best_weights, note)
 
+    @torch.no_grad()
     def take_snapshot(self) -> None:
         """Measure what the averaged generator makes of the same noise, keep a few of its faces, and the best weights."""
         self.flush()
         if not self._first:
             return
         step = self.state.step
-        samples = _draw_samples(self.state, self._streams.fixed_noise(getattr(self._monitor, "n_samples", N_FILM_FACES), -1))
+        noise = self._streams.fixed_noise(getattr(self._monitor, "n_samples", N_FILM_FACES), -1)
+        # Batch statistics of a copy: the running ones lag behind the weights early on.
+        samples = to_uint8(deepcopy(self.state.average).train()(noise))
         scores = self.history[self._snapshots[-1]["step"] if self._snapshots else 0 :, 2:]
         measured = self._monitor.measure(step, self.n_steps, samples, scores) if self._monitor else {"alarm": ""}
         if measured["alarm"] and not (self._snapshots and self._snapshots[-1]["alarm"]):
             _log.warning("step %d of %d: %s", step, self.n_steps, measured["alarm"])
         self._snapshots.append({"step": step} | measured)
         if self._best()["step"] == step:
-            networks = {"generator": self.state.average, "discriminator": self.state.discriminator.module}
-            self._best_weights = {f"{name}.{key}": value.cpu().clone() for name, network in networks.items()
-                                  for key, value in network.state_dict().items()}
+            weights = checkpoints.named_weights(self._final_networks())
+            self._best_weights = {key: value.cpu().clone() for key, value in weights.items()}
         with checkpoints.writing(self._folder):
             write_array(self._folder / "filmstrip" / f"step-{step:07d}.npy", samples[:N_FILM_FACES])
             self._log.log_metrics({name: value for name, value in measured.items() if name != "alarm"}, step)
@@ -196,8 +199,7 @@ class _Training:
         """Save the last weights, and the best where they are others; note how it went; drop what only resuming needs."""
         if not self._first:
             return
-        state, best, last = self.state, self._best(), self._snapshots[-1]
-        networks = {"generator": state.average, "discriminator": state.discriminator.module}
+        state, networks, best = self.state, self._final_networks(), self._best()
         calibrate_average(state, self._streams)
         weights = checkpoints.save_weights(self._folder, **networks)
         if best["step"] != state.step:
@@ -207,7 +209,8 @@ class _Training:
             checkpoints.save_weights(self._folder / "best", **networks)
         note = {key: value for key, value in self._parts[-1].items() if key != "from_step"} | dict(
             steps=state.step, n_faces=len(self._faces), seconds=self._so_far(), torch=metadata.version("torch"),
-            weights=weights, best_step=best["step"], best_frechet=best.get("frechet"), frechet=last.get("frechet"),
+            weights=weights, best_step=best["step"], best_frechet=best.get("frechet"),
+            frechet=self._snapshots[-1].get("frechet"),
             alarms=[{"step": row["step"], "reason": row["alarm"]} for row in self._snapshots if row["alarm"]],
             parts=self._parts,
         )
@@ -219,23 +222,15 @@ class _Training:
             write_json(self._folder / "finished.json", note)
         checkpoints.remove(self._folder, "checkpoint*.safetensors")
 
+    def _final_networks(self) -> dict[str, nn.Module]:
+        return {"generator": self.state.average, "discriminator": self.state.discriminator.module}
+
     def _best(self) -> dict[str, Any]:
         """The snapshot nearest to the real faces, the earlier one of equals; the last one where nothing is measured."""
         return min(self._snapshots, key=lambda row: row["frechet"]) if self._monitor else self._snapshots[-1]
 
     def _so_far(self) -> float:
-        """Seconds of training so far, over all interrupted runs."""
-        return self._seconds + time.monotonic() - self._start
-
-
-@torch.no_grad()
-def _draw_samples(state: TrainingState, noise: Tensor) -> np.ndarray:
-    state.average.train()  # batch statistics: the running ones lag behind the weights early on
-    saved = {name: buffer.clone() for name, buffer in state.average.named_buffers()}
-    images = state.average(noise)
-    for name, buffer in state.average.named_buffers():
-        buffer.copy_(saved[name])
-    return to_uint8(images)
+        return self._seconds + time.monotonic() - self._start  # over all interrupted runs
 
 
 def _claim(folder: Path, config: TrainConfig, images: np.ndarray) -> str:
@@ -267,13 +262,12 @@ def _alone(folder: Path, fabric: Fabric) -> Iterator[None]:
 def _with_part(parts: list[dict[str, Any]], fabric: Fabric, n_threads: int, step: int) -> list[dict[str, Any]]:
     """Add to a run's earlier starts what the rounding of this one depends on, and warn where it was another before."""
     precision = "bfloat16" if "bf16" in fabric.strategy.precision.precision else "float32"
-    part = dict(device=str(fabric.device), processes=fabric.world_size, precision=precision, threads=n_threads,
-                from_step=step)
-    before = parts[-1] | {"from_step": step} if parts else part
-    changed = ", ".join(f"{key} {before[key]} to {part[key]}" for key in before if before[key] != part[key])
+    part = dict(device=str(fabric.device), processes=fabric.world_size, precision=precision, threads=n_threads)
+    before = parts[-1] if parts else part
+    changed = ", ".join(f"{key} {before[key]} to {part[key]}" for key in part if before[key] != part[key])
     if changed:
         _log.warning("this run goes on from step %d with other rounding than before (%s)", step, changed)
-    return [*parts, part]
+    return [*parts, part | {"from_step": step}]
 
 
 def _agreed_to_stop(interrupted: bool, step: int, fabric: Fabric) -> bool:
@@ -283,14 +277,6 @@ def _agreed_to_stop(interrupted: bool, step: int, fabric: Fabric) -> bool:
     asked = torch.tensor(float(interrupted), device=fabric.device)
     torch.distributed.all_reduce(asked)
     return bool(asked > 0)
-
-
-def _check_same_step(state: TrainingState, folder: Path, fabric: Fabric) -> None:
-    """Refuse to go on from different checkpoints, before processes wait for one another for ever."""
-    if fabric.world_size > 1:
-        steps = fabric.all_gather(torch.tensor(state.step, device=fabric.device)).tolist()
-        if len(set(steps)) > 1:
-            raise ValueError(f"processes found checkpoints of steps {steps} in {folder}; all machines must share it")
 
 
 @contextmanager

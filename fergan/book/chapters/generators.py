@@ -10,71 +10,60 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fergan.book.plots import WIDTH, generator_styles, show_faces
-from fergan.gan.runs import PRESETS, Run, TrainConfig
+from fergan.book.plots import WIDTH, face_walks, generator_styles
+from fergan.gan.runs import PRESET_SOURCES, Run, TrainConfig
 from fergan.quality.monitor import COLLAPSE_RATIO
-
-_PRESET_SOURCES = {
-    "radford2015": "Radford et al. (2015)", "paper": "the paper's text", "matconvnet": "public MatConvNet code",
-    "demo": "this book",
-}
-
 
 # ---- tables
 
 def changes_table(config: TrainConfig) -> pd.DataFrame:
     """Return one row per value that differs from Radford et al.'s."""
-    changes = config.differences().items()
-    rows = [{"value": name, "here": str(ours), "Radford et al.": str(theirs)} for name, (ours, theirs) in changes]
-    return pd.DataFrame(rows)
+    rows = [(name, str(ours), str(theirs)) for name, (ours, theirs) in config.differences().items()]
+    return pd.DataFrame(rows, columns=["value", "here", "Radford et al."])
 
 
 def presets_table() -> pd.DataFrame:
     """Return one row per training preset: where it is from, and what it changes against Radford et al.'s."""
     rows = []
-    for preset in PRESETS:
-        changes = TrainConfig(preset=preset).differences().items()
-        rows.append({"preset": preset, "source": _PRESET_SOURCES[preset],
-                     "differs in": ", ".join(f"{name} {ours} (there {theirs})" for name, (ours, theirs) in changes) or "–"})
-    return pd.DataFrame(rows)
+    for preset, source in PRESET_SOURCES.items():
+        changes = [f"{name} {ours} (there {theirs})"
+                   for name, (ours, theirs) in TrainConfig(preset=preset).differences().items()]
+        rows.append((preset, source, ", ".join(changes) or "–"))
+    return pd.DataFrame(rows, columns=["preset", "source", "differs in"])
 
 
 def common_changes(runs: Mapping[str, Run]) -> list[str]:
     """Return the values of its preset that every one of these trainings changed alike; the seed apart."""
-    changes = []
-    for run in runs.values():
-        preset = dict(TrainConfig(preset=run.config.preset))
-        changes.append({f"{name} {value}" for name, value in run.config if value != preset[name] and name != "seed"})
+    configs = [run.config for run in runs.values()]
+    changes = [set(_changes(config, TrainConfig(preset=config.preset, seed=config.seed))) for config in configs]
     return sorted(set.intersection(*changes)) if changes else []
+
+
+def _changes(config: TrainConfig, other: TrainConfig) -> list[str]:
+    return [f"{name} {value}" for name, value in config if value != getattr(other, name)]
 
 
 def training_runs(runs: Mapping[str, Run]) -> pd.DataFrame:
     """Return one row per run: what it saw, how long it took, and how its samples came out."""
-    rows = []
-    for model, run in runs.items():
-        finished = run.finished
-        row = {"generator": model, "faces": finished["n_faces"], "steps": finished["steps"],
-               "minutes": finished["seconds"] / 60}
-        rows.append(row | {"distance at first": run.snapshots["frechet"].iloc[0]} | _samples(run))
-    return pd.DataFrame(rows)
+    return pd.DataFrame([
+        {"generator": model, "faces": run.finished["n_faces"], "steps": run.finished["steps"],
+         "minutes": run.finished["seconds"] / 60, "distance at first": run.snapshots["frechet"].iloc[0]} | _samples(run)
+        for model, run in runs.items()
+    ])
 
 
 def compared_runs(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> pd.DataFrame:
     """Return two rows for each further generator of a set: the set's own, and what this one changes."""
     rows = []
     for model, run in runs.items():
-        dataset = datasets[model]
-        if model != dataset and dataset in runs:
-            plain = runs[dataset]
-            for name, differs, one in ((dataset, "–", plain), (model, ", ".join(_changes_of(run, plain)), run)):
-                rows.append({"generator": name, "differs in": differs} | _samples(one))
+        plain = runs.get(datasets[model], run)
+        if plain is not run:
+            learnt, there = run.finished["n_faces"], plain.finished["n_faces"]
+            fewer = [f"{learnt:,} of {there:,} faces"] if learnt != there else []
+            changes = ", ".join([*fewer, *_changes(run.config, plain.config)])
+            rows += [{"generator": name, "differs in": differs} | _samples(one)
+                     for name, differs, one in ((datasets[model], "–", plain), (model, changes, run))]
     return pd.DataFrame(rows)
-
-
-def _changes_of(run: Run, plain: Run) -> list[str]:
-    learnt, there = run.finished["n_faces"], plain.finished["n_faces"]
-    fewer = [f"{learnt:,} of {there:,} faces"] if learnt != there else []
-    return [*fewer, *(f"{name} {value}" for name, value in run.config if value != getattr(plain.config, name))]
 
 
 def _samples(run: Run) -> dict[str, float | int]:
@@ -84,7 +73,7 @@ def _samples(run: Run) -> dict[str, float | int]:
 
 
 def layer_table(layers: pd.DataFrame, paper: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return layers (see `fergan.gan.networks`) with a line of totals, and the paper's counts beside where they are given."""
+    """Return counted layers with a line of totals, and the paper's counts beside where they are given."""
     table = pd.DataFrame({
         "layer": [*layers["layer"], "together"],
         "output": [*(f"{c}×{side}×{side}" for c, side in zip(layers["channels"], layers["side"], strict=True)), ""],
@@ -116,10 +105,9 @@ def runs_summary(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> dict[s
     """Return how the sets' own generators came out, and which trainings gave an alarm or were best before their end."""
     every = {name: run_summary(run) for name, run in runs.items()}
     own = {name: one for name, one in every.items() if datasets[name] == name} or every
-    fall = {name: 1 - one["last"] / one["first"] for name, one in own.items()}
-    least, most = min(fall, key=fall.get), max(fall, key=fall.get)
-    return dict(n=len(every), n_own=len(own), n_nearer=sum(one["nearer"] for one in own.values()), least=(least, fall[least]),
-                most=(most, fall[most]), alarmed=[name for name, one in every.items() if one["n_alarms"]],
+    falls = sorted(((name, 1 - one["last"] / one["first"]) for name, one in own.items()), key=lambda pair: pair[1])
+    return dict(n=len(every), n_own=len(own), n_nearer=sum(one["nearer"] for one in own.values()), least=falls[0],
+                most=falls[-1], alarmed=[name for name, one in every.items() if one["n_alarms"]],
                 early=[name for name, one in every.items() if one["early"]])
 
 
@@ -168,23 +156,15 @@ def snapshot_distances(runs: Mapping[str, Run]) -> Figure:
 def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6, n_columns: int = 9) -> Figure:
     """Show the same noise over training, some of the frames uint8 (n_frames, n, 64, 64, 3) and of their faces."""
     shown = np.linspace(0, len(steps) - 1, min(n_columns, len(steps))).round().astype(int)
-    figure, axes = plt.subplots(1, len(shown), figsize=(WIDTH, WIDTH * n_faces / len(shown) + 0.35), squeeze=False)
-    for ax, step, frame in zip(axes.flat, steps[shown], frames[shown], strict=True):
-        show_faces(ax, frame[:n_faces], 1)
-        ax.set_title(f"{step:,}", fontsize="small")
-    figure.supxlabel("training step", fontsize="small")
-    return figure
+    faces = frames[shown, :n_faces].swapaxes(0, 1)
+    return face_walks(faces, [""] * len(faces), [f"{step:,}" for step in steps[shown]], "training step")
 
 
 def network_drawing(networks: Mapping[str, pd.DataFrame], reference: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw networks as rows of boxes: the taller, the larger the maps; the longer, the more of them; the features stand out.
 
-    Sides grow with the square root of what they stand for, or the small ones could not be seen.
-
-    Parameters
-    ----------
-    networks, reference : mapping
-        Name -> layers, see `fergan.gan.networks`; channels of the reference, which may be empty, are written in grey.
+    Sides grow with the square root of what they stand for, or the small ones could not be seen. Channels of the reference,
+    which may be empty, are written in grey.
     """
     figure, axes = plt.subplots(len(networks), 1, figsize=(5.6, 2.4 * len(networks)), squeeze=False)
     for ax, (name, layers) in zip(axes.flat, networks.items(), strict=True):
