@@ -25,7 +25,7 @@ _UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "mml", "mml-*", "tex
 def setup(app: "Sphinx") -> dict[str, Any]:
     """Connect the extension; Sphinx calls this."""
     app.connect("config-inited", _use_own_mathjax, priority=100)  # before all others
-    app.connect("env-updated", _pages_that_cite_others)
+    app.connect("env-get-updated", _pages_that_cite_others, priority=900)  # after figures have got their numbers
     app.connect("doctree-resolved", _link_captions)
     app.connect("build-finished", _copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
