@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 from planted import N, curves, matrix
 
-from fergan.book.chapters import labels, transfer
+from fergan.book.chapters import labels
 from fergan.book.show import markdown_table, say
 from fergan.claims.rules import judge
 from fergan.claims.verdict import NOT_REPRODUCED, REPRODUCED, Results
@@ -55,14 +55,14 @@ def test_the_claims_of_labels_are_judged_by_their_rule():
 
 def test_transfer_is_told_by_signs():
     result = matrix({"a": {"a": 0.7, "b": 0.75, "c": 0.75, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "c": 0.25, "hog": 0.6}})
-    cells = transfer.cell_table(result).set_index("features")
+    cells = labels.cell_table(result).set_index("features")
     assert cells.loc["network of a", "b"].startswith("0.300 [") and cells.loc["n faces", "a"] == str(N)
-    own = transfer.own_table(result).set_index("faces of")
+    own = labels.own_table(result).set_index("faces of")
     assert own.loc["b", "these minus own"].startswith("−0.325 [") and own.loc["mean over sets", "own network"] == "–"
-    assert transfer.pretraining_table(result)["faces learnt"].tolist() == [300, 200, 100]
-    assert [row["sign"] for row in transfer.beside_others(result)] == [-1, -1] and transfer.extremes(result)[0][0] == "b"
-    assert set(transfer.no_better_than_commonest(result)) == set()
-    text = say("transfer", "answer", compared=transfer.beside_others(result), extremes=transfer.extremes(result))
+    assert labels.pretraining_table(result)["faces learnt"].tolist() == [300, 200, 100]
+    assert [row["sign"] for row in labels.beside_others(result)] == [-1, -1] and labels.extremes(result)[0][0] == "b"
+    assert set(labels.no_better_than_commonest(result)) == set()
+    text = say("transfer", "answer", compared=labels.beside_others(result), extremes=labels.extremes(result))
     assert "clearly worse than" in text and "−0.325 on b to +0.050 on a" in text
     assert "No set" in say("transfer", "answer", compared=[], extremes=[])
     verdicts = [judge(claim, Results(transfer=result)) for claim in ("A3", "Q3", "C3")]
@@ -81,7 +81,7 @@ def test_figures_show_every_method_and_mark_cells():
     panels = labels.difference_curves(result, "labelled faces")
     assert [ax.get_title() for ax in panels.axes] == ["minus network of b", "minus hog", "minus supervised CNN"]
     shares = {"a": {"a": 0.7, "b": 0.7, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "hog": 0.6}}
-    words = [text.get_text() for text in transfer.transfer_map(matrix(shares), {("a", "b"): 7, ("z", "b"): 8}).axes[0].texts]
+    words = [text.get_text() for text in labels.transfer_map(matrix(shares), {("a", "b"): 7, ("z", "b"): 8}).axes[0].texts]
     assert words.count("7") == 1 and "8" not in words and words.count("own") == 2 and "0.30" in words
-    assert "|" in markdown_table(transfer.cell_table(matrix(shares)))
+    assert "|" in markdown_table(labels.cell_table(matrix(shares)))
     matplotlib.pyplot.close("all")

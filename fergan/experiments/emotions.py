@@ -84,7 +84,9 @@ def run_emotion_experiment(
             of_class, results = _learn(protocol, D2, y, subjects, parts, config, running)
             values[protocol, name] = of_class
             of_features = dict(protocol=protocol, features=name)
-            searches += [_trials(of_features | {"outer_folds": served or official}, result) for served, result in results]
+            for served, result in results:
+                trials = pd.DataFrame(of_features | {"outer_folds": served or official}, result.trials.index)
+                searches.append(trials.join(result.trials.rename(columns={"score": "accuracy"})))
             scored = rows[protocol]
             fold = np.zeros(len(scored), int) if protocol == OFFICIAL_SPLIT else cv.fold_numbers(len(y), parts)
             predictions.append(pd.DataFrame(of_features | dict(
@@ -97,16 +99,15 @@ def run_emotion_experiment(
     settings = config.model_dump(exclude={"baselines", "facenet_weights"}) | dict(
         features=list(features), hashes={name: hash_array(X) for name, X in features.items()}, emotions=names.tolist(),
         official_split=official, chance_test=chance, pretrained=pretrained, target=target)
-    scores = emotion_scores(values, rows, names, y, subjects, config)
+    found = emotion_scores(values, rows, names, y, subjects, config)
     if chance:
-        scores.append(dict(protocol=SUBJECT_INDEPENDENT, features=first, score="p_value", label="all", n_faces=len(y),
-                           n_subjects=len(np.unique(subjects)), n_labels=len(names), value=chance.pop("p_value")))
+        found.append(dict(protocol=SUBJECT_INDEPENDENT, features=first, score="p_value", label="all", n_faces=len(y),
+                          n_subjects=len(np.unique(subjects)), n_labels=len(names), value=chance.pop("p_value")))
+    scores = score_table(found)
     if OFFICIAL_SPLIT in folds:
-        for row in scores:
-            if (row["protocol"], row["score"]) == (OFFICIAL_SPLIT, "accuracy"):
-                row["note"] = f"trained on {len(folds[OFFICIAL_SPLIT][0])} faces"
-    EmotionResult(score_table(scores), pd.concat(predictions, ignore_index=True), pd.concat(searches, ignore_index=True),
-                  settings).save(folder)
+        of_split = (scores["protocol"] == OFFICIAL_SPLIT) & (scores["score"] == "accuracy")
+        scores.loc[of_split, "note"] = f"trained on {len(folds[OFFICIAL_SPLIT][0])} faces"
+    EmotionResult(scores, *(pd.concat(t, ignore_index=True) for t in (predictions, searches)), settings).save(folder)
     shutil.rmtree(folder / "searches", ignore_errors=True)
 
 
@@ -129,11 +130,9 @@ def _divided(
     folds = {AS_PUBLISHED: cv.random_folds(emotions, config.n_folds, config.seed),
              SUBJECT_INDEPENDENT: cv.learnable_folds(emotions, subjects, config.n_folds, config.seed)}
     cv.fold_blocks(config.n_folds, config.inner_folds)
-    if split is None:
-        return folds, ""
-    if len(split) != len(emotions):
+    if split is not None and len(split) != len(emotions):
         raise ValueError(f"{len(emotions)} emotions but {len(split)} entries of split; expected one of each per face")
-    parts = cv.official_parts(split)
+    parts = None if split is None else cv.official_parts(split)
     if parts is None:
         return folds, ""
     train, test, name = parts
@@ -267,14 +266,9 @@ def _against_chance(
     blocks = [(np.concatenate([folds[int(i)] for i in served.split()]), of.C, of.gamma) for served, of in results]
     accuracies = intervals.chance_test(D2, y, subjects, blocks, n_permutations=config.n_permutations, seed=config.seed,
                                        n_threads=n_threads)
-    n_alone = int(np.sum(intervals.exchangeable(subjects) == 0))
     return dict(p_value=np.mean(accuracies >= accuracies[0]), n_permutations=config.n_permutations, n_blocks=len(blocks),
                 observed=float(accuracies[0]), mean=float(accuracies[1:].mean()), highest=float(accuracies[1:].max()),
-                n_alone=n_alone, n_faces=len(y))
-
-
-def _trials(base: dict[str, str], result: SearchResult) -> pd.DataFrame:
-    return pd.DataFrame(base, result.trials.index).join(result.trials.rename(columns={"score": "accuracy"}))
+                n_alone=int(np.sum(intervals.exchangeable(subjects) == 0)), n_faces=len(y))
 
 
 def emotion_scores(
@@ -298,21 +292,20 @@ def emotion_scores(
     right = {key: (of_class.argmax(axis=1) == y[rows[key[0]]]).astype(float) for key, of_class in values.items()}
     base = {protocol: dict(protocol=protocol, label="all", n_faces=len(scored), n_subjects=len(np.unique(subjects[scored])),
                            n_labels=len(names)) for protocol, scored in rows.items()}
-
-    def mean(protocol: str, of_face: np.ndarray) -> dict[str, float]:
-        return intervals.mean_interval(of_face, subjects[rows[protocol]], config.n_resamples, config.seed)
-
+    resampling = config.n_resamples, config.seed
     for (protocol, name), of_class in values.items():
         of_features, scored = base[protocol] | dict(features=name), rows[protocol]
         found += [of_features | row for row in _class_scores(of_class, names, y[scored], subjects[scored], config)]
         if name != first:
             difference = right[protocol, first] - right[protocol, name]
             p_value = intervals.sign_flip_p_value(difference, subjects[scored], seed=config.seed)
-            found += [of_features | dict(score="accuracy_difference") | mean(protocol, difference),
+            interval = intervals.mean_interval(difference, subjects[scored], *resampling)
+            found += [of_features | dict(score="accuracy_difference") | interval,
                       of_features | dict(score="accuracy_difference_p_value", value=p_value)]
     for name in dict.fromkeys(name for _, name in values):
         gap = right[AS_PUBLISHED, name] - right[SUBJECT_INDEPENDENT, name]
-        found.append(base[AS_PUBLISHED] | dict(features=name, score="protocol_gap") | mean(AS_PUBLISHED, gap))
+        interval = intervals.mean_interval(gap, subjects, *resampling)
+        found.append(base[AS_PUBLISHED] | dict(features=name, score="protocol_gap") | interval)
     for protocol, scored in rows.items():
         guesses = dict(majority_accuracy=np.bincount(y[scored]).max() / len(scored), chance_accuracy=1 / len(names))
         found += [base[protocol] | dict(features="none", score=score, value=value) for score, value in guesses.items()]
@@ -371,16 +364,14 @@ def paper_emotion_scores(experiment: int) -> pd.DataFrame:
         raise ValueError(f"the paper has emotion experiments 1 to 8, not {experiment!r}")
     accuracy = read_table("fig6_emotion_accuracy").set_index("experiment").loc[experiment]
     areas = read_table("table2_emotion_auc").set_index("emotion")[f"exp{experiment}"].dropna()
-    n_faces = 0 if np.isnan(accuracy["n"]) else int(accuracy["n"])
-    base = dict(protocol="paper", features="discriminator", n_faces=n_faces)
-    whole = dict(base, label="all", n_labels=len(areas) - 1)
-    rows = [dict(whole, score="accuracy", value=accuracy["accuracy_percent"] / 100, note=accuracy["source"])]
-    mean = areas.drop("Average").mean()
-    note = "" if abs(mean - areas["Average"]) < 0.0015 else f"the column averages {mean:.3f}"
-    rows.append(dict(whole, score="auc", value=areas["Average"], note=note))
-    rows += [dict(base, score="auc", label=canonical_emotion(word), value=value)
-             for word, value in areas.drop("Average").items()]
-    return score_table(rows)
+    average, mean = areas.pop("Average"), areas.mean()
+    note = "" if abs(mean - average) < 0.0015 else f"the column averages {mean:.3f}"
+    base = dict(protocol="paper", features="discriminator", n_faces=0 if np.isnan(accuracy["n"]) else int(accuracy["n"]))
+    whole = base | dict(label="all", n_labels=len(areas))
+    return score_table([
+        whole | dict(score="accuracy", value=accuracy["accuracy_percent"] / 100, note=accuracy["source"]),
+        whole | dict(score="auc", value=average, note=note),
+        *(base | dict(score="auc", label=canonical_emotion(word), value=value) for word, value in areas.items())])
 
 
 # ---- groups of people

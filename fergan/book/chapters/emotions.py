@@ -1,13 +1,13 @@
 """The emotion experiments: scores beside the paper's, what the protocol is worth, the search, mistakes, groups of people."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots
@@ -30,11 +30,6 @@ def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
 
 
-def signed_row(row: Mapping[str, Any]) -> Markup:
-    """Write a row that holds a difference; a dash where there is none."""
-    return signed(triple(row)) if len(row) else Markup("–")
-
-
 def papers_scores(experiment: int, result: EmotionResult) -> pd.DataFrame:
     """Return the paper's scores of an experiment, without rows where this book's has other face sets."""
     own = papers_own("emotions", experiment, result.settings)
@@ -49,13 +44,11 @@ def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
             ] if len(paper) else []
     for features in result.settings["features"]:
         for protocol in result.protocols:
-            def row(score: str, key: tuple[str, str] = (protocol, features)) -> Mapping[str, Any]:
-                return row_of(result.scores, *key, score)
-
+            row = partial(row_of, result.scores, protocol, features)
             rows.append({
                 "features": features, "protocol": EVERY_PROTOCOL[protocol],
                 **{words: interval(row(score)) for words, score in _MAIN.items()},
-                "discriminator minus these": signed_row(row("accuracy_difference")),
+                "discriminator minus these": signed(row("accuracy_difference")),
                 "p": row("accuracy_difference_p_value").get("value", np.nan),
                 "balanced": row("balanced_accuracy")["value"], "macro F1": row("macro_f1")["value"]})
     return table_of(rows)
@@ -91,8 +84,8 @@ def search_figure(result: EmotionResult) -> Figure:
     figure, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
     best = trials.query("chosen")
     ax.scatter(best["C"], best["gamma"], s=420, marker="*", color="#e69f00", edgecolor="black", label="chosen")
-    shades = ax.scatter(trials["C"], trials["gamma"], c=trials["accuracy"], s=70, cmap="cividis", edgecolor="black", zorder=3)
-    figure.colorbar(shades, ax=ax, label="accuracy", format="%.3f")
+    dots = ax.scatter(trials["C"], trials["gamma"], c=trials["accuracy"], s=70, cmap="cividis", edgecolor="black", zorder=3)
+    figure.colorbar(dots, ax=ax, label="accuracy", format="%.3f")
     for row in trials.itertuples():
         ax.annotate(f"{row.trial + 1}", (row.C, row.gamma), xytext=(6, 5), textcoords="offset points", fontsize="small")
     ax.set(xscale="log", yscale="log", xlabel="C", ylabel="gamma")

@@ -1,4 +1,6 @@
-"""Label efficiency: curves of accuracy against labelled people, what each method needs, and how models came about."""
+"""Label efficiency: curves of accuracy against labelled people, what each method needs, and how models came about; and the
+transfer matrix: every cell, one's own network beside others, and whether size matters.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,22 +8,25 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
-from fergan.book.chapters.emotions import signed_row, table_of
+from fergan.book.chapters.emotions import table_of
 from fergan.book.plots import WIDTH
-from fergan.book.show import interval, percent, rounded
+from fergan.book.show import interval, percent, rounded, signed, thousands
 from fergan.claims.verdict import side, triple
-from fergan.experiments.label_efficiency import LABELLED_PEOPLE, LabelEfficiencyResult
-from fergan.experiments.scores import row_of
+from fergan.experiments.label_efficiency import LabelEfficiencyResult
+from fergan.experiments.scores import ExperimentResult, row_of
+from fergan.experiments.transfer import OTHERS, TransferResult
 
 
-def label_score(result: LabelEfficiencyResult, method: str, score: str, label: Any = "all") -> Mapping[str, Any]:
-    """Return one row of the scores."""
-    return row_of(result.scores, LABELLED_PEOPLE, method, score, str(label))
+def score_row(result: ExperimentResult, features: str, score: str, label: Any = "all") -> Mapping[str, Any]:
+    """Return one row of the scores of a result that has one protocol."""
+    return row_of(result.scores, result.scores["protocol"].iloc[0], features, score, str(label))
 
 
 def counted_in(result: LabelEfficiencyResult) -> str:
@@ -34,14 +39,14 @@ def accuracy_table(result: LabelEfficiencyResult) -> pd.DataFrame:
     counted, faces = counted_in(result), result.train_faces()
     return table_of([{
         f"labelled {counted}": n, **({"their faces": round(faces[n])} if counted == "people" else {}),
-        **{method: interval(label_score(result, method, "accuracy", n), 2) for method in result.methods}}
+        **{method: interval(score_row(result, method, "accuracy", n), 2) for method in result.methods}}
         for n in result.sizes])
 
 
 def draws_table(result: LabelEfficiencyResult) -> pd.DataFrame:
     """Return one row per number of labels: the worst and the best draw of labelled people, for each method."""
     def cell(method: str, n: int) -> Markup:
-        ends = [rounded(label_score(result, method, f"{end}_draw", n)["value"], 2) for end in ("lowest", "highest")]
+        ends = [rounded(score_row(result, method, f"{end}_draw", n)["value"], 2) for end in ("lowest", "highest")]
         return Markup(" – ").join(dict.fromkeys(ends))
 
     return table_of([{f"labelled {counted_in(result)}": n, **{method: cell(method, n) for method in result.methods}}
@@ -50,7 +55,7 @@ def draws_table(result: LabelEfficiencyResult) -> pd.DataFrame:
 
 def needed(result: LabelEfficiencyResult, method: str, level: str) -> Markup:
     """Write how many labelled people a method needs to reach an accuracy; what is not reached is more than all."""
-    row, most = label_score(result, method, "people_needed", level), Markup(f"> {result.sizes[-1]}")
+    row, most = score_row(result, method, "people_needed", level), Markup(f"> {result.sizes[-1]}")
     value, low, high = (most if np.isnan(number) else rounded(number, 1) for number in triple(row))
     return value if value == low == high else Markup(f"{value} [{low}, {high}]")
 
@@ -81,8 +86,8 @@ def contrasts(result: LabelEfficiencyResult) -> list[dict[str, Any]]:
     """Return, for each other method, at which sizes the first is clearly ``better`` and ``worse``, and over the curve."""
     found = []
     for method in result.methods[1:]:
-        signs = {n: side(triple(label_score(result, method, "accuracy_difference", n))) for n in result.sizes}
-        mean = triple(label_score(result, method, "curve_mean_difference"))
+        signs = {n: side(triple(score_row(result, method, "accuracy_difference", n))) for n in result.sizes}
+        mean = triple(score_row(result, method, "curve_mean_difference"))
         found.append({"method": method, "mean": mean, "sign": side(mean),
                       **{word: [n for n, of_size in signs.items() if of_size == sign]
                          for word, sign in (("better", 1), ("worse", -1))}})
@@ -91,23 +96,23 @@ def contrasts(result: LabelEfficiencyResult) -> list[dict[str, Any]]:
 
 def half(result: LabelEfficiencyResult, level: str = "0.5") -> dict[str, Any]:
     """Return what each method needs to name half of the faces rightly, fewest first, which never do, and the best of all."""
-    values = {method: triple(label_score(result, method, "people_needed", level))[0] for method in result.methods}
+    values = {method: triple(score_row(result, method, "people_needed", level))[0] for method in result.methods}
     known = sorted((method for method in values if not np.isnan(values[method])), key=values.get)
-    best = max(result.methods, key=lambda method: label_score(result, method, "accuracy", result.sizes[-1])["value"])
+    best = max(result.methods, key=lambda method: score_row(result, method, "accuracy", result.sizes[-1])["value"])
     return {"counted": counted_in(result), "n_all": result.sizes[-1], "target": result.settings["target"],
             "needed": {method: needed(result, method, level) for method in known},
             "never": [method for method in result.methods if method not in known], "best": best,
-            "accuracy": triple(label_score(result, best, "accuracy", result.sizes[-1]))}
+            "accuracy": triple(score_row(result, best, "accuracy", result.sizes[-1]))}
 
 
 def label_summary(results: Mapping[str, LabelEfficiencyResult]) -> pd.DataFrame:
     """Return one row per set and method: its accuracy at both ends, the mean of its curve, and the first one's advantage."""
     return table_of([{
         "faces of": target, "method": method,
-        "one labelled": interval(label_score(result, method, "accuracy", result.sizes[0]), 2),
-        "all labelled": interval(label_score(result, method, "accuracy", result.sizes[-1]), 2),
-        "mean of the curve": interval(label_score(result, method, "curve_mean"), 2),
-        "first method minus this": signed_row(label_score(result, method, "curve_mean_difference"))}
+        "one labelled": interval(score_row(result, method, "accuracy", result.sizes[0]), 2),
+        "all labelled": interval(score_row(result, method, "accuracy", result.sizes[-1]), 2),
+        "mean of the curve": interval(score_row(result, method, "curve_mean"), 2),
+        "first method minus this": signed(score_row(result, method, "curve_mean_difference"))}
         for target, result in results.items() for method in result.methods])
 
 
@@ -121,7 +126,7 @@ def sizes_of(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, pd.DataF
     """Return the first method's curve of each set over labelled faces, named with the share of the commonest emotion."""
     curves = {}
     for target, result in results.items():
-        share, curve = label_score(result, "none", "majority_accuracy")["value"], result.curve(result.methods[0])
+        share, curve = score_row(result, "none", "majority_accuracy")["value"], result.curve(result.methods[0])
         curves[f"{target} (commonest emotion {share:.2f})"] = curve.assign(size=curve["n_people"].map(result.train_faces()))
     return curves
 
@@ -129,10 +134,8 @@ def sizes_of(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, pd.DataF
 def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: float | None = None) -> Figure:
     """Draw accuracy against the number of labels, with the interval of each point and the reach of its draws.
 
-    Args:
-        curves: Method -> columns ``size, value, low, high`` and, optionally, ``lowest, highest``.
-        xlabel: What the size counts.
-        chance: Where always naming the commonest class would land.
+    Each of `curves` has columns ``size, value, low, high`` and, optionally, ``lowest, highest``; `xlabel` says what the size
+    counts, `chance` where always naming the commonest class would land.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
     for index, (name, curve) in enumerate(curves.items()):
@@ -191,3 +194,89 @@ def _doubling_axis(ax: Axes, curves: Mapping[str, pd.DataFrame], xlabel: str, n_
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set(xlabel=xlabel, xticks=kept, xticklabels=[f"{size:,}" for size in kept])
     ax.tick_params(labelsize="small")
+
+
+# ---- the transfer matrix
+
+def cell_table(result: TransferResult) -> pd.DataFrame:
+    """Return every cell with its interval: networks and baselines in rows, sets in columns, their sizes below."""
+    targets, baselines = result.settings["targets"], result.settings["baselines"]
+    names = {name: f"network of {name}" for name in result.settings["networks"]} | {n: n for n in (OTHERS, *baselines)}
+    rows = [{"features": words, **{t: interval(score_row(result, name, "accuracy", t)) for t in targets}}
+            for name, words in names.items()]
+    rows.append({"features": "commonest emotion",
+                 **{t: rounded(score_row(result, "none", "majority_accuracy", t)["value"]) for t in targets}})
+    sizes = {t: score_row(result, result.settings["networks"][0], "accuracy", t) for t in targets}
+    rows += [{"features": words, **{t: thousands(row[key]) for t, row in sizes.items()}}
+             for words, key in (("n faces", "n_faces"), ("n people", "n_subjects"))]
+    return table_of(rows)
+
+
+def own_table(result: TransferResult) -> pd.DataFrame:
+    """Return one row per set: its own network, those of other faces and the first baseline, with paired differences."""
+    baseline = result.settings["baselines"][0]
+    return table_of([{
+        "faces of": "mean over sets" if t == "all" else t, "own network": interval(score_row(result, t, "accuracy", t)),
+        "networks of other faces (mean)": interval(score_row(result, OTHERS, "accuracy", t)),
+        "these minus own": signed(score_row(result, OTHERS, "minus_own", t)),
+        f"these minus {baseline}": signed(score_row(result, OTHERS, f"minus_{baseline}", t))}
+        for t in (*result.settings["targets"], "all")])
+
+
+def pretraining_table(result: TransferResult) -> pd.DataFrame:
+    """Return one row per network: how many faces it learnt, and its advantage on the sets that it did not."""
+    learnt = sorted(result.settings["pretraining_faces"].items(), key=lambda item: -item[1])
+    return table_of([{"network of": name, "faces learnt": n, "advantage": signed(score_row(result, name, "advantage"))}
+                     for name, n in learnt])
+
+
+def beside_others(result: TransferResult) -> list[dict[str, Any]]:
+    """Return how networks of other faces compare with the set's own and with the first baseline, on average over sets."""
+    rows = [(name, score_row(result, OTHERS, f"minus_{name}")) for name in ("own", result.settings["baselines"][0])]
+    return [{"with": name, "sign": side(triple(row)), "difference": triple(row)} for name, row in rows if len(row)]
+
+
+def extremes(result: TransferResult) -> list[tuple[str, float]]:
+    """Return the sets on which networks of other faces do worst and best beside the own one: (set, difference)."""
+    rows = [(t, score_row(result, OTHERS, "minus_own", t)) for t in result.settings["targets"]]
+    found = sorted(((t, row["value"]) for t, row in rows if len(row)), key=lambda item: item[1])
+    return [found[0], found[-1]] if len(found) > 1 else []
+
+
+def no_better_than_commonest(result: TransferResult) -> dict[str, float]:
+    """Return the sets on which no network is clearly better than always naming the commonest emotion, with its share."""
+    shares = {t: score_row(result, "none", "majority_accuracy", t)["value"] for t in result.settings["targets"]}
+    return {t: share for t, share in shares.items()
+            if all(score_row(result, name, "accuracy", t)["low"] <= share for name in result.settings["networks"])}
+
+
+def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -> Figure:
+    """Draw accuracy as shaded cells, one row per network or baseline (which stand apart) and one column per set of faces.
+
+    The cell of a network and its own faces says "own"; `marks` says what stands in the corner of a cell (network, faces),
+    which is then framed.
+    """
+    matrix, n_networks = result.matrix(), len(result.settings["networks"])
+    parts = [part for part in (matrix.iloc[:n_networks], matrix.iloc[n_networks:]) if len(part)]
+    figure, axes = plt.subplots(len(parts), 1, figsize=(WIDTH, 1.4 + 0.46 * len(matrix)), sharex=True, squeeze=False,
+                                gridspec_kw={"height_ratios": [len(part) for part in parts]})
+    for ax, part, label in zip(axes.flat, parts, ("network of", "features"), strict=False):
+        sns.heatmap(part, annot=True, fmt=".2f", cmap="viridis", vmin=0, vmax=1, ax=ax, cbar=False, linewidths=1.5,
+                    linecolor="white", annot_kws={"fontsize": "medium"})
+        ax.set(xlabel="", ylabel=label if len(part) > 1 else "")
+        ax.tick_params(labelsize="small", rotation=0, bottom=False, left=False)
+    axes.flat[-1].set_xlabel("faces of")
+    axes.flat[-1].tick_params(axis="x", rotation=20)
+    figure.colorbar(axes.flat[0].collections[0], ax=list(axes.flat), label="accuracy, people never seen", shrink=0.9)
+    rows, columns = list(parts[0].index), list(matrix.columns)
+    look = {"fontsize": "x-small", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}}
+    for name in [column for column in columns if column in rows]:
+        axes.flat[0].text(columns.index(name) + 0.96, rows.index(name) + 0.93, "own", ha="right", va="bottom", **look)
+    for (row, column), text in marks.items():
+        if row in rows and column in columns:
+            i, j = rows.index(row), columns.index(column)
+            for color, width in (("white", 3.6), ("black", 1.8)):  # shows on dark and on light shades
+                frame = Rectangle((j + 0.03, i + 0.04), 0.94, 0.92, fill=False, edgecolor=color, linewidth=width)
+                axes.flat[0].add_patch(frame)
+            axes.flat[0].text(j + 0.05, i + 0.08, text, ha="left", va="top", fontweight="bold", **look)
+    return figure
