@@ -119,7 +119,10 @@ def run_label_efficiency(
         else:
             learn = partial(_by_network, networks[name], images, y, config)
         for s in subsets if name in features else [s for s in subsets if s.draw < config.cnn_draws]:
-            predicted, fit = _kept(folder / "unfinished" / f"{name}-{s.split}-{s.draw}-{s.n_people}.json", learn, s)
+            kept = folder / "unfinished" / f"{name}-{s.split}-{s.draw}-{s.n_people}.json"
+            if not kept.is_file():
+                write_json(kept, learn(s))
+            predicted, fit = read_json(kept)
             base = dict(features=name, split=s.split, draw=s.draw, n_people=s.n_people)
             true, found = (pd.Categorical.from_codes(codes, categories=names) for codes in (y[s.test], predicted))
             predictions.append(pd.DataFrame(base | dict(face=s.test, subject=subjects[s.test], true=true, predicted=found)))
@@ -147,15 +150,6 @@ def _networks(config: LabelEfficiencyConfig, network: "Run | None") -> dict[str,
     return networks
 
 
-def _kept(path: Path, learn: Callable[[Subset], tuple[np.ndarray, dict]], subset: Subset) -> tuple[np.ndarray, dict]:
-    """Return what a method names the test faces, and how its model came about; or what an earlier run left of it."""
-    if not path.is_file():
-        predicted, fit = learn(subset)
-        write_json(path, {"predicted": predicted, "fit": fit})
-    content = read_json(path)
-    return np.array(content["predicted"], dtype=int), content["fit"]
-
-
 def sizes_up_to(n_people: int) -> list[int]:
     """Return 1, 2, 4, ... and `n_people` itself, without a power of two that is more than four fifths of it."""
     return [2**k for k in range(n_people.bit_length()) if 2**k <= 0.8 * n_people] + [n_people]
@@ -173,14 +167,11 @@ def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws
     n_all = min(len(np.unique(subjects[pool])) for pool in pools)
     subsets = []
     for split, (test, pool) in enumerate(zip(folds, pools, strict=True)):
-        people = np.unique(subjects[pool])
         for draw in range(n_draws):
-            order = np.random.default_rng([seed, split, draw]).permutation(people)
-            for n in sizes_up_to(n_all):
-                if n == n_all and draw:
-                    continue
-                train = pool if n == n_all else pool[np.isin(subjects[pool], order[:n])]
-                subsets.append(Subset(split, draw, n, train, test, pool))
+            order = np.random.default_rng([seed, split, draw]).permutation(np.unique(subjects[pool]))
+            *some, _ = sizes_up_to(n_all)
+            subsets += [Subset(split, draw, n, pool[np.isin(subjects[pool], order[:n])], test, pool) for n in some]
+            subsets += [Subset(split, draw, n_all, pool, test, pool)] if draw == 0 else []
     return subsets
 
 
@@ -306,9 +297,7 @@ def curve_mean(sizes: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def curve_at(sizes: np.ndarray, scores: np.ndarray, size: float) -> np.ndarray:
     """Return the height of curves at a size between their ends; NaN outside."""
-    curves = np.asarray(scores, dtype=float)
-    flat = [np.interp(np.log(size), np.log(sizes), curve, np.nan, np.nan) for curve in curves.reshape(-1, curves.shape[-1])]
-    return np.reshape(flat, curves.shape[:-1])
+    return np.apply_along_axis(lambda curve: np.interp(np.log(size), np.log(sizes), curve, np.nan, np.nan), -1, scores)
 
 
 def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> np.ndarray:
