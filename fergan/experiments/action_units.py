@@ -134,7 +134,7 @@ def recognise(train: AUData, test: AUData | None = None, *, config: DetectorConf
 
 
 def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray, config: DetectorConfig) -> list[dict]:
-    """Return the rows of ``auc, f1, average_precision, prevalence`` of each Action Unit, and their means but the last's.
+    """Return the rows of ``auc, f1, average_precision, prevalence, n_positive``, with means of the first three.
 
     Where the truth behind derived labels is known, there is ``auc_true`` against it, and ``auc_true_within``: the same over
     pairs of faces of one emotion, which knowing the emotion does not help to order.
@@ -153,8 +153,10 @@ def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray, con
         notes = _notes(values, Y_train, labels)
         rows += _rows(score, statistic, labels, notes, tested.subjects, config, interval=score != "average_precision")
     uncoded = np.where(np.isnan(Y).all(axis=0), "not coded in test", "")
-    prevalence = _rows("prevalence", lambda u, faces, *_: [Y[faces, u].mean()], Y, uncoded, tested.subjects, config, False)
-    return rows + prevalence[:-1]
+    for score, count in (("prevalence", np.mean), ("n_positive", np.sum)):
+        of_unit = lambda u, faces, *_, count=count: [count(Y[faces, u])]
+        rows += _rows(score, of_unit, Y, uncoded, tested.subjects, config, False)[:-1]
+    return rows
 
 
 def oracle_scores(tested: AUData, config: DetectorConfig) -> list[dict]:

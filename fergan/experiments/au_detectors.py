@@ -123,10 +123,20 @@ def resampled_icc(true: np.ndarray, estimated: np.ndarray, counts: np.ndarray, c
 
 
 def coded_icc(values: np.ndarray, graded: np.ndarray) -> float:
-    """ICC(3,1) over the faces with a value and a grade."""
-    known = ~np.isnan(values) & ~np.isnan(graded)
-    everyone = np.ones((1, 1)), np.zeros(known.sum(), dtype=int)
-    return float(resampled_icc(graded[known], values[known], *everyone)[0])
+    """ICC(3,1) over the faces with a value and a grade; NaN where all ratings are the same.
+
+    From the mean squares of faces and of error: sums of squares would round equally good costs apart.
+    """
+    ratings = np.column_stack([values, graded])
+    ratings = ratings[~np.isnan(ratings).any(axis=1)]
+    if len(ratings) < 2:
+        return float("nan")
+    of_faces, of_raters, mean = ratings.mean(axis=1), ratings.mean(axis=0), ratings.mean()
+    between = 2 * np.sum((of_faces - mean) ** 2) / (len(ratings) - 1)
+    error = np.sum((ratings - of_faces[:, None] - of_raters[None, :] + mean) ** 2) / (len(ratings) - 1)
+    if between + error <= 1e-15 * max(1.0, mean**2):
+        return float("nan")
+    return float((between - error) / (between + error))
 
 
 def best_f1_threshold(values: np.ndarray, labels: np.ndarray) -> float:
