@@ -31,8 +31,8 @@ def result(accuracies, low):
     """Layers 1 and 4, and all of them; the interval of the last difference starts at low."""
     layers, last = ["1", "4", "all"], accuracies[1]
     rows = [dict(features=f, score="accuracy", value=a, low=0.0, high=1.0) for f, a in zip(layers, accuracies, strict=True)]
-    rows += [dict(features=f, score="minus_last", value=a - last, low=l, high=h)
-             for f, a, l, h in zip(layers, accuracies, (-0.1, 0, low), (0.1, 0, low + 0.05), strict=True)]
+    rows += [dict(features=f, score="minus_last", value=a - last, low=left, high=right)
+             for f, a, left, right in zip(layers, accuracies, (-0.1, 0, low), (0.1, 0, low + 0.05), strict=True)]
     return SimpleNamespace(scores=pd.DataFrame(rows), settings={"n_features": dict(zip(layers, (16, 64, 80), strict=True))})
 
 

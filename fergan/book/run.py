@@ -281,7 +281,7 @@ def run_by_hand(page: Page, given: Mapping[str, Any], output: Path) -> Path:
 def publish(executed: NotebookNode, page: Page, heading: str, values: Mapping[str, Any], seconds: float) -> None:
     """Turn an executed notebook into a page, in place.
 
-    The title and notices replace its first heading, and the passage ``answer`` follows them. A figure becomes the output of
+    The title and notices replace its first heading, and a passage ``answer...`` follows them. A figure becomes the output of
     a cell of its own, with label, caption and alternative text in the cell's metadata, where MyST-NB reads them. Bars of
     progress and warnings go. The last cell says how the page was made.
     """
@@ -290,7 +290,7 @@ def publish(executed: NotebookNode, page: Page, heading: str, values: Mapping[st
     if not title.startswith("# "):
         raise NotebookError(f"{page.notebook}.ipynb: its first cell starts with {title!r}; expected a heading '# ...'")
     cells = [cell for old in rest for cell in _cells_of(old)]
-    answers = [cell for cell in cells if any(_record(output).get("passage", "").endswith("-answer")
+    answers = [cell for cell in cells if any(_record(output).get("passage", "").partition("-")[2].startswith("answer")
                                              for output in cell.get("outputs", ()))]
     cells = [cell for cell in cells if cell not in answers]
     top = new_markdown_cell(f"({page.label})=\n{heading}\n{text}")

@@ -129,7 +129,7 @@ def plain(text: str) -> str:
 
 
 def speak(template: str, passage: str, **values: Any) -> None:
-    """Show a passage of a template; the passage ``answer`` opens its page. See `say`."""
+    """Show a passage of a template; a passage whose name begins with ``answer`` opens its page. See `say`."""
     _show_markdown(say(template, passage, **values), {"passage": f"{template}-{passage}"})
 
 
