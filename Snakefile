@@ -2,7 +2,7 @@
 # fergan/book/pages.py; which of them are to be made, in fergan/book/fresh.py.
 #
 #   python -m fergan book --profile demo        decides by content and calls this
-#   snakemake --cores all --config profile=demo [data=/folder/of/photographs]     goes on with what is not done
+#   FERGAN_PHOTOGRAPHS=/folder snakemake --cores all --config profile=demo     goes on with what is not done
 
 import os
 import sys
@@ -11,7 +11,8 @@ from pathlib import Path
 from fergan.book.checks import load_profile
 from fergan.book.pages import cropping_threads, longest_training, pages_of
 
-PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml", data=str(config.get("data", "")))
+PHOTOGRAPHS = os.environ.setdefault("FERGAN_PHOTOGRAPHS", "")
+PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml", data=PHOTOGRAPHS)
 HOME = f"artifacts/{PROFILE.name}"
 PAGES = pages_of(PROFILE)
 os.environ.setdefault("FERGAN_PYTHON", sys.executable)
@@ -23,7 +24,8 @@ def done(page):
 
 def threads_of(page):
     # What crops photographs may use the cores that no training holds.
-    return cropping_threads(PROFILE, page.name, workflow.cores) if page.chapter == "01_data" and page.name in PROFILE.datasets else page.threads
+    crops = page.chapter == "01_data" and page.name in PROFILE.datasets
+    return cropping_threads(PROFILE, page.name, workflow.cores) if crops else page.threads
 
 
 # The longest training starts as soon as its faces are there; begun last, it would hold up the end.
@@ -45,4 +47,7 @@ for page in PAGES:
         threads: threads_of(page)
         priority: 30 if page.id in FIRST else PRIORITY.get(page.chapter, 0)
         params: page=page.id
-        shell: f'OMP_NUM_THREADS={{threads}} "$FERGAN_PYTHON" -m fergan page {{params.page}} --profile {PROFILE.name} --data {PROFILE.data!r} --lock {HOME}/.jobs'
+        shell: (
+            f'OMP_NUM_THREADS={{threads}} "$FERGAN_PYTHON" -m fergan page {{params.page}} --profile {PROFILE.name} '
+            f'--data "$FERGAN_PHOTOGRAPHS" --lock {HOME}/.jobs'
+        )

@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,9 +61,10 @@ def _workflow(profile: "Profile", cores: str) -> int:
     command = [
         sys.executable, "-m", "snakemake", "--cores", cores, "--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock",
         "--keep-going", "--scheduler", "greedy", "--quiet", "rules", "host", "reason", "progress",
-        "--config", f"profile={profile.name}", *([f"data={profile.data}"] if profile.data else []),
+        "--config", f"profile={profile.name}",
     ]
-    workflow = subprocess.Popen(command, cwd=ROOT)
+    # By a variable: Snakemake reads the values of --config as YAML, and a folder may be called "Study 3: pilot".
+    workflow = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"FERGAN_PHOTOGRAPHS": profile.data})
     while True:
         try:
             return workflow.wait()
