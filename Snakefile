@@ -38,6 +38,11 @@ rule book:
     input: [done(page.id) for page in PAGES]
 
 
+RUN = (
+    f'OMP_NUM_THREADS={{threads}} "$FERGAN_PYTHON" -m fergan page {{params.page}} --profile {PROFILE.name} '
+    f'--data "$FERGAN_PHOTOGRAPHS" --lock {HOME}/.jobs'
+)
+
 for page in PAGES:
 
     rule:
@@ -47,7 +52,4 @@ for page in PAGES:
         threads: threads_of(page)
         priority: 30 if page.id in FIRST else PRIORITY.get(page.chapter, 0)
         params: page=page.id
-        shell: (
-            f'OMP_NUM_THREADS={{threads}} "$FERGAN_PYTHON" -m fergan page {{params.page}} --profile {PROFILE.name} '
-            f'--data "$FERGAN_PHOTOGRAPHS" --lock {HOME}/.jobs'
-        )
+        shell: RUN
