@@ -48,7 +48,7 @@ def test_every_claim_has_a_rule_a_verdict_and_a_sentence(book):
     assert list(REGISTER) == list(read_table("claims")["id"])
     functions = {node.name for node in ast.parse(Path(rules.__file__).read_text()).body if isinstance(node, ast.FunctionDef)}
     named = {line.get("rule") or line["printed"] for line in REGISTER.values()}
-    helpers = {"judge", "judge_all", "papers_accuracy", "papers_areas", "our_areas", "unit_readings", "_unit_areas"}
+    helpers = {"judge", "judge_all", "papers_accuracy", "printed_areas", "our_areas", "unit_readings", "_unit_areas"}
     assert named == functions - helpers, "each rule judges a claim"
     for results in (book, replace(book, rendered=False), Results()):
         table = claims_with(judge_all(results))
@@ -281,7 +281,7 @@ def test_many_examples_and_frontal_faces():
 
 def papers_own_results(**changes):
     """Results with the paper's own areas, as if they had come out here."""
-    table = rules.papers_areas()
+    table = rules.printed_areas()
     return {n: units(n, table[n].to_dict() | changes.get(f"exp{n}", {}), half=0.01) for n in table}
 
 

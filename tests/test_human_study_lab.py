@@ -17,6 +17,8 @@ from fergan.human_study.design import StudyConfig, design_study
 
 ROOT = Path(__file__).parent.parent
 
+WAIT = 300_000  # milliseconds; on an idle machine all takes five seconds
+
 CELL = """
 from pathlib import Path
 
@@ -42,7 +44,7 @@ def lab(tmp_path, browser):
     with open(log, "w") as file:
         server = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", *words], cwd=tmp_path, stdout=file, stderr=file,
                                   env=os.environ | places | {"PYTHONPATH": str(ROOT)})
-    until = time.monotonic() + 90
+    until = time.monotonic() + WAIT / 1000
     while not (found := re.search(r"http://127.0.0.1:[0-9]+/lab", log.read_text())):
         assert time.monotonic() < until and server.poll() is None, log.read_text()
         time.sleep(0.2)
@@ -54,11 +56,12 @@ def lab(tmp_path, browser):
 def test_keys_answer_in_jupyterlab(lab, browser, tmp_path):
     page, path = browser.new_page(), tmp_path / "answers.jsonl"
     page.goto(lab)
-    page.click(".jp-Notebook .jp-Cell .cm-content", timeout=90_000)
-    page.keyboard.press("Control+Enter")
-    page.wait_for_selector(".fergan-study-left:not([disabled])", timeout=90_000)
+    page.click(".jp-Notebook .jp-Cell .cm-content", timeout=WAIT)
+    page.wait_for_selector(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status='idle']", state="attached", timeout=WAIT)
+    page.keyboard.press("Control+Enter")  # before the kernel is there it would be lost on a busy machine
+    page.wait_for_selector(".fergan-study-left:not([disabled])", timeout=WAIT)
     page.keyboard.press("Escape")  # command mode, where F and J are JupyterLab's own
-    until = time.monotonic() + 60
+    until = time.monotonic() + WAIT / 1000
     for number, key in enumerate(("f", "j", "ArrowRight", "ArrowLeft")):
         page.wait_for_selector(f".study-face-{number}", state="attached")
         if number == 1:  # the faces are hidden by the browser itself

@@ -409,14 +409,14 @@ def sample_scores() -> Found:
 
 # ---- Table IV: the paper's areas and ours are read by one rule
 
-def papers_areas() -> pd.DataFrame:
+def printed_areas() -> pd.DataFrame:
     """Return Table IV: one row per Action Unit and "mean", one column per experiment."""
     table = read_table("table4_au_auc").set_index("au").rename(index={"Average": "mean"})
     return table.rename(columns=lambda name: int(name.removeprefix("exp")))
 
 
 def our_areas(results: Results) -> pd.DataFrame:
-    """Return our areas on people never seen as `papers_areas` has them; NaN where an experiment is not the paper's."""
+    """Return our areas on people never seen as `printed_areas` has them; NaN where an experiment is not the paper's."""
     run = {n: result for n, result in results.units.items() if papers_own("units", n, result.settings)}
     areas = {n: [score(result, "auc", label)[0] for label in (*ACTION_UNITS, "all")] for n, result in run.items()}
     return pd.DataFrame(areas, index=[*ACTION_UNITS, "mean"])
@@ -459,7 +459,7 @@ def unit_readings(areas: pd.DataFrame) -> dict[str, tuple[bool | None, dict[str,
 
 def unit_areas() -> Found:
     """Return what Table IV says of the claims on it: U5 and U9 speak of experiments within one set, U11 of equal labels."""
-    found = unit_readings(papers_areas())
+    found = unit_readings(printed_areas())
     equal = any({"AU07", "AU23", "AU24"} <= set(units) for units in identical_action_units(EMOTIONS))
     otherwise = {"U5": not {2, 3, 6} & set(ACROSS), "U9": found["U9"][1]["within"], "U11": found["U11"][0] and equal}
     return {claim: (otherwise.get(claim, not holds), values) for claim, (holds, values) in found.items()}

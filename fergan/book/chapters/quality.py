@@ -16,7 +16,7 @@ from fergan.gan.runs import Run
 from fergan.paper import read_table
 from fergan.quality.distances import Extrapolation
 
-WORDS = yaml.safe_load((Path(__file__).parent / "quality.yaml").read_text(encoding="utf-8"))
+SCORE_WORDS = yaml.safe_load((Path(__file__).parent / "quality.yaml").read_text(encoding="utf-8"))
 
 _DECIMALS = {"frechet": 2, "frechet_infinite": 2, "kernel": 4}  # that a score needs
 _NUMBERS = ("value", "low", "high", "floor")
@@ -45,8 +45,9 @@ def quality_table(scores: pd.DataFrame) -> pd.DataFrame:
     if "Inception" not in set(scores["features"]):  # what published scores rest on has its rows, though without numbers
         rows += [dict.fromkeys(_NUMBERS, np.nan) | {"features": "Inception", "score": name} for name in _PUBLISHED]
     decimals = [_DECIMALS.get(row["score"], 3) for row in rows]
-    return _table([{"features": row["features"], "score": WORDS["scores"][row["score"]], "samples": interval(row, digits),
-                    "real faces": rounded(row["floor"], digits)} for row, digits in zip(rows, decimals, strict=True)])
+    return _table([{"features": row["features"], "score": SCORE_WORDS["scores"][row["score"]],
+                    "samples": interval(row, digits), "real faces": rounded(row["floor"], digits)}
+                   for row, digits in zip(rows, decimals, strict=True)])
 
 
 def records_table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -54,7 +55,7 @@ def records_table(scores: pd.DataFrame) -> pd.DataFrame:
     columns = {"features": "features", "side": "pixels", "weights": "weights", "n_generated": "n generated",
                "n_real": "n real", "splits": "parts", "interval": "interval", "rank": "rank"}
     rows = [{column: key[k] or None for k, column in enumerate(columns.values())}
-            | {"scores": ", ".join(WORDS["scores"][name].rstrip(" ↑↓") for name in part["score"])}
+            | {"scores": ", ".join(SCORE_WORDS["scores"][name].rstrip(" ↑↓") for name in part["score"])}
             for key, part in scores.assign(weights=scores["weights"].str[:8]).groupby(list(columns), sort=False)]
     return _table(rows).astype({"rank": "Int64"})
 
@@ -63,7 +64,7 @@ def summary_table(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return one row per generator: some scores, in brackets what real faces reach."""
     shown = ("faces_found", "frechet", "kernel", "precision", "recall", "memorised")
     return _table({"generator": name} | {
-        WORDS["scores"][score]: _with_floor(of[score], digits=_DECIMALS.get(score, 2)) if score in of else None
+        SCORE_WORDS["scores"][score]: _with_floor(of[score], digits=_DECIMALS.get(score, 2)) if score in of else None
         for score in shown} for name, of in zip(scores, map(rows_of_scores, scores.values()), strict=True))
 
 
@@ -129,7 +130,7 @@ def distributions_of_samples(distributions: Mapping[str, Mapping[str, np.ndarray
     for ax, (measured, sides) in zip(axes.flat, distributions.items(), strict=True):
         for side, values in sides.items():
             ax.ecdf(values, color=_STYLES[side]["color"], linestyle="-" if side == "samples" else "--", label=side)
-        ax.set_xlabel(WORDS["distributions"][measured], fontsize="small")
+        ax.set_xlabel(SCORE_WORDS["distributions"][measured], fontsize="small")
     axes[0, 0].axvline(line, color="C3", linewidth=1.2, linestyle=":", label="memorised below")
     axes[0, 0].set_ylabel("share at or below")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
@@ -147,7 +148,7 @@ def generators_against_floors(
         places = np.arange(len(part))
         ax.errorbar(part["value"], places, xerr=errors, fmt="o", color="C0", markersize=4.5, capsize=2, label="samples")
         ax.plot(part["floor"], places, "|", color="0.25", markersize=11, markeredgewidth=2, label="real faces")
-        ax.set_title(WORDS["scores"][score], fontsize="small")
+        ax.set_title(SCORE_WORDS["scores"][score], fontsize="small")
         ax.set_xlim(0, None)
     axes[0, 0].set(yticks=range(len(scores)), yticklabels=list(scores), ylim=(len(scores) - 0.5, -0.5))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots, show_faces
 from fergan.book.show import escape, interval, say, signed
 from fergan.cache import current, project_path
-from fergan.claims.rules import our_areas, papers_accuracy, papers_areas, unit_readings
+from fergan.claims.rules import our_areas, papers_accuracy, printed_areas, unit_readings
 from fergan.claims.verdict import WORDS, Results, Trained, Unjudged, Verdict, score, side, triple
 from fergan.data.faces import FaceSet
 from fergan.experiments.action_units import AUResult, load_single_unit, papers_units
@@ -98,11 +98,11 @@ def overview_figure(artifacts: str, faces: Mapping[str, FaceSet], emotions: Mapp
     axes[0, 0].set_title("real (odd rows), drawn (below each)", loc="left")
     if emotions:
         named = {f"{n}: {result.settings['target']}": result for n, result in emotions.items()}
-        score_dots(scores_of(named, "accuracy"), "experiment", "protocol", "accuracy", ax=axes[0, 1])
+        score_dots(protocol_scores(named, "accuracy"), "experiment", "protocol", "accuracy", ax=axes[0, 1])
     return figure
 
 
-def scores_of(results: Mapping[str, ExperimentResult], name: str) -> pd.DataFrame:
+def protocol_scores(results: Mapping[str, ExperimentResult], name: str) -> pd.DataFrame:
     """Return a score of every experiment under every protocol, discriminator features, as `score_dots` draws it."""
     table = pd.concat([result.scores.assign(experiment=words) for words, result in results.items()])
     chosen = (table["features"] == "discriminator") & (table["label"] == "all") & (table["score"] == name)
@@ -240,7 +240,7 @@ def unit_claims_table(units: Mapping[int, AUResult]) -> pd.DataFrame:
 
     Claims on experiments that are not the paper's are left out.
     """
-    theirs, ours = unit_readings(papers_areas()), unit_readings(our_areas(Results(units=units)))
+    theirs, ours = unit_readings(printed_areas()), unit_readings(our_areas(Results(units=units)))
     words, claims = {True: "yes", False: "no", None: None}, read_table("claims").set_index("id")["claim"]
     rows = [{"claim": claim, "the paper says": claims[claim],
              "in its Table IV": say("claims", f"{claim}_reading", v=theirs[claim][1]), "so": words[theirs[claim][0]],
