@@ -148,7 +148,7 @@ def test_a_page_of_the_book_opens_with_its_answer_and_figures_have_cells_of_thei
     assert text.source == "draw()" and [out.metadata["fergan"] for out in text.outputs] == [{"passage": "data-text"}]
     for cell, label in ((one, "fig-a"), (two, "fig-b")):
         assert cell.metadata["mystnb"] == {"figure": {"name": label, "caption": "It."}, "image": {"alt": "A line."}}
-    assert "make run PAGE=01_data/small" in made.source and "| training.epochs | 3 |" in made.source
+    assert "KEEP_RUNS" not in made.source and "make run PAGE=01_data/small" in made.source and "| training.epochs | 3 |" in made.source
     assert run.passages_of(executed) == {"data-answer": "about data-answer", "data-text": "about data-text"}
 
 
@@ -235,3 +235,10 @@ def test_what_notebooks_take_from_the_package_is_there(path):
                 assert hasattr(module, alias.name), f"{node.module}.{alias.name}"
     used = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
     assert not [f"{n.value.id}.{n.attr}" for n in used if n.value.id in modules and not hasattr(modules[n.value.id], n.attr)]
+
+
+def test_a_page_says_where_a_result_of_earlier_code_was_kept():
+    results = {"a": {"seconds": 3.0, "differs": ["threads"], "kept": True}}
+    executed = new_notebook(cells=[new_markdown_cell("# Title\n\nA question?")], metadata={"fergan": {"results": results}})
+    publish(executed, PAGE, "# Faces", {"n": 1}, 2.0)
+    assert "KEEP_RUNS=1" in executed.cells[-1].source and "another threads than" in executed.cells[-1].source

@@ -347,7 +347,8 @@ def _how_made(executed: NotebookNode, page: Page, values: Mapping[str, Any], sec
     example = next((f"{k.rpartition('.')[2]}={v}" for k, v in flat.items() if isinstance(v, int) and "." in k), "seed=1")
     return say("pages", "made", page=page, seconds=seconds, commit=commit(), machine=machine(), packages=versions(),
                parameters=flat, computed=sum(result["seconds"] for result in results), example=shlex.quote(example),
-               differs=sorted({key for result in results for key in result["differs"]}))
+               differs=sorted({key for result in results for key in result["differs"]}),
+               kept=any(result["kept"] for result in results))
 
 
 def find_page(pages: Sequence[Page], word: str) -> Page:
