@@ -65,8 +65,9 @@ def test_the_book_has_its_pages_and_every_stage_its_results(checkout):
     n_pages = len(list((home / "pages").rglob("*.done")))
     assert len(list((html / "book" / "executed").rglob("*.html"))) == n_pages > 70
     found = {kind.name: len(list(kind.glob("*/current.json"))) for kind in home.iterdir() if kind.is_dir() and kind.name != "pages"}
-    assert found == {"faces": 7, "models": 13, "features": 10, "layers": 1, "emotions": 8, "label_efficiency": 4, "transfer": 1,
-                     "action_units": 8, "single_unit": 1, "saliency": 1, "quality": 8, "mode_collapse": 1, "human_study": 1}
+    assert found == {"faces": 7, "models": 13, "features": 10, "difficulty": 1, "layers": 5, "emotions": 8, "label_efficiency": 4,
+                     "transfer": 1, "action_units": 8, "single_unit": 1, "saliency": 1, "quality": 8, "mode_collapse": 12,
+                     "studies": 1, "human_study": 1}
     assert set(computed(checkout).values()) == {1}
     assert not list(home.rglob("*.pkl"))
 
@@ -84,7 +85,7 @@ def edits(root):
     chapters = root / "fergan" / "book" / "chapters"
     yield root / "notebooks" / "04_emotions_experiment.ipynb", "## ", "## So ", "04_emotions/experiment-1"
     yield root / "fergan" / "book" / "plots.py", "linewidth=1.4", "linewidth=1.5", "04_emotions/experiment-1"
-    yield root / "fergan" / "book" / "templates" / "emotions.md.j2", "In short", "In brief", "04_emotions/experiment-1"
+    yield root / "fergan" / "book" / "templates" / "emotions_experiment.md.j2", "In short", "In brief", "04_emotions/experiment-1"
     yield chapters / "emotions.py", "import pandas as pd", "import pandas as pd\nUNUSED = 1", None
     yield root / "fergan" / "svm" / "kernels.py", '"""', '"""More. ', None
 
@@ -157,14 +158,14 @@ def test_equal_faces_retrain_nothing(checkout):
 def test_a_deleted_and_a_truncated_result_are_made_again(checkout):
     home = checkout / "artifacts" / "quick"
     before = computed(checkout)
-    (layers,), (saliency,) = home.glob("layers/*/*/scores.json"), home.glob("saliency/*/*/scores.json")
+    (unit,), (saliency,) = home.glob("single_unit/*/*/scores.json"), home.glob("saliency/*/*/checks.json")
     content = saliency.read_bytes()
-    layers.unlink()
+    unit.unlink()
     saliency.write_bytes(content[:-5])
     make(checkout)
     after = computed(checkout)
-    assert {name for name in after if after[name] != before[name]} == {"layers/layers", "saliency/experiment-1"}
-    assert saliency.read_bytes() == content and layers.is_file()
+    assert {name for name in after if after[name] != before[name]} == {"single_unit/enhanced-ck-au07", "saliency/experiment-1"}
+    assert saliency.read_bytes() == content and unit.is_file()
 
 
 def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
