@@ -18,7 +18,7 @@ from fergan.data.catalogue import CATALOGUE, Published
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet
 from fergan.facs import ACTION_UNITS, AU_MEANINGS
-from fergan.files import atomic_path, hash_file, hash_parameters, read_json
+from fergan.files import atomic_path, hash_file, hash_parameters, read_json, write_json
 
 #: What became of a photograph in which no face was found.
 LEFT_OUT, PLACED = "left out", "placed by view"
@@ -147,17 +147,20 @@ def write_datasets_chapter(folder: Path, profiles: Path) -> None:
     Nothing in it depends on which photographs are there, and no photograph is shown.
     """
     texts = [Path(__file__).parents[1] / "templates" / "datasets.md.j2", *sorted(profiles.glob("*.yaml"))]
-    key = hash_parameters({"made of": [code_hash(write_datasets_chapter), *map(hash_file, texts)]})
-    done = folder / "made-of.txt"
-    if done.is_file() and done.read_text(encoding="utf-8") == key:
-        return
-    _write(folder / "profiles.md", say("datasets", "profiles", table=Markup(markdown_table(profiles_table(profiles)))))
-    _write(folder / "sets.md", say("datasets", "collections", collections=CATALOGUE, alike=alike))
-    figure = face_rows(_stand_ins(), n_columns=10)
-    with atomic_path(folder / "stand-ins.png") as temporary:
-        figure.savefig(temporary, dpi=160)
-    plt.close(figure)
-    _write(done, key)
+    made_of = {"texts": hash_parameters({"made of": [code_hash(profiles_table, alike), *map(hash_file, texts)]}),
+               "stand-ins": code_hash(_stand_ins, face_rows)}  # whose faces take seconds to draw
+    done = folder / "made-of.json"
+    before = read_json(done) if done.is_file() else {}
+    if before.get("texts") != made_of["texts"]:
+        _write(folder / "profiles.md", say("datasets", "profiles", table=Markup(markdown_table(profiles_table(profiles)))))
+        _write(folder / "sets.md", say("datasets", "collections", collections=CATALOGUE, alike=alike))
+    if before.get("stand-ins") != made_of["stand-ins"]:
+        figure = face_rows(_stand_ins(), n_columns=10)
+        with atomic_path(folder / "stand-ins.png") as temporary:
+            figure.savefig(temporary, dpi=160)
+        plt.close(figure)
+    if before != made_of:
+        write_json(done, made_of)
 
 
 def _write(path: Path, text: str) -> None:
