@@ -70,7 +70,6 @@ def main():
     with threadpool_limits(arguments.threads):
         GaussianSVC(n_evaluations=3, cv=2).fit(X[:64], y[:64] > 3)  # warm up: imports
         models, *times = zip(*(seconds(GaussianSVC(**options).fit, X, y) for _ in range(arguments.rounds)), strict=True)
-        pruned, of_pruned, _ = seconds(GaussianSVC(prune=True, **options).fit, X, y)
         numbers = np.linspace(0, N_CANDIDATES - 1, arguments.plain).astype(int)
         of_fit, differing = fit_plainly(models[0], X, y, numbers, arguments.folds)
     fast, processor = map(statistics.median, times)
@@ -81,9 +80,6 @@ def main():
           f"{of_fit[1] * n_fits / processor:.0f}\n"
           f"  {WANTED_RATIO} times as fast: {'reached' if slow / fast >= WANTED_RATIO else 'NOT reached on this machine'}; "
           f"scores of the same folds differ by at most {differing} faces")
-    n_left = sum(int(np.sum(~np.isnan(pruned.cv_results_[f"split{k}_test_score"]))) for k in range(N_FOLDS))
-    print(f"  pruned: {n_left} of {n_fits} fits, {of_pruned:.1f} s; best accuracy {pruned.best_score_:.3f} "
-          f"against {models[0].best_score_:.3f}")
     sys.exit(int(differing > 0))
 
 

@@ -73,7 +73,7 @@ def matrix(shares):
         tables += [pd.DataFrame(base | dict(predicted=np.where(np.isin(np.arange(N), order[: round(N * s)]), true, "surprised"), features=n))
                    for n, s in of_target.items()]
     networks = [name for name in next(iter(shares.values())) if name != "hog"]
-    settings = dict(networks=networks, targets=list(shares), baselines=["hog"], n_resamples=100, seed=0, skipped={}, n_read=0,
+    settings = dict(networks=networks, targets=list(shares), baselines=["hog"], n_resamples=100, seed=0, skipped={},
                     pretraining_faces={name: 100 * (i + 1) for i, name in enumerate(networks)})
     result = TransferResult(score_table([]), pd.concat(tables), pd.DataFrame(), settings)
     result.scores = score_table(transfer_scores(result))

@@ -17,8 +17,7 @@ from fergan.experiments.au_detectors import (
 from fergan.experiments.cross_validation import fold_blocks, grouped_folds
 from fergan.experiments.intervals import auc
 from fergan.facs import ACTION_UNITS
-from fergan.svm.kernels import gram
-from fergan.svm.machines import linear_values
+from fergan.svm.kernels import gram, linear_values
 
 
 def test_relabelling_follows_table_six():

@@ -17,8 +17,7 @@ from fergan.experiments.emotions import (
 )
 from fergan.experiments.intervals import auc
 from fergan.experiments.scores import SCORE_COLUMNS, row_of, score_of, score_table
-from fergan.svm.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
-from fergan.svm.machines import multiclass_values
+from fergan.svm.kernels import gaussian_kernel, kernel_slice, multiclass_values, squared_distances, typical_distance
 
 NAMES = np.array(["angry", "happy", "sad", "surprised"])
 QUICK = {"n_folds": 5, "n_evaluations": 4, "nested_evaluations": 4, "n_resamples": 200, "n_permutations": 0}
@@ -125,7 +124,7 @@ def test_the_same_seed_gives_the_same_result_on_any_number_of_threads(run, given
     ({"emotion": "bored"}, "unknown emotion 'bored'"), ({"people": 4}, "4 people, 5 folds"), ({"split": ["test"]}, "180 emotions but 1 entries"),
 ])
 def test_what_cannot_work_is_refused_before_any_search(change, message, monkeypatch, tmp_path):
-    monkeypatch.setattr("fergan.svm.machines.fit_svc", lambda *a, **k: pytest.fail("a model was fitted"))
+    monkeypatch.setattr("fergan.svm.kernels.fit_svc", lambda *a, **k: pytest.fail("a model was fitted"))
     X, y, subjects = faces(n_subjects=change.get("people", 15))
     emotions = NAMES[y].astype(object)
     X[7, 0] = change.get("X", 0)
@@ -185,18 +184,7 @@ def test_a_signal_is_told_from_chance_for_the_first_features_only(split_result):
     assert score_of(result, "subject_independent", "first", "accuracy_difference_p_value") < 0.05
 
 
-def test_pruning_is_off_as_published_and_a_killed_experiment_goes_on(monkeypatch, tmp_path):
-    from fergan.experiments import emotions
-    seen = []
-
-    def seeing(name, function):
-        def call(*arguments, **options):
-            seen.append((name, options.get("prune", False)))
-            return function(*arguments, **options)
-        return call
-
-    for name in ("as_published", "subject_independent"):
-        monkeypatch.setattr(emotions, name, seeing(name, getattr(emotions, name)))
+def test_a_killed_experiment_goes_on(tmp_path):
     X, y, subjects = faces(n_subjects=6)
     given = dict(features={"x": X}, emotions=NAMES[y], subjects=subjects)
 
@@ -204,13 +192,11 @@ def test_pruning_is_off_as_published_and_a_killed_experiment_goes_on(monkeypatch
         if line.startswith("x, as_published"):
             raise KeyboardInterrupt
 
-    config = EmotionConfig(**FAST | {"prune": True})
     with pytest.raises(KeyboardInterrupt):
-        run_emotion_experiment(tmp_path, config, progress=stop, **given)
+        run_emotion_experiment(tmp_path, EmotionConfig(**FAST), progress=stop, **given)
     assert len(list((tmp_path / "searches").iterdir())) == 1
     lines = []
-    run_emotion_experiment(tmp_path, config, progress=lines.append, **given)
-    assert seen == [("as_published", False), ("as_published", False), ("subject_independent", True)]
+    run_emotion_experiment(tmp_path, EmotionConfig(**FAST), progress=lines.append, **given)
     assert lines[0].startswith("x, as_published") and not (tmp_path / "searches").exists()
 
 
@@ -234,8 +220,7 @@ def test_the_nested_search_never_sees_the_fold_that_it_serves():
     assert min(len(block) for block in blocks) == 1
 
 
-def test_sharing_a_model_between_two_blocks_changes_nothing():
-    # Plain nested cross-validation, written out: the accuracy of each trial of the first block's search.
+def test_a_nested_search_is_plain_nested_cross_validation():
     X, y, subjects = faces(signal=0.7)
     D2 = squared_distances(X)
     folds = grouped_folds(y, subjects, 3, seed=0)

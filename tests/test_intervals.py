@@ -22,8 +22,7 @@ from fergan.experiments.intervals import (
     sign_flip_p_value,
 )
 from fergan.experiments.scores import ExperimentResult, row_of, score_of, score_table
-from fergan.svm.kernels import gaussian_kernel, squared_distances
-from fergan.svm.machines import multiclass_values
+from fergan.svm.kernels import gaussian_kernel, multiclass_values, squared_distances
 
 
 def test_auc_of_four_faces_by_hand():

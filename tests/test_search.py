@@ -61,9 +61,9 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize(("after", "prune"), [(2, False), (15, False), (9, True)])
-def test_a_search_that_failed_ends_in_the_same_trials(tmp_path, after, prune):
-    options = dict(n_evaluations=16, seed=3, prune=prune)
+@pytest.mark.parametrize("after", [2, 15])
+def test_a_search_that_failed_ends_in_the_same_trials(tmp_path, after):
+    options = dict(n_evaluations=16, seed=3)
     whole = search(folds, 1.0, **options)
     calls = []
 
@@ -78,9 +78,9 @@ def test_a_search_that_failed_ends_in_the_same_trials(tmp_path, after, prune):
         search(failing, 1.0, journal=tmp_path, **options)
     (journal,) = tmp_path.iterdir()
     assert len(json.loads(journal.read_text())) == after
-    calls.clear()
-    resumed = search(counted(calls), 1.0, journal=tmp_path, **options)
-    assert len(calls) == 16 - after
+    calls, lines = [], []
+    resumed = search(counted(calls), 1.0, journal=tmp_path, progress=lines.append, **options)
+    assert len(calls) == len(lines) == 16 - after and lines[-1].startswith("trial 16 of 16")
     assert resumed.trials.equals(whole.trials) and resumed.C == whole.C
     np.testing.assert_array_equal(resumed.fold_scores, whole.fold_scores)
     assert list(tmp_path.iterdir()) == [journal]
@@ -121,40 +121,12 @@ def test_a_longer_search_continues_a_shorter_one_and_another_search_begins_anew(
     assert len(calls) == 3 and longer.trials.equals(search(folds, 1.0, n_evaluations=23).trials)
     search(counted(calls), 1.0, n_evaluations=21, journal=tmp_path)
     assert len(calls) == 3, "a shorter one reads the beginning"
-    for change in ({"problem": "other"}, {"seed": 1}, {"distance": 2.0}, {"prune": True}, {"n_evaluations": 4}):
+    for change in ({"problem": "other"}, {"seed": 1}, {"distance": 2.0}, {"n_evaluations": 4}):
         calls.clear()
         options = dict(distance=1.0, n_evaluations=20) | change
         search(counted(calls), journal=tmp_path, **options)
         assert len(calls) == options["n_evaluations"]
-    assert len(list(tmp_path.iterdir())) == 6
+    assert len(list(tmp_path.iterdir())) == 5
     next(tmp_path.glob("other*")).write_text("{")
     with pytest.raises(ValueError, match="is not readable as JSON"):
         search(folds, 1.0, n_evaluations=20, problem="other", journal=tmp_path)
-
-
-def test_hopeless_trials_are_pruned_with_the_folds_they_saw_and_never_chosen():
-    whole, pruned = (search(folds, 1.0, n_evaluations=20, seed=1, prune=prune) for prune in (False, True))
-    assert not whole.trials["pruned"].any()
-    table = pruned.trials
-    assert table["n_folds"].sum() < 150
-    assert table.loc[table["pruned"], "n_folds"].between(4, 9).all() and (table.loc[~table["pruned"], "n_folds"] == 10).all()
-    assert np.array_equal(np.sum(~np.isnan(pruned.fold_scores), axis=1), table["n_folds"])
-    np.testing.assert_allclose(np.nanmean(pruned.fold_scores, axis=1), table["score"])
-    assert not table.loc[table["chosen"], "pruned"].any()
-    assert pruned.score == whole.score
-
-
-def test_a_pruned_trial_with_a_lucky_start_does_not_become_the_one_to_beat():
-    # Early folds decide; later ones are larger and score less: the pruned trial's share is above the best one's.
-    def objective(C, gamma):
-        points = 9 if first == C else 8
-        yield from [(points, 10)] * 5
-        yield 400, 1000
-
-    first = search(constant((1, 1)), 1.0, n_evaluations=6).trials["C"][0]
-    lines = []
-    result = search(objective, 1.0, n_evaluations=6, prune=True, progress=lines.append)
-    assert result.trials["pruned"].tolist() == [False] + [True] * 5
-    assert result.trials["score"][1] > result.trials["score"][0] == result.score
-    assert first == result.C
-    assert len(lines) == 6 and lines[-1].startswith("trial 6 of 6") and "pruned after" in lines[-1]

@@ -1,4 +1,4 @@
-"""The transfer matrix: cells that can be recomputed by hand, one's own network against others, results that are read again."""
+"""The transfer matrix: cells that can be recomputed by hand, one's own network against others."""
 
 from types import SimpleNamespace
 
@@ -9,9 +9,9 @@ from safetensors.torch import save_file
 
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments import transfer
-from fergan.experiments.config import EmotionConfig, TransferConfig
+from fergan.experiments.config import TransferConfig
 from fergan.experiments.cross_validation import grouped_folds
-from fergan.experiments.emotions import EmotionResult, run_emotion_experiment, subject_independent
+from fergan.experiments.emotions import subject_independent
 from fergan.experiments.scores import row_of, score_table
 from fergan.experiments.transfer import (
     OTHERS,
@@ -43,13 +43,13 @@ def face_set(emotions, subjects, name="a"):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run a matrix whose networks and baseline have planted features, and load its result."""
-    def run(features, faces, experiments=(), **changes):
+    def run(features, faces, **changes):
         def planted(name, images, *_):
             return features[name][: len(images)]
         monkeypatch.setattr(transfer, "_features", planted)
         networks = {name: SimpleNamespace() for name in features if name != "hog"}
         run_transfer(tmp_path, TransferConfig(**QUICK | changes), faces=faces, networks=networks,
-                     pretraining_faces=dict.fromkeys(networks, 100), experiments=experiments)
+                     pretraining_faces=dict.fromkeys(networks, 100))
         return TransferResult.load(tmp_path)
     return run
 
@@ -78,7 +78,7 @@ def test_a_cell_is_the_nested_accuracy_of_its_features_alone(matrix):
     assert row["value"] == np.mean(values.argmax(1) == y) < 1 and row["low"] < row["value"] < row["high"]
     assert (row["n_faces"], row["n_subjects"], row["n_labels"]) == (36, 12, 3)
     assert result.matrix().loc["a", "a"] == row["value"] and list(result.matrix().index) == ["a", "b", "hog"]
-    assert len(result.searches) == 3 * 3 and result.settings["n_read"] == 0  # kinds of features, blocks of folds
+    assert len(result.searches) == 3 * 3  # kinds of features, blocks of folds
     assert matrix(own=1.5).scores.equals(result.scores)
     assert abs(score(matrix(own=0.0), "a", "accuracy", "a")["value"] - 1 / 3) < 0.2, "noise is at chance"
 
@@ -116,28 +116,6 @@ def test_each_target_counts_once_and_people_of_different_sets_are_different_peop
     assert row["value"] == 0.5 and row["n_faces"] == 5 and np.isnan(one.interval(np.full(5, np.nan))["value"])
     same = faces({"a": [1, 0, 1, 0]}, ["x", "x", "y", "y"], networks=("a",), subject=["p", "q", "p", "q"])
     assert same.interval(same.right["a"].to_numpy())["n_subjects"] == 4
-
-
-def test_an_experiment_of_the_same_features_and_settings_is_read_and_gives_the_same_cell(tmp_path, run):
-    X, emotions, subjects = people(signal=1.5)
-    features = {"b": X, "hog": X[:, ::-1].copy()}
-
-    def experiment(**changes):
-        config = EmotionConfig(**QUICK | dict(n_evaluations=4, nested_evaluations=3, n_permutations=0) | changes)
-        run_emotion_experiment(tmp_path / "e", config, features={"discriminator": X, "hog": features["hog"]}, emotions=emotions,
-                               subjects=subjects)
-        return EmotionResult.load(tmp_path / "e")
-
-    known, targets = experiment(), {"a": face_set(emotions, subjects)}
-    read, made = run(features, targets, [known]), run(features, targets)
-    assert (read.settings["n_read"], made.settings["n_read"]) == (2, 0) and read.searches.empty and len(made.searches)
-    assert read.predictions.equals(made.predictions) and read.scores.equals(made.scores)
-    assert run(features | {"b": X + 1}, targets, [known]).settings["n_read"] == 1, "another network's features"
-    assert run(features, targets, [known], n_evaluations=4).settings["n_read"] == 0
-    assert run(features, targets, [known], seed=1).settings["n_read"] == 0
-    assert run(features, targets, [experiment(prune=True)]).settings["n_read"] == 0, "pruning may end in other parameters"
-    other = {"a": face_set(emotions, np.roll(subjects, 5))}
-    assert run(features, other, [known]).settings["n_read"] == 0, "other people: other folds"
 
 
 def test_sets_that_cannot_be_classified_are_left_out_and_duplicates_are_one_person(run):

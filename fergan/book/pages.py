@@ -196,17 +196,16 @@ def _labels(profile: Profile) -> list[Page]:
 
 
 def _transfer(profile: Profile) -> Iterator[Page]:
-    """The transfer matrix, where there are two networks at least; cells that equal an experiment are read from there."""
+    """The transfer matrix, where there are two networks at least."""
     networks = profile.pretrained_sets
     targets = [name for name in profile.transfer.targets if name in profile.datasets]
     if not targets or len(networks) < 2:
         return
     marked = [e for e in profile.emotion_experiments if e.target in targets]
-    read = [e.experiment for e in marked if profile.transfer.same_search(profile.emotions)]
     yield Page("04c_transfer", "matrix", dict(
-        networks=networks, targets=targets, experiments=[e.model_dump() for e in marked], read=read,
+        networks=networks, targets=targets, experiments=[e.model_dump() for e in marked],
         transfer=profile.transfer.model_dump(),
-    ), (*_networks(*networks), *_faces(*targets, *networks), *(f"04_emotions/experiment-{number}" for number in read)))
+    ), (*_networks(*networks), *_faces(*targets, *networks)))
 
 
 def _units(profile: Profile) -> list[Page]:

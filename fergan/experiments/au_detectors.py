@@ -24,8 +24,7 @@ from fergan.experiments.cross_validation import (
 )
 from fergan.experiments.intervals import auc
 from fergan.facs import ACTION_UNITS, action_units_of
-from fergan.svm.kernels import kernel_slice
-from fergan.svm.machines import linear_values
+from fergan.svm.kernels import kernel_slice, linear_values
 
 _TOLERANCE = 0.1  # half a grade of FACS: a smaller error of an intensity costs nothing in training
 

@@ -1,6 +1,6 @@
 """The parameters of the experiments: sections of a profile, and the configs of their stages."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -50,7 +50,6 @@ class EmotionConfig(Config):
     nested_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
     n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
     n_permutations: int = Field(200, ge=0, description="permuted labellings of the test against chance; 0 for none")
-    prune: bool = Field(False, description="stop hopeless candidates of the nested and official searches")
     duplicates_within: float = Field(
         0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together")
     seed: int = Field(0, description="of folds, searches, resamples and permutations")
@@ -103,16 +102,6 @@ class TransferConfig(Config):
     max_faces: int | None = Field(None, ge=16, description="classify only so many people of each set; null takes all")
     n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
     seed: int = Field(0, description="of people, folds, searches and resamples")
-
-    @property
-    def search(self) -> dict[str, Any]:
-        """What an emotion experiment would say of the search of a cell."""
-        return dict(n_folds=self.n_folds, inner_folds=self.inner_folds, nested_evaluations=self.n_evaluations,
-                    seed=self.seed, prune=False)
-
-    def same_search(self, emotions: EmotionConfig) -> bool:
-        """Say whether a cell of the matrix is computed as an emotion experiment is, so that it can be read from there."""
-        return self.max_faces is None and self.search.items() <= emotions.model_dump().items()
 
 
 class LayersConfig(Config):

@@ -1,8 +1,7 @@
 """The emotion experiments: a multiclass Gaussian SVM on each feature set, under every protocol, on the same folds."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,8 @@ from fergan.experiments.scores import ExperimentResult, roc, row_of, score_table
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.files import hash_array
 from fergan.paper import read_table
-from fergan.svm.kernels import kernel_slice, squared_distances, typical_distance
-from fergan.svm.machines import SharedKernel, predicted_classes
-from fergan.svm.search import SearchResult, TrainTest, journal_of, search, search_folds
+from fergan.svm.kernels import SharedKernel, kernel_slice, squared_distances, typical_distance
+from fergan.svm.search import SearchResult, search_folds
 
 
 class EmotionResult(ExperimentResult):
@@ -152,10 +150,9 @@ def _learn(
 ) -> tuple[np.ndarray, list[tuple[str, SearchResult]]]:
     """Return the decision values of the faces that a protocol scores, and its searches with the folds they served."""
     options = dict(running, n_evaluations=config.n_evaluations, seed=config.seed)
-    if protocol == AS_PUBLISHED:  # every candidate sees every fold
+    if protocol == AS_PUBLISHED:
         values, result = as_published(D2, y, parts, **options)
         return values, [("all", result)]
-    options["prune"] = config.prune
     if protocol == SUBJECT_INDEPENDENT:
         options |= dict(n_evaluations=config.nested_evaluations, inner_folds=config.inner_folds)
         values, results = subject_independent(D2, y, parts, **options)
@@ -177,21 +174,18 @@ def as_published(
     Args:
         D2: (n_samples, n_samples), float32 or float64; squared distances between the faces' features.
         y: (n_samples,), int; classes from 0 upwards.
-        **searching: ``n_evaluations, seed, prune, progress`` of `fergan.svm.search.search`, and ``journal``, a folder for
-            any number of problems: a journal is named after a hash of all that its search depends on.
+        **searching: ``n_evaluations, seed, journal, progress`` of `fergan.svm.search.search_folds`.
     """
     models = SharedKernel(D2, y, n_threads=n_threads)
     parts = [(cv.other_rows(len(y), [fold]), fold) for fold in folds]
     result = search_folds(models, parts, typical_distance(D2), name="as-published", **searching)
     values = np.empty((len(y), models.n_classes))
-    for fold, of_fold in zip(folds, models.values(result.C, result.gamma, parts), strict=True):
-        values[fold] = of_fold
+    values[np.concatenate(folds)] = np.concatenate(models.values(result.C, result.gamma, parts))
     return values, result
 
 
 def subject_independent(
-    D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, inner_folds: int = 3, n_threads: int = 1,
-    journal: Path | None = None, **searching: Any,
+    D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, inner_folds: int = 3, n_threads: int = 1, **searching: Any
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, SearchResult]]]:
     """Score each fold with C and gamma chosen without it.
 
@@ -201,37 +195,15 @@ def subject_independent(
     Arguments and values are those of `as_published`; no person is in two folds, the inner cross-validation has `inner_folds`
     blocks, and there is a search for each block, with the numbers of the outer folds that it served.
     """
-    models = SharedKernel(D2, y, n_threads=n_threads)
+    models, distance = SharedKernel(D2, y, n_threads=n_threads), typical_distance(D2)
     blocks = cv.fold_blocks(len(folds), inner_folds)
     rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
-    # (C, gamma, a, c) -> right answers on block c of the model without blocks a and c
-    hits: dict[tuple[float, float, int, int], int] = {}
-
-    def inner_parts(a: int, numbers: Sequence[int]) -> list[TrainTest]:
-        return [(cv.other_rows(len(y), [rows[a], rows[c]]), np.concatenate([rows[a], rows[c]])) for c in numbers]
-
-    def right_answers(a: int, C: float, gamma: float) -> Iterator[tuple[int, int]]:
-        others = [c for c in range(len(blocks)) if c != a]
-        # The searches of all blocks begin with the same points, which need no second fit.
-        new = [c for c in others if (C, gamma, a, c) not in hits]
-        fitted = models.values(C, gamma, inner_parts(a, new))
-        for c in others:
-            if c in new:
-                of_a, of_c = np.split(predicted_classes(next(fitted)), [len(rows[a])])
-                hits[C, gamma, c, a] = int(np.sum(of_a == y[rows[a]]))
-                hits[C, gamma, a, c] = int(np.sum(of_c == y[rows[c]]))
-            yield hits[C, gamma, a, c], len(rows[c])
-
-    distance = typical_distance(D2)
-    values = np.empty((len(y), models.n_classes))
-    results = []
-    for a, block in enumerate(blocks):
-        others = [c for c in range(len(blocks)) if c != a]
-        kept = journal_of(journal, "nested", models, inner_parts(a, others))
-        result = search(partial(right_answers, a), distance, **kept, **searching)
+    values, results = np.empty((len(y), models.n_classes)), []
+    for block, of_block in zip(blocks, rows, strict=True):
+        inner = [(cv.other_rows(len(y), [of_block, other]), other) for other in rows if other is not of_block]
+        result = search_folds(models, inner, distance, name="nested", **searching)
         parts = [(cv.other_rows(len(y), [folds[i]]), folds[i]) for i in block]
-        for i, of_fold in zip(block, models.values(result.C, result.gamma, parts), strict=True):
-            values[folds[i]] = of_fold
+        values[of_block] = np.concatenate(models.values(result.C, result.gamma, parts))
         results.append((block, result))
     return values, results
 

@@ -13,8 +13,7 @@ from scipy.stats import rankdata
 
 from fergan.cache import run_threads
 from fergan.experiments.cross_validation import other_rows
-from fergan.svm.kernels import gaussian_kernel, kernel_slice
-from fergan.svm.machines import fit_svc
+from fergan.svm.kernels import fit_svc, gaussian_kernel, kernel_slice
 
 _MAX_RESAMPLED = 1000  # more people than this are resampled in this many random groups, to bound the memory
 _MAX_UNDEFINED = 0.1  # an interval that more than this share of the resamples leaves undefined is NaN

@@ -20,8 +20,7 @@ from fergan.experiments.intervals import bootstrap_interval, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.experiments.supervised import named_by, train_cnn
 from fergan.files import read_json, write_json
-from fergan.svm.kernels import gaussian_kernel, kernel_slice, squared_distances, typical_distance
-from fergan.svm.machines import multiclass_values
+from fergan.svm.kernels import gaussian_kernel, kernel_slice, multiclass_values, squared_distances, typical_distance
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
 if TYPE_CHECKING:

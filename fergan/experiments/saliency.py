@@ -25,8 +25,7 @@ from fergan.gan.runs import Run
 from fergan.gan.sampling import load_discriminator
 from fergan.rendered import render_faces
 from fergan.rendered.render import REQUIRED_COLUMNS
-from fergan.svm.kernels import gram, kernel_slice
-from fergan.svm.machines import fit_svc
+from fergan.svm.kernels import fit_svc, gram, kernel_slice
 
 SMOOTHING = 1.5  # pixels; convolutions with a stride of 2 reach some pixels more often than others
 SHARE_OF_CHANGE = 0.5  # the pixels that change most, together this share of all change, are where an Action Unit acts

@@ -1,10 +1,10 @@
 """Networks beside one another, and their layers: their features on sets of faces, under folds of whole people.
 
 In the transfer matrix the rows of a column share faces, folds and the search's budget, so that they can be compared face by
-face. A cell that is an emotion experiment of the same settings and features is read from that experiment's result.
+face.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,9 +23,7 @@ from fergan.experiments.intervals import bootstrap_interval, mean_interval, resa
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.features.baselines import make_baseline
 from fergan.features.discriminator import N_LAYERS, DiscriminatorFeatures
-from fergan.files import hash_array
-from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
-from fergan.svm.machines import multiclass_values
+from fergan.svm.kernels import gaussian_kernel, multiclass_values, squared_distances, typical_distance
 
 if TYPE_CHECKING:
     from fergan.gan.runs import Run
@@ -87,9 +85,8 @@ class TransferResult(ExperimentResult):
     """Scores, predictions and chosen parameters of a transfer matrix.
 
     ``predictions``: ``target, features, face, subject, fold, true, predicted``. ``searches``: ``target, features, block, C,
-    gamma, accuracy``; a cell that was read from an experiment has none. ``settings`` also holds ``networks``, ``targets``,
-    ``baselines``, ``pretraining_faces`` (network -> faces that it learnt), ``skipped`` (set -> why it has no column) and
-    ``n_read``, the number of cells that were read.
+    gamma, accuracy``. ``settings`` also holds ``networks``, ``targets``, ``baselines``, ``pretraining_faces`` (network ->
+    faces that it learnt) and ``skipped`` (set -> why it has no column).
     """
 
     def matrix(self, score: str = "accuracy") -> pd.DataFrame:
@@ -113,8 +110,7 @@ class TransferResult(ExperimentResult):
 
 def run_transfer(
     folder: Path, config: TransferConfig, *, faces: Mapping[str, FaceSet], networks: Mapping[str, "Run"],
-    pretraining_faces: Mapping[str, int], experiments: Sequence[ExperimentResult] = (), n_threads: int = 1,
-    progress: Callable[[str], None] | None = None,
+    pretraining_faces: Mapping[str, int], n_threads: int = 1, progress: Callable[[str], None] | None = None,
 ) -> None:
     """Classify every set by the features of every network and baseline, and save a `TransferResult`.
 
@@ -122,32 +118,28 @@ def run_transfer(
         faces: The targets. One that cannot be classified is left out, and ``settings["skipped"]`` says why.
         networks: Named after the sets that they learnt; features are made as they are needed, and dropped.
         pretraining_faces: Network -> how many faces it learnt.
-        experiments: Cells are read from these where settings, features, faces and folds are the same; this changes no
-            number.
     """
     cells, skipped = [], {}
     for target, of_target in faces.items():
         try:
-            cells += _column(target, of_target, config, networks, experiments, n_threads, progress)
+            cells += _column(target, of_target, config, networks, n_threads, progress)
         except ValueError as error:
             skipped[target] = str(error)
     if not cells:
         raise ValueError(f"no set can be a target; a transfer matrix needs at least one with two emotions: {skipped}")
-    tables, searches = zip(*cells, strict=True)
     settings = config.model_dump() | dict(
         networks=list(networks), targets=[target for target in faces if target not in skipped], skipped=skipped,
-        n_read=sum(not found for found in searches), pretraining_faces=dict(pretraining_faces))
-    chosen = pd.DataFrame([row for found in searches for row in found],
-                          columns=["target", "features", "block", "C", "gamma", "accuracy"])
-    result = TransferResult(score_table([]), pd.concat(tables, ignore_index=True), chosen, settings)
+        pretraining_faces=dict(pretraining_faces))
+    tables, searches = (pd.concat(parts, ignore_index=True) for parts in zip(*cells, strict=True))
+    result = TransferResult(score_table([]), tables, searches, settings)
     result.scores = score_table(transfer_scores(result))
     result.save(folder)
 
 
 def _column(
-    target: str, faces: FaceSet, config: TransferConfig, networks: Mapping[str, "Run"],
-    experiments: Sequence[ExperimentResult], n_threads: int, progress: Callable[[str], None] | None,
-) -> list[tuple[pd.DataFrame, list[dict]]]:
+    target: str, faces: FaceSet, config: TransferConfig, networks: Mapping[str, "Run"], n_threads: int,
+    progress: Callable[[str], None] | None,
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """Predict the faces of one set from every kind of features, each face by a model that knows none of its person."""
     faces = faces.select(faces.labels["emotion"].notna().to_numpy())
     if len(faces.emotions) < 2:
@@ -163,14 +155,12 @@ def _column(
     for name in (*networks, *config.baselines):
         X = _features(name, images, config, networks)
         cv.check_features({name: X}, len(y))
-        predicted, searches = _read(X, base, config, experiments), []
-        if predicted is None:
-            values, results = subject_independent(
-                squared_distances(X), y, folds, inner_folds=config.inner_folds, n_evaluations=config.n_evaluations,
-                seed=config.seed, n_threads=n_threads)
-            predicted = names[values.argmax(axis=1)]
-            searches = [dict(target=target, features=name, block=i, C=result.C, gamma=result.gamma, accuracy=result.score)
-                        for i, (_, result) in enumerate(results)]
+        values, results = subject_independent(
+            squared_distances(X), y, folds, inner_folds=config.inner_folds, n_evaluations=config.n_evaluations,
+            seed=config.seed, n_threads=n_threads)
+        predicted = names[values.argmax(axis=1)]
+        searches = pd.DataFrame([(target, name, i, result.C, result.gamma, result.score) for i, (_, result) in
+                                 enumerate(results)], columns=["target", "features", "block", "C", "gamma", "accuracy"])
         cells.append((pd.DataFrame(base | dict(predicted=predicted, features=name)), searches))
         if progress is not None:
             progress(f"{name} on {target}: accuracy {(base['true'] == predicted).mean():.3f}")
@@ -182,22 +172,6 @@ def _features(name: str, images: np.ndarray, config: TransferConfig, networks: M
         run = networks[name]
         return DiscriminatorFeatures(run.folder / "discriminator.safetensors", width=run.config.width).transform(images)
     return make_baseline(name, next(iter(networks.values())).config.width, config.seed).transform(images)
-
-
-def _read(
-    X: np.ndarray, base: Mapping[str, object], config: TransferConfig, experiments: Sequence[ExperimentResult]
-) -> np.ndarray | None:
-    """Return what an emotion experiment predicted from the same features in the same way; None where there is none."""
-    for result in experiments:
-        if any(result.settings[key] != value for key, value in config.search.items()):
-            continue
-        for name, known in result.settings.get("hashes", {}).items():
-            table = result.select(SUBJECT_INDEPENDENT, name).sort_values("face")
-            same = len(table) == len(X) and all(
-                np.array_equal(table[key].to_numpy(), base[key]) for key in ("face", "subject", "fold", "true"))
-            if same and known == hash_array(X):
-                return table["predicted"].to_numpy(dtype=str)
-    return None
 
 
 def transfer_scores(result: TransferResult) -> list[dict]:

@@ -20,8 +20,7 @@ from fergan.files import write_json
 from fergan.quality.config import QualityConfig
 from fergan.quality.distances import nearest, neighbourhoods, wilson
 from fergan.quality.similarity import thumbnails
-from fergan.svm.kernels import squared_distances, typical_distance
-from fergan.svm.machines import SharedKernel, predicted_classes
+from fergan.svm.kernels import SharedKernel, predicted_classes, squared_distances, typical_distance
 
 #: A point's neighbourhood reaches to its fifth neighbour, as in Naeem et al. (2020), for precision and recall too.
 NEIGHBOURS = 5

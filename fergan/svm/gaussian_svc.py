@@ -11,8 +11,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from fergan.svm.kernels import gaussian_kernel, squared_distances, typical_distance
-from fergan.svm.machines import SharedKernel, TrainTest, fit_svc
+from fergan.svm.kernels import SharedKernel, TrainTest, fit_svc, gaussian_kernel, squared_distances, typical_distance
 from fergan.svm.search import SearchResult, search_folds
 
 _FLOATS = (np.float64, np.float32)
@@ -30,30 +29,27 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         cv: int or scikit-learn splitter; a number of folds is drawn at random, stratified, of whole groups where `fit` is
             given groups.
         seed: Of these folds and of the search.
-        n_threads, memory_gb: Folds fitted at the same time, see `fergan.svm.machines.SharedKernel`.
-        prune, journal, progress: See `fergan.svm.search.search`.
+        n_threads, memory_gb: Folds fitted at the same time, see `fergan.svm.kernels.SharedKernel`.
+        journal, progress: See `fergan.svm.search.search`.
         device: Where distances are computed, see `fergan.svm.kernels.squared_distances`.
 
     Attributes:
         best_params_, best_score_, best_index_: ``C`` and ``gamma``, their cross-validated accuracy (the maximum of the
             search, and therefore too good), their trial.
-        cv_results_: As of `sklearn.model_selection.GridSearchCV`, without times, and ``pruned``. The mean is the accuracy
-            over all samples, so that larger folds count more. Of a pruned trial it covers the folds seen (NaN for the
-            others), and ranks last.
+        cv_results_: As of `sklearn.model_selection.GridSearchCV`, without times. The mean is the accuracy over all samples,
+            so that larger folds count more.
         classes_, n_features_in_, support_, support_vectors_: As of `sklearn.svm.SVC`, whose ``break_ties`` is False.
     """
 
     def __init__(
         self, *, n_evaluations: int = 30, cv=10, seed: int = 0, n_threads: int = 1, memory_gb: float = 12.0,
-        prune: bool = False, journal: str | Path | None = None, device: str = "auto",
-        progress: Callable[[str], None] | None = None,
+        journal: str | Path | None = None, device: str = "auto", progress: Callable[[str], None] | None = None,
     ) -> None:
         self.n_evaluations = n_evaluations
         self.cv = cv
         self.seed = seed
         self.n_threads = n_threads
         self.memory_gb = memory_gb
-        self.prune = prune
         self.journal = journal
         self.device = device
         self.progress = progress
@@ -72,8 +68,8 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         D2 = squared_distances(X, device=self.device)
         models = SharedKernel(D2, codes, n_threads=self.n_threads, memory_gb=self.memory_gb)
         result = search_folds(
-            models, parts, typical_distance(D2), n_evaluations=self.n_evaluations, seed=self.seed, prune=self.prune,
-            journal=self.journal, name="gaussian-svc", break_ties=False, progress=self.progress)
+            models, parts, typical_distance(D2), n_evaluations=self.n_evaluations, seed=self.seed, journal=self.journal,
+            name="gaussian-svc", break_ties=False, progress=self.progress)
         del models  # and its kernel matrix
         self.best_params_, self.best_score_ = {"C": result.C, "gamma": result.gamma}, result.score
         self.best_index_, self.cv_results_ = int(result.trials["chosen"].argmax()), _cv_results(result)
@@ -120,10 +116,10 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
 
 
 def _cv_results(result: SearchResult) -> dict[str, object]:
-    C, gamma, scores, pruned = (result.trials[name].to_numpy() for name in ("C", "gamma", "score", "pruned"))
+    C, gamma, scores = (result.trials[name].to_numpy() for name in ("C", "gamma", "score"))
     return {
         "params": result.trials[["C", "gamma"]].to_dict("records"), "param_C": C, "param_gamma": gamma,
         **{f"split{k}_test_score": of_fold for k, of_fold in enumerate(result.fold_scores.T)},
-        "mean_test_score": scores, "std_test_score": np.nanstd(result.fold_scores, axis=1),
-        "rank_test_score": rankdata(2 * pruned - scores, method="min").astype(np.int32), "pruned": pruned,
+        "mean_test_score": scores, "std_test_score": np.std(result.fold_scores, axis=1),
+        "rank_test_score": rankdata(-scores, method="min").astype(np.int32),
     }
