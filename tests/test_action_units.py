@@ -14,7 +14,6 @@ from fergan.experiments.action_units import (
     TRUTH,
     AUResult,
     emotion_oracle,
-    load_single_unit,
     load_variants,
     papers_units,
     recognise,
@@ -23,7 +22,7 @@ from fergan.experiments.action_units import (
     run_single_unit,
 )
 from fergan.experiments.au_detectors import AUData, relabel
-from fergan.experiments.config import AUConfig, DetectorConfig
+from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, PROTOCOLS, SUBJECT_INDEPENDENT
 from fergan.experiments.intervals import auc
 from fergan.experiments.scores import SCORE_COLUMNS, row_of
@@ -127,7 +126,7 @@ def test_frames_of_one_sequence_stay_together_in_the_honest_folds():
     X = rng.standard_normal((40, 60))[sequence] + 0.1 * rng.standard_normal((len(sequence), 60))
     table = {"source": sequence.astype(str), "sequence": sequence.astype(str), "AU12": rng.permutation(np.arange(40) % 2)[sequence]}
     faces = FaceSet("frames", np.zeros((len(sequence), 64, 64, 3), np.uint8), complete_labels(pd.DataFrame(table)))
-    data = AUData.of(faces, X.astype(np.float32))
+    data = AUData.of(faces, {"net": X.astype(np.float32)})
     data = replace(data, subjects=faces.subjects())  # all pictures are the same here
     result = recognise(data, config=AUConfig(n_folds=4, n_resamples=0, costs=[0.1, 1.0]))
     assert value(result, AS_PUBLISHED, "auc", "AU12") > 0.95 and value(result, SUBJECT_INDEPENDENT, "auc", "AU12") < 0.7
@@ -194,7 +193,7 @@ SMALL = AUConfig(n_folds=3, inner_folds=2, n_resamples=0, costs=[1.0])
 
 
 def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth(sets, tmp_path):
-    run_au_experiment(tmp_path, SMALL, pretrained="net", train=sets[0]["posed"], X=sets[1], relabel_train="paper")
+    run_au_experiment(tmp_path, SMALL, pretrained="net", train=sets[0]["posed"], features={"net": sets[1]}, relabel_train="paper")
     runs = load_variants(tmp_path)
     assert list(runs) == [MAIN, "emfacs", TRUTH]
     assert [run.settings["relabel_train"] for run in runs.values()] == ["paper", "emfacs", None]
@@ -214,8 +213,9 @@ def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth(sets, tmp
 ])
 def test_other_sets_have_fewer_variants(sets, tmp_path, train, test, mappings, variants):
     found, X = sets
-    other = {} if test is None else {"test": found[test], "X_test": X}
-    run_au_experiment(tmp_path, SMALL, pretrained="net", train=found[train], X=X, **other, **mappings)
+    features = {"net": X, "hog": X[:, :9]}
+    other = {} if test is None else {"test": found[test], "features_test": features}
+    run_au_experiment(tmp_path, SMALL, pretrained="net", train=found[train], features=features, **other, **mappings)
     runs = load_variants(tmp_path)
     assert list(runs) == variants
     assert [runs[MAIN].settings[key] for key in ("train", "test", "across")] == [train, test or train, test is not None]
@@ -269,47 +269,6 @@ def test_a_derived_detector_recognises_the_emotion_and_one_of_the_truth_the_acti
     assert (noted == "no emotion has it on some faces and not on others").all()
 
 
-# ---- intensities
-
-def graded(n_subjects=12, seed=0):
-    """Faces whose features are linear in the intensities of all Action Units."""
-    mixing = np.random.default_rng(5).standard_normal((len(ACTION_UNITS), 20))
-    rng = np.random.default_rng(seed)
-    grades = rng.random((10 * n_subjects, 14)) * (rng.random((10 * n_subjects, 14)) < 0.5)
-    X = grades @ mixing + 0.2 * rng.standard_normal((len(grades), 20))
-    people = np.repeat([f"p{i}" for i in range(n_subjects)], 10)
-    return AUData(X.astype(np.float32), (grades >= 0.2).astype(float), people, intensity=grades)
-
-
-def iccs(*data):
-    scores = recognise(*data, config=QUICK).scores
-    return scores[scores["score"] == "icc"].set_index("label")
-
-
-def test_planted_intensities_are_found_and_permuted_or_constant_ones_are_not():
-    data = graded()
-    data.intensity[:, 6], data.intensity[:, 8] = 0, np.nan
-    table = iccs(data)
-    assert len(table) == 15 and set(table["protocol"]) == {SUBJECT_INDEPENDENT}
-    found = table.drop(["AU09", "AU15"])
-    assert (found["value"] > 0.5).all() and (found["low"] < found["value"]).all() and (found["value"] < found["high"]).all()
-    assert found.loc["all", "value"] == pytest.approx(found["value"].drop("all").mean())
-    assert found.loc["all", "n_labels"] == 12 and found.loc["all", "note"] == "without AU09, AU15"
-    for unit in ("AU09", "AU15"):
-        assert np.isnan(table.loc[unit, ["value", "low", "high"]].astype(float)).all()
-        assert table.loc[unit, "note"] == "not graded, or always the same, in training"
-    permuted = replace(data, intensity=np.random.default_rng(0).permutation(graded().intensity))
-    assert abs(iccs(permuted).loc["all", "value"]) < 0.12
-
-
-def test_intensities_of_one_set_are_estimated_on_another_and_not_from_derived_labels():
-    train, test = graded(), graded(n_subjects=6, seed=1)
-    found = iccs(train, test)
-    assert (found["value"] > 0.5).all() and found.loc["AU01", "n_faces"] == 60
-    assert iccs(train, replace(test, intensity=None)).empty
-    assert iccs(replace(train, truth=train.Y, emotions=["sad"] * len(train.Y))).empty
-
-
 def test_uncoded_units_are_noted_and_counted():
     data = faces()
     data.Y[100:, 7], data.Y[:, 8] = np.nan, np.nan
@@ -320,10 +279,7 @@ def test_uncoded_units_are_noted_and_counted():
 
 
 
-# ---- one Action Unit
-
-SINGLE = DetectorConfig(n_folds=4, n_resamples=100, costs=[0.1])
-
+# ---- one Action Unit, and rivals
 
 def drawn(n_people=12, width=150):
     """More features than faces: noise separates what it was fitted to and nothing else; "all" holds the Action Unit."""
@@ -338,8 +294,10 @@ def drawn(n_people=12, width=150):
 @pytest.fixture
 def single(tmp_path):
     def run(features, occurrence, subjects):
-        run_single_unit(tmp_path, SINGLE, features=features, occurrence=occurrence, subjects=subjects, unit="AU07")
-        return load_single_unit(tmp_path)[1]
+        table = complete_labels(pd.DataFrame({"source": np.arange(len(subjects)).astype(str), "subject": subjects, "AU07": occurrence}))
+        faces = FaceSet("mine", np.zeros((len(subjects), 64, 64, 3), np.uint8), table)
+        run_single_unit(tmp_path, AUConfig(n_folds=4, n_resamples=100, costs=[0.1]), faces=faces, features=features, unit="AU07")
+        return AUResult.load(tmp_path).scores.query("label == 'AU07'")
 
     return run
 
@@ -351,19 +309,23 @@ def of(scores, features, score, key="value", protocol=SUBJECT_INDEPENDENT):
 def test_noise_is_learnt_by_heart_and_a_signal_is_found(single):
     scores = single(*drawn())
     for protocol in PROTOCOLS:
-        assert of(scores, "only", "auc_train", protocol=protocol) > 0.95 < of(scores, "all", "auc", protocol=protocol)
-        assert abs(of(scores, "only", "auc", protocol=protocol) - 0.5) < 0.15
-        assert of(scores, "only", "auc", "low", protocol) < 0.5 < of(scores, "only", "auc", "high", protocol)
+        assert of(scores, FEATURES, "auc_train", protocol=protocol) > 0.95 < of(scores, "all", "auc_train")
+        assert abs(of(scores, FEATURES, "auc", protocol=protocol) - 0.5) < 0.15
+        assert of(scores, FEATURES, "auc", "low", protocol) < 0.5 < of(scores, FEATURES, "auc", "high", protocol)
+        gap = of(scores, FEATURES, "auc_train", protocol=protocol) - of(scores, FEATURES, "auc", protocol=protocol)
+        assert of(scores, FEATURES, "auc_train_gap", protocol=protocol) == pytest.approx(gap)
+    assert of(scores, "all", "auc") > 0.95 and of(scores, "all", "auc_train_gap", "low") < 0.05
 
 
-def test_a_difference_is_paired(single):
+def test_a_difference_from_a_rival_is_paired(single):
     """Equal features differ by exactly 0 on every draw of people; others by the difference of their areas, sharper than both."""
     features, shown, subjects = drawn(width=12)
     scores = single({"only": features["only"], "all": features["only"]}, shown, subjects)
     assert [of(scores, "all", "auc_difference", key) for key in ("value", "low", "high")] == [0, 0, 0]
     scores = single(features, shown, subjects)
-    assert of(scores, "all", "auc_difference") == pytest.approx(of(scores, "only", "auc") - of(scores, "all", "auc"))
+    assert of(scores, "all", "auc_difference") == pytest.approx(of(scores, FEATURES, "auc") - of(scores, "all", "auc"))
     assert of(scores, "all", "auc_difference", "high") < 0
+    assert set(scores.query("features == 'all'")["protocol"]) == {SUBJECT_INDEPENDENT}
 
 
 def test_uncoded_faces_take_no_part_and_one_person_alone_cannot_teach(single):
@@ -371,6 +333,6 @@ def test_uncoded_faces_take_no_part_and_one_person_alone_cannot_teach(single):
     scores = single(features, np.where(np.arange(len(shown)) < 64, shown, np.nan), subjects)
     assert set(scores["n_faces"]) == {64} and set(scores["n_subjects"]) == {8}
     scores = single(features, ((subjects == "p03") & (shown == 1)).astype(float), subjects)
-    assert np.isnan(of(scores, "only", "auc")) and "training part of a fold" in of(scores, "only", "auc", "note")
+    assert np.isnan(of(scores, FEATURES, "auc")) and "training part of a fold" in of(scores, FEATURES, "auc", "note")
     with pytest.raises(ValueError, match="no Action Unit is both present and absent"):
         single(features, np.zeros(len(shown)), subjects)

@@ -9,10 +9,7 @@ from test_action_units import column, faces
 from fergan.experiments.au_detectors import (
     UnitLearner,
     best_f1_threshold,
-    coded_icc,
-    coded_intensity,
     relabel,
-    resampled_icc,
 )
 from fergan.experiments.cross_validation import fold_blocks, grouped_folds
 from fergan.experiments.intervals import auc
@@ -26,14 +23,6 @@ def test_relabelling_follows_table_six():
     assert list(table.columns[table.loc[1] == 1]) == ["AU04", "AU05", "AU07", "AU17", "AU23", "AU24"]
     assert table.loc[[2, 4]].isna().all(axis=None) and (table.loc[3] == 0).all()
     assert relabel(["angry"], "emfacs")[0, ACTION_UNITS.index("AU17")] == 0
-
-
-def test_intensities_come_from_one_grade_or_from_the_stronger_side():
-    graded = coded_intensity(pd.DataFrame({"AU01_intensity": [0.2, np.nan], "AU12_left": [0.4, 0.0], "AU12_right": [0.6, 0.1]}))
-    assert graded[0, 0] == 0.2 and np.isnan(graded[1, 0]) and graded[:, 7].tolist() == [0.6, 0.1] and np.isnan(graded[:, 13]).all()
-    assert coded_intensity(pd.DataFrame({"source": ["a"]})) is None
-    with pytest.raises(ValueError, match="outside 0 to 1"):
-        coded_intensity(pd.DataFrame({"AU01_intensity": [3.0]}))
 
 
 def test_neither_cost_nor_threshold_nor_value_of_a_fold_depends_on_its_labels():
@@ -85,28 +74,3 @@ def test_folds_with_different_costs_are_pooled_on_one_scale(monkeypatch):
     assert spreads[0].max() > 10 * spreads[0].min() and spreads[1].max() < 2 * spreads[1].min()
     # Which faces reach their threshold does not change.
     assert np.array_equal(raw.values >= raw.thresholds, found.values >= found.thresholds)
-
-
-def test_icc_equals_the_mean_squares_of_its_definition_and_closed_forms():
-    # Shrout and Fleiss (1979), Table 2: the first two of the four judges, by their two-way analysis of variance.
-    ratings = np.array([[9, 2], [6, 1], [8, 4], [7, 1], [10, 5], [6, 2]], dtype=float)
-    of_faces, of_raters, mean = ratings.mean(axis=1, keepdims=True), ratings.mean(axis=0), ratings.mean()
-    between, error = 2 * np.sum((of_faces - mean) ** 2) / 5, np.sum((ratings - of_faces - of_raters + mean) ** 2) / 5
-    assert coded_icc(*ratings.T) == pytest.approx((between - error) / (between + error))
-    assert coded_icc(*np.vstack([ratings, [np.nan, 1], [2, np.nan]]).T) == coded_icc(*ratings.T)
-    x = np.random.default_rng(0).random(50)
-    assert coded_icc(x, x) == pytest.approx(1) == coded_icc(x, x + 0.3)  # a constant more is agreement
-    assert coded_icc(x, 1 - x) == pytest.approx(-1)
-    assert coded_icc(x, np.full(50, 0.2)) == pytest.approx(0)  # a rater who says the same of all
-    assert coded_icc(x, 0.5 * x) == pytest.approx(2 * 0.5 / (1 + 0.25))
-    assert np.isnan([coded_icc(*np.full((2, 5), 0.4)), coded_icc(np.array([0.1]), np.array([0.2]))]).all()
-
-
-def test_icc_of_resamples_is_that_of_the_faces_drawn():
-    rng = np.random.default_rng(1)
-    codes, x = np.repeat(np.arange(6), 5), rng.random(30)
-    y = x + 0.2 * rng.standard_normal(30)
-    counts = rng.multinomial(6, [1 / 6] * 6, size=20).astype(float)
-    for count, found in zip(counts, resampled_icc(x, y, counts, codes), strict=True):
-        rows = np.repeat(np.arange(30), count.astype(int)[codes])
-        assert found == pytest.approx(coded_icc(x[rows], y[rows]))

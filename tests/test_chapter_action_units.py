@@ -6,10 +6,10 @@ import pytest
 
 from fergan.book.chapters import action_units as chapter
 from fergan.book.show import say
-from fergan.experiments.action_units import MAIN, TRUTH, AUResult, papers_units
+from fergan.experiments.action_units import FEATURES, AUResult, papers_units
 from fergan.experiments.cross_validation import PROTOCOLS, SUBJECT_INDEPENDENT
 from fergan.experiments.scores import score_table
-from fergan.facs import ACTION_UNITS, EMOTIONS
+from fergan.facs import ACTION_UNITS
 from fergan.paper import read_table
 
 HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6\n|"
@@ -21,7 +21,10 @@ def as_result(number, half=0.01, shift=0.0, **changes):
     rows = [dict(protocol=protocol, features="discriminator", score="auc", label=label, value=area + shift, low=area + shift - half,
                  high=area + shift + half, n_faces=100, n_subjects=10, n_labels=14)
             for protocol in PROTOCOLS for label, area in papers_units(number, settings).items()]
-    settings |= dict(relabel_train=None, relabel_test=None) | changes
+    beside = {"hog": (-0.2, -0.3, -0.1), "untrained": (0.1, -0.1, 0.3)}
+    rows += [dict(protocol=SUBJECT_INDEPENDENT, features=name, score="auc_difference", label="all", value=of[0], low=of[1], high=of[2])
+             for name, of in beside.items()]
+    settings |= dict(relabel_train=None, relabel_test=None, baselines=list(beside)) | changes
     return AUResult(score_table(rows), pd.DataFrame(), pd.DataFrame(), settings)
 
 
@@ -32,8 +35,7 @@ def results():
 
 def test_transfer_is_above_chance_only_where_intervals_are(results):
     table = chapter.transfer_table(results).set_index("AU")
-    assert list(table.index) == list(ACTION_UNITS) and list(table)[:4] == [f"experiment {n}" for n in (4, 5, 7, 8)]
-    assert table.loc["AU04", "above chance"] == "4 of 4" and table.loc["AU04", "experiment 4"] == "0.52 [0.51, 0.53]"
+    assert list(table.index) == list(ACTION_UNITS) and table.loc["AU04", "above chance"] == "4 of 4"
     wide = chapter.transfer_table({n: as_result(n, half=0.03) for n in results}).set_index("AU")
     assert wide.loc["AU04", "above chance"] == "2 of 4"
     assert chapter.rank_agreement(table) == (pytest.approx(1), 14)
@@ -42,22 +44,25 @@ def test_transfer_is_above_chance_only_where_intervals_are(results):
     assert none.empty and np.isnan(chapter.rank_agreement(none)[0])
 
 
-def test_tables_have_the_paper_where_the_sets_are_its_own(results):
-    table = chapter.table_four(results | {11: as_result(1, train="mine")})
-    row = table[(table["AU"] == "AU15") & (table[""] == "paper")].iloc[0]
-    assert len(table) == 45 and row["4"] == pytest.approx(0.510) and np.isnan(row["11"])
-    assert len(chapter.table_four({11: as_result(1, train="mine")})) == 30
-    lower = as_result(2, half=0.02, shift=-0.1)
-    means = chapter.table_of_means({2: lower, 12: lower})
-    assert means["difference"].tolist() == ["-0.100 [-0.120, -0.080]", "–"] and np.isnan(means["paper"][1])
+def test_tables_have_the_paper_where_the_sets_are_its_own_and_no_empty_rows(results):
+    means = chapter.table_of_means({2: as_result(2, half=0.02, shift=-0.1), 12: as_result(2, train="mine")})
+    assert means["people never seen"][0] == "0.893 [0.873, 0.913]" and np.isnan(means["paper"][1])
+    assert means["minus hog"][0] == "−0.200 [−0.300, −0.100]"
     assert chapter.spans_of(results)["across"] == pytest.approx([0.697, 0.699, 0.668, 0.691], abs=1e-3)
     assert list(chapter.area_cells(results)) == ["1", "2", "3", "4×", "5×", "6", "7×", "8×"]
+    mine = as_result(1, train="mine")
+    mine.scores = mine.scores[mine.scores["label"].isin(["AU12", "all"])]
+    table = chapter.au_table(mine, 1)
+    assert table["AU"].tolist() == ["AU12", "mean"] and not table.isna().all().any() and "paper" not in table
 
 
-def test_equal_labels_are_one_row():
-    found = chapter.identical_units({MAIN: as_result(2, relabel_test="paper"), TRUTH: as_result(2)}, EMOTIONS, 2).set_index("Action Units")
-    assert found.loc["AU07, AU23, AU24", "detects"] == "angry" and found.loc["AU07, AU23, AU24", "paper"] == "0.980, 0.984"
-    assert "AU12" not in found.index, "two emotions show it alone"
+def test_rivals_are_counted_by_their_intervals(results):
+    reading = chapter.rivals_reading(results)
+    assert reading["hog"] == {"n": 8, "better": 0, "worse": 8, "mean": pytest.approx(-0.2)} and reading["untrained"]["better"] == 0
+    said = say("action_units", "answer", spans=chapter.spans_of(results), reading=None, rivals=reading)
+    assert "Histograms of gradients have a clearly lower area in no experiment and clearly higher ones in 8" in said
+    assert chapter.rivals_reading({1: as_result(1, baselines=[])}) == {}
+    assert "experiment 3 (8)" in say("action_units", "few_people", people={3: 8, 4: 30}) and not say("action_units", "few_people", people={4: 30})
 
 
 def sides(**means):
@@ -69,39 +74,41 @@ def sides(**means):
 def test_what_goes_with_the_emotion():
     reading = chapter.reading_of(sides(derived=0.9, true=0.8, oracle=0.7, within=0.6))
     assert reading["lost"] == pytest.approx(2 / 3) and np.isnan(reading["learnt_within"])
-    words = say("action_units", "answer", spans={"within": [0.6, 0.7], "across": []}, reading=reading)
+    words = say("action_units", "answer", spans={"within": [0.6, 0.7], "across": []}, reading=reading, rivals={})
     assert "67 %" in words and "between 0.600 and 0.700 within one set;" in words
     assert "0.300" in say("action_units", "reading", reading=reading | {"learnt_within": 0.3})
     assert chapter.reading_of(sides(true=0.4, within=0.45))["lost"] != 0 and chapter.reading_of(sides()) is None
     assert "do not know" in say("action_units", "reading", reading=None) and not say("action_units", "rank", rho=np.nan, n=0)
-    never = say("action_units_experiment", "answer", never=(0.7, 0.6, 0.8), published=(0.9, 0.8, 1), n=3, paper=np.nan, reading=None)
-    assert "0.700 [0.600, 0.800]" in never and "paper" not in never
+    never = say("action_units_experiment", "answer", never=(0.7, 0.6, 0.8), published=(0.9, 0.8, 1), n=3, paper=np.nan, reading=None, rivals={"hog": (0.1, 0, 0.2)})
+    assert "0.700 [0.600, 0.800]" in never and "+0.100 [+0.000, +0.200] from that of histograms" in never and "paper" not in never
 
 
-def single(difference, only=0.6):
+def single(difference, only=0.6, dataset="enhanced-ck"):
     base = dict(protocol=SUBJECT_INDEPENDENT, label="AU07", note="" if only == only else "why")
     rows = [base | dict(features=name, score=score, value=value) for name, score, value in
-            (("only", "auc", only), ("only", "auc_train", 0.9), ("all", "auc", 0.7), ("all", "auc_train", 0.8))]
-    return score_table([*rows, base | dict(features="all", score="auc_difference", value=-0.1, low=difference[0], high=difference[1])])
+            ((FEATURES, "auc", only), (FEATURES, "auc_train", 0.9), (FEATURES, "auc_train_gap", 0.9 - only), ("all", "auc", 0.7),
+             ("all", "auc_train", 0.8), ("all", "auc_train_gap", 0.1))]
+    rows.append(base | dict(features="all", score="auc_difference", value=-0.1, low=difference[0], high=difference[1]))
+    return AUResult(score_table(rows), pd.DataFrame(), pd.DataFrame(), dict(unit="AU07", dataset=dataset))
 
 
-@pytest.mark.parametrize(("scores", "verdict", "word"), [
+@pytest.mark.parametrize(("result", "verdict", "word"), [
     (single((-0.2, -0.05)), "worse", "less"), (single((0.01, 0.2)), "better", "more"), (single((-0.2, 0.1)), "open", "cannot tell"),
     (single((np.nan, np.nan), np.nan), "not learnt", "why"),
 ])
-def test_a_network_of_one_unit_is_compared_by_the_interval(scores, verdict, word):
-    reading = chapter.single_unit_reading(scores, "AU07")
+def test_a_network_of_one_unit_is_compared_by_the_interval(result, verdict, word):
+    reading = chapter.single_unit_reading(result)
     assert reading["verdict"] == verdict and word in say("single_unit", "answer", unit="AU07", r=reading)
-    assert reading["gaps"].get("only", 0.3) == pytest.approx(0.3) and "0.100" in say("single_unit", "gaps", gaps=reading["gaps"])
-    assert chapter.single_unit_table(scores, "AU07", "enhanced-ck").iloc[0].tolist()[2:] == ["0.842", "0.580"]
-    assert "the paper" not in chapter.single_unit_table(scores, "AU07", "mine")["protocol"].tolist()
+    assert reading["gaps"].get(FEATURES, 0.3) == pytest.approx(0.3) and "0.100" in say("single_unit", "gaps", gaps=reading["gaps"])
+    assert chapter.single_unit_table(result).iloc[0].tolist()[2:] == ["0.842", "0.580"]
+    assert "the paper" not in chapter.single_unit_table(single((0, 0), dataset="mine"))["protocol"].tolist()
 
 
 def test_saliency_says_how_many_and_names_are_text():
-    checks = pd.DataFrame({"AU": ["AU12", "AU01"], "share": [0.5, 0.1], "inside": [True, False], "rank": [1, 3]})
+    checks = pd.DataFrame({"AU": ["AU12", "AU01"], "share": [0.5, 0.1], "inside": [True, False]})
     reading = chapter.region_reading(checks)
     assert reading["inside"] == ["AU12"] and reading["few"] and not chapter.region_reading(checks[:1])["few"]
     assert chapter.region_table(checks)["looks there"].tolist() == ["yes", "no"]
     assert "1 of 2" in say("saliency", "answer", r=reading) and "only show" in say("saliency", "answer", r=chapter.region_reading(checks[:0]))
-    caption = say("action_units_experiment", "scores_caption", train=HOSTILE, test="b", n=1234, seed=0, mapping=None, graded=True)
+    caption = say("action_units_experiment", "scores_caption", train=HOSTILE, test="b", n=1234, seed=0, mapping=None)
     assert "\n" not in caption and "<b>" not in caption and "{{" not in caption and "1,234" in caption

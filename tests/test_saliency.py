@@ -52,8 +52,8 @@ def test_a_detector_is_found_to_look_where_its_label_was_planted(planted):
     (found,) = saliency_maps(Grid(), w, images)
     assert found.shape == (64, 64) and found.min() >= 0 and found.sum() == pytest.approx(1)
     checks = [check_region(found, np.stack([region, other]), unit) for unit in (0, 1)]
-    assert checks[0]["inside"] and checks[0]["rank"] == 1 and checks[0]["share"] > 2 * checks[0]["area"]
-    assert not checks[1]["inside"] and checks[1]["rank"] == 2
+    assert checks[0]["inside"] and checks[0]["share"] > 2 * checks[0]["area"]
+    assert not checks[1]["inside"]
 
 
 def test_a_shuffled_label_looks_nowhere_in_particular(planted):

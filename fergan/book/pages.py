@@ -214,7 +214,8 @@ def _units(profile: Profile) -> list[Page]:
             experiment=e.experiment, pretrained=e.pretrained, train=e.train, test=e.test,
             relabel_train=profile.datasets[e.train].relabel, relabel_test=profile.datasets[e.test].relabel,
             action_units=profile.action_units.model_dump(),
-        ), tuple(page for name in (e.train, e.test) for page in (_pair(e.pretrained, name), *_faces(name))))
+        ), (*_networks(e.pretrained), *(
+            page for name in (e.train, e.test) for page in (_pair(e.pretrained, name), *_faces(name)))))
         for e in profile.au_experiments
     ]
     return _with_summary("05_action_units", pages, experiments=[e.experiment for e in profile.au_experiments])

@@ -243,18 +243,15 @@ def relabelled_units(results: Results, number: int) -> Verdict:
 
 def one_unit_alone(results: Results) -> Verdict:
     """Judge U10: a network of AU7's faces alone does worse on new faces than on those learnt, and than one of all faces."""
-    for page, scores in results.need("single_units").items():
-        rows = [row_of(scores, SUBJECT_INDEPENDENT, "only", name, AU7_ALONE["unit"]) for name in ("auc_train", "auc")]
-        if not all(map(len, rows)):
+    for page, result in results.need("single_units").items():
+        if (result.settings["unit"], result.settings["dataset"]) != (AU7_ALONE["unit"], AU7_ALONE["dataset"]):
             continue
-        learnt, unseen = map(triple, rows)
+        learnt, unseen, gap = (score(result, name, AU7_ALONE["unit"]) for name in ("auc_train", "auc", "auc_train_gap"))
         if np.isnan([*learnt, *unseen]).any():
             raise Unjudged(v.CANNOT_TEST, "not_scored")
-        beside = triple(row_of(scores, SUBJECT_INDEPENDENT, "all", "auc_difference", AU7_ALONE["unit"]))
-        compared = not np.isnan(beside[0])
-        signs = [Difference.of_scores(learnt, unseen).sign] + [-side(beside)] * compared
-        return Verdict.of_signs(signs, "areas", learnt=learnt, unseen=unseen, paper=AU7_ALONE, page=page,
-                                beside=beside if compared else None)
+        beside = score(result, "auc_difference", AU7_ALONE["unit"], features="all")
+        return Verdict.of_signs([side(gap), -side(beside)], "areas", learnt=learnt, unseen=unseen, gap=gap, beside=beside,
+                                paper=AU7_ALONE, page=page)
     raise Unjudged(v.NOT_RUN, "no_unit_alone")
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from fergan.experiments.action_units import AUResult
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
@@ -85,7 +84,7 @@ class Results:
     labels: Mapping[str, LabelEfficiencyResult] = field(default_factory=dict)  # by face set
     transfer: TransferResult | None = None
     generators: Mapping[str, Trained] = field(default_factory=dict)
-    single_units: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # page -> scores of a generator of one unit
+    single_units: Mapping[str, AUResult] = field(default_factory=dict)  # page -> features of a generator of one unit
     raters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # generator -> right, low, high, n, n_raters
 
     def experiment(self, kind: str, number: int) -> Any:

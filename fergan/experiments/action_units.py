@@ -10,13 +10,12 @@ import pandas as pd
 from sklearn.metrics import average_precision_score
 
 from fergan.data.faces import FaceSet
-from fergan.experiments.au_detectors import AUData, Decisions, UnitLearner, coded_auc, resampled_icc, unit_folds
-from fergan.experiments.config import AUConfig, DetectorConfig
+from fergan.experiments.au_detectors import AUData, Decisions, UnitLearner, unit_folds
+from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT, check_features, fold_numbers, other_rows
 from fergan.experiments.intervals import bootstrap_interval, resampled_auc, resampled_confusion
 from fergan.experiments.scores import ExperimentResult, roc, score_table
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
-from fergan.files import read_json, write_json
 from fergan.paper import papers_own, read_table
 from fergan.svm.kernels import gram
 
@@ -48,22 +47,24 @@ class AUResult(ExperimentResult):
 
 
 def run_au_experiment(
-    folder: Path, config: AUConfig, *, pretrained: str, train: FaceSet, X: np.ndarray, relabel_train: str | None = None,
-    test: FaceSet | None = None, X_test: np.ndarray | None = None, relabel_test: str | None = None, n_threads: int = 1,
+    folder: Path, config: AUConfig, *, pretrained: str, train: FaceSet, features: Mapping[str, np.ndarray],
+    relabel_train: str | None = None, test: FaceSet | None = None, features_test: Mapping[str, np.ndarray] | None = None,
+    relabel_test: str | None = None, n_threads: int = 1,
 ) -> None:
     """Run an experiment; where its labels are derived, by every other mapping too, and with the truth where it is known.
 
-    Each variant's result is written into a folder of its own in `folder`, see `load_variants`; the experiment itself last.
+    Each variant's result is written into a folder of its own in `folder`, see `load_variants`; the experiment itself, which
+    alone is compared with rivals, last.
 
     Args:
         pretrained: The name of the network.
         train, test: Face sets; without `test`, within one set.
-        X, X_test: Their features by the network, (n_faces, n_features), float32.
+        features, features_test: Of their faces, (n_faces, n_features), float32: the network's first, then its rivals'.
         relabel_train, relabel_test: Mappings by which Action Units are derived; None keeps what was coded.
     """
-    sets, by = [AUData.of(train, X, config.duplicates_within)], [relabel_train]
+    sets, by = [AUData.of(train, features, config.duplicates_within)], [relabel_train]
     if test is not None:
-        sets, by = [*sets, AUData.of(test, X_test, config.duplicates_within)], [*by, relabel_test]
+        sets, by = [*sets, AUData.of(test, features_test, config.duplicates_within)], [*by, relabel_test]
     others = [name for name in EMOTION_MAPPINGS if any(by) and name != (by[0] or by[-1])]
     mappings = {MAIN: by} | {name: [mapping and name for mapping in by] for name in others}
     data = {name: [part.derived(mapping) for part, mapping in zip(sets, of_sets, strict=True)]
@@ -71,8 +72,8 @@ def run_au_experiment(
     if data[MAIN][0].truth is not None:
         data[TRUTH] = [part if part.truth is None else replace(part, Y=part.truth) for part in data[MAIN]]
     for name in reversed(data):
-        result = recognise(*data[name], config=config, n_threads=n_threads)
-        by = mappings.get(name, [None])
+        parts = data[name] if name == MAIN else [replace(part, rivals={}) for part in data[name]]
+        result, by = recognise(*parts, config=config, n_threads=n_threads), mappings.get(name, [None])
         names = dict(pretrained=pretrained, train=train.name, test=train.name if test is None else test.name)
         result.settings |= names | dict(relabel_train=by[0], relabel_test=by[-1], variants=list(data))
         result.save(folder / name)
@@ -84,8 +85,10 @@ def load_variants(folder: str | Path) -> dict[str, AUResult]:
     return {name: AUResult.load(Path(folder) / name) if name else main for name in main.settings["variants"]}
 
 
-def recognise(train: AUData, test: AUData | None = None, *, config: DetectorConfig, n_threads: int = 1) -> AUResult:
-    """Recognise Action Units under both protocols.
+def recognise(
+    train: AUData, test: AUData | None = None, *, config: AUConfig, on_training: bool = False, n_threads: int = 1
+) -> AUResult:
+    """Recognise Action Units under both protocols; rivals on people never seen alone, on the same folds.
 
     Without `test`, within one dataset, as in the emotion experiments: folds at random with C chosen on those same folds, or
     folds of people with C chosen by a nested search. With `test`, of other people, from one dataset to another: trained on
@@ -93,51 +96,49 @@ def recognise(train: AUData, test: AUData | None = None, *, config: DetectorConf
     which C is chosen.
 
     An Action Unit that is absent, or always present, in training or test is NaN, said in `note`, and in no mean (label
-    "all"). For the scores see `occurrence_scores`. Where both sets are graded there is ``icc``, subject-independent only, of
-    intensities that a linear regression estimates with one of the three smallest costs. With the features "emotion" come
-    the scores of an oracle that knows the emotion and nothing else.
+    "all"). For the scores see `occurrence_scores`, `rival_scores` and, within one set and `on_training`, `training_scores`.
+    With the features "emotion" come those of an oracle that knows the emotion and nothing else.
     """
     tested = train if test is None else test
     for where, data in (("train", train), ("test", tested)):
-        check_features({where: data.X}, len(data.Y))
+        check_features({where: data.X} | data.rivals, len(data.Y))
     if train.X.shape[1] != tested.X.shape[1]:
         raise ValueError(f"train has {train.X.shape[1]} features, test {tested.X.shape[1]}; they must be the same")
     folds = unit_folds(train.Y, train.subjects, config.n_folds if test is None else config.inner_folds, config.seed)
-    costs = np.sort(np.array(config.costs))
-    K, K_test = gram(train.X), None if test is None else gram(test.X, train.X)
-    learner = UnitLearner(K, train.Y, costs, n_threads=n_threads)
+    costs, first = np.sort(np.array(config.costs)), {}
     rows, predictions, searches = [], [], []
-    for protocol, of_protocol in folds.items():
-        base = dict(protocol=protocol, features=FEATURES)
-        found = learner.learn(protocol, of_protocol, config.inner_folds, K_test)
-        rows += [base | row for row in occurrence_scores(tested, found, train.Y, config)]
-        fold = fold_numbers(len(K), of_protocol) if test is None else np.full(len(tested.subjects), -1)
-        predicted = np.where(np.isnan(found.values), np.nan, found.values >= found.thresholds)
-        predictions += [base | dict(label=unit, face=np.arange(len(fold)), subject=tested.subjects, fold=fold,
-                                    occurrence=tested.Y[:, u], value=found.values[:, u], predicted=predicted[:, u])
-                        for u, unit in enumerate(ACTION_UNITS)]
-        searches += [base | dict(outer_folds=served, label=unit, C=costs, auc=areas[u],
-                                 chosen=np.arange(len(costs)) == chosen[u])
-                     for served, chosen, areas in found.searches for u, unit in enumerate(ACTION_UNITS)]
-    base = dict(protocol=SUBJECT_INDEPENDENT, features=FEATURES)
-    if train.intensity is not None and tested.intensity is not None and train.truth is None:
-        # The paper grades nothing, so there is no published way that could be repeated.
-        learner, graded = UnitLearner(K, train.intensity, costs[:3], False, n_threads), tested.intensity
-        values = learner.learn(SUBJECT_INDEPENDENT, folds[SUBJECT_INDEPENDENT], config.inner_folds, K_test).values
-        rows += [base | row for row in _rows(
-            "icc", lambda u, faces, *drawn: resampled_icc(graded[faces, u], values[faces, u], *drawn), graded,
-            _notes(values, train.intensity, graded, graded=True), tested.subjects, config)]
+    for name, X in ({FEATURES: train.X} | train.rivals).items():
+        K_test = None if test is None else gram(test.rivals.get(name, test.X), X)
+        learner = UnitLearner(gram(X), train.Y, costs, n_threads=n_threads)
+        for protocol in folds if name == FEATURES else [SUBJECT_INDEPENDENT]:
+            base, of_protocol = dict(protocol=protocol, features=name), folds[protocol]
+            found = learner.learn(protocol, of_protocol, config.inner_folds, K_test)
+            if first.setdefault(protocol, found) is found:
+                rows += [base | row for row in occurrence_scores(tested, found, train.Y, config)]
+            else:
+                rows += [base | row for row in rival_scores(tested, found, first[protocol], train.Y, config)]
+            if on_training:
+                rows += [base | row for row in training_scores(train, learner, of_protocol, found, config)]
+            fold = fold_numbers(len(X), of_protocol) if test is None else np.full(len(tested.subjects), -1)
+            predicted = np.where(np.isnan(found.values), np.nan, found.values >= found.thresholds)
+            predictions += [base | dict(label=unit, face=np.arange(len(fold)), subject=tested.subjects, fold=fold,
+                                        occurrence=tested.Y[:, u], value=found.values[:, u], predicted=predicted[:, u])
+                            for u, unit in enumerate(ACTION_UNITS)]
+            searches += [base | dict(outer_folds=served, label=unit, C=costs, auc=areas[u],
+                                     chosen=np.arange(len(costs)) == chosen[u])
+                         for served, chosen, areas in found.searches for u, unit in enumerate(ACTION_UNITS)]
     if tested.truth is not None:
-        rows += [base | dict(features="emotion") | row for row in oracle_scores(tested, config)]
+        rows += [dict(protocol=SUBJECT_INDEPENDENT, features="emotion") | row for row in oracle_scores(tested, config)]
     tables = [pd.concat(map(pd.DataFrame, parts), ignore_index=True) for parts in (predictions, searches)]
     return AUResult(score_table(rows), *tables, config.model_dump() | dict(across=test is not None))
 
 
-def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray, config: DetectorConfig) -> list[dict]:
-    """Return the rows of ``auc, f1, average_precision, prevalence, n_positive``, with means of the first three.
+def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray, config: AUConfig) -> list[dict]:
+    """Return the rows of ``auc, f1, average_precision, prevalence``, with means of the first three.
 
     Where the truth behind derived labels is known, there is ``auc_true`` against it, and ``auc_true_within``: the same over
-    pairs of faces of one emotion, which knowing the emotion does not help to order.
+    pairs of faces of one emotion, which knowing the emotion does not help to order; and ``auc_true_gap``, ``auc_true`` minus
+    ``auc`` over the same resamples.
     """
     Y, truth, values, predicted = tested.Y, tested.truth, found.values, found.values >= found.thresholds
     scores = {"auc": (_area(values, Y), Y)}
@@ -146,20 +147,54 @@ def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray, con
         scores["auc_true"] = _area(values, truth), truth
         scores["auc_true_within"] = (
             lambda u, faces, *drawn: resampled_within(values[faces, u], truth[faces, u], emotions[faces], *drawn)), truth
+        scores["auc_true_gap"] = _minus(_area(values, truth), _area(values, Y)), np.where(np.isnan(Y), np.nan, truth)
     scores["f1"] = (lambda u, faces, *drawn: resampled_f1(Y[faces, u], predicted[faces, u], *drawn)), Y
     scores["average_precision"] = (lambda u, faces, *_: [average_precision_score(Y[faces, u], values[faces, u])]), Y
     rows = []
     for score, (statistic, labels) in scores.items():
         notes = _notes(values, Y_train, labels)
         rows += _rows(score, statistic, labels, notes, tested.subjects, config, interval=score != "average_precision")
-    uncoded = np.where(np.isnan(Y).all(axis=0), "not coded in test", "")
-    for score, count in (("prevalence", np.mean), ("n_positive", np.sum)):
-        of_unit = lambda u, faces, *_, count=count: [count(Y[faces, u])]
-        rows += _rows(score, of_unit, Y, uncoded, tested.subjects, config, False)[:-1]
+    uncoded, share = np.where(np.isnan(Y).all(axis=0), "not coded in test", ""), lambda u, faces, *_: [Y[faces, u].mean()]
+    rows += _rows("prevalence", share, Y, uncoded, tested.subjects, config, interval=False)[:-1]
     return rows
 
 
-def oracle_scores(tested: AUData, config: DetectorConfig) -> list[dict]:
+def rival_scores(
+    tested: AUData, found: Decisions, first: Decisions, Y_train: np.ndarray, config: AUConfig
+) -> list[dict]:
+    """Return the rows of ``auc`` of other features, and ``auc_difference``: the first's area minus theirs, paired."""
+    area, notes = _area(found.values, tested.Y), _notes(found.values, Y_train, tested.Y)
+    scores = {"auc": area, "auc_difference": _minus(_area(first.values, tested.Y), area)}
+    return [row for score, statistic in scores.items()
+            for row in _rows(score, statistic, tested.Y, notes, tested.subjects, config)]
+
+
+def training_scores(
+    data: AUData, learner: UnitLearner, folds: Sequence[np.ndarray], found: Decisions, config: AUConfig
+) -> list[dict]:
+    """Return the rows of ``auc_train``, the mean area on the very faces that each fold's model learnt from, and of
+    ``auc_train_gap``, which is that minus ``auc`` over the same resamples.
+    """
+    learnt = []
+    for served, chosen, _ in found.searches:
+        for number in range(len(folds)) if served == "all" else map(int, served.split()):
+            rows = other_rows(len(data.Y), [folds[number]])
+            values = np.full(data.Y.shape, np.nan)
+            values[rows] = learner.values(rows, learner.costs[chosen, None], rows)[..., 0]
+            learnt.append(values)
+
+    def area(u: int, faces: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        there = [~np.isnan(values[faces, u]) for values in learnt]
+        return np.mean([_area(values, data.Y)(u, faces[k], counts, codes[k])
+                        for values, k in zip(learnt, there, strict=True)], axis=0)
+
+    notes = _notes(found.values, data.Y, data.Y)
+    scores = {"auc_train": area, "auc_train_gap": _minus(area, _area(found.values, data.Y))}
+    return [row for score, statistic in scores.items()
+            for row in _rows(score, statistic, data.Y, notes, data.subjects, config)]
+
+
+def oracle_scores(tested: AUData, config: AUConfig) -> list[dict]:
     """Return the rows of ``auc_true`` for `emotion_oracle`: against the derived labels its area is 1 by construction."""
     values = emotion_oracle(tested.emotions, tested.truth, tested.subjects)
     known = ~np.isnan(values).all(axis=1)
@@ -170,7 +205,7 @@ def oracle_scores(tested: AUData, config: DetectorConfig) -> list[dict]:
 
 
 def _rows(
-    score: str, statistic: Callable, Y: np.ndarray, notes: Sequence[str], subjects: np.ndarray, config: DetectorConfig,
+    score: str, statistic: Callable, Y: np.ndarray, notes: Sequence[str], subjects: np.ndarray, config: AUConfig,
     interval: bool = True,
 ) -> list[dict]:
     """Rows of one score: each Action Unit without a note, and their mean, with 95 % intervals over people.
@@ -211,23 +246,22 @@ def _area(values: np.ndarray, Y: np.ndarray) -> Callable:
     return lambda u, faces, *drawn: resampled_auc(values[faces, u], Y[faces, u] == 1, *drawn)
 
 
-def _notes(values: np.ndarray, train: np.ndarray, test: np.ndarray, graded: bool = False) -> list[str]:
+def _minus(first: Callable, second: Callable) -> Callable:
+    return lambda *drawn: first(*drawn) - second(*drawn)
+
+
+def _notes(values: np.ndarray, train: np.ndarray, test: np.ndarray) -> list[str]:
     """Say for each Action Unit why it cannot be scored, or nothing."""
 
     def why(labels: np.ndarray) -> str:
-        present = np.unique(labels[~np.isnan(labels)])
-        if len(present) > 1:
-            return ""
-        if graded:
-            return "not graded, or always the same,"
-        return ("always present" if present[0] else "never present") if len(present) else "not coded"
+        present = np.unique(labels[~np.isnan(labels)]).tolist()
+        return {(): "not coded", (0.0,): "never present", (1.0,): "always present"}.get(tuple(present), "")
 
-    partly = f"{'always the same' if graded else 'never or always present'} in the training part of a fold"
     notes = []
     for u in range(len(ACTION_UNITS)):
-        words = {"training": why(train[:, u]), "test": why(test[:, u])}
-        found = [f"{word} in {where}" for where, word in words.items() if word]
-        notes.append(found[0] if found else partly if np.isnan(values[~np.isnan(test[:, u]), u]).any() else "")
+        found = [f"{word} in {where}" for where, Y in (("training", train), ("test", test)) if (word := why(Y[:, u]))]
+        partly = np.isnan(values[~np.isnan(test[:, u]), u]).any()
+        notes.append(found[0] if found else "never or always present in the training part of a fold" if partly else "")
     return notes
 
 
@@ -270,70 +304,18 @@ def emotion_oracle(emotions: Sequence[str | None], truth: np.ndarray, subjects: 
 
 
 def run_single_unit(
-    folder: Path, config: DetectorConfig, *, features: Mapping[str, np.ndarray], occurrence: np.ndarray,
-    subjects: np.ndarray, unit: str, n_threads: int = 1,
+    folder: Path, config: AUConfig, *, faces: FaceSet, features: Mapping[str, np.ndarray], unit: str, n_threads: int = 1
 ) -> None:
-    """Recognise one Action Unit within a set from the features of several networks, under both protocols.
+    """Recognise one coded Action Unit of a set from the features (n_faces, n_features) of several networks, by name.
 
-    Writes ``scores.json``: ``auc`` of faces that no model had seen; ``auc_train``, the mean over folds of the area on the
-    very faces that each fold's model learnt from; and for all but the first feature set ``auc_difference``, the first's area
-    minus this one's on the same resamples of people. NaN, with a note, where the unit cannot be learnt.
-
-    Args:
-        features: Matrices of shape (n_faces, n_features) by name.
-        occurrence: Shape (n_faces,), 0, 1 or NaN.
-        subjects: Shape (n_faces,), str.
-        unit: What the Action Unit is called.
+    Saves an `AUResult` of the faces that are coded, with `training_scores`, in which the first network is the main one.
     """
-    check_features(features, len(occurrence))
-    coded = ~np.isnan(occurrence)
-    Y, subjects = occurrence[coded, None], subjects[coded]
-    folds, costs = unit_folds(Y, subjects, config.n_folds, config.seed), np.sort(np.array(config.costs))
-    rows, of_first = [], {}
-    for name, X in features.items():
-        learner = UnitLearner(gram(X[coded]), Y, costs, n_threads=n_threads)
-        for protocol, of_protocol in folds.items():
-            found = learner.learn(protocol, of_protocol, config.inner_folds)
-            unseen, learnt = (found.values[:, 0], np.arange(len(Y))), _on_training(learner, of_protocol, found)
-            scores = {"auc": ([unseen], [1.0]), "auc_train": (learnt, np.full(len(learnt), 1 / len(learnt)))}
-            if of_first.setdefault(protocol, unseen) is not unseen:
-                scores["auc_difference"] = [of_first[protocol], unseen], [1.0, -1.0]
-            base = dict(protocol=protocol, features=name, label=unit, n_faces=len(Y), n_subjects=len(set(subjects)))
-            rows += [base | dict(score=score) | _sum_of_areas(parts, np.array(weights), Y[:, 0], subjects, config)
-                     for score, (parts, weights) in scores.items()]
-    write_json(folder / "scores.json", {"unit": unit, "scores": score_table(rows).to_dict("records")})
-
-
-def load_single_unit(folder: str | Path) -> tuple[str, pd.DataFrame]:
-    """Read the Action Unit and the table of scores that `run_single_unit` wrote."""
-    content = read_json(Path(folder) / "scores.json")
-    return content["unit"], score_table(content["scores"])
-
-
-def _on_training(learner: UnitLearner, folds: Sequence[np.ndarray], found: Decisions) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return for each fold the decision values of the faces that its model learnt from, and which faces these are."""
-    parts = []
-    for which, chosen, _ in found.searches:
-        for number in range(len(folds)) if which == "all" else map(int, which.split()):
-            rows = other_rows(len(learner.Y), [folds[number]])
-            parts.append((learner.values(rows, learner.costs[chosen, None], rows)[:, 0, 0], rows))
-    return parts
-
-
-def _sum_of_areas(
-    parts: Sequence[tuple[np.ndarray, np.ndarray]], weights: np.ndarray, labels: np.ndarray, subjects: np.ndarray,
-    config: DetectorConfig,
-) -> dict[str, object]:
-    """Return value, low, high and note of the weighted sum of the areas of parts (values and their faces)."""
-    areas = np.array([coded_auc(values, labels[rows]) for values, rows in parts])
-    if np.isnan(areas).any() or any(np.isnan(values).any() for values, _ in parts):
-        return dict(note="never or always present in the training part of a fold")
-
-    def resampled(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        return weights @ np.array([resampled_auc(values, labels[rows] == 1, counts, codes[rows]) for values, rows in parts])
-
-    low, high = bootstrap_interval(resampled, subjects, config.n_resamples, config.seed)
-    return dict(value=weights @ areas, low=low, high=high)
+    coded = faces.labels[unit].notna().to_numpy()
+    data = AUData.of(faces.select(coded), {name: X[coded] for name, X in features.items()}, config.duplicates_within)
+    alone = np.where(np.array(ACTION_UNITS) == unit, data.Y, np.nan)
+    result = recognise(replace(data, Y=alone), config=config, on_training=True, n_threads=n_threads)
+    result.settings |= dict(unit=unit, dataset=faces.name)
+    result.save(folder)
 
 
 def papers_units(experiment: int, settings: Mapping[str, Any]) -> dict[str, float]:

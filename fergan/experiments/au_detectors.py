@@ -1,13 +1,12 @@
 """Detectors of Action Units: the faces they learn from, folds, and linear SVMs with costs and thresholds on one Gram matrix.
 
-Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded), or intensities from 0 (absent) to 1
-(maximum; FACS' five grades, A to E, are .2 apart). The cost of a unit is the one with the largest pooled score, its
-threshold the one with the best F1. Neither is chosen on the faces that it serves, but for the costs of the published
-protocol.
+Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded). The cost of a unit is the one with the
+largest pooled area under the ROC curve, its threshold the one with the best F1. Neither is chosen on the faces that it
+serves, but for the costs of the published protocol.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +25,6 @@ from fergan.experiments.intervals import auc
 from fergan.facs import ACTION_UNITS, action_units_of
 from fergan.svm.kernels import kernel_slice, linear_values
 
-_TOLERANCE = 0.1  # half a grade of FACS: a smaller error of an intensity costs nothing in training
-
 
 @dataclass(frozen=True)
 class AUData:
@@ -38,14 +35,16 @@ class AUData:
     subjects: np.ndarray  # (n_faces,), str
     truth: np.ndarray | None = None  # (n_faces, 14): where Y is derived from the emotion and the truth is known
     emotions: Sequence[str | None] | None = None
-    intensity: np.ndarray | None = None  # (n_faces, 14), see `coded_intensity`
+    rivals: Mapping[str, np.ndarray] = field(default_factory=dict)  # other features of the same faces, to compare X with
 
     @classmethod
-    def of(cls, faces: FaceSet, X: np.ndarray, duplicates_within: float = 0.0) -> "AUData":
-        """Take the coded Action Units of a face set with features X."""
+    def of(cls, faces: FaceSet, features: Mapping[str, np.ndarray], duplicates_within: float = 0.0) -> "AUData":
+        """Take the coded Action Units of a face set; its first features are X, the others their rivals."""
+        (X, *_), rivals = features.values(), dict(list(features.items())[1:])
         coded, emotions = faces.labels[list(ACTION_UNITS)].to_numpy(float), faces.labels["emotion"]
+        emotions = [None if pd.isna(emotion) else emotion for emotion in emotions]
         people = people_or_duplicates(faces, X, duplicates_within)
-        return cls(X, coded, people, None, [None if pd.isna(e) else e for e in emotions], coded_intensity(faces.labels))
+        return cls(X, coded, people, None, emotions, rivals)
 
     def derived(self, mapping: str | None) -> "AUData":
         """Return these faces with Action Units derived by a mapping, if there is one; what was coded is then the truth."""
@@ -58,22 +57,6 @@ def relabel(emotions: Iterable[str | None], mapping: str = "paper") -> np.ndarra
     """Derive Action Units, of shape (n_faces, 14), from emotions, as the paper does for RaFD; NaN where one is missing."""
     shown = [None if pd.isna(emotion) else action_units_of(emotion, mapping) for emotion in emotions]
     return np.array([[np.nan if units is None else float(unit in units) for unit in ACTION_UNITS] for units in shown])
-
-
-def coded_intensity(labels: pd.DataFrame) -> np.ndarray | None:
-    """Return the intensity of each Action Unit, 0 to 1 or NaN, of shape (n_faces, 14); None where nobody graded any.
-
-    Coders give one grade to a face (``AU12_intensity``). Where each side has its own (``AU12_left``, ``AU12_right``) the
-    stronger one counts, as it does in FACS for a movement that shows on both sides.
-    """
-    graded = np.full((len(labels), len(ACTION_UNITS)), np.nan)
-    for u, unit in enumerate(ACTION_UNITS):
-        for columns in ([f"{unit}_left", f"{unit}_right"], [f"{unit}_intensity"]):
-            if set(columns) <= set(labels.columns):
-                graded[:, u] = labels[columns].to_numpy(float).max(axis=1)
-    if (graded < 0).any() or (graded > 1).any():
-        raise ValueError("intensities of Action Units lie outside 0 to 1")
-    return None if np.isnan(graded).all() else graded
 
 
 def unit_folds(Y: np.ndarray, subjects: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
@@ -106,38 +89,6 @@ def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
     return auc(values[known], labels[known] == 1)
 
 
-def resampled_icc(true: np.ndarray, estimated: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Intraclass correlation ICC(3,1) of two raters in each resample of people; NaN where neither varies.
-
-    It is ``2 cov(x, y) / (var(x) + var(y))``, of sums over each person's faces: a rater who always says a fixed amount more
-    is not held to disagree. Source: Shrout and Fleiss (1979), Psychological Bulletin 86(2).
-    """
-    moments = np.stack([np.ones_like(true), true, estimated, true**2, estimated**2, true * estimated], axis=1)
-    of_people = np.zeros((counts.shape[1], moments.shape[1]))
-    np.add.at(of_people, codes, moments)
-    n, x, y, xx, yy, xy = (counts @ of_people).T
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = (xx - x**2 / n) + (yy - y**2 / n)
-        return np.where(spread > 1e-12, 2 * (xy - x * y / n) / spread, np.nan)
-
-
-def coded_icc(values: np.ndarray, graded: np.ndarray) -> float:
-    """ICC(3,1) over the faces with a value and a grade; NaN where all ratings are the same.
-
-    From the mean squares of faces and of error: sums of squares would round equally good costs apart.
-    """
-    ratings = np.column_stack([values, graded])
-    ratings = ratings[~np.isnan(ratings).any(axis=1)]
-    if len(ratings) < 2:
-        return float("nan")
-    of_faces, of_raters, mean = ratings.mean(axis=1), ratings.mean(axis=0), ratings.mean()
-    between = 2 * np.sum((of_faces - mean) ** 2) / (len(ratings) - 1)
-    error = np.sum((ratings - of_faces[:, None] - of_raters[None, :] + mean) ** 2) / (len(ratings) - 1)
-    if between + error <= 1e-15 * max(1.0, mean**2):
-        return float("nan")
-    return float((between - error) / (between + error))
-
-
 def best_f1_threshold(values: np.ndarray, labels: np.ndarray) -> float:
     """Return the threshold t for which the rule ``value >= t`` has the largest F1; NaN without positives.
 
@@ -168,15 +119,11 @@ class Decisions(NamedTuple):
 
 @dataclass(frozen=True)
 class UnitLearner:
-    """A linear SVM for each Action Unit, all on one Gram matrix and the same folds (the faces of each).
-
-    Where it does not `classify`, it estimates intensities: these need neither thresholds nor a common scale.
-    """
+    """A linear SVM for each Action Unit, all on one Gram matrix and the same folds (the faces of each)."""
 
     K: np.ndarray  # Gram matrix (n_faces, n_faces), float64
     Y: np.ndarray  # (n_faces, n_units)
     costs: np.ndarray  # ascending values of C to choose from (n_costs,)
-    classify: bool = True
     n_threads: int = 1  # Action Units fitted at the same time
 
     def learn(
@@ -204,13 +151,13 @@ class UnitLearner:
         chosen, scores = self._choose(every)
         values, search = _at(every, chosen), ("all", chosen, scores)
         if K_test is not None:
-            thresholds = self._thresholds(values, self.Y)
+            thresholds = _thresholds(values, self.Y)
             values = self._fit(self.K, self.Y, K_test, self.costs[chosen, None])[..., 0]
             return Decisions(values, np.broadcast_to(thresholds, values.shape), [search])
         thresholds = np.empty_like(values)
         for fold in folds:
             rest = other_rows(len(values), [fold])
-            thresholds[fold] = self._thresholds(values[rest], self.Y[rest])
+            thresholds[fold] = _thresholds(values[rest], self.Y[rest])
         return Decisions(values, thresholds, [search])
 
     def subject_independent(self, folds: Sequence[np.ndarray], inner_folds: int) -> Decisions:
@@ -235,8 +182,8 @@ class UnitLearner:
             chosen, scores = self._choose(inner[a])
             found.searches.append((" ".join(map(str, block)), chosen, scores))
             of_chosen = _at(inner[a], chosen)
-            centre, spread = _scale_of(of_chosen) if self.classify else (0.0, 1.0)
-            found.thresholds[rows[a]] = (self._thresholds(of_chosen, self.Y) - centre) / spread
+            centre, spread = _scale_of(of_chosen)
+            found.thresholds[rows[a]] = (_thresholds(of_chosen, self.Y) - centre) / spread
             for i in block:
                 found.values[folds[i]] = (self.values(folds[i], self.costs[chosen, None])[..., 0] - centre) / spread
         return found
@@ -258,27 +205,22 @@ class UnitLearner:
         return self._fit(kernel_slice(self.K, train, train), self.Y[train], kernel_slice(self.K, test, train), costs)
 
     def _fit(self, K_train: np.ndarray, Y: np.ndarray, K_test: np.ndarray, costs: np.ndarray) -> np.ndarray:
-        tolerance = None if self.classify else _TOLERANCE
-
         def of_unit(u: int) -> np.ndarray:
             known = np.flatnonzero(~np.isnan(Y[:, u]))
             if len(known) == len(Y):
-                return linear_values(K_train, Y[:, u], K_test, costs[u], tolerance)
-            K = kernel_slice(K_train, known, known)
-            return linear_values(K, Y[known, u], K_test.take(known, axis=1), costs[u], tolerance)
+                return linear_values(K_train, Y[:, u], K_test, costs[u])
+            return linear_values(kernel_slice(K_train, known, known), Y[known, u], K_test.take(known, axis=1), costs[u])
 
         return np.stack(run_threads(of_unit, range(Y.shape[1]), self.n_threads), axis=1)
 
     def _choose(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Index of each unit's cost with the largest pooled score, the smallest on a tie, and all scores."""
-        score = coded_auc if self.classify else coded_icc
-        scores = np.array([[score(values[:, u, c], y) for c in range(len(self.costs))] for u, y in enumerate(self.Y.T)])
-        return np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1), scores
+        """Index of each unit's cost with the largest pooled area, the smallest on a tie, and all areas."""
+        areas = np.array([[coded_auc(of_cost, y) for of_cost in values[:, u].T] for u, y in enumerate(self.Y.T)])
+        return np.where(np.isnan(areas), -np.inf, areas).argmax(axis=1), areas
 
-    def _thresholds(self, values: np.ndarray, Y: np.ndarray) -> np.ndarray:
-        if not self.classify:
-            return np.full(Y.shape[1], np.nan)
-        return np.array([best_f1_threshold(*pair) for pair in zip(values.T, Y.T, strict=True)])
+
+def _thresholds(values: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    return np.array([best_f1_threshold(*of_unit) for of_unit in zip(values.T, Y.T, strict=True)])
 
 
 def _at(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -7,27 +7,18 @@ from pydantic import Field
 from fergan.cache import Config
 
 
-class DetectorConfig(Config):
-    """Folds, costs and intervals of the detectors of Action Units."""
+class AUConfig(Config):
+    """The Action Unit experiments: features, folds, costs and intervals of the detectors."""
 
+    baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
+        ["untrained", "hog"], description="features beside the discriminator's, on the same folds of people")
     n_folds: int = Field(10, ge=3, description="folds of cross-validation, within one set")
     inner_folds: int = Field(3, ge=2, description="folds on which the cost of the SVM is chosen")
     costs: list[float] = Field([0.01, 0.1, 1.0, 10.0], min_length=1, description="costs C of the linear SVM to try")
     n_resamples: int = Field(1000, ge=0, description="bootstrap resamples over people")
-    seed: int = Field(0, ge=0, description="of folds and resamples")
-
-
-class AUConfig(DetectorConfig):
-    """The Action Unit experiments."""
-
     duplicates_within: float = Field(
-        0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together"
-    )
-
-    @property
-    def detectors(self) -> DetectorConfig:
-        """The part that detectors on known people use."""
-        return DetectorConfig(**self.model_dump(exclude={"duplicates_within"}))
+        0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together")
+    seed: int = Field(0, ge=0, description="of folds and resamples")
 
 
 class SaliencyConfig(Config):

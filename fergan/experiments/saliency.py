@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from fergan.data.cropping import crop_face
 from fergan.data.faces import FaceSet
-from fergan.experiments.au_detectors import relabel
+from fergan.experiments.au_detectors import AUData
 from fergan.experiments.config import SaliencyConfig
 from fergan.facs import ACTION_UNITS
 from fergan.files import read_json, write_array, write_json
@@ -64,8 +64,7 @@ def map_saliency(
         margin: Of the set's crops, a fraction of the face box.
     """
     labels, checks = faces.labels, []
-    Y = relabel(labels["emotion"], mapping) if mapping else labels[list(ACTION_UNITS)].to_numpy(float)
-    weights = linear_weights(X, Y, costs)
+    weights = linear_weights(X, AUData.of(faces, {"X": X}).derived(mapping).Y, costs)
     rows = np.sort(np.random.default_rng(config.seed).choice(len(faces), min(config.n_faces, len(faces)), replace=False))
     maps = saliency_maps(load_discriminator(run), weights, faces.images[rows])
     if set(REQUIRED_COLUMNS) <= set(labels.columns):  # the faces can be rendered anew
@@ -166,17 +165,14 @@ def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> dict[s
 
     Returns:
         ``share`` of the saliency inside the region; its ``area`` as a share of the part, which a detector that looks
-        everywhere would reach; ``threshold``, the 95th percentile of the shares in shuffled regions; whether it looks
-        ``inside``, with a larger share than that; and the ``rank`` of its own region by density among the regions of all.
+        everywhere would reach; ``threshold``, the 95th percentile of the shares in shuffled regions; and whether it looks
+        ``inside``, with a larger share than that.
     """
     rows, columns = (np.flatnonzero(regions.any(axis=(0, axis))) for axis in (2, 1))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    values, masks = saliency[part] / saliency[part].sum(), regions[:, *part]
-    share = values[masks[unit]].sum()
-    threshold = np.quantile(shifted_shares(values, [masks[unit], masks[unit][:, ::-1]]), 0.95)
-    densities = np.array([values[mask].mean() if mask.any() else 0.0 for mask in masks])
-    return dict(share=share, area=masks[unit].mean(), threshold=threshold, inside=bool(share > threshold),
-                rank=1 + np.sum(densities > densities[unit]))
+    values, mask = saliency[part] / saliency[part].sum(), regions[unit][part]
+    share, threshold = values[mask].sum(), np.quantile(shifted_shares(values, [mask, mask[:, ::-1]]), 0.95)
+    return dict(share=share, area=mask.mean(), threshold=threshold, inside=bool(share > threshold))
 
 
 def shifted_shares(values: np.ndarray, masks: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Tables and figures of the chapters on Action Units: the experiments, a network of one unit alone, saliency."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,16 +11,16 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from fergan.book.plots import TWO_PROTOCOLS, WIDTH, score_dots
-from fergan.book.show import interval
+from fergan.book.show import interval, signed
+from fergan.claims.verdict import side, triple
 from fergan.experiments.action_units import FEATURES, MAIN, TRUTH, AUResult, papers_units
-from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.scores import row_of
-from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, EMOTIONS, label_groups
+from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, EMOTIONS
 from fergan.paper import AU7_ALONE
 
 MAPPINGS = {"paper": "Table VI", "emfacs": "EMFACS"}
 LABELS = {unit: unit for unit in ACTION_UNITS} | {"all": "mean"}
-NEVER = TWO_PROTOCOLS[SUBJECT_INDEPENDENT]
 
 _Variants = Mapping[str, AUResult]  # of one experiment, see `fergan.experiments.action_units.load_variants`
 _Results = Mapping[int, AUResult]  # experiment -> its result
@@ -40,14 +40,8 @@ def papers_areas(experiment: int, result: AUResult) -> pd.Series:
     return pd.Series(papers_units(experiment, result.settings), dtype=float).reindex(list(LABELS))
 
 
-def minus_paper(result: AUResult, experiment: int) -> pd.DataFrame:
-    """Return our area as published minus the paper's for each of `LABELS`, with our interval; the paper gives none."""
-    ours = scores_of(result, protocol=AS_PUBLISHED)[["value", "low", "high"]]
-    return ours.sub(papers_areas(experiment, result), axis=0)
-
-
-def _words(scores: pd.DataFrame, decimals: int = 3) -> list[str]:
-    return [interval(row, decimals) for row in scores[["value", "low", "high"]].to_numpy().tolist()]
+def _words(scores: pd.DataFrame, write: Callable = interval) -> pd.Series:
+    return pd.Series([write(row) if pd.notna(row["value"]) else None for _, row in scores.iterrows()], scores.index, object)
 
 
 def derived_by(result: AUResult) -> str | None:
@@ -63,48 +57,28 @@ def crosses(result: AUResult) -> bool:
 # ---- one experiment
 
 def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
-    """Return one row per Action Unit, and the mean: areas under the curve beside the paper's, then the other scores."""
+    """Return one row per Action Unit that is scored, and the mean: areas beside the paper's and rivals', other scores."""
     table = pd.DataFrame({"AU": pd.Series(LABELS), "paper": papers_areas(experiment, result)})
     for protocol, title in TWO_PROTOCOLS.items():
         table[title] = _words(scores_of(result, protocol=protocol))
-    table["difference"] = _words(minus_paper(result, experiment))
-    known = set(result.scores["score"])
-    for title, score in {"never seen, true AU": "auc_true", "average precision": "average_precision", "F1": "f1",
-                         "prevalence": "prevalence", "ICC": "icc"}.items():
-        rows = scores_of(result, score)
-        if score in known:
-            table[title] = _words(rows) if score in ("auc_true", "icc") else rows["value"]
-    return table.reset_index(drop=True)
-
-
-def identical_units(variants: _Variants, emotions: Iterable[str], experiment: int) -> pd.DataFrame:
-    """Return what becomes of Action Units that are derived from emotions: which are one label, and the areas of these.
-
-    One row for each label that several Action Units share or that a single emotion gives.
-    """
-    rows = []
-    for result in (result for variant, result in variants.items() if variant != TRUTH):
-        mapping, ours = derived_by(result), scores_of(result, protocol=AS_PUBLISHED)["value"]
-        paper = papers_areas(experiment, variants[MAIN]) if mapping == "paper" else ours.iloc[:0].reindex(ours.index)
-        for units, shown_by in label_groups(list(emotions), mapping):
-            if len(units) > 1 or len(shown_by) == 1:
-                theirs, here = (", ".join(sorted({f"{area:.3f}" for area in areas[list(units)].dropna()}))
-                                for areas in (paper, ours))
-                rows.append({"mapping": MAPPINGS[mapping], "Action Units": ", ".join(units), "shown by": ", ".join(shown_by),
-                             "detects": shown_by[0] if len(shown_by) == 1 else "any of these", "paper": theirs or None,
-                             "as published": here or None})
-    return pd.DataFrame(rows)
+    for rival in result.settings["baselines"]:
+        table[f"minus {rival}"] = _words(scores_of(result, "auc_difference", features=rival), signed)
+    table["never seen, true AU"] = _words(scores_of(result, "auc_true"))
+    for title, score in {"average precision": "average_precision", "F1": "f1", "prevalence": "prevalence"}.items():
+        table[title] = scores_of(result, score)["value"]
+    scored = table["paper"].notna() | scores_of(result)["value"].notna()
+    return table[scored].dropna(axis=1, how="all").reset_index(drop=True)
 
 
 def variants_table(variants: _Variants) -> pd.DataFrame:
     """Return the areas on people never seen by every mapping, against derived labels and, where known, against the truth."""
-    columns = {"AU": LABELS.values()}
+    table = pd.DataFrame({"AU": pd.Series(LABELS)})
     for variant, result in variants.items():
         title = "trained on true AUs" if variant == TRUTH else MAPPINGS[derived_by(result)]
-        columns[title] = _words(scores_of(result))
-        if variant != TRUTH and (result.scores["score"] == "auc_true").any():
-            columns[f"{title}, true AU"] = _words(scores_of(result, "auc_true"))
-    return pd.DataFrame(columns)
+        table[title] = _words(scores_of(result))
+        if variant != TRUTH:
+            table[f"{title}, true AU"] = _words(scores_of(result, "auc_true"))
+    return table.dropna(axis=1, how="all").dropna(thresh=2)
 
 
 #: What the scores of `emotion_or_unit` are called: (pairs, name) -> (variant, features, score).
@@ -174,115 +148,117 @@ def mapping_table() -> pd.DataFrame:
 
 
 def table_of_means(results: _Results) -> pd.DataFrame:
-    """Return one row per experiment: the paper's mean area under the curve beside ours."""
-    return pd.DataFrame([
-        {"experiment": number, "network of": result.settings["pretrained"], "trained on": result.settings["train"],
-         "tested on": result.settings["test"], "AUs": int(scores_of(result).loc["all", "n_labels"]),
-         "paper": papers_areas(number, result)["all"]}
-        | {title: interval(scores_of(result, protocol=protocol).loc["all"]) for protocol, title in TWO_PROTOCOLS.items()}
-        | {"difference": interval(minus_paper(result, number).loc["all"])}
-        for number, result in results.items()
-    ])
+    """Return one row per experiment: the paper's mean area beside ours, and ours minus that of each rival."""
+    rows = []
+    for number, result in results.items():
+        names = {"network of": "pretrained", "trained on": "train", "tested on": "test"}
+        row = {"experiment": number} | {title: result.settings[name] for title, name in names.items()}
+        row |= {"AUs": int(scores_of(result).loc["all", "n_labels"]), "paper": papers_areas(number, result)["all"]}
+        row |= {title: interval(scores_of(result, protocol=p).loc["all"]) for p, title in TWO_PROTOCOLS.items()}
+        rows.append(row | {f"minus {rival}": signed(scores_of(result, "auc_difference", features=rival).loc["all"])
+                           for rival in result.settings["baselines"]})
+    return pd.DataFrame(rows).dropna(axis=1, how="all")
+
+
+def rival_means(results: _Results) -> pd.DataFrame:
+    """Return the mean area on people never seen of each kind of features, as `fergan.book.plots.score_dots` draws it."""
+    tables = []
+    for number, result in results.items():
+        base = dict(experiment=f"{number}×" if crosses(result) else f"{number}")
+        tables += [scores_of(result, features=name).loc[["all"]].assign(**base, features=name)
+                   for name in (FEATURES, *result.settings["baselines"])]
+    return pd.concat(tables)
+
+
+def rivals_reading(results: _Results) -> dict[str, dict[str, Any]]:
+    """Return for each rival over how many experiments it was compared (``n``), and in how many who is clearly better."""
+    table = pd.DataFrame([dict(row_of(result.scores, SUBJECT_INDEPENDENT, rival, "auc_difference"), rival=rival)
+                          for result in results.values() for rival in result.settings["baselines"]])
+    return {rival: {"n": len(rows), "better": int((rows["low"] > 0).sum()), "worse": int((rows["high"] < 0).sum()),
+                    "mean": rows["value"].mean()}
+            for rival, rows in (table.groupby("rival", sort=False) if len(table) else ())}
 
 
 def areas_of(results: _Results) -> pd.DataFrame:
-    """Return areas, a row for each of `LABELS` and columns (the paper or a protocol, experiment)."""
-    parts = {"paper": {n: papers_areas(n, result) for n, result in results.items()}}
-    for protocol, title in TWO_PROTOCOLS.items():
-        parts[title] = {n: scores_of(result, protocol=protocol)["value"] for n, result in results.items()}
-    return pd.concat({title: pd.DataFrame(columns) for title, columns in parts.items()}, axis=1)
+    """Return the areas on people never seen: a row for each of `LABELS`, a column per experiment."""
+    return pd.DataFrame({number: scores_of(result)["value"] for number, result in results.items()})
 
 
 def spans_of(results: _Results) -> dict[str, list[float]]:
     """Return the mean areas on people never seen of the experiments ``within`` one set, and of those ``across`` sets."""
-    means = areas_of(results).loc["all", NEVER]
+    means = areas_of(results).loc["all"]
     return {where: [means[n] for n, result in results.items() if crosses(result) == (where == "across")]
             for where in ("within", "across")}
 
 
-def table_four(results: _Results) -> pd.DataFrame:
-    """Return Table IV with both protocols: up to three rows per Action Unit (and the mean), one column per experiment."""
-    table = areas_of(results).stack(0, future_stack=True).dropna(how="all").rename(index=LABELS, columns=str)
-    return table.rename_axis(["AU", ""]).rename_axis(columns=None).reset_index()
-
-
 def area_cells(results: _Results) -> pd.DataFrame:
     """Return the areas on people never seen, Action Units by experiments; × marks those from one set to another."""
-    table = areas_of(results)[NEVER].drop("all").dropna(how="all").rename_axis(None)
+    table = areas_of(results).drop("all").dropna(how="all").rename_axis(None)
     return table.rename(columns=lambda n: f"{n}×" if crosses(results[n]) else f"{n}")
 
 
 def transfer_table(results: _Results) -> pd.DataFrame:
-    """Return one row per Action Unit that is scored from one set to another: our areas, and the paper's mean."""
+    """Return one row per Action Unit that is scored from one set to another: mean areas, ours and the paper's."""
     across = {n: result for n, result in results.items() if crosses(result)}
-    if not across:
-        return pd.DataFrame()
-    areas, low = areas_of(across), pd.DataFrame({n: scores_of(result)["low"] for n, result in across.items()})
-    ours = areas[NEVER]
-    words = {f"experiment {n}": _words(scores_of(result), 2) for n, result in across.items()}
-    table = pd.DataFrame({"AU": ours.index} | words, index=ours.index)
-    table["mean"], table["paper's mean"] = ours.mean(axis=1), areas["paper"].where(ours.notna()).mean(axis=1)
-    table["above chance"] = [f"{(low.loc[unit] > 0.5).sum()} of {ours.loc[unit].count()}" for unit in ours.index]
-    return table[ours.notna().any(axis=1)].drop("all", errors="ignore").reset_index(drop=True)
+    ours = areas_of(across).drop("all", errors="ignore").dropna(how="all")
+    low, paper = (pd.DataFrame({n: of(n, result) for n, result in across.items()}).reindex(ours.index) for of in (
+        lambda n, result: scores_of(result)["low"], papers_areas))
+    above = [f"{(low.loc[unit] > 0.5).sum()} of {ours.loc[unit].count()}" for unit in ours.index]
+    table = {"AU": ours.index, "mean": ours.mean(axis=1), "paper's mean": paper.where(ours.notna()).mean(axis=1)}
+    return pd.DataFrame(table | {"above chance": above}).dropna(axis=1, how="all").reset_index(drop=True)
 
 
 def rank_agreement(table: pd.DataFrame) -> tuple[float, int]:
     """Return Spearman's correlation of our mean areas with the paper's in a `transfer_table`, and over how many units."""
-    known = table.dropna(subset=["mean", "paper's mean"]) if len(table) else table
+    known = table.reindex(columns=["mean", "paper's mean"]).dropna()
     return (float(spearmanr(known["mean"], known["paper's mean"]).statistic) if len(known) > 2 else np.nan), len(known)
 
 
 def roc_panels(results: _Results) -> Figure:
     """Draw one small panel of ROC curves for each Action Unit, one curve for each experiment; across sets with dashes."""
-    rocs = {n: result.roc(SUBJECT_INDEPENDENT) for n, result in results.items()}
-    units = [unit for unit in ACTION_UNITS if any(len(curves[unit][0]) > 1 for curves in rocs.values())]
-    n_down = -(-len(units) // 4)
-    size = (WIDTH, 0.27 * WIDTH * n_down + 0.8)
-    figure, axes = plt.subplots(n_down, 4, figsize=size, squeeze=False, sharex=True, sharey=True)
-    for ax in axes.flat[len(units) :]:
-        ax.set_axis_off()
-    for ax, unit in zip(axes.flat, units, strict=False):
-        ax.set(title=unit, xlim=(0, 1), ylim=(0, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], aspect="equal")
-        ax.tick_params(labelsize="x-small")
-        ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
-        for (n, curves), color in zip(rocs.items(), sns.color_palette("colorblind", len(rocs)), strict=True):
-            style, name = ("--", f"{n}, across") if crosses(results[n]) else ("-", f"{n}")
-            ax.plot(*curves[unit], style, color=color, linewidth=1.3, label=name)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False,
-                  fontsize="small", title="experiment")
-    figure.supxlabel("false-positive rate", fontsize="small")
-    figure.supylabel("true-positive rate", fontsize="small")
-    return figure
+    curves = pd.concat([
+        pd.DataFrame({"false-positive rate": false, "true-positive rate": true, "AU": unit, "experiment": str(n),
+                      "from one set to another": "yes" if crosses(result) else "no"})
+        for n, result in results.items() for unit, (false, true) in result.roc(SUBJECT_INDEPENDENT).items()
+        if len(false) > 1])
+    grid = sns.relplot(curves, kind="line", x="false-positive rate", y="true-positive rate", col="AU", col_wrap=4,
+                       col_order=[unit for unit in ACTION_UNITS if (curves["AU"] == unit).any()], hue="experiment",
+                       style="from one set to another", style_order=["no", "yes"], palette="colorblind", estimator=None,
+                       sort=False, height=WIDTH / 4, linewidth=1.3)
+    grid.refline(x=None, y=None).set_titles("{col_name}").set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlim=(0, 1))
+    for ax in grid.axes.flat:
+        ax.axline((0, 0), slope=1, color="0.6", linewidth=0.8, zorder=0)
+    return grid.figure
 
 
 # ---- one Action Unit alone
 
-def single_unit_table(scores: pd.DataFrame, unit: str, dataset: str) -> pd.DataFrame:
+def single_unit_table(result: AUResult) -> pd.DataFrame:
     """Return one row per network and protocol: areas in training and in test, the paper's first where it has some."""
-    networks = {"only": f"faces with {unit} only", "all": "all faces", "untrained": "untrained"}
-    rows = [[networks["only"], "the paper", *(interval((AU7_ALONE[part], np.nan, np.nan)) for part in ("train", "test"))]]
-    for features in dict.fromkeys(scores["features"]):
-        for protocol, title in TWO_PROTOCOLS.items():
-            areas = [interval(row_of(scores, protocol, features, score, unit)) for score in ("auc_train", "auc")]
-            rows.append([networks[features], title, *areas])
+    unit, dataset = result.settings["unit"], result.settings["dataset"]
     papers_own = (unit, dataset) == (AU7_ALONE["unit"], AU7_ALONE["dataset"])
-    return pd.DataFrame(rows[not papers_own :], columns=["network of", "protocol", "in train", "in test"])
+    rows = [[FEATURES, "the paper", *(interval(AU7_ALONE[part]) for part in ("train", "test"))]] * papers_own
+    for features, protocol in dict.fromkeys(zip(result.scores["features"], result.scores["protocol"], strict=True)):
+        areas = [interval(row_of(result.scores, protocol, features, score, unit)) for score in ("auc_train", "auc")]
+        rows.append([features, TWO_PROTOCOLS[protocol], *areas])
+    table = pd.DataFrame(rows, columns=["network of", "protocol", "in train", "in test"])
+    return table.replace({"network of": {FEATURES: f"faces with {unit} only", "all": "all faces"}})
 
 
-def single_unit_reading(scores: pd.DataFrame, unit: str) -> dict[str, Any]:
+def single_unit_reading(result: AUResult) -> dict[str, Any]:
     """Return how the network of one unit's faces compares with that of all faces, on people never seen.
 
     ``only, all`` (areas), ``difference`` (a row), ``verdict`` ("better", "worse", "open", or "not learnt" with a
     ``note``), and ``gaps``: for each network the area on faces that were learnt minus that on people never seen.
     """
-    table = scores[scores["protocol"] == SUBJECT_INDEPENDENT].set_index(["features", "score"])
-    areas = table["value"].unstack("score", sort=False)
-    only, everything, beside = table.loc[("only", "auc")], table.loc[("all", "auc")], table.loc[("all", "auc_difference")]
-    verdict = "better" if beside["low"] > 0 else "worse" if beside["high"] < 0 else "open"
-    if np.isnan(only["value"]) or np.isnan(everything["value"]):
-        verdict = "not learnt"
+    table = result.scores.query("protocol == @SUBJECT_INDEPENDENT").set_index(["label", "features", "score"])
+    table = table.loc[result.settings["unit"]]
+    only, everything, beside = (table.loc[key] for key in ((FEATURES, "auc"), ("all", "auc"), ("all", "auc_difference")))
+    learnt = np.isfinite(only["value"]) and np.isfinite(everything["value"])
+    verdict = {1: "better", -1: "worse", 0: "open"}[side(triple(beside))] if learnt else "not learnt"
     return {"only": only["value"], "all": everything["value"], "difference": beside, "verdict": verdict,
-            "note": only["note"] or everything["note"], "gaps": (areas["auc_train"] - areas["auc"]).dropna().to_dict()}
+            "note": only["note"] or everything["note"],
+            "gaps": table["value"].xs("auc_train_gap", level="score").dropna().to_dict()}
 
 
 # ---- saliency
@@ -292,7 +268,7 @@ def region_reading(checks: pd.DataFrame) -> dict[str, Any] | None:
     if checks.empty:
         return None
     n, inside = len(checks), checks.loc[checks["inside"], "AU"].tolist()
-    return dict(n=n, inside=inside, first=int((checks["rank"] == 1).sum()), by_chance=0.05 * n, few=len(inside) <= n / 2)
+    return dict(n=n, inside=inside, by_chance=0.05 * n, few=len(inside) <= n / 2)
 
 
 def region_table(checks: pd.DataFrame) -> pd.DataFrame:

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots, show_faces
 from fergan.book.show import escape, interval, say, signed
 from fergan.cache import current, project_path
-from fergan.claims.rules import our_areas, papers_accuracy, printed_areas, unit_readings
+from fergan.claims.rules import papers_accuracy
 from fergan.claims.verdict import WORDS, Results, Trained, Unjudged, Verdict, score, side, triple
 from fergan.data.faces import FaceSet
-from fergan.experiments.action_units import AUResult, load_single_unit, papers_units
+from fergan.experiments.action_units import AUResult, papers_units
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult, accuracy_difference
 from fergan.experiments.intervals import Difference
@@ -35,7 +35,7 @@ from fergan.quality.judge import SampleScores
 #: Kind of result -> what opens one.
 _OPEN = {
     "emotions": EmotionResult.load, "action_units": AUResult.load, "label_efficiency": LabelEfficiencyResult.load,
-    "transfer": TransferResult.load, "single_unit": lambda folder: load_single_unit(folder)[1], "human_study": load_results,
+    "transfer": TransferResult.load, "single_unit": AUResult.load, "human_study": load_results,
     "quality": lambda folder: SampleScores.load(folder).scores.set_index("score"),
     "mode_collapse": lambda folder: read_json(folder / "variety.json"),
 }
@@ -233,17 +233,3 @@ def verdict_bars(judged: pd.DataFrame) -> Figure:
     ax.grid(False, axis="y")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
-
-
-def unit_claims_table(units: Mapping[int, AUResult]) -> pd.DataFrame:
-    """Return one row per claim on Table IV: what the paper's areas say of it by one rule, and what ours say.
-
-    Claims on experiments that are not the paper's are left out.
-    """
-    theirs, ours = unit_readings(printed_areas()), unit_readings(our_areas(Results(units=units)))
-    words, claims = {True: "yes", False: "no", None: None}, read_table("claims").set_index("id")["claim"]
-    rows = [{"claim": claim, "the paper says": claims[claim],
-             "in its Table IV": say("claims", f"{claim}_reading", v=theirs[claim][1]), "so": words[theirs[claim][0]],
-             "here, people never seen": say("claims", f"{claim}_reading", v=values), "so here": words[holds]}
-            for claim, (holds, values) in ours.items()]
-    return pd.DataFrame(rows, dtype=object)
