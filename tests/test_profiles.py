@@ -143,8 +143,8 @@ def test_a_further_generator_is_checked_like_the_training(data):
 
 def test_pages_are_exactly_the_profiles_sets_and_experiments(data):
     assert {page.id for page in pages_of(load(data, SMALL))} == {
-        "00_faces/rendered", "01_data/summary", "01_data/kdef", "01_data/b", "02_dcgan/summary", "02_dcgan/kdef", "03_features/summary",
-        "03_features/kdef-on-b", "04_emotions/summary", "04_emotions/experiment-1", "06_quality/summary", "06_quality/kdef",
+        "00_one_page/paper", "00_faces/rendered", "01_data/summary", "01_data/kdef", "01_data/b", "02_dcgan/summary", "02_dcgan/kdef",
+        "03_features/summary", "03_features/kdef-on-b", "04_emotions/summary", "04_emotions/experiment-1", "06_quality/summary", "06_quality/kdef",
         "06b_mode_collapse/generators", "06c_human_study/kdef", "07_results/results", "07b_claims/verdicts",
     }
 

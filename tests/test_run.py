@@ -176,7 +176,7 @@ def test_a_page_is_named_in_several_ways(word, found):
 @pytest.mark.parametrize(("word", "words"), [
     ("04_emotions", "say which page of 04_emotions: 04_emotions/summary, 04_emotions/experiment-1"),
     ("04_emotions_experiment", "for example make run PAGE=04_emotions/experiment-8"),
-    ("04_emotion/experiment-5", "did you mean 04_emotions/experiment-5"), ("zebra", "there are 00_faces/rendered"),
+    ("04_emotion/experiment-5", "did you mean 04_emotions/experiment-5"), ("zebra", "there are 00_one_page/paper"),
 ])
 def test_an_unknown_or_unclear_page_is_answered_with_names(word, words):
     with pytest.raises(NotebookError) as caught:

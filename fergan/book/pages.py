@@ -80,7 +80,8 @@ def pages_of(profile: Profile) -> list[Page]:
     pages = [page for make in makers for page in make(profile)]
     pages += [_results(profile, pages), _claims(profile, pages), *_groups(profile)]
     home = f"artifacts/{profile.name}"
-    return [replace(page, parameters={"artifacts": home} | page.parameters, after=tuple(dict.fromkeys(page.after)))
+    one_page = Page("00_one_page", "paper", profile.one_page.model_dump() | {"seed": profile.seed})
+    return [one_page] + [replace(page, parameters={"artifacts": home} | page.parameters, after=tuple(dict.fromkeys(page.after)))
             for page in pages]
 
 

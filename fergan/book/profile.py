@@ -72,6 +72,14 @@ class ActionUnitExperiment(Experiment):
     test: str
 
 
+class OnePageConfig(Config):
+    """The paper on one page, which draws and learns its own faces."""
+
+    n_faces: int = Field(600, ge=96, description="faces that are drawn, about 24 of each person")
+    epochs: int = Field(40, ge=1, description="passes of the training over the faces")
+    width: int = Field(32, ge=1, description="channels of the layer nearest to the image; the paper has 64")
+
+
 class Absences(Config):
     """What of a profile is not there, and what was done about it (see `fergan.book.checks`)."""
 
@@ -101,6 +109,7 @@ class Profile(Config):
     threads: int = Field(1, ge=1, description="processor threads of one training")
     checkpoint_seconds: float = Field(20.0, gt=0, description="seconds between a training's checkpoints")
     datasets: dict[str, SetConfig] = Field(min_length=1)
+    one_page: OnePageConfig = OnePageConfig()
     training: TrainConfig = TrainConfig()
     further_models: dict[str, ModelProfile] = Field({})
     features: FeaturesConfig = FeaturesConfig()
