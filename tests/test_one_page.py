@@ -8,8 +8,7 @@ import torch
 from fergan.experiments.cross_validation import grouped_folds, random_folds
 from fergan.files import ROOT
 from fergan.gan.networks import Discriminator, Generator
-from fergan.svm.kernels import gaussian_kernel, squared_distances
-from fergan.svm.machines import fit_svc
+from fergan.svm.kernels import fit_svc, gaussian_kernel, squared_distances
 
 SMALL = dict(n_faces=192, epochs=1, width=4, seed=3)
 
@@ -22,7 +21,7 @@ def page():
     assert 10 <= len(cells) <= 14 and max(len(source.splitlines()) for source in cells) <= 15
     names = dict(SMALL)
     for source in cells:
-        exec(compile(source, "one page", "exec"), names)  # noqa: S102 - the project's own notebook
+        exec(compile(source, "one page", "exec"), names)
     return names
 
 

@@ -25,7 +25,8 @@ from fergan.data.catalogue import CATALOGUE
 from fergan.files import atomic_path, read_json
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
-_PROSE_AFTER = ("book/conclusion", "book/limits", "book/lesson", "book/exercises", "book/glossary", "book/licences", "book/references")
+_PROSE_AFTER = ("book/conclusion", "book/limits", "book/lesson", "book/exercises", "book/glossary",
+                "book/licences", "book/references")
 
 
 def table_of_contents(profile: Profile) -> dict:
@@ -37,7 +38,8 @@ def table_of_contents(profile: Profile) -> dict:
             chapters[page.chapter].setdefault("sections", []).append(file)
         else:
             chapters[page.chapter] = file
-    parts = {"Before you start": [chapters.pop("00_one_page"), *({"file": file} for file in _PROSE_BEFORE)], "The reproduction": list(chapters.values()),
+    before = [chapters.pop("00_one_page"), *({"file": file} for file in _PROSE_BEFORE)]
+    parts = {"Before you start": before, "The reproduction": list(chapters.values()),
              "After": [{"file": file} for file in _PROSE_AFTER]}
     return {"format": "jb-book", "root": "book/intro",
             "parts": [{"caption": caption, "chapters": files} for caption, files in parts.items()]}

@@ -81,8 +81,9 @@ def pages_of(profile: Profile) -> list[Page]:
     pages += [_results(profile, pages), _claims(profile, pages), *_groups(profile)]
     home = f"artifacts/{profile.name}"
     one_page = Page("00_one_page", "paper", profile.one_page.model_dump() | {"seed": profile.seed})
-    return [one_page] + [replace(page, parameters={"artifacts": home} | page.parameters, after=tuple(dict.fromkeys(page.after)))
-            for page in pages]
+    pages = [replace(page, parameters={"artifacts": home} | page.parameters, after=tuple(dict.fromkeys(page.after)))
+             for page in pages]
+    return [one_page, *pages]
 
 
 def _with_summary(chapter: str, pages: list[Page], /, **parameters: Any) -> list[Page]:
