@@ -15,7 +15,7 @@ import yaml
 
 from fergan.book.chapters.data import write_datasets_chapter
 from fergan.book.fresh import Book
-from fergan.book.pages import CHAPTERS, pages_of
+from fergan.book.pages import pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NOTEBOOKS, notebook_parameters, parameter_cell, passages_of, tags
 from fergan.book.show import say
@@ -39,10 +39,10 @@ def table_of_contents(profile: Profile) -> dict:
         else:
             chapters[page.chapter] = file
     before = [chapters.pop("00_one_page"), *({"file": file} for file in _PROSE_BEFORE)]
-    parts = {"Before you start": before, "The reproduction": list(chapters.values()),
-             "After": [{"file": file} for file in _PROSE_AFTER]}
-    return {"format": "jb-book", "root": "book/intro",
-            "parts": [{"caption": caption, "chapters": files} for caption, files in parts.items()]}
+    return {"format": "jb-book", "root": "book/intro", "parts": [
+        {"caption": "Before you start", "chapters": before},
+        {"caption": "The reproduction", "numbered": 1, "chapters": list(chapters.values())},
+        {"caption": "After", "chapters": [{"file": file} for file in _PROSE_AFTER]}]}
 
 
 def _write_where_different(path: Path, content: str | bytes) -> None:
@@ -138,7 +138,7 @@ def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
     for page in book.pages.values():
         path = book.executed(page)
         yield EXECUTED / f"{page.id}.ipynb", path.read_bytes()
-        if page.name != "summary" and "pages" in CHAPTERS[page.chapter]:
+        if page.atlas:
             continue
         executed, said = read_json(path), EXECUTED / "said" / page.label
         for name, text in passages_of(executed).items():

@@ -59,6 +59,11 @@ class Page:
         return self.chapter if self.name == "summary" else CHAPTERS[self.chapter].get("pages", self.chapter)
 
     @property
+    def atlas(self) -> bool:
+        """Whether it is a page of one set, network or experiment, reached from its chapter's page."""
+        return self.name != "summary" and "pages" in CHAPTERS[self.chapter]
+
+    @property
     def label(self) -> str:
         """The page's label in the book, unique there."""
         return f"{_plain(self.chapter).replace('_', '-')}-{self.name}"

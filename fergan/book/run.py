@@ -294,6 +294,8 @@ def publish(executed: NotebookNode, page: Page, heading: str, values: Mapping[st
                                              for output in cell.get("outputs", ()))]
     cells = [cell for cell in cells if cell not in answers]
     top = new_markdown_cell(f"({page.label})=\n{heading}\n{text}")
+    if page.name == "summary":
+        cells.append(new_markdown_cell(say("pages", "atlas")))
     made = new_markdown_cell(_how_made(executed, page, values, seconds), metadata={"tags": ["provenance"]})
     executed.cells = [top, *answers, *cells, made]
     executed.metadata.pop("widgets", None)
