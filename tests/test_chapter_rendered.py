@@ -8,7 +8,7 @@ from fergan.book.chapters import rendered as chapter
 from fergan.book.show import say
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.rendered import render_expression, render_faces, stand_in_labels
-from fergan.rendered.person import EMOTION_ACTION_UNITS
+from fergan.rendered.labels import EMOTION_ACTION_UNITS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -36,19 +36,15 @@ def test_panels_carry_their_titles_and_leave_out_repeated_captions():
 
 
 def test_tables_count_the_labels():
-    sizes = {"kdef": 1120, "enhanced-ck": 1000, "sfew": None, "celeba": 96}
-    table = chapter.design_table(sizes, seed=0).set_index("set")
+    table, variation = (t.set_index("set") for t in chapter.set_tables({"kdef": 1120, "enhanced-ck": 1000, "sfew": None}, seed=0))
     people = stand_in_labels("kdef", 1120)["subject"].nunique()
     columns = ["faces", "all faces", "people", "all people", "emotions", "views", "gazes"]
     assert table.loc["kdef", columns].tolist() == [1120, 4900, people, 70, 7, 5, 1]
-    assert table.loc["sfew", "faces"] == table.loc["sfew", "all faces"] == 1260
-    assert table.loc["enhanced-ck", "all sequences"] == 593
-    assert table.loc["sfew", ["views", "gazes", "sequences"]].isna().all() and pd.isna(table.loc["celeba", "emotions"])
-    variation = chapter.variation_table(sizes, seed=0).set_index("set")
+    assert table.loc["sfew", "faces"] == table.loc["sfew", "all faces"] == 1260 and table.loc["enhanced-ck", "all sequences"] == 593
+    assert table.loc["sfew", ["views", "gazes", "sequences"]].isna().all()
     yaw = stand_in_labels("sfew")["yaw"]
     assert variation.loc["sfew", ["yaw, low", "yaw, high"]].tolist() == yaw.quantile([0.05, 0.95]).round().tolist()
-    others = variation.loc[["kdef", "enhanced-ck"], ["glasses", "occluded", "grey"]]
-    assert others.to_numpy().tolist() == [[0, 0, 0], [0, 0, 100]]
+    assert variation.loc[["kdef", "enhanced-ck"], ["glasses", "occluded", "grey"]].to_numpy().tolist() == [[0, 0, 0], [0, 0, 100]]
 
 
 @pytest.mark.parametrize(("pixels", "met"), [(0.5, True), (0.2, False), (np.nan, False)])
@@ -75,52 +71,26 @@ def move(board, **values):
     return board.result
 
 
-def levels(board):
-    sides = {u: tuple(board.controls[f"{u}_{side}"].value for side in ("left", "right")) for u in ACTION_UNITS}
-    return {unit: pair for unit, pair in sides.items() if any(pair)}
-
-
 def test_picture_and_labels_follow_the_sliders(board):
     person = board.controls["person"].value
     np.testing.assert_array_equal(board.result[0], render_expression(person, {}, size=chapter.BOARD_SIZE))
-    image, labels = move(board, AU12_left=0.8, AU04_left=0.1, yaw=-45.0, gaze_x=-0.42, light_azimuth=60.0)
-    expected = {"AU12": 0.8, "AU04": 0.1}
+    image, present = move(board, AU12_left=0.8, AU04_left=0.1, yaw=-45.0, gaze_x=-0.42, light_azimuth=60.0)
     scene = dict(yaw=-45.0, gaze_x=-0.42, light_azimuth=60.0)
-    np.testing.assert_array_equal(image, render_expression(person, expected, size=chapter.BOARD_SIZE, **scene))
-    # The trace of AU04 is below the threshold of presence; sides are linked until one says otherwise.
-    assert labels == {"emotion": chapter.MIXTURE, "Action Units": "AU12 0.80/0.80", "yaw": "−45", "pitch": "0", "gaze": "right"}
-    _, labels = move(board, linked=False, AU12_right=0.0)
-    assert levels(board)["AU12"] == (0.8, 0.0) and labels["Action Units"] == "AU12 0.80/0.00"
+    expected = render_expression(person, {"AU12": (0.8, 0), "AU04": (0.1, 0)}, size=chapter.BOARD_SIZE, **scene)
+    np.testing.assert_array_equal(image, expected)
+    assert present == ["AU12"], "the trace of AU04 is below the threshold of presence"
 
 
-@pytest.mark.parametrize("emotion", EMOTIONS)
-def test_choosing_an_emotion_sets_what_is_typical_of_it(board, emotion):
-    _, labels = move(board, AU27_left=1.0, emotion=emotion)
-    assert labels["emotion"] == board.controls["emotion"].value == emotion
-    assert levels(board) == chapter.typical_action_units(emotion)
-    chances = {unit: probability for unit, (probability, _) in EMOTION_ACTION_UNITS[emotion].items()}
-    assert {u for u in chances if chances[u] > 0.55} <= set(levels(board)) <= {u for u in chances if chances[u] > 0.44}
-    if emotion == "contemptuous":  # on one side, though sides are linked
-        assert levels(board)["AU12"][0] > 0.5 > 0.2 > levels(board)["AU12"][1]
-
-
-def test_one_change_draws_once(board, monkeypatch):
+def test_choosing_an_emotion_sets_what_is_typical_of_it_and_draws_once(board, monkeypatch):
     drawn = []
     monkeypatch.setattr(chapter, "render_expression", lambda *args, **kwargs: drawn.append(args) or np.zeros((8, 8, 3), np.uint8))
-    move(board, emotion="surprised", AU01_left=0.3, key=0.2)
-    person, units = board.controls["person"].value, levels(board)
-    board.controls["random"].click()
-    assert len(drawn) == 4
-    assert board.controls["person"].value != person and levels(board) == units
-
-
-def test_the_page_names_settings_that_the_board_can_reach(board):
-    settings = chapter.board_settings()
-    rows = chapter.board_table(settings).drop(columns="setting").to_dict("records")
-    for (emotion, units, scene), row in list(zip(settings.values(), rows, strict=True))[-3:]:
-        sides = {f"{unit}_{side}": level for unit, pair in units.items() for side, level in zip(("left", "right"), pair, strict=True)}
-        image, labels = move(board, linked=False, emotion="neutral", **dict(yaw=0, gaze_x=0, light_azimuth=0) | sides | scene)
-        expected = render_expression(board.controls["person"].value, units, size=chapter.BOARD_SIZE, **scene)
-        np.testing.assert_array_equal(image, expected)
-        assert labels | {"emotion": emotion} == row
-    assert row["gaze"] == "left"
+    for emotion in EMOTIONS[::-1]:  # neutral is chosen at the start
+        move(board, AU27_left=1.0, emotion=emotion)
+        levels = {unit: tuple(board.controls[f"{unit}_{side}"].value for side in ("left", "right")) for unit in ACTION_UNITS}
+        levels = {unit: sides for unit, sides in levels.items() if any(sides)}
+        assert levels == chapter.typical_action_units(emotion)
+        chances = {unit: probability for unit, (probability, _) in EMOTION_ACTION_UNITS[emotion].items()}
+        assert {u for u in chances if chances[u] > 0.55} <= set(levels) <= {u for u in chances if chances[u] > 0.44}
+        if emotion == "contemptuous":
+            assert levels["AU12"][0] > 0.5 > 0.2 > levels["AU12"][1]
+    assert len(drawn) == 2 * len(EMOTIONS)

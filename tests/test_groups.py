@@ -7,7 +7,7 @@ import pytest
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.emotions import GROUPS, EmotionResult, accuracy_by_group, group_differences, people_of_set
 from fergan.experiments.scores import score_table
-from fergan.rendered.person import sample_identity
+from fergan.rendered.labels import sample_identity
 
 
 def faces_of(n_people=30, each=10, **more):

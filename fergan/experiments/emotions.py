@@ -357,7 +357,7 @@ GROUPS = {
 
 def people_of_set(faces: FaceSet) -> pd.DataFrame:
     """Return one row per person of a rendered set: each trait of `GROUPS` (0..1), and its group as ``<trait>_group``."""
-    from fergan.rendered.person import sample_identity  # here, because it imports torch, which takes a second
+    from fergan.rendered.labels import sample_identity  # here, because it imports torch, which takes a second
 
     if "identity_seed" not in faces.labels:
         raise ValueError(f"the faces of {faces.name} are not rendered: nothing is known of their people's skin and age")

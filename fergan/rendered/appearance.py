@@ -5,9 +5,8 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
-from fergan.rendered.geometry import SMOOTH, FaceCurves, bell, bell2, edge, noise, soft_step, total, wrinkles
-from fergan.rendered.parts import FROM_AZIMUTH, depth_inside
-from fergan.rendered.person import PAINT
+from fergan.rendered.geometry import FROM_AZIMUTH, SMOOTH, FaceCurves, bell, depth_inside, edge, noise, step, total, wrinkles
+from fergan.rendered.labels import PAINT
 
 GLASSES_COLOUR = 0.02
 HAIRLINE_BLEND = 0.2  # cm over which single hairs become a cover
@@ -29,7 +28,7 @@ def face_colour(x, y, arc, person, curves, gaze, front):
     if person.beard:
         albedo = torch.lerp(albedo, person.brow_colour, _beard(x, y, arc, person, curves) * front)
     upturn = person.nose_upturn
-    nostril = bell2(x.abs(), 0.64 * curves.nose_width, 0.34, y, curves.tip - 0.52 + 0.25 * upturn, 0.17 + 0.05 * upturn)
+    nostril = bell(x.abs(), 0.64 * curves.nose_width, 0.34, y, curves.tip - 0.52 + 0.25 * upturn, 0.17 + 0.05 * upturn)
     albedo = torch.lerp(albedo, PAINT.nostril, nostril.mul_(0.95).mul_(front).clamp_(0, 0.9))
     albedo, lip = _mouth(albedo, x, y, person, curves, front)
     albedo, catchlight = _eyes(albedo, x, y, person, curves, gaze, front)
@@ -45,27 +44,17 @@ def _tint(albedo, weight, factors):
 def _skin(x, y, arc, person, curves, front):
     ax = x.abs()
     mottled = 0.03 * noise(arc * 2.2, y * 2.2, person) + 0.025 * noise(arc * 9, y * 9, person, layer=1)
-    flush = total(
-        x,
-        (1.0, lambda: bell2(ax, 4.1, 1.7, y, -3.3, 1.5)),
-        (0.7, lambda: bell2(x, 0, 1.1, y, curves.tip, 1.0)),
-        (0.4, lambda: bell2(x, 0, 1.2, y, curves.chin_y, 0.9)),
-    )
+    flush = total(x, (1.0, ax, 4.1, 1.7, y, -3.3, 1.5),
+                  (0.7, x, 0, 1.1, y, curves.tip, 1.0),
+                  (0.4, x, 0, 1.2, y, curves.chin_y, 0.9))
     albedo = person.skin * mottled.add_(1)
     albedo = _tint(albedo, (0.6 * (person.blush + 0.3 * person.makeup)) * flush * front, PAINT.flushed)
-    dark = total(
-        x,
-        (person.freckles, lambda: _spots(arc * 11, y * 11, person, 2, 1.0, 0.8) * bell2(ax, 2.8, 2.6, y, -2.6, 2.0)),
-        (0.09 + 0.18 * person.age, lambda: bell2(ax, person.eye_x - 0.3, 1.6, y, -1.0, 0.55)),
-        (0.22 * (1 + person.makeup), lambda: bell2(ax, person.eye_x, 1.7, y, 0.8, 0.45)),
-    )
+    dark = total(x, (person.freckles, lambda: (noise(arc * 11, y * 11, person, layer=2) - 1.0).clamp_(0, 0.8)
+                     * bell(ax, 2.8, 2.6, y, -2.6, 2.0)),
+                 (0.09 + 0.18 * person.age, ax, person.eye_x - 0.3, 1.6, y, -1.0, 0.55),
+                 (0.22 * (1 + person.makeup), ax, person.eye_x, 1.7, y, 0.8, 0.45))
     around_eyes_and_nose, around_mouth = _creases(x, y, person, curves)
     return _tint(albedo, ((dark + around_eyes_and_nose + around_mouth) * front).clamp_(0, 0.9), PAINT.shaded)
-
-
-def _spots(u, v, person, layer, least, most):
-    """Where noise is above `least`, and how far, up to `most`."""
-    return (noise(u, v, person, layer) - least).clamp_(0, most)
 
 
 def _creases(x, y, person, curves):
@@ -73,31 +62,27 @@ def _creases(x, y, person, curves):
     act, mouth, ax = curves.act, curves.mouth, x.abs()
     lines = wrinkles(x, y, person, curves, depths=(0.4, 0.8, 0.7, 0.5))
     around_eyes_and_nose = total(
-        x,
-        *((depth, lambda shape=shape: shape().clamp_(min=0)) for depth, shape in lines),
+        x, *((depth, lambda shape=shape: shape().clamp_(min=0)) for depth, shape in lines),
         (0.5 * curves.fold, lambda: curves.fold_window(y) * bell(ax, curves.fold_x(y), 0.22)),
-        (0.35, lambda: bell2(ax, 1.85 * curves.nose_width, 0.25, y, curves.tip + 0.02, 0.45)),
+        (0.35, ax, 1.85 * curves.nose_width, 0.25, y, curves.tip + 0.02, 0.45),
         # Tightened lower lids: a dark line under the lid.
-        (0.75 * act.au07 + 0.3 * act.au06, lambda: bell2(y, curves.eye.lower - 0.5, 0.15, ax, person.eye_x, 1.3)),
-    )
+        (0.75 * act.au07 + 0.3 * act.au06, y, curves.eye.lower - 0.5, 0.15, ax, person.eye_x, 1.3))
     corner = 0.3 + 0.4 * act.au15 + 0.4 * act.au12 + 0.6 * act.au24 + 0.45 * act.au23
     pressed = 0.45 * act.au24 + 0.3 * act.au23
     around_mouth = total(
-        x,
-        (corner, lambda: bell2(mouth.across, 1.07, 0.1, y, mouth.line, 0.25)),
-        (0.1 + 0.75 * act.au17, lambda: bell2(x, 0, 1.5, y, curves.sulcus_y, 0.34)),
-        # The raised chin's dimpled skin.
-        (0.6 * act.au17, lambda: _spots(x * 6, y * 6, person, 9, 0.2, 1) * bell2(x, 0, 1.3, y, curves.chin_y + 0.5, 0.9)),
-        (pressed, lambda: bell2(mouth.across, 0, 0.85, y, mouth.outer_down - 0.12, 0.14)),
-        (0.8 * pressed, lambda: bell2(mouth.across, 0, 0.85, y, mouth.outer_up + 0.12, 0.14)),
-    )
+        x, (corner, mouth.across, 1.07, 0.1, y, mouth.line, 0.25),
+        (0.1 + 0.75 * act.au17, x, 0, 1.5, y, curves.sulcus_y, 0.34),
+        (0.6 * act.au17, lambda: (noise(x * 6, y * 6, person, layer=9) - 0.2).clamp_(0, 1)  # the raised chin's dimples
+         * bell(x, 0, 1.3, y, curves.chin_y + 0.5, 0.9)),
+        (pressed, mouth.across, 0, 0.85, y, mouth.outer_down - 0.12, 0.14),
+        (0.8 * pressed, mouth.across, 0, 0.85, y, mouth.outer_up + 0.12, 0.14))
     return around_eyes_and_nose, around_mouth
 
 
 def _beard(x, y, arc, person, curves):
     mouth, ax = curves.mouth, x.abs()
-    below = soft_step(0.5 * bell(ax, 0, 2.0) - 4.9 - y, 0.35)
-    cheek = soft_step(ax - 1.1 * soft_step(y + 6.4, 0.3) + 2.2 * soft_step(-6.3 - y, 0.3), 0.4)
+    below = step(0.5 * bell(ax, 0, 2.0) - 4.9 - y, 0.35)
+    cheek = step(ax - 1.1 * step(y + 6.4, 0.3) + 2.2 * step(-6.3 - y, 0.3), 0.4)
     lips = edge(y - mouth.outer_down, 0.1) * edge(mouth.outer_up - y, 0.1) * edge(1.08 - mouth.across, 0.05)
     stubble = 0.8 + 0.2 * noise(arc * 14, y * 14, person, layer=10)
     return (0.8 * person.beard * below * cheek * (1 - 0.9 * lips) * stubble).clamp_(0, 0.92)
@@ -120,7 +105,7 @@ def _mouth(albedo, x, y, person, curves, front):
     albedo = torch.lerp(albedo, PAINT.mouth_inside, hole)
     if act.au27:
         width, height = mouth.halfwidth * 0.55, 0.5 + 0.4 * act.au27
-        tongue = hole * bell2(x, 0, width, y, mouth.inner_down + 0.35, height) * (0.8 * act.au27)
+        tongue = hole * bell(x, 0, width, y, mouth.inner_down + 0.35, height) * (0.8 * act.au27)
         albedo = torch.lerp(albedo, PAINT.tongue, tongue)
     # The upper row of teeth, in the lips' shade towards the corners.
     lower_end = mouth.inner_up - (0.55 + 0.4 * act.au12) * (mouth.arch + 1e-6) ** 0.3
@@ -148,7 +133,7 @@ def _eyes(albedo, x, y, person, curves, gaze, front):
     lash = bell(y, eye.upper + 0.02, 0.09 + 0.03 * person.makeup) * (0.75 + 0.2 * person.makeup)
     rim = bell(y, eye.lower, 0.06) * (0.35 + 0.2 * person.makeup)
     albedo = torch.lerp(albedo, PAINT.lashes, (inside * (lash + rim)).clamp_(0, 0.92))
-    shine = bell2(ix, -0.16, 0.11, iy, 0.18, 0.11) + 0.15 * bell2(ix, 0.15, 0.1, iy, -0.2, 0.1)
+    shine = bell(ix, -0.16, 0.11, iy, 0.18, 0.11) + 0.15 * bell(ix, 0.15, 0.1, iy, -0.2, 0.1)
     return albedo, opened * shine
 
 
@@ -180,7 +165,7 @@ def torso_albedo(x, y, cosine, person):
     """Skin above the collar, cloth below; a V-neck reaches down in front."""
     front = torch.sigmoid(4 * cosine)
     collar = -13.9 - person.neckline * bell(x, 0, 4.2) * front + 0.6 * (1 - front)
-    cloth = soft_step(collar - y, 0.1)
+    cloth = step(collar - y, 0.1)
     hem = 1 - 0.25 * bell(collar - y, 0.35, 0.12)
     return torch.lerp(person.skin.expand(-1, len(x)), person.cloth * hem, cloth)
 
@@ -189,7 +174,7 @@ def part_colour(name, coordinates, person, units, gaze, line):
     """Colour of the visible points of one part.
 
     `coordinates` (3, m) are the part's at each point, `gaze` the shift of both irises in cm, to the image's right and up,
-    `line` comes from :func:`fergan.rendered.parts.hairline`; for the others see `fergan.rendered.geometry`.
+    `line` comes from :func:`fergan.rendered.geometry.hairline`; for the others see there.
 
     Returns:
         albedo: Tensor of shape (3, m); linear RGB.

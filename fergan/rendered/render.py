@@ -13,10 +13,9 @@ import torch.nn.functional as F
 
 from fergan.facs import ACTION_UNITS
 from fergan.rendered.appearance import arriving_light, cast_shadows, light_direction, part_colour, shade
-from fergan.rendered.geometry import FaceCurves
-from fergan.rendered.parts import SHAPES, all_parts, hairline
-from fergan.rendered.person import action_unit_array, check_intensities, person_of, sample_identity
-from fergan.rendered.scene import GAMMA, default_setting, draw_background, photograph
+from fergan.rendered.geometry import SHAPES, FaceCurves, all_parts, hairline, person_of
+from fergan.rendered.labels import action_unit_array, default_setting, sample_identity
+from fergan.rendered.scene import GAMMA, draw_background, photograph
 
 SMALLEST, LARGEST, SIZE_STEP = 32, 256, 16
 SIDES = tuple(f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "right"))
@@ -59,8 +58,6 @@ def render_faces(labels, size=128):
     if missing:
         raise ValueError(f"labels: column {missing[0]!r} is missing; rows come from stand_in_labels")
     units = labels[list(SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
-    check_intensities(units)
-    _check_size(size)
     images = np.empty((len(labels), size, size, 3), np.uint8)
     truth = np.empty((len(labels), len(TRUTH_COLUMNS)))
     for i, row in enumerate(labels[[name for name in REQUIRED_COLUMNS if name not in SIDES]].to_dict("records")):
@@ -83,18 +80,18 @@ def render_expression(identity_seed, action_units, size=128, scene_seed=0, **set
     Raises:
         ValueError: For an unknown Action Unit, an intensity outside 0..1, an unknown setting or an impossible size.
     """
-    _check_size(size)
     seeds = dict(identity_seed=identity_seed, scene_seed=scene_seed, background_seed=scene_seed)
     return _render(default_setting(**setting) | seeds, action_unit_array(action_units), size)[0]
 
 
-def _check_size(size):
-    if not SMALLEST <= size <= LARGEST or size % SIZE_STEP:
-        raise ValueError(f"size: expected {SMALLEST} to {LARGEST} in steps of {SIZE_STEP}, got {size}")
-
-
 def _render(row, units, size):
     """One face (size, size, 3) uint8 and its truth (141,), from a row and intensities (14, 2)."""
+    if not SMALLEST <= size <= LARGEST or size % SIZE_STEP:
+        raise ValueError(f"size: expected {SMALLEST} to {LARGEST} in steps of {SIZE_STEP}, got {size}")
+    possible = (units >= 0) & (units <= 1)  # written so that NaN is not
+    if not possible.all():
+        unit, side = np.argwhere(~possible)[0]
+        raise ValueError(f"action_units: {ACTION_UNITS[unit]} has an intensity outside 0..1 ({units[unit, side]:g})")
     identity = sample_identity(int(row["identity_seed"]))
     setting = SimpleNamespace(**{name: v if name == "setting" else float(v) for name, v in row.items()})
     n_threads = torch.get_num_threads()
@@ -116,7 +113,7 @@ def _render(row, units, size):
 def _draw(person, units, setting, size):
     """Draw a face without background.
 
-    `setting` has the names of :func:`fergan.rendered.scene.draw_setting`; `person` and `units` are those of
+    `setting` has the names of :func:`fergan.rendered.labels.draw_setting`; `person` and `units` are those of
     `fergan.rendered.geometry`. Returns linear RGB multiplied by coverage (3, size, size), coverage 0..1 (1, size, size),
     the face's box (4,) and the landmarks (68, 2) in pixels.
     """
@@ -204,11 +201,8 @@ def draw_points(parts, surfaces, camera):
         buffer.scatter_reduce_(0, cell, key, "amin")
         points.append(fine)
         offset += len(fine)
-    if offset >= 2**POINT_BITS:
-        raise ValueError(f"size: {camera.size} pixels need {offset} points, more than {2**POINT_BITS}")
     nearest = _close_gaps(buffer.view(side, side))[1:-1, 1:-1].flatten()
-    seen = nearest < (DEPTH_STEPS << POINT_BITS)
-    return torch.where(seen, nearest & (2**POINT_BITS - 1), 2**POINT_BITS), points
+    return torch.where(nearest < (DEPTH_STEPS << POINT_BITS), nearest & (2**POINT_BITS - 1), 2**POINT_BITS), points
 
 
 def _refine(channels, refine, size):
@@ -252,7 +246,7 @@ def landmark_curves(person, units):
         curves.brow.height[:10], 0.9 + ridge * (tip[10:14] - 0.9), tip[14:19] + base_lift,
         eye.upper[19:23], eye.lower[23:25], eye.upper[25:29], eye.lower[29:31],
         mouth.outer_up[31:38], mouth.outer_down[38:43], mouth.inner_up[43:48], mouth.inner_down[48:51],
-    ])  # fmt: skip
+    ])
     return torch.stack([x, y], -1)
 
 

@@ -1,16 +1,11 @@
-"""Everything around the face: camera, light and accessories of each photograph, and what a camera does."""
-
-from pathlib import Path
+"""Everything around the face: what stands behind and before it, and what a camera does."""
 
 import cv2
 import numpy as np
-import pandas as pd
-import yaml
 
-from fergan.rendered.person import HAIR_COLOURS
+from fergan.rendered.labels import HAIR_COLOURS, SCENE
 
-_TABLES = yaml.safe_load(Path(__file__).with_name("scene.yaml").read_text(encoding="utf-8"))
-GAZE_SHIFT, COLOURS = _TABLES["gaze"], _TABLES["colours"]
+COLOURS = SCENE["colours"]  # linear RGB
 WALLS, WOODS, CLOTHS, LEAVES, SLEEVES = (COLOURS[name] for name in ("walls", "woods", "cloths", "leaves", "sleeves"))
 
 CANVAS = 64  # what is behind the head is painted at this size and enlarged: it is out of focus anyway
@@ -21,53 +16,10 @@ GAMMA = 1 / 2.2
 SUBPIXEL = 4  # bits of position below a pixel that OpenCV draws with
 
 
-def draw_setting(labels, setting, rng):
-    """Draw camera, light and accessories of every row of a table, in one of the settings of scene.yaml.
-
-    The table has `view` ("frontal", "yaw+45".. or "wild"), `gaze`, and `sequence`, where the camera stands still.
-
-    Returns: pandas.DataFrame; one row per face: `setting`, `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm),
-        `scale` (1 fills most of the frame), `shift_x`, `shift_y` (fractions of the frame), `light_azimuth`,
-        `light_elevation` (degrees), `ambient`, `key` (relative intensities), `warmth` (of the light), `glasses` (0 none, 1
-        clear, 2 dark), `occluded`, `grey` (0|1).
-    """
-    table = pd.DataFrame({name: _drawn(rule, len(labels), rng) for name, rule in _TABLES["settings"][setting].items()})
-    table["yaw"] += labels["view"].str.extract(r"yaw(.*)")[0].astype(float).fillna(0.0)
-    table["gaze_x"] += labels["gaze"].map(GAZE_SHIFT).fillna(0.0)
-    table["setting"] = setting
-    if labels["sequence"].notna().any():
-        codes = labels["sequence"].factorize()[0]
-        sway = table[["yaw", "pitch", "roll"]] * 0.1
-        table = table[~labels["sequence"].duplicated()].iloc[codes].reset_index(drop=True)
-        table[["yaw", "pitch", "roll"]] += sway
-    return table
-
-
-def _drawn(rule, n_faces, rng):
-    """Numbers (n_faces,) by a rule of scene.yaml."""
-    if isinstance(rule, dict):
-        return rng.choice(list(rule), n_faces, p=list(rule.values()))
-    if isinstance(rule, float):
-        return np.full(n_faces, rule)
-    kind, *numbers = rule
-    if kind == "uniform":
-        return rng.uniform(*numbers, n_faces)
-    mean, spread, limit = (*numbers, np.inf)[:3]
-    return np.clip(rng.normal(mean, spread, n_faces), -limit, limit)
-
-
-def default_setting(**changes):
-    """Settings of one well-lit frontal studio photograph, with any of them changed: a dict for one row."""
-    unknown = sorted(set(changes) - set(_TABLES["default"]))
-    if unknown:
-        raise ValueError(f"setting: unknown name {unknown[0]!r}, expected one of {', '.join(_TABLES['default'])}")
-    return _TABLES["default"] | changes
-
-
 def photograph(image, setting, box, skin, rng):
     """What stands in front of the face and what the camera does: occluder, exposure, blur, noise, JPEG.
 
-    `image` is gamma-encoded RGB 0..1, float32 of shape (size, size, 3), `setting` a row of :func:`draw_setting`, `box` the
+    `image` is gamma-encoded RGB 0..1, float32 of shape (size, size, 3), `setting` a row of `draw_setting`, `box` the
     face's left, top, right and bottom in pixels, `skin` the person's, linear RGB. Returns the pixels, uint8 of the same
     shape, and the share of the box behind something, 0..1.
     """
@@ -102,14 +54,15 @@ def draw_background(setting, size, rng):
     if setting in PLAIN_WALLS:
         darkest, lightest, vignette = PLAIN_WALLS[setting]
         canvas[:] = rng.uniform(darkest, lightest)
-        return _finish(canvas, size, blur=0, vignette=vignette)
-    if setting == "film" or rng.random() < 0.55:
-        _room(canvas, rng)
     else:
-        _outdoors(canvas, rng)
-    if setting == "film":
-        canvas *= FILM_EXPOSURE
-    return _finish(canvas, size, blur=rng.uniform(0.6, 2.4), vignette=rng.uniform(0, 0.3))
+        (_room if setting == "film" or rng.random() < 0.55 else _outdoors)(canvas, rng)
+        if setting == "film":
+            canvas *= FILM_EXPOSURE
+        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.6, 2.4))
+        vignette = rng.uniform(0, 0.3)
+    canvas = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_LINEAR)
+    axis = np.linspace(-1, 1, size, dtype=np.float32)
+    return (canvas * (1 - vignette * (axis[:, None] ** 2 + axis**2) / 2)[..., None]).clip(0, 1)
 
 
 def _pick(palette, rng, low=0.7, high=1.2):
@@ -124,8 +77,7 @@ def _box(canvas, x, y, width, height, colour):
 
 def _room(canvas, rng):
     """A wall with a corner, a floor or table, and what stands before it."""
-    n = CANVAS
-    wall = _pick(WALLS, rng, 0.45, 1.0)
+    n, wall = CANVAS, _pick(WALLS, rng, 0.45, 1.0)
     canvas[:] = wall
     corner = int(rng.integers(-n // 4, n + n // 4))
     far = n if corner > n / 2 else 0
@@ -237,14 +189,6 @@ def _foliage(canvas, rng, x, y, spread_x, spread_y, n_tufts):
         cv2.circle(canvas, place, int(r), tuple(float(c) for c in colour), -1)
 
 
-def _finish(canvas, size, blur, vignette):
-    if blur:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), blur)
-    canvas = cv2.resize(canvas, (size, size), interpolation=cv2.INTER_LINEAR)
-    axis = np.linspace(-1, 1, size, dtype=np.float32)
-    return (canvas * (1 - vignette * (axis[:, None] ** 2 + axis**2) / 2)[..., None]).clip(0, 1)
-
-
 class _Canvas:
     """A photograph that shapes are put on, and the mask of what they cover."""
 
@@ -262,18 +206,17 @@ class _Canvas:
 
     def capsule(self, start, end, radius, colour, texture=None):
         """A finger, an arm or a handle: a line with round ends; radius in widths of the box."""
-        mask = np.zeros(self.covered.shape, np.uint8)
-        thickness = max(1, round(2 * radius * self.width))
+        mask, thickness = np.zeros(self.covered.shape, np.uint8), max(1, round(2 * radius * self.width))
         cv2.line(mask, *self._fixed((start, end)).tolist(), 255, thickness, cv2.LINE_AA, SUBPIXEL)
-        self.put(mask, colour, roundness=radius, texture=texture)
+        self._put(mask, colour, radius, texture)
 
     def polygon(self, points, colour, roundness=0.08, texture=None, blur=0.0):
         """A filled outline, given in the box."""
         mask = np.zeros(self.covered.shape, np.uint8)
         cv2.fillPoly(mask, [self._fixed(points)], 255, cv2.LINE_AA, SUBPIXEL)
-        self.put(mask, colour, roundness, texture, blur)
+        self._put(mask, colour, roundness, texture, blur)
 
-    def put(self, mask, colour, roundness, texture=None, blur=0.0):
+    def _put(self, mask, colour, roundness, texture, blur=0.0):
         """Shade a shape by the slope of its own blurred outline and lay it over the photograph."""
         mask = mask.astype(np.float32) / 255
         if blur:
@@ -302,8 +245,7 @@ def _cloth(exposure, rng):
 def _hand(canvas, exposure, rng):
     """A hand at the cheek or before the mouth."""
     skin, side = canvas.skin, rng.choice([-1.0, 1.0])
-    u = 0.5 + side * rng.uniform(0.15, 0.5)
-    v = rng.uniform(0.85, 1.0)
+    u, v = 0.5 + side * rng.uniform(0.15, 0.5), rng.uniform(0.85, 1.0)
     sleeve = (u + side * 0.45, v + 1.1)
     canvas.shadow([(u - 0.2, v - 0.3), (u + 0.2, v - 0.3), (u + 0.2, v + 0.3), (u - 0.2, v + 0.3)], 0.35)
     canvas.capsule((u + side * 0.08, v + 0.2), sleeve, 0.13, skin * 0.95)
@@ -311,10 +253,9 @@ def _hand(canvas, exposure, rng):
     canvas.capsule((u - side * 0.03, v + 0.02), (u + side * 0.05, v + 0.16), 0.17, skin)
     lean = -side * rng.uniform(0.0, 0.4)
     for k, length in enumerate((0.86, 1.0, 0.97, 0.75)):
-        knuckle = (u + side * (0.13 - 0.085 * k), v - 0.02 * (k in (1, 2)))
-        reach = 0.34 * length
-        tip = (knuckle[0] + lean * (0.6 + 0.2 * k) * reach, knuckle[1] - reach)
-        canvas.capsule(knuckle, tip, 0.047, skin * (1 - 0.03 * k))
+        across, down, reach = u + side * (0.13 - 0.085 * k), v - 0.02 * (k in (1, 2)), 0.34 * length
+        tip = (across + lean * (0.6 + 0.2 * k) * reach, down - reach)
+        canvas.capsule((across, down), tip, 0.047, skin * (1 - 0.03 * k))
     canvas.capsule((u - side * 0.15, v + 0.1), (u - side * 0.26, v - 0.1), 0.055, skin)
 
 
@@ -322,16 +263,14 @@ def _microphone(canvas, exposure, rng):
     """A microphone before the mouth, held from below."""
     u, v = rng.uniform(0.35, 0.65), rng.uniform(0.86, 1.0)
     lean = rng.uniform(-0.35, 0.35)
-    foot = (u + lean, v + 0.9)
     canvas.shadow([(u - 0.15, v - 0.1), (u + 0.15, v - 0.1), (u + 0.15, v + 0.2), (u - 0.15, v + 0.2)], 0.3)
-    canvas.capsule((u, v), foot, 0.055, np.full(3, 0.10))
+    canvas.capsule((u, v), (u + lean, v + 0.9), 0.055, np.full(3, 0.10))
     rows, columns = np.mgrid[: canvas.size, : canvas.size] / (0.035 * canvas.width)
     mesh = 0.8 + 0.35 * (np.sin(rows * 3) * np.sin(columns * 3)).astype(np.float32)
     canvas.capsule((u, v), (u + 0.02 * lean, v + 0.03), 0.13, np.full(3, rng.uniform(0.14, 0.4)), texture=mesh)
-    skin = canvas.skin
     for k in range(4):
         across, down = u + lean * (0.5 + 0.1 * k), v + 0.42 + 0.09 * k
-        canvas.capsule((across - 0.1, down), (across + 0.09, down - 0.02), 0.048, skin)
+        canvas.capsule((across - 0.1, down), (across + 0.09, down - 0.02), 0.048, canvas.skin)
 
 
 def _scarf(canvas, exposure, rng):

@@ -8,21 +8,19 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from IPython.display import HTML, Image, display
+from IPython.display import Image, display
 from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, show_faces
 from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTIONS
 from fergan.rendered import STAND_INS, render_expression, stand_in_labels
-from fergan.rendered.person import OCCURRENCE_THRESHOLD, action_unit_array, draw_action_units, occurrence
-from fergan.rendered.scene import GAZE_SHIFT, default_setting
+from fergan.rendered.labels import GAZE_SHIFT, OCCURRENCE_THRESHOLD, default_setting, draw_action_units
 
 #: Accuracy that the difficulty of these faces was set to, from lowest to highest, by features.
 AIMS = {"pixels": (0.40, 0.65), "true Action Units": (0.95, 1.0)}
 
 BOARD_SIZE = 192  # pixels: drawn in under a tenth of a second
 LARGEST_IDENTITY = 99_999
-MIXTURE = "a mixture"  # what the board's dropdown says while the sliders show no emotion by itself
 # name: (lowest, highest, step, what the board calls it)
 SCENE_SLIDERS = {
     "yaw": (-90.0, 90.0, 5.0, "yaw °"),
@@ -81,33 +79,27 @@ def true_places(titles: list[str], images: np.ndarray, truth: pd.DataFrame, n_co
     return figure
 
 
-def design_table(sizes: Mapping[str, int | None], seed: int) -> pd.DataFrame:
-    """Return how each stand-in in use is built: faces, people and sequences, also in full; emotions, views and gazes.
+def set_tables(sizes: Mapping[str, int | None], seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return how each stand-in in use is built, and what else varies in the whole set, one row for each.
 
-    `sizes` has the faces of each set that the book uses, None for all. A set in the wild has any view and gaze: no number.
+    The first table counts faces, people and sequences, also in full, and emotions, views and gazes (none where anything
+    goes); the second has the middle 90 % of angles in degrees, and per cent of faces. `sizes` has the faces of each set that
+    the book uses, None for all.
     """
-    rows = []
+    design, variation = [], []
     for name in (name for name in STAND_INS if name in sizes):
         full, here = stand_in_labels(name, seed=seed), stand_in_labels(name, sizes[name], seed=seed)
-        row: dict[str, Any] = {"set": name}
+        counts, shares = {"set": name}, {"set": name}
         for title, column in {"faces": "source", "people": "subject", "sequences": "sequence"}.items():
-            row |= {title: here[column].nunique() or None, f"all {title}": full[column].nunique() or None}
+            counts |= {title: here[column].nunique() or None, f"all {title}": full[column].nunique() or None}
         for column in ("emotion", "view", "gaze"):
-            row[f"{column}s"] = full[column].replace("wild", None).nunique() or None
-        rows.append(row)
-    return pd.DataFrame(rows).convert_dtypes()
-
-
-def variation_table(sizes: Mapping[str, int | None], seed: int) -> pd.DataFrame:
-    """Return what else varies in each full set: the middle 90 % of angles in degrees, and per cent of faces."""
-    rows = []
-    for name in (name for name in STAND_INS if name in sizes):
-        labels, row = stand_in_labels(name, seed=seed), {"set": name}
-        for column in ("yaw", "pitch", "light_azimuth"):
-            title = column.split("_")[0]
-            row[f"{title}, low"], row[f"{title}, high"] = labels[column].quantile([0.05, 0.95]).round().astype(int)
-        rows.append(row | {title: round(100 * (labels[title] > 0).mean()) for title in ("glasses", "occluded", "grey")})
-    return pd.DataFrame(rows)
+            counts[f"{column}s"] = full[column].replace("wild", None).nunique() or None
+        for title, column in {"yaw": "yaw", "pitch": "pitch", "light": "light_azimuth"}.items():
+            shares[f"{title}, low"], shares[f"{title}, high"] = full[column].quantile([0.05, 0.95]).round().astype(int)
+        shares |= {column: round(100 * (full[column] > 0).mean()) for column in ("glasses", "occluded", "grey")}
+        design.append(counts)
+        variation.append(shares)
+    return pd.DataFrame(design).convert_dtypes(), pd.DataFrame(variation)
 
 
 def difficulty_table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -135,89 +127,46 @@ def typical_action_units(emotion: str) -> dict[str, tuple[float, float]]:
     return units
 
 
-def board_settings() -> dict[str, tuple[str, dict, dict]]:
-    """Return a few settings of the board, for a page on which none can run: {name: (emotion, Action Units, scene)}."""
-    surprised, happy, contemptuous = map(typical_action_units, ("surprised", "happy", "contemptuous"))
-    return {
-        "neutral": ("neutral", {}, {}),
-        "happy": ("happy", happy, {}),
-        "contemptuous": ("contemptuous", contemptuous, {}),
-        "squint": (MIXTURE, {"AU06": (0.7, 0.0), "AU07": (1.0, 0.0), "AU12": (0.5, 0.0)}, {}),
-        "surprised": ("surprised", surprised, dict(yaw=40.0)),
-        "glance": (MIXTURE, {"AU02": (0.9, 0.0)}, dict(gaze_x=GAZE_SHIFT["left"], light_azimuth=60.0)),
-    }
-
-
-def true_labels(emotion: str, action_units: Mapping[str, tuple[float, float]], scene: Mapping[str, float]) -> dict[str, str]:
-    """Return the true labels of one setting of the board; of each Action Unit there the left and the right."""
-    present = occurrence(action_unit_array(action_units)[None])[0] == 1
-    there = [unit for unit, is_there in zip(ACTION_UNITS, present, strict=True) if is_there]
-    return {
-        "emotion": emotion,
-        "Action Units": ", ".join("{} {:.2f}/{:.2f}".format(unit, *action_units[unit]) for unit in there) or "none",
-        **{angle: f"{scene[angle]:+g}".replace("-", "−") if scene.get(angle) else "0" for angle in ("yaw", "pitch")},
-        "gaze": {0: "ahead", 1: "left", -1: "right"}[int(np.sign(round(scene.get("gaze_x", 0), 2)))],
-    }
-
-
-def board_table(settings: Mapping[str, tuple[str, dict, dict]]) -> pd.DataFrame:
-    """Return the true labels of what `board_settings` names."""
-    return pd.DataFrame([{"setting": name, **true_labels(*setting)} for name, setting in settings.items()])
-
-
 def face_board(seed: int = 0) -> widgets.Widget:
-    """Return a board of sliders that draws one face live and says its true labels; it needs a running kernel.
+    """Return a board of sliders that draws one face live and says which Action Units are present; it needs a kernel.
 
-    Choosing an emotion sets the Action Units to those typical of it; moving one makes it a mixture. `seed` chooses the
-    first person, and those whom *random person* draws. Sliders report when they are let go: a drag draws once.
+    Choosing an emotion sets the Action Units to those typical of it. `seed` chooses the first person. Sliders report when
+    they are let go: a drag draws once.
     """
-    rng = np.random.default_rng([int(seed), 4])
     rest = default_setting()
     units = {f"{unit}_{side}": _slider(0, 1, 0.05, 0, f"{unit} {AU_MEANINGS[unit]}, {side}")
              for unit in ACTION_UNITS for side in ("left", "right")}
     scene = {name: _slider(*bounds, rest[name], title) for name, (*bounds, title) in SCENE_SLIDERS.items()}
-    emotion = widgets.Dropdown(options=[*EMOTIONS, MIXTURE], value="neutral", description="emotion")
-    linked = widgets.Checkbox(value=True, description="move both sides together", indent=False)
-    person = widgets.BoundedIntText(int(rng.integers(LARGEST_IDENTITY + 1)), max=LARGEST_IDENTITY, description="person")
-    random = widgets.Button(description="random person")
-    random.on_click(lambda _: setattr(person, "value", int(rng.integers(LARGEST_IDENTITY + 1))))
-    setting = []  # the control whose change sets others, which must not draw the face too
+    emotion = widgets.Dropdown(options=EMOTIONS, value="neutral", description="emotion")
+    first = int(np.random.default_rng([int(seed), 4]).integers(LARGEST_IDENTITY + 1))
+    person = widgets.BoundedIntText(first, max=LARGEST_IDENTITY, description="person")
+    setting = []  # the change that sets other sliders, which must not draw the face too
 
-    def follow(change):
-        if setting:
-            return
-        setting.append(change["owner"])
-        moved = next((name for name, slider in units.items() if slider is change["owner"]), None)
-        if moved:
-            emotion.value = MIXTURE
-            unit, _, side = moved.partition("_")
-            if linked.value:
-                units[f"{unit}_{'left' if side == 'right' else 'right'}"].value = change["new"]
-        elif emotion.value != MIXTURE:
-            typical = typical_action_units(emotion.value)
-            for unit in ACTION_UNITS:
-                units[f"{unit}_left"].value, units[f"{unit}_right"].value = typical.get(unit, (0.0, 0.0))
+    def choose(change):
+        setting.append(change)
+        typical = typical_action_units(change["new"])
+        for unit in ACTION_UNITS:
+            units[f"{unit}_left"].value, units[f"{unit}_right"].value = typical.get(unit, (0.0, 0.0))
         setting.clear()
 
     def draw(person, emotion, **sliders):
         if setting:
             return None
         sides = {unit: (sliders.pop(f"{unit}_left"), sliders.pop(f"{unit}_right")) for unit in ACTION_UNITS}
-        image, labels = render_expression(person, sides, size=BOARD_SIZE, **sliders), true_labels(emotion, sides, sliders)
+        image = render_expression(person, sides, size=BOARD_SIZE, **sliders)
+        present = [unit for unit, intensities in sides.items() if max(intensities) >= OCCURRENCE_THRESHOLD]
         display(Image(cv2.imencode(".png", image[..., ::-1])[1].tobytes(), width=320))
-        display(HTML("<br>".join(f"<b>{name}</b>: {text}" for name, text in labels.items())))
-        return image, labels
+        print("Action Units present:", ", ".join(present) or "none")
+        return image, present
 
-    for control in (emotion, *units.values()):
-        control.observe(follow, "value")  # before the board listens to the same controls
+    emotion.observe(choose, "value")  # before the board listens to the same control
     board = widgets.interactive(draw, person=person, emotion=emotion, **units, **scene)
-    grid = widgets.GridBox([linked, random, *units.values(), *scene.values()],
-                           layout=widgets.Layout(grid_template_columns="auto auto"))
+    grid = widgets.GridBox([*units.values(), *scene.values()], layout={"grid_template_columns": "auto auto"})
     board.children = [widgets.HBox([widgets.VBox([person, emotion, board.out]), grid])]
-    board.controls = {"person": person, "emotion": emotion, "linked": linked, "random": random, **units, **scene}
+    board.controls = {"person": person, "emotion": emotion, **units, **scene}
     return board
 
 
 def _slider(low: float, high: float, step: float, value: float, title: str) -> widgets.FloatSlider:
     return widgets.FloatSlider(value=value, min=low, max=high, step=step, description=title, continuous_update=False,
-                               layout=widgets.Layout(width="400px"), style={"description_width": "200px"})
+                               layout={"width": "400px"}, style={"description_width": "200px"})
