@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fergan.human_study.answers import Answer
-from fergan.human_study.design import ANSWERS
+from fergan.human_study.study import ANSWERS
 
 
 def simulated_answers(study, rater, sheet, accuracy, attention=1.0, seed=0):

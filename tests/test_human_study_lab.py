@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from fergan.human_study.answers import read_answers
-from fergan.human_study.design import StudyConfig, design_study
+from fergan.human_study.study import StudyConfig, design_study
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,8 +22,8 @@ WAIT = 300_000  # milliseconds; on an idle machine all takes five seconds
 CELL = """
 from pathlib import Path
 
-from fergan.human_study.design import Study
-from fergan.human_study.publish import StudyWidget
+from fergan.human_study.answers import StudyWidget
+from fergan.human_study.study import Study
 
 StudyWidget(Study.load(Path("study")), Path("answers.jsonl"), "anna", 0)
 """

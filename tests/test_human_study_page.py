@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from fergan.human_study.answers import analyse, read_answers
-from fergan.human_study.design import StudyConfig, design_study
-from fergan.human_study.publish import write_page, write_turk_tasks
+from fergan.human_study.study import StudyConfig, design_study, write_page, write_turk_tasks
 
 EXPOSURE = 120
 ELSEWHERE = re.compile("^https?://")

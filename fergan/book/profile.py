@@ -28,7 +28,7 @@ from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.features.config import FeaturesConfig
 from fergan.files import UserError
 from fergan.gan.runs import TrainConfig
-from fergan.human_study.design import StudyConfig
+from fergan.human_study.study import StudyConfig
 from fergan.paper import read_table
 from fergan.quality.config import QualityConfig
 

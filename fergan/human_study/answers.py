@@ -4,19 +4,22 @@ import fcntl
 import hashlib
 import math
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+from IPython.display import Javascript, display
 from pydantic import Field, TypeAdapter, ValidationError
 from scipy.stats import binom, binomtest, norm
 
 from fergan.cache import Config
-from fergan.files import read_json, write_json
-from fergan.human_study.design import ANSWERS, Study
+from fergan.files import read_json, rendered, write_json
+from fergan.human_study.study import ANSWERS, BUTTONS, QUESTIONS, Study, data_address
 
 #: Guessing is right in half of all trials, in either kind of study.
 CHANCE = 0.5
@@ -30,7 +33,7 @@ _RATER_COLUMNS = ["n", "right", "low", "high", "p", "said_real", "caught", "n_ca
 class Answer(Config):
     """One answer, as it is kept."""
 
-    study: str  # `fergan.human_study.design.Study.digest`
+    study: str  # `fergan.human_study.study.Study.digest`
     rater: str
     sheet: int
     trial: int
@@ -129,6 +132,66 @@ def scored_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
     return found.astype({"item": int, "catch": bool}).drop_duplicates(["rater", "item"])
 
 
+# ---- a rater in JupyterLab
+
+class StudyWidget:
+    """A study for one rater, in JupyterLab: it shows the next trial that this rater has not answered.
+
+    `answers` is the file that answers are added to, `rater` a name for them, and `sheet` the number of the sheet that the
+    rater gets; each rater should have one of their own.
+    """
+
+    def __init__(self, study: Study, answers: Path, rater: str, sheet: int):
+        if not rater.strip():
+            raise ValueError("rater is empty; expected a name for the answers")
+        if not 0 <= sheet < len(study.sheets):
+            raise ValueError(f"sheet is {sheet}; expected 0 to {len(study.sheets) - 1}")
+        self._study, self._path = study, answers
+        self._of = {"study": study.digest, "rater": rater.strip(), "sheet": sheet}
+        self._trials, self._start = study.sheets[sheet], 0.0
+        self._faces, self._progress = widgets.HTML(), widgets.Label()
+        self.buttons = []
+        for name, key, side, answer in zip(BUTTONS[study.kind], "FJ", ("left", "right"), ANSWERS[study.kind], strict=True):
+            button = widgets.Button(description=f"{name} ({key})", layout={"width": "16em"})
+            button.add_class(f"fergan-study-{side}").on_click(lambda _, answer=answer: self._answer(answer))
+            self.buttons.append(button)
+        self.trial = self._next()
+        question = widgets.Label(QUESTIONS[study.kind], style={"font_weight": "bold"})
+        self.box = widgets.VBox([question, self._faces, widgets.HBox(self.buttons), self._progress])
+
+    def _next(self) -> int:
+        """Return the first trial without an answer of this rater."""
+        answers = read_answers([self._path] if self._path.is_file() else [])
+        done = set(answers.loc[(answers[list(self._of)] == pd.Series(self._of)).all(axis=1), "trial"])
+        return next((number for number in range(len(self._trials)) if number not in done), len(self._trials))
+
+    def _ipython_display_(self) -> None:
+        display(Javascript(filename=Path(__file__).with_name("widget.js")), self.box)
+        self.show()
+
+    def show(self) -> None:
+        """Show the faces of the trial that is to be answered."""
+        over = self.trial >= len(self._trials)
+        for button in self.buttons:
+            button.disabled = over
+        self._progress.value = f"{self.trial} of {len(self._trials)} answered; answers are in {self._path.name}"
+        if over:
+            self._faces.value = "Thank you: all trials are answered."
+            return
+        pictures = [data_address(self._study.pictures[row]) for row in self._trials[self.trial].pictures]
+        self._faces.value = rendered(Path(__file__).with_name("widget.html.j2"), number=self.trial,
+                                     exposure=self._study.exposure, pictures=pictures)
+        self._start = time.perf_counter()
+
+    def _answer(self, answer: str) -> None:
+        if self.trial >= len(self._trials):
+            return
+        milliseconds = 1000 * (time.perf_counter() - self._start)  # with the way from browser to kernel
+        append_answer(self._path, Answer(**self._of, trial=self.trial, answer=answer, milliseconds=round(milliseconds)))
+        self.trial += 1
+        self.show()
+
+
 # ---- what they say
 
 @dataclass(frozen=True)
@@ -221,21 +284,10 @@ def krippendorff_alpha(values: np.ndarray) -> float:
 
 # ---- how many are needed
 
-def wilson_half_width(n: int) -> float:
-    """Return half the width of the 95 % Wilson interval where half of `n` answers are right."""
-    interval = binomtest(round(CHANCE * n), n).proportion_ci(method="wilson")
-    return (interval.high - interval.low) / 2
-
-
 def trials_for_half_width(half_width: float) -> int:
     """Return the fewest trials whose 95 % Wilson interval, widest at chance, reaches `half_width` to either side."""
-    if not 0 < half_width < 0.5:
-        raise ValueError(f"half_width is {half_width:g}; expected more than 0 and less than .5")
     z = norm.ppf(0.975)
-    n = math.ceil((z / half_width) ** 2 / 4 - z**2)  # for an even number; of an odd one no half can be right
-    while n > 1 and wilson_half_width(n - 1) <= half_width:
-        n -= 1
-    return max(n, 1)
+    return math.ceil((z / half_width) ** 2 / 4 - z**2)
 
 
 def power_against_chance(n: int, share: float, level: float = 0.05) -> float:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, show_faces
 from fergan.book.show import interval
-from fergan.human_study.answers import CHANCE, StudyResult
-from fergan.human_study.design import KINDS, Study
+from fergan.human_study.answers import StudyResult
+from fergan.human_study.study import KINDS, Study
 
 
 def raters_table(result: StudyResult) -> pd.DataFrame:
@@ -45,20 +45,4 @@ def example_trials(study: Study, n: int = 6) -> Figure:
     for ax, trial in zip(axes.flat, trials, strict=True):
         show_faces(ax, study.pictures[list(trial.pictures)], len(trial.pictures))
         ax.set_xlabel(trial.right_answer + (" (easy)" if trial.catch else ""), fontsize="small")
-    return figure
-
-
-def rater_dots(results: Mapping[str, StudyResult]) -> Figure:
-    """Draw the share of right answers of each rater, one panel for each design that raters have answered."""
-    results = {kind: found for kind, found in results.items() if len(found.raters)}
-    height = 1.3 + 0.22 * max(len(found.raters) for found in results.values())
-    figure, axes = plt.subplots(1, len(results), figsize=(WIDTH, height), sharex=True, squeeze=False)
-    for ax, (kind, found) in zip(axes.flat, results.items(), strict=True):
-        for row in found.raters.itertuples():
-            ax.plot([row.low, row.high], [row.rater, row.rater], color="C0", linewidth=2, alpha=0.6)
-            ax.plot(row.right, row.rater, "o", color="C0", mfc="C0" if row.counted else "white", markersize=5)
-        ax.axvline(CHANCE, color="0.4", linestyle=":", linewidth=1)
-        ax.set(title=KINDS[kind], yticks=found.raters["rater"].to_numpy(), xlim=(0, 1), xlabel="share of right answers",
-               ylim=(len(found.raters) + 0.5, 0.5))
-    axes[0, 0].set_ylabel("rater")
     return figure

@@ -1,21 +1,34 @@
-"""What each rater sees: pairs or single faces, balanced, with trials that catch inattention."""
+"""The study: pairs or single faces, balanced, with trials that catch inattention, and the files that raters get.
 
+These files hold no right answer: one HTML file for any browser, or tasks of Amazon Mechanical Turk, which takes braces
+after a dollar sign for its variables and fills them from its columns.
+"""
+
+import base64
+import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 from pydantic import Field, model_validator
 
 from fergan.cache import Config
-from fergan.files import hash_array, hash_parameters, read_json, write_array, write_json
+from fergan.files import atomic_path, hash_array, hash_parameters, read_json, rendered, write_array, write_json
 
 #: Kind of study -> its name, as the field calls it.
 KINDS = {"pair": "two-alternative forced choice", "single": "one face at a time"}
 
 #: Kind of study -> the two answers, in the order of the left and the right key. Guessing is right in half of all trials.
 ANSWERS = {"pair": ("left", "right"), "single": ("real", "generated")}
+
+QUESTIONS = {
+    "pair": "Which of the two is a real face of the collection?",
+    "single": "Is this a real face of the collection, or one that a program made?",
+}
+BUTTONS = {"pair": ("left", "right"), "single": ("real", "made by a program")}
 
 _BLOCK = 16  # pixels: a face whose blocks are shuffled is none any more, and its colours stay
 
@@ -121,13 +134,10 @@ def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: Stu
 
 def _shuffled(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a picture whose square blocks have changed places."""
-    height, width, _ = image.shape
-    starts = [(top, left) for top in range(0, height, _BLOCK) for left in range(0, width, _BLOCK)]
-    mixed = np.empty_like(image)
-    for (top, left), other in zip(starts, rng.permutation(len(starts)), strict=True):
-        y, x = starts[other]
-        mixed[top : top + _BLOCK, left : left + _BLOCK] = image[y : y + _BLOCK, x : x + _BLOCK]
-    return mixed
+    height, width = (side // _BLOCK for side in image.shape[:2])
+    blocks = image.reshape(height, _BLOCK, width, _BLOCK, 3).swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK, 3)
+    mixed = blocks[rng.permutation(len(blocks))].reshape(height, width, _BLOCK, _BLOCK, 3)
+    return mixed.swapaxes(1, 2).reshape(image.shape)
 
 
 def _sheet(kind: str, items: list[list[int]], n_catch: int, rng: np.random.Generator) -> list[Trial]:
@@ -148,3 +158,52 @@ def _sheet(kind: str, items: list[list[int]], n_catch: int, rng: np.random.Gener
 def _balanced(n: int, rng: np.random.Generator) -> np.ndarray:
     """Return booleans of which half are true, in random order; of an odd number one more or less."""
     return rng.permutation(np.arange(n) < (n + rng.integers(2)) // 2)
+
+
+# ---- its files
+
+def data_address(image: np.ndarray) -> str:
+    """Return a picture uint8 (height, width, 3) as an address that holds it."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _names(study: Study) -> tuple[list[str], list[list[list[str]]]]:
+    """Return names of the pictures, which tell nothing of what they show, and those that each trial of each sheet shows."""
+    names = [f"p{row:04d}" for row in range(len(study.pictures))]
+    return names, [[[names[row] for row in trial.pictures] for trial in sheet] for sheet in study.sheets]
+
+
+def _write(path: Path, study: Study, turk: bool, **data: object) -> None:
+    data = {"id": study.digest, "exposure": study.exposure, "answers": ANSWERS[study.kind], "turk": turk} | data
+    text = {"question": QUESTIONS[study.kind], "buttons": BUTTONS[study.kind]}
+    with atomic_path(path) as temporary:
+        page = rendered(Path(__file__).with_name("study.html.j2"), study=study, data=data, **text)
+        temporary.write_text(page, encoding="utf-8")
+
+
+def write_page(path: Path, study: Study) -> None:
+    """Write a study as one HTML file, with its pictures inside and without its right answers.
+
+    Closing the window loses nothing: whoever opens the file again in the same browser and gives the same name goes on.
+    """
+    names, sheets = _names(study)
+    _write(path, study, False, pictures=dict(zip(names, map(data_address, study.pictures), strict=True)), sheets=sheets)
+
+
+def write_turk_tasks(folder: Path, study: Study, base_url: str) -> None:
+    """Write ``tasks.csv``, one task for each sheet, ``question.html``, and the pictures that have to be put at `base_url`.
+
+    `base_url` is where the folder ``pictures`` will be found, an https address.
+    """
+    if not base_url.startswith("https://"):
+        raise ValueError(f"base_url is {base_url!r}; Mechanical Turk expects an address that starts with https://")
+    names, sheets = _names(study)
+    for name, image in zip(names, study.pictures, strict=True):
+        with atomic_path(folder / "pictures" / f"{name}.png") as temporary:
+            Image.fromarray(image).save(temporary)
+    tasks = [f"{study.digest},{number},{';'.join(map(' '.join, sheet))}" for number, sheet in enumerate(sheets)]
+    with atomic_path(folder / "tasks.csv") as temporary:
+        temporary.write_text("\n".join(["study,sheet,trials", *tasks, ""]), encoding="utf-8")
+    _write(folder / "question.html", study, True, pictures={}, sheets=[], base=base_url.rstrip("/") + "/")
