@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m fergan
 
 .DEFAULT_GOAL := help
-.PHONY: help book check-data run test bench prune serve pictures lint clean
+.PHONY: help book check-data run test bench prune serve lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,8 +28,8 @@ check-data: $(READY) ## look whether the photographs are what they should be (PR
 	@$(RUN) check-data --profile "$(PROFILE)" --data "$(DATA)"
 
 run: $(READY) ## run one page with parameters changed: make run PAGE=04_emotions/experiment-5 ARGS="n_folds=5"
-	@test -n "$(PAGE)$(NOTEBOOK)" || { echo 'say which: make run PAGE=04_emotions/experiment-5 ARGS="n_folds=5"'; exit 1; }
-	@$(RUN) run "$(or $(PAGE),$(NOTEBOOK))" $(ARGS) --profile "$(PROFILE)" --data "$(DATA)"
+	@test -n "$(PAGE)" || { echo 'say which: make run PAGE=04_emotions/experiment-5 ARGS="n_folds=5"'; exit 1; }
+	@$(RUN) run "$(PAGE)" $(ARGS) --profile "$(PROFILE)" --data "$(DATA)"
 
 test: $(READY) ## run the tests, a small book among them
 	$(VENV)/bin/python -m pytest -m "not book" -n auto --maxprocesses 4 --dist loadfile
@@ -43,9 +43,6 @@ prune: $(READY) ## delete the results that the book no longer uses (PROFILE)
 
 serve: $(READY) ## show the book at http://localhost:8000 and build its prose again as it is saved
 	@$(RUN) serve --profile "$(PROFILE)" --data "$(DATA)"
-
-pictures: $(READY) ## draw the README's pictures from the built book (needs Chromium)
-	@$(RUN) pictures --profile "$(PROFILE)" --data "$(DATA)"
 
 lint: $(READY) ## check style
 	$(VENV)/bin/python -m ruff check .

@@ -9,23 +9,16 @@ import sys
 from pathlib import Path
 
 from fergan.book.checks import load_profile
-from fergan.book.pages import cropping_threads, longest_training, pages_of
+from fergan.book.pages import longest_training, pages_of
 
 PHOTOGRAPHS = os.environ.setdefault("FERGAN_PHOTOGRAPHS", "")
 PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml", data=PHOTOGRAPHS)
-HOME = f"artifacts/{PROFILE.name}"
 PAGES = pages_of(PROFILE)
 os.environ.setdefault("FERGAN_PYTHON", sys.executable)
 
 
 def done(page):
-    return f"{HOME}/pages/{page}.done"
-
-
-def threads_of(page):
-    # What crops photographs may use the cores that no training holds.
-    crops = page.chapter == "01_data" and page.name in PROFILE.datasets
-    return cropping_threads(PROFILE, page.name, workflow.cores) if crops else page.threads
+    return f"artifacts/{PROFILE.name}/pages/{page}.done"
 
 
 # The longest training starts as soon as its faces are there; begun last, it would hold up the end.
@@ -40,7 +33,7 @@ rule book:
 
 RUN = (
     f'OMP_NUM_THREADS={{threads}} "$FERGAN_PYTHON" -m fergan page {{params.page}} --profile {PROFILE.name} '
-    f'--data "$FERGAN_PHOTOGRAPHS" --lock {HOME}/.jobs'
+    '--data "$FERGAN_PHOTOGRAPHS"'
 )
 
 for page in PAGES:
@@ -49,7 +42,7 @@ for page in PAGES:
         name: page.id.replace("/", "_").replace("-", "_")
         input: [ancient(done(other)) for other in page.after]
         output: done(page.id)
-        threads: threads_of(page)
+        threads: page.threads
         priority: 30 if page.id in FIRST else PRIORITY.get(page.chapter, 0)
         params: page=page.id
         shell: RUN

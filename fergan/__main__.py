@@ -1,16 +1,12 @@
-"""Command line: ``python -m fergan book|check-data|run|train|prune|serve|pictures|where|write``."""
+"""Command line: ``python -m fergan book|check-data|run|train|prune|serve|write``."""
 
 import argparse
-import fcntl
-import os
-import subprocess
+import errno
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fergan.files import ROOT, UserError
+from fergan.files import ROOT, UserError, locked
 
 if TYPE_CHECKING:
     from fergan.book.profile import Profile
@@ -21,55 +17,12 @@ if TYPE_CHECKING:
 # does without where the grammar is not installed.
 sys.modules.setdefault("rfc3987_syntax", None)
 
-
-@contextmanager
-def _locked(path: Path, kind: int, refusal: str) -> Iterator[None]:
-    """Hold a lock on a file, shared or exclusive, or leave with `refusal` where another process is in the way."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    except OSError as error:
-        sys.exit(f"{path} {_not_writable(error)}; the results of a run go there")
-    with open(path, "w") as file:
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.exit(refusal)
-        yield
-
-
-def _not_writable(error: OSError) -> str:
-    return f"may not be written ({(error.strerror or str(error)).lower()})"
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Be the only one who makes this profile's book.
-
-    A killed workflow can leave a page running that still writes. Each page holds a shared lock of its own, so that a new
-    workflow can see whether one is left.
-    """
-    busy = f"another run is still writing to {home}; wait for it, or end it, and try again"
-    with _locked(home / ".lock", fcntl.LOCK_EX, busy):
-        with _locked(home / ".jobs", fcntl.LOCK_EX, busy):
-            pass
-        yield
-
-
-def _workflow(profile: "Profile", cores: str) -> int:
-    """Run Snakemake on the pages that are not done; its own lock is stale by now, because ours was free."""
-    command = [
-        sys.executable, "-m", "snakemake", "--cores", cores, "--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock",
-        "--keep-going", "--scheduler", "greedy", "--quiet", "rules", "host", "reason", "progress",
-        "--config", f"profile={profile.name}",
-    ]
-    # By a variable: Snakemake reads the values of --config as YAML, and a folder may be called "Study 3: pilot".
-    workflow = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"FERGAN_PHOTOGRAPHS": profile.data})
-    while True:
-        try:
-            return workflow.wait()
-        except KeyboardInterrupt:
-            continue  # the terminal told the workflow and its pages too: let them save their work
+_OPTIONS = {
+    "--profile": ("demo", "a file of profiles/"), "--data": ("", "folder of the photographs"),
+    "--cores": ("all", "processor cores to use"), "--output": ("", "the executed copy"), "--port": (8000, "of the preview"),
+    "--devices": (1, "GPUs, or processes where there is none, on each machine"), "--num-nodes": (1, "machines"),
+}
+_BUSY = "another run is still writing to {}; wait for it, or end it, and try again"
 
 
 def _profile(arguments: argparse.Namespace) -> "Profile":
@@ -82,9 +35,8 @@ def _profile(arguments: argparse.Namespace) -> "Profile":
 
 
 def _say(*lines: str) -> None:
-    """Print at once, also into a file or pipe: the workflow that follows writes past this process."""
-    for line in lines:
-        print(line, flush=True)
+    """Print at once, also into a file or pipe."""
+    print(*lines, sep="\n", flush=True)
 
 
 def book(arguments: argparse.Namespace) -> None:
@@ -95,15 +47,14 @@ def book(arguments: argparse.Namespace) -> None:
 
     profile = _profile(arguments)
     made, checked = Book(profile), check_plan(profile)
-    with _alone(made.home):
+    with locked(made.home / ".lock", _BUSY.format(made.home)):
         checked.save(made.home / "check-data.json")
-        plan = made.plan()
-        _say(*checked.lines_before_work(), *made.announce(plan))
-        if plan and _workflow(profile, arguments.cores):
-            sys.exit("the workflow stopped; what is finished is kept, and the same command goes on from there")
-        building = "the book of another profile is being built; wait for it and try again"
-        with _locked(ROOT / "_build" / ".lock", fcntl.LOCK_EX, building):  # the pages are laid out in one place
-            _say(f"the book: {build_book(made)}")
+        for line in checked.lines_before_work():
+            _say(line)
+        made.bring_up_to_date(arguments.cores, _say)
+        # The pages are laid out in one place.
+        with locked(ROOT / "_build" / ".lock", "the book of another profile is being built; wait for it and try again"):
+            _say(f"every page is of the present state; the book: {build_book(made)}")
 
 
 def check_data(arguments: argparse.Namespace) -> None:
@@ -117,35 +68,34 @@ def check_data(arguments: argparse.Namespace) -> None:
         checked.save(path)
         _say(f"the same as JSON: {path}")
     except OSError as error:
-        _say(f"{path} {_not_writable(error)}, so that this report is not kept")
+        _say(f"{_not_writable(error)}; so that this report is not kept")
     sys.exit(1 if checked.faults else 0)
 
 
 def page(arguments: argparse.Namespace) -> None:
-    """Make one page of a profile's book where it is not of the present state; the workflow calls this."""
-    from fergan.book.fresh import Book
+    """Make one page of a profile's book; the workflow calls this."""
+    from fergan.book.fresh import SIGN, Book
 
-    made = Book(_profile(arguments))
-    with _locked(Path(arguments.lock), fcntl.LOCK_SH, "another run is starting") if arguments.lock else nullcontext():
-        executed = made.make(made.pages[arguments.page])
-    _say(f"{arguments.page}: {'made' if executed else 'unchanged'}")
+    try:
+        made = Book(_profile(arguments))
+        _say(f"{SIGN}{arguments.page}: {made.make(made.pages[arguments.page]):.0f} s")
+    except UserError as error:
+        sys.exit("\n".join(f"{SIGN}fault: {line}" for line in str(error).splitlines()))
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run one page with parameters changed; the book stays as it is."""
     from fergan.book.pages import pages_of
-    from fergan.book.run import find_page, notebook_parameters, parse_assignments, read_notebook, run_by_hand
+    from fergan.book.run import find_page, run_by_hand
 
     chosen = find_page(pages_of(_profile(arguments)), arguments.page)
-    declared = notebook_parameters(read_notebook(chosen.notebook), chosen.notebook)
-    given = parse_assignments(arguments.assignments, declared, chosen.notebook)
     output = Path(arguments.output or ROOT / "artifacts" / "runs" / f"{chosen.id}.ipynb")
-    _say(str(run_by_hand(chosen, given, output)))
+    _say(str(run_by_hand(chosen, arguments.assignments, output)))
 
 
 def train(arguments: argparse.Namespace) -> None:
     """Train one generator of a profile, on several devices or machines; its page then shows this run."""
-    from fergan.book.launch import train_model
+    from fergan.book.run import train_model
 
     profile = _profile(arguments)
     try:
@@ -163,33 +113,15 @@ def prune(arguments: argparse.Namespace) -> None:
     from fergan.book.fresh import Book
 
     made = Book(_profile(arguments))
-    with _alone(made.home):
+    with locked(made.home / ".lock", _BUSY.format(made.home)):
         _say(*made.prune())
-
-
-def where(arguments: argparse.Namespace) -> None:
-    """Print the folder of a profile's built book."""
-    from fergan.book.build import html_folder
-
-    print(html_folder(arguments.profile))
 
 
 def serve(arguments: argparse.Namespace) -> None:
     """Show the book in the browser, and build its prose again whenever a file of it is saved."""
-    from fergan.book.preview import preview
+    from fergan.book.build import preview
 
-    profile = _profile(arguments)
-    try:
-        sys.exit(preview(profile, ROOT, arguments.port))
-    except UserError as error:
-        sys.exit(f"{error}\nthe preview shows what `make book` has made; make the book first")
-
-
-def pictures(arguments: argparse.Namespace) -> None:
-    """Draw the README's pictures from a finished book (needs Chromium)."""
-    from fergan.book.preview import draw_pictures
-
-    _say(*map(str, draw_pictures(_profile(arguments), ROOT / "book" / "pictures")))
+    sys.exit(preview(_profile(arguments), arguments.port))
 
 
 def write(arguments: argparse.Namespace) -> None:
@@ -201,36 +133,42 @@ def write(arguments: argparse.Namespace) -> None:
     write_parameter_cells(profile)
 
 
+def _not_writable(error: OSError) -> str:
+    return f"{error.filename or 'a file'} may not be written ({error.strerror.lower()})"
+
+
 def main() -> None:
     """Read the command line and carry out its command; what a user can mend ends it with a message alone."""
     parser = argparse.ArgumentParser(prog="python -m fergan", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    def command(function, *words: str, **numbers: int) -> argparse.ArgumentParser:
+    def command(function, *words: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(function.__name__.replace("_", "-"), help=function.__doc__)
-        for word in words:
-            sub.add_argument(word)
-        for name, default in numbers.items():
-            sub.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
-        sub.add_argument("--profile", default="demo", help="a file of profiles/")
-        sub.add_argument("--data", default="", help="folder of the photographs")
+        for word in (*words, "--profile", "--data"):
+            if word in _OPTIONS:
+                default, said = _OPTIONS[word]
+                sub.add_argument(word, type=type(default), default=default, help=said)
+            else:
+                sub.add_argument(word)
         sub.set_defaults(function=function)
         return sub
 
-    command(book).add_argument("--cores", default="all", help="processor cores to use")
-    command(page, "page").add_argument("--lock", default="", help="a lock file to share with the other pages of a workflow")
-    changed = command(run, "page")
-    changed.add_argument("assignments", nargs="*", help="for example n_folds=5 or training.epochs=5")
-    changed.add_argument("--output", default="", help="the executed copy")
-    command(train, "model", devices=1, num_nodes=1)
-    command(serve, port=8000)
-    for function in (check_data, prune, where, pictures, write):
+    command(book, "--cores")
+    command(page, "page")
+    command(run, "page", "--output").add_argument("assignments", nargs="*", help="n_folds=5 or training.epochs=5")
+    command(train, "model", "--devices", "--num-nodes")
+    command(serve, "--port")
+    for function in (check_data, prune, write):
         command(function)
     arguments = parser.parse_args()
     try:
         arguments.function(arguments)
     except UserError as error:
         sys.exit(str(error))
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+            raise
+        sys.exit(f"{_not_writable(error)}; make room or give yourself the right to, or work on a copy of the project")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Nothing is deleted when a key changes: a value changed and changed back computes
 """
 
 import ast
-import fcntl
 import logging
 import os
 import platform
@@ -20,7 +19,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -31,7 +29,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from fergan.files import ROOT, UserError, hash_array, hash_file, hash_parameters, read_json, write_json
+from fergan.files import ROOT, UserError, hash_array, hash_file, hash_parameters, locked, read_json, write_json
 
 _log = logging.getLogger(__name__)
 
@@ -241,6 +239,12 @@ def _hash_of_code(names: tuple[tuple[str, str], ...]) -> str:
     return hash_parameters({"code": sorted(filter(None, found.values())), "tables": tables}, 16)
 
 
+def forget_code() -> None:
+    """Read the code anew when it is next asked for: files may have been edited since."""
+    for part in (_path_of, _module, _used, _hash_of_code):
+        part.cache_clear()
+
+
 def hash_of_source(source: str, templates: Path) -> str:
     """Return the hash of all that a notebook's code uses: code, tables, and what it names of a folder of templates."""
     of = _taken_apart("notebook", templates, source)
@@ -252,19 +256,6 @@ def hash_of_source(source: str, templates: Path) -> str:
 
 
 # ---- results
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Be the only process that works in a folder; wait for one that is there already."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _log.warning("%s is being made by another process; waiting for it", folder)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
 
 def is_whole(folder: Path) -> bool:
     """Say whether a folder holds a finished result, each file of which has the size that its stamp says."""
@@ -294,7 +285,7 @@ def cached(
     folder = home / hash_parameters(made_of, 16)
     kept = _kept(home, made_of) if keep and not is_whole(folder) else None
     if kept is None:
-        with locked(folder):
+        with locked(folder / ".lock"):
             if not is_whole(folder):
                 _compute(folder, stage, config, inputs, made_of, _names_of(code or (stage,)), running)
     folder = kept or folder
@@ -373,8 +364,7 @@ def current(home: str | Path) -> Path:
     path = home / "current.json"
     folder = home / read_json(path)["key"] if path.is_file() else home
     if not is_whole(folder):
-        raise NoResultError(f"{home} holds no finished result yet; `make book` makes all, or run its page first: "
-                            f"make run PAGE={'/'.join(home.parts[-2:])}")
+        raise NoResultError(f"{home} holds no finished result yet; PROFILE={home.parts[-3]} make book makes it")
     _read.append(home)
     return folder
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -35,6 +36,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, refusal: str = "") -> Iterator[None]:
+    """Hold the lock of a file, which a killed process gives back; wait for another one, or leave with a `refusal`."""
+    try:
+        import fcntl
+    except ImportError:
+        raise UserError("Windows has no locks for files; use fergan in WSL, the Windows Subsystem for Linux") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if refusal:
+                raise UserError(refusal) from None
+            logging.getLogger(__name__).warning("another process holds %s; waiting for it", path)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise UserError(f"the file system of {path.parent} has no locks for files ({error.strerror.lower()}); put the "
+                            "project on a local disk, or make artifacts and _build links to folders there") from None
+        yield
 
 
 def _plain(value: Any) -> Any:

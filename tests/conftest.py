@@ -51,9 +51,7 @@ def checkout(tmp_path_factory):
 @pytest.fixture(scope="session")
 def browser():
     """Chromium of the system, without a window; without one the tests that need it are skipped."""
-    from fergan.book.preview import find_browser
-
-    chromium = find_browser()
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
     if not chromium:
         pytest.skip("there is no Chromium to open pages with (on Debian: apt-get install chromium)")
     from playwright.sync_api import sync_playwright

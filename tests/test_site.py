@@ -11,47 +11,33 @@ from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
-from fergan.book import extension
-from fergan.book.build import table_of_contents, write_licences, write_table_of_contents
+from fergan.book import site
+from fergan.book.build import table_of_contents, write_licences, write_settings, write_table_of_contents
 from fergan.book.checks import load_profile
-from fergan.book.pages import pages_of
-from fergan.book.preview import write_settings
 from fergan.book.site import HEAVIEST, WIDEST, BookError, check_book, finish_pages, weight_of
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
-PROSE = ("book/method", "book/limits")
+PAGES = ("book/intro", "book/method", "book/executed/01_data/kdef", "book/executed/04_emotions/summary")
 FIGURE = '<img alt="one" src="../../../_images/one.png"/>'
 BANNER = '<div class="rendered-faces admonition"></div>'
 
 
 @pytest.fixture
-def profile(tmp_path):
-    path = tmp_path / "small.yaml"
-    path.write_text(yaml.safe_dump({
-        "description": "one set", "datasets": {"kdef": {"source": "rendered"}},
-        "emotion_experiments": [{"experiment": 11, "pretrained": "kdef", "target": "kdef"}],
-    }))
-    return load_profile(path)
-
-
-@pytest.fixture
-def check(tmp_path, profile):
-    """A book of the right pages, each with one figure and a notice; its check, and the page that tests change."""
-    html, executed = tmp_path / "html", tmp_path / "executed"
-    (html / "book").mkdir(parents=True)
-    (html / "_images").mkdir()
+def check(tmp_path):
+    """A book whose notebooks have one figure and a notice each; its check, and the page that tests change."""
+    html = tmp_path / "html"
+    (html / "_images").mkdir(parents=True)
     Image.new("RGB", (2, 2)).save(html / "_images" / "one.png")
-    for name in ("book/intro", *PROSE):
-        (html / f"{name}.html").write_text('<p id="top">prose</p>')
     cells = [new_markdown_cell("# Title\n\n:::{admonition} Rendered faces\n:class: rendered-faces\nDrawn.\n:::"),
              new_code_cell("", metadata={"mystnb": {"figure": {"name": "fig-one"}}})]
-    for page in pages_of(profile):
-        source, made = executed / f"{page.id}.ipynb", html / "book" / "executed" / f"{page.id}.html"
-        for path in (source, made):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(new_notebook(cells=cells), source)
-        made.write_text(BANNER + FIGURE + '<a href="../../intro.html#top">intro</a>')
-    return lambda: check_book(profile, html, finish_pages(html), PROSE, executed), html / "book" / "executed" / "01_data" / "kdef.html"
+    for name in PAGES:
+        for folder in (html, tmp_path):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        made = BANNER + FIGURE + '<a href="../../intro.html#top">intro</a>' if "executed" in name else '<p id="top">prose</p>'
+        (html / f"{name}.html").write_text(made)
+        if "executed" in name:
+            nbformat.write(new_notebook(cells=cells), tmp_path / f"{name}.ipynb")
+    return lambda: check_book(PAGES, html, finish_pages(html), tmp_path), html / "book" / "executed" / "01_data" / "kdef.html"
 
 
 def without(words, instead=""):
@@ -162,7 +148,7 @@ def test_the_settings_name_the_extension_and_the_preview_follows_its_sources(tmp
     write_settings(tmp_path, tmp_path / "_toc.yml", tmp_path / "preview")
     settings = {}
     exec((tmp_path / "preview" / "conf.py").read_text(), settings)
-    assert extension.__name__ in settings["extensions"] and settings["external_toc_path"] == "_toc.yml"
+    assert site.__name__ in settings["extensions"] and settings["external_toc_path"] == "_toc.yml"
     assert settings["html_static_path"] == ["book/_static"] and settings["numfig"]
     (tmp_path / "book" / "intro.md").write_text("# New\n")
     assert (tmp_path / "preview" / "book" / "intro.md").read_text() == "# New\n"

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,19 +16,25 @@ from conftest import environment, run_in
 pytestmark = pytest.mark.book
 
 PLAN = """
-import json, sys
+import json
 from fergan.book.checks import load_profile
 from fergan.book.fresh import Book
-book = Book(load_profile("profiles/quick.yaml"))
-print(json.dumps({name: book.why_stale(book.pages[name]) if not why.startswith("after") else [why, None] for name, why in book.plan().items()}))
+print(json.dumps(Book(load_profile("profiles/quick.yaml")).plan()))
 """
+#: Why a page is made again whose results stay as they are.
+SHOWING = ("its notebook", "what its cells", "its title")
 
 
 def plan(root):
-    """Return the pages that would be made or checked -> whether their results may change; None: after one of those."""
+    """Return the pages that are stale -> why."""
     done = run_in(root, "-c", PLAN)
     assert done.returncode == 0, done.stderr
-    return {name: results for name, (_, results) in json.loads(done.stdout).items()}
+    return json.loads(done.stdout)
+
+
+def computing(root):
+    """Return the stale pages whose results may change."""
+    return {name for name, why in plan(root).items() if not why.startswith(SHOWING)}
 
 
 def computed(root):
@@ -36,34 +43,34 @@ def computed(root):
     return {str(log.parent.relative_to(home)): len(log.read_text().splitlines()) for log in home.glob("*/*/computed.log")}
 
 
-def make(root, profile="quick"):
-    done = run_in(root, "-m", "fergan", "book", "--profile", profile)
+def make(root):
+    """Make the book; return how many pages each pass made, and the results that were computed."""
+    before = computed(root)
+    done = run_in(root, "-m", "fergan", "book", "--profile", "quick")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    return done
+    after = computed(root)
+    passes = [int(n) for n in re.findall(r"^(\d+) of \d+ pages to make", done.stdout, re.M)]
+    return passes, {name for name in after if after[name] != before.get(name)}
 
 
-class Edited:
+@contextmanager
+def edited(path, old, new):
     """Change a file of the checkout for a moment."""
-
-    def __init__(self, path, old, new):
-        self.path, self.old, self.new = path, old, new
-
-    def __enter__(self):
-        self.before, self.stat = self.path.read_text(), self.path.stat()
-        assert self.old in self.before, f"{self.old!r} is not in {self.path}"
-        self.path.write_text(self.before.replace(self.old, self.new, 1))
-
-    def __exit__(self, *_):
-        self.path.write_text(self.before)
-        os.utime(self.path, ns=(self.stat.st_atime_ns, self.stat.st_mtime_ns))
+    before, stat = path.read_text(), path.stat()
+    assert old in before, f"{old!r} is not in {path}"
+    path.write_text(before.replace(old, new, 1))
+    try:
+        yield
+    finally:
+        path.write_text(before)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def test_the_book_has_its_pages_and_every_stage_its_results(checkout):
     html = checkout / "_build" / "quick" / "_build" / "html"
-    assert (html / "index.html").is_file()
     home = checkout / "artifacts" / "quick"
     n_pages = len(list((home / "pages").rglob("*.done")))
-    assert len(list((html / "book" / "executed").rglob("*.html"))) == n_pages > 70
+    assert len(list((html / "book" / "executed").rglob("*.html"))) == n_pages > 70 and (html / "index.html").is_file()
     found = {kind.name: len(list(kind.glob("*/current.json"))) for kind in home.iterdir() if kind.is_dir() and kind.name != "pages"}
     assert found == {"faces": 7, "models": 13, "features": 10, "difficulty": 1, "layers": 5, "emotions": 8, "label_efficiency": 4,
                      "transfer": 1, "action_units": 8, "single_unit": 1, "saliency": 1, "quality": 8, "mode_collapse": 12,
@@ -75,97 +82,84 @@ def test_the_book_has_its_pages_and_every_stage_its_results(checkout):
 def test_nothing_changed_makes_and_builds_nothing(checkout):
     watched = [*(checkout / "artifacts").rglob("*.ipynb"), *(checkout / "_build").rglob("*.html")]
     before = [path.stat().st_mtime_ns for path in watched]
-    assert plan(checkout) == {}
-    make(checkout)
+    assert make(checkout) == ([], set())
     assert [path.stat().st_mtime_ns for path in watched] == before
 
 
-def edits(root):
-    """Yield file, old text, new text, and a page that shows it: edits that compute nothing."""
-    chapters = root / "fergan" / "book" / "chapters"
-    yield root / "notebooks" / "04_emotions_experiment.ipynb", "## ", "## So ", "04_emotions/experiment-1"
-    yield root / "fergan" / "book" / "plots.py", "linewidth=1.4", "linewidth=1.5", "04_emotions/experiment-1"
-    yield root / "fergan" / "book" / "templates" / "emotions_experiment.md.j2", "In short", "In brief", "04_emotions/experiment-1"
-    yield chapters / "emotions.py", "import pandas as pd", "import pandas as pd\nUNUSED = 1", None
-    yield root / "fergan" / "svm" / "kernels.py", '"""', '"""More. ', None
+@pytest.mark.parametrize(("path", "old", "new", "page"), [
+    ("notebooks/04_emotions_experiment.ipynb", "## ", "## So ", "04_emotions/experiment-1"),
+    ("fergan/book/plots.py", "linewidth=1.4", "linewidth=1.5", "04_emotions/experiment-1"),
+    ("fergan/book/templates/emotions_experiment.md.j2", "In short", "In brief", "04_emotions/experiment-1"),
+    ("fergan/book/chapters/emotions.py", "import pandas as pd", "import pandas as pd\nUNUSED = 1", None),
+    ("fergan/svm/kernels.py", '"""', '"""More. ', None),
+    ("fergan/experiments/saliency.py", '"""', '"""Maps. ', None), ("book/intro.md", "\n", "\nMore.\n", None),
+])
+def test_what_only_shows_computes_nothing(checkout, path, old, new, page):
+    with edited(checkout / path, old, new):
+        assert computing(checkout) == set()
+        assert (page in plan(checkout)) if page else (plan(checkout) == {})
 
 
-def test_what_only_shows_computes_nothing(checkout):
-    for path, old, new, page in edits(checkout):
-        with Edited(path, old, new):
-            found = plan(checkout)
-            assert not any(found.values()) and None not in found.values(), (path.name, found)
-            assert page is None or page in found, path.name
-    with Edited(checkout / "book" / "intro.md", "\n", "\nMore.\n"):
-        assert plan(checkout) == {}
-
-
-def test_a_changed_word_makes_its_pages_only_and_computes_nothing(checkout):
-    before = computed(checkout)
+def test_a_changed_word_makes_its_page_only(checkout):
     page = checkout / "artifacts" / "quick" / "pages" / "03b_layers" / "layers.ipynb"
-    others = {path: path.stat().st_mtime_ns for path in (checkout / "artifacts").rglob("*.ipynb") if path != page}
-    old = page.stat().st_mtime_ns
-    with Edited(checkout / "notebooks" / "03b_layers.ipynb", "## ", "## So: "):
-        make(checkout)
-        assert page.stat().st_mtime_ns > old and "So: " in page.read_text()
-        assert {path: path.stat().st_mtime_ns for path in others} == others
-    make(checkout)
-    assert computed(checkout) == before
+    with edited(checkout / "notebooks" / "03b_layers.ipynb", "## ", "## So: "):
+        assert make(checkout) == ([1], set()) and "So: " in page.read_text()
+    assert make(checkout) == ([1], set())
 
 
-def test_a_value_of_one_set_and_back(checkout):
-    """Only what depends on it is made; changed back, nothing is computed."""
-    with Edited(checkout / "profiles" / "quick.yaml", "  epochs: 3", "  epochs: 4"):
-        assert plan(checkout)["02_dcgan/sfew"] is True
-    before = computed(checkout)
-    with Edited(checkout / "profiles" / "quick.yaml", "  n_evaluations: 3\n  nested_evaluations: 3", "  n_evaluations: 4\n  nested_evaluations: 3"):
-        found = plan(checkout)
-        assert {name for name, results in found.items() if results} == {f"04_emotions/experiment-{n}" for n in range(1, 9)}
-        assert not any(name.startswith(("01_", "02_", "03_", "05_", "06_")) for name in found)
-        make(checkout)
-    after = computed(checkout)
-    assert {name for name in after if after[name] != before[name]} <= {f"emotions/experiment-{n}" for n in range(1, 9)} | {"transfer/matrix"}
-    make(checkout)
-    assert computed(checkout) == after
+def test_a_value_and_back(checkout):
+    """Only what depends on it is made, pass by pass; changed back, nothing is computed."""
+    profile = checkout / "profiles" / "quick.yaml"
+    with edited(profile, "  epochs: 3", "  epochs: 4"):
+        assert {name.split("/")[0] for name in computing(checkout)} == {"02_dcgan"}
+    experiments = {f"experiment-{n}" for n in range(1, 9)}
+    with edited(profile, "  n_evaluations: 3\n  nested_evaluations: 3", "  n_evaluations: 4\n  nested_evaluations: 3"):
+        assert experiments <= {name.split("/")[1] for name in computing(checkout)} <= experiments | {"matrix"}
+        passes, results = make(checkout)
+        assert len(passes) > 1 and sum(passes) < 30
+        assert results <= {f"emotions/{name}" for name in experiments} | {"transfer/matrix"} and len(results) >= 8
+    assert make(checkout)[1] == set()
 
 
-def test_computing_code_and_tables_make_their_stages_anew(checkout):
-    """A line of code, and a CSV file that code reads, count for the stages that use them, and for no others."""
-    for path, old, new, kinds in (
-        ("fergan/experiments/saliency.py", '"""', '"""Maps. ', set()),
-        ("fergan/experiments/saliency.py", "    write_json(", "    assert folder\n    write_json(", {"05c_saliency"}),
-        ("fergan/quality/judge.py", "    write_json(", "    assert folder\n    write_json(", {"06_quality"}),
-        ("fergan/paper/claims.csv", "A1,", "A1 ,", set()),
-    ):
-        with Edited(checkout / path, old, new):
-            assert {name.split("/")[0] for name, results in plan(checkout).items() if results} == kinds, path
+@pytest.mark.parametrize(("path", "old", "new", "chapter"), [
+    ("fergan/experiments/saliency.py", "    write_json(", "    assert folder\n    write_json(", "05c_saliency"),
+    ("fergan/quality/judge.py", "    write_json(", "    assert folder\n    write_json(", "06_quality"),
+    ("fergan/paper/claims.csv", "A1,", "A1 ,", ""),
+])
+def test_computing_code_makes_its_stages_anew(checkout, path, old, new, chapter):
+    """A line of code counts for the stages that use it, and for no others."""
+    with edited(checkout / path, old, new):
+        assert {name.split("/")[0] for name in computing(checkout)} <= {chapter}
 
 
 def test_equal_faces_retrain_nothing(checkout):
-    """The code that crops changes, the crops do not: they are made again, and nothing after them is."""
-    before = computed(checkout)
-    with Edited(checkout / "fergan" / "data" / "cropping.py", "    write_json(", "    assert folder\n    write_json("):
-        found = plan(checkout)
-        assert {name for name, results in found.items() if results} == {
-            f"01_data/{path.name}" for path in (checkout / "artifacts" / "quick" / "faces").iterdir()}
-        make(checkout)
-        after = computed(checkout)
-        assert {name for name in after if after[name] != before[name]} == {name for name in after if name.startswith("faces/")}
-    make(checkout)
-    assert computed(checkout) == after
+    """The code that crops changes, the crops do not: they are made again, and the wave ends there."""
+    cropping = checkout / "fergan" / "data" / "cropping.py"
+    faces = {path.name for path in (checkout / "artifacts" / "quick" / "faces").iterdir()}
+    with edited(cropping, "    write_json(", "    assert folder\n    write_json("):
+        assert computing(checkout) == {f"01_data/{name}" for name in faces}
+        passes, results = make(checkout)
+        assert len(passes) == 1 and results == {f"faces/{name}" for name in faces}
+    assert make(checkout)[1] == set()
 
 
 def test_a_deleted_and_a_truncated_result_are_made_again(checkout):
     home = checkout / "artifacts" / "quick"
-    before = computed(checkout)
     (unit,), (saliency,) = home.glob("single_unit/*/*/scores.json"), home.glob("saliency/*/*/checks.json")
     content = saliency.read_bytes()
     unit.unlink()
     saliency.write_bytes(content[:-5])
-    make(checkout)
-    after = computed(checkout)
-    assert {name for name in after if after[name] != before[name]} == {"single_unit/enhanced-ck-au07", "saliency/experiment-1"}
+    assert make(checkout) == ([2], {"single_unit/enhanced-ck-au07", "saliency/experiment-1"})
     assert saliency.read_bytes() == content and unit.is_file()
+
+
+def test_a_failing_page_is_one_fault_at_the_end_and_the_same_command_goes_on(checkout):
+    with edited(checkout / "notebooks" / "03b_layers.ipynb", "use_style()", "use_style(1)"):
+        done = run_in(checkout, "-m", "fergan", "book", "--profile", "quick")
+        *_, fault, where, last = done.stderr.strip().splitlines()
+        assert done.returncode == 1 and fault.startswith("03b_layers.ipynb failed in cell") and "TypeError" in fault
+        assert "layers.failed.ipynb" in where and "goes on from there" in last and "Error in rule" not in done.stdout + done.stderr
+    assert make(checkout) in (([], set()), ([1], set()))
 
 
 def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
@@ -186,16 +180,18 @@ def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
     assert not (checkpoint.parent / "finished.json").exists()
 
 
-def test_plain_papermill_computes_an_experiment(checkout):
+def test_plain_papermill_computes_an_experiment_and_says_what_it_misses(checkout):
     before = computed(checkout)["emotions/experiment-1"]
-    words = ["-m", "papermill", "notebooks/04_emotions_experiment.ipynb", "out.ipynb", "-p", "artifacts", "artifacts/quick",
-             "-y", "{emotions: {baselines: [hog], n_folds: 3, inner_folds: 3, n_evaluations: 3, nested_evaluations: 4, n_resamples: 100, n_permutations: 0}}"]
-    done = run_in(checkout, *words)
+    words = ["-m", "papermill", "notebooks/04_emotions_experiment.ipynb", "out.ipynb", "-p", "artifacts"]
+    changed = "{emotions: {baselines: [hog], n_folds: 3, inner_folds: 3, n_evaluations: 3, nested_evaluations: 4, n_resamples: 100, n_permutations: 0}}"
+    done = run_in(checkout, *words, "artifacts/quick", "-y", changed)
     assert done.returncode == 0, done.stderr[-3000:]
     assert computed(checkout)["emotions/experiment-1"] == before + 1
     text = (checkout / "out.ipynb").read_text()
     assert "In short" in text and not re.search(r"\{(glue|numref|cite)", json.dumps([
         output for cell in json.loads(text)["cells"] for output in cell.get("outputs", ())]))
+    done = run_in(checkout, *words, "artifacts/none")
+    assert re.search(rf"{checkout}/artifacts/none/\S+ holds no finished result yet; PROFILE=none make book makes it", done.stderr)
     assert plan(checkout) == {}
 
 
@@ -208,11 +204,10 @@ def test_one_page_with_a_value_changed_leaves_the_book_as_it_is(checkout):
 
 def test_a_generator_trained_by_several_processes_is_found_by_its_page(checkout):
     """Change a value, train with two processes, and let the page run: it shows that run and trains nothing."""
-    with Edited(checkout / "profiles" / "quick.yaml", "  epochs: 3", "  epochs: 2"):
+    with edited(checkout / "profiles" / "quick.yaml", "  epochs: 3", "  epochs: 2"):
         done = run_in(checkout, "-m", "fergan", "train", "sfew", "--profile", "quick", "--devices", "2")
         assert done.returncode == 0, done.stderr
-        folder = Path(done.stdout.split()[-1])
-        finished = json.loads((folder / "finished.json").read_text())
+        finished = json.loads((Path(done.stdout.split()[-1]) / "finished.json").read_text())
         assert finished["processes"] == 2 and finished["steps"] > 0
         before = computed(checkout)["models/sfew"]
         shown = run_in(checkout, "-m", "fergan", "run", "02_dcgan/sfew", "--profile", "quick")
@@ -228,19 +223,10 @@ def test_prune_deletes_what_the_book_does_not_use(checkout):
     assert plan(checkout) == {}
 
 
-def test_a_second_run_is_refused_while_one_is_writing(checkout):
-    import fcntl
-
-    with open(checkout / "artifacts" / "quick" / ".lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = run_in(checkout, "-m", "fergan", "book", "--profile", "quick")
-    assert done.returncode == 1 and "another run is still writing" in done.stderr
-
-
 def test_a_faulty_profile_is_one_line_and_nothing_runs(checkout):
     for old, new, words in (("  epochs: 3", "  epoch: 3", "training.epoch is not a known key; did you mean 'epochs'?"),
                             ("quality:\n", "seed: 1\nquality:\n", "seed is given twice, in lines")):
-        with Edited(checkout / "profiles" / "quick.yaml", old, new):
+        with edited(checkout / "profiles" / "quick.yaml", old, new):
             done = run_in(checkout, "-m", "fergan", "book", "--profile", "quick")
         assert done.returncode == 1 and words in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1

@@ -1,4 +1,4 @@
-"""From executed pages to a published book: contents, what prose includes, the build, and a check of what was built."""
+"""From executed pages to a published book: contents, what prose includes, the build and its check, a preview."""
 
 import base64
 import re
@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import yaml
@@ -17,17 +16,18 @@ from fergan.book.chapters.data import write_datasets_chapter
 from fergan.book.fresh import Book
 from fergan.book.pages import pages_of
 from fergan.book.profile import Profile
-from fergan.book.run import NOTEBOOKS, notebook_parameters, parameter_cell, passages_of, tags
+from fergan.book.run import NOTEBOOKS, parameter_cell, passages_of, tags
 from fergan.book.show import say
 from fergan.book.site import EXECUTED, BookError, check_book, finish_pages
-from fergan.cache import ROOT
 from fergan.data.catalogue import CATALOGUE
-from fergan.files import atomic_path, read_json
+from fergan.files import ROOT, atomic_path, read_json
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
 _PROSE_AFTER = ("book/conclusion", "book/limits", "book/lesson", "book/exercises", "book/glossary",
                 "book/licences", "book/references")
 
+
+# ---- what is written from the profile and the environment
 
 def table_of_contents(profile: Profile) -> dict:
     """Return the profile's table of contents as Jupyter Book 1.x expects it in ``_toc.yml``."""
@@ -83,24 +83,17 @@ def _licence_of(name: str) -> str:
             or (text if 0 < len(text) < 60 else "see the package"))
 
 
-def meanings() -> dict[str, str]:
-    """Return what the parameters of notebooks that are no config mean."""
-    return yaml.safe_load((Path(__file__).parent / "parameters.yaml").read_text(encoding="utf-8"))
-
-
 def write_parameter_cells(profile: Profile) -> None:
     """Write every notebook's parameters cell: all names, the values of its first page in this profile, and their meaning."""
-    first: dict[str, dict[str, Any]] = {}
-    for page in pages_of(profile):
-        first.setdefault(page.notebook, page.parameters)
-    for name, values in first.items():
+    for name, page in {page.notebook: page for page in reversed(pages_of(profile))}.items():
         path = NOTEBOOKS / f"{name}.ipynb"
         notebook = nbformat.read(path, as_version=4)
-        notebook_parameters(notebook, path.name)
-        cell = next(cell for cell in notebook.cells if "parameters" in tags(cell))
-        cell.source = parameter_cell(values, meanings())
+        (cell,) = [cell for cell in notebook.cells if "parameters" in tags(cell)]
+        cell.source = parameter_cell(page.parameters)
         _write_where_different(path, nbformat.writes(notebook) + "\n")
 
+
+# ---- what the book is built from
 
 def html_folder(profile: str) -> Path:
     """Return where a profile's book is built; jupyter-book puts its own ``_build/html`` below the path it is given."""
@@ -108,17 +101,7 @@ def html_folder(profile: str) -> Path:
 
 
 def prepare_sources(book: Book) -> Path:
-    """Put into ``book/executed`` what the profile's book is built from, and refuse pages that are not of the present state.
-
-    Returns: The table of contents.
-
-    Raises:
-        BookError: A page is of an earlier state.
-    """
-    stale = {page.id: book.why_stale(page)[0] for page in book.pages.values()}
-    if any(stale.values()):
-        lines = "\n".join(f"- {name}: {why}" for name, why in stale.items() if why)
-        raise BookError(f"these pages cannot be published; run `make book` again\n{lines}")
+    """Put into ``book/executed`` what the profile's book is built from; return the table of contents."""
     wanted = dict(_sources(book))
     for path, content in wanted.items():
         _write_where_different(path, content)
@@ -148,8 +131,10 @@ def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
                 yield said / f"{label}.png", base64.b64decode("".join(output["data"]["image/png"]))
 
 
+# ---- the build, and a preview
+
 def build_book(book: Book) -> Path:
-    """Build the HTML book of a profile whose pages are executed, and check it.
+    """Build the HTML book of a profile whose pages are of the present state, and check it.
 
     Nothing is built when no page, prose or setting is newer than the last good build.
 
@@ -172,15 +157,48 @@ def build_book(book: Book) -> Path:
     try:
         if subprocess.run(command, cwd=ROOT).returncode:
             raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
-        prose = [*_PROSE_BEFORE, *_PROSE_AFTER]
-        pages = [f"book/executed/{page.id}" for page in book.pages.values()]
-        wanted = {html / f"{name}.html" for name in ("book/intro", *prose, *pages)}
-        for old in set((html / "book").rglob("*.html")) - wanted:  # of an earlier build, with other pages
-            old.unlink()
-        check_book(book.profile, html, finish_pages(html), prose)
+        pages = ["book/intro", *_PROSE_BEFORE, *(f"book/executed/{name}" for name in book.pages), *_PROSE_AFTER]
+        for old in set((html / "book").rglob("*.html")) - {html / f"{name}.html" for name in pages}:
+            old.unlink()  # of an earlier build, with other pages
+        check_book(pages, html, finish_pages(html))
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.
         shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)
         raise
     done.touch()
     return html / "index.html"
+
+
+def write_settings(root: Path, toc: Path, folder: Path) -> None:
+    """Lay out a folder that Sphinx itself can build: the book's settings as ``conf.py``, its contents, and its sources.
+
+    The sources are a link, so that what is edited is what is built.
+    """
+    from jupyter_book.config import get_final_config
+
+    contents = {"external_toc_path": toc.name, "latex_individualpages": False}
+    settings, _ = get_final_config(user_yaml=root / "_config.yml", sourcedir=root, cli_config=contents)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "book").is_symlink():
+        (folder / "book").symlink_to(root / "book", target_is_directory=True)
+    shutil.copyfile(toc, folder / toc.name)
+    (folder / "conf.py").write_text("".join(f"{key} = {value!r}\n" for key, value in settings.items()), encoding="utf-8")
+
+
+def preview(profile: Profile, port: int) -> int:
+    """Build a preview, open a server for it, and build again what is saved in ``book/``; return the server's exit status.
+
+    Nothing is executed: BookError where a page of the last ``make book`` is not of the present state.
+    """
+    book, folder = Book(profile), ROOT / "_build" / "preview"
+    if stale := book.plan():
+        lines = [f"- {name}: {why}" for name, why in stale.items()]
+        raise BookError("\n".join(["the preview shows what `make book` has made; these pages are stale, make the book first",
+                                   *lines]))
+    write_settings(ROOT, prepare_sources(book), folder / "source")
+    command = [sys.executable, "-m", "sphinx_autobuild", str(folder / "source"), str(folder / "html"),
+               "--watch", str(ROOT / "book"), "--host", "127.0.0.1", "--port", str(port), "-q"]
+    try:
+        return subprocess.run(command, cwd=ROOT).returncode
+    except KeyboardInterrupt:
+        return 0

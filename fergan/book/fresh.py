@@ -1,13 +1,17 @@
 """Which pages are not of the present state, and making them: content decides, never time stamps.
 
 An executed page carries what it was made of: its notebook, parameters and heading, the code, templates and tables that its
-cells use, the code of its stages, and the results that it has read. The Snakefile only orders pages.
+cells use, the code of its stages, and the results that it has read. The book is made in passes: each makes the pages that
+are stale by what they carry, in the Snakefile's order, and the next finds those whose sources came out otherwise. So a
+result that comes out equal stops there.
 """
 
 import os
 import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,14 @@ from fergan.book.pages import Page, pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NotebookError, check_parameters, code_of, execute, notebook_parameters, publish, read_notebook
 from fergan.book.show import TEMPLATES, say
-from fergan.cache import code_hash_of, digest, hash_of_source, is_whole
-from fergan.files import ROOT, hash_parameters, read_json
+from fergan.cache import code_hash_of, digest, forget_code, hash_of_source, is_whole
+from fergan.files import ROOT, hash_parameters, locked, read_json
+
+#: How a line of a page begins that the reader of a workflow is to see; all else goes into its log.
+SIGN = "fergan: "
+
+_CHANGED = {"parameters": "its parameters", "outside": "its photographs or answers", "notebook": "its notebook",
+            "code": "what its cells draw or say with", "heading": "its title or notices"}
 
 
 def record_of(path: Path) -> dict[str, Any]:
@@ -43,7 +53,7 @@ class Book:
         return self.home / "pages" / f"{page.id}.ipynb"
 
     def done(self, page: Page) -> Path:
-        """Return the file that tells the workflow that a page is of the present state."""
+        """Return the file that tells the Snakefile that a page need not be made."""
         return self.home / "pages" / f"{page.id}.done"
 
     def behind(self, page: Page) -> set[str]:
@@ -74,73 +84,125 @@ class Book:
         of = self._notebook(page.notebook)
         values = of["declared"] | check_parameters(of["declared"], page.parameters, f"{page.notebook}.ipynb")
         return {"notebook": of["notebook"], "code": of["code"], "heading": self.heading(page),
-                "parameters": values, "outside": outside(self.profile, page)}
+                "parameters": values, "outside": self._outside(page)}
 
-    def why_stale(self, page: Page) -> tuple[str, bool]:
-        """Return why a page must be made again, empty where it is of this state; and whether its results may change."""
+    def _outside(self, page: Page) -> str:
+        """Return the state of what a page reads that no page has made: photographs, and raters' answers."""
+        if page.chapter == "06c_human_study":
+            files = sorted((self.home / page.home / "answers").glob("*"))
+            return digest({file.name: file for file in files if file.is_file()}) if files else ""
+        dataset = self.profile.datasets.get(page.name) if page.chapter == "01_data" else None
+        if dataset is None or dataset.source == "rendered":
+            return ""
+        from fergan.data.collections import open_photographs
+
+        try:
+            return open_photographs(page.name, dataset.source, folder=self.profile.dataset_folder(page.name),
+                                    csv=dataset.csv, variant=dataset.variant).digest
+        except (OSError, ValueError) as error:
+            raise NotebookError(f"datasets.{page.name}: {error}") from error
+
+    def why_stale(self, page: Page) -> str:
+        """Return why a page must be made again; empty where it is of the present state."""
         record = record_of(self.executed(page))
         if "state" not in record:
-            return "it has not been made yet", True
+            return "it has not been made yet"
         before, now = record["state"], self.state(page)
-        for key in ("parameters", "outside"):
-            if before[key] != now[key]:
-                what = _what_differs(before[key], now[key]) if key == "parameters" else "photographs or answers"
-                return f"its {what} changed", True
+        if before["parameters"] != now["parameters"]:
+            return f"its {_what_differs(before['parameters'], now['parameters'])} changed"
         for folder, result in record["results"].items():
             if not is_whole(Path(folder)):
-                return f"its result {Path(folder).name} is missing or not whole", True
+                return f"its result {Path(folder).name} is missing or not whole"
             keep = result["kept"] and os.environ.get("KEEP_RUNS") == "1"
             if result["code"] != code_hash_of(result["code_of"]) and not keep:
-                return f"the code of {result['stage'].rpartition(':')[2]} changed", True
+                return f"the code of {result['stage'].rpartition(':')[2]} changed"
         for home, value in record["reads"].items():
             if _current_digest(Path(home)) != value:
-                return f"{'/'.join(Path(home).parts[-2:])} changed", True
-        changed = {"notebook": "its notebook", "code": "what its cells draw or say with", "heading": "its title or notices"}
-        return next((f"{words} changed" for key, words in changed.items() if before[key] != now[key]), ""), False
+                return f"{'/'.join(Path(home).parts[-2:])} changed"
+        return next((f"{words} changed" for key, words in _CHANGED.items() if before[key] != now[key]), "")
 
     def plan(self) -> dict[str, str]:
-        """Return the pages to make, in reading order -> why: stale ones, and those after one whose results may change."""
-        reasons: dict[str, str] = {}
-        moving: set[str] = set()
-        for page in self._ordered():
-            why, results = self.why_stale(page)
-            before = next((other for other in page.after if other in moving), "")
-            if (why and results) or before:
-                moving.add(page.id)
-            if why or before:
-                reasons[page.id] = why or f"after {before}"
-        return {name: reasons[name] for name in self.pages if name in reasons}
+        """Return the pages that are not of the present state of files and results -> why; in reading order."""
+        forget_code()
+        self._notebooks.clear()
+        return {name: why for name, page in self.pages.items() if (why := self.why_stale(page))}
 
-    def _ordered(self) -> Iterable[Page]:
-        """Return the pages, each after those it depends on."""
-        done: dict[str, Page] = {}
+    def make(self, page: Page) -> float:
+        """Make one page, and return the seconds that this took.
 
-        def visit(page: Page) -> None:
-            if page.id not in done:
-                for other in page.after:
-                    visit(self.pages[other])
-                done[page.id] = page
+        Raises:
+            NotebookError: A parameter does not fit (nothing has run then), or a cell failed: the half-executed copy is kept
+                and named.
+        """
+        path = self.executed(page)
+        partial = path.with_name(f"{page.name}.failed.ipynb")
+        with locked(path.with_name(f".{page.name}.lock")):  # a killed workflow can leave a page running that still writes
+            state, start = self.state(page), time.monotonic()  # before it runs: an edit meanwhile must not pass unnoticed
+            notebook, name = read_notebook(page.notebook), f"{page.notebook}.ipynb"
+            executed = execute(notebook, partial, state["parameters"], name, book=True)
+            seconds = round(time.monotonic() - start, 1)
+            publish(executed, page, state["heading"], state["parameters"], seconds)
+            executed.metadata["fergan"] |= {"state": state, "seconds": seconds}
+            nbformat.write(executed, partial)
+            os.replace(partial, path)
+            self.done(page).touch()
+        return seconds
 
-        for page in self.pages.values():
-            visit(page)
-        return done.values()
+    def bring_up_to_date(self, cores: str, tell: Callable[[str], None]) -> None:
+        """Make all pages that are not of the present state, pass by pass.
 
-    def announce(self, plan: Mapping[str, str]) -> list[str]:
-        """Mark the pages of a plan as not done and all others as done; return what a reader may want to know of it."""
-        for page in self.pages.values():
-            self.done(page).parent.mkdir(parents=True, exist_ok=True)
-            if page.id in plan:
-                self.done(page).unlink(missing_ok=True)
-            elif not self.done(page).is_file():
-                self.done(page).touch()
-        lines = [f"  {name}: {why}" for name, why in plan.items()]
-        if len(lines) > 12:
-            lines = [*lines[:10], f"  and {len(lines) - 10} more"]
-        if not plan:
-            return ["every page is of the present state"]
-        seconds = sum(record_of(self.executed(self.pages[name])).get("seconds", 0) for name in plan)
-        before = f" (they took {seconds / 60:.0f} minutes of one core last time)" if seconds > 60 else ""
-        return [f"{len(plan)} of {len(self.pages)} pages to make or check{before}:", *lines]
+        Args:
+            cores: How many to use, or ``all``.
+            tell: Called with each line of what a reader may want to know.
+
+        Raises:
+            NotebookError: A page failed, or is stale for the same reason as before it was made.
+        """
+        made: dict[str, str] = {}
+        while plan := self.plan():
+            if again := [f"  {name}: {why}" for name, why in plan.items() if made.get(name) == why]:
+                raise NotebookError("\n".join(["these pages were made and yet are stale again; if you changed a file "
+                                               "meanwhile, run the same command once more", *again]))
+            seconds = sum(record_of(self.executed(self.pages[name])).get("seconds", 0) for name in plan)
+            before = f" (they took {seconds / 60:.0f} minutes of one core last time)" if seconds > 60 else ""
+            tell(f"{len(plan)} of {len(self.pages)} pages to make{before}:")
+            lines = [f"  {name}: {why}" for name, why in plan.items()]
+            for line in lines if len(lines) <= 12 else [*lines[:10], f"  and {len(lines) - 10} more"]:
+                tell(line)
+            for name, page in self.pages.items():
+                self.done(page).parent.mkdir(parents=True, exist_ok=True)
+                self.done(page).unlink(missing_ok=True) if name in plan else self.done(page).touch()
+            self._run_workflow(cores, len(plan), tell)
+            made = plan
+
+    def _run_workflow(self, cores: str, n_pages: int, tell: Callable[[str], None]) -> None:
+        """Run Snakemake on the pages that are not done; show what pages say, the faults last."""
+        command = [
+            sys.executable, "-m", "snakemake", "--config", f"profile={self.profile.name}", "--cores", cores, "--nolock",
+            "--rerun-triggers", "mtime", "--rerun-incomplete", "--keep-going", "--scheduler", "greedy", "--quiet", "rules",
+        ]
+        # By a variable: Snakemake reads the values of --config as YAML, and a folder may be called "Study 3: pilot".
+        surroundings = os.environ | {"FERGAN_PHOTOGRAPHS": self.profile.data}
+        surroundings |= {"OMP_NUM_THREADS": cores} if cores.isdigit() else {}
+        log, faults, n_made = self.home / "workflow.log", [], 0
+        with open(log, "w", encoding="utf-8") as file, subprocess.Popen(
+            command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
+        ) as workflow:
+            while workflow.poll() is None:
+                try:
+                    for line in workflow.stdout:
+                        file.write(line)
+                        kind, _, text = line.rstrip().removeprefix(SIGN).partition(": ")
+                        if line.startswith(SIGN) and kind == "fault":
+                            faults.append(text)
+                        elif line.startswith(SIGN):
+                            n_made += 1
+                            tell(f"  [{n_made}/{n_pages}] {kind}: {text}")
+                except KeyboardInterrupt:
+                    continue  # the terminal told the workflow and its pages too: let them save their work
+        if workflow.returncode:
+            raise NotebookError("\n".join([*faults, "the workflow stopped; what is finished is kept, and the same command "
+                                           f"goes on from there (its log: {log})"]))
 
     def prune(self) -> list[str]:
         """Delete results that are no page's current one; return one line for each folder."""
@@ -152,28 +214,6 @@ class Book:
                     shutil.rmtree(folder)
                     lines.append(f"deleted {folder.relative_to(self.home)}")
         return lines or ["there is nothing that the book does not use"]
-
-    def make(self, page: Page) -> bool:
-        """Make one page where it is not of the present state; say whether it was executed.
-
-        Raises:
-            NotebookError: A parameter does not fit (nothing has run then), or a cell failed: the half-executed copy is kept
-                and named.
-        """
-        stale, _ = self.why_stale(page)
-        path = self.executed(page)
-        if stale:
-            state, start = self.state(page), time.monotonic()  # before it runs: an edit meanwhile must not pass unnoticed
-            partial = path.with_name(f"{page.name}.failed.ipynb")
-            notebook, name = read_notebook(page.notebook), f"{page.notebook}.ipynb"
-            executed = execute(notebook, partial, state["parameters"], name, book=True)
-            seconds = time.monotonic() - start
-            publish(executed, page, state["heading"], state["parameters"], seconds)
-            executed.metadata["fergan"] |= {"state": state, "seconds": round(seconds, 1)}
-            nbformat.write(executed, partial)
-            os.replace(partial, path)
-        self.done(page).touch()
-        return bool(stale)
 
 
 def _what_differs(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -189,20 +229,3 @@ def _current_digest(home: Path) -> str:
         return read_json(home / "current.json")["digest"]
     except (OSError, ValueError, KeyError):
         return ""
-
-
-def outside(profile: Profile, page: Page) -> str:
-    """Return the state of what a page reads that no page has made: photographs, and raters' answers."""
-    if page.chapter == "06c_human_study":
-        files = sorted((ROOT / "artifacts" / profile.name / page.home / "answers").glob("*"))
-        return digest({file.name: file for file in files if file.is_file()}) if files else ""
-    if page.chapter != "01_data" or page.name == "summary" or profile.datasets[page.name].source == "rendered":
-        return ""
-    from fergan.data.collections import open_photographs
-
-    dataset = profile.datasets[page.name]
-    try:
-        return open_photographs(page.name, dataset.source, folder=profile.dataset_folder(page.name), csv=dataset.csv,
-                                variant=dataset.variant).digest
-    except (OSError, ValueError) as error:
-        raise NotebookError(f"datasets.{page.name}: {error}") from error

@@ -16,6 +16,7 @@ import yaml
 
 from fergan.book.profile import Profile
 from fergan.cache import available_threads
+from fergan.data.config import SetConfig
 
 #: Chapter, named by its notebook -> what ``chapters.yaml`` says of it.
 CHAPTERS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "chapters.yaml").read_text(encoding="utf-8"))
@@ -96,6 +97,8 @@ def _with_summary(chapter: str, pages: list[Page], /, **parameters: Any) -> list
     return [Page(chapter, "summary", parameters, tuple(page.id for page in pages)), *pages] if pages else []
 
 
+# The pages whose results others read: faces, networks, features.
+
 def _faces(*names: str) -> tuple[str, ...]:
     return tuple(f"01_data/{name}" for name in names)
 
@@ -118,21 +121,17 @@ def _data(profile: Profile) -> list[Page]:
         Page("01_data", name, dict(
             dataset=name, folder=profile.dataset_folder(name), csv=dataset.csv,
             faces=dataset.faces.model_dump() | {"seed": profile.seed},
-        ), threads=cropping_threads(profile, name, available_threads()))
+        ), threads=_cropping_threads(profile, dataset))
         for name, dataset in profile.datasets.items()
     ]
     return _with_summary("01_data", pages, datasets=list(profile.datasets))
 
 
-def cropping_threads(profile: Profile, name: str, n_cores: int) -> int:
-    """Return how many of a workflow's cores read and crop a set: for many photographs all that no training may hold.
-
-    Rendered sets and small ones go side by side, which needs no waiting at the end of each batch.
-    """
-    dataset = profile.datasets[name]
+def _cropping_threads(profile: Profile, dataset: SetConfig) -> int:
+    """Return how many threads read and crop a set: for many photographs all that no training may hold."""
     if dataset.source == "rendered" or (dataset.n_faces or LARGE_SET) < LARGE_SET:
         return 1
-    return n_cores if len(profile.datasets) == 1 else max(1, n_cores - profile.threads)
+    return max(1, available_threads() - (profile.threads if len(profile.datasets) > 1 else 0))
 
 
 def _models(profile: Profile) -> list[Page]:
@@ -148,11 +147,9 @@ def _models(profile: Profile) -> list[Page]:
 
 def longest_training(profile: Profile) -> str:
     """Return the page of the network that takes longest to train: begun last, it would hold up the end."""
-    def faces_seen(name: str) -> float:
-        dataset, config, _ = profile.models[name]
-        return (profile.datasets[dataset].n_faces or float("inf")) * config.epochs
-
-    return _networks(max(profile.pretrained_sets, key=faces_seen))[0]
+    faces_seen = {name: (profile.datasets[name].n_faces or float("inf")) * profile.models[name][1].epochs
+                  for name in profile.pretrained_sets}
+    return f"02_dcgan/{max(faces_seen, key=faces_seen.get)}"
 
 
 def _features(profile: Profile) -> list[Page]:

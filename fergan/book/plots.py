@@ -1,23 +1,36 @@
-"""The figures that several chapters draw: one look for all, faces, scores with intervals, curves, tables as shades.
+"""What several chapters draw: faces, scores with intervals, curves, tables as shades; and what moves on a page.
 
 Figures are made for a column about 7 inches wide and stay readable at 400 pixels: few panels, no legend over data, colours
-that differ in lightness as well as in hue.
+that differ in lightness as well as in hue. What moves needs no kernel and no network: one HTML element holds its pictures
+and numbers. It shows its last frame or middle threshold without scripts, and is left out on paper, where a figure shows
+the same.
 """
 
+import base64
+import io
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython.display import HTML
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.metrics import roc_curve
 
+from fergan.book.show import TEMPLATES
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
+from fergan.files import rendered
 
 WIDTH = 7.0  # inches, of a full-width figure
 GAP = 2  # pixels between faces
+
+#: Bytes of one element that moves; a page with it still opens at once on a telephone.
+LARGEST_FILM, LARGEST_EXPLORER = 300_000, 200_000
 
 #: What tables and figures call the protocols that every set has, and, with a set's own split, all of them.
 TWO_PROTOCOLS = {AS_PUBLISHED: "as published", SUBJECT_INDEPENDENT: "people never seen"}
@@ -61,11 +74,10 @@ def tiled(images: np.ndarray, n_columns: int) -> np.ndarray:
     """Return images uint8 (n, height, width, 3) row by row on a white sheet, `GAP` pixels apart."""
     n, height, width, _ = images.shape
     n_rows = max(1, -(-n // n_columns))  # a row for no face at all stays white
-    sheet = np.full((n_rows * (height + GAP) - GAP, n_columns * (width + GAP) - GAP, 3), 255, np.uint8)
-    for index, image in enumerate(images):
-        top, left = (index // n_columns) * (height + GAP), (index % n_columns) * (width + GAP)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
+    cells = np.full((n_rows * n_columns, height + GAP, width + GAP, 3), 255, np.uint8)
+    cells[:n, :height, :width] = images
+    rows = cells.reshape(n_rows, n_columns, *cells.shape[1:]).swapaxes(1, 2)
+    return rows.reshape(n_rows * (height + GAP), -1, 3)[:-GAP, :-GAP]
 
 
 def show_faces(ax: Axes, images: np.ndarray, n_columns: int) -> None:
@@ -97,8 +109,7 @@ def face_rows(rows: Mapping[str, np.ndarray], n_columns: int) -> Figure:
 def captioned_faces(images: np.ndarray, captions: Sequence[str], n_columns: int = 8) -> Figure:
     """Show faces uint8 (n, 64, 64, 3) row by row, each with its caption of one or two lines below."""
     n_rows = max(1, -(-len(images) // n_columns))
-    side = WIDTH / n_columns
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(WIDTH, n_rows * (side + 0.36)), squeeze=False)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=(WIDTH, n_rows * (WIDTH / n_columns + 0.36)), squeeze=False)
     for ax in axes.flat[len(images):]:
         ax.set_axis_off()
     for ax, image, caption in zip(axes.flat, images, captions, strict=False):
@@ -114,8 +125,8 @@ def face_walks(images: np.ndarray, rows: Sequence[str], columns: Sequence[str], 
     show_faces(ax, images.reshape(-1, height, width, 3), n_columns)
     ax.set_xticks((np.arange(n_columns) + 0.5) * (width + GAP) - 1.5, columns, fontsize="large")
     ax.set_yticks((np.arange(n_rows) + 0.5) * (height + GAP) - 1.5, rows, fontsize="large")
+    ax.tick_params(length=0, pad=3, labeltop=True, labelbottom=False)
     ax.xaxis.set_label_position("top")
-    ax.tick_params(length=0, pad=3, top=True, labeltop=True, bottom=False, labelbottom=False)
     ax.set_xlabel(xlabel, fontsize="large")
     return figure
 
@@ -126,11 +137,8 @@ def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], areas: Mappi
     """Draw one ROC curve per class, of (false-positive rates, true-positive rates), with its area in the legend."""
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
     ax.plot([0, 1], [0, 1], color="0.6", linewidth=0.8)
-    styles = ["-", "--", "-.", ":"]
-    colors = sns.color_palette("colorblind", len(curves))
-    for index, (name, (false_rate, true_rate)) in enumerate(curves.items()):
-        label = f"{name} {areas[name]:.3f}"
-        ax.plot(false_rate, true_rate, styles[index % 4], color=colors[index], label=label, linewidth=1.4)
+    for index, ((name, curve), color) in enumerate(zip(curves.items(), _palette(curves), strict=True)):
+        ax.plot(*curve, _DASHES[:4][index % 4], color=color, label=f"{name} {areas[name]:.3f}", linewidth=1.4)
     ax.set(xlabel="false-positive rate", ylabel="true-positive rate", xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
     ax.legend(title="area under the curve", frameon=False, loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize="small")
     return figure
@@ -145,25 +153,15 @@ def confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
     """
     figure, ax = plt.subplots(figsize=(WIDTH + 0.6, 0.62 * WIDTH))  # eight names side by side
     shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
-    text = np.array([[_cell(count, share) for count, share in zip(*row, strict=True)]
-                     for row in zip(counts.to_numpy(float), shares.to_numpy(float), strict=True)])
-    sns.heatmap(shares, annot=text, fmt="", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=ax,
+    # An empty cell stays bare, so that the eye finds the others.
+    text = counts.map("{:.0f}".format) + shares.map("\n{:.0%}".format).where(counts > 0, "")
+    sns.heatmap(shares, annot=text.where(counts.notna(), ""), fmt="", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=ax,
                 annot_kws={"fontsize": "small", "linespacing": 1.1}, linewidths=0.5, linecolor="white")
     ax.set(xlabel="predicted", ylabel="true")
     ax.set_title(title, loc="left")
     ax.tick_params(labelsize="small", rotation=0)
     ax.set_xticks(ax.get_xticks(), ax.get_xticklabels(), rotation=25, ha="right", rotation_mode="anchor")
-    if counts.isna().all(axis=None):
-        ax.grid(False)
-        ax.text(0.5, 0.5, "not given", ha="center", va="center", transform=ax.transAxes, color="0.4")
     return figure
-
-
-def _cell(count: float, share: float) -> str:
-    """Write a count with its share below; an empty cell stays bare, so that the eye finds the others."""
-    if np.isnan(count):
-        return ""
-    return f"{count:.0f}\n{share:.0%}" if count else "0"
 
 
 def score_dots(
@@ -179,12 +177,11 @@ def score_dots(
         ylabel: What the lines are, where their names do not say it.
         ax: Where to draw; a new figure otherwise.
     """
-    lines, groups = list(dict.fromkeys(table[y])), list(dict.fromkeys(table[hue]))
+    lines, groups = list(table[y].unique()), list(table[hue].unique())
     if ax is None:
         _, ax = plt.subplots(figsize=(WIDTH, 1.1 + 0.42 * len(lines) * max(1, len(groups) / 2.5)))
     offsets = np.linspace(-0.28, 0.28, len(groups)) if len(groups) > 1 else [0.0]
-    colors = sns.color_palette("colorblind", len(groups))
-    for group, offset, color, marker in zip(groups, offsets, colors, "osD^vPX*" * 4, strict=False):
+    for group, offset, color, marker in zip(groups, offsets, _palette(groups), "osD^vPX*" * 4, strict=False):
         part = table[table[hue] == group]
         place = np.array([lines.index(value) for value in part[y]]) + offset
         ax.hlines(place, part["low"], part["high"], color=color, linewidth=2, alpha=0.6)
@@ -195,6 +192,10 @@ def score_dots(
     ax.set(yticks=range(len(lines)), yticklabels=lines, xlabel=xlabel, ylabel=ylabel, ylim=(len(lines) - 0.4, -0.7))
     ax.legend(frameon=False, ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), fontsize="small")
     return ax.figure
+
+
+def _palette(things: Iterable[Any]) -> list[tuple[float, float, float]]:
+    return sns.color_palette("colorblind", len(list(things)))
 
 
 def heat_map(table: pd.DataFrame, label: str, low: float, high: float, center: float) -> Figure:
@@ -210,9 +211,79 @@ def heat_map(table: pd.DataFrame, label: str, low: float, high: float, center: f
 def projection(points: np.ndarray, classes: Sequence[str], axis_labels: tuple[str, str]) -> Figure:
     """Scatter points (n, 2), one colour and marker for each of their n classes."""
     figure, ax = plt.subplots(figsize=(WIDTH, 3.6))
-    order = list(dict.fromkeys(sorted(classes)))
+    order = sorted(set(classes))
     sns.scatterplot(x=points[:, 0], y=points[:, 1], hue=list(classes), style=list(classes), hue_order=order,
                     style_order=order, ax=ax, s=16, linewidth=0, alpha=0.8)
     ax.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", markerscale=1.4)
     return figure
+
+
+# ---- what moves
+
+def play_filmstrip(steps: Sequence[int], frames: np.ndarray, label: str, n_columns: int = 8) -> HTML:
+    """Return an element that plays the same faces over training.
+
+    Args:
+        steps: Training step of each frame.
+        frames: (n_frames, n_faces, 64, 64, 3), uint8
+        label: What it shows, for those who hear the page instead of seeing it.
+        n_columns: Faces in a row.
+
+    ValueError where the frames do not fit into `LARGEST_FILM` bytes.
+    """
+    # The frames lie below each other in one picture, of which the page shows one frame at a time. The gap after each keeps
+    # a scaled frame from showing a line of its neighbour.
+    tiles = [tiled(frame, min(n_columns, len(frame))) for frame in frames]
+    sheet = np.concatenate([np.pad(tile, ((0, GAP), (0, GAP), (0, 0)), constant_values=255) for tile in tiles])
+    for quality in (75, 60, 40, 20, 10):
+        buffer = io.BytesIO()
+        Image.fromarray(sheet).save(buffer, "WEBP", quality=quality, method=6)
+        picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+        html = rendered(TEMPLATES / "player.html.j2", steps=list(map(int, steps)), label=label, picture=picture,
+                        width=sheet.shape[1], height=sheet.shape[0] // len(frames))
+        if len(html.encode()) < LARGEST_FILM:
+            return HTML(html)
+    raise ValueError(f"{len(frames)} frames of {len(frames[0])} faces need more than {LARGEST_FILM:,} bytes; show fewer")
+
+
+def operating_points(positive: np.ndarray, values: np.ndarray, n_points: int = 80) -> dict[str, list | int]:
+    """Count what is found and what is a false alarm at thresholds from the strictest to the loosest.
+
+    Args:
+        positive: (n_faces,), bool; whether each shows the label; some do, some do not.
+        values: (n_faces,), decision values; a face is named when its value is at least the threshold.
+        n_points: At most so many thresholds, evenly spaced among the values that occur.
+
+    Returns: ``threshold, tp, fp`` (lists, both counts not falling), ``positives``, ``negatives``.
+    """
+    n_positive, n_negative = int(np.sum(positive)), int(np.sum(~positive))
+    false_rate, true_rate, levels = roc_curve(positive, values, drop_intermediate=False)  # the first names none
+    chosen = np.unique(np.r_[0, np.linspace(1, len(levels) - 1, n_points).round().astype(int)])
+    tp = np.rint(true_rate[chosen] * n_positive).astype(int).tolist()
+    fp = np.rint(false_rate[chosen] * n_negative).astype(int).tolist()
+    names = ["none"] + [f"{level:.4g}" for level in levels[chosen[1:]]]
+    return {"threshold": names, "tp": tp, "fp": fp, "positives": n_positive, "negatives": n_negative}
+
+
+def share(part: int, whole: int) -> str:
+    """Write a share with three decimals, a half rounded up as JavaScript's ``toFixed`` does; a dash of nothing."""
+    return str(Decimal(part / whole).quantize(Decimal("0.001"), ROUND_HALF_UP)) if whole else "–"
+
+
+def threshold_explorer(labels: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> HTML:
+    """Return an element with a threshold to move, a ROC curve and the counts of right and wrong answers.
+
+    Args:
+        labels: Label -> (positive, values); see `operating_points`.
+        title: What it shows, for those who hear the page instead of seeing it.
+
+    ValueError where the element would be larger than `LARGEST_EXPLORER` bytes.
+    """
+    data = {label: operating_points(*arrays) for label, arrays in labels.items()}
+    first = next(iter(data.values()))
+    html = rendered(TEMPLATES / "threshold.html.j2", data=data, first=first, middle=len(first["tp"]) // 2, title=title,
+                    side=220, share=share)
+    if len(html.encode()) > LARGEST_EXPLORER:
+        raise ValueError(f"{len(labels)} labels need more than {LARGEST_EXPLORER:,} bytes; show fewer")
+    return HTML(html)

@@ -7,9 +7,10 @@ experiment on a set that is not there: each is one clear line that names the key
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -42,7 +43,7 @@ class ModelProfile(Config):
 
     dataset: str = Field(description="the face set that it is trained on")
     changes: dict[str, int | float | str] = Field({}, description="fields of training")
-    only: str | None = Field(None, description="train only on the faces that show this Action Unit, for example AU07")
+    only: Literal[ACTION_UNITS] | None = Field(None, description="train only on the faces that show this Action Unit")
     collapses: bool = Field(False, description="trained so that it collapses: the example of that chapter")
     quality: bool = Field(True, description="whether its samples have a page on quality; variety is judged in any case")
 
@@ -209,7 +210,7 @@ def read_profile(path: str | Path, data: str = "") -> Profile:
         raise ProfileError(f"{path}: {error}") from None
     if not isinstance(content, dict):
         raise ProfileError(f"{path} is empty; expected keys such as description, datasets and training")
-    content = _with_seed(_paper_experiments(content)) | {"name": path.stem, "data": data}
+    content = _completed(content) | {"name": path.stem, "data": data}
     try:
         profile = Profile.model_validate(content)
     except ValidationError as error:
@@ -220,20 +221,12 @@ def read_profile(path: str | Path, data: str = "") -> Profile:
     return profile
 
 
-def _paper_experiments(content: dict[str, Any]) -> dict[str, Any]:
-    """Let ``emotion_experiments: paper`` and ``au_experiments: paper`` stand for the paper's own lists."""
-    content = dict(content)
-    if content.get("emotion_experiments") == "paper":
-        table = read_table("emotion_experiments")[["experiment", "pretrained", "target"]]
-        content["emotion_experiments"] = table.to_dict("records")
-    if content.get("au_experiments") == "paper":
-        content["au_experiments"] = read_table("table5_au_experiments").to_dict("records")
-    return content
-
-
-def _with_seed(content: dict[str, Any]) -> dict[str, Any]:
-    """Give the profile's seed to every section that has a seed and none of its own."""
+def _completed(content: dict[str, Any]) -> dict[str, Any]:
+    """Put the paper's experiments where they are called ``paper``, and the profile's seed where a section has none."""
     seed, content = content.get("seed", 0), dict(content)
+    for kind, table in {"emotion_experiments": "emotion_experiments", "au_experiments": "table5_au_experiments"}.items():
+        if content.get(kind) == "paper":
+            content[kind] = read_table(table).drop(columns="n", errors="ignore").to_dict("records")
     for name, section in SECTIONS.items():
         if name in Profile.model_fields and "seed" in section.model_fields and isinstance(content.get(name, {}), dict):
             content[name] = {"seed": seed} | content.get(name, {})
@@ -259,72 +252,57 @@ def explain(item: Any, model: type[BaseModel]) -> str:
 # ---- what the schema cannot see
 
 def _faults(profile: Profile) -> Iterator[str]:
-    yield from _model_faults(profile)
-    yield from _experiment_faults(profile)
+    kinds, known = ("emotion_experiments", "au_experiments"), ", ".join(profile.datasets)
+    labels = profile.label_efficiency
+    named = [(f"label_efficiency.{key} has", name) for key in ("targets", "size_targets") for name in getattr(labels, key)]
+    named += [("transfer.targets has", name) for name in profile.transfer.targets]
+    named += [(f"further_models.{name}.dataset is", model.dataset) for name, model in profile.further_models.items()]
+    for kind in kinds:
+        experiments = getattr(profile, kind)
+        named += [(f"{kind}.{index}.{role} is", name) for index, experiment in enumerate(experiments)
+                  for role, name in experiment.roles.items()]
+        numbers = Counter(experiment.experiment for experiment in experiments)
+        yield from (f"{kind} has number {number} twice" for number, n in numbers.items() if n > 1)
+    yield from (f"{key} {name!r}, which is not among the datasets ({known})" for key, name in named
+                if name not in profile.datasets)
+    for name in sorted(set(labels.targets) & set(labels.size_targets)):
+        yield f"label_efficiency.size_targets has {name!r}, which is among the targets already"
+    if not any(getattr(profile, kind) for kind in kinds):
+        yield "emotion_experiments and au_experiments are both empty; a book needs at least one experiment"
     weights = profile.emotions.facenet_weights
     if weights and not Path(weights).is_file():
         yield f"emotions.facenet_weights: {weights} does not exist; name the weights file, or leave it out"
-    stand_ins = _stand_ins()
+    yield from _dataset_faults(profile)
+    yield from _model_faults(profile)
+
+
+def _is_name(name: str) -> bool:
+    return bool(re.fullmatch(r"(?!summary)[a-z0-9][a-z0-9-]*", name))
+
+
+def _dataset_faults(profile: Profile) -> Iterator[str]:
+    tables = (read_table("emotion_experiments"), read_table("table5_au_experiments"))  # the renderer is slow to import
+    stand_ins = {name for table in tables for name in table.drop(columns=["experiment", "n"], errors="ignore").stack()}
     for name, dataset in profile.datasets.items():
         if not _is_name(name) or "-on-" in name:
             yield f"datasets.{name}: a name has only lower-case letters, digits and hyphens, no '-on-' or 'summary'"
-        if dataset.source == "rendered" and name not in stand_ins:
-            yield f"datasets.{name}: no rendered stand-in has this name; there are {', '.join(sorted(stand_ins))}"
-        if dataset.substitute and dataset.substitute.source == "rendered" and name not in stand_ins:
-            yield f"datasets.{name}.substitute: no rendered stand-in has this name"
+        for key, place in ((name, dataset), (f"{name}.substitute", dataset.substitute)):
+            if place and place.source == "rendered" and name not in stand_ins:
+                yield f"datasets.{key}: no rendered stand-in has this name; there are {', '.join(sorted(stand_ins))}"
         if dataset.relabel and dataset.relabel not in EMOTION_MAPPINGS:
             yield f"datasets.{name}.relabel is {dataset.relabel!r}; expected one of {', '.join(EMOTION_MAPPINGS)}"
 
 
-def _is_name(name: str) -> bool:
-    return bool(re.fullmatch(r"[a-z0-9][a-z0-9-]*", name)) and not name.startswith("summary")
-
-
-def _experiment_faults(profile: Profile) -> Iterator[str]:
-    known = ", ".join(profile.datasets)
-    labels = profile.label_efficiency
-    named = {"label_efficiency.targets": labels.targets, "label_efficiency.size_targets": labels.size_targets,
-             "transfer.targets": profile.transfer.targets}
-    for key, names in named.items():
-        for name in names:
-            if name not in profile.datasets:
-                yield f"{key} has {name!r}, which is not among the datasets ({known})"
-    for name in sorted(set(labels.targets) & set(labels.size_targets)):
-        yield f"label_efficiency.size_targets has {name!r}, which is among the targets already"
-    if not profile.emotion_experiments and not profile.au_experiments:
-        yield "emotion_experiments and au_experiments are both empty; a book needs at least one experiment"
-    for kind in ("emotion_experiments", "au_experiments"):
-        experiments = getattr(profile, kind)
-        numbers = [experiment.experiment for experiment in experiments]
-        for number in sorted({n for n in numbers if numbers.count(n) > 1}):
-            yield f"{kind} has number {number} twice"
-        for index, experiment in enumerate(experiments):
-            for role, name in experiment.roles.items():
-                if name not in profile.datasets:
-                    yield f"{kind}.{index}.{role} is {name!r}, which is not among the datasets ({known})"
-
-
 def _model_faults(profile: Profile) -> Iterator[str]:
     for name, model in profile.further_models.items():
-        if model.dataset not in profile.datasets:
-            yield f"further_models.{name}.dataset is {model.dataset!r}, which is not among the datasets"
         if name in profile.datasets or not _is_name(name):
             yield f"further_models.{name}: expected lower-case letters, digits and hyphens, and no dataset's name"
         if not model.changes and not model.only:
             yield f"further_models.{name} changes nothing; give changes, or the Action Unit of only"
-        if model.only and model.only not in ACTION_UNITS:
-            yield f"further_models.{name}.only is {model.only!r}; expected one of {', '.join(ACTION_UNITS)}"
         if "preset" in model.changes:
             yield f"further_models.{name}.changes.preset: that is the whole profile's; change another value"
             continue
         try:
             profile.training.changed(**model.changes)
         except ValidationError as error:
-            for item in error.errors():
-                yield f"further_models.{name}.changes.{explain(item, TrainConfig)}"
-
-
-def _stand_ins() -> set[str]:
-    """Return the face sets of the paper, each of which has a stand-in; the renderer itself is slow to import."""
-    tables = (read_table("emotion_experiments"), read_table("table5_au_experiments"))
-    return {name for table in tables for name in table.drop(columns=["experiment", "n"], errors="ignore").stack()}
+            yield from (f"further_models.{name}.changes.{explain(item, TrainConfig)}" for item in error.errors())

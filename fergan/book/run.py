@@ -17,14 +17,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
+import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from pydantic import ValidationError
 
-from fergan.book.pages import CHAPTERS, Page
-from fergan.book.profile import SECTIONS, explain
+from fergan.book.pages import Page
+from fergan.book.profile import SECTIONS, Profile, ProfileError, explain
 from fergan.book.show import say
-from fergan.cache import commit, machine, versions
+from fergan.cache import cached, commit, current, is_whole, machine, result_folder, versions
 from fergan.files import ROOT, UserError
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -102,16 +103,15 @@ def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name
                 section = SECTIONS[key](**default)
                 # A preset fills other values too.
                 new = section.changed(**value) if hasattr(section, "changed") else SECTIONS[key](**default | dict(value))
-                checked[key] = new.model_dump()
             except ValidationError as error:
                 faults = [f"{name}: {key}.{explain(item, SECTIONS[key])}" for item in error.errors()]
                 raise NotebookError("; ".join(faults)) from None
-            continue
-        if isinstance(default, float) and type(value) is int:
+            value = new.model_dump()
+        elif isinstance(default, float) and type(value) is int:
             value = float(value)
-        if default is not None and value is not None and type(value) is not type(default):
-            expected = f"{type(default).__name__}, for example {default!r}"
-            raise NotebookError(f"{name}: parameter {key} is {value!r} ({type(value).__name__}); expected {expected}")
+        elif default is not None and value is not None and type(value) is not type(default):
+            raise NotebookError(f"{name}: parameter {key} is {value!r} ({type(value).__name__}); expected "
+                                f"{type(default).__name__}, for example {default!r}")
         checked[key] = value
     return checked
 
@@ -131,10 +131,9 @@ def parse_assignments(words: Sequence[str], declared: Mapping[str, Any], name: s
         if not equals:
             raise NotebookError(f"{word!r} is not of the form name=value")
         section, _, inner = key.rpartition(".")
-        homes = [k for k, v in declared.items() if k in SECTIONS and isinstance(v, dict) and inner in v]
-        if not section and key not in declared and len(homes) == 1:
-            section = homes[0]
-        if (section and section not in declared) or (not section and key not in declared):
+        if not section and key not in declared:
+            section = next((k for k, v in declared.items() if k in SECTIONS and isinstance(v, dict) and inner in v), "")
+        if (section or key) not in declared:
             raise NotebookError(_unknown(key, declared, name))
         default = declared[section].get(inner) if section else declared[key]
         value = text if isinstance(default, str) else _literal(text)
@@ -152,11 +151,12 @@ def _literal(text: str) -> Any:
         return text  # the check that follows names the parameter
 
 
-def parameter_cell(values: Mapping[str, Any], comments: Mapping[str, str]) -> str:
+def parameter_cell(values: Mapping[str, Any]) -> str:
     """Return the source of a parameters cell: every name with its value and what it means.
 
-    `comments` say the meaning of what is no config; a config's are those of its fields.
+    ``parameters.yaml`` says the meaning of what is no config; a config's are those of its fields.
     """
+    comments = yaml.safe_load((Path(__file__).parent / "parameters.yaml").read_text(encoding="utf-8"))
     lines = []
     for key, value in values.items():
         if key not in SECTIONS:
@@ -234,16 +234,14 @@ def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], nam
     from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
 
-    source = partial.with_name(f".{partial.stem}.prepared.ipynb")
     notebook.cells.append(new_code_cell(_LAST_CELL, metadata={"tags": [PLUMBING]}))
     partial.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, source)
     try:
         # Kernels that start at the same moment can pick the same network port; sockets in a folder of their own cannot.
         with _surroundings(book), TemporaryDirectory(prefix="kernel-") as sockets:
             kernel = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/socket"}})
             executed = papermill.execute_notebook(
-                str(source), str(partial), parameters=dict(given), kernel_name="python3", language="python",
+                notebook, str(partial), parameters=dict(given), kernel_name="python3", language="python",
                 cwd=str(NOTEBOOKS), progress_bar=False, log_output=False, config=kernel,
             )
     except DeadKernelError as error:
@@ -251,29 +249,66 @@ def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], nam
     except papermill.PapermillExecutionError as error:
         raise NotebookError(f"{name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}\n"
                             f"the half-executed copy with the error: {partial}") from None
-    finally:
-        source.unlink(missing_ok=True)
     outputs = executed.cells.pop().outputs
     executed.metadata["fergan"] = next(output["data"]["application/json"] for output in outputs if "data" in output)
     return executed
 
 
-def run_by_hand(page: Page, given: Mapping[str, Any], output: Path) -> Path:
+def run_by_hand(page: Page, assignments: Sequence[str], output: Path) -> Path:
     """Execute a page with some parameters changed and keep the copy; the book and its results stay as they are.
 
-    Raises:
-        NotebookError: A parameter does not fit (nothing has run then), or a cell failed.
+    NotebookError where an assignment does not fit (nothing has run then), or a cell failed.
     """
-    notebook = read_notebook(page.notebook)
-    name = f"{page.notebook}.ipynb"
+    notebook, name = read_notebook(page.notebook), f"{page.notebook}.ipynb"
     declared = notebook_parameters(notebook, name)
     declared |= check_parameters(declared, page.parameters, name)
-    values = page.parameters | check_parameters(declared, given, name)
+    given = check_parameters(declared, parse_assignments(assignments, declared, name), name)
     partial = output.with_name(f"{output.stem}.failed.ipynb")
-    executed = execute(notebook, partial, values, name, book=False)
-    nbformat.write(executed, partial)
+    nbformat.write(execute(notebook, partial, page.parameters | given, name, book=False), partial)
     os.replace(partial, output)
     return output
+
+
+def train_model(profile: Profile, model: str, *, devices: int = 1, num_nodes: int = 1) -> Path | None:
+    """Train a generator on several GPUs or machines, which a notebook cannot use, where its notebook looks for it.
+
+    Under ``torchrun`` its processes are joined; otherwise as many are started as there are devices.
+
+    Args:
+        model: The name of its page in the chapter on generators.
+        devices, num_nodes: GPUs (or processes, without GPUs) on each machine, and machines.
+
+    Returns: Path or None; the folder of the finished run; None in every process but the first, which alone has something to
+        say.
+
+    Raises:
+        ProfileError: The profile trains no such generator.
+        FileNotFoundError: The faces have not been cropped yet.
+    """
+    from fergan.data.faces import FaceSet  # these are slow to import
+    from fergan.gan.training import WEIGHT_CODE, make_fabric, train, training_progress
+    from fergan.quality.monitor import Monitor
+
+    if model not in profile.models:
+        raise ProfileError(f"profile {profile.name} trains no generator {model!r}; it has {', '.join(profile.models)}")
+    dataset, config, only = profile.models[model]
+    home = f"artifacts/{profile.name}"
+    faces = FaceSet.load(current(f"{home}/faces/{dataset}"))
+    inputs = {"images": (faces.showing(only) if only else faces).images}
+    fabric = make_fabric(config.precision, devices=devices, num_nodes=num_nodes)
+    fabric.launch()
+    stage = (f"{home}/models/{model}", train, config, inputs)
+    folder = result_folder(*stage, WEIGHT_CODE)
+    there = is_whole(folder)
+    fabric.barrier()  # all have looked before the first one begins
+    with training_progress(f"training {model}", config.batch_size, disable=not fabric.is_global_zero) as show:
+        running = dict(n_threads=profile.threads, checkpoint_seconds=profile.checkpoint_seconds, fabric=fabric,
+                       progress=show)
+        if fabric.is_global_zero:  # which alone keeps the result
+            return cached(*stage, code=WEIGHT_CODE, monitor=Monitor(inputs["images"], config.seed), **running)
+        if not there:
+            train(folder, config, **inputs, **running)
+    return None
 
 
 # ---- a page of the book
@@ -354,20 +389,10 @@ def _how_made(executed: NotebookNode, page: Page, values: Mapping[str, Any], sec
 
 
 def find_page(pages: Sequence[Page], word: str) -> Page:
-    """Return the page that a command line names, with or without ``.ipynb``.
-
-    Raises:
-        NotebookError: There is no such page, or there are several; the message lists those that are meant.
-    """
-    wanted = word.removesuffix(".ipynb").removeprefix("notebooks/")
+    """Return the page of this id; NotebookError, with those that may be meant, where there is none."""
     by_id = {page.id: page for page in pages}
-    chapter = next((c for c, chapter in CHAPTERS.items() if wanted in (c, chapter.get("pages"))), "")
-    names = [page.id for page in pages if wanted == page.id or page.chapter == chapter]
-    if len(names) == 1:
-        return by_id[names[0]]
-    if chapter:
-        names = names or ["this profile has none"]
-        raise NotebookError(f"say which page of {chapter}: {', '.join(names)}; for example make run PAGE={names[-1]}")
-    close = difflib.get_close_matches(wanted, by_id, n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(by_id)}"
-    raise NotebookError(f"there is no page {word!r}; {hint}")
+    if word not in by_id:
+        meant = difflib.get_close_matches(word, by_id, n=3) or [name for name in by_id if name.startswith(f"{word}/")]
+        hint = f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(by_id)}"
+        raise NotebookError(f"there is no page {word!r}; {hint}")
+    return by_id[word]

@@ -1,22 +1,29 @@
-"""The built pages: finished (small pictures, names that can be spoken), and checked; each is parsed when Sphinx wrote it.
+"""The built site: what Sphinx does for it; its pages finished and checked.
 
+``_config.yml`` names this module as a Sphinx extension. Pages ask no other host for anything (MathJax comes with a package
+whose own extension copies more than twice what they can ask for), captions lead to how they were made, pictures are small.
 Sphinx's own link checker looks at addresses of other hosts only, and so not at what is checked here.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
+from docutils import nodes
 from PIL import Image
 
-from fergan.book.pages import Page, pages_of
-from fergan.book.profile import Profile
-from fergan.cache import ROOT
-from fergan.files import UserError, atomic_path, read_json, write_json
+from fergan.files import ROOT, UserError, atomic_path, read_json, write_json
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+    from sphinx.environment import BuildEnvironment
 
 #: Where the executed pages lie that the book is built from.
 EXECUTED = ROOT / "book" / "executed"
@@ -28,14 +35,65 @@ HEAVIEST = 1_500_000
 WIDEST = 1480
 
 _COLOURS = 20_000  # a drawing has fewer; it is kept exactly, because lines suffer most from loss
-_QUALITY = 88
 # Scripts for a server that runs code on the reader's behalf; no page of the book has a button for it.
 _UNUSED_SCRIPTS = ("thebe", "THEBE_JS_URL", "kernelName = ")
+_UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "mml", "mml-*", "tex-chtml.js", "core.js", "liteDOM.js")
 
 
 class BookError(UserError):
     """The book could not be built or is not what it should be; the message lists each fault."""
 
+
+# ---- what Sphinx does
+
+def setup(app: "Sphinx") -> dict[str, Any]:
+    """Connect the extension; Sphinx calls this."""
+    app.connect("config-inited", _use_own_mathjax, priority=100)  # before all others
+    app.connect("env-get-updated", _pages_that_cite_others, priority=900)  # after figures have got their numbers
+    app.connect("doctree-resolved", _link_captions)
+    app.connect("build-finished", _copy_mathjax)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _use_own_mathjax(app: "Sphinx", config: "Config") -> None:
+    config.mathjax_path = "mathjax/tex-mml-chtml.js"
+    config.nb_ipywidgets_js = {}  # no page has a widget that would need a kernel
+
+
+def _copy_mathjax(app: "Sphinx", error: Exception | None) -> None:
+    if error is None:
+        source = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+        shutil.copytree(source, Path(app.outdir) / "_static" / "mathjax", ignore=_UNUSED_MATHJAX, dirs_exist_ok=True)
+
+
+def _pages_that_cite_others(app: "Sphinx", env: "BuildEnvironment") -> list[str]:
+    """Return the pages that cite figures by number, to be written anew, where a number or a label is another than before.
+
+    Sphinx does not know of the dependence, and an unchanged text would keep the numbers of an earlier build.
+    """
+    def cites(node: nodes.Node) -> bool:
+        return node.tagname == "pending_xref" and node["reftype"] == "numref"
+
+    labels = env.get_domain("std").anonlabels
+    now = repr((sorted(env.toc_fignumbers.items()), sorted(labels.items())))
+    if now == getattr(env, "fergan_numbers", ""):
+        return []
+    env.fergan_numbers = now
+    return [name for name in env.found_docs if any(env.get_doctree(name).findall(cites))]
+
+
+def _link_captions(app: "Sphinx", doctree: nodes.document, page: str) -> None:
+    """Let the caption of every figure and table link to the box that says how its page was made."""
+    def is_caption(node: nodes.Node) -> bool:
+        return isinstance(node, nodes.caption) or (isinstance(node, nodes.title) and isinstance(node.parent, nodes.table))
+
+    boxes = [name for node in doctree.findall(nodes.Admonition) for name in node["ids"] if name.endswith("-made")]
+    for caption in list(doctree.findall(is_caption)) if boxes else ():
+        caption += nodes.reference("", "how made", refid=boxes[0], internal=True, classes=["how-made"],
+                                   reftitle="How this was made")
+
+
+# ---- pages are finished
 
 @dataclass(frozen=True)
 class BuiltPage:
@@ -80,7 +138,7 @@ def _convert(png: Path) -> None:
         image = image.resize((WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS)
     drawn = image.getcolors(_COLOURS) is not None
     with atomic_path(png.with_suffix(".webp")) as temporary:
-        image.save(temporary, "WEBP", lossless=drawn, quality=80 if drawn else _QUALITY, method=4)
+        image.save(temporary, "WEBP", lossless=drawn, quality=80 if drawn else 88, method=4)
 
 
 def _finish(path: Path) -> BuiltPage:
@@ -108,13 +166,12 @@ def _finish(path: Path) -> BuiltPage:
 
 
 def _show_small_pictures(soup: BeautifulSoup, folder: Path) -> None:
-    for tag in soup.find_all(["a", "img"]):
+    for tag in soup.select('a[href$=".png"], img[src$=".png"]'):
         key = "src" if tag.name == "img" else "href"
-        source = tag.get(key, "")
-        picture = (folder / unquote(source)).with_suffix(".webp")
-        if "_images/" not in source or not source.endswith(".png") or not picture.is_file():
+        picture = (folder / unquote(tag[key])).with_suffix(".webp")
+        if "_images/" not in tag[key] or not picture.is_file():
             continue
-        tag[key] = source.removesuffix(".png") + ".webp"
+        tag[key] = tag[key].removesuffix(".png") + ".webp"
         if tag.name == "img":
             tag.attrs |= {"loading": "lazy", "decoding": "async"}
             if not {"width", "height", "style"} & set(tag.attrs):
@@ -124,40 +181,39 @@ def _show_small_pictures(soup: BeautifulSoup, folder: Path) -> None:
 
 def _mend_names(soup: BeautifulSoup) -> None:
     """Name what the theme names otherwise than it reads: a spoken command says what is seen, so a name must hold it."""
-    for tag in soup.find_all("button", class_="search-button-field"):
-        tag.attrs.pop("aria-label", None)
-    for tag in soup.find_all("summary"):
-        if tag.get("aria-label") == "Toggle hidden content":
-            del tag["aria-label"]
-        if tag.find(class_="toctree-toggle", recursive=False):
-            tag["aria-label"] = "Pages of this chapter"
-    for tag in soup.find_all("div", class_="citation-list"):
-        tag.attrs.pop("role", None)
-    for tag in soup.find_all("i", class_="theme-switch", title=True):
+    wrong = {"button.search-button-field": "aria-label", 'summary[aria-label="Toggle hidden content"]': "aria-label",
+             "div.citation-list": "role"}
+    for selector, attribute in wrong.items():
+        for tag in soup.select(selector):
+            tag.attrs.pop(attribute, None)
+    for tag in soup.select("summary:has(> .toctree-toggle)"):
+        tag["aria-label"] = "Pages of this chapter"
+    for tag in soup.select("i.theme-switch[title]"):
         del tag["title"]
         tag["aria-hidden"] = "true"
 
 
-# ---- checks
+# ---- pages are checked
 
-def check_book(
-    profile: Profile, html: Path, built: Mapping[Path, BuiltPage], prose: Sequence[str] = (), executed: Path = EXECUTED
-) -> None:
-    """Check that every page of the table of contents is there and sound.
+def check_book(pages: Iterable[str], html: Path, built: Mapping[Path, BuiltPage], sources: Path = ROOT) -> None:
+    """Check that every page of a book is there and sound.
 
     Args:
+        pages: Their paths below `html` and `sources` without suffix, for example ``book/method``.
         html: The folder of the built book.
         built: What `finish_pages` returned.
-        prose: Its texts beside the introduction, without suffix.
-        executed: The folder of the executed pages that it was built from.
+        sources: The folder that it was built from.
 
     Raises:
         BookError: The message lists each fault.
     """
     html = html.resolve()
-    faults = [fault for page in pages_of(profile) for fault in _notebook_faults(page, executed, html, built)]
-    faults += [f"{name}.html is missing" for name in ("book/intro", *prose) if html / f"{name}.html" not in built]
-    faults += [f"{path.relative_to(html)}: {fault}" for path in built for fault in _page_faults(path, built)]
+    faults = [f"{name}.html is missing" for name in pages if html / f"{name}.html" not in built]
+    for path, page in built.items():
+        name = path.relative_to(html)
+        faults += [f"{name}: {fault}" for fault in _page_faults(path, built)]
+        if (notebook := sources / name.with_suffix(".ipynb")).is_file():
+            faults += [f"{name}: {fault}" for fault in _notebook_faults(path, page, notebook)]
     if faults:
         raise BookError("the built book has faults:\n" + "\n".join(f"- {fault}" for fault in faults))
 
@@ -179,19 +235,15 @@ def weight_of(path: Path, page: BuiltPage) -> int:
     return sum(file.stat().st_size for file in (path, *pictures))
 
 
-def _notebook_faults(page: Page, executed: Path, html: Path, built: Mapping[Path, BuiltPage]) -> Iterator[str]:
-    """Yield what is wrong with a page that a notebook made."""
-    path = html / "book" / "executed" / f"{page.id}.html"
-    if path not in built:
-        yield f"{page.id}.html is missing"
-        return
-    cells: list[dict[str, Any]] = read_json(executed / f"{page.id}.ipynb")["cells"]
+def _notebook_faults(path: Path, page: BuiltPage, notebook: Path) -> Iterator[str]:
+    """Yield what a page lacks of the executed notebook that it shows."""
+    cells = read_json(notebook)["cells"]
     expected = sum("figure" in cell["metadata"].get("mystnb", {}) for cell in cells)
-    found = [image for image in _pictures(path, built[path]) if image.parent.name == "_images"]
+    found = [image for image in _pictures(path, page) if image.parent.name == "_images"]
     if len(found) < expected:
-        yield f"{path.relative_to(html)}: holds {len(found)} images; its notebook has {expected} figures"
-    for notice in set(re.findall(r"^:class: (\S+)$", "".join(cells[0]["source"]), re.M)).difference(built[path].classes):
-        yield f"{path.relative_to(html)}: does not have its notice {notice}"
+        yield f"holds {len(found)} images; its notebook has {expected} figures"
+    for notice in set(re.findall(r"^:class: (\S+)$", "".join(cells[0]["source"]), re.M)).difference(page.classes):
+        yield f"does not have its notice {notice}"
 
 
 def _page_faults(path: Path, built: Mapping[Path, BuiltPage]) -> Iterator[str]:
@@ -199,9 +251,7 @@ def _page_faults(path: Path, built: Mapping[Path, BuiltPage]) -> Iterator[str]:
     page = built[path]
     if page.traceback:
         yield "contains a traceback"
-    for picture in _pictures(path, page):
-        if not picture.is_file():
-            yield f"image {picture.name} does not exist"
+    yield from (f"image {picture.name} does not exist" for picture in _pictures(path, page) if not picture.is_file())
     for source, alt in page.images:
         if alt is None or alt.startswith(("../", "_images")):
             yield f"image {source[:80]} has no text that says what it shows"

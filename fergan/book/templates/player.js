@@ -15,7 +15,7 @@ document.querySelectorAll('.film-player:not([data-ready])').forEach(player => {
   const play = () => {
     if (+slider.value >= last) show(0);
     button.textContent = 'Pause';
-    timer = setInterval(next, +player.dataset.milliseconds);
+    timer = setInterval(next, 500);
   };
   button.onclick = () => timer ? stop() : play();
   slider.oninput = () => { stop(); show(+slider.value); };
