@@ -13,7 +13,6 @@ from fergan.book.pages import longest_training, pages_of
 
 PHOTOGRAPHS = os.environ.setdefault("FERGAN_PHOTOGRAPHS", "")
 PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml", data=PHOTOGRAPHS)
-PAGES = pages_of(PROFILE)
 os.environ.setdefault("FERGAN_PYTHON", sys.executable)
 
 
@@ -21,28 +20,28 @@ def done(page):
     return f"artifacts/{PROFILE.name}/pages/{page}.done"
 
 
+PAGES = {page.id: page for page in pages_of(PROFILE)}
+TODO = [page for page in PAGES if not Path(done(page)).is_file()]
+
 # The longest training starts as soon as its faces are there; begun last, it would hold up the end.
 PRIORITY = {"01_data": 20, "02_dcgan": 10}
-FIRST = {longest_training(PROFILE), *next(page.after for page in PAGES if page.id == longest_training(PROFILE))}
+FIRST = {longest_training(PROFILE), *PAGES[longest_training(PROFILE)].after}
 
 
 rule book:
     default_target: True
-    input: [done(page.id) for page in PAGES]
+    input: [done(page) for page in TODO]
 
 
-RUN = (
-    f'OMP_NUM_THREADS={{threads}} "$FERGAN_PYTHON" -m fergan page {{params.page}} --profile {PROFILE.name} '
-    '--data "$FERGAN_PHOTOGRAPHS"'
-)
-
-for page in PAGES:
+for name in TODO:
 
     rule:
-        name: page.id.replace("/", "_").replace("-", "_")
-        input: [ancient(done(other)) for other in page.after]
-        output: done(page.id)
-        threads: page.threads
-        priority: 30 if page.id in FIRST else PRIORITY.get(page.chapter, 0)
-        params: page=page.id
-        shell: RUN
+        name: name.replace("/", "_").replace("-", "_")
+        input: [done(other) for other in PAGES[name].after if other in TODO]
+        output: done(name)
+        threads: PAGES[name].threads
+        priority: 30 if name in FIRST else PRIORITY.get(PAGES[name].chapter, 0)
+        params: page=name, profile=PROFILE.name
+        shell:
+            'OMP_NUM_THREADS={threads} "$FERGAN_PYTHON" -m fergan page {params.page} --profile {params.profile} '
+            '--data "$FERGAN_PHOTOGRAPHS"'

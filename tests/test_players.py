@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from sklearn.metrics import confusion_matrix
 
-from fergan.book.players import LARGEST_FILM, operating_points, play_filmstrip, share, threshold_explorer
+from fergan.book.plots import LARGEST_FILM, operating_points, play_filmstrip, share, threshold_explorer
 
 STEPS = [0, 120, 4300]
 
@@ -42,20 +42,9 @@ def test_the_film_is_whole_in_itself_and_small(monkeypatch):
     assert "http" not in html and "src=" not in html and "@import" not in html
     page = BeautifulSoup(html, "html.parser")
     assert page.div["aria-label"] == 'faces "a" & <b>' and (page.input["max"], page.input["aria-label"]) == ("8", "training step")
-    monkeypatch.setattr("fergan.book.players.LARGEST_FILM", 1000)
+    monkeypatch.setattr("fergan.book.plots.LARGEST_FILM", 1000)
     with pytest.raises(ValueError, match="3 frames of 3 faces need more than 1,000 bytes; show fewer"):
         play_filmstrip(STEPS, grey_frames(), "faces")
-
-
-@pytest.mark.parametrize(("steps", "frames", "words"), [
-    ([0, 1], grey_frames(), "2 steps and 3 frames"),
-    (STEPS, grey_frames().astype(float), "frames are float64 of shape"),
-    (STEPS, grey_frames()[0], "expected uint8"),
-    ([], grey_frames()[:0], "expected uint8"),
-])
-def test_what_is_no_filmstrip_is_refused(steps, frames, words):
-    with pytest.raises(ValueError, match=words):
-        play_filmstrip(steps, frames, "x")
 
 
 def opened(browser, html, motion="no-preference", scripts=True):
@@ -111,14 +100,6 @@ def test_counts_are_those_of_scikit_learn():
     for name, tp, fp in list(zip(found["threshold"], found["tp"], found["fp"], strict=True))[1:]:
         matrix = confusion_matrix(positive, values >= float(name))
         assert (matrix[1, 1], matrix[0, 1]) == (tp, fp)
-
-
-def test_a_label_that_all_or_none_show_is_refused():
-    for positive in ([True, True], [False, False]):
-        with pytest.raises(ValueError, match="faces that do not"):
-            operating_points(np.array(positive), np.zeros(2))
-    with pytest.raises(ValueError, match="at least one label"):
-        threshold_explorer({}, "none")
 
 
 def curve(n_positive=80, n_negative=16, label="<b>"):

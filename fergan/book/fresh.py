@@ -179,7 +179,7 @@ class Book:
         """Run Snakemake on the pages that are not done; show what pages say, the faults last."""
         command = [
             sys.executable, "-m", "snakemake", "--config", f"profile={self.profile.name}", "--cores", cores, "--nolock",
-            "--rerun-triggers", "mtime", "--rerun-incomplete", "--keep-going", "--scheduler", "greedy", "--quiet", "rules",
+            "--keep-going", "--scheduler", "greedy", "--quiet", "rules",
         ]
         # By a variable: Snakemake reads the values of --config as YAML, and a folder may be called "Study 3: pilot".
         surroundings = os.environ | {"FERGAN_PHOTOGRAPHS": self.profile.data}
