@@ -218,18 +218,16 @@ def _files(words: Iterable[str], folders: Iterable[Path], kinds: tuple[str, ...]
                 yield path
 
 
-def code_hash(*functions: Any) -> str:
-    """Return the hash of all code of this package that functions or classes use, and of the tables that it names."""
-    return code_hash_of(_names_of(functions))
+def code_hash(*things: Any) -> str:
+    """Return the hash of all code of this package that functions or classes use, and of the tables that it names.
+
+    A thing that is given by name, ``module:name``, is not imported.
+    """
+    return _hash_of_code(tuple(tuple(name.split(":")) for name in _names_of(things)))
 
 
-def _names_of(functions: Iterable[Any]) -> list[str]:
-    return [f"{function.__module__}:{function.__qualname__.split('.')[0]}" for function in functions]
-
-
-def code_hash_of(names: Iterable[str]) -> str:
-    """Return what `code_hash` returns for functions and classes that are named ``module:name``; nothing is imported."""
-    return _hash_of_code(tuple(tuple(name.split(":")) for name in names))
+def _names_of(things: Iterable[Any]) -> list[str]:
+    return [thing if isinstance(thing, str) else f"{thing.__module__}:{thing.__qualname__.split('.')[0]}" for thing in things]
 
 
 @cache
@@ -291,7 +289,7 @@ def cached(
     folder = kept or folder
     _opened.append(folder)
     if os.environ.get("FERGAN_BOOK") or not (home / "current.json").is_file():
-        _point(home, folder)
+        write_json(home / "current.json", {"key": folder.name, "digest": read_json(folder / "stamp.json")["digest"]})
     return folder
 
 
@@ -311,9 +309,8 @@ def _kept(home: Path, made_of: dict[str, Any]) -> Path | None:
     """Return the newest result of the same parameters and inputs by other code, where the user asks for it."""
     if os.environ.get("KEEP_RUNS") != "1":
         return None
-    stamps = [path for path in home.glob("*/stamp.json") if is_whole(path.parent)]
-    same = ("config", "inputs")
-    stamps = [path for path in stamps if all(read_json(path)["made_of"][key] == made_of[key] for key in same)]
+    stamps = [path for path in home.glob("*/stamp.json") if is_whole(path.parent)
+              and made_of == read_json(path)["made_of"] | {"code": made_of["code"]}]
     return max(stamps, key=lambda path: path.stat().st_mtime).parent if stamps else None
 
 
@@ -336,14 +333,6 @@ def _compute(folder: Path, stage: Callable[..., None], config: BaseModel, inputs
     })
     with open(folder.parent / "computed.log", "a", encoding="utf-8") as file:
         file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {folder.name}\n")
-
-
-def _point(home: Path, folder: Path) -> None:
-    """Let `current` return this result; an equal pointer keeps its time of change."""
-    pointer = {"key": folder.name, "digest": read_json(folder / "stamp.json")["digest"]}
-    path = home / "current.json"
-    if not path.is_file() or read_json(path) != pointer:
-        write_json(path, pointer)
 
 
 _opened: list[Path] = []  # results that this process has opened
@@ -378,7 +367,7 @@ def opened() -> dict[str, Any]:
         then = {key: stamp["provenance"].get(key) for key in now}
         code = stamp["made_of"]["code"]
         results[str(folder)] = {name: stamp[name] for name in ("stage", "code_of", "digest")} | {
-            "code": code, "kept": code != code_hash_of(stamp["code_of"]), "seconds": stamp["provenance"]["seconds"],
+            "code": code, "kept": code != code_hash(*stamp["code_of"]), "seconds": stamp["provenance"]["seconds"],
             "differs": sorted(key for key in now if now[key] != then[key])}
     reads = {str(home): read_json(home / "current.json")["digest"] for home in dict.fromkeys(_read)}
     return {"results": results, "reads": reads}

@@ -1,43 +1,50 @@
 """Writing files: whole or not at all."""
 
-import json
+import errno
+import fcntl
 import os
 import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
-from fergan.files import atomic_path, hash_file, hash_parameters, read_json, write_array, write_json
+from fergan.files import ROOT, UserError, atomic_path, hash_file, hash_parameters, locked, read_json, write_array, write_json
 
 
-def test_an_error_inside_the_block_leaves_the_old_file(tmp_path):
+def test_an_error_or_a_kill_inside_the_block_leaves_the_old_file(tmp_path):
     path = tmp_path / "result.txt"
     path.write_text("old")
     with pytest.raises(RuntimeError), atomic_path(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["result.txt"]
-
-
-def test_a_process_killed_inside_the_block_leaves_the_old_file(tmp_path):
-    path = tmp_path / "result.txt"
-    path.write_text("old")
-    code = (
-        "import sys, time\nfrom fergan.files import atomic_path\n"
-        "with atomic_path(sys.argv[1]) as temporary:\n"
-        "    temporary.write_text('half')\n    print('writing', flush=True)\n    time.sleep(60)\n"
-    )
-    root = Path(__file__).parents[1]
-    with subprocess.Popen([sys.executable, "-c", code, path], cwd=root, stdout=subprocess.PIPE, text=True) as child:
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["result.txt"]
+    code = ("import sys, time\nfrom fergan.files import atomic_path\nwith atomic_path(sys.argv[1]) as temporary:\n"
+            "    temporary.write_text('half')\n    print('writing', flush=True)\n    time.sleep(60)\n")
+    with subprocess.Popen([sys.executable, "-c", code, path], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "writing\n"
         child.send_signal(signal.SIGKILL)
     assert path.read_text() == "old"
+
+
+def test_a_lock_is_held_by_one_and_its_absence_is_one_line(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "new" / ".lock"
+    with locked(path, "busy"), pytest.raises(UserError, match="busy"), locked(path, "busy"):
+        pass
+    with locked(path, "busy"):  # given back
+        pass
+    monkeypatch.setattr(fcntl, "flock", Mock(side_effect=[BlockingIOError, None, OSError(errno.ENOLCK, "No locks available")]))
+    with caplog.at_level("WARNING"), locked(path):
+        assert f"another process holds {path}; waiting for it" in caplog.text
+    with pytest.raises(UserError, match=r"the file system of .*new has no locks for files \(no locks available\); put"), locked(path):
+        pass
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows
+    with pytest.raises(UserError, match="WSL"), locked(path):
+        pass
 
 
 def test_the_new_file_replaces_the_old_one_and_others_can_read_it(tmp_path):
@@ -51,27 +58,18 @@ def test_the_new_file_replaces_the_old_one_and_others_can_read_it(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-def test_json_holds_numpy_values_and_nan_becomes_null(tmp_path):
-    content = {"auc": np.float32("nan"), "n": np.int64(3), 7: [np.inf, 0.5], "array": np.array([1.0, np.nan]),
-               "where": Path("a") / "b", "yes": np.bool_(True)}  # fmt: skip
-    write_json(tmp_path / "a.json", content)
-    assert "NaN" not in (tmp_path / "a.json").read_text()
-    assert read_json(tmp_path / "a.json") == {
-        "auc": None, "n": 3, "7": [None, 0.5], "array": [1.0, None], "where": "a/b", "yes": True,
-    }  # fmt: skip
-
-
-def test_what_json_cannot_hold_leaves_the_old_file(tmp_path):
-    write_json(tmp_path / "a.json", {"old": 1})
+def test_json_holds_numpy_values_and_what_it_cannot_hold_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"auc": np.float32("nan"), "n": np.int64(3), 7: [np.inf, 0.5], "array": np.array([1.0, np.nan]),
+                      "where": Path("a") / "b", "yes": np.bool_(True)})
+    content = {"auc": None, "n": 3, "7": [None, 0.5], "array": [1.0, None], "where": "a/b", "yes": True}
+    assert "NaN" not in path.read_text() and read_json(path) == content
     with pytest.raises(TypeError):
-        write_json(tmp_path / "a.json", {"new": object()})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"old": 1}
-
-
-def test_broken_json_is_named(tmp_path):
-    (tmp_path / "a.json").write_text('{"a": ')
+        write_json(path, {"new": object()})
+    assert read_json(path) == content
+    path.write_text('{"a": ')
     with pytest.raises(ValueError, match=r"a.json is not readable as JSON .* delete it"):
-        read_json(tmp_path / "a.json")
+        read_json(path)
 
 
 def test_arrays_are_written_without_pickle(tmp_path):
@@ -83,17 +81,10 @@ def test_arrays_are_written_without_pickle(tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), array)
 
 
-def test_the_hash_of_parameters_depends_on_values_not_on_order_or_number_type():
+def test_hashes_depend_on_values_and_content_alone(tmp_path):
     assert hash_parameters({"a": 1, "b": 2.5}) == hash_parameters({"b": np.float64(2.5), "a": np.int32(1)})
-    assert hash_parameters({"a": 1}) != hash_parameters({"a": 2})
-    assert hash_parameters({"a": 1}) != hash_parameters({"b": 1})
-    assert len(hash_parameters({}, length=6)) == 6
-
-
-def test_the_hash_of_a_file_depends_on_its_content_alone(tmp_path):
+    assert len({hash_parameters(each) for each in ({"a": 1}, {"a": 2}, {"b": 1})}) == 3 and len(hash_parameters({}, length=6)) == 6
     content = os.urandom(3 << 20)  # three blocks, so that one which is skipped shows
-    (tmp_path / "a").write_bytes(content)
-    time.sleep(0.01)
-    (tmp_path / "b").write_bytes(content)
-    (tmp_path / "c").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    for name, last in (("a", content[-1]), ("b", content[-1]), ("c", content[-1] ^ 1)):
+        (tmp_path / name).write_bytes(content[:-1] + bytes([last]))
     assert hash_file(tmp_path / "a") == hash_file(tmp_path / "b") != hash_file(tmp_path / "c")

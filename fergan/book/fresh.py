@@ -21,7 +21,7 @@ from fergan.book.pages import Page, pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NotebookError, check_parameters, code_of, execute, notebook_parameters, publish, read_notebook
 from fergan.book.show import TEMPLATES, say
-from fergan.cache import code_hash_of, digest, forget_code, hash_of_source, is_whole
+from fergan.cache import code_hash, digest, forget_code, hash_of_source, is_whole
 from fergan.files import ROOT, hash_parameters, locked, read_json
 
 #: How a line of a page begins that the reader of a workflow is to see; all else goes into its log.
@@ -114,7 +114,7 @@ class Book:
             if not is_whole(Path(folder)):
                 return f"its result {Path(folder).name} is missing or not whole"
             keep = result["kept"] and os.environ.get("KEEP_RUNS") == "1"
-            if result["code"] != code_hash_of(result["code_of"]) and not keep:
+            if result["code"] != code_hash(*result["code_of"]) and not keep:
                 return f"the code of {result['stage'].rpartition(':')[2]} changed"
         for home, value in record["reads"].items():
             if _current_digest(Path(home)) != value:
