@@ -227,7 +227,7 @@ def code_hash(*things: Any) -> str:
 
 
 def _names_of(things: Iterable[Any]) -> list[str]:
-    return [thing if isinstance(thing, str) else f"{thing.__module__}:{thing.__qualname__.split('.')[0]}" for thing in things]
+    return [each if isinstance(each, str) else f"{each.__module__}:{each.__qualname__.split('.')[0]}" for each in things]
 
 
 @cache

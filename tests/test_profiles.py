@@ -20,6 +20,10 @@ SMALL = {
 }
 
 
+def model(**fields):
+    return {"further_models": {"kdef-other": {"dataset": "kdef"} | fields}}
+
+
 def load(tmp_path, content, data=None):
     path = tmp_path / "mine.yaml"
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
@@ -41,12 +45,9 @@ def test_demo_is_the_papers_plan():
     assert demo.datasets["rafd-frontal"].n_faces == 1608 and demo.datasets["rafd-multiview"].n_faces == 2680
     assert all(dataset.n_faces >= 1000 for dataset in demo.datasets.values())
     assert demo.emotions.n_folds == 10 and demo.emotions.n_evaluations >= 10
-    assert len(demo.pairs) == 10
-
-
-def test_quick_makes_the_same_pages_as_the_demo():
-    quick, demo = (pages_of(load_profile(PROFILES / f"{name}.yaml")) for name in ("quick", "demo"))
-    assert [page.id for page in quick] == [page.id for page in demo]
+    assert len(demo.pairs) == 10 and set(get_args(SetConfig.model_fields["source"].annotation)) == set(SOURCES)
+    quick = load_profile(PROFILES / "quick.yaml")
+    assert [page.id for page in pages_of(quick)] == [page.id for page in pages_of(demo)]
 
 
 @pytest.mark.parametrize(("change", "words"), [
@@ -84,6 +85,9 @@ def test_quick_makes_the_same_pages_as_the_demo():
     ({"emotions": {"facenet_weights": "none.pt"}}, "emotions.facenet_weights: none.pt does not exist"),
     ({"search": {"n_folds": 5}}, "search is not a known key"),
     ({"emotions": {"baselines": ["sift"]}}, "emotions.baselines.0 is 'sift'"),
+    (model(), "changes nothing"), (model(changes={"epoch": 3}), "changes.epoch is not a known key; did you mean 'epochs'?"),
+    (model(changes={"epochs": 0}), "changes.epochs is 0"), (model(changes={"preset": "demo"}), "that is the whole profile's"),
+    (model(only="AU99"), "only is 'AU99'"), (model(dataset="c", only="AU07"), "dataset is 'c', which is not among the datasets"),
 ])
 def test_each_fault_is_one_line_naming_the_key(data, change, words):
     with pytest.raises(ProfileError) as caught:
@@ -110,10 +114,6 @@ def test_missing_key_file_and_folders_are_named(data, tmp_path):
         load(data, "a: [")
 
 
-def test_the_sources_of_a_profile_are_those_that_can_be_opened():
-    assert set(get_args(SetConfig.model_fields["source"].annotation)) == set(SOURCES)
-
-
 def test_a_key_given_twice_and_numbers_as_people_write_them(data):
     text = yaml.safe_dump(SMALL | {"training": {"preset": "demo"}})
     with pytest.raises(ProfileError, match=r"mine.yaml: training is given twice, in lines \d+ and \d+"):
@@ -127,26 +127,22 @@ def test_sections_take_the_profiles_seed_and_may_have_their_own(data):
     assert set(SECTIONS) >= {"training", "features", "emotions", "label_efficiency", "transfer", "action_units", "quality"}
 
 
-def test_a_further_generator_is_checked_like_the_training(data):
-    def models(**model):
-        return SMALL | {"further_models": {"kdef-other": {"dataset": "kdef"} | model}}
-
-    for model, words in (({}, "changes nothing"), ({"changes": {"epoch": 3}}, "changes.epoch is not a known key; did you mean 'epochs'?"),
-                         ({"changes": {"epochs": 0}}, "changes.epochs is 0"), ({"changes": {"preset": "demo"}}, "that is the whole profile's"),
-                         ({"only": "AU99"}, "only is 'AU99'")):
-        with pytest.raises(ProfileError) as caught:
-            load(data, models(**model))
-        assert words in str(caught.value)
-    profile = load(data, models(changes={"epochs": 3}))
+def test_a_further_generator_differs_in_what_it_changes(data):
+    profile = load(data, SMALL | model(changes={"epochs": 3}))
     assert profile.models["kdef-other"][1].epochs == 3 and profile.models["kdef"][1].epochs == profile.training.epochs
 
 
-def test_pages_are_exactly_the_profiles_sets_and_experiments(data):
+def test_pages_are_exactly_the_profiles_and_each_comes_after_pages_that_are_there(data):
     assert {page.id for page in pages_of(load(data, SMALL))} == {
         "00_one_page/paper", "00_faces/rendered", "01_data/summary", "01_data/kdef", "01_data/b", "02_dcgan/summary", "02_dcgan/kdef",
-        "03_features/summary", "03_features/kdef-on-b", "04_emotions/summary", "04_emotions/experiment-1", "06_quality/summary", "06_quality/kdef",
-        "06b_mode_collapse/generators", "06c_human_study/kdef", "07_results/results", "07b_claims/verdicts",
+        "03_features/summary", "03_features/kdef-on-b", "04_emotions/summary", "04_emotions/experiment-1", "06_quality/summary",
+        "06_quality/kdef", "06b_mode_collapse/generators", "06c_human_study/kdef", "07_results/results", "07b_claims/verdicts",
     }
+    for profile in (load(data, SMALL), load_profile(PROFILES / "demo.yaml")):
+        pages = {page.id: page for page in pages_of(profile)}
+        assert len(pages) == len(pages_of(profile)) == len({page.label for page in pages.values()})
+        for page in pages.values():
+            assert set(page.after) <= set(pages) - {page.id}, page.id
 
 
 def test_labels_and_transfer_have_pages_where_there_is_something_to_compare(data):
@@ -162,11 +158,3 @@ def test_labels_and_transfer_have_pages_where_there_is_something_to_compare(data
     assert matrix.parameters["networks"] == ["b", "kdef"] and [e["experiment"] for e in matrix.parameters["experiments"]] == [1]
     gone = SMALL | {"emotion_experiments": [], "au_experiments": [{"experiment": 1, "pretrained": "b", "train": "b", "test": "b"}]}
     assert not [page for page in pages_of(load(data, gone | asked)) if page.chapter.startswith(("04b", "04c"))]
-
-
-def test_every_page_comes_after_pages_that_are_there(data):
-    for profile in (load(data, SMALL), load_profile(PROFILES / "demo.yaml")):
-        pages = {page.id: page for page in pages_of(profile)}
-        assert len(pages) == len(pages_of(profile)) == len({page.label for page in pages.values()})
-        for page in pages.values():
-            assert set(page.after) <= set(pages) - {page.id}, page.id

@@ -100,11 +100,12 @@ def test_what_only_shows_computes_nothing(checkout, path, old, new, page):
         assert (page in plan(checkout)) if page else (plan(checkout) == {})
 
 
-def test_a_changed_word_makes_its_page_only(checkout):
-    page = checkout / "artifacts" / "quick" / "pages" / "03b_layers" / "layers.ipynb"
-    with edited(checkout / "notebooks" / "03b_layers.ipynb", "## ", "## So: "):
-        assert make(checkout) == ([1], set()) and "So: " in page.read_text()
-    assert make(checkout) == ([1], set())
+def test_a_changed_word_makes_its_page_only_and_the_prose_that_includes_it(checkout):
+    template = checkout / "fergan" / "book" / "templates" / "results.md.j2"
+    prose = checkout / "_build" / "quick" / "_build" / "html" / "book" / "conclusion.html"
+    with edited(template, "{% macro protocols(emotions, units) %}", "{% macro protocols(emotions, units) %}So it is."):
+        assert make(checkout) == ([1], set()) and "So it is." in prose.read_text()
+    assert make(checkout) == ([1], set()) and "So it is." not in prose.read_text()
 
 
 def test_a_value_and_back(checkout):
