@@ -139,3 +139,16 @@ def test_importing_the_package_is_cheap_and_offers_what_the_readme_uses():
         assert getattr(fergan, name).__name__ == name
     with pytest.raises(AttributeError, match="'samples'"):
         _ = fergan.samples
+
+
+def test_the_method_page_shows_code_that_is_there():
+    """Beside its equations ``book/method.md`` includes functions and classes by name."""
+    page = (ROOT / "book" / "method.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\{literalinclude\} \.\./(\S+)\n:pyobject: (\S+)", page)
+    assert len(shown) >= 10
+    for file, name in shown:
+        body = TREES[name_of(ROOT / file)].body
+        for part in name.split("."):
+            found = [node for node in body if getattr(node, "name", "") == part]
+            assert len(found) == 1, f"book/method.md shows {name} of {file}, which is not there"
+            body = found[0].body

@@ -23,8 +23,8 @@ from fergan.data.catalogue import CATALOGUE
 from fergan.files import ROOT, atomic_path, read_json
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
-_PROSE_AFTER = ("book/conclusion", "book/limits", "book/lesson", "book/exercises", "book/glossary",
-                "book/licences", "book/references")
+_PROSE_AFTER = ("book/conclusion", "book/limits", "book/lesson", "book/exercises", "book/code",
+                "book/glossary", "book/licences", "book/references")
 
 
 # ---- what is written from the profile and the environment
@@ -146,7 +146,7 @@ def build_book(book: Book) -> Path:
     html = html_folder(book.profile.name)
     done, toc = html.parent / ".checked", prepare_sources(book)
     sources = [ROOT / "_config.yml", toc, *(p for p in (ROOT / "book").rglob("*") if p.is_file()),
-               *(ROOT / "fergan" / "book").glob("*.py")]
+               *(ROOT / "fergan").rglob("*.py")]  # whose code and docstrings the prose includes
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"
     done.unlink(missing_ok=True)
