@@ -32,7 +32,7 @@ def emotions(number, share_right, n_people=40, seed=0):
     rows = [ends("accuracy", accuracy, half), ends("accuracy", accuracy, half, protocol="as_published"),
             ends("majority_accuracy", 1 / 8, 0, features="none"), ends("accuracy_difference", share_right - 0.5, 0.1, features="hog")]
     sets = read_table("emotion_experiments").set_index("experiment").loc[number, ["pretrained", "target"]].to_dict()
-    return EmotionResult(score_table(rows), table, pd.DataFrame(), sets | dict(n_resamples=200, seed=0, emotions=list(EMOTIONS)))
+    return EmotionResult(score_table(rows), table, pd.DataFrame(), sets | dict(collection=sets["target"], seed=0, emotions=list(EMOTIONS)))
 
 
 def units(number, areas, half=0.03, true=np.nan, **sets):
@@ -54,13 +54,13 @@ def curves(shares, seed=0):
     order = np.random.default_rng(seed).permutation(N)
     right = {m: {n: np.isin(np.arange(N), order[: round(N * s)])[None].astype(float) for n, s in zip(sizes, of, strict=True)}
              for m, of in shares.items()}
-    rows = label_scores(right, y, subjects, n_resamples=100, seed=0)
+    rows = label_scores(right, y, subjects)
     parts = [pd.DataFrame(dict(protocol="labelled_people", features=m, split=0, draw=0, n_people=n, face=np.arange(N), subject=subjects,
                                true=WORDS[y], predicted=WORDS[np.where(hit[0] == 1, y, (y + 1) % 3)]))
              for m, of in right.items() for n, hit in of.items()]
     fits = pd.DataFrame([dict(features=m, split=0, draw=0, n_people=n, n_train_people=n, n_train_faces=n, n_emotions=3,
                               searched=n > 1, steps=40, train_accuracy=1.0) for m in right for n in sizes])
-    settings = dict(features=list(right), networks=[m for m in right if m == "supervised CNN"], sizes=list(sizes), n_resamples=100, target="r")
+    settings = dict(features=list(right), networks=[m for m in right if m == "supervised CNN"], sizes=list(sizes), target="r")
     return LabelEfficiencyResult(score_table(rows), pd.concat(parts), fits, settings)
 
 
@@ -73,7 +73,7 @@ def matrix(shares):
         tables += [pd.DataFrame(base | dict(predicted=np.where(np.isin(np.arange(N), order[: round(N * s)]), true, "surprised"), features=n))
                    for n, s in of_target.items()]
     networks = [name for name in next(iter(shares.values())) if name != "hog"]
-    settings = dict(networks=networks, targets=list(shares), baselines=["hog"], n_resamples=100, seed=0, skipped={},
+    settings = dict(networks=networks, targets=list(shares), baselines=["hog"], seed=0, skipped={}, collections={},
                     pretraining_faces={name: 100 * (i + 1) for i, name in enumerate(networks)})
     result = TransferResult(score_table([]), pd.concat(tables), pd.DataFrame(), settings)
     result.scores = score_table(transfer_scores(result))

@@ -38,7 +38,7 @@ def result(never=0.5, published=0.7, hog=0.4, pretrained="enhanced-ck", target="
                              "C": [1.0, 10, 100], "gamma": [0.1, 1, 0.5], "gamma_scale": [1, 2, 3.0], "accuracy": [0.1, 0.7, 0.2],
                              "pruned": False, "chosen": [False, True, False]})
     settings = dict(pretrained=pretrained, target=target, features=["discriminator", "hog"], emotions=["happy", "sad"],
-                    n_resamples=200, seed=0)
+                    collection=target)
     return EmotionResult(score_table(rows), predictions, searches, settings)
 
 
@@ -52,15 +52,17 @@ def test_the_answer_of_an_experiment_has_its_numbers_and_compares_by_the_interva
     assert "(the paper: 0.976)" in text and "–" not in text
 
 
-def test_chance_and_official_splits_are_said_only_where_there_are_some():
-    test = dict(n_permutations=19, n_alone=0, n_faces=40, n_blocks=3, observed=0.5, mean=0.1, highest=0.2)
+def test_chance_official_splits_and_few_people_are_said_only_where_there_are_some():
+    test = dict(n_permutations=19, n_alone=0, n_people=20, n_blocks=3, observed=0.5, mean=0.1, highest=0.2)
     say_it = lambda **more: say("emotions_experiment", "chance", p_value=0.05, test=test | more)
-    assert "within each person" in say_it() and "2 of 3 blocks" in say_it() and "0.050" in say_it()
-    assert "among people" in say_it(n_alone=40) and "those of the 3 people" in say_it(n_alone=3)
+    assert "within each person, whole expressions at a time" in say_it() and "2 of 3 blocks" in say_it() and "0.050" in say_it()
+    assert "among people" in say_it(n_alone=20) and "those of the 3 people" in say_it(n_alone=3)
     assert say("emotions_experiment", "chance", p_value=0.05, test={}) == ""
     gaps = {official: say("emotions_experiment", "gap", gap=(0.1, 0, 0.2), official=official)
             for official in ("", "test", "left out: no training face shows sad")}
     assert "divided" not in gaps[""] and "test part" in gaps["test"] and "no training face shows sad" in gaps["left out: no training face shows sad"]
+    few = [say("emotions_experiment", "few", people=n, least=5) for n in (4, 9, 10)]
+    assert "at least 5" in few[0] and "only 9 people" in few[1] and few[2] == ""
 
 
 def test_experiments_are_summed_up_with_signs_and_only_the_papers_own_stand_beside_it():
@@ -73,7 +75,12 @@ def test_experiments_are_summed_up_with_signs_and_only_the_papers_own_stand_besi
     assert r"\{\{ 7\*7 \}\}" in text and "<b>" not in text and "49" not in text and len(markdown_table(table).splitlines()) == 5
     text = say("emotions", "worth", n=3, higher={1: 0.2}, lower={})
     assert "1 of 3" in text and "1 by 0.200" in text and "none" in text
-    assert chapter.others(results) == [{"features": "hog", "n": 3, "better": 0, "worse": 3}]
+    (hog,) = chapter.others(results)
+    assert (hog["features"], hog["n"], hog["better"], hog["worse"]) == ("hog", 3, 0, 3)
+    assert [number for _, number, _ in hog["span"]] == [1, 5] and hog["span"][1][0] == pytest.approx(0.2)
+    for name, words in (("untrained", "is worth +0.100 (experiment 1, rafd-frontal) to +0.200"), ("hog", "(HOG) do clearly better in none of 3")):
+        assert words in say("emotions", "answer", never=[], published=[], others=[hog | {"features": name}])
+    assert chapter.baselines_table(results)["minus hog"][0].startswith("+0.100 [")
     assert chapter.state_of_the_art({1: results[1]})["faces"].str.contains("here").sum() == 2
 
 
@@ -88,10 +95,8 @@ def test_mistakes_are_shown_by_their_margin_and_figures_draw_every_line():
     assert wrong["margin"].tolist() == list(range(20, 40)) and (wrong["predicted"] == "happy").all()
     assert {name: images[:, 0, 0, 0].tolist() for name, images in chapter.typical_mistakes(wrong, faces, n_faces=2).items()} == {
         "sad →\nhappy (20)": [29, 30]}
-    assert chapter.worst_mistakes(wrong, faces, 2)[0][:, 0, 0, 0].tolist() == [39, 38]
     results = {1: found, 2: result(pretrained="celeba")}
-    assert len(chapter.area_figure(results).axes) == 4 and chapter.search_figure(found).axes
-    assert [label.get_text() for label in chapter.gap_figure(chapter.gaps(results)).axes[0].get_yticklabels()] == ["1: rafd-frontal", "2: rafd-frontal"]
+    assert len(chapter.area_figure(results).axes) == 4
     groups = pd.DataFrame([dict(experiment="1: x", trait=trait, group=group, value=0.5, low=0.4, high=0.6)
                            for trait in ("skin", "age") for group in ("low", "high")])
     assert [ax.get_title(loc="left") for ax in chapter.group_figure(groups).axes] == ["skin", "age"]

@@ -20,7 +20,7 @@ def result_of(faces, right):
     subjects = faces.subjects()
     table = pd.DataFrame({"protocol": "subject_independent", "features": "discriminator", "face": range(len(subjects)), "subject": subjects,
                           "true": "happy", "predicted": np.where(right, "happy", "sad")})
-    return EmotionResult(score_table([]), table, pd.DataFrame(), dict(n_resamples=300, seed=0, target="small"))
+    return EmotionResult(score_table([]), table, pd.DataFrame(), dict(target="small"))
 
 
 def test_each_person_is_in_one_third_in_the_order_of_the_trait():

@@ -29,7 +29,7 @@ def network(tmp_path):
 
 
 def scores(folder, faces, network):
-    layer_accuracies(folder, LayersConfig(n_resamples=100), faces=faces, network=network)
+    layer_accuracies(folder, LayersConfig(), faces=faces, network=network)
     result = ExperimentResult.load(folder)
     assert list(result.settings["n_features"].items()) == [("1", 64), ("2", 128), ("3", 256), ("4", 512), ("all", 960)]
     return [result.scores.query("score == @name").set_index("features") for name in ("accuracy", "minus_last")]

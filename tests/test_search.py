@@ -46,9 +46,15 @@ def test_search_finds_a_peak_repeats_itself_and_beats_its_starting_points():
     assert not result.trials.equals(search(peak, 50.0, n_evaluations=14, seed=2).trials)
 
 
-def test_search_prefers_the_smallest_cost_on_a_plateau_and_refuses_what_has_no_score():
+def test_search_prefers_the_middle_of_a_plateau_and_refuses_what_has_no_score():
+    # Below a cost of 3 everything is named alike, above 300 it is worse: neither edge of the plateau between is chosen.
+    def plateau(C, gamma):
+        yield 2 if 3 < C < 300 else 1, 3
+
+    found = search(plateau, 1.0, n_evaluations=20)
+    tied = np.sort(found.trials.loc[found.trials["score"] == found.score, "C"])
+    assert len(tied) > 4 and tied[1] < found.C < tied[-2]
     result = search(constant((1, 1), (1, 3), (0, 6)), 1.0, n_evaluations=4)
-    assert result.trials["C"].min() == result.C
     assert (result.trials["score"] == 0.2).all(), "the share of all points"
     assert np.array_equal(result.fold_scores, [[1, 1 / 3, 0]] * 4)
     with pytest.raises(ValueError, match="at least 3"):

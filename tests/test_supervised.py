@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from fergan.experiments.config import LabelEfficiencyConfig
-from fergan.experiments.label_efficiency import LabelEfficiencyResult, run_label_efficiency
-from fergan.experiments.supervised import named_by, train_cnn
+from fergan.experiments.label_efficiency import LabelEfficiencyResult, named_by, run_label_efficiency, train_cnn
 from fergan.gan.checkpoints import save_weights
 from fergan.gan.networks import Discriminator, Generator, initialize_weights
 
@@ -67,7 +66,7 @@ def test_it_is_one_method_of_label_efficiency(tmp_path):
     subjects, words = np.array([f"p{i // 6}" for i in range(54)]), np.array(["angry", "happy", "sad"])[y]
     pixels = images.reshape(54, -1)[:, ::97].astype(np.float32)
     config = LabelEfficiencyConfig(cnn_width=4, cnn_epochs=20, cnn_min_steps=30, n_splits=3, n_draws=2, n_evaluations=3,
-                                   inner_folds=2, n_resamples=100)
+                                   inner_folds=2)
     run_label_efficiency(tmp_path, config, features={"pixels": pixels}, emotions=words, subjects=subjects, images=images)
     result = LabelEfficiencyResult.load(tmp_path)
     fits = result.searches.query("features == 'supervised CNN'")

@@ -24,7 +24,7 @@ from fergan.experiments.transfer import (
 from fergan.svm.kernels import squared_distances
 
 WORDS = np.array(["angry", "happy", "sad"])
-QUICK = dict(n_folds=3, inner_folds=2, n_evaluations=3, n_resamples=200)
+QUICK = dict(n_folds=3, inner_folds=2, n_evaluations=3)
 
 
 def people(n_people=12, signal=8.0, seed=0):
@@ -43,13 +43,13 @@ def face_set(emotions, subjects, name="a"):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run a matrix whose networks and baseline have planted features, and load its result."""
-    def run(features, faces, **changes):
+    def run(features, faces, collections=(), **changes):
         def planted(name, images, *_):
             return features[name][: len(images)]
         monkeypatch.setattr(transfer, "_features", planted)
         networks = {name: SimpleNamespace() for name in features if name != "hog"}
-        run_transfer(tmp_path, TransferConfig(**QUICK | changes), faces=faces, networks=networks,
-                     pretraining_faces=dict.fromkeys(networks, 100))
+        run_transfer(tmp_path, TransferConfig(**QUICK | dict(baselines=["hog"]) | changes), faces=faces, networks=networks,
+                     pretraining_faces=dict.fromkeys(networks, 100), collections=dict(collections))
         return TransferResult.load(tmp_path)
     return run
 
@@ -93,16 +93,16 @@ def test_a_network_of_other_faces_is_compared_with_the_own_one(matrix):
     assert score(worse, "none", "majority_accuracy", "a")["value"] == pytest.approx(1 / 3)
 
 
-def faces(right, target, networks=("a", "b", "c"), subject=None):
+def faces(right, target, networks=("a", "b", "c"), subject=None, **collections):
     subject = [f"p{i}" for i in range(len(target))] if subject is None else subject
-    return MatrixFaces(pd.DataFrame(right, dtype=float), np.array(target), np.array(subject), networks, 200, 0)
+    return MatrixFaces(pd.DataFrame(right, dtype=float), np.array(target), np.array(subject), networks, collections)
 
 
 def test_an_advantage_favours_no_network_for_its_easy_targets():
     # Everybody is right on set x and wrong on set a: b and c are equal, though a is spared its own, hard set.
     base = dict(target=["x", "x", "a", "a"], face=[0, 1, 0, 1], subject=["p", "q", "p", "q"], true=["sad", "happy"] * 2)
     table = pd.concat([pd.DataFrame(base | dict(predicted=["sad", "happy"] * 1 + ["angry"] * 2, features=n)) for n in "abc"])
-    settings = dict(networks=["a", "b", "c"], baselines=[], n_resamples=200, seed=0)
+    settings = dict(networks=["a", "b", "c"], baselines=[], collections={})
     result = TransferResult(score_table([]), table, None, settings)
     rows = transfer_scores(result)
     assert [(row["features"], row["value"]) for row in rows if row["score"] == "advantage"] == [("a", 0), ("b", 0), ("c", 0)]
@@ -116,6 +116,15 @@ def test_each_target_counts_once_and_people_of_different_sets_are_different_peop
     assert row["value"] == 0.5 and row["n_faces"] == 5 and np.isnan(one.interval(np.full(5, np.nan))["value"])
     same = faces({"a": [1, 0, 1, 0]}, ["x", "x", "y", "y"], networks=("a",), subject=["p", "q", "p", "q"])
     assert same.interval(same.right["a"].to_numpy())["n_subjects"] == 4
+
+
+def test_sets_of_one_collection_share_people_and_are_neither_own_nor_other_to_each_other():
+    right = {"a": [1, 0, 1, 0], "b": [0, 0, 1, 1], "c": [1, 1, 0, 0]}
+    apart = faces(right, ["a", "a", "b", "b"], subject=["p", "q", "p", "q"])
+    related = faces(right, ["a", "a", "b", "b"], subject=["p", "q", "p", "q"], a="both", b="both")
+    assert apart.others.tolist() == [0.5, 0.5, 0.5, 0] and related.others.tolist() == [1, 1, 0, 0], "c alone is other"
+    assert related.own.tolist() == apart.own.tolist() == [1, 0, 1, 1]
+    assert related.interval(related.others)["n_subjects"] == 2 and apart.interval(apart.others)["n_subjects"] == 4
 
 
 def test_sets_that_cannot_be_classified_are_left_out_and_duplicates_are_one_person(run):

@@ -184,7 +184,7 @@ def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
 def test_plain_papermill_computes_an_experiment_and_says_what_it_misses(checkout):
     before = computed(checkout)["emotions/experiment-1"]
     words = ["-m", "papermill", "notebooks/04_emotions_experiment.ipynb", "out.ipynb", "-p", "artifacts"]
-    changed = "{emotions: {baselines: [hog], n_folds: 3, inner_folds: 3, n_evaluations: 3, nested_evaluations: 4, n_resamples: 100, n_permutations: 0}}"
+    changed = "{emotions: {baselines: [hog], n_folds: 3, inner_folds: 3, n_evaluations: 3, nested_evaluations: 4, n_permutations: 0}}"
     done = run_in(checkout, *words, "artifacts/quick", "-y", changed)
     assert done.returncode == 0, done.stderr[-3000:]
     assert computed(checkout)["emotions/experiment-1"] == before + 1

@@ -173,7 +173,8 @@ def _layers(profile: Profile) -> Iterator[Page]:
 def _emotions(profile: Profile) -> list[Page]:
     pages = [
         Page("04_emotions", f"experiment-{e.experiment}",
-             dict(experiment=e.experiment, pretrained=e.pretrained, target=e.target, emotions=profile.emotions.model_dump()),
+             dict(experiment=e.experiment, pretrained=e.pretrained, target=e.target,
+                  collection=profile.collections.get(e.target, e.target), emotions=profile.emotions.model_dump()),
              (_pair(e.pretrained, e.target), *_faces(e.target), *_networks(e.pretrained)))
         for e in profile.emotion_experiments
     ]
@@ -208,7 +209,7 @@ def _transfer(profile: Profile) -> Iterator[Page]:
     marked = [e for e in profile.emotion_experiments if e.target in targets]
     yield Page("04c_transfer", "matrix", dict(
         networks=networks, targets=targets, experiments=[e.model_dump() for e in marked],
-        transfer=profile.transfer.model_dump(),
+        collections=profile.collections, transfer=profile.transfer.model_dump(),
     ), (*_networks(*networks), *_faces(*targets, *networks)))
 
 

@@ -160,6 +160,13 @@ class Profile(Config):
         dataset = self.datasets[name]
         return "" if dataset.source == "rendered" else str((Path(self.data) / dataset.folder).resolve())
 
+    @property
+    def collections(self) -> dict[str, str]:
+        """The sets whose photographs lie in one folder, and so may show the same people: set -> the first of them."""
+        folders = {name: self.dataset_folder(name) or name for name in self.datasets}
+        first = {folder: name for name, folder in reversed(folders.items())}
+        return {name: first[folder] for name, folder in folders.items() if list(folders.values()).count(folder) > 1}
+
 
 #: Section of a profile, which is also the name of a notebook's parameter -> its class.
 SECTIONS: dict[str, type[Config]] = {

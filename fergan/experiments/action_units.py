@@ -13,7 +13,7 @@ from fergan.data.faces import FaceSet
 from fergan.experiments.au_detectors import AUData, Decisions, UnitLearner, unit_folds
 from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT, check_features, fold_numbers, other_rows
-from fergan.experiments.intervals import bootstrap_interval, resampled_auc, resampled_confusion
+from fergan.experiments.intervals import interval_over_people, resampled_auc, resampled_confusion
 from fergan.experiments.scores import ExperimentResult, roc, score_table
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.paper import papers_own, read_table
@@ -211,7 +211,7 @@ def _rows(
     """Rows of one score: each Action Unit without a note, and their mean, with 95 % intervals over people.
 
     ``statistic(u, faces, counts, codes)`` is that of the faces for which unit u is known, in each resample of people, see
-    `fergan.experiments.intervals.bootstrap_interval`; the value is the one of all people once.
+    `fergan.experiments.intervals.interval_over_people`; the value is the one of all people once.
     """
     coded = [np.flatnonzero(~np.isnan(y)) for y in Y.T]
     everyone = np.ones((1, 1)), np.zeros(len(Y), dtype=int)
@@ -232,7 +232,7 @@ def _rows(
 
     low, high = np.full((2, len(points) + 1), np.nan)
     if interval and fine:  # the same resamples of people for all scores, also of some faces only
-        low[[*fine, -1]], high[[*fine, -1]] = bootstrap_interval(with_mean, subjects, config.n_resamples, config.seed)
+        _, low[[*fine, -1]], high[[*fine, -1]] = interval_over_people(with_mean, subjects, share=score != "auc_difference")
     left_out = ", ".join(unit for unit, note in zip(ACTION_UNITS, notes, strict=True) if note)
     return pd.DataFrame(dict(
         score=score, label=[*ACTION_UNITS, "all"], value=[*points, points[fine].mean() if fine else np.nan], low=low,

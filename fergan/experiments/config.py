@@ -33,17 +33,16 @@ class EmotionConfig(Config):
     """Features beside the discriminator's, folds, searches and intervals of the emotion experiments."""
 
     baselines: list[Literal["untrained", "hog", "pixels", "pooled", "generator", "facenet"]] = Field(
-        ["hog", "pixels"], description="features beside the discriminator's, on the same folds")
+        ["untrained", "hog", "pixels"], description="features beside the discriminator's, on the same folds")
     facenet_weights: str | None = Field(None, description="file of facenet-pytorch's weights, for the baseline facenet")
     n_folds: int = Field(10, ge=3, description="folds of the protocols without an official split")
     inner_folds: int = Field(3, ge=2, description="folds of the nested search, and of that within an official training part")
     n_evaluations: int = Field(30, ge=3, description="candidates of the search, as published and in official training parts")
     nested_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
-    n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
     n_permutations: int = Field(200, ge=0, description="permuted labellings of the test against chance; 0 for none")
     duplicates_within: float = Field(
         0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together")
-    seed: int = Field(0, description="of folds, searches, resamples and permutations")
+    seed: int = Field(0, description="of folds, searches and permutations")
 
 
 class LabelEfficiencyConfig(Config):
@@ -70,8 +69,7 @@ class LabelEfficiencyConfig(Config):
     cnn_min_steps: int = Field(100, ge=1, description="its steps where that many passes have fewer")
     cnn_draws: int = Field(1, ge=1, description="in how many of the draws it is trained")
     finetune: bool = Field(False, description="train the discriminator itself further with labels, too")
-    n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over test people")
-    seed: int = Field(0, description="of splits, draws, searches, networks and resamples")
+    seed: int = Field(0, description="of splits, draws, searches and networks")
 
     @property
     def features_only(self) -> "LabelEfficiencyConfig":
@@ -86,13 +84,12 @@ class TransferConfig(Config):
     targets: list[str] = Field(
         [], exclude=True, description="sets that are classified; those without two emotions are left out")
     baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
-        ["hog"], min_length=1, description="features beside those of the networks")
+        ["untrained", "hog", "pixels"], min_length=1, description="features beside those of the networks")
     n_folds: int = Field(10, ge=3, description="folds of people")
     inner_folds: int = Field(3, ge=2, description="folds of the nested search")
     n_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
     max_faces: int | None = Field(None, ge=16, description="classify only so many people of each set; null takes all")
-    n_resamples: int = Field(1000, ge=100, description="bootstrap resamples over people")
-    seed: int = Field(0, description="of people, folds, searches and resamples")
+    seed: int = Field(0, description="of people, folds and searches")
 
 
 class LayersConfig(Config):
@@ -100,5 +97,4 @@ class LayersConfig(Config):
 
     n_faces: int = Field(800, ge=16, description="faces of each set that are compared, all faces of some people")
     n_folds: int = Field(3, ge=2, description="folds of people")
-    n_resamples: int = Field(500, ge=100, description="bootstrap resamples over people")
-    seed: int = Field(0, description="of people, folds and resamples")
+    seed: int = Field(0, description="of people and folds")

@@ -53,10 +53,13 @@ class EmotionResult(ExperimentResult):
 
 def run_emotion_experiment(
     folder: Path, config: EmotionConfig, *, features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray,
-    split: np.ndarray | None = None, pretrained: str = "", target: str = "", n_threads: int = 1,
+    split: np.ndarray | None = None, pretrained: str = "", target: str = "", collection: str = "", n_threads: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> None:
-    """Recognise emotions from each feature set under every protocol, and save an `EmotionResult`; see `emotion_scores`.
+    """Recognise emotions from each feature set, and save an `EmotionResult`; see `emotion_scores`.
+
+    The first feature set is scored under every protocol. The others are what it is compared with on people never seen, and
+    on the official split: the published way of scoring is not theirs.
 
     Finished trials are kept in ``folder/searches`` until the end. ValueError is raised before any fit: features that are
     not finite, a missing or unknown emotion, too few people, faces or classes.
@@ -66,7 +69,8 @@ def run_emotion_experiment(
         emotions, subjects: (n_faces,), str; emotions or synonyms of them, none missing, and the person of each face.
         split: (n_faces,), optional; the set's official split, see `fergan.experiments.cross_validation.official_parts`.
             Where its training part is too small it is left out, and ``settings["official_split"]`` says why.
-        pretrained, target: Names of the network's set and of the faces' set, kept with the result.
+        pretrained, target, collection: Names of the network's set, of the faces' set, and of the collection that the latter
+            is a part of: sets of one collection share people. Kept with the result.
         progress: Called with a line of text after each trial, and after each protocol and feature set.
     """
     folder, subjects, first = Path(folder), np.asarray(subjects, dtype=str), next(iter(features), "")
@@ -79,6 +83,8 @@ def run_emotion_experiment(
     for name, X in features.items():
         D2 = squared_distances(X)
         for protocol, parts in folds.items():
+            if protocol == AS_PUBLISHED and name != first:
+                continue
             of_class, results = _learn(protocol, D2, y, subjects, parts, config, running)
             values[protocol, name] = of_class
             of_features = dict(protocol=protocol, features=name)
@@ -96,8 +102,8 @@ def run_emotion_experiment(
                 chance = _against_chance(D2, y, subjects, parts, results, config, n_threads)
     settings = config.model_dump(exclude={"baselines", "facenet_weights"}) | dict(
         features=list(features), hashes={name: hash_array(X) for name, X in features.items()}, emotions=names.tolist(),
-        official_split=official, chance_test=chance, pretrained=pretrained, target=target)
-    found = emotion_scores(values, rows, names, y, subjects, config)
+        official_split=official, chance_test=chance, pretrained=pretrained, target=target, collection=collection or target)
+    found = emotion_scores(values, rows, names, y, subjects, config.seed)
     if chance:
         found.append(dict(protocol=SUBJECT_INDEPENDENT, features=first, score="p_value", label="all", n_faces=len(y),
                           n_subjects=len(np.unique(subjects)), n_labels=len(names), value=chance.pop("p_value")))
@@ -236,72 +242,65 @@ def _against_chance(
 ) -> dict[str, Any]:
     """Return the p-value of the accuracy on people never seen, and what else the test found."""
     blocks = [(np.concatenate([folds[int(i)] for i in served.split()]), of.C, of.gamma) for served, of in results]
+    strata = intervals.exchangeable(y, subjects)[2]
     accuracies = intervals.chance_test(D2, y, subjects, blocks, n_permutations=config.n_permutations, seed=config.seed,
                                        n_threads=n_threads)
     return dict(p_value=np.mean(accuracies >= accuracies[0]), n_permutations=config.n_permutations, n_blocks=len(blocks),
                 observed=float(accuracies[0]), mean=float(accuracies[1:].mean()), highest=float(accuracies[1:].max()),
-                n_alone=int(np.sum(intervals.exchangeable(subjects) == 0)), n_faces=len(y))
+                n_alone=int(np.sum(strata == 0)), n_people=len(np.unique(subjects)))
 
 
 def emotion_scores(
     values: Mapping[tuple[str, str], np.ndarray], rows: Mapping[str, np.ndarray], names: np.ndarray, y: np.ndarray,
-    subjects: np.ndarray, config: EmotionConfig,
+    subjects: np.ndarray, seed: int,
 ) -> list[dict]:
     """Return the rows of scores of all protocols and feature sets, for `fergan.experiments.scores.score_table`.
 
     ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its mean, label "all";
-    ``accuracy_difference``, the first feature set minus the one of the row, over the same resamples, and its
-    ``accuracy_difference_p_value``; ``protocol_gap``, accuracy as published minus subject-independent; ``majority_accuracy``
-    and ``chance_accuracy`` with features "none". Decision values of n_folds models are pooled for an area: they are votes of
-    pairwise classifiers, on the scale of classes beaten.
+    ``accuracy_difference``, the first feature set minus the one of the row, face by face, and its
+    ``accuracy_difference_p_value``; ``protocol_gap``, the first's accuracy as published minus subject-independent;
+    ``majority_accuracy`` and ``chance_accuracy`` with features "none". Decision values of n_folds models are pooled for an
+    area: they are votes of pairwise classifiers, on the scale of classes beaten.
 
     Args:
         values: (protocol, features) -> decision values (n_rows, n_classes); the first features are compared with the others.
         rows: Protocol -> the faces that it scores.
         names, y: Emotions, and each face's position in them.
+        seed: Of the p-values.
     """
     first, found = next(iter(values))[1], []
     right = {key: (of_class.argmax(axis=1) == y[rows[key[0]]]).astype(float) for key, of_class in values.items()}
     base = {protocol: dict(protocol=protocol, label="all", n_faces=len(scored), n_subjects=len(np.unique(subjects[scored])),
                            n_labels=len(names)) for protocol, scored in rows.items()}
-    resampling = config.n_resamples, config.seed
     for (protocol, name), of_class in values.items():
         of_features, scored = base[protocol] | dict(features=name), rows[protocol]
-        found += [of_features | row for row in _class_scores(of_class, names, y[scored], subjects[scored], config)]
+        found += [of_features | row for row in _class_scores(of_class, names, y[scored], subjects[scored])]
         if name != first:
             difference = right[protocol, first] - right[protocol, name]
-            p_value = intervals.sign_flip_p_value(difference, subjects[scored], seed=config.seed)
-            interval = intervals.mean_interval(difference, subjects[scored], *resampling)
+            p_value = intervals.sign_flip_p_value(difference, subjects[scored], seed=seed)
+            interval = intervals.mean_over_people(difference, subjects[scored])
             found += [of_features | dict(score="accuracy_difference") | interval,
                       of_features | dict(score="accuracy_difference_p_value", value=p_value)]
-    for name in dict.fromkeys(name for _, name in values):
-        gap = right[AS_PUBLISHED, name] - right[SUBJECT_INDEPENDENT, name]
-        interval = intervals.mean_interval(gap, subjects, *resampling)
-        found.append(base[AS_PUBLISHED] | dict(features=name, score="protocol_gap") | interval)
+    gap = intervals.mean_over_people(right[AS_PUBLISHED, first] - right[SUBJECT_INDEPENDENT, first], subjects)
+    found.append(base[AS_PUBLISHED] | dict(features=first, score="protocol_gap") | gap)
     for protocol, scored in rows.items():
         guesses = dict(majority_accuracy=np.bincount(y[scored]).max() / len(scored), chance_accuracy=1 / len(names))
         found += [base[protocol] | dict(features="none", score=score, value=value) for score, value in guesses.items()]
     return found
 
 
-def _class_scores(
-    of_class: np.ndarray, names: np.ndarray, y: np.ndarray, subjects: np.ndarray, config: EmotionConfig
-) -> list[dict]:
+def _class_scores(of_class: np.ndarray, names: np.ndarray, y: np.ndarray, subjects: np.ndarray) -> list[dict]:
     """Return the rows of one protocol and feature set, over all emotions and of each."""
     k, predicted = len(names), of_class.argmax(axis=1)
-    right = (predicted == y).astype(float)
-    areas = np.array([intervals.auc(of_class[:, c], y == c) for c in range(k)])
-    confusion = np.histogram2d(y, predicted, bins=k, range=[[0, k]] * 2)[0]
 
-    def resampled(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
         aucs = np.stack([intervals.resampled_auc(of_class[:, c], y == c, counts, codes) for c in range(k)], axis=1)
         rates = intervals.balanced_accuracy_and_f1(intervals.resampled_confusion(y, predicted, k, counts, codes))
-        return np.column_stack([intervals.resampled_mean(right, counts, codes), rates, aucs.mean(axis=1), aucs])
+        return np.column_stack([intervals.resampled_mean(predicted == y, counts, codes), rates, aucs.mean(axis=1), aucs])
 
-    points = [right.mean(), *intervals.balanced_accuracy_and_f1(confusion), areas.mean(), *areas]
-    ends = intervals.bootstrap_interval(resampled, subjects, config.n_resamples, config.seed)
     scores = ["accuracy", "balanced_accuracy", "macro_f1", "auc", *["auc"] * k]
-    cells = zip(scores, ["all"] * 4 + list(names), points, *ends, [k] * 4 + [1] * k, strict=True)
+    cells = zip(scores, ["all"] * 4 + list(names), *intervals.interval_over_people(statistic, subjects, share=True),
+                [k] * 4 + [1] * k, strict=True)
     return [dict(zip(("score", "label", "value", "low", "high", "n_labels"), row, strict=True)) for row in cells]
 
 
@@ -310,17 +309,21 @@ def accuracy_difference(
 ) -> tuple[intervals.Difference, bool]:
     """Return the accuracy of one experiment minus another's, and whether it is paired.
 
-    Where both classified the same faces the difference of each face is resampled over people, as often and from the same
-    seed as the first experiment's own intervals, so that every page gives one interval. Otherwise the two intervals, which
-    are independent, are combined, see `fergan.experiments.intervals.Difference.of_scores`.
+    Where the faces are of one collection, people who are in both are left out of both at once. Otherwise the two intervals,
+    which are independent, are combined, see `fergan.experiments.intervals.Difference.of_scores`.
     """
-    tables = [result.select(protocol, features).sort_values("face") for result in (first, second)]
-    same = first.settings["target"] == second.settings["target"] and np.array_equal(*(t["face"] for t in tables))
-    if same and np.array_equal(*(t["true"] for t in tables)):
-        right = [(table["true"] == table["predicted"]).to_numpy(float) for table in tables]
-        resampling = first.settings["n_resamples"], first.settings["seed"]
-        found = intervals.mean_interval(right[0] - right[1], tables[0]["subject"].to_numpy(str), *resampling)
-        return intervals.Difference(**{name: float(value) for name, value in found.items()}), True
+    tables = [result.select(protocol, features) for result in (first, second)]
+    if first.settings["collection"] == second.settings["collection"]:
+        both = pd.concat(tables, keys=(True, False))
+        right, of_first = (both["true"] == both["predicted"]).to_numpy(), both.index.get_level_values(0).to_numpy(bool)
+        columns = np.stack([right & of_first, of_first, right & ~of_first, ~of_first], axis=1)
+
+        def difference(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+            hits, n, hits_of_second, n_of_second = intervals.resampled_mean(columns, counts, codes).T
+            return hits / n - hits_of_second / n_of_second
+
+        ends = intervals.interval_over_people(difference, both["subject"].to_numpy(str))
+        return intervals.Difference(*map(float, ends)), True
     rows = [row_of(result.scores, protocol, features, "accuracy") for result in (first, second)]
     scores = [tuple(float(row[key]) for key in ("value", "low", "high")) for row in rows]
     return intervals.Difference.of_scores(*scores), False
@@ -384,8 +387,7 @@ def accuracy_by_group(result: EmotionResult, people: pd.DataFrame, features: str
         group_of = people[f"{trait}_group"].reindex(subjects).to_numpy()
         for group in groups:
             inside = group_of == group
-            found = intervals.mean_interval(right[inside], subjects[inside], result.settings["n_resamples"],
-                                            result.settings["seed"])
+            found = intervals.mean_over_people(right[inside], subjects[inside], share=True)
             rows.append(dict(trait=trait, group=group, **found, n_faces=int(inside.sum()),
                              n_people=len(set(subjects[inside]))))
     return pd.DataFrame(rows)

@@ -1,61 +1,71 @@
-"""How sure a score is, and whether it could be chance: bootstrap intervals, differences and permutation tests over people.
+"""How sure a score is, and whether it could be chance: intervals over people, differences and permutation tests.
 
-Intervals are percentile bootstraps over people, not faces: faces of one person are not independent.
+People, not faces, are what varies: faces of one person are not independent. Each person is left out once (the jackknife of
+Quenouille and Tukey), which gives the standard error of any smooth statistic; quantiles are Student's, for as many people.
+``benchmarks/coverage.py`` shows how often such intervals hold the truth.
 """
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
 from fergan.cache import run_threads
 from fergan.experiments.cross_validation import other_rows
 from fergan.svm.kernels import fit_svc, gaussian_kernel, kernel_slice
 
-_MAX_RESAMPLED = 1000  # more people than this are resampled in this many random groups, to bound the memory
-_MAX_UNDEFINED = 0.1  # an interval that more than this share of the resamples leaves undefined is NaN
+#: With fewer people no score has an interval: nothing would be left out of most of them.
+FEWEST_PEOPLE = 5
+
+_MOST_LEFT_OUT = 1000  # more people than this are left out in this many groups, to bound the memory
+
+#: ``statistic(counts, codes)``: counts of shape (n, n_people), how often each person takes part, and codes (n_faces,), the
+#: person of each face; returns an array of shape (n, ...).
+Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def bootstrap_interval(
-    statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], groups: np.ndarray, n_resamples: int = 1000, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile bootstrap interval (95 %) over people, drawn with replacement together with all their faces.
+def interval_over_people(
+    statistic: Statistic, groups: np.ndarray, *, share: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a statistic of all people, and the ends of its 95 % interval over people: value, low, high.
 
-    The same `groups` and `seed` give the same resamples, so that differences of statistics are paired.
+    The interval is ``value -+ t s`` with the jackknife's s and Student's t for one degree of freedom less than people. A
+    share would leave its bounds so: it gets Wilson's score interval with the same t, for as many independent faces as have
+    that s (the faces over the design effect), at most all faces; where nothing varies, as many as there are people.
 
     Args:
-        statistic: ``statistic(counts, codes)`` with counts of shape (n_resamples, n_people), how often each person was
-            drawn, and codes of shape (n_samples,), the person of each face; returns an array of shape (n_resamples, ...).
-            See `resampled_mean`, `resampled_auc`, `resampled_confusion`: each is a matrix product.
-        groups: (n_samples,); the person of each face. More than 1,000 people are drawn in 1,000 random groups of people.
+        statistic: See `Statistic`, and `resampled_mean`, `resampled_auc`, `resampled_confusion`: each is a matrix product.
+        groups: (n_faces,); the person of each face. More than 1,000 people are left out in 1,000 groups of people.
+        share: Whether the statistic lies between 0 and 1, as accuracies and areas do; a difference of two does not.
 
-    Returns: its ends. Resamples in which the statistic is undefined are left out; NaN where these are more than a tenth,
-        where there are fewer than two people, or without resamples.
+    Returns: three arrays. The ends are NaN with fewer than `FEWEST_PEOPLE`, and where the statistic is undefined without
+        some person.
     """
-    codes = np.unique(groups, return_inverse=True)[1]
-    rng = np.random.default_rng(seed)
+    codes = np.unique(groups, return_inverse=True)[1] % _MOST_LEFT_OUT
     n_people = codes.max(initial=-1) + 1
-    if n_people > _MAX_RESAMPLED:
-        codes = (rng.permutation(n_people) % _MAX_RESAMPLED)[codes]
-        n_people = _MAX_RESAMPLED
-    usable = n_people >= 2 and n_resamples >= 1
-    counts = rng.multinomial(n_people, [1 / n_people] * n_people, size=n_resamples if usable else 1).astype(float)
-    values = statistic(counts, codes)
-    undefined = np.isnan(values).mean(axis=0) > _MAX_UNDEFINED
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column of only NaN gives NaN, as it should
-        low, high = np.nanquantile(values, [0.025, 0.975], axis=0)
-    nothing = undefined | (not usable)
-    return np.where(nothing, np.nan, low)[()], np.where(nothing, np.nan, high)[()]
+    counts = np.vstack([np.ones(n_people), 1 - np.eye(n_people) if n_people >= FEWEST_PEOPLE else np.empty((0, n_people))])
+    value, *without = np.asarray(statistic(counts, codes), dtype=float)
+    if not without:
+        nothing = np.full_like(value, np.nan)[()]
+        return value[()], nothing, nothing
+    error, quantile = np.sqrt((n_people - 1) * np.var(without, axis=0)), t.ppf(0.975, n_people - 1)
+    if not share:
+        return value[()], value - quantile * error, value + quantile * error
+    spread = value * (1 - value)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n = np.where((spread <= 0) | (error == 0), n_people, np.minimum(spread / error**2, len(codes)))
+    n, squared = np.where(np.isnan(error), np.nan, n), quantile**2
+    centre, half = value + squared / (2 * n), quantile * np.sqrt(spread / n + squared / (4 * n**2))
+    low, high = (np.clip((centre + sign * half) / (1 + squared / n), 0, 1) for sign in (-1, 1))
+    return value[()], low[()], high[()]
 
 
-def mean_interval(values: np.ndarray, groups: np.ndarray, n_resamples: int, seed: int) -> dict[str, float]:
+def mean_over_people(values: np.ndarray, groups: np.ndarray, *, share: bool = False) -> dict[str, float]:
     """Return the mean of a number of each face, and its interval: ``value, low, high`` of a row of scores."""
-    low, high = bootstrap_interval(partial(resampled_mean, values), groups, n_resamples, seed)
-    return dict(value=values.mean(), low=low, high=high)
+    found = interval_over_people(partial(resampled_mean, values), groups, share=share)
+    return dict(zip(("value", "low", "high"), map(float, found), strict=True))
 
 
 def _per_person(values: np.ndarray, codes: np.ndarray, n_people: int) -> np.ndarray:
@@ -70,14 +80,16 @@ def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def resampled_mean(values: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Mean over the faces of each resample; with 0 and 1 as values, the accuracy. Shape (n_resamples,)."""
+    """Mean over faces of values (n_faces, ...), with 0 and 1 the accuracy. Shape (n, ...)."""
     n_people = counts.shape[1]
-    return _divide(counts @ _per_person(values, codes, n_people), counts @ np.bincount(codes, minlength=n_people))
+    sizes = counts @ np.bincount(codes, minlength=n_people)
+    sums = np.tensordot(counts, _per_person(values, codes, n_people), axes=1)
+    return _divide(sums, sizes.reshape(-1, *[1] * (sums.ndim - 1)))
 
 
 def resampled_confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int, counts: np.ndarray,
                         codes: np.ndarray) -> np.ndarray:
-    """Confusion matrices of the resamples, rows by true class. Shape (n_resamples, n_classes, n_classes)."""
+    """Confusion matrices, rows by true class. Shape (n, n_classes, n_classes)."""
     cells = np.zeros((counts.shape[1], n_classes, n_classes))
     np.add.at(cells, (codes, true, predicted), 1)
     return np.tensordot(counts, cells, axes=1)
@@ -85,19 +97,17 @@ def resampled_confusion(true: np.ndarray, predicted: np.ndarray, n_classes: int,
 
 def balanced_accuracy_and_f1(confusion: np.ndarray) -> np.ndarray:
     """Balanced accuracy and macro F1 of matrices (..., n_classes, n_classes), without absent classes. Shape (..., 2)."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    with np.errstate(invalid="ignore"):
-        recall = right / confusion.sum(axis=-1)
-        f1 = 2 * right / (confusion.sum(axis=-1) + confusion.sum(axis=-2))
-    return np.stack([np.nanmean(recall, axis=-1), np.nanmean(f1, axis=-1)], axis=-1)
+    right, shown = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-1)
+    rates = np.stack([_divide(right, shown), _divide(2 * right, shown + confusion.sum(axis=-2))], axis=-2)
+    return np.nanmean(np.where(shown[..., None, :] > 0, rates, np.nan), axis=-1)
 
 
 def resampled_auc(values: np.ndarray, positive: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve of each resample, NaN without positives or negatives.
+    """Area under the ROC curve, NaN without positives or negatives. Shape (n,).
 
     With W[p, q] the number of pairs of a positive face of person p and a negative one of person q in which the positive one
-    has the larger value (a tie counts one half), and c the counts of a resample, the area is
-    ``c W c / ((c n_positive) (c n_negative))``: every resample is a product with one matrix.
+    has the larger value (a tie counts one half), and c a row of counts, the area is
+    ``c W c / ((c n_positive) (c n_negative))``.
     """
     n_people = counts.shape[1]
     ascending = np.argsort(values[~positive], kind="stable")
@@ -145,21 +155,21 @@ class Difference:
         return cls(a - b, a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low))
 
 
-def exchangeable(groups: np.ndarray) -> np.ndarray:
-    """Return, for each face, the number of the stratum that its label is permuted in.
+def exchangeable(y: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what labels are permuted among: the unit of each face, the label of each unit, and its stratum.
 
-    A person with several faces is a stratum, from 1. People with one face, whose label could go nowhere, form stratum 0.
+    A unit is a person's faces of one label, for these may be near-copies of one another. Units of a person are exchanged
+    with each other: a stratum, from 1. People with one unit, whose label could go nowhere, form stratum 0.
     """
-    codes, counts = np.unique(groups, return_inverse=True, return_counts=True)[1:]
-    return np.where(counts[codes] == 1, 0, codes + 1)
+    pairs, units = np.unique(np.stack([np.unique(groups, return_inverse=True)[1], y]), axis=1, return_inverse=True)
+    person, labels = pairs
+    return units, labels, np.where(np.bincount(person)[person] == 1, 0, person + 1)
 
 
-def permuted_within(y: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def permuted_within(labels: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Permute labels within each stratum, which keeps the counts of its labels."""
-    by_stratum = np.argsort(strata, kind="stable")
-    shuffled = np.lexsort((rng.random(len(y)), strata))
-    permuted = np.empty_like(y)
-    permuted[by_stratum] = y[shuffled]
+    permuted = np.empty_like(labels)
+    permuted[np.argsort(strata, kind="stable")] = labels[np.lexsort((rng.random(len(labels)), strata))]
     return permuted
 
 
@@ -170,12 +180,12 @@ def chance_test(
     """Compare a Gaussian SVM's accuracy with that after permuting labels within people (Ojala and Garriga, JMLR 11, 2010).
 
     The blocks serve as folds: each is predicted by a model trained on the others, anew for each labelling, at the same C
-    and gamma. Permuting within people keeps what people alone tell about labels, so only the link of face and emotion is
-    tested.
+    and gamma. Whole expressions of a person are permuted (see `exchangeable`), which keeps what people alone tell about
+    labels: only the link of face and emotion is tested.
 
     Args:
         D2: (n_samples, n_samples), float32 or float64; squared distances between the faces' features.
-        y, groups: (n_samples,); classes from 0 upwards, and the person of each face, see `exchangeable`.
+        y, groups: (n_samples,); classes from 0 upwards, and the person of each face.
         blocks: sequence of (ndarray of int, float, float); the faces of each block, with the C and gamma that were chosen
             without them; no person in two blocks.
 
@@ -183,8 +193,8 @@ def chance_test(
         ones are equal to the last bit, and the p-value is the share of all that are at least the first.
     """
     rng = np.random.default_rng(seed)
-    strata = exchangeable(groups)
-    labellings = [y] + [permuted_within(y, strata, rng) for _ in range(n_permutations)]
+    units, labels, strata = exchangeable(y, groups)
+    labellings = [y] + [permuted_within(labels, strata, rng)[units] for _ in range(n_permutations)]
     right = np.zeros(len(labellings), dtype=int)
     K = None
     for test, C, gamma in blocks:

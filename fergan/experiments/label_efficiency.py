@@ -1,7 +1,8 @@
 """Label efficiency: accuracy against the number of labelled people, for features and for networks trained with labels.
 
 Test people are fixed in each split, every method gets the same labelled people, and larger sets hold the smaller ones. An
-emotion that no labelled person shows cannot be named, and its test faces count as wrong.
+emotion that no labelled person shows cannot be named, and its test faces count as wrong. The network that is trained with
+labels has the discriminator's layers and one output for each class; it starts from scratch or from its weights.
 """
 
 import shutil
@@ -12,14 +13,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
 
 from fergan.experiments import cross_validation as cv
 from fergan.experiments.config import LabelEfficiencyConfig
 from fergan.experiments.emotions import emotion_classes, train_and_test
-from fergan.experiments.intervals import bootstrap_interval, resampled_mean
+from fergan.experiments.intervals import Difference, interval_over_people, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
-from fergan.experiments.supervised import named_by, train_cnn
+from fergan.features.config import check_images
 from fergan.files import read_json, write_json
+from fergan.gan.networks import (
+    Discriminator,
+    has_native_bfloat16,
+    initialize_weights,
+    load_weights,
+    recalibrate_batch_norm,
+    to_float,
+)
 from fergan.svm.kernels import gaussian_kernel, kernel_slice, multiclass_values, squared_distances, typical_distance
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
@@ -33,7 +45,8 @@ LABELLED_PEOPLE = "labelled_people"
 DEFAULT_COST = float(np.sqrt(np.prod(COST_RANGE)))
 DEFAULT_GAMMA_SCALE = float(np.sqrt(np.prod(GAMMA_SCALE_RANGE)))
 
-_NEVER = 1e12  # stands for an infinite number of people, of which no quantile could be taken
+_BATCH = 32  # faces of a step of a network, at most all
+_AT_ONCE = 256  # faces of its forward pass without gradients
 
 
 class LabelEfficiencyResult(ExperimentResult):
@@ -130,7 +143,7 @@ def run_label_efficiency(
             if progress is not None:
                 progress(f"{name}: split {s.split}, draw {s.draw}, {s.n_people} people")
     table = pd.concat(predictions, ignore_index=True).assign(protocol=LABELLED_PEOPLE)
-    rows = label_scores(_right_answers(table), y, subjects, n_resamples=config.n_resamples, seed=config.seed)
+    rows = label_scores(_right_answers(table), y, subjects)
     settings = config.model_dump() | dict(
         features=[*features, *networks], networks=list(networks), emotions=names.tolist(), target=target,
         sizes=sorted({subset.n_people for subset in subsets}))
@@ -228,26 +241,28 @@ def _right_answers(table: pd.DataFrame) -> dict[str, dict[int, np.ndarray]]:
 Curves = Mapping[str, Mapping[int, np.ndarray]]
 
 
-def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray, *, n_resamples: int, seed: int) -> list[dict]:
+def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray) -> list[dict]:
     """Return the rows of scores of all methods, for `fergan.experiments.scores.score_table`.
 
     For each method ``accuracy`` (label: the number of labelled people), beside it ``lowest_draw`` and ``highest_draw``;
     ``curve_mean``, the mean of the curve over the logarithm of that number; ``people_needed`` (label: an accuracy), NaN
-    where it is not reached, its interval NaN on the side that it does not reach. For each but the first,
-    ``accuracy_difference`` and ``curve_mean_difference``, the first minus it. For features "none", ``majority_accuracy``.
-    The bootstrap is over test people; the draws stay as they are.
+    where it is not reached, its ends where the upper and the lower ends of the curve's intervals reach it. For each but the
+    first, ``accuracy_difference`` and ``curve_mean_difference``, the first minus it. For features "none",
+    ``majority_accuracy``. Intervals are over test people; the draws stay as they are.
 
     `right` is `Curves`; every face, of class `y` (n_faces,) and person `subjects` (n_faces,), is tested once in each draw. A
     method may have fewer draws than another: their difference is then over the draws that both have, the first ones.
     """
-    first, resampling = next(iter(right.values())), dict(groups=subjects, n_resamples=n_resamples, seed=seed)
-    sizes, majority = np.array(list(first)), float(np.bincount(y).max() / len(y))
+    first, majority = next(iter(right.values())), float(np.bincount(y).max() / len(y))
+    sizes = np.array(list(first))
     highest = max(of_size.mean() for curve in right.values() for of_size in curve.values())
     levels = [level / 10 for level in range(1, 11) if majority < level / 10 <= highest]
     rows = [dict(features="none", score="majority_accuracy", label="all", value=majority)]
     for name, curve in right.items():
         columns = np.stack([of_size.mean(axis=0) for of_size in curve.values()], axis=1)
-        of_method = _curve_rows(columns, sizes, levels, "", **resampling)
+        of_method, ends = _curve_rows(columns, sizes, subjects, "")
+        of_method += [dict(score="people_needed", label=f"{level:.1f}")
+                      | {key: size_needed(sizes, of, level) for key, of in ends.items()} for level in levels]
         for n, of_size in curve.items():
             draws = of_size.mean(axis=1)
             of_method += [dict(score=score, label=str(n), value=end, note=f"{len(draws)} draws")
@@ -255,31 +270,26 @@ def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray, *, n_resamp
         if curve is not first:
             both = [(first[n], curve[n], min(len(first[n]), len(curve[n]))) for n in sizes]
             columns = np.stack([one[:k].mean(axis=0) - other[:k].mean(axis=0) for one, other, k in both], axis=1)
-            of_method += _curve_rows(columns, sizes, [], "_difference", **resampling)
+            of_method += _curve_rows(columns, sizes, subjects, "_difference")[0]
         rows += [dict(features=name) | row for row in of_method]
     base = dict(protocol=LABELLED_PEOPLE, n_faces=len(y), n_subjects=len(np.unique(subjects)), n_labels=int(y.max()) + 1)
     return [base | row for row in rows]
 
 
-def _curve_rows(columns: np.ndarray, sizes: np.ndarray, levels: list[float], suffix: str, **resampling: Any) -> list[dict]:
-    """Return rows of the mean of each column (n_faces, n_sizes), of the curve, and of the size that each level needs."""
-    def of_curves(curves: np.ndarray) -> np.ndarray:  # (n, n_sizes)
-        needed = [np.minimum(size_needed(sizes, curves, level), _NEVER) for level in levels]
-        return np.column_stack([curves, curve_mean(sizes, curves), *needed])
+def _curve_rows(
+    columns: np.ndarray, sizes: np.ndarray, subjects: np.ndarray, suffix: str
+) -> tuple[list[dict], dict[str, np.ndarray]]:
+    """Return rows of the mean of each column (n_faces, n_sizes) and of the curve, and the ends of the columns by name."""
+    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        curves = resampled_mean(columns, counts, codes)
+        return np.column_stack([curves, curve_mean(sizes, curves)])
 
-    low, high = bootstrap_interval(lambda counts, codes: of_curves(_resampled(columns, counts, codes)), **resampling)
-    found = np.column_stack([of_curves(columns.mean(axis=0)[None])[0], low, high])
-    needed = found[len(sizes) + 1 :]
-    needed[needed > sizes[-1]] = np.nan  # beyond all people nothing is known
+    found = interval_over_people(statistic, subjects, share=not suffix)
     keys = [(f"accuracy{suffix}", str(n)) for n in sizes] + [(f"curve_mean{suffix}", "all")]
-    keys += [("people_needed", f"{level:.1f}") for level in levels]
-    return [dict(score=score, label=label, value=value, low=low, high=high)
-            for (score, label), (value, low, high) in zip(keys, found, strict=True)]
-
-
-def _resampled(columns: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Mean of each column (n_faces, n_columns) in each resample. Shape (n_resamples, n_columns)."""
-    return np.stack([resampled_mean(column, counts, codes) for column in columns.T], axis=1)
+    rows = [dict(score=score, label=label, value=value, low=low, high=high)
+            for (score, label), value, low, high in zip(keys, *found, strict=True)]
+    # An accuracy is reached earliest where the upper end of the interval reaches it, and latest where the lower one does.
+    return rows, dict(zip(("value", "high", "low"), (of[:-1] for of in found), strict=True))
 
 
 # Sizes double from point to point, so between points a curve is taken as straight in the logarithm of the size. Sizes are
@@ -299,16 +309,13 @@ def curve_at(sizes: np.ndarray, scores: np.ndarray, size: float) -> np.ndarray:
     return np.apply_along_axis(lambda curve: np.interp(np.log(size), np.log(sizes), curve, np.nan, np.nan), -1, scores)
 
 
-def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> np.ndarray:
-    """Return the size at which curves first reach a level, the smallest where they begin there; infinite without one."""
-    curves, x = np.asarray(scores, dtype=float), np.log(sizes)
-    first = (curves >= level).argmax(axis=-1)
-    before = np.maximum(first - 1, 0)
-    low, high = (np.take_along_axis(curves, place[..., None], axis=-1)[..., 0] for place in (before, first))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        needed = np.exp(x[before] + (level - low) / (high - low) * (x[first] - x[before]))
-    needed = np.where(first == 0, sizes[0], needed)
-    return np.where((curves >= level).any(axis=-1), needed, np.inf)
+def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> float:
+    """Return the size at which a curve first reaches a level, the smallest where it begins there; NaN without one."""
+    reached = np.flatnonzero(scores >= level)
+    if not len(reached):
+        return float("nan")
+    around = slice(max(0, reached[0] - 1), reached[0] + 1)
+    return float(np.exp(np.interp(level, scores[around], np.log(sizes[around]))))
 
 
 def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult) -> dict[str, Any]:
@@ -316,25 +323,94 @@ def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult)
 
     ``full``: accuracy on the larger set with all labels minus that on the small one; ``matched``: at ``size``, the largest
     number of labelled faces that both have; ``shrinking``: what the larger set loses by being cut down to that. Each is
-    (value, low, high); the first two are from independent bootstraps of both sets' people.
+    (value, low, high); the first two are differences of independent scores.
     """
-    (small_sizes, of_small), (sizes, of_large) = map(_resampled_curve, (small, large))
-    size = float(min(sizes[-1], small_sizes[-1]))
-    cut, least = curve_at(sizes, of_large, size), curve_at(small_sizes, of_small, size)
-    found = {"full": of_large[:, -1] - of_small[:, -1], "matched": cut - least, "shrinking": of_large[:, -1] - cut}
-    ends = {name: np.quantile(of[1:], [0.025, 0.975]) for name, of in found.items()}
-    return {"size": size} | {name: (float(of[0]), *map(float, ends[name])) for name, of in found.items()}
+    size = float(min(result.train_faces().iloc[-1] for result in (small, large)))
+    (all_small, cut_small, _), (all_large, cut_large, shrinking) = (_cut_down(result, size) for result in (small, large))
+    differences = {"full": Difference.of_scores(all_large, all_small), "matched": Difference.of_scores(cut_large, cut_small)}
+    return {"size": size, "shrinking": shrinking} | {name: (d.value, d.low, d.high) for name, d in differences.items()}
 
 
-def _resampled_curve(result: LabelEfficiencyResult) -> tuple[np.ndarray, np.ndarray]:
-    """Return numbers of labelled faces and the first method's accuracies: as measured, then one row for each resample."""
-    right, drawn = result.right(result.methods[0]), []
+def _cut_down(result: LabelEfficiencyResult, size: float) -> list[tuple[float, ...]]:
+    """Return the first method's accuracy with all labelled faces, with `size` of them, and the difference."""
+    right = result.right(result.methods[0])
     people = result.predictions.drop_duplicates("face").set_index("face")["subject"].loc[right.index].to_numpy(dtype=str)
+    sizes = right.columns.map(result.train_faces()).to_numpy(dtype=float)
 
-    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        drawn.append(_resampled(right.to_numpy(), counts, codes))
-        return drawn[-1]
+    def accuracies(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        curves = resampled_mean(right.to_numpy(), counts, codes)
+        return np.stack([curves[:, -1], curve_at(sizes, curves, size)], axis=1)
 
-    seed = int.from_bytes(result.methods[0].encode()) % 2**31  # sets are resampled independently of one another
-    bootstrap_interval(statistic, people, result.settings["n_resamples"], seed)
-    return right.columns.map(result.train_faces()).to_numpy(dtype=float), np.vstack([right.mean().to_numpy(), drawn[0]])
+    both = np.stack(interval_over_people(accuracies, people, share=True), axis=1)
+    lost = interval_over_people(lambda *drawn: -np.diff(accuracies(*drawn))[:, 0], people)
+    return [tuple(map(float, ends)) for ends in (*both, lost)]
+
+
+# ---- the network that learns from labels
+
+def train_cnn(
+    images: np.ndarray, y: np.ndarray, *, width: int, epochs: int, min_steps: int, weights: str | Path | None = None,
+    learning_rate: float = 1e-3, seed: int = 0,
+) -> tuple[nn.Sequential, int]:
+    """Train on faces uint8 (n, 64, 64, 3) of classes 0, 1, ... (n,), all present; return the network and its steps.
+
+    Adam minimises the cross-entropy for a number of steps that is fixed beforehand, while the learning rate rises and then
+    falls to nothing (one cycle, Smith and Topin 2019). Running statistics of the batch normalisation are recomputed over
+    the training faces at the end, for a short training would leave them half way.
+
+    Args:
+        width: Channels of the first layer, as of the discriminator.
+        epochs, min_steps: Passes over the training faces, and steps where that many passes have fewer.
+        weights: A ``discriminator.safetensors`` of that width to start from; without it the start is random.
+        learning_rate: The largest one, reached after three tenths of the steps.
+        seed: Of the initial weights and of the order of the faces. On a processor the same seed gives the same network.
+
+    Raises:
+        FloatingPointError: The loss is not finite.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    # The discriminator's hidden layers, then one logit per class where it has one in all: (n, 3, 64, 64) to (n, k).
+    to_logits = nn.Conv2d(8 * width, int(y.max()) + 1, kernel_size=4)
+    network = nn.Sequential(Discriminator(width).blocks, to_logits, nn.Flatten())
+    initialize_weights(network, seed=seed)
+    if weights is not None:
+        network[0] = load_weights(Discriminator(width), Path(weights)).requires_grad_(True).blocks
+    network.to(device, memory_format=torch.channels_last)
+    data = torch.from_numpy(np.array(check_images(images))).to(device)  # a copy: faces on disk are read-only
+    classes = torch.from_numpy(np.asarray(y)).to(device)
+    size = min(_BATCH, len(data))
+    n_steps = max(min_steps, epochs * len(data) // size)
+    optimizer = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=n_steps)
+    rng = np.random.default_rng(seed)
+    waiting = np.empty(0, int)  # faces that this pass has yet to show
+    network.train()
+    for step in range(n_steps):
+        if len(waiting) < size:
+            waiting = rng.permutation(len(data))
+        rows, waiting = waiting[:size], waiting[size:]
+        with _autocast(device):
+            loss = cross_entropy(network(to_float(data[rows])).float(), classes[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower learning_rate")
+    with torch.no_grad():
+        recalibrate_batch_norm(network, [to_float(part) for part in data.split(_AT_ONCE)])
+    return network.eval(), n_steps
+
+
+def _autocast(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))
+
+
+def named_by(network: nn.Sequential, images: np.ndarray) -> np.ndarray:
+    """Return the class of each of the faces uint8 (n, 64, 64, 3), by a network of `train_cnn`."""
+    device, named = next(network.parameters()).device, np.empty(len(check_images(images)), int)
+    with torch.inference_mode(), _autocast(device):
+        for start in range(0, len(images), _AT_ONCE):
+            logits = network(to_float(np.array(images[start : start + _AT_ONCE]), device)).float()
+            named[start : start + len(logits)] = logits.argmax(1).cpu().numpy()
+    return named

@@ -19,7 +19,7 @@ from fergan.experiments import cross_validation as cv
 from fergan.experiments.config import LayersConfig, TransferConfig
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import emotion_classes, subject_independent
-from fergan.experiments.intervals import bootstrap_interval, mean_interval, resampled_mean
+from fergan.experiments.intervals import interval_over_people, mean_over_people, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.features.baselines import make_baseline
 from fergan.features.discriminator import N_LAYERS, DiscriminatorFeatures
@@ -40,44 +40,50 @@ class MatrixFaces:
     """The faces of all targets, and which of them each kind of features named rightly.
 
     `right` (n_faces, n_features) holds 1 or 0, one column per network or baseline; `target` and `subject` (n_faces,) the set
-    of a face and its person. People of different sets are different people; `networks` are named after the set they learnt.
+    of a face and its person. `networks` are named after the set they learnt. `collections` names the collection of sets that
+    are parts of one: these share people, and a network that learnt the one is neither own nor other to the faces of another.
+    People of different collections are different people.
     """
 
     right: pd.DataFrame
     target: np.ndarray
     subject: np.ndarray
     networks: tuple[str, ...]
-    n_resamples: int
-    seed: int
+    collections: Mapping[str, str]
+
+    def collection(self, name: str) -> str:
+        """Return the collection of a set, or its own name."""
+        return self.collections.get(name, name)
 
     @cached_property
     def others(self) -> np.ndarray:
         """Share of the networks of other faces that name each face rightly; NaN with the own network alone."""
-        return self._by_network(own=False).mean(axis=1).to_numpy()
+        of_target, of_network = ([self.collection(name) for name in names] for names in (self.target, self.networks))
+        others = np.array(of_target)[:, None] != np.array(of_network)
+        return self.right[list(self.networks)].where(others).mean(axis=1).to_numpy()
 
     @cached_property
     def own(self) -> np.ndarray:
         """Whether the network of its own set names each face rightly; NaN where there is none."""
-        return self._by_network(own=True).mean(axis=1).to_numpy()
+        own = self.target[:, None] == np.array(self.networks)
+        return self.right[list(self.networks)].where(own).mean(axis=1).to_numpy()
 
-    def _by_network(self, own: bool) -> pd.DataFrame:
-        is_own = self.target[:, None] == np.array(self.networks)
-        return self.right[list(self.networks)].where(is_own == own)
+    def interval(self, values: np.ndarray, share: bool = False) -> dict[str, float]:
+        """Return the mean over targets of the mean over their faces (without NaN), with its 95 % interval over people.
 
-    def interval(self, values: np.ndarray) -> dict[str, float]:
-        """Return the mean over targets of the mean over their faces (without NaN), with its 95 % interval over people."""
+        `share` as of `fergan.experiments.intervals.interval_over_people`.
+        """
         there = np.isfinite(values)
         if not there.any():
             return dict(value=np.nan, n_faces=0, n_subjects=0)
         values, targets = values[there], self.target[there]
-        people = np.char.add(np.char.add(targets.astype(str), "/"), self.subject[there].astype(str))
+        people = np.array([f"{self.collection(name)}/{who}" for name, who in zip(targets, self.subject[there], strict=True)])
         of_target = [targets == target for target in np.unique(targets)]
 
         def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
             return np.mean([resampled_mean(values[inside], counts, codes[inside]) for inside in of_target], axis=0)
 
-        low, high = bootstrap_interval(statistic, people, self.n_resamples, self.seed)
-        value = np.mean([values[inside].mean() for inside in of_target])
+        value, low, high = map(float, interval_over_people(statistic, people, share=share))
         return dict(value=value, low=low, high=high, n_faces=len(values), n_subjects=len(np.unique(people)))
 
 
@@ -86,7 +92,7 @@ class TransferResult(ExperimentResult):
 
     ``predictions``: ``target, features, face, subject, fold, true, predicted``. ``searches``: ``target, features, block, C,
     gamma, accuracy``. ``settings`` also holds ``networks``, ``targets``, ``baselines``, ``pretraining_faces`` (network ->
-    faces that it learnt) and ``skipped`` (set -> why it has no column).
+    faces that it learnt), ``collections`` (set -> what it is a part of) and ``skipped`` (set -> why it has no column).
     """
 
     def matrix(self, score: str = "accuracy") -> pd.DataFrame:
@@ -105,12 +111,13 @@ class TransferResult(ExperimentResult):
             index=["place", "target", "face", "subject"], columns="features", values="right").reset_index()
         columns = [*settings["networks"], *settings["baselines"]]
         return MatrixFaces(wide[columns], wide["target"].to_numpy(dtype=str), wide["subject"].to_numpy(dtype=str),
-                           tuple(settings["networks"]), settings["n_resamples"], settings["seed"])
+                           tuple(settings["networks"]), settings["collections"])
 
 
 def run_transfer(
     folder: Path, config: TransferConfig, *, faces: Mapping[str, FaceSet], networks: Mapping[str, "Run"],
-    pretraining_faces: Mapping[str, int], n_threads: int = 1, progress: Callable[[str], None] | None = None,
+    pretraining_faces: Mapping[str, int], collections: Mapping[str, str], n_threads: int = 1,
+    progress: Callable[[str], None] | None = None,
 ) -> None:
     """Classify every set by the features of every network and baseline, and save a `TransferResult`.
 
@@ -118,6 +125,7 @@ def run_transfer(
         faces: The targets. One that cannot be classified is left out, and ``settings["skipped"]`` says why.
         networks: Named after the sets that they learnt; features are made as they are needed, and dropped.
         pretraining_faces: Network -> how many faces it learnt.
+        collections: Set -> the collection that it is a part of, for sets that share one.
     """
     cells, skipped = [], {}
     for target, of_target in faces.items():
@@ -129,7 +137,7 @@ def run_transfer(
         raise ValueError(f"no set can be a target; a transfer matrix needs at least one with two emotions: {skipped}")
     settings = config.model_dump() | dict(
         networks=list(networks), targets=[target for target in faces if target not in skipped], skipped=skipped,
-        pretraining_faces=dict(pretraining_faces))
+        pretraining_faces=dict(pretraining_faces), collections=dict(collections))
     tables, searches = (pd.concat(parts, ignore_index=True) for parts in zip(*cells, strict=True))
     result = TransferResult(score_table([]), tables, searches, settings)
     result.scores = score_table(transfer_scores(result))
@@ -179,7 +187,7 @@ def transfer_scores(result: TransferResult) -> list[dict]:
 
     ``accuracy`` of each kind of features and of `OTHERS`; ``minus_own``, a network's accuracy minus that of the network of
     the target's own faces; ``minus_<baseline>``, a network's accuracy minus a baseline's; ``advantage`` of each network,
-    label "all": its accuracy minus the mean of the networks of other faces, over the targets that are not its own, so that
+    label "all": its accuracy minus the mean of the networks of other faces, over the targets of other collections, so that
     easy targets favour nobody; ``majority_accuracy`` of features "none".
     """
     faces, baselines, base = result.faces(), result.settings["baselines"], dict(protocol=SUBJECT_INDEPENDENT)
@@ -193,9 +201,11 @@ def transfer_scores(result: TransferResult) -> list[dict]:
             comparisons["minus_own"] = np.where(faces.target == name, np.nan, right - faces.own)
             comparisons |= {f"minus_{baseline}": right - columns[baseline] for baseline in baselines}
         for score, values in comparisons.items():
-            rows += [base | dict(features=name, score=score) | row for row in _by_target(faces, values, n_emotions)]
+            rows += [base | dict(features=name, score=score) | row
+                     for row in _by_target(faces, values, n_emotions, share=score == "accuracy")]
         if name in faces.networks and len(faces.networks) > 1:
-            elsewhere = np.where(faces.target == name, np.nan, right - columns[OTHERS])
+            related = [faces.collection(target) == faces.collection(name) for target in faces.target]
+            elsewhere = np.where(related, np.nan, right - columns[OTHERS])
             rows.append(base | dict(features=name, score="advantage", label="all") | faces.interval(elsewhere))
     for target, true in labels:
         share = true.value_counts(normalize=True).max()
@@ -203,14 +213,14 @@ def transfer_scores(result: TransferResult) -> list[dict]:
     return rows
 
 
-def _by_target(faces: MatrixFaces, values: np.ndarray, n_emotions: Mapping[str, int]) -> list[dict]:
+def _by_target(faces: MatrixFaces, values: np.ndarray, n_emotions: Mapping[str, int], share: bool) -> list[dict]:
     """Return the mean at each target, where it is defined, and over all of them."""
     rows = []
     for target in dict.fromkeys(faces.target):
-        row = faces.interval(np.where(faces.target == target, values, np.nan))
+        row = faces.interval(np.where(faces.target == target, values, np.nan), share)
         if row["n_faces"]:
             rows.append(row | dict(label=target, n_labels=n_emotions[target]))
-    return [*rows, faces.interval(values) | dict(label="all", n_labels=len(rows))] if rows else []
+    return [*rows, faces.interval(values, share) | dict(label="all", n_labels=len(rows))] if rows else []
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray, n_resamples: int = 9999, seed: int = 0) -> tuple[float, float]:
@@ -256,7 +266,7 @@ def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, netw
             right[layer][fold] = values.argmax(axis=1) == y[fold]
     base = dict(protocol=SUBJECT_INDEPENDENT, label="all", n_faces=len(y), n_subjects=len(set(subjects)),
                 n_labels=len(names))
-    rows = [base | dict(features=layer, score=score) | mean_interval(of_face, subjects, config.n_resamples, config.seed)
+    rows = [base | dict(features=layer, score=score) | mean_over_people(of_face, subjects, share=score == "accuracy")
             for layer, hits in right.items()
             for score, of_face in (("accuracy", hits), ("minus_last", hits - right[str(N_LAYERS)]))]
     settings = config.model_dump() | dict(n_features={layer: whole[:, part].shape[1] for layer, part in columns.items()})

@@ -46,8 +46,8 @@ def search(
     """Maximise a cross-validated score over C and gamma by Bayesian optimisation with a Gaussian process.
 
     The first half of the evaluations (at most ten) is a Halton sequence, the same for every objective with the same seed;
-    the others are proposed by Optuna's `GPSampler` (Snoek et al., NIPS 2012). Of equally good points the one with the
-    smallest C, then the smallest gamma is chosen: the smoothest classifier.
+    the others are proposed by Optuna's `GPSampler` (Snoek et al., NIPS 2012). Of equally good points the one in their middle
+    is chosen: at the edge of a plateau, with the smallest C, a classifier may name little but the commonest class.
 
     Args:
         objective: Yields for one fold after another of C and gamma how many points it scored (right answers) and how many
@@ -106,10 +106,18 @@ def _result(trials: list[dict], distance: float) -> SearchResult:
     table = pd.DataFrame(trials)[["C", "gamma_scale"]].rename_axis("trial").reset_index()
     table.insert(2, "gamma", table["gamma_scale"] / distance)
     table["score"] = [_score(trial) for trial in trials]
-    best = table.sort_values(["score", "C", "gamma"], ascending=[False, True, True]).iloc[0]
+    best = table.loc[_middle(table[table["score"] == table["score"].max()])]
     table["chosen"] = table["trial"] == best["trial"]
     points, sizes = np.moveaxis([trial["folds"] for trial in trials], -1, 0)
     return SearchResult(float(best["C"]), float(best["gamma"]), float(best["score"]), table, points / sizes)
+
+
+def _middle(tied: pd.DataFrame) -> int:
+    """Return the row nearest to the mean of all, in shares of the box; of equally near ones that nearest to its centre."""
+    low, high = np.log([COST_RANGE, GAMMA_SCALE_RANGE]).T
+    places = (np.log(tied[["C", "gamma_scale"]].to_numpy()) - low) / (high - low)
+    to_mean, to_centre = (np.linalg.norm(places - middle, axis=1).round(9) for middle in (places.mean(axis=0), 0.5))
+    return tied.index[np.lexsort((to_centre, to_mean))[0]]
 
 
 def search_folds(

@@ -1,4 +1,4 @@
-"""The emotion experiments: scores beside the paper's, what the protocol is worth, the search, mistakes, groups of people."""
+"""The emotion experiments: scores beside the paper's, other features, the search, mistakes, groups of people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -42,15 +42,15 @@ def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
     rows = [{"features": "discriminator (the paper)", "protocol": "the paper's",
              **{words: interval(row_of(paper, "paper", "discriminator", score)) for words, score in _MAIN.items()}}
             ] if len(paper) else []
-    for features in result.settings["features"]:
-        for protocol in result.protocols:
-            row = partial(row_of, result.scores, protocol, features)
-            rows.append({
-                "features": features, "protocol": EVERY_PROTOCOL[protocol],
-                **{words: interval(row(score)) for words, score in _MAIN.items()},
-                "discriminator minus these": signed(row("accuracy_difference")),
-                "p": row("accuracy_difference_p_value").get("value", np.nan),
-                "balanced": row("balanced_accuracy")["value"], "macro F1": row("macro_f1")["value"]})
+    scored = result.scores.query("score == 'accuracy' and features != 'none'")
+    for protocol, features in zip(scored["protocol"], scored["features"], strict=True):
+        row = partial(row_of, result.scores, protocol, features)
+        rows.append({
+            "features": features, "protocol": EVERY_PROTOCOL[protocol],
+            **{words: interval(row(score)) for words, score in _MAIN.items()},
+            "discriminator minus these": signed(row("accuracy_difference")),
+            "p": row("accuracy_difference_p_value").get("value", np.nan),
+            "balanced": row("balanced_accuracy")["value"], "macro F1": row("macro_f1")["value"]})
     return table_of(rows)
 
 
@@ -76,22 +76,6 @@ def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
     names = {"features": "features", "protocol": "protocol", "outer_folds": "for folds", "C": "C", "gamma": "gamma",
              "gamma_scale": "times the typical distance", "accuracy": "accuracy in the search", "tried": "tried"}
     return table[list(names)].rename(columns=names)
-
-
-def search_figure(result: EmotionResult) -> Figure:
-    """Draw what the search as published tried: points in the order of their numbers, shaded by their accuracy."""
-    trials = result.searches.query("protocol == @AS_PUBLISHED and features == 'discriminator' and not pruned")
-    figure, ax = plt.subplots(figsize=(WIDTH * 0.85, 3.6))
-    best = trials.query("chosen")
-    ax.scatter(best["C"], best["gamma"], s=420, marker="*", color="#e69f00", edgecolor="black", label="chosen")
-    dots = ax.scatter(trials["C"], trials["gamma"], c=trials["accuracy"], s=70, cmap="cividis", edgecolor="black", zorder=3)
-    figure.colorbar(dots, ax=ax, label="accuracy", format="%.3f")
-    for row in trials.itertuples():
-        ax.annotate(f"{row.trial + 1}", (row.C, row.gamma), xytext=(6, 5), textcoords="offset points", fontsize="small")
-    ax.set(xscale="log", yscale="log", xlabel="C", ylabel="gamma")
-    ax.margins(0.1)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), frameon=False)
-    return figure
 
 
 def paper_confusion(experiment: int, result: EmotionResult) -> pd.DataFrame | None:
@@ -121,12 +105,6 @@ def typical_mistakes(wrong: pd.DataFrame, faces: FaceSet, n_rows: int = 5, n_fac
         middling = (group["margin"] - group["margin"].median()).abs().sort_values(kind="stable").index[:n_faces]
         rows[f"{true} →\n{predicted} ({n})"] = faces.images[np.sort(group.loc[middling, "face"].to_numpy())]
     return rows
-
-
-def worst_mistakes(wrong: pd.DataFrame, faces: FaceSet, n_faces: int = 16) -> tuple[np.ndarray, list[str]]:
-    """Return the faces that were named wrongly with most conviction, and "true →\\npredicted" of each."""
-    worst = wrong.sort_values("margin", ascending=False, kind="stable").head(n_faces)
-    return faces.images[worst["face"].to_numpy(dtype=int)], [f"{row.true} →\n{row.predicted}" for row in worst.itertuples()]
 
 
 def other_features(result: EmotionResult) -> list[dict[str, Any]]:
@@ -164,45 +142,30 @@ def accuracies(results: Experiments) -> pd.DataFrame:
     return table.query("score == 'accuracy' and features != 'none'").replace({"protocol": EVERY_PROTOCOL})
 
 
-def gaps(results: Experiments) -> pd.DataFrame:
-    """Return accuracy as published minus on people never seen, as rows of scores with ``experiment`` and ``number``."""
-    tables = [result.scores.query("score == 'protocol_gap'").assign(experiment=title, number=number)
-              for number, (title, result) in zip(results, titled(results), strict=True)]
-    return pd.concat(tables, ignore_index=True)
-
-
-def gap_figure(table: pd.DataFrame) -> Figure:
-    """Draw `gaps`: right of the line the published protocol flatters."""
-    figure = score_dots(table, "experiment", "features", "accuracy as published minus accuracy on people never seen")
-    figure.axes[0].axvline(0, color="0.3", linewidth=1, zorder=0)
-    return figure
-
-
 def baselines_table(results: Experiments) -> pd.DataFrame:
-    """Return the accuracy on people never seen of every kind of features, and of always naming the commonest emotion."""
-    kinds = dict.fromkeys(name for result in results.values() for name in result.settings["features"])
-    return table_of([{
-        "experiment": f"{number}: {result.settings['pretrained']} on {result.settings['target']}",
-        **{name: interval(row_of(result.scores, SUBJECT_INDEPENDENT, name, "accuracy")) for name in kinds},
-        "commonest emotion": score_of(result, SUBJECT_INDEPENDENT, "none", "majority_accuracy")}
-        for number, result in results.items()])
+    """Return the discriminator's accuracy on people never seen, and the same minus that of each other kind of features."""
+    kinds = dict.fromkeys(name for result in results.values() for name in result.settings["features"][1:])
+    rows = []
+    for number, result in results.items():
+        row = partial(row_of, result.scores, SUBJECT_INDEPENDENT)
+        rows.append({"experiment": f"{number}: {result.settings['pretrained']} on {result.settings['target']}",
+                     "discriminator": interval(row("discriminator", "accuracy")),
+                     **{f"minus {name}": signed(row(name, "accuracy_difference")) for name in kinds},
+                     "commonest emotion": row("none", "majority_accuracy")["value"]})
+    return table_of(rows)
 
 
 def area_figure(results: Experiments) -> Figure:
     """Draw the areas under the curve of every emotion (row) in every experiment (column): the paper's, then ours."""
     order = {e: e for e in EMOTIONS if any(e in result.emotions for result in results.values())} | {"all": "mean"}
-    scores = {"the paper": ("paper", {n: papers_scores(n, result) for n, result in results.items()})}
-    scores |= {f"this book, {words}": (protocol, {n: result.scores for n, result in results.items()})
-               for protocol, words in TWO_PROTOCOLS.items()}
-    tables = {title: pd.DataFrame({n: [row_of(of, protocol, "discriminator", "auc", e).get("value", np.nan) for e in order]
-                                   for n, of in each.items()}, index=list(order.values()), dtype=float)
-              for title, (protocol, each) in scores.items()}
-    low = np.floor(10 * min(np.nanmin(table.to_numpy(), initial=1) for table in tables.values())) / 10
-    height = 0.7 + 0.27 * len(order)
-    figure, axes = plt.subplots(len(tables), 1, figsize=(WIDTH, height * len(tables)))
-    for ax, (title, table) in zip(axes.flat, tables.items(), strict=True):
-        text = table.map(lambda value: "" if pd.isna(value) else f"{value:.3f}".lstrip("0"))
-        sns.heatmap(table, annot=text.to_numpy(), fmt="", cmap="cividis", vmin=low, vmax=1, ax=ax, cbar=False,
+    panels = {"the paper": "paper"} | {f"this book, {words}": protocol for protocol, words in TWO_PROTOCOLS.items()}
+    figure, axes = plt.subplots(len(panels), 1, figsize=(WIDTH, (0.7 + 0.27 * len(order)) * len(panels)))
+    for ax, (title, protocol) in zip(axes, panels.items(), strict=True):
+        tables = {n: papers_scores(n, of) if protocol == "paper" else of.scores for n, of in results.items()}
+        areas = pd.DataFrame({n: [row_of(table, protocol, "discriminator", "auc", e).get("value", np.nan) for e in order]
+                              for n, table in tables.items()}, index=list(order.values()), dtype=float)
+        text = areas.map(lambda value: "" if pd.isna(value) else f"{value:.3f}".lstrip("0")).to_numpy()
+        sns.heatmap(areas, annot=text, fmt="", cmap="cividis", vmin=0.3, vmax=1, ax=ax, cbar=False,
                     annot_kws={"fontsize": "small"}, linewidths=0.5, linecolor="white")
         ax.set(xlabel="", ylabel="")
         ax.set_title(title, loc="left")
@@ -226,19 +189,30 @@ def state_of_the_art(results: Experiments) -> pd.DataFrame:
     return table_of(rows)
 
 
+def ends(scores: Mapping[int, float], results: Experiments) -> list[tuple[float, int, str]]:
+    """Return the lowest and the highest score by experiment: (score, number, faces); one where they agree."""
+    outer = dict.fromkeys((min(scores, key=scores.get), max(scores, key=scores.get)))
+    return [(scores[n], n, results[n].settings["target"]) for n in outer]
+
+
 def spans(results: Experiments, protocol: str) -> list[tuple[float, int, str]]:
-    """Return the lowest and the highest accuracy over the experiments: (accuracy, number, faces); one where they agree."""
-    scores = {n: score_of(result, protocol, "discriminator", "accuracy") for n, result in results.items()}
-    ends = dict.fromkeys((min(scores, key=scores.get), max(scores, key=scores.get)))
-    return [(scores[n], n, results[n].settings["target"]) for n in ends]
+    """Return the `ends` of the discriminator's accuracy under a protocol."""
+    return ends({n: score_of(result, protocol, "discriminator", "accuracy") for n, result in results.items()}, results)
 
 
 def others(results: Experiments) -> list[dict[str, Any]]:
-    """Return, for each other kind of features, in how many experiments it is clearly ``better`` and ``worse``."""
-    found = [row for result in results.values() for row in other_features(result)]
-    return [{"features": name, "n": len(signs), "better": signs.count(-1), "worse": signs.count(1)}
-            for name in dict.fromkeys(row["features"] for row in found)
-            for signs in [[row["sign"] for row in found if row["features"] == name]]]
+    """Return, for each other kind of features, in how many of n experiments it is clearly ``better`` and ``worse``.
+
+    ``span`` holds the `ends` of the discriminator's accuracy minus theirs.
+    """
+    rows = []
+    for name in dict.fromkeys(name for result in results.values() for name in result.settings["features"][1:]):
+        found = {n: row_of(result.scores, SUBJECT_INDEPENDENT, name, "accuracy_difference") for n, result in results.items()}
+        found = {n: triple(row) for n, row in found.items() if len(row)}
+        signs = [side(difference) for difference in found.values()]
+        rows.append({"features": name, "n": len(signs), "better": signs.count(-1), "worse": signs.count(1),
+                     "span": ends({n: difference[0] for n, difference in found.items()}, results)})
+    return rows
 
 
 # ---- groups of people

@@ -12,13 +12,13 @@ import seaborn as sns
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
 from fergan.book.chapters.emotions import table_of
 from fergan.book.plots import WIDTH
 from fergan.book.show import interval, percent, rounded, signed, thousands
 from fergan.claims.verdict import side, triple
+from fergan.experiments.intervals import FEWEST_PEOPLE
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import ExperimentResult, row_of
 from fergan.experiments.transfer import OTHERS, TransferResult
@@ -43,21 +43,11 @@ def accuracy_table(result: LabelEfficiencyResult) -> pd.DataFrame:
         for n in result.sizes])
 
 
-def draws_table(result: LabelEfficiencyResult) -> pd.DataFrame:
-    """Return one row per number of labels: the worst and the best draw of labelled people, for each method."""
-    def cell(method: str, n: int) -> Markup:
-        ends = [rounded(score_row(result, method, f"{end}_draw", n)["value"], 2) for end in ("lowest", "highest")]
-        return Markup(" – ").join(dict.fromkeys(ends))
-
-    return table_of([{f"labelled {counted_in(result)}": n, **{method: cell(method, n) for method in result.methods}}
-                     for n in result.sizes])
-
-
 def needed(result: LabelEfficiencyResult, method: str, level: str) -> Markup:
     """Write how many labelled people a method needs to reach an accuracy; what is not reached is more than all."""
     row, most = score_row(result, method, "people_needed", level), Markup(f"> {result.sizes[-1]}")
     value, low, high = (most if np.isnan(number) else rounded(number, 1) for number in triple(row))
-    return value if value == low == high else Markup(f"{value} [{low}, {high}]")
+    return value if value == low == high or low == most != value else Markup(f"{value} [{low}, {high}]")
 
 
 def needed_table(result: LabelEfficiencyResult) -> pd.DataFrame:
@@ -155,27 +145,6 @@ def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: flo
     return figure
 
 
-def difference_curves(result: LabelEfficiencyResult, xlabel: str) -> Figure:
-    """Draw how much better the first method is than each other one, against the number of labels; one panel for each."""
-    curves = {method: result.curve(method, "accuracy_difference").rename(columns={"n_people": "size"})
-              for method in result.methods[1:]}
-    n_across = min(3, len(curves))
-    n_down = -(-len(curves) // n_across)
-    figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, 0.5 + 2.2 * n_down), sharey=True, sharex=True,
-                                squeeze=False)
-    for ax in axes.flat[len(curves):]:
-        ax.set_axis_off()
-    for index, (ax, (name, curve)) in enumerate(zip(axes.flat, curves.items(), strict=False)):
-        ax.axhline(0, color="0.3", linewidth=1)
-        _line(ax, curve["size"], curve, index + 1, name)
-        ax.set_title(f"minus {name}", fontsize="small")
-        _doubling_axis(ax, {name: curve}, "", n_ticks=5)
-        ax.tick_params(labelbottom=index + n_across >= len(curves))  # also above an empty place
-    figure.supxlabel(xlabel, fontsize="small")
-    figure.supylabel(f"accuracy of {result.methods[0]} minus that of …", fontsize="small")
-    return figure
-
-
 def _line(ax: Axes, x: pd.Series, curve: pd.DataFrame, index: int, name: str) -> None:
     errors = np.maximum(0, [curve["value"] - curve["low"], curve["high"] - curve["value"]])
     ax.errorbar(x, curve["value"], yerr=np.nan_to_num(errors), color=f"C{index % 10}", fmt="osD^vPX*"[index % 8],
@@ -213,13 +182,12 @@ def cell_table(result: TransferResult) -> pd.DataFrame:
 
 
 def own_table(result: TransferResult) -> pd.DataFrame:
-    """Return one row per set: its own network, those of other faces and the first baseline, with paired differences."""
-    baseline = result.settings["baselines"][0]
+    """Return one row per set: its own network, those of other faces, and these minus it and minus each baseline, paired."""
     return table_of([{
         "faces of": "mean over sets" if t == "all" else t, "own network": interval(score_row(result, t, "accuracy", t)),
         "networks of other faces (mean)": interval(score_row(result, OTHERS, "accuracy", t)),
-        "these minus own": signed(score_row(result, OTHERS, "minus_own", t)),
-        f"these minus {baseline}": signed(score_row(result, OTHERS, f"minus_{baseline}", t))}
+        **{f"these minus {name}": signed(score_row(result, OTHERS, f"minus_{name}", t))
+           for name in ("own", *result.settings["baselines"])}}
         for t in (*result.settings["targets"], "all")])
 
 
@@ -231,8 +199,8 @@ def pretraining_table(result: TransferResult) -> pd.DataFrame:
 
 
 def beside_others(result: TransferResult) -> list[dict[str, Any]]:
-    """Return how networks of other faces compare with the set's own and with the first baseline, on average over sets."""
-    rows = [(name, score_row(result, OTHERS, f"minus_{name}")) for name in ("own", result.settings["baselines"][0])]
+    """Return how networks of other faces compare with the set's own and with each baseline, on average over sets."""
+    rows = [(name, score_row(result, OTHERS, f"minus_{name}")) for name in ("own", *result.settings["baselines"])]
     return [{"with": name, "sign": side(triple(row)), "difference": triple(row)} for name, row in rows if len(row)]
 
 
@@ -247,36 +215,35 @@ def no_better_than_commonest(result: TransferResult) -> dict[str, float]:
     """Return the sets on which no network is clearly better than always naming the commonest emotion, with its share."""
     shares = {t: score_row(result, "none", "majority_accuracy", t)["value"] for t in result.settings["targets"]}
     return {t: share for t, share in shares.items()
-            if all(score_row(result, name, "accuracy", t)["low"] <= share for name in result.settings["networks"])}
+            if not any(score_row(result, name, "accuracy", t)["low"] > share for name in result.settings["networks"])}
+
+
+def too_few_people(result: TransferResult) -> dict[str, int]:
+    """Return the sets of too few people for an interval, with their number."""
+    first, targets = result.settings["networks"][0], result.settings["targets"]
+    people = {t: score_row(result, first, "accuracy", t)["n_subjects"] for t in targets}
+    return {t: n for t, n in people.items() if n < FEWEST_PEOPLE}
 
 
 def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -> Figure:
-    """Draw accuracy as shaded cells, one row per network or baseline (which stand apart) and one column per set of faces.
+    """Draw accuracy as shaded cells, one row per network or baseline (below a line) and one column per set of faces.
 
-    The cell of a network and its own faces says "own"; `marks` says what stands in the corner of a cell (network, faces),
-    which is then framed.
+    Below its number a cell says "own" where a network learnt these faces, and the number of its experiment, by `marks`
+    (network, faces).
     """
     matrix, n_networks = result.matrix(), len(result.settings["networks"])
-    parts = [part for part in (matrix.iloc[:n_networks], matrix.iloc[n_networks:]) if len(part)]
-    figure, axes = plt.subplots(len(parts), 1, figsize=(WIDTH, 1.4 + 0.46 * len(matrix)), sharex=True, squeeze=False,
-                                gridspec_kw={"height_ratios": [len(part) for part in parts]})
-    for ax, part, label in zip(axes.flat, parts, ("network of", "features"), strict=False):
-        sns.heatmap(part, annot=True, fmt=".2f", cmap="viridis", vmin=0, vmax=1, ax=ax, cbar=False, linewidths=1.5,
-                    linecolor="white", annot_kws={"fontsize": "medium"})
-        ax.set(xlabel="", ylabel=label if len(part) > 1 else "")
-        ax.tick_params(labelsize="small", rotation=0, bottom=False, left=False)
-    axes.flat[-1].set_xlabel("faces of")
-    axes.flat[-1].tick_params(axis="x", rotation=20)
-    figure.colorbar(axes.flat[0].collections[0], ax=list(axes.flat), label="accuracy, people never seen", shrink=0.9)
-    rows, columns = list(parts[0].index), list(matrix.columns)
-    look = {"fontsize": "x-small", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}}
-    for name in [column for column in columns if column in rows]:
-        axes.flat[0].text(columns.index(name) + 0.96, rows.index(name) + 0.93, "own", ha="right", va="bottom", **look)
-    for (row, column), text in marks.items():
-        if row in rows and column in columns:
-            i, j = rows.index(row), columns.index(column)
-            for color, width in (("white", 3.6), ("black", 1.8)):  # shows on dark and on light shades
-                frame = Rectangle((j + 0.03, i + 0.04), 0.94, 0.92, fill=False, edgecolor=color, linewidth=width)
-                axes.flat[0].add_patch(frame)
-            axes.flat[0].text(j + 0.05, i + 0.08, text, ha="left", va="top", fontweight="bold", **look)
+
+    def words(row: str, column: str) -> str:
+        number = f"experiment {marks[row, column]}" if (row, column) in marks else ""
+        below = ", ".join(filter(None, ("own" if row == column else "", number)))
+        return "\n".join(filter(None, (f"{matrix.loc[row, column]:.2f}", below)))
+
+    text = [[words(row, column) for column in matrix] for row in matrix.index]
+    figure, ax = plt.subplots(figsize=(WIDTH, 1.4 + 0.46 * len(matrix)))
+    sns.heatmap(matrix, annot=np.array(text), fmt="", cmap="viridis", vmin=0, vmax=1, ax=ax, linewidths=1.5,
+                linecolor="white", annot_kws={"fontsize": "x-small"}, cbar_kws={"label": "accuracy, people never seen"})
+    ax.axhline(n_networks, color="black", linewidth=2.5)
+    ax.set(xlabel="faces of", ylabel="network of; below: features that learnt nothing")
+    ax.tick_params(labelsize="small", rotation=0)
+    ax.tick_params(axis="x", rotation=20)
     return figure
