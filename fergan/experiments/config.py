@@ -15,10 +15,7 @@ class AUConfig(Config):
     n_folds: int = Field(10, ge=3, description="folds of cross-validation, within one set")
     inner_folds: int = Field(3, ge=2, description="folds on which the cost of the SVM is chosen")
     costs: list[float] = Field([0.01, 0.1, 1.0, 10.0], min_length=1, description="costs C of the linear SVM to try")
-    n_resamples: int = Field(1000, ge=0, description="bootstrap resamples over people")
-    duplicates_within: float = Field(
-        0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together")
-    seed: int = Field(0, ge=0, description="of folds and resamples")
+    seed: int = Field(0, ge=0, description="of folds")
 
 
 class SaliencyConfig(Config):
@@ -40,8 +37,6 @@ class EmotionConfig(Config):
     n_evaluations: int = Field(30, ge=3, description="candidates of the search, as published and in official training parts")
     nested_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
     n_permutations: int = Field(200, ge=0, description="permuted labellings of the test against chance; 0 for none")
-    duplicates_within: float = Field(
-        0.0, ge=0, lt=1, description="faces of unknown people nearer than this share of the typical distance stay together")
     seed: int = Field(0, description="of folds, searches and permutations")
 
 

@@ -15,12 +15,9 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from fergan.data.faces import FaceSet
 from fergan.files import hash_array
-from fergan.svm.kernels import squared_distances, typical_distance
 
 AS_PUBLISHED, SUBJECT_INDEPENDENT = PROTOCOLS = ("as_published", "subject_independent")
 OFFICIAL_SPLIT = "official_split"
-
-_ROWS = 2000  # of a matrix of distances at a time
 
 
 def check_features(features: dict[str, np.ndarray], n_faces: int) -> None:
@@ -143,45 +140,16 @@ def some_people(subjects: np.ndarray, max_faces: int | None, seed: int, at_least
     return np.flatnonzero(np.isin(codes, order[:n_people]))
 
 
-def duplicate_groups(images: np.ndarray, features: np.ndarray | None = None, within: float = 0.0) -> np.ndarray:
-    """Return the number (n,) of each picture's group of those that are the same, or nearly; belonging is passed on.
-
-    Args:
-        images: (n, height, width, 3), uint8; their content is compared by its hash.
-        features: (n, n_features), for `within` above 0.
-        within: Distance, as a share of the typical one (root of the median squared distance), up to which pictures count as
-            the same; 0 compares contents only.
-    """
-    if not 0 <= within < 1:
-        raise ValueError(f"within is {within}; expected a share of the typical distance, 0 <= within < 1")
-    n = len(images)
-    contents = np.unique([hash_array(image) for image in images], return_inverse=True)[1]
-    pairs = [np.stack([np.arange(n), n + contents])]  # each picture and its content
-    if within > 0:
-        if features is None or len(features) != n:
-            raise ValueError(f"within is {within}, but there are no features of the {n} pictures to compare")
-        some = features[np.linspace(0, n - 1, min(n, _ROWS)).astype(int)]
-        limit = within**2 * typical_distance(squared_distances(some))
-        for start in range(0, n, _ROWS):
-            near = np.nonzero(squared_distances(features[start : start + _ROWS], features) <= limit)
-            pairs.append(np.stack([near[0] + start, near[1]]))
-    return _connected(*np.concatenate(pairs, axis=1), 2 * n)[:n]
-
-
-def people_or_duplicates(faces: FaceSet, features: np.ndarray | None = None, within: float = 0.0) -> np.ndarray:
-    """Return the person of each face as strings; faces without one that are duplicates (see `duplicate_groups`) are one."""
+def people_or_duplicates(faces: FaceSet) -> np.ndarray:
+    """Return the person of each face as strings; faces without one whose pictures are the same to the bit are one person."""
     people = faces.subjects()
     alone = np.flatnonzero(faces.labels["subject"].isna())
     if not len(alone):
         return people
-    groups = duplicate_groups(faces.images[alone], None if features is None else features[alone], within)
+    contents = np.unique([hash_array(image) for image in faces.images[alone]], return_inverse=True)[1]
     # People are joined, not faces moved: the frames of a sequence stay together.
     names, codes = np.unique(people, return_inverse=True)
-    joined = _connected(codes[alone], len(names) + groups, len(names) + groups.max() + 1)[: len(names)]
+    edges, n = (np.ones(len(alone), bool), (codes[alone], len(names) + contents)), len(names) + contents.max() + 1
+    joined = connected_components(coo_array(edges, shape=(n, n)), directed=False)[1][: len(names)]
     first = np.unique(joined, return_index=True)[1]
     return names[first[joined[codes]]]
-
-
-def _connected(rows: np.ndarray, columns: np.ndarray, size: int) -> np.ndarray:
-    graph = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(size, size))
-    return connected_components(graph, directed=False)[1]

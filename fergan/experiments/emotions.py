@@ -1,7 +1,7 @@
 """The emotion experiments: a multiclass Gaussian SVM on each feature set, under every protocol, on the same folds."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,6 @@ class EmotionResult(ExperimentResult):
 def run_emotion_experiment(
     folder: Path, config: EmotionConfig, *, features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray,
     split: np.ndarray | None = None, pretrained: str = "", target: str = "", collection: str = "", n_threads: int = 1,
-    progress: Callable[[str], None] | None = None,
 ) -> None:
     """Recognise emotions from each feature set, and save an `EmotionResult`; see `emotion_scores`.
 
@@ -71,14 +70,13 @@ def run_emotion_experiment(
             Where its training part is too small it is left out, and ``settings["official_split"]`` says why.
         pretrained, target, collection: Names of the network's set, of the faces' set, and of the collection that the latter
             is a part of: sets of one collection share people. Kept with the result.
-        progress: Called with a line of text after each trial, and after each protocol and feature set.
     """
     folder, subjects, first = Path(folder), np.asarray(subjects, dtype=str), next(iter(features), "")
     cv.check_features(features, len(emotions))
     names, y = emotion_classes(emotions, subjects)
     folds, official = _divided(config, names[y], subjects, split)
     rows = {protocol: parts[1] if protocol == OFFICIAL_SPLIT else np.arange(len(y)) for protocol, parts in folds.items()}
-    running = dict(journal=folder / "searches", n_threads=n_threads, progress=progress)
+    running = dict(journal=folder / "searches", n_threads=n_threads)
     values, searches, predictions, chance = {}, [], [], {}
     for name, X in features.items():
         D2 = squared_distances(X)
@@ -96,14 +94,12 @@ def run_emotion_experiment(
             predictions.append(pd.DataFrame(of_features | dict(
                 face=scored, subject=subjects[scored], fold=fold, true=names[y[scored]], predicted=names[of_class.argmax(1)],
                 **{f"value_{e}": of_class[:, k] for k, e in enumerate(names)})))
-            if progress is not None:
-                progress(f"{name}, {protocol}: accuracy {np.mean(of_class.argmax(1) == y[scored]):.3f}")
             if config.n_permutations and name == first and protocol == SUBJECT_INDEPENDENT:
                 chance = _against_chance(D2, y, subjects, parts, results, config, n_threads)
     settings = config.model_dump(exclude={"baselines", "facenet_weights"}) | dict(
         features=list(features), hashes={name: hash_array(X) for name, X in features.items()}, emotions=names.tolist(),
         official_split=official, chance_test=chance, pretrained=pretrained, target=target, collection=collection or target)
-    found = emotion_scores(values, rows, names, y, subjects, config.seed)
+    found = emotion_scores(values, rows, names, y, subjects)
     if chance:
         found.append(dict(protocol=SUBJECT_INDEPENDENT, features=first, score="p_value", label="all", n_faces=len(y),
                           n_subjects=len(np.unique(subjects)), n_labels=len(names), value=chance.pop("p_value")))
@@ -180,7 +176,7 @@ def as_published(
     Args:
         D2: (n_samples, n_samples), float32 or float64; squared distances between the faces' features.
         y: (n_samples,), int; classes from 0 upwards.
-        **searching: ``n_evaluations, seed, journal, progress`` of `fergan.svm.search.search_folds`.
+        **searching: ``n_evaluations, seed, journal`` of `fergan.svm.search.search_folds`.
     """
     models = SharedKernel(D2, y, n_threads=n_threads)
     parts = [(cv.other_rows(len(y), [fold]), fold) for fold in folds]
@@ -252,21 +248,20 @@ def _against_chance(
 
 def emotion_scores(
     values: Mapping[tuple[str, str], np.ndarray], rows: Mapping[str, np.ndarray], names: np.ndarray, y: np.ndarray,
-    subjects: np.ndarray, seed: int,
+    subjects: np.ndarray,
 ) -> list[dict]:
     """Return the rows of scores of all protocols and feature sets, for `fergan.experiments.scores.score_table`.
 
     ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its mean, label "all";
-    ``accuracy_difference``, the first feature set minus the one of the row, face by face, and its
-    ``accuracy_difference_p_value``; ``protocol_gap``, the first's accuracy as published minus subject-independent;
-    ``majority_accuracy`` and ``chance_accuracy`` with features "none". Decision values of n_folds models are pooled for an
-    area: they are votes of pairwise classifiers, on the scale of classes beaten.
+    ``accuracy_difference``, the first feature set minus the one of the row, face by face; ``protocol_gap``, the first's
+    accuracy as published minus subject-independent; ``majority_accuracy`` and ``chance_accuracy`` with features "none".
+    Decision values of n_folds models are pooled for an area: they are votes of pairwise classifiers, on the scale of classes
+    beaten.
 
     Args:
         values: (protocol, features) -> decision values (n_rows, n_classes); the first features are compared with the others.
         rows: Protocol -> the faces that it scores.
         names, y: Emotions, and each face's position in them.
-        seed: Of the p-values.
     """
     first, found = next(iter(values))[1], []
     right = {key: (of_class.argmax(axis=1) == y[rows[key[0]]]).astype(float) for key, of_class in values.items()}
@@ -277,10 +272,8 @@ def emotion_scores(
         found += [of_features | row for row in _class_scores(of_class, names, y[scored], subjects[scored])]
         if name != first:
             difference = right[protocol, first] - right[protocol, name]
-            p_value = intervals.sign_flip_p_value(difference, subjects[scored], seed=seed)
             interval = intervals.mean_over_people(difference, subjects[scored])
-            found += [of_features | dict(score="accuracy_difference") | interval,
-                      of_features | dict(score="accuracy_difference_p_value", value=p_value)]
+            found.append(of_features | dict(score="accuracy_difference") | interval)
     gap = intervals.mean_over_people(right[AS_PUBLISHED, first] - right[SUBJECT_INDEPENDENT, first], subjects)
     found.append(base[AS_PUBLISHED] | dict(features=first, score="protocol_gap") | gap)
     for protocol, scored in rows.items():

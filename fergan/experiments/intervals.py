@@ -207,19 +207,3 @@ def chance_test(
 
         right += np.array(run_threads(n_right, labellings, n_threads))
     return right / sum(len(test) for test, _, _ in blocks)
-
-
-def sign_flip_p_value(differences: np.ndarray, groups: np.ndarray, n_flips: int = 1999, seed: int = 0) -> float:
-    """Two-sided paired test of a mean difference of zero: the signs of whole people's differences are flipped.
-
-    `differences` (n_samples,) holds one method's score minus the other's for each face, `groups` its person. The result is
-    ``(1 + hits) / (1 + n_flips)``; 1 where nothing differs.
-    """
-    sums = np.bincount(np.unique(groups, return_inverse=True)[1], weights=differences)
-    sums = sums[sums != 0]
-    rng = np.random.default_rng(seed)
-    hits = 0
-    for start in range(0, n_flips, 100):  # some at a time, or 15,000 people would fill the memory
-        signs = rng.choice([-1.0, 1.0], size=(min(100, n_flips - start), len(sums)))
-        hits += int(np.sum(np.abs(signs @ sums) >= abs(sums.sum()) - 1e-9))
-    return (1 + hits) / (1 + n_flips)

@@ -6,7 +6,7 @@ labels has the discriminator's layers and one output for each class; it starts f
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -103,7 +103,7 @@ class Subset(NamedTuple):
 def run_label_efficiency(
     folder: Path, config: LabelEfficiencyConfig, *, features: Mapping[str, np.ndarray], emotions: np.ndarray,
     subjects: np.ndarray, images: np.ndarray | None = None, network: "Run | None" = None, target: str = "",
-    n_threads: int = 1, progress: Callable[[str], None] | None = None,
+    n_threads: int = 1,
 ) -> None:
     """Score every method at 1, 2, 4, ... and all labelled people, and save a `LabelEfficiencyResult`.
 
@@ -140,8 +140,6 @@ def run_label_efficiency(
             predictions.append(pd.DataFrame(base | dict(face=s.test, subject=subjects[s.test], true=true, predicted=found)))
             fits.append(base | dict(n_train_faces=len(s.train), n_train_people=len(np.unique(subjects[s.train])),
                                     n_emotions=len(np.unique(y[s.train]))) | fit)
-            if progress is not None:
-                progress(f"{name}: split {s.split}, draw {s.draw}, {s.n_people} people")
     table = pd.concat(predictions, ignore_index=True).assign(protocol=LABELLED_PEOPLE)
     rows = label_scores(_right_answers(table), y, subjects)
     settings = config.model_dump() | dict(

@@ -4,7 +4,7 @@ In the transfer matrix the rows of a column share faces, folds and the search's 
 face.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -117,7 +117,6 @@ class TransferResult(ExperimentResult):
 def run_transfer(
     folder: Path, config: TransferConfig, *, faces: Mapping[str, FaceSet], networks: Mapping[str, "Run"],
     pretraining_faces: Mapping[str, int], collections: Mapping[str, str], n_threads: int = 1,
-    progress: Callable[[str], None] | None = None,
 ) -> None:
     """Classify every set by the features of every network and baseline, and save a `TransferResult`.
 
@@ -130,7 +129,7 @@ def run_transfer(
     cells, skipped = [], {}
     for target, of_target in faces.items():
         try:
-            cells += _column(target, of_target, config, networks, n_threads, progress)
+            cells += _column(target, of_target, config, networks, n_threads)
         except ValueError as error:
             skipped[target] = str(error)
     if not cells:
@@ -146,7 +145,6 @@ def run_transfer(
 
 def _column(
     target: str, faces: FaceSet, config: TransferConfig, networks: Mapping[str, "Run"], n_threads: int,
-    progress: Callable[[str], None] | None,
 ) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """Predict the faces of one set from every kind of features, each face by a model that knows none of its person."""
     faces = faces.select(faces.labels["emotion"].notna().to_numpy())
@@ -170,8 +168,6 @@ def _column(
         searches = pd.DataFrame([(target, name, i, result.C, result.gamma, result.score) for i, (_, result) in
                                  enumerate(results)], columns=["target", "features", "block", "C", "gamma", "accuracy"])
         cells.append((pd.DataFrame(base | dict(predicted=predicted, features=name)), searches))
-        if progress is not None:
-            progress(f"{name} on {target}: accuracy {(base['true'] == predicted).mean():.3f}")
     return cells
 
 

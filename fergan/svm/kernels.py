@@ -7,14 +7,12 @@ Features are not standardised: no statistic of a test face can then reach the tr
 is relative to the data's own distances (`typical_distance`). Fits run on threads: LibSVM releases Python's global lock.
 """
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 import numpy as np
 from sklearn import config_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import SVC, SVR
+from sklearn.svm import SVC
 
 from fergan.cache import run_threads
 
@@ -24,7 +22,6 @@ _WORTH_A_GPU = 1e11  # multiplications; fewer take less time than importing PyTo
 _BLOCK_BYTES = 1e9  # that blocks of rows may take, beside the matrices themselves
 _ROWS = 64  # of a kernel matrix at a time: stay in the processor's cache
 _CACHE_MB = 500  # of LibSVM, for each model that is being fitted
-_MAX_ITERATIONS = 100_000  # of a regression; a large cost may need millions for digits that do not matter
 _MISSING_CLASS = -1.0  # below every vote count, which starts at -1/3
 
 
@@ -240,28 +237,19 @@ def predicted_classes(values: np.ndarray, break_ties: bool = True) -> np.ndarray
     return values.argmax(axis=1)
 
 
-def linear_values(
-    K_train: np.ndarray, y: np.ndarray, K_test: np.ndarray, costs: Sequence[float], tolerance: float | None = None
-) -> np.ndarray:
-    """Train one C-SVC, or regression, per cost, ascending, and return its decision values or estimates (n_test, n_costs).
+def linear_values(K_train: np.ndarray, y: np.ndarray, K_test: np.ndarray, costs: Sequence[float]) -> np.ndarray:
+    """Train one C-SVC per cost, ascending, and return its decision values (n_test, n_costs).
 
-    Labels are 0 or 1, and values of 1 positive; with a `tolerance`, the error that costs nothing, they are numbers from 0 to
-    1, to which the estimates are cut. Where all training labels are the same, values are NaN. The kernels have the shapes
-    (n_train, n_train) and (n_test, n_train). A solution whose largest coefficient stays below C does not touch that bound,
-    so it solves the problem for every larger C too: the ladder of costs ends there.
+    Labels are 0 or 1, and values of 1 positive. Where all training labels are the same, values are NaN. The kernels have the
+    shapes (n_train, n_train) and (n_test, n_train). A solution whose largest coefficient stays below C does not touch that
+    bound, so it solves the problem for every larger C too: the ladder of costs ends there.
     """
     values = np.full((len(K_test), len(costs)), np.nan)
     if len(np.unique(y)) < 2:
         return values
     for index, C in enumerate(costs):
-        if tolerance is None:
-            model = fit_svc(K_train, y.astype(int), C)
-            values[:, index] = _decision(model, K_test)
-        else:
-            model = SVR(kernel="precomputed", C=C, epsilon=tolerance, cache_size=_CACHE_MB, max_iter=_MAX_ITERATIONS)
-            with config_context(assume_finite=True), warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                values[:, index] = np.clip(model.fit(K_train, y).predict(K_test), 0, 1)
+        model = fit_svc(K_train, y.astype(int), C)
+        values[:, index] = _decision(model, K_test)
         if np.abs(model.dual_coef_).max(initial=0) < C * (1 - 1e-9):
             values[:, index + 1 :] = values[:, [index]]
             break

@@ -49,7 +49,6 @@ def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
             "features": features, "protocol": EVERY_PROTOCOL[protocol],
             **{words: interval(row(score)) for words, score in _MAIN.items()},
             "discriminator minus these": signed(row("accuracy_difference")),
-            "p": row("accuracy_difference_p_value").get("value", np.nan),
             "balanced": row("balanced_accuracy")["value"], "macro F1": row("macro_f1")["value"]})
     return table_of(rows)
 
