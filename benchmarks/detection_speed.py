@@ -108,7 +108,7 @@ def plain_viola_jones():
 def box_of(boxes, confidence, image):
     """Return the box of the portrayed face, None where there is none."""
     chosen = portrayed(boxes, confidence, image)
-    return None if chosen is None else boxes[chosen]
+    return None if chosen is None else boxes[chosen[0]]
 
 
 def overlap(box, other):
@@ -188,7 +188,7 @@ def main():
     print(f"{len(images)} photographs of {WIDTH} x {HEIGHT} from {origin}, {arguments.threads} threads", flush=True)
     clock = time.process_time if arguments.threads == 1 else time.perf_counter
     agreements = [
-        compare("MTCNN", plain_mtcnn(), MTCNNDetector(n_threads=arguments.threads, device="cpu"), images, clock),
+        compare("MTCNN", plain_mtcnn(), MTCNNDetector(n_threads=arguments.threads), images, clock),
         compare("Viola-Jones", plain_viola_jones(), ViolaJones(n_threads=arguments.threads), images, clock),
     ]
     compare_reading(images, arguments.threads, clock)

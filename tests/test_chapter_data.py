@@ -9,7 +9,7 @@ import pytest
 
 from fergan.book.chapters import data as chapter
 from fergan.book.show import markdown_table, say
-from fergan.data.catalogue import CATALOGUE
+from fergan.data.config import CATALOGUE
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet, complete_labels
 

@@ -18,8 +18,8 @@ import fergan.__main__ as command_line
 from fergan.book.checks import absence_lines, check_data, check_plan, load_profile, without_set
 from fergan.book.pages import pages_of
 from fergan.book.profile import ProfileError
-from fergan.data import catalogue, checks, collections
-from fergan.data.catalogue import CATALOGUE
+from fergan.data import checks, collections, config
+from fergan.data.config import CATALOGUE
 from fergan.facs import ACTION_UNITS
 from fergan.files import read_json
 
@@ -217,9 +217,9 @@ def tree(tmp_path_factory):
 def test_folders_as_their_owners_ship_them_serve_every_experiment(tree, monkeypatch):
     """With the published numbers set aside, a dozen people of each set are enough for ten folds."""
     monkeypatch.setattr(checks, "LEAST_SHARE", 0.0)
-    celeba = catalogue.CATALOGUE["celeba"]
+    celeba = config.CATALOGUE["celeba"]
     smaller = {name: published.model_copy(update={"least": 1}) for name, published in celeba.variants.items()}
-    monkeypatch.setitem(catalogue.CATALOGUE, "celeba", celeba.model_copy(update={"variants": smaller}))
+    monkeypatch.setitem(config.CATALOGUE, "celeba", celeba.model_copy(update={"variants": smaller}))
     found = check_data(load_profile(PROFILES / "paper.yaml", data=str(tree)))
     assert found.faults == []
     assert found.n_photographs == {

@@ -13,7 +13,7 @@ from PIL import Image
 from tiny import open_all, real_photographs, write_pictures, write_text
 
 from fergan.data import collections
-from fergan.data.catalogue import CATALOGUE
+from fergan.data.config import CATALOGUE
 from fergan.data.collections import LOADERS, SOURCES, open_photographs
 from fergan.data.config import FacesConfig, Source
 from fergan.data.cropping import make_faces

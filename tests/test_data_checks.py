@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from fergan.data import catalogue, checks, collections
-from fergan.data.catalogue import CATALOGUE, Collection, Published
+from fergan.data import checks, collections, config
+from fergan.data.config import CATALOGUE, Collection, Published
 from fergan.data.checks import check_photographs
 from fergan.data.collections import open_photographs
 from fergan.facs import EMOTIONS
@@ -37,7 +37,7 @@ def tree(tmp_path, monkeypatch):
         Image.fromarray(image).save(path, "JPEG")
     emotions = {emotion: 50 for emotion in EMOTIONS if emotion != "contemptuous"}
     record = with_variants("kdef", {"session-a": published(350, 10, emotions)})
-    monkeypatch.setitem(catalogue.CATALOGUE, "kdef", record)
+    monkeypatch.setitem(config.CATALOGUE, "kdef", record)
     monkeypatch.setattr(collections, "kdef_names", lambda variant: names)
     return tmp_path
 
@@ -81,10 +81,10 @@ def test_a_few_missing_photographs_are_a_warning_and_many_a_fault(tree):
 
 def test_too_few_people_are_a_fault_even_where_photographs_suffice(tree, monkeypatch):
     variants = {"session-a": published(350, 20)}
-    monkeypatch.setitem(catalogue.CATALOGUE, "kdef", with_variants("kdef", variants))
+    monkeypatch.setitem(config.CATALOGUE, "kdef", with_variants("kdef", variants))
     assert check(tree).faults == ["photographs of 10 people; KDEF has 20"]
     variants = {"session-a": published(5000, 70, least=300)}  # a set of which a part may be used
-    monkeypatch.setitem(catalogue.CATALOGUE, "kdef", with_variants("kdef", variants))
+    monkeypatch.setitem(config.CATALOGUE, "kdef", with_variants("kdef", variants))
     report = check(tree)
     assert report.faults == []
     assert report.warnings == ["350 photographs; published are 5,000", "10 people; published are 70"]
@@ -223,7 +223,7 @@ def test_a_wrong_record_is_refused(change, word):
 def test_a_surplus_or_many_copies_are_faults(tree, monkeypatch):
     def publish(n):
         variants = {"session-a": published(n, 10)}
-        monkeypatch.setitem(catalogue.CATALOGUE, "kdef", with_variants("kdef", variants))
+        monkeypatch.setitem(config.CATALOGUE, "kdef", with_variants("kdef", variants))
 
     publish(319)  # 350 are not a tenth more
     assert check(tree).faults == [] and "350 photographs; published are 319" in check(tree).warnings
@@ -254,7 +254,7 @@ def test_sets_without_published_counts_of_emotions_still_have_them(tmp_path):
         (tmp_path / source / name).parent.mkdir(parents=True)
         Image.new("L", (8, 8)).save(tmp_path / source / name)
         faults = check_photographs(open_photographs("mine", source, folder=str(tmp_path / source)), source).faults
-        absent = set(catalogue.CATALOGUE[source].variants[""].present) - {"angry"}
+        absent = set(config.CATALOGUE[source].variants[""].present) - {"angry"}
         assert f"no photograph is {', '.join(sorted(absent))}" in faults
 
 
@@ -266,7 +266,7 @@ def test_sequences_of_ck_plus_that_are_not_coded_are_counted(tmp_path, monkeypat
             Image.new("L", (8, 8), number * 10 + frame).save(path)
         (tmp_path / f"S005_{number:03d}_00000002_facs.txt").write_text("12 3")
     variants = {"": published(20, 1, coded=10)}
-    monkeypatch.setitem(catalogue.CATALOGUE, "ck-plus", with_variants("ck-plus", variants))
+    monkeypatch.setitem(config.CATALOGUE, "ck-plus", with_variants("ck-plus", variants))
 
     def judge(**options):
         report = check_photographs(open_photographs("ck", "ck-plus", folder=str(tmp_path)), "ck-plus", **options)

@@ -19,7 +19,7 @@ from fergan.book.profile import Profile
 from fergan.book.run import NOTEBOOKS, parameter_cell, passages_of, tags
 from fergan.book.show import say
 from fergan.book.site import EXECUTED, BookError, check_book, finish_pages
-from fergan.data.catalogue import CATALOGUE
+from fergan.data.config import CATALOGUE
 from fergan.files import ROOT, atomic_path, read_json
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fergan.data.catalogue import CATALOGUE, Published
+from fergan.data.config import CATALOGUE, Published
 from fergan.data.folders import some_of
 from fergan.data.photographs import Photographs, UnreadablePhotograph, read_photographs
 from fergan.facs import EMOTIONS
@@ -43,7 +43,7 @@ _MOST_NOTES = 5  # that are warnings one by one; all are in the record
 _MOST_DECODED = 500  # of the files that look damaged, so that a folder full of them takes no hour
 _SAMPLE = 64  # bytes that are read at the start, in the middle and at the end of each file
 
-#: Starts of the formats whose end says nothing: BMP, TIFF, GIF, WebP, PGM and PPM as text, JPEG 2000.
+#: Starts of the formats whose end says nothing: BMP, TIFF, GIF, WebP, PGM and PPM as text, JPEG 2000; AVIF's is at byte 4.
 _STARTS = (b"BM", b"II*\x00", b"MM\x00*", b"GIF8", b"RIFF", b"P2", b"P3", b"\x00\x00\x00\x0cjP  ", b"\xffO\xffQ")
 #: Start -> what whole files of the format end with.
 _ENDS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82"}
@@ -95,10 +95,10 @@ class DataReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values for JSON; of each list of files its length and the first hundred."""
         content = asdict(self) | {"published": self.published.model_dump()}
-        for name in ("missing", "empty", "notes", "repeated", "shared"):
-            content[name] = {"n": len(content[name]), "first": content[name][:100]}
-        for name in ("unknown", "unreadable"):
-            content[name] = {"n": len(content[name]), "first": dict(list(content[name].items())[:100])}
+        for name in ("missing", "empty", "notes", "repeated", "shared", "unknown", "unreadable"):
+            every = content[name]
+            first = dict(list(every.items())[:100]) if isinstance(every, dict) else every[:100]
+            content[name] = {"n": len(every), "first": first}
         return content
 
 
@@ -133,7 +133,11 @@ def check_photographs(
         _sort_duplicates(report, labels, _same_content(folder, sources, samples))
     _judge_counts(report)
     _judge_labels(report, used)
-    _judge_files(report, labels["subject"].notna().any())
+    _judge_files(report)
+    if not report.people and not record and source != "rendered":
+        report.warnings.append(
+            "nobody is named: each photograph counts as a person of its own, so that no score is one on people never seen; "
+            "add a column 'subject'")
     more = len(report.notes) - _MOST_NOTES
     report.warnings += [*report.notes[:_MOST_NOTES], *([f"{more:,} more like these"] if more > 0 else [])]
     report.seconds = time.perf_counter() - start
@@ -144,7 +148,7 @@ def _look_into(folder: Path, sources: Sequence[str], sizes: np.ndarray) -> tuple
     """Return why files cannot be read, and a few bytes of each file that can, by which equal ones are found."""
     unreadable: dict[str, str] = {}
     samples: list[bytes | None] = [None] * len(sources)
-    prefix, n_doubtful = f"{folder}{os.sep}", 0
+    prefix, n_doubtful, n_damaged = f"{folder}{os.sep}", 0, 0
     for number, (source, size) in enumerate(zip(sources, sizes.tolist(), strict=True)):
         if not size:
             continue
@@ -155,12 +159,14 @@ def _look_into(folder: Path, sources: Sequence[str], sizes: np.ndarray) -> tuple
             continue
         if not _looks_whole(head, tail, size):
             n_doubtful += 1
-            if n_doubtful > _MOST_DECODED:
-                unreadable[source] = "begins or ends like no whole picture"
-                continue
-            (read,) = read_photographs([prefix + source])
-            if isinstance(read, UnreadablePhotograph):
-                unreadable[source] = str(read).removeprefix(f"{prefix}{source}: ")
+            if n_doubtful <= _MOST_DECODED:
+                (read,) = read_photographs([prefix + source])
+                if isinstance(read, UnreadablePhotograph):
+                    n_damaged += 1
+                    unreadable[source] = str(read).removeprefix(f"{prefix}{source}: ")
+                    continue
+            elif n_damaged > _MOST_DECODED / 2:  # else most are sound, as the photographs of some telephones
+                unreadable[source] = "begins or ends like no whole picture, as others that are damaged"
                 continue
         samples[number] = b"%d %b%b%b" % (size, head, middle, tail)
     return unreadable, samples
@@ -174,7 +180,7 @@ def _looks_whole(head: bytes, tail: bytes, size: int) -> bool:
     if netpbm := _NETPBM.match(head):
         values = (3 if netpbm["kind"] == b"6" else 1) * int(netpbm["width"]) * int(netpbm["height"])
         return size >= netpbm.end() + values * (2 if int(netpbm["maximum"]) > 255 else 1)
-    return head.startswith(_STARTS)
+    return head.startswith(_STARTS) or head[4:12] in (b"ftypavif", b"ftypavis")
 
 
 def _read_sample(path: str, size: int) -> list[bytes]:
@@ -203,16 +209,17 @@ def _groups(keys: Iterable[bytes | str | None]) -> list[list[int]]:
 
 def _sort_duplicates(report: DataReport, labels: pd.DataFrame, groups: Iterable[list[int]]) -> None:
     """Sort groups of equal files by whether they show one person, and note labels and parts that contradict."""
-    n_labels = n_parts = 0
+    apart = {"emotion": [], "split": []}
     for rows in groups:
         same = labels.iloc[rows]
-        (report.shared if same["subject"].nunique() > 1 else report.repeated).append(same["source"].tolist())
-        n_labels += same["emotion"].nunique() > 1
-        n_parts += same["split"].nunique() > 1
-    if n_labels:
-        report.warnings.append(f"the same photograph under different emotions: {_times(n_labels)}")
-    if n_parts:
-        report.warnings.append(f"the same photograph in more than one part of the official split: {_times(n_parts)}")
+        files = same["source"].tolist()
+        (report.shared if same["subject"].nunique() > 1 else report.repeated).append(files)
+        for column, found in apart.items():
+            found += [files] if same[column].nunique() > 1 else []
+    for column, where in (("emotion", "under different emotions"), ("split", "in more than one part of the official split")):
+        if found := apart[column]:
+            pairs = some_of([_pair([files]) for files in found])
+            report.warnings.append(f"the same photograph {where}, {_times(len(found))}: {pairs}")
 
 
 def _judge_counts(report: DataReport) -> None:
@@ -250,7 +257,7 @@ def _judge_labels(report: DataReport, used: Collection[str]) -> None:
             f"{report.coded:,} photographs are coded for Action Units; published are {published.coded:,}")
 
 
-def _judge_files(report: DataReport, has_people: bool) -> None:
+def _judge_files(report: DataReport) -> None:
     n, repeated, shared = report.photographs, report.repeated, report.shared
     for files, what in ((report.missing, "missing"), (list(report.unknown), "no part of this set, and left out"),
                         (report.empty, "empty")):  # fmt: skip
@@ -273,7 +280,7 @@ def _judge_files(report: DataReport, has_people: bool) -> None:
     if report.published.photographs and copies > n * MOST_REPEATED:
         report.faults.append(f"{copies:,} of {n:,} photographs are copies of others, for example {_pair(repeated)}")
     elif repeated:
-        whose = "" if has_people else ", so that folds may show it on both sides"
+        whose = "" if report.people else ", so that folds may show it on both sides"
         report.warnings.append(f"the same photograph again: {_times(len(repeated))}{whose}, for example {_pair(repeated)}")
 
 

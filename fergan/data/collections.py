@@ -6,7 +6,6 @@ a record there and one line in `LOADERS`.
 """
 
 import errno
-import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -17,8 +16,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from fergan.data.catalogue import CATALOGUE
-from fergan.data.config import Source
+from fergan.data.config import CATALOGUE, Source
 from fergan.data.folders import (
     Contents,
     Files,
@@ -48,6 +46,7 @@ LONDON_TABLE = "london_faces_info.csv"
 
 _SFEW_FRAME = re.compile(r"(?P<film>.+)_\d+_\d+\.\w+")  # film, time and frame: Airheads_000519240_00000005.png
 _CK_LABEL = re.compile(r"(?P<sequence>S\d{3}_\d{3})_(?P<frame>\d{8})_(?P<kind>emotion|facs)\.txt")
+_TIME_STAMP = 1000  # frames of some sequences are numbered by the time of day, from such numbers on
 #: FACS grades intensity from A (trace) to E (maximum); here it runs from 0 to 1, as in `fergan.facs`.
 _GRADES = {grade: number / 5 for number, grade in enumerate("ABCDE", start=1)}
 
@@ -191,14 +190,14 @@ def _raf_db_emotions(path: Path) -> pd.DataFrame:
 
 
 def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
-    """CelebA: tables, and photographs in whatever folders the archives were unpacked.
+    """CelebA: tables, as text or CSV, and photographs in whatever folders the archives were unpacked.
 
     ``Smiling`` becomes AU12, which is what a smile is; the other attributes are kept as columns in lower case (1, 0 or
     missing). A missing table costs its labels only: the photographs can be trained on without.
     """
-    readers = {"list_eval_partition.txt": _celeba_split, "identity_CelebA.txt": _celeba_identity,
-               "list_attr_celeba.txt": _celeba_attributes}  # fmt: skip
-    places = {name_of(path): path for path in files if path.endswith(tuple(readers))}
+    readers = {"list_eval_partition": _celeba_split, "identity_CelebA": _celeba_identity,
+               "list_attr_celeba": _celeba_attributes}  # fmt: skip
+    places = {name_of(path).removesuffix(end): path for end in (".csv", ".txt") for path in files if path.endswith(end)}
     # Their folder may lie anywhere and be nested in one of its name.
     there = (path for path in files if path.count("/") and is_picture(path))
     pictures = {name_of(path): path for path in there if path.split("/")[-2] == CELEBA_FOLDERS[variant]}
@@ -206,7 +205,7 @@ def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
     labels = pd.DataFrame({"source": pd.Series(pictures, dtype=object)})
     for name, read in readers.items():
         if name not in places:
-            problems.append(f"{root}: {name} is missing, so what it says is not known")
+            problems.append(f"{root}: {name}.txt is missing, so what it says is not known")
             continue
         table = read(root / places[name])
         tables.append(places[name])
@@ -219,24 +218,26 @@ def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
     return Contents(root, files, labels.assign(view="wild"), tables, sorted(missing), unknown, problems)
 
 
-def _celeba_table(path: Path, columns: list[str], skip: int = 0) -> pd.DataFrame:
-    """Read a table of a name and whole numbers, separated by spaces; the index holds the names."""
+def _celeba_table(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Read a table of a picture's name and whole numbers, after header lines if there are any; the index holds the names."""
+    rows: dict[str, list[int]] = {}
     what = f"a name and {len(columns)} whole numbers a line" if len(columns) > 3 else f"a name and its {columns[0]}"
-    lines, names = read_lines(path, what)[skip:], set()
-    for number, line in enumerate(lines, start=skip + 1):
-        name, *values = line.split() or [""]
-        whole = len(values) == len(columns) and all(value.removeprefix("-").isdigit() for value in values)
-        if name and (not whole or name in names):
-            why = f"{name} is listed twice" if name in names else line[:40].strip()
-            raise ValueError(f"{path}, line {number} is not readable ({why}); expected {what}")
-        names.add(name)
-    text = io.StringIO("\n".join(lines))
-    return pd.read_csv(text, sep=r"\s+", header=None, names=["name", *columns], index_col="name", dtype={"name": str})
+    for number, line in enumerate(read_lines(path, what), start=1):
+        name, *values = line.replace(",", " ").split() or [""]
+        if not name or (not rows and not is_picture(name)):
+            continue
+        try:
+            if name in rows or len(values) != len(columns):
+                raise ValueError
+            rows[name] = [int(value) for value in values]
+        except ValueError:
+            why = f"{name} is listed twice" if name in rows else line[:40].strip()
+            raise ValueError(f"{path}, line {number} is not readable ({why}); expected {what}") from None
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def _celeba_split(path: Path) -> pd.DataFrame:
-    number = _celeba_table(path, ["split"])["split"].astype("string")
-    split = number.map(CATALOGUE["celeba"].codes["split"]).astype("string")
+    split = _celeba_table(path, ["split"])["split"].astype("string").map(CATALOGUE["celeba"].codes["split"]).astype("string")
     if split.isna().any():
         raise ValueError(f"{path}: {split.index[split.isna()][0]} is in none of the parts 0, 1, 2")
     return split.to_frame()
@@ -247,11 +248,11 @@ def _celeba_identity(path: Path) -> pd.DataFrame:
 
 
 def _celeba_attributes(path: Path) -> pd.DataFrame:
-    head = read_lines(path, "the attributes of CelebA")[:2]  # how many photographs there are, and the attributes
-    names = head[1].split() if len(head) > 1 else []
-    if "Smiling" not in names:
-        raise ValueError(f"{path}: no attribute Smiling in line 2; expected the attributes' names there")
-    table = _celeba_table(path, names, skip=2)
+    head = (line.replace(",", " ").split() for line in read_lines(path, "the attributes of CelebA")[:2])
+    names = next((words for words in head if "Smiling" in words), None)
+    if names is None:
+        raise ValueError(f"{path}: no attribute Smiling in lines 1 and 2; expected the attributes' names there")
+    table = _celeba_table(path, [name for name in names if name != "image_id"])
     if not (np.abs(table.to_numpy()) == 1).all():
         raise ValueError(f"{path} holds something other than 1 and -1; take the file as its owners ship it")
     table = (table > 0).astype("Int8").rename(columns=str.lower)
@@ -263,11 +264,12 @@ def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
 
     A FACS file lists what is shown: every other Action Unit was looked for and is 0. Intensities 1 to 5 become .2 to 1 in
     ``AU01_intensity`` and so on; where an Action Unit was coded without one (0 in the file) it is missing there. The first
-    frame is neutral by the set's design, not by a coder: its Action Units are 0. A sequence without a validated emotion
-    keeps its Action Units and has no emotion.
+    frame is neutral by the set's design, not by a coder: its Action Units are 0. Where a sequence is cut, as in the
+    release of 48 pixels, its first frames are not there, and no frame is taken for neutral. A sequence without a validated
+    emotion keeps its Action Units and has no emotion.
     """
     frames, unknown = _ck_frames(files)
-    by_kind, problems, rows, n_coded = {}, [], [], 0
+    by_kind, problems, rows, n_coded, cut = {}, [], [], 0, []
     for path, match in ((path, _CK_LABEL.fullmatch(name_of(path))) for path in files):
         if match and by_kind.setdefault((match["sequence"], match["kind"]), (path, int(match["frame"])))[0] != path:
             problems.append(f"{path}: a second {match['kind']} file of {match['sequence']}; left out")
@@ -280,9 +282,14 @@ def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
             problems.append(f"{root / last['source']}: no FACS file, so its Action Units are not known")
         if len(group) == 1:
             problems.append(f"{root / last['source']}: the only frame of its sequence, so it has no neutral start")
+        elif 1 < first["frame"] < _TIME_STAMP:
+            cut.append(first["source"])
         elif not variant:
             rows.append(first | {"emotion": "neutral"} | _ck_units({}))
         rows.append(last)
+    if cut and not variant:
+        problems.insert(0, f"{root}: the neutral start of {len(cut):,} sequences is missing; they do not begin with frame 1, "
+                        f"and no other frame is taken for it: {some_of(cut)}")
     table = pd.DataFrame(rows).assign(view="frontal") if rows else pd.DataFrame(columns=["source"])
     used = [path for path, _ in by_kind.values()]
     return Contents(root, files, table, used, unknown=unknown, problems=problems, coded=n_coded)

@@ -1,10 +1,13 @@
-"""What a profile says of a face set: where its photographs come from, and how its faces are found and cropped."""
+"""What a profile says of a face set, and what is known of each collection that it may name (catalogue.yaml)."""
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from fergan.cache import Config
+from fergan.facs import EMOTIONS
 
 #: Where photographs can come from; see `fergan.data.collections`.
 Source = Literal[
@@ -20,17 +23,13 @@ class FacesConfig(Config):
     variant: str = Field("", description="which part of the collection, for example frontal; empty is its default")
     n_faces: int | None = Field(None, ge=16, description="cut to this many photographs; null takes all")
     seed: int = Field(0, description="of the draw, or of the rendering")
-    detector: Literal["viola-jones", "mtcnn"] = Field("mtcnn", description="face detector")
+    detector: Literal["viola-jones", "mtcnn", "none"] = Field("mtcnn", description="face detector; none: photographs are "
+                                                              "cropped already")
     min_face_fraction: float = Field(0.2, gt=0, le=1, description="smallest face sought, fraction of the shorter side")
-    cascades: Literal["frontal", "frontal+profile"] = Field("frontal", description="what viola-jones looks for")
+    padding: float = Field(0.0, ge=0, le=1, description="second look where no face is found, with the border repeated "
+                           "outwards by this fraction of the shorter side; finds faces cut tight")
     margin: float = Field(0.1, ge=0, le=1, description="widening of the face box on every side, fraction of its side")
     nominal_box: bool = Field(False, description="crop undetected faces at the median box of their view (fixed cameras)")
-
-    @model_validator(mode="after")
-    def _cascades_have_a_detector(self) -> "FacesConfig":
-        if self.cascades != "frontal" and self.detector != "viola-jones":
-            raise ValueError(f"cascades is {self.cascades!r}, but detector {self.detector} has none; take viola-jones")
-        return self
 
 
 class Substitute(Config):
@@ -58,3 +57,64 @@ class SetConfig(FacesConfig):
     def faces(self) -> FacesConfig:
         """What changes the crops, without where the photographs lie."""
         return FacesConfig(**self.model_dump(include=set(FacesConfig.model_fields)))
+
+
+# ---- the collections: who may have each and how, its folder and names, what is published
+
+class Published(BaseModel):
+    """What a collection, or a variant of it, holds by its owners' account; None or empty where it is not published."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    photographs: int | None = Field(None, ge=1)
+    people: int | None = Field(None, ge=1)
+    emotions: dict[str, int] = Field({}, description="photographs per emotion")
+    least: int | None = Field(None, ge=1, description="with fewer photographs the set is not what it claims to be")
+    present: list[str] = Field([], description="emotions that occur, where how often is not published")
+    coded: int | None = Field(None, ge=1, description="photographs whose Action Units a coder gave")
+
+    @model_validator(mode="after")
+    def _emotions_are_known(self) -> "Published":
+        unknown = sorted({*self.emotions, *self.present} - set(EMOTIONS))
+        if unknown:
+            raise ValueError(f"unknown emotion {unknown[0]!r}; expected some of {', '.join(EMOTIONS)}")
+        return self
+
+
+class Collection(BaseModel):
+    """A collection of photographs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    title: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    access: str = Field(min_length=1, description="who may have it and how to ask")
+    address: str = Field(pattern="^https?://")
+    licence: str = Field(min_length=1, description="its terms in a few words; the owners' own text holds")
+    tree: str = Field(min_length=1, description="the folder as it is expected, one line per file or folder")
+    variants: dict[str, Published] = Field(description="what it may be asked for; the empty name is the default")
+    traps: list[str] = Field(min_length=1, description="what is known to go wrong")
+    citation: str = Field(min_length=1, description="key of the reference in the bibliography")
+    reference: str = Field(min_length=1, description="the same in words")
+    subjects: str = Field("people", description="what column subject tells apart")
+    in_paper: int | None = Field(None, description="photographs that the paper used, where the owners publish no number")
+    inside: list[str] = Field([], description="folders in which the archive may have unpacked, the first is taken")
+    names: str = Field("", description="regular expression that photographs' paths end with; its named groups become labels")
+    example: str = Field("", description="a name that it fits")
+    codes: dict[str, dict[str, str]] = Field({}, description="what may stand in a group or table, and what each means")
+
+    @field_validator("variants")
+    @classmethod
+    def _has_default(cls, variants: dict[str, Published]) -> dict[str, Published]:
+        if "" not in variants:
+            raise ValueError("the default variant '' is missing")
+        return variants
+
+    @field_validator("codes", mode="before")
+    @classmethod
+    def _mean_themselves(cls, codes: dict) -> dict:
+        return {group: dict(zip(of, of, strict=True)) if isinstance(of, list) else of for group, of in codes.items()}
+
+
+CATALOGUE = {source: Collection.model_validate(record) for source, record in yaml.safe_load(
+    Path(__file__).with_name("catalogue.yaml").read_text(encoding="utf-8")).items()}  # fmt: skip

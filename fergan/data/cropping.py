@@ -18,15 +18,19 @@ from tqdm.auto import tqdm
 
 from fergan.cache import available_threads, digest, run_threads
 from fergan.data.config import FacesConfig
-from fergan.data.detection import MTCNNDetector, ViolaJones
+from fergan.data.detection import MTCNNDetector, ViolaJones, WholePhotograph
 from fergan.data.faces import FACE_SIZE, FaceSet
 from fergan.data.photographs import Photograph, Photographs, UnreadablePhotograph
 from fergan.files import atomic_path, hash_parameters, read_json, write_json
 
+Detector = ViolaJones | MTCNNDetector | WholePhotograph
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "detection_probability")
 
 #: Photographs are decoded large enough for the smallest face sought to have this many times the pixels of its crop.
 OVERSAMPLING = 2
+
+#: Faces whose crops lie outside their photographs by more than this share of their area, on average, are cut tight.
+TIGHT = 0.1
 
 
 @dataclass
@@ -38,10 +42,17 @@ class CroppingAccount:
     unreadable: list[dict[str, str]] = field(default_factory=list)  # source and reason
     no_face: list[str] = field(default_factory=list)  # sources without a face found, and without a crop
     nominal: list[str] = field(default_factory=list)  # sources without a face found, cropped at the median box of their view
+    several: list[str] = field(default_factory=list)  # sources with two or more faces, of which one is cropped
+    border: float = 0.0  # share of the crops' area that lies outside their photographs, and repeats their border
     #: Per group ("not labelled" where missing): photographs, how many of them are unreadable or lost, and their fraction.
     lost_by_emotion: dict[str, dict[str, float]] = field(default_factory=dict)
     lost_by_view: dict[str, dict[str, float]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)  # what was found wrong while opening the photographs
+
+    @property
+    def tight(self) -> bool:
+        """Whether the faces are cut so tight that much of their crops is invented."""
+        return self.border > TIGHT
 
     @classmethod
     def load(cls, folder: str | Path) -> "CroppingAccount":
@@ -75,7 +86,7 @@ def make_faces(
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=work) as file:  # the mapping outlives the closed file
         images = np.memmap(file, np.uint8, mode="w+", shape=(max(1, n_photographs), FACE_SIZE, FACE_SIZE, 3))
-    boxes = np.full((n_photographs, 5), np.nan)  # a dictionary for each would need fifty times the memory
+    boxes = np.full((n_photographs, 7), np.nan)  # a dictionary for each would need fifty times the memory
     reasons: dict[int, str] = {}
     with tqdm(total=n_photographs, desc=f"faces of {photographs.name}", unit="photograph", disable=not progress) as bar:
         for rows in _batches(range(n_photographs), batch_size):
@@ -98,17 +109,19 @@ def make_faces(
     cropped = ~np.isnan(boxes[:, 0])
     images = _close_gaps(images, np.flatnonzero(cropped), batch_size)
     labels = labels.loc[cropped].reset_index(drop=True)
-    labels[list(BOX_COLUMNS)] = boxes[cropped]
+    labels[list(BOX_COLUMNS)] = boxes[cropped, :5]
     labels["detected"] = detected[cropped]
     FaceSet(photographs.name, images, labels).save(folder)
-    write_json(folder / "account.json", asdict(_account(photographs, cropped, detected, reasons)))
+    write_json(folder / "account.json", asdict(_account(photographs, boxes, detected, reasons)))
     shutil.rmtree(work, ignore_errors=True)  # what cannot be removed costs room, not a result
 
 
-def make_detector(config: FacesConfig) -> ViolaJones | MTCNNDetector:
+def make_detector(config: FacesConfig) -> Detector:
     """Return the detector that a config names."""
+    if config.detector == "none":
+        return WholePhotograph(config.margin)
     if config.detector == "viola-jones":
-        return ViolaJones(config.min_face_fraction, config.cascades)
+        return ViolaJones(config.min_face_fraction)
     return MTCNNDetector(config.min_face_fraction)
 
 
@@ -120,18 +133,51 @@ def crop_face(image: np.ndarray, box: Sequence[float], margin: float) -> np.ndar
         box: Left, top, right and bottom in pixels.
         margin: Added on every side, as a fraction of the box's longer side.
     """
+    side, left, top = _square(box, margin)
+    height, width = image.shape[:2]
+    columns, rows = np.clip(left + np.arange(side), 0, width - 1), np.clip(top + np.arange(side), 0, height - 1)
+    # INTER_AREA averages when it reduces, but only repeats pixels when it enlarges.
+    method = cv2.INTER_AREA if side >= FACE_SIZE else cv2.INTER_LINEAR
+    return cv2.resize(image[np.ix_(rows, columns)], (FACE_SIZE, FACE_SIZE), interpolation=method)
+
+
+def border_share(image: np.ndarray, box: Sequence[float], margin: float) -> float:
+    """Return the share of a crop's area that lies outside the photograph; arguments are those of `crop_face`."""
+    side, left, top = _square(box, margin)
+    height, width = (max(0, min(start + side, end) - max(start, 0))
+                     for start, end in zip((top, left), image.shape[:2], strict=True))
+    return 1 - width * height / side**2
+
+
+def _square(box: Sequence[float], margin: float) -> tuple[int, int, int]:
+    """Return side, left and top, in whole pixels, of what is cropped."""
     left, top, right, bottom = box
     if not (right > left and bottom > top):
         raise ValueError(f"box is {tuple(box)}; expected left < right and top < bottom")
     if margin <= -0.5:
         raise ValueError(f"margin is {margin}, which leaves nothing; expected 0 or more of the box's side")
     side = max(1, round(max(right - left, bottom - top) * (1 + 2 * margin)))
-    height, width = image.shape[:2]
-    columns = np.clip(round((left + right) / 2 - side / 2) + np.arange(side), 0, width - 1)
-    rows = np.clip(round((top + bottom) / 2 - side / 2) + np.arange(side), 0, height - 1)
-    # INTER_AREA averages when it reduces, but only repeats pixels when it enlarges.
-    method = cv2.INTER_AREA if side >= FACE_SIZE else cv2.INTER_LINEAR
-    return cv2.resize(image[np.ix_(rows, columns)], (FACE_SIZE, FACE_SIZE), interpolation=method)
+    return side, round((left + right) / 2 - side / 2), round((top + bottom) / 2 - side / 2)
+
+
+def detect(images: Sequence[np.ndarray], detector: Detector, padding: float) -> np.ndarray:
+    """Find a face in each image; where there is none, look again with the border repeated outwards.
+
+    Detectors need surroundings, which a photograph that is cut tight lacks.
+
+    Args:
+        images: Each (height, width, 3), uint8, RGB.
+        padding: What is added on every side for the second look, of the shorter side; 0 for no second look.
+
+    Returns: (n_images, 6) as `ViolaJones.detect`; a box may leave its image.
+    """
+    found = detector.detect(images)
+    if padding and len(lost := np.flatnonzero(np.isnan(found[:, 0]))):
+        added = [int(np.ceil(padding * min(images[number].shape[:2]))) for number in lost]
+        padded = [cv2.copyMakeBorder(images[number], *[n] * 4, cv2.BORDER_REPLICATE)
+                  for number, n in zip(lost, added, strict=True)]
+        found[lost] = detector.detect(padded) - np.outer(added, [1, 1, 1, 1, 0, 0])
+    return found
 
 
 def _batches(rows: Sequence[int], batch_size: int) -> Iterator[Sequence[int]]:
@@ -144,17 +190,21 @@ def _least_side(config: FacesConfig) -> int:
 
 
 def _crop_batch(
-    photographs: Photographs, rows: Sequence[int], detector: ViolaJones | MTCNNDetector, config: FacesConfig
+    photographs: Photographs, rows: Sequence[int], detector: Detector, config: FacesConfig
 ) -> dict[str, np.ndarray]:
-    """Return the crops of some photographs, blank where there is no face, their boxes (n, 5), and why one is unreadable."""
+    """Return the crops of some photographs, blank without a face, why one is unreadable, and their boxes.
+
+    These (n, 7) are what `detect` says, in pixels of the photograph, and the share of the crop outside it.
+    """
     read = photographs.read(rows, _least_side(config))
     readable = [number for number, photograph in enumerate(read) if isinstance(photograph, Photograph)]
     reasons = ["" if isinstance(photograph, Photograph) else str(photograph) for photograph in read]
-    crops, boxes = np.zeros((len(read), FACE_SIZE, FACE_SIZE, 3), np.uint8), np.full((len(read), 5), np.nan)
-    boxes[readable] = detector.detect([read[number].image for number in readable])
+    crops, boxes = np.zeros((len(read), FACE_SIZE, FACE_SIZE, 3), np.uint8), np.full((len(read), 7), np.nan)
+    boxes[readable, :6] = detect([read[number].image for number in readable], detector, config.padding)
 
     def crop(number: int) -> None:
-        crops[number] = crop_face(read[number].image, boxes[number, :4], config.margin)
+        seen = read[number].image, boxes[number, :4], config.margin
+        crops[number], boxes[number, 6] = crop_face(*seen), border_share(*seen)
         boxes[number, :4] *= np.tile(read[number].scale, 2)  # to pixels of the photograph itself
 
     found = np.flatnonzero(~np.isnan(boxes[:, 0]))
@@ -178,7 +228,8 @@ def _add_nominal_crops(
                 reasons[row] = str(photograph)
                 continue
             boxes[row, :4] = medians.loc[views[row]]
-            images[row] = crop_face(photograph.image, boxes[row, :4] / np.tile(photograph.scale, 2), config.margin)
+            seen = photograph.image, boxes[row, :4] / np.tile(photograph.scale, 2), config.margin
+            images[row], boxes[row, 6] = crop_face(*seen), border_share(*seen)
 
 
 def _close_gaps(images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
@@ -198,9 +249,9 @@ def _load_batch(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def _account(
-    photographs: Photographs, cropped: np.ndarray, detected: np.ndarray, reasons: dict[int, str]
+    photographs: Photographs, boxes: np.ndarray, detected: np.ndarray, reasons: dict[int, str]
 ) -> CroppingAccount:
-    sources, lost = photographs.labels["source"], pd.Series(~detected)
+    sources, lost, cropped = photographs.labels["source"], pd.Series(~detected), ~np.isnan(boxes[:, 0])
     unreadable = np.isin(np.arange(len(sources)), list(reasons))
 
     def lost_by(column: str) -> dict[str, dict[str, float]]:
@@ -214,6 +265,8 @@ def _account(
         unreadable=[{"source": sources[row], "reason": reason} for row, reason in sorted(reasons.items())],
         no_face=sources[~cropped & ~unreadable].tolist(),
         nominal=sources[cropped & ~detected].tolist(),
+        several=sources[boxes[:, 5] > 1].tolist(),
+        border=float(np.nanmean(boxes[:, 6])),
         lost_by_emotion=lost_by("emotion"),
         lost_by_view=lost_by("view"),
         problems=list(photographs.problems),

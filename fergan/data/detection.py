@@ -51,20 +51,15 @@ class _Detector:
 
 
 class ViolaJones(_Detector):
-    """OpenCV's cascades for faces.
-
-    With cascades ``"frontal"`` as in the paper; with ``"frontal+profile"``, where the frontal one finds nothing, the one for
-    profiles looks at the photograph and, because it knows one side only, at its mirror image.
-    """
+    """OpenCV's cascade for frontal faces, as in the paper."""
 
     face_pixels = 36  # below 48, twice the cascade's window, OpenCV looks at every second place only
     sizes = 24, 1.1
     min_neighbors = 3  # overlapping hits that make a face; more lose faces, fewer find what is none
 
-    def __init__(self, min_face_fraction: float = 0.2, cascades: str = "frontal", n_threads: int | None = None):
+    def __init__(self, min_face_fraction: float = 0.2, n_threads: int | None = None):
         super().__init__(min_face_fraction, n_threads)
-        self.cascades = ["frontalface_default", "profileface"][: cascades.count("+") + 1]
-        self._loaded: list[list[cv2.CascadeClassifier]] = []
+        self._cascades: list[cv2.CascadeClassifier] = []
 
     def detect(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Find one face in each image.
@@ -72,18 +67,21 @@ class ViolaJones(_Detector):
         Args:
             images: Each (height, width, 3), uint8, RGB, of any size.
 
-        Returns: (n_images, 5), float64; left, top, right and bottom in pixels of the photograph, NaN where there is no face;
-            and how sure the detector is, 0..1, always NaN from Viola-Jones, which does not say.
+        Returns: (n_images, 6), float64; left, top, right and bottom in pixels of the photograph; how sure the detector is,
+            0..1, always NaN from Viola-Jones, which does not say; and how many faces there are (see `portrayed`). NaN where
+            there is none.
         """
         n_threads = self._threads_for(len(images))
-        while len(self._loaded) < n_threads:  # a cascade holds the image it looks at: one for each thread
-            names = [f"{cv2.data.haarcascades}haarcascade_{name}.xml" for name in self.cascades]
-            self._loaded.append([cv2.CascadeClassifier(name) for name in names])
-        boxes = np.full((len(images), 5), np.nan)
+        while len(self._cascades) < n_threads:  # a cascade holds the image it looks at: one for each thread
+            self._cascades.append(cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_default.xml"))
+        boxes = np.full((len(images), 6), np.nan)
 
         def look(first: int) -> None:
             for number in range(first, len(images), n_threads):
-                boxes[number, :4] = self._detect_one(images[number], self._loaded[first])
+                grey, smallest = self._reduce(cv2.cvtColor(images[number], cv2.COLOR_RGB2GRAY))
+                found, hits = self._find(grey, self._cascades[first], smallest)
+                if chosen := portrayed(found, hits, grey):
+                    boxes[number] = [*_enlarge(found[chosen[0]], grey, images[number]), np.nan, chosen[1]]
 
         own = cv2.getNumThreads()
         cv2.setNumThreads(1)  # several images at once need fewer pauses than several threads on one image
@@ -92,16 +90,6 @@ class ViolaJones(_Detector):
         finally:
             cv2.setNumThreads(own)
         return boxes
-
-    def _detect_one(self, image: np.ndarray, cascades: list[cv2.CascadeClassifier]) -> np.ndarray:
-        grey, smallest = self._reduce(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))
-        boxes, hits = self._find(grey, cascades[0], smallest)
-        if not len(boxes) and len(cascades) > 1:
-            (left, left_hits), (right, right_hits) = (self._find(g, cascades[1], smallest) for g in (grey, grey[:, ::-1]))
-            right[:, [0, 2]] = grey.shape[1] - right[:, [2, 0]]
-            boxes, hits = np.concatenate([left, right]), np.concatenate([left_hits, right_hits])
-        chosen = portrayed(boxes, hits, grey)
-        return np.full(4, np.nan) if chosen is None else _enlarge(boxes[chosen], grey, image)
 
     def _find(self, grey: np.ndarray, cascade: cv2.CascadeClassifier, smallest: float) -> tuple[np.ndarray, np.ndarray]:
         """Return every box (n, 4) and its number of hits (n,)."""
@@ -117,23 +105,22 @@ class ViolaJones(_Detector):
 class MTCNNDetector(_Detector):
     """The multi-task cascaded network of facenet-pytorch, for any view; it finds no face below 20 pixels.
 
-    `thresholds` are the least probabilities after each of the three networks, as published; ``device="auto"`` takes a GPU
-    where there is one.
+    `thresholds` are the least probabilities after each of the three networks, as published. It uses a GPU that is there.
     """
 
     face_pixels = 60
     sizes = 20, 1 / 0.709  # facenet-pytorch's least size, and the published factor
 
     def __init__(
-        self, min_face_fraction: float = 0.2, thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7), device: str = "auto",
-        n_threads: int | None = None,
+        self, min_face_fraction: float = 0.2, n_threads: int | None = None,
+        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
     ):  # fmt: skip
         super().__init__(min_face_fraction, n_threads)
         # torch takes seconds to import, which Viola-Jones does without.
         import torch
         from facenet_pytorch import MTCNN
 
-        self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else str(device)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
         networks = MTCNN(thresholds=list(thresholds), factor=0.709, device=self.device).eval()
         # Max-pooling with a pixel's channels side by side halves the time on a processor.
         self._networks = networks.to(memory_format=torch.channels_last)
@@ -146,13 +133,13 @@ class MTCNNDetector(_Detector):
             by_size.setdefault((*image.shape, smallest), []).append(number)
         groups = [group for numbers in by_size.values() for group in self._together(numbers)]
         found_in = self._on_threads(lambda g: self._find(np.stack([reduced[n][0] for n in g]), reduced[g[0]][1]), groups)
-        detected = np.full((len(images), 5), np.nan)
+        detected = np.full((len(images), 6), np.nan)
         for group, found in zip(groups, found_in, strict=True):
             for number, (boxes, probabilities) in zip(group, found, strict=True):
                 small = reduced[number][0]
-                chosen = portrayed(boxes, probabilities, small)
-                if chosen is not None:
-                    detected[number] = [*_enlarge(boxes[chosen], small, images[number]), probabilities[chosen]]
+                if chosen := portrayed(boxes, probabilities, small):
+                    box = _enlarge(boxes[chosen[0]], small, images[number])
+                    detected[number] = [*box, probabilities[chosen[0]], chosen[1]]
         return detected
 
     def find_all(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -163,18 +150,14 @@ class MTCNNDetector(_Detector):
 
     def _together(self, images: Sequence[Any]) -> list[Sequence[Any]]:
         """Return what passes through the networks together."""
-        size = max(1, len(images)) if self._on_gpu else IMAGES_PER_THREAD
+        size = max(1, len(images)) if self.device == "cuda" else IMAGES_PER_THREAD
         return [images[start : start + size] for start in range(0, len(images), size)]
-
-    @property
-    def _on_gpu(self) -> bool:
-        return not self.device.startswith("cpu")
 
     def _on_threads(self, function: Callable[[Any], Any], groups: Sequence[Any]) -> list[Any]:
         """Apply `function` to each group, each on a thread of its own, which torch does not divide further."""
         import torch
 
-        if self._on_gpu or not groups:
+        if self.device == "cuda" or not groups:
             return [function(group) for group in groups]
 
         def alone(group: Any) -> Any:
@@ -214,17 +197,34 @@ class MTCNNDetector(_Detector):
         ]
 
 
-def portrayed(boxes: np.ndarray, confidence: np.ndarray, image: np.ndarray) -> int | None:
-    """Return which of the boxes (n, 4) in `image` is the portrayed face, given n confidences of any positive unit.
+class WholePhotograph:
+    """For photographs that are cropped already: each is taken as it is, cut to its central square."""
 
-    Of the boxes at least half as sure as the surest (others tend to be clothes or background) the best compromise of area
-    and distance from the centre: facenet-pytorch's "center_weighted_size".
+    def __init__(self, margin: float):
+        self.margin = margin  # by which the box will be widened to that square, see `fergan.data.cropping.crop_face`
+
+    def detect(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the boxes (n_images, 6) that become the whole photographs, as `ViolaJones.detect`; one face in each."""
+        sizes = np.array([image.shape[1::-1] for image in images], float).reshape(-1, 2)
+        half = sizes.min(axis=1, keepdims=True) / (1 + 2 * self.margin) / 2
+        ones = np.ones((len(sizes), 1))
+        return np.hstack([sizes / 2 - half, sizes / 2 + half, np.nan * ones, ones])
+
+
+def portrayed(boxes: np.ndarray, confidence: np.ndarray, image: np.ndarray) -> tuple[int, int] | None:
+    """Return which of the boxes (n, 4) in `image` is the portrayed face, and how many faces there are; None without any.
+
+    Of the boxes at least half as sure as the surest (others tend to be clothes or background) it is the best compromise of
+    area and distance from the centre: facenet-pytorch's "center_weighted_size". Those at least a quarter as large as it are
+    counted as faces. `confidence` (n,) has any positive unit.
     """
     if not len(boxes):
         return None
+    sure = confidence >= confidence.max() / 2
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     distance = (((boxes[:, :2] + boxes[:, 2:] - image.shape[1::-1]) / 2) ** 2).sum(axis=1)  # squared
-    return int(np.argmax(np.where(confidence >= confidence.max() / 2, area - 2 * distance, -np.inf)))
+    chosen = int(np.argmax(np.where(sure, area - 2 * distance, -np.inf)))
+    return chosen, int(np.sum(sure & (area >= area[chosen] / 4)))
 
 
 def _enlarge(box: np.ndarray, small: np.ndarray, image: np.ndarray) -> np.ndarray:
@@ -232,7 +232,7 @@ def _enlarge(box: np.ndarray, small: np.ndarray, image: np.ndarray) -> np.ndarra
     return box * np.tile(image.shape[1::-1], 2) / np.tile(small.shape[1::-1], 2)
 
 
-def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 64, device: str = "auto") -> np.ndarray:
+def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 64) -> np.ndarray:
     """Say how sure MTCNN is that each crop shows a face; the share above 0 is the rate of recognisable faces.
 
     A detector needs surroundings, which a crop lacks: its border pixels are repeated by a quarter of a side first.
@@ -248,7 +248,7 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
     if images.dtype != np.uint8 or images.shape[1:] != (FACE_SIZE, FACE_SIZE, 3):
         raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 (n, {FACE_SIZE}, {FACE_SIZE}, 3)")
     # The first two networks pass more candidates on than usual; how sure the last one is decides.
-    detector = MTCNNDetector(min_face_fraction=0.4, thresholds=(0.5, 0.5, 0.7), device=device)
+    detector = MTCNNDetector(min_face_fraction=0.4, thresholds=(0.5, 0.5, 0.7))
     rates = np.zeros(len(images))
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]

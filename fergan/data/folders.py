@@ -1,24 +1,31 @@
 """What lies in a folder: its files and what their names say, tables, and a manifest, the way to bring one's own data."""
 
 import csv as csv_files
+import difflib
+import io
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from fergan.data.catalogue import CATALOGUE
+from fergan.data.config import CATALOGUE
 from fergan.data.faces import complete_labels
-from fergan.facs import ACTION_UNITS, canonical_emotion
+from fergan.facs import ACTION_UNITS, EMOTIONS, canonical_emotion
 
-_PICTURES = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".gif", ".webp")
-#: Columns of a manifest that are known in any case of their letters.
-_KNOWN = ("path", "subject", "emotion", "smile", "view", "pose", "split", "yaw", "pitch", "roll")
-_ACTION_UNIT = re.compile(r"AU0*(\d+)", re.IGNORECASE)
+_PICTURES = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".avif")
+#: Columns of a manifest that are read, beside Action Units, in any case of their letters; and other words for them.
+_READ = ("path", "subject", "emotion", "smile", "view", "split", "yaw", "pitch", "roll")
+_SYNONYMS = {"person": "subject", "expression": "emotion", "pose": "view"}
+#: What stands for a missing value, in lower case: blank, and what R, pandas and spreadsheets write.
+_MISSING = ("", "na", "n/a", "#n/a", "nan", "none", "null", "<na>")
+#: An Action Unit is present or not in AU12, au_12, "AU 12" and OpenFace's AU12_c; its AU12_r is an intensity.
+_ACTION_UNIT = re.compile(r"AU[ _]?0*(\d+)(_c)?", re.IGNORECASE)
+_INTENSITY = re.compile(r"AU[ _]?0*(\d+)_r", re.IGNORECASE)
 
 
 class FileState(NamedTuple):
@@ -108,7 +115,7 @@ def read_named(
 
     Args:
         files: Paths; of several with one name the first is kept, and rather one that `normalise` leaves alone.
-        source: The collection, see `names` and `codes` in `fergan.data.catalogue.Collection`.
+        source: The collection, see `names` and `codes` in `fergan.data.config.Collection`.
         normalise: Corrects a file's name first.
 
     Returns: A table with ``source`` and a column per group of the rule, indexed by the (corrected) name; and the path of
@@ -170,34 +177,47 @@ def read_lines(path: Path, what: str) -> list[str]:
 
 
 def read_csv_table(path: Path, what: str) -> pd.DataFrame:
-    """Read a CSV file (UTF-8, commas, one header line) as stripped text, blank where missing.
+    """Read a CSV file (UTF-8, one header line; commas, or semicolons or tabs) as stripped text, blank where missing.
 
-    The index holds line numbers; blank lines are passed over. pandas would guess at types, and name no line. `what` is
-    expected, for the errors.
+    The index holds line numbers; blank lines and empty columns at the end are passed over; letters with accents are
+    composed. pandas would guess at types, and name no line. `what` is expected, for the errors.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; write a CSV with {what}")
     rows: dict[int, list[str]] = {}
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv_files.reader(file, strict=True)
-            header = [column.strip() for column in next(reader, [])]
-            for row in reader:
-                if any(value.strip() for value in row):
-                    rows[reader.line_num] = [value.strip() for value in row]
+        text = unicodedata.normalize("NFC", path.read_bytes().decode("utf-8-sig"))
+        separator = _separator(text.partition("\n")[0])
+        reader = csv_files.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        header = _without_end([column.strip() for column in next(reader, [])], 0)
+        for row in reader:
+            if any(value.strip() for value in row):
+                rows[reader.line_num] = _without_end([value.strip() for value in row], len(header))
     except (OSError, UnicodeDecodeError, csv_files.Error) as error:
         raise ValueError(f"{path} is not readable as CSV ({error}); save it as UTF-8 with commas") from error
-    if not any(header):
+    if not header:
         raise ValueError(f"{path} is empty; expected a header line and {what}")
     for line, row in rows.items():
         if len(row) != len(header):
             raise ValueError(f"{path}, line {line}: {len(row)} values for {len(header)} columns; "
                              "put values that contain a comma in double quotes")
-    return pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=str)
+    table = pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=str)
+    return table.replace(r"^([-+]?\d+),(\d+)$", r"\1.\2", regex=True) if separator == ";" else table
+
+
+def _separator(header: str) -> str:
+    return max(",;\t", key=header.count)
+
+
+def _without_end(row: list[str], least: int) -> list[str]:
+    """Return a row without the blank values at its end that go beyond so many."""
+    while len(row) > least and not row[-1]:
+        row = row[:-1]
+    return row
 
 
 def named_units(columns: Iterable[str]) -> list[str]:
-    """Return columns with those of Action Units written as in `fergan.facs`: AU01 for au1."""
+    """Return columns with those of Action Units' presence written as in `fergan.facs`: AU01 for au1 and AU01_c."""
     units = ((column, _ACTION_UNIT.fullmatch(column)) for column in columns)
     return [f"AU{int(unit[1]):02d}" if unit else column for column, unit in units]
 
@@ -209,15 +229,17 @@ def has_manifest(csv_path: Path) -> bool:
     if not csv_path.is_file():
         return False
     with open(csv_path, encoding="utf-8-sig", errors="replace") as file:
-        return "path" in (column.strip(' "').lower() for column in file.readline().rstrip("\r\n").split(","))
+        header = file.readline()
+    return "path" in (column.strip(' "\n').lower() for column in header.split(_separator(header)))
 
 
 def read_manifest(path: Path) -> Contents:
-    """Read a CSV file (UTF-8, commas, one header line) that names and labels photographs, and look whether each exists.
+    """Read a CSV file (see `read_csv_table`) that names and labels photographs, and look whether each exists.
 
-    Column ``path`` is relative to the file's folder. Optional: ``subject``, ``emotion`` (synonyms are understood), ``AU01``
-    .. ``AU27`` (0, 1 or blank), ``smile`` (0, 1 or blank; becomes AU12), ``view`` or ``pose``, ``split``, and ``yaw``,
-    ``pitch``, ``roll`` (numbers, in the owner's unit). Other columns are kept, as numbers where all values are.
+    Column ``path`` is relative to the file's folder, or absolute in it. Optional: ``subject`` or ``person``, ``emotion`` or
+    ``expression`` (synonyms of emotions are understood), ``AU01`` .. ``AU27`` (0, 1 or blank), ``smile`` (as well; becomes
+    AU12), ``view`` or ``pose``, ``split``, and ``yaw``, ``pitch``, ``roll`` (numbers, in the owner's unit). Other columns
+    are named among the problems; they are kept as text where their names say nothing of Action Units.
 
     Raises:
         FileNotFoundError: The CSV, or every photograph that it lists, is missing.
@@ -227,14 +249,8 @@ def read_manifest(path: Path) -> Contents:
     table, problems = _name_columns(path, read_csv_table(path, "a column 'path' beside the photographs"))
     blank = table["path"] == ""
     problems += [f"{path}, line {line}: no path, left out" for line in table.index[blank]]
-    labels = complete_labels(_labels(path, _check_paths(path, table[~blank].copy())), where=str(path))
-    files = Files()
-    for source in labels["source"]:
-        try:
-            if (path.parent / source).is_file():
-                files[source] = FileState.of(path.parent / source)
-        except OSError:  # for example a name longer than the file system allows
-            continue
+    table, files = _find_files(path.parent, _check_paths(path, table[~blank].copy()))
+    labels = complete_labels(_labels(path, table, problems), where=str(path))
     if not files:
         example = path.parent / labels["source"].iloc[0]
         raise FileNotFoundError(f"none of the {len(labels)} photographs that {path} lists exists, for example {example}; "
@@ -244,21 +260,44 @@ def read_manifest(path: Path) -> Contents:
 
 
 def _name_columns(path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Give the columns this project's names, and set aside those it cannot use."""
-    table.columns, given = named_units(table), list(table)
-    # `source` is the name under which `path` goes on.
-    unused = [c == "source" or (bool(_ACTION_UNIT.fullmatch(c)) and c not in ACTION_UNITS) for c in table]
-    ignored = [column for column, no_use in zip(given, unused, strict=True) if no_use]
-    problems = [f"{path}: {', '.join(ignored)} ignored; studied are {', '.join(ACTION_UNITS)}"] if ignored else []
-    table = table.loc[:, ~np.array(unused, bool)]
-    table.columns = [column.lower() if column.lower() in _KNOWN else column for column in table]
-    twice = table.columns[table.columns.duplicated()]
+    """Give the columns this project's names, drop those that cannot be kept, and say which are not read."""
+    given = list(table)
+    names = [name.lower() if name.lower() in (*_READ, *_SYNONYMS) else name for name in named_units(table)]
+    for number, name in enumerate(names):
+        meant = _SYNONYMS.get(name, name)
+        # An expression may also be what people were asked for: "smiling".
+        if meant not in names and (name != "expression" or not _unknown_emotions(table.iloc[:, number])):
+            names[number] = meant
+    table.columns = names
+    twice = table.columns[table.columns.duplicated() & table.columns.isin([*_READ, *ACTION_UNITS])]
     if len(twice):
         raise ValueError(f"{path}: column {twice[0]!r} occurs twice; keep one of the two")
-    if "path" not in table:
-        raise ValueError(f"{path} has no column 'path', only {', '.join(map(repr, table))}; add one with "
+    if "path" not in names:
+        raise ValueError(f"{path} has no column 'path', only {', '.join(map(repr, given))}; add one with "
                          f"each photograph's path relative to {path.parent}, and separate columns by commas")
-    return table if "view" in table else table.rename(columns={"pose": "view"}), problems
+    other = {was: name for was, name in zip(given, names, strict=True) if name not in (*_READ, *ACTION_UNITS)}
+    # `source` is the name under which `path` goes on.
+    no_use = table.columns.isin(["", "source"]) | table.columns.str.match(r"(?i)AU[ _]?\d") | table.columns.duplicated()
+    return table.loc[:, ~no_use | table.columns.isin(ACTION_UNITS)], _not_read(path, other, names)
+
+
+def _not_read(path: Path, other: Mapping[str, str], names: Sequence[str]) -> list[str]:
+    """Return one sentence that names the columns that are not read, and says how to rename them; none where all are."""
+    if not other:
+        return []
+    hints = []
+    for was in other:
+        if unit := _INTENSITY.fullmatch(was):
+            hints.append(f"{was} is an intensity: add AU{int(unit[1]):02d}, 1 where the Action Unit is seen, 0 where not")
+        elif was.lower() in ("id", "name", "identity", "participant", "face_id", "user") and "subject" not in names:
+            hints.append(f"where {was} tells people apart, rename it to subject")
+        elif was.lower() == "expression":
+            hints.append(f"{was} holds other words than emotions")
+        elif close := difflib.get_close_matches(was.lower(), set(_READ) - set(names), n=1, cutoff=0.8):
+            hints.append(f"where {was} is the {close[0]}, rename it to {close[0]}")
+    columns = some_of([name or "one without a name" for name in other], 12)
+    return ["; ".join([f"{path}: columns that are not read: {columns}", *hints[:3],
+                       f"read are {', '.join(_READ)} and {ACTION_UNITS[0]} to {ACTION_UNITS[-1]}"])]
 
 
 def _check_paths(path: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -267,6 +306,8 @@ def _check_paths(path: Path, table: pd.DataFrame) -> pd.DataFrame:
         raise ValueError(f"{path} lists no photographs; give one line to each, with its path")
     # Files written on Windows have backslashes. Links inside the folder are the owner's choice: followed.
     table["path"] = [os.path.normpath(name.replace("\\", "/")) for name in table["path"]]
+    for folder in (path.parent.absolute(), path.parent.resolve()):
+        table["path"] = table["path"].str.removeprefix(f"{folder}/")
     for line, name in table["path"].items():
         if os.path.isabs(name) or name.split("/")[0] == ".." or name[1:2] == ":":
             raise ValueError(f"{path}, line {line}: path {name!r} leads outside {path.parent}; "
@@ -279,43 +320,73 @@ def _check_paths(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _labels(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+def _find_files(folder: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, Files]:
+    """Return the table with paths as they are on disk, and the files that are there.
+
+    A file system may hold accents decomposed where the table, as it was read, has them composed.
+    """
+    files = Files()
+    for name in table["path"]:
+        try:
+            if (folder / name).is_file():
+                files[name] = FileState.of(folder / name)
+        except (OSError, ValueError):  # for example a name longer than the file system allows
+            continue
+    if not table["path"].isin(files).all():
+        listed = list_files(folder)
+        spelt = {unicodedata.normalize("NFC", name): name for name in listed}
+        true = {name: spelt[name] for name in table["path"] if name not in files and name in spelt}
+        table["path"] = table["path"].replace(true)
+        files |= {name: listed[name] for name in true.values()}
+    return table, files
+
+
+def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     """Turn the text of each column into labels; the table's index holds line numbers."""
     labels = pd.DataFrame({"source": table["path"]}, index=table.index)
     for column in table.columns.drop("path"):
-        text = table[column]
-        numbers = pd.to_numeric(text.replace("", "nan"), errors="coerce")
-        words = numbers.isna() & ~text.str.lower().isin(["", "nan"])
+        text = table[column].astype("string")
+        missing = text.str.lower().isin(_MISSING if column in (*_READ, *ACTION_UNITS) else ("",))
+        if words := text[missing & (text != "")].unique().tolist():
+            counted = int((missing & (text != "")).sum())
+            problems.append(f"{path}: {column} is {' or '.join(words)} in {counted:,} lines, which counts as missing")
+        text = text.mask(missing)
         if column in ACTION_UNITS or column == "smile":
-            wrong = words | ~(numbers.isna() | numbers.isin([0, 1]))
-            labels[column] = _numbers(path, text, numbers, wrong, "0, 1 or blank (turn intensities into occurrences first)")
-        elif column == "emotion":
-            labels[column] = _emotions(path, text)
+            text = text.str.lower().replace({"true": "1", "false": "0"})
+            labels[column] = _numbers(path, text, "0, 1 or blank (turn intensities into occurrences first)", [0, 1])
         elif column in ("yaw", "pitch", "roll"):
-            labels[column] = _numbers(path, text, numbers, words, "a number or blank")
-        # "007" is a name, not the number seven.
-        elif column in ("subject", "view", "split") or words.any() or numbers.isna().all() or text.str.match(r"0\d").any():
-            labels[column] = text.astype("string").replace("", pd.NA)
+            labels[column] = _numbers(path, text, "a number or blank")
+        elif column == "emotion":
+            if unknown := _unknown_emotions(text):
+                named = table["path"] + ", line " + table.index.astype(str)
+                where = [f"{word!r} ({some_of(named[lines].tolist(), 1)})" for word, lines in unknown.items()]
+                raise ValueError(f"{path}: no emotion is called {some_of(where, 20)}; expected are {', '.join(EMOTIONS)}; "
+                                 "rename them, or leave them blank")
+            labels[column] = text.map(canonical_emotion, na_action="ignore")
         else:
-            labels[column] = numbers
+            labels[column] = text.str.lower() if column == "split" else text
     return _smile_as_lip_corner_puller(path, labels)
 
 
-def _numbers(path: Path, text: pd.Series, numbers: pd.Series, wrong: pd.Series, expected: str) -> pd.Series:
+def _numbers(path: Path, text: pd.Series, expected: str, among: Sequence[float] | None = None) -> pd.Series:
+    numbers = pd.to_numeric(text, errors="coerce").astype("Float64").astype(float)
+    wrong = text.notna() & (~numbers.isin(among) if among else numbers.isna())
     if wrong.any():
         line = text.index[wrong][0]
         raise ValueError(f"{path}, line {line}: {text.name} is {text[line]!r}; expected {expected}")
-    return numbers.astype(float)
+    return numbers
 
 
-def _emotions(path: Path, text: pd.Series) -> pd.Series:
-    words = {}
-    for word in text.unique():
+def _unknown_emotions(text: pd.Series) -> dict[str, list[int]]:
+    """Return the words that are no emotion, and in which lines each stands."""
+    unknown = {}
+    for word in text.dropna().unique():
         try:
-            words[word] = canonical_emotion(word) if word else pd.NA
-        except ValueError as error:
-            raise ValueError(f"{path}, line {text.index[text == word][0]}: {error}; rename it, or leave it blank") from None
-    return text.map(words).astype("string")
+            if word.lower() not in _MISSING:
+                canonical_emotion(word)
+        except ValueError:
+            unknown[word] = text.index[text == word].tolist()
+    return unknown
 
 
 def _smile_as_lip_corner_puller(path: Path, labels: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 import pandas as pd
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fergan.cache import available_threads, code_hash, run_threads
 from fergan.data.faces import complete_labels
@@ -29,6 +29,12 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000", "AVIF
 LEAST_BRIGHTEST = 16
 
 _BITS, _PHOTOMETRIC, _MAX_SAMPLE_VALUE, _SAMPLE_FORMAT = 258, 262, 281, 339  # tags of TIFF
+#: Orientation in the Exif block -> what brings the photograph upright.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+_ON_SIDE = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}
 _RENDERED = 128  # pixels a side
 #: So many problems of a kind are listed one by one; the rest is counted.
 _LISTED = 20
@@ -180,13 +186,12 @@ def _decode(path: Path, least_side: int | None) -> Photograph | UnreadablePhotog
             tiles = image.tile  # loading forgets how pixels are stored
             image.load()
             deep = image.mode.startswith("I") or any(";16" in str(tile.args) for tile in tiles)
-            on_side = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-            ImageOps.exif_transpose(image, in_place=True)
-            rgb = _to_rgb(image)
+            turn, rgb = _turn(image), _to_rgb(image)
             if deep and rgb.max() < LEAST_BRIGHTEST:
                 raise ValueError("more than 8 bits, but the brightest pixel is below a sixteenth of their range, so that "
                                  "what is white is unknown; save it with 8 bits")
-            return Photograph(_reduce(rgb, least_side), whole[::-1] if on_side else whole)
+            upright = rgb if turn is None else np.array(Image.fromarray(rgb).transpose(turn))
+            return Photograph(_reduce(upright, least_side), whole[::-1] if turn in _ON_SIDE else whole)
     except Image.DecompressionBombError:
         return UnreadablePhotograph(f"{path}: above {MAX_MEGAPIXELS} megapixels; reduce it")
     except UnidentifiedImageError:
@@ -198,6 +203,14 @@ def _decode(path: Path, least_side: int | None) -> Photograph | UnreadablePhotog
         return UnreadablePhotograph(f"{path}: {kind}; save it as JPEG or PNG")
     except Exception as error:  # decoders raise all kinds of errors on damaged files, and one must not stop a dataset
         return UnreadablePhotograph(f"{path}: {error or type(error).__name__}")
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Return how to bring a photograph upright by its Exif block; one that cannot be read says nothing."""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # Pillow raises all kinds of errors on fields of a wrong type, which browsers pass over
+        return None
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

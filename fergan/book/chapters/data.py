@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from fergan.book.plots import WIDTH, face_rows, show_faces, use_style
 from fergan.book.show import markdown_table, say
 from fergan.cache import code_hash, current
-from fergan.data.catalogue import CATALOGUE, Published
+from fergan.data.config import CATALOGUE, Published
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet
 from fergan.facs import ACTION_UNITS, AU_MEANINGS
@@ -37,24 +37,6 @@ def face_steps(photograph: np.ndarray, box: np.ndarray, crop: np.ndarray) -> Fig
     left, top, right, bottom = box
     axes[0].add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="#e69f00", linewidth=2))
     return figure
-
-
-def facts(faces: FaceSet, account: CroppingAccount, source: str) -> pd.DataFrame:
-    """Return what a face set holds, one fact per row."""
-    labels, subjects = faces.labels, subjects_named(source)
-    counts = labels["subject"].value_counts()
-    return pd.DataFrame([
-        ("photographs", f"{account.photographs:,}"),
-        ("crops", f"{len(faces):,}"),
-        (f"no face found, {PLACED}", f"{len(account.nominal):,}"),
-        (f"no face found, {LEFT_OUT}", f"{len(account.no_face):,}"),
-        (f"unreadable, {LEFT_OUT}", f"{len(account.unreadable):,}"),
-        (subjects, f"{len(counts):,}" if len(counts) else None),
-        (f"crops of each of the {subjects}: least, median, most",
-         f"{counts.min():,}, {counts.median():g}, {counts.max():,}" if len(counts) else None),
-        ("emotions", ", ".join(faces.emotions) or None),
-        ("Action Units", ", ".join(unit for unit in ACTION_UNITS if labels[unit].notna().any()) or None),
-    ], columns=["fact", "value"])
 
 
 def unit_counts(faces: FaceSet) -> pd.DataFrame:
@@ -147,25 +129,21 @@ def write_datasets_chapter(folder: Path, profiles: Path) -> None:
     Nothing in it depends on which photographs are there, and no photograph is shown.
     """
     texts = [Path(__file__).parents[1] / "templates" / "datasets.md.j2", *sorted(profiles.glob("*.yaml"))]
-    made_of = {"texts": hash_parameters({"made of": [code_hash(profiles_table, alike), *map(hash_file, texts)]}),
-               "stand-ins": code_hash(_stand_ins, face_rows)}  # whose faces take seconds to draw
+    made_of = hash_parameters({"code": code_hash(write_datasets_chapter), "texts": [*map(hash_file, texts)]})
     done = folder / "made-of.json"
-    before = read_json(done) if done.is_file() else {}
-    if before.get("texts") != made_of["texts"]:
-        _write(folder / "profiles.md", say("datasets", "profiles", table=Markup(markdown_table(profiles_table(profiles)))))
-        _write(folder / "sets.md", say("datasets", "collections", collections=CATALOGUE, alike=alike))
-    if before.get("stand-ins") != made_of["stand-ins"]:
-        figure = face_rows(_stand_ins(), n_columns=10)
-        with atomic_path(folder / "stand-ins.png") as temporary:
-            figure.savefig(temporary, dpi=160)
-        plt.close(figure)
-    if before != made_of:
-        write_json(done, made_of)
-
-
-def _write(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    if done.is_file() and read_json(done) == made_of:
+        return
+    figure = face_rows(_stand_ins(), n_columns=10)
+    with atomic_path(folder / "stand-ins.png") as temporary:
+        figure.savefig(temporary, dpi=160)
+    plt.close(figure)
+    for name, text in (
+        ("profiles", say("datasets", "profiles", table=Markup(markdown_table(profiles_table(profiles))))),
+        ("sets", say("datasets", "collections", collections=CATALOGUE, alike=alike)),
+    ):
+        with atomic_path(folder / f"{name}.md") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    write_json(done, made_of)
 
 
 def profiles_table(profiles: Path) -> pd.DataFrame:
