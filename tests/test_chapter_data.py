@@ -9,7 +9,7 @@ import pytest
 
 from fergan.book.chapters import data as chapter
 from fergan.book.show import markdown_table, say
-from fergan.data.config import CATALOGUE
+from fergan.data.config import CATALOGUE, FacesConfig
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet, complete_labels
 
@@ -24,14 +24,6 @@ def face_set(n=4, **columns):
 
 def account(**fields):
     return CroppingAccount(**{"photographs": 6, "found": 4} | fields)
-
-
-def test_facts_of_a_set_name_films_where_subjects_are_films():
-    faces = face_set(subject=["p", "p", "p", "q"], emotion=["sad"] * 4, AU12=[1, 0, None, 1])
-    table = chapter.facts(faces, account(), "sfew").set_index("fact")["value"]
-    assert table["films"] == "2" and table["crops of each of the films: least, median, most"] == "1, 2, 3"
-    assert table["emotions"] == "sad" and table["Action Units"] == "AU12"
-    assert chapter.facts(face_set(), account(), "manifest").set_index("fact")["value"][["people", "emotions"]].isna().all()
 
 
 def test_action_units_are_counted_where_coded_and_graded_by_either_kind_of_intensity():
@@ -53,11 +45,16 @@ def test_the_worst_set_is_that_with_the_largest_share():
 
 
 def test_what_became_of_photographs_is_said_only_where_it_happened():
-    whole = say("data", "answer_of_set", faces=face_set(), account=account(photographs=4), people=0, subjects="people")
-    assert "4 of 4" in whole and "left out" not in whole and "people" not in whole
-    lossy = say("data", "answer_of_set", faces=face_set(), people=2, subjects="films", account=account(
-        nominal=["a"], no_face=["b"], unreadable=[{"source": "c", "reason": "cut off"}]))
-    assert "of 2 films" in lossy and lossy.count("left out") == 2 and "same view" in lossy
+    def said(people, **fields):
+        return say("data", "answer_of_set", faces=face_set(), account=account(**fields), people=people, subjects="films",
+                   config=FacesConfig(min_face_fraction=0.25))
+
+    whole = said(0, photographs=4)
+    assert "4 of 4" in whole and "left out" not in whole and "films" not in whole and "Nobody is named" in whole
+    assert "two or more" not in whole and "detector: none" not in whole
+    lossy = said(2, nominal=["a"], no_face=["b"], unreadable=[{"source": "c", "reason": "cut off"}], several=["a"], border=0.42)
+    assert "of 2 films" in lossy and lossy.count("left out") == 2 and "same view" in lossy and "Nobody" not in lossy
+    assert "min_face_fraction" in lossy and "0.25" in lossy and "1 show two or more faces" in lossy and "42 % of the crops" in lossy
 
 
 def test_misses_are_compared_between_groups(monkeypatch):
@@ -74,7 +71,7 @@ def test_misses_are_compared_between_groups(monkeypatch):
 
 def test_hostile_names_come_out_as_text():
     table = chapter.listed_photographs(account(no_face=[HOSTILE], problems=[HOSTILE]))
-    for text in (markdown_table(table), say("data", "facts", dataset=HOSTILE, seed=0)):
+    for text in (markdown_table(table), say("data", "losses", dataset=HOSTILE, n=0)):
         assert "{{" not in text and "<b>" not in text and "_$" not in text and "|\nq" not in text
     assert chapter.listed_photographs(account()).empty
 

@@ -220,7 +220,8 @@ def test_folders_as_their_owners_ship_them_serve_every_experiment(tree, monkeypa
     celeba = config.CATALOGUE["celeba"]
     smaller = {name: published.model_copy(update={"least": 1}) for name, published in celeba.variants.items()}
     monkeypatch.setitem(config.CATALOGUE, "celeba", celeba.model_copy(update={"variants": smaller}))
-    found = check_data(load_profile(PROFILES / "paper.yaml", data=str(tree)))
+    profile = load_profile(PROFILES / "paper.yaml", data=str(tree))
+    found = check_data(profile.model_copy(update={"training": profile.training.changed(batch_size=40)}))
     assert found.faults == []
     assert found.n_photographs == {
         "enhanced-ck": 48, "celeba": 40, "rafd-frontal": 12 * 24, "rafd-multiview": 12 * 40, "raf-db": 84, "kdef": 12 * 35, "sfew": 84}
@@ -259,8 +260,8 @@ def plan(folder, labels, **changes):
     for number, name in enumerate(labels["path"]):
         imsave(folder / name, astronaut()[number : number + 8, :8], check_contrast=False)
     labels.to_csv(folder / "labels.csv", index=False)
-    folds = {"emotions": {"n_folds": 3}, "action_units": {"n_folds": 3}}
-    content = {"description": "mine", "datasets": {"mine": {"source": "manifest"}}} | folds | changes
+    small = {"emotions": {"n_folds": 3}, "action_units": {"n_folds": 3}, "training": {"batch_size": 4}}
+    content = {"description": "mine", "datasets": {"mine": {"source": "manifest"}}} | small | changes
     (folder / "mine.yaml").write_text(yaml.safe_dump(content))
     return load_profile(folder / "mine.yaml", data=str(folder))
 
@@ -316,6 +317,57 @@ def test_a_network_of_one_action_unit_needs_a_batch_of_faces(tmp_path):
     only["mine-au12"]["changes"]["batch_size"] = 9
     with pytest.raises(ProfileError, match="further_models.mine-au12: 8 photographs of mine show AU12, a batch needs 9"):
         check_plan(plan(tmp_path, table(smile=[0, 1] * 8), **UNITS, further_models=only))
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"training": {"batch_size": 17}}, "training on mine: 16 photographs of mine, a batch needs 17; lower batch_size"),
+    ({"label_efficiency": {"targets": ["mine"]}}, "label_efficiency.n_splits on mine: the dataset has 4 people, 5 folds"),
+    ({"emotions": {"n_folds": 3, "inner_folds": 3}}, None),
+])
+def test_what_would_stop_a_later_page_is_refused(tmp_path, changes, words):
+    faults = check_data(plan(tmp_path, table(), **OWN, **changes)).faults
+    assert not faults if words is None else any(words in fault for fault in faults), faults
+
+
+# Photographs of one's own, with profile own: what the table holds decides.
+
+
+def own(folder, labels):
+    for number, name in enumerate(labels["path"]):
+        imsave(folder / name, astronaut()[number : number + 8, :8], check_contrast=False)
+    labels.to_csv(folder / "labels.csv", index=False)
+    return load_profile(PROFILES / "own.yaml", data=str(folder))
+
+
+@pytest.mark.parametrize(("labels", "kinds", "folds", "batch", "epochs"), [
+    (table(n_people=4), ["emotion"], 4, 4, 250), (table(n_people=9), ["emotion"], 5, 8, 250),
+    (table(n_people=23).assign(emotion=None, smile=[0, 1] * 46), ["au"], 5, 16, 200),
+    (table(n_people=5, smile=[0, 1] * 10), ["emotion", "au"], 5, 4, 200), (table(n_people=300), ["emotion"], 5, 64, 60),
+])  # fmt: skip
+def test_profile_own_asks_what_the_table_can_answer_and_trains_as_long_as_few_faces_need(tmp_path, labels, kinds, folds, batch, epochs):
+    profile = own(tmp_path, labels)
+    assert [kind for kind in ("emotion", "au") if getattr(profile, f"{kind}_experiments")] == kinds
+    assert profile.emotions.n_folds == folds and profile.label_efficiency.n_splits <= folds
+    assert (profile.training.batch_size, profile.training.epochs) == (batch, epochs)
+    found = check_data(profile)
+    assert found.faults == [] and f"{folds} folds; a training of {epochs} epochs in batches of {batch}" in found.lines_before_work()[0]
+
+
+def test_profile_own_says_what_it_cannot_work_without(tmp_path):
+    for labels, words in ((table().drop(columns="emotion"), "no photograph has an emotion"), (table(n_people=2), "people"),
+                          (table(n_people=1), "single person")):
+        assert any(words in fault for fault in check_data(own(tmp_path, labels)).faults)
+    (tmp_path / "labels.csv").write_text("file,emotion\n0.png,sad\n")
+    assert any("no column 'path'" in fault for fault in check_data(load_profile(PROFILES / "own.yaml", data=str(tmp_path))).faults)
+
+
+def test_faces_that_are_cut_tight_are_said_before_work(tmp_path):
+    labels = table()
+    profile = own(tmp_path, labels)
+    for name in labels["path"]:
+        imsave(tmp_path / name, astronaut()[62:178, 172:284], check_contrast=False)
+    (warning,) = [warning for warning in check_data(profile).warnings if "cut tight" in warning]
+    assert "set datasets.photographs.detector to none" in warning
 
 
 # The command.

@@ -13,9 +13,8 @@ from PIL import Image
 from tiny import open_all, real_photographs, write_pictures, write_text
 
 from fergan.data import collections
-from fergan.data.config import CATALOGUE
 from fergan.data.collections import LOADERS, SOURCES, open_photographs
-from fergan.data.config import FacesConfig, Source
+from fergan.data.config import CATALOGUE, FacesConfig, Source
 from fergan.data.cropping import make_faces
 from fergan.data.faces import FaceSet
 from fergan.data.folders import read_named
@@ -305,7 +304,7 @@ def test_celeba_reads_its_three_tables(tmp_path):
     ("Anno/identity_CelebA.txt", ["000001.jpg 1", "000001.jpg 2"], "000001.jpg is listed twice"),
     ("Anno/identity_CelebA.txt", ["000001.jpg Ann"], "is not readable .*; expected a name and its subject"),
     ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "000001.jpg 1 0"], "something other than 1 and -1"),
-    ("Anno/list_attr_celeba.txt", ["000001.jpg 1 1"], "no attribute Smiling in line 2"),
+    ("Anno/list_attr_celeba.txt", ["000001.jpg 1 1"], "no attribute Smiling in lines 1 and 2"),
     ("Anno/list_attr_celeba.txt", ["1", "Smiling Male", "1.jpg 1 1", "", "2.jpg 1"], "line 5 is not readable .2.jpg 1"),
     ("Anno/identity_CelebA.txt", ["000001.jpg 1", "000002.jpg 2 3"], "line 2 is not readable .*; expected a name and its subject"),
     ("Anno/identity_CelebA.txt", ["1", "Smiling", "Bj\xf6rk.jpg 1"], ", line 3, is not UTF-8"),
@@ -359,6 +358,17 @@ def test_ck_plus_leaves_labels_missing_where_nobody_coded_and_moves_none_to_anot
     photographs = open_all(tmp_path, "ck-plus")
     assert rows_of(photographs)["S005_001_00000012.png"]["emotion"] is None
     assert any("labels frame 11, but the last frame here is 12" in problem for problem in photographs.problems)
+
+
+@pytest.mark.parametrize("frames", [(7, 8, 9, 10, 11), (9, 10, 11)])
+def test_a_sequence_of_ck_plus_that_is_cut_has_no_neutral_start(tmp_path, frames):
+    ck_plus(tmp_path)
+    shutil.rmtree(tmp_path / "cohn-kanade-images/S005/001")
+    write_pictures(tmp_path, *(f"cohn-kanade-images/S005/001/S005_001_{n:08d}.png" for n in frames))
+    photographs = open_all(tmp_path, "ck-plus")
+    assert [row["emotion"] for name, row in rows_of(photographs).items() if name.startswith("S005_001")] == ["disgusted"]
+    assert photographs.notes[0].startswith(f"{tmp_path}: the neutral start of 1 sequences is missing")
+    assert open_all(tmp_path, "ck-plus", variant="apex").notes == []
 
 
 def test_enhanced_ck_reads_a_table_of_frames(tmp_path):
@@ -424,7 +434,7 @@ def test_sfew_never_reads_frames_and_aligned_faces_together(tmp_path):
     assert unknown["Extra/Angry/Juno_1_4.png"].startswith("in none of the folders Train")
 
 
-@pytest.mark.parametrize("inside", ["", "lfw_funneled", "lfw_home/lfw_funneled", "lfw"])
+@pytest.mark.parametrize("inside", ["", "lfw_home/lfw_funneled", "lfw-deepfunneled/lfw-deepfunneled"])
 def test_lfw_reads_people_from_folders(tmp_path, inside):
     write_pictures(tmp_path / inside, "Ann_Lee/Ann_Lee_0001.jpg", "Ann_Lee/Ann_Lee_0002.jpg", "Bo/Bo_0001.jpg")
     write_pictures(tmp_path / inside, "Bo/Ann_Lee_0003.jpg", "Bo/portrait.jpg")

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from fergan.data import cropping
 from fergan.data.config import FacesConfig, SetConfig
-from fergan.data.cropping import CroppingAccount, crop_face, make_faces
+from fergan.data.cropping import CroppingAccount, border_share, crop_face, make_faces, sampled_border
 from fergan.data.faces import FACE_SIZE, FaceSet, complete_labels
 from fergan.data.photographs import Photograph, Photographs, UnreadablePhotograph
 
@@ -56,7 +56,7 @@ def finds(*, fails_at=None):
             numbers = [int(image[0, 0, 0]) for image in images]
             if fails_at in numbers:
                 raise KeyboardInterrupt
-            boxes = np.array([[n, 0, n + 64, 64, np.nan if n == 2 else 0.9] for n in numbers]).reshape(-1, 5)
+            boxes = np.array([[n, 0, n + 64, 64, np.nan if n == 2 else 0.9, 2 if n == 3 else 1] for n in numbers]).reshape(-1, 6)
             boxes[np.isin(numbers, (1, 9))] = np.nan
             return boxes
 
@@ -89,6 +89,8 @@ def check_faces(faces, account):
         "unreadable": [{"source": "4.png", "reason": "4.png: broken"}],
         "no_face": ["1.png", "9.png"],
         "nominal": [],
+        "several": ["3.png"],
+        "border": pytest.approx((1 + 2) / 64 / 7),  # photographs 7 and 8 are 70 pixels wide, and their boxes end at 71 and 72
         "lost_by_emotion": {
             "happy": {"photographs": 4, "lost": 1, "fraction": 0.25},
             "sad": {"photographs": 4, "lost": 1, "fraction": 0.25},
@@ -168,7 +170,7 @@ def test_work_is_kept_until_all_is_saved(crop, monkeypatch):
 def test_when_no_face_is_found_the_error_says_what_to_do(crop):
     class Blind:
         def detect(self, images):
-            return np.full((len(images), 5), np.nan)
+            return np.full((len(images), 6), np.nan)
 
     message = r"numbered: mtcnn found no face in any of 10 photographs, of which 1 are unreadable .*4.png: broken.*try"
     with pytest.raises(ValueError, match=message):
@@ -177,8 +179,7 @@ def test_when_no_face_is_found_the_error_says_what_to_do(crop):
 
 @pytest.mark.parametrize(("config", "word"), [
     ({"margin": -0.1}, "margin"), ({"detector": "dlib"}, "viola-jones"), ({"min_face_fraction": 0}, "min_face_fraction"),
-    ({"cascades": "profile"}, "frontal"), ({"n_faces": 3}, "n_faces"), ({"source": "radboud"}, "rafd"),
-    ({"detector": "mtcnn", "cascades": "frontal+profile"}, "detector mtcnn has none; take viola-jones"),
+    ({"padding": 2}, "padding"), ({"n_faces": 3}, "n_faces"), ({"source": "radboud"}, "rafd"),
 ])  # fmt: skip
 def test_an_impossible_parameter_is_named(config, word):
     with pytest.raises(ValidationError, match=word):
@@ -204,8 +205,8 @@ def test_large_photographs_are_looked_at_reduced_and_boxes_are_the_photographs_o
     class Middle:
         def detect(self, images):
             seen.extend(image.shape[:2] for image in images)
-            return np.stack([[*np.outer(np.array(image.shape[1::-1]) / 2, [0.75, 1.25]).T.ravel(), 1] if image[0, 0, 0] < 200
-                             else np.full(5, np.nan) for image in images])
+            return np.stack([[*np.outer(np.array(image.shape[1::-1]) / 2, [0.75, 1.25]).T.ravel(), 1, 1]
+                             if image[0, 0, 0] < 200 else np.full(6, np.nan) for image in images])
 
     faces, account = crop(photographs, lambda config: Middle(), margin=0.1, min_face_fraction=0.25, nominal_box=True)
     assert seen == [(600, 600), (600, 600), (400, 400)], "twice the crop's 64 pixels over a quarter are 512"
@@ -215,6 +216,38 @@ def test_large_photographs_are_looked_at_reduced_and_boxes_are_the_photographs_o
     for made, image, box in zip(faces.images, (whole, whole[:, ::-1]), boxes, strict=False):
         assert np.abs(made.astype(int) - crop_face(image, box, 0.1)).max() <= 4
     np.testing.assert_array_equal(faces.images[2], crop_face(whole[:400, :400], boxes[2], 0.1))
+
+
+# Faces that are cut tight.
+
+
+def test_a_second_look_with_more_border_finds_a_face_that_is_cut_tight_and_its_border_is_counted(tmp_path):
+    tight = skimage.data.astronaut()[62:178, 172:284]
+    Image.fromarray(tight).save(tmp_path / "tight.png")
+    photographs = Photographs()
+    photographs.name, photographs.folder, photographs.fingerprint = "files", tmp_path, ""
+    photographs.labels = complete_labels(pd.DataFrame({"source": ["tight.png"], "view": "front"}))
+
+    def made(**config):
+        config = FacesConfig(**{"detector": "viola-jones", "min_face_fraction": 0.5} | config)
+        make_faces(tmp_path / "faces", config, photographs=photographs, progress=False)
+        return FaceSet.load(tmp_path / "faces"), CroppingAccount.load(tmp_path / "faces")
+
+    with pytest.raises(ValueError, match="found no face"):
+        made()
+    faces, account = made(padding=0.5)
+    left, top, right, bottom = faces.labels[["box_left", "box_top", "box_right", "box_bottom"]].iloc[0]
+    assert (left < 56 < right) and (top < 58 < bottom), "in pixels of the photograph without what was added"
+    assert account.border > 0.1 and account.tight
+    assert sampled_border(photographs, FacesConfig(min_face_fraction=0.5)) > 0.1
+    whole, whole_account = made(detector="none")
+    np.testing.assert_array_equal(whole.images[0], crop_face(tight, (0, 2, 112, 114), 0))
+    assert whole_account.border == 0 and not whole_account.tight
+
+
+def test_the_share_of_border_is_the_area_outside_the_photograph(ramp):
+    for box, share in (((0, 0, 40, 40), 0), ((-20, 0, 20, 40), 0.5), ((80, 60, 120, 100), 0.75), ((200, 0, 240, 40), 1)):
+        assert border_share(ramp, box, 0) == share
 
 
 # Killed, and many.
@@ -242,7 +275,7 @@ SLOW_RUN = textwrap.dedent("""
     class Detector:
         def detect(self, images):
             time.sleep(float(sys.argv[2]))
-            return np.array([[np.nan] * 5 if image[0, 0, 0] < 60 else [3, 4, 70, 71, image[0, 0, 1] / 255] for image in images])
+            return np.array([[np.nan] * 6 if image[0, 0, 0] < 60 else [3, 4, 70, 71, image[0, 0, 1] / 255, 1] for image in images])
 
     cropping.make_detector = lambda config: Detector()
     photographs = Slow()
@@ -287,7 +320,7 @@ def test_memory_does_not_grow_with_the_crops(crop, tmp_path):
 
     class Zeros:
         def detect(self, images):
-            return np.array([[np.nan] * 5 if image[0, 0, 0] else [0, 0, 64, 64, 1] for image in images])
+            return np.array([[np.nan] * 6 if image[0, 0, 0] else [0, 0, 64, 64, 1, 1] for image in images])
 
     def peak(n_photographs):
         tracemalloc.start()

@@ -151,6 +151,13 @@ def test_a_photograph_stored_turned_or_mirrored_is_set_upright(tmp_path, large, 
     assert difference(photograph.image, np.asarray(upright.resize((width, height), Image.Resampling.BOX))) <= 4
 
 
+def test_an_exif_block_with_a_field_of_a_wrong_type_says_nothing(tmp_path, picture, pixels):
+    ascii_orientation = struct.pack("<HHII", 0x0112, 2, 4, 0x00414141)  # letters where a number belongs
+    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + ascii_orientation + bytes(4)
+    picture.save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=block)
+    assert difference(read_photograph(tmp_path / "a.jpg"), pixels) <= 3
+
+
 # Reduced while decoding.
 
 

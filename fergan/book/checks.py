@@ -10,17 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from fergan.book.profile import Absences, Profile, ProfileError, read_profile
+from fergan.book.profile import Absences, ActionUnitExperiment, Profile, ProfileError, read_profile
 from fergan.data.checks import DataReport, check_photographs
 from fergan.data.collections import open_photographs
 from fergan.data.config import SetConfig, Substitute
+from fergan.data.cropping import TIGHT, sampled_border
 from fergan.data.faces import subjects_of
-from fergan.data.folders import has_manifest
 from fergan.data.photographs import Photographs
 from fergan.facs import ACTION_UNITS
 from fergan.files import write_json
+
+#: A training that is fitted to few faces has at least so many steps; after fewer its samples are grey.
+LEAST_STEPS = 1000
 
 #: Sources that read a table beside the photographs -> what it is.
 _WITH_CSV = {"manifest": "a table with a column 'path'", "enhanced-ck": "the table of Action Units per frame"}
@@ -31,12 +35,37 @@ def load_profile(path: str | Path, data: str = "") -> Profile:
 
     ProfileError, one line per fault, where something in it cannot work or a set that is needed is not there.
     """
-    profile = _without_missing(read_profile(path, data))
+    profile = _fitted(_without_missing(read_profile(path, data)))
     faults = list(_data_faults(profile))
     faults += _nothing_left(profile) or [fault for name in profile.datasets for fault in _folder_faults(profile, name)]
     if faults:
         raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
     return profile
+
+
+def _fitted(profile: Profile) -> Profile:
+    """Ask of the reader's own photographs what their table can answer, and train for as long as few faces need."""
+    if not profile.fitted or len(profile.datasets) != 1:
+        return profile
+    (name,) = profile.datasets
+    try:
+        labels = _open(profile, name, profile.datasets[name].n_faces).labels
+    except (ValueError, OSError):  # which the check says
+        return profile
+    known, change = labels.dropna(subset="emotion"), {}
+    if not profile.au_experiments and any(labels[unit].nunique() == 2 for unit in ACTION_UNITS):
+        change["au_experiments"] = [ActionUnitExperiment(experiment=11, pretrained=name, train=name, test=name)]
+    if known["emotion"].nunique() < 2 and (profile.au_experiments or change):
+        change["emotion_experiments"] = []
+    people = len(set(subjects_of(labels)))
+    most = min(len(set(subjects_of(known))), *known["emotion"].value_counts()) if len(known) else people
+    for section, key, possible in (("emotions", "n_folds", max(3, most)), ("action_units", "n_folds", max(3, people)),
+                                   ("label_efficiency", "n_splits", max(2, most))):  # fmt: skip
+        config = getattr(profile, section)
+        change[section] = config.model_copy(update={key: int(min(getattr(config, key), possible))})
+    batch = min(profile.training.batch_size, max(4, 2 ** int(np.log2(max(4, len(labels) / 4)))))
+    epochs = max(profile.training.epochs, -(-LEAST_STEPS // max(1, len(labels) // batch)))
+    return profile.model_copy(update=change | {"training": profile.training.changed(batch_size=batch, epochs=epochs)})
 
 
 # ---- what is not there
@@ -176,6 +205,9 @@ def without_set(profile: Profile, name: str) -> str:
 
 # ---- whether what is there suffices
 
+_MEND_LABELS = "look at its labels, add to its table a column"
+
+
 @dataclass(frozen=True)
 class DataCheck:
     """What was found about the photographs of a profile."""
@@ -192,11 +224,20 @@ class DataCheck:
 
     def lines_before_work(self) -> list[str]:
         """Return what is missing or doubtful as text."""
-        return [*absence_lines(self.profile.absences), *(f"warning: {warning}" for warning in self.warnings)]
+        return [*absence_lines(self.profile.absences), *self._fit(), *(f"warning: {warning}" for warning in self.warnings)]
+
+    def _fit(self) -> list[str]:
+        """Say what was fitted to the photographs."""
+        of = self.profile
+        if not of.fitted:
+            return []
+        kinds = [kind for kind, some in (("emotions", of.emotion_experiments), ("Action Units", of.au_experiments)) if some]
+        return [f"fitted to the photographs: {' and '.join(kinds)}, {of.emotions.n_folds} folds; a training of "
+                f"{of.training.epochs} epochs in batches of {of.training.batch_size}"]
 
     def lines(self) -> list[str]:
         """Return the whole check as text."""
-        lines = absence_lines(self.profile.absences)
+        lines = [*absence_lines(self.profile.absences), *self._fit()]
         for name, report in self.reports.items():
             lines += ["", f"{name}: {self.n_photographs[name]:,} photographs are used", *(f"  {x}" for x in report.lines())]
         lines += ["", *(f"fault: {fault}" for fault in self.faults)] if self.faults else []
@@ -233,12 +274,17 @@ def check_data(profile: Profile) -> DataCheck:
         try:
             opened = _open(profile, name, None)
             reports[name] = check_photographs(opened, dataset.source, dataset.variant, _labels_used(profile, name))
+            border = 0.0 if dataset.detector == "none" else sampled_border(opened, dataset.faces)
+            if border > TIGHT:
+                reports[name].warnings.append(
+                    f"the faces are cut tight: about {border:.0%} of the area of their crops lies outside the photographs "
+                    f"and would repeat their border; where they are cropped already, set datasets.{name}.detector to none")
             labels[name] = opened.labels if dataset.n_faces is None else _open(profile, name, dataset.n_faces).labels
         except (ValueError, OSError) as error:
             faults.append(_with_way_out(profile, name, str(error)))
         else:
             faults += [_with_way_out(profile, name, fault) for fault in reports[name].faults]
-    for find in (_emotion_faults, _au_faults, _only_faults):
+    for find in (_emotion_faults, _au_faults, _network_faults):
         faults += find(profile, labels)
     return DataCheck(profile, reports, {name: len(table) for name, table in labels.items()}, faults)
 
@@ -266,27 +312,29 @@ def _with_way_out(profile: Profile, name: str, fault: str) -> str:
 
 
 def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
-    from fergan.experiments.cross_validation import grouped_folds, random_folds  # slow to import
+    from fergan.experiments import cross_validation as cv  # slow to import
 
+    def refusals(where: str, *attempts: tuple) -> Iterator[str]:
+        for make, *of in attempts:
+            try:
+                make(*of)
+            except ValueError as error:
+                yield f"{where}: {error}"
+
+    emotions, efficiency = profile.emotions, profile.label_efficiency
     for experiment in (e for e in profile.emotion_experiments if e.target in labels):
         known = labels[experiment.target].dropna(subset="emotion").reset_index(drop=True)
         where = f"emotion experiment {experiment.experiment} on {experiment.target}"
         if known.empty:
-            add = "add a column 'emotion'" if _has_own_table(profile, experiment.target) else "look at its labels"
-            yield f"{where}: no photograph has an emotion; {add} or take the experiment out"
+            yield f"{where}: no photograph has an emotion; {_MEND_LABELS} 'emotion', or take the experiment out"
             continue
         y, people = known["emotion"].to_numpy(str), subjects_of(known)
-        for make, of in ((random_folds, (y,)), (grouped_folds, (y, people))):
-            try:
-                make(*of, profile.emotions.n_folds, profile.seed)
-            except ValueError as error:
-                yield f"{where}: {error}"
-
-
-def _has_own_table(profile: Profile, name: str) -> bool:
-    """Say whether a set's labels are in a table of its photographs, to which columns can be added."""
-    dataset = profile.datasets[name]
-    return dataset.source == "manifest" or has_manifest(Path(profile.dataset_folder(name)) / dataset.csv)
+        yield from refusals(where, (cv.random_folds, y, emotions.n_folds, profile.seed),
+                            (cv.learnable_folds, y, people, emotions.n_folds, profile.seed),
+                            (cv.fold_blocks, emotions.n_folds, emotions.inner_folds))
+        if experiment.target in (*efficiency.targets, *efficiency.size_targets):
+            yield from refusals(f"label_efficiency.n_splits on {experiment.target}",
+                                (cv.grouped_folds, y, people, efficiency.n_splits, efficiency.seed))
 
 
 def _au_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
@@ -296,13 +344,8 @@ def _au_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[st
             name = getattr(experiment, role)
             coded = name in labels and any(labels[name][unit].nunique() == 2 for unit in ACTION_UNITS)
             if name in labels and not profile.datasets[name].relabel and not coded:
-                add = "look at its labels, set relabel"
-                if _has_own_table(profile, name):
-                    add = "add columns such as AU12 or smile, set relabel"
-                elif profile.datasets[name].source == "enhanced-ck":
-                    add = f"add columns such as AU12 to {profile.datasets[name].csv}"
                 yield (f"Action Unit experiment {experiment.experiment}, {role} set {name}: no Action Unit is coded both "
-                       f"present and absent; {add}, or take the experiment out")
+                       f"present and absent; {_MEND_LABELS} such as AU12 or smile, set relabel, or take the experiment out")
         key = "n_folds" if experiment.train == experiment.test else "inner_folds"
         needed = getattr(profile.action_units, key)
         if experiment.train in labels and (people := len(set(subjects_of(labels[experiment.train])))) < needed:
@@ -310,9 +353,13 @@ def _au_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[st
                    f"{needed} folds; lower action_units.{key}")
 
 
-def _only_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
-    """Say where too few faces show the Action Unit that a network is to learn from."""
+def _network_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
+    """Say where a network has fewer faces to learn from than a batch holds."""
     for name, (dataset, config, only) in profile.models.items():
-        if only and dataset in labels and (shown := int((labels[dataset][only] == 1).sum())) < config.batch_size:
-            yield (f"further_models.{name}: {shown} photographs of {dataset} show {only}, a batch needs "
-                   f"{config.batch_size}; choose another Action Unit, lower batch_size in its changes, or take it out")
+        if dataset not in labels:
+            continue
+        n = int((labels[dataset][only] == 1).sum()) if only else len(labels[dataset])
+        if n < config.batch_size:
+            what = f"photographs of {dataset} show {only}" if only else f"photographs of {dataset}"
+            where = f"further_models.{name}" if name in profile.further_models else f"training on {name}"
+            yield f"{where}: {n} {what}, a batch needs {config.batch_size}; lower batch_size, or take it out"

@@ -109,6 +109,7 @@ class Profile(Config):
     seed: int = Field(0, description="of everything that is random; a section may have its own")
     threads: int = Field(1, ge=1, description="processor threads of one training")
     checkpoint_seconds: float = Field(20.0, gt=0, description="seconds between a training's checkpoints")
+    fitted: bool = Field(False, description="fit experiments, folds and training to what the table of the only set holds")
     datasets: dict[str, SetConfig] = Field(min_length=1)
     one_page: OnePageConfig = OnePageConfig()
     training: TrainConfig = TrainConfig()

@@ -288,8 +288,8 @@ def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
             rows.append(first | {"emotion": "neutral"} | _ck_units({}))
         rows.append(last)
     if cut and not variant:
-        problems.insert(0, f"{root}: the neutral start of {len(cut):,} sequences is missing; they do not begin with frame 1, "
-                        f"and no other frame is taken for it: {some_of(cut)}")
+        problems.insert(0, f"{root}: the neutral start of {len(cut):,} sequences is missing, as they do not begin with "
+                        f"frame 1; no other frame is taken for it: {some_of(cut)}")
     table = pd.DataFrame(rows).assign(view="frontal") if rows else pd.DataFrame(columns=["source"])
     used = [path for path, _ in by_kind.values()]
     return Contents(root, files, table, used, unknown=unknown, problems=problems, coded=n_coded)

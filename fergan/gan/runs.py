@@ -49,6 +49,8 @@ class TrainConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(given, dict):
+            return given  # which is refused
         preset = given.get("preset", "radford2015")
         if preset not in PRESETS:
             raise ValueError(f"unknown training preset {preset!r}; expected one of {', '.join(PRESETS)}")
