@@ -33,15 +33,10 @@ def test_action_units_are_counted_where_coded_and_graded_by_either_kind_of_inten
     assert table.loc["AU04", "shown"] == 0 and np.isnan(table.loc["AU04", "mean intensity"])
 
 
-def test_the_worst_set_is_that_with_the_largest_share():
-    table = pd.DataFrame({"set": ["a", "b"], "faces": [100, 8], chapter.PLACED: [5, 0], chapter.LEFT_OUT: [0, 2]})
-    worst = chapter.worst_set(table)
-    assert worst == {"set": "b", "missed": 2, "photographs": 10, "placed": 0, "left_out": 2}
-    assert chapter.worst_set(table.assign(**{chapter.PLACED: 0, chapter.LEFT_OUT: 0})) is None
-    said = {say("data", "answer", faces=108, sets=2, left_out=2, worst=w) for w in (
-        worst, None, worst | {"placed": 1, "left_out": 1}, worst | {"placed": 2, "left_out": 0})}
+def test_the_answer_counts_what_was_placed_and_left_out():
+    said = {say("data", "answer", faces=108, sets=2, placed=placed, left_out=out) for placed in (0, 3) for out in (0, 4)}
     assert len(said) == 4 and sum("every photograph" in text for text in said) == 1
-    assert sum("2 of its 10 photographs" in text for text in said) == 3
+    assert sum("4 photographs" in text for text in said) == 2 == sum("In 3 photographs" in text for text in said)
 
 
 def test_what_became_of_photographs_is_said_only_where_it_happened():

@@ -83,18 +83,11 @@ def test_grey_of_eight_and_sixteen_bits_keeps_its_brightness(tmp_path, name):
         np.testing.assert_array_equal(read_photograph(tmp_path / file), np.repeat(grey[..., None], 3, axis=2))
 
 
-def tiff(path, pixels, bits, sample_format=1, white=0, photometric=1):
-    """Write grey pixels uncompressed, of any depth, by hand."""
-    height, width = pixels.shape
-    if bits == 12:  # two pixels in three bytes
-        a, b = pixels.reshape(-1, 2).astype(int).T
-        strip = np.stack([a >> 4, (a & 15) << 4 | b >> 8, b & 255], axis=1).astype(np.uint8).tobytes()
-    else:
-        strip = pixels.astype(f"<{'ui'[sample_format == 2]}{bits // 8}").tobytes()
+def tiff(path, pixels, bits, sample_format=1, photometric=1):
+    """Write grey pixels uncompressed, of 16 or 32 bits, by hand."""
+    strip, (height, width) = pixels.astype(f"<{'ui'[sample_format == 2]}{bits // 8}").tobytes(), pixels.shape
     tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: height, 279: len(strip),
             339: sample_format}
-    tags |= {281: white} if white else {}
-    strip += bytes(len(strip) % 2)
     entries = b"".join(struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, tags[tag]) for tag in sorted(tags))
     directory = struct.pack("<H", len(tags)) + entries + bytes(4)
     path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(strip)) + strip + directory)
@@ -102,17 +95,6 @@ def tiff(path, pixels, bits, sample_format=1, white=0, photometric=1):
 
 
 DEEP = np.linspace(0, 255, 120).round().astype(np.int64).reshape(10, 12)
-
-
-@pytest.mark.parametrize(
-    ("bits", "sample_format", "white", "pixels"),
-    [(12, 1, 0, DEEP * 16 + 5), (16, 1, 0, DEEP * 256 + 77), (16, 2, 0, DEEP * 128 + 77), (16, 1, 4095, DEEP * 16 + 5),
-     (16, 1, 1023, DEEP * 4 + 3), (32, 1, 255, DEEP), (32, 1, 0, DEEP * 2**24 + 77), (32, 2, 0, DEEP * 2**23 + 77),
-     (32, 2, 65535, DEEP * 256 + 77)],
-)  # fmt: skip
-def test_deep_grey_is_scaled_by_the_range_that_the_file_declares(tmp_path, bits, sample_format, white, pixels):
-    path = tiff(tmp_path / "deep.tif", pixels, bits, sample_format, white)
-    np.testing.assert_array_equal(read_photograph(path), np.repeat(DEEP[..., None], 3, axis=2))
 
 
 def test_where_zero_is_white_deep_grey_is_turned_over(tmp_path):
@@ -208,16 +190,12 @@ def heic(path):
     (heic, "a HEIC file, which is not read; save it as JPEG or PNG"),
     (lambda path: Image.new("RGB", (8, 8)).save(path, "EPS"), "not an image of a kind that is read"),  # needs Ghostscript
     (lambda path: Image.fromarray(np.ones((8, 8), np.float32)).save(path, "TIFF"), "floating-point pixels"),
-    (lambda path: tiff(path, DEEP - 100, 16, sample_format=2), "negative pixels"),
+    (lambda path: tiff(path, DEEP * 128, 16, sample_format=2), "pixels with a sign or of 32 bits, whose range is unknown"),
+    (lambda path: tiff(path, DEEP * 2**23, 32), "pixels with a sign or of 32 bits, whose range is unknown"),
 ])  # fmt: skip
 def test_what_is_no_photograph_is_refused_by_name(tmp_path, write, reason):
     write(tmp_path / "a.jpg")
     assert reason in refused(tmp_path / "a.jpg")
-
-
-def test_a_black_photograph_of_eight_bits_is_read(tmp_path):
-    Image.new("RGB", (8, 8)).save(tmp_path / "night.png")
-    assert not read_photograph(tmp_path / "night.png").any()
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.bmp", "a.webp"])
@@ -231,16 +209,12 @@ def test_a_truncated_file(tmp_path, large, name, least_side):
     assert name in str(problem)
 
 
-@pytest.mark.parametrize(("bits", "pixels"), [(32, DEEP), (32, DEEP * 256), (16, DEEP * 16 + 5)])
-def test_deep_pixels_of_an_undeclared_range_are_no_black_photograph(tmp_path, bits, pixels):
-    message = refused(tiff(tmp_path / "dark.tif", pixels, bits))
-    assert "what is white is unknown; save it with 8 bits" in message
-
-
-@pytest.mark.parametrize("name", ["dark.png", "dark.tif"])
-def test_nor_are_twelve_bits_of_colour_in_sixteen(tmp_path, name):
-    cv2.imwrite(str(tmp_path / name), np.repeat(DEEP[..., None] * 16, 3, axis=2).astype(np.uint16))
-    assert "what is white is unknown" in refused(tmp_path / name)
+def test_deep_pixels_of_an_undeclared_range_are_no_black_photograph(tmp_path):
+    for bits in (16, 32):
+        message = refused(tiff(tmp_path / "dark.tif", DEEP * 16 + 5, bits))
+        assert "what is white is unknown; save it with 8 bits" in message
+    cv2.imwrite(str(tmp_path / "dark.png"), np.repeat(DEEP[..., None] * 16, 3, axis=2).astype(np.uint16))
+    assert "what is white is unknown" in refused(tmp_path / "dark.png"), "nor are twelve bits of colour in sixteen"
 
 
 @pytest.mark.parametrize("size", [(12_000, 9_000), (20_000, 20_000)])  # the second is what Pillow takes for an attack

@@ -5,8 +5,6 @@ What the folders look like, how files are named and what codes mean stands in ca
 a record there and one line in `LOADERS`.
 """
 
-import errno
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
@@ -94,8 +92,6 @@ def _read(folder: Path, source: str, variant: str, csv: str) -> Contents:
     if not folder.is_dir():
         raise FileNotFoundError(f"folder is {folder}, which does not exist; set parameter folder to where the "
                                 "photographs lie, or source to 'rendered' to do without")
-    if not os.access(folder, os.R_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
     if source == "manifest" or has_manifest(folder / csv):
         return read_manifest(folder / csv)
     record = CATALOGUE[source]
@@ -195,8 +191,8 @@ def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
     ``Smiling`` becomes AU12, which is what a smile is; the other attributes are kept as columns in lower case (1, 0 or
     missing). A missing table costs its labels only: the photographs can be trained on without.
     """
-    readers = {"list_eval_partition": _celeba_split, "identity_CelebA": _celeba_identity,
-               "list_attr_celeba": _celeba_attributes}  # fmt: skip
+    readers = {"list_eval_partition": _celeba_split, "list_attr_celeba": _celeba_attributes,
+               "identity_CelebA": lambda path: _celeba_table(path, ["subject"]).astype("string")}  # fmt: skip
     places = {name_of(path).removesuffix(end): path for end in (".csv", ".txt") for path in files if path.endswith(end)}
     # Their folder may lie anywhere and be nested in one of its name.
     there = (path for path in files if path.count("/") and is_picture(path))
@@ -241,10 +237,6 @@ def _celeba_split(path: Path) -> pd.DataFrame:
     if split.isna().any():
         raise ValueError(f"{path}: {split.index[split.isna()][0]} is in none of the parts 0, 1, 2")
     return split.to_frame()
-
-
-def _celeba_identity(path: Path) -> pd.DataFrame:
-    return _celeba_table(path, ["subject"]).astype("string")
 
 
 def _celeba_attributes(path: Path) -> pd.DataFrame:

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fergan.cache import Config
-from fergan.facs import EMOTIONS
 
 #: Where photographs can come from; see `fergan.data.collections`.
 Source = Literal[
@@ -73,13 +72,6 @@ class Published(BaseModel):
     present: list[str] = Field([], description="emotions that occur, where how often is not published")
     coded: int | None = Field(None, ge=1, description="photographs whose Action Units a coder gave")
 
-    @model_validator(mode="after")
-    def _emotions_are_known(self) -> "Published":
-        unknown = sorted({*self.emotions, *self.present} - set(EMOTIONS))
-        if unknown:
-            raise ValueError(f"unknown emotion {unknown[0]!r}; expected some of {', '.join(EMOTIONS)}")
-        return self
-
 
 class Collection(BaseModel):
     """A collection of photographs."""
@@ -102,13 +94,6 @@ class Collection(BaseModel):
     names: str = Field("", description="regular expression that photographs' paths end with; its named groups become labels")
     example: str = Field("", description="a name that it fits")
     codes: dict[str, dict[str, str]] = Field({}, description="what may stand in a group or table, and what each means")
-
-    @field_validator("variants")
-    @classmethod
-    def _has_default(cls, variants: dict[str, Published]) -> dict[str, Published]:
-        if "" not in variants:
-            raise ValueError("the default variant '' is missing")
-        return variants
 
     @field_validator("codes", mode="before")
     @classmethod

@@ -28,7 +28,7 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000", "AVIF
 #: sixteenth of their range, for example 12 bits stored in 16, does not say what is white.
 LEAST_BRIGHTEST = 16
 
-_BITS, _PHOTOMETRIC, _MAX_SAMPLE_VALUE, _SAMPLE_FORMAT = 258, 262, 281, 339  # tags of TIFF
+_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339  # tags of TIFF
 #: Orientation in the Exif block -> what brings the photograph upright.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -159,7 +159,7 @@ def read_photographs(
 
     Args:
         paths: Image files of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency (which becomes white), 8 or
-            16 bits; in TIFF files also 12 or 32 bits of grey. Of an animation or of pages the first picture is taken.
+            16 bits. Of an animation or of pages the first picture is taken.
         least_side: Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels. JPEG
             files are then decoded at a half, a quarter or an eighth, which saves most of the time and memory.
         n_threads: Without it, as many as this process may use.
@@ -225,19 +225,11 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
 
 
 def _eight_bits(image: Image.Image) -> np.ndarray:
-    """Scale grey pixels of more than 8 bits to 0..255 by the range that the file declares."""
-    # That is 0 to MaxSampleValue or what BitsPerSample allows in TIFF files, 16 bits in all others: Pillow brings the depth
-    # that PGM and JPEG 2000 declare to 16 bits itself.
-    tags = getattr(image, "tag_v2", {})
-    bits, signed = tags.get(_BITS, (16,))[0], tags.get(_SAMPLE_FORMAT, (1,))[0] == 2
-    pixels = np.asarray(image).astype(np.int64)
-    if bits == 32 and not signed:
-        pixels &= 0xFFFFFFFF  # Pillow keeps them as if they were signed
-    if pixels.min() < 0:
-        raise ValueError("negative pixels, whose range is unknown; expected 8 or 16 bits without a sign")
-    declared = np.ravel(tags.get(_MAX_SAMPLE_VALUE, 0))[0]
-    n_values = 1 + int(declared or 2 ** (bits - signed) - 1)
-    grey = np.minimum(pixels * 256 // n_values, 255).astype(np.uint8)
+    """Bring grey pixels of 16 bits, to which Pillow brings those of PGM and JPEG 2000, to 0..255."""
+    tags, pixels = getattr(image, "tag_v2", {}), np.asarray(image)
+    if tags.get(_SAMPLE_FORMAT, (1,))[0] == 2 or pixels.min() < 0 or pixels.max() > 65535:
+        raise ValueError("pixels with a sign or of 32 bits, whose range is unknown; expected 8 or 16 bits")
+    grey = (pixels // 256).astype(np.uint8)
     return 255 - grey if tags.get(_PHOTOMETRIC) == 0 else grey  # zero is white, which Pillow heeds up to 8 bits only
 
 

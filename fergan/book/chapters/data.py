@@ -96,16 +96,6 @@ def sets_table(artifacts: str | Path, names: Iterable[str]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
-def worst_set(table: pd.DataFrame) -> dict[str, Any] | None:
-    """Return the row of `sets_table` with the largest share of photographs without a face found; None without any."""
-    missed, photographs = table[PLACED] + table[LEFT_OUT], table["faces"] + table[LEFT_OUT]
-    if not missed.any():
-        return None
-    row = (missed / photographs).idxmax()
-    return {"set": table["set"][row], "missed": int(missed[row]), "photographs": int(photographs[row]),
-            "placed": int(table[PLACED][row]), "left_out": int(table[LEFT_OUT][row])}
-
-
 def uneven_losses(artifacts: str | Path, names: Iterable[str]) -> list[dict[str, Any]]:
     """Return for emotions and for views the set over whose groups losses are spread most unevenly, and between which."""
     found = []
