@@ -25,10 +25,10 @@ WORDS = st.sampled_from([
     "NA", "nan", "None", "sad", "Joy", "hungry", "0", "1", "2.5", "0,5", "-1", "TRUE", "inf", "Train", "José", "Jose\u0301", "\0",
     "[1](2)", "x" * 300,
 ]) | st.text(max_size=4)
-FILES = st.sampled_from([b"", b"<html>", b"\xff\xd8\xff", b"GIF8", None])  # None is a sound picture
+FILES = st.sampled_from([None, None, None, b"", b"<html>", b"\xff\xd8\xff", b"GIF8"])  # None is a sound picture
 VALUES = st.none() | st.booleans() | st.integers(-2, 70) | st.floats() | st.text(max_size=3) | st.just(["a"]) | st.just({})
-SETS = st.dictionaries(st.sampled_from(["csv", "n_faces", "detector", "margin", "padding", "relabel", "variant", "epochs"]), VALUES, max_size=2)
-SECTIONS = st.dictionaries(st.sampled_from(["training", "emotions", "fitted", "seed", "quality", "datasets", "threads"]), VALUES, max_size=2)
+SETS = st.just({}) | st.dictionaries(st.sampled_from(["csv", "n_faces", "detector", "margin", "padding", "relabel", "variant", "epochs"]), VALUES, max_size=2)
+SECTIONS = st.just({}) | st.dictionaries(st.sampled_from(["training", "emotions", "fitted", "seed", "quality", "datasets", "threads"]), VALUES, max_size=2)
 
 
 @st.composite

@@ -222,26 +222,26 @@ def test_large_photographs_are_looked_at_reduced_and_boxes_are_the_photographs_o
 
 
 def test_a_second_look_with_more_border_finds_a_face_that_is_cut_tight_and_its_border_is_counted(tmp_path):
-    tight = skimage.data.astronaut()[62:178, 172:284]
+    tight = skimage.data.astronaut()[82:165, 186:266]
     Image.fromarray(tight).save(tmp_path / "tight.png")
     photographs = Photographs()
     photographs.name, photographs.folder, photographs.fingerprint = "files", tmp_path, ""
     photographs.labels = complete_labels(pd.DataFrame({"source": ["tight.png"], "view": "front"}))
 
     def made(**config):
-        config = FacesConfig(**{"detector": "viola-jones", "min_face_fraction": 0.5} | config)
+        config = FacesConfig(**{"detector": "viola-jones"} | config)
         make_faces(tmp_path / "faces", config, photographs=photographs, progress=False)
         return FaceSet.load(tmp_path / "faces"), CroppingAccount.load(tmp_path / "faces")
 
     with pytest.raises(ValueError, match="found no face"):
         made()
-    faces, account = made(padding=0.5)
+    faces, account = made(padding=0.25)
     left, top, right, bottom = faces.labels[["box_left", "box_top", "box_right", "box_bottom"]].iloc[0]
-    assert (left < 56 < right) and (top < 58 < bottom), "in pixels of the photograph without what was added"
+    assert left < 0 < 60 < right and top < 0 < 60 < bottom, "in pixels of the photograph without what was added"
     assert account.border > 0.1 and account.tight
-    assert sampled_border(photographs, FacesConfig(min_face_fraction=0.5)) > 0.1
+    assert sampled_border(photographs, FacesConfig(detector="viola-jones", padding=0.25)) == pytest.approx(account.border)
     whole, whole_account = made(detector="none")
-    np.testing.assert_array_equal(whole.images[0], crop_face(tight, (0, 2, 112, 114), 0))
+    np.testing.assert_array_equal(whole.images[0], crop_face(tight, (0, 2, 80, 82), 0))
     assert whole_account.border == 0 and not whole_account.tight
 
 

@@ -205,9 +205,6 @@ def without_set(profile: Profile, name: str) -> str:
 
 # ---- whether what is there suffices
 
-_MEND_LABELS = "look at its labels, add to its table a column"
-
-
 @dataclass(frozen=True)
 class DataCheck:
     """What was found about the photographs of a profile."""
@@ -326,7 +323,7 @@ def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterat
         known = labels[experiment.target].dropna(subset="emotion").reset_index(drop=True)
         where = f"emotion experiment {experiment.experiment} on {experiment.target}"
         if known.empty:
-            yield f"{where}: no photograph has an emotion; {_MEND_LABELS} 'emotion', or take the experiment out"
+            yield f"{where}: no photograph has an emotion; add a column 'emotion', or take the experiment out"
             continue
         y, people = known["emotion"].to_numpy(str), subjects_of(known)
         yield from refusals(where, (cv.random_folds, y, emotions.n_folds, profile.seed),
@@ -345,7 +342,8 @@ def _au_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[st
             coded = name in labels and any(labels[name][unit].nunique() == 2 for unit in ACTION_UNITS)
             if name in labels and not profile.datasets[name].relabel and not coded:
                 yield (f"Action Unit experiment {experiment.experiment}, {role} set {name}: no Action Unit is coded both "
-                       f"present and absent; {_MEND_LABELS} such as AU12 or smile, set relabel, or take the experiment out")
+                       "present and absent; look at its labels, add columns such as AU12 or smile to its table, "
+                       "set relabel, or take the experiment out")
         key = "n_folds" if experiment.train == experiment.test else "inner_folds"
         needed = getattr(profile.action_units, key)
         if experiment.train in labels and (people := len(set(subjects_of(labels[experiment.train])))) < needed:

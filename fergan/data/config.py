@@ -25,8 +25,8 @@ class FacesConfig(Config):
     detector: Literal["viola-jones", "mtcnn", "none"] = Field("mtcnn", description="face detector; none: photographs are "
                                                               "cropped already")
     min_face_fraction: float = Field(0.2, gt=0, le=1, description="smallest face sought, fraction of the shorter side")
-    padding: float = Field(0.0, ge=0, le=1, description="second look where no face is found, with the border repeated "
-                           "outwards by this fraction of the shorter side; finds faces cut tight")
+    padding: float = Field(0.0, ge=0, le=1, description="border repeated outwards, fraction of the shorter side, for a "
+                           "second look where no face is found or its box leaves the photograph")
     margin: float = Field(0.1, ge=0, le=1, description="widening of the face box on every side, fraction of its side")
     nominal_box: bool = Field(False, description="crop undetected faces at the median box of their view (fixed cameras)")
 

@@ -126,13 +126,9 @@ def make_detector(config: FacesConfig) -> Detector:
 
 
 def sampled_border(photographs: Photographs, config: FacesConfig, n: int = 24) -> float:
-    """Return the share of border in the crops of a few photographs, see `border_share`; 0 where no face is found.
-
-    Viola-Jones finds them whatever the config says, for it needs a second at most.
-    """
+    """Return the share of border in the crops of a few photographs, see `border_share`; 0 where no face is found."""
     rows = np.linspace(0, len(photographs) - 1, min(n, len(photographs))).astype(int).tolist()
-    padded = config.model_copy(update={"padding": 0.25})
-    shares = _crop_batch(photographs, rows, ViolaJones(config.min_face_fraction), padded)["boxes"][:, 6]
+    shares = _crop_batch(photographs, rows, make_detector(config), config)["boxes"][:, 6]
     return 0.0 if np.isnan(shares).all() else float(np.nanmean(shares))
 
 
@@ -172,7 +168,7 @@ def _square(box: Sequence[float], margin: float) -> tuple[int, int, int]:
 
 
 def detect(images: Sequence[np.ndarray], detector: Detector, padding: float) -> np.ndarray:
-    """Find a face in each image; where there is none, look again with the border repeated outwards.
+    """Find a face in each image; look again with more border where there is none or its box leaves the image.
 
     Detectors need surroundings, which a photograph that is cut tight lacks.
 
@@ -183,11 +179,15 @@ def detect(images: Sequence[np.ndarray], detector: Detector, padding: float) -> 
     Returns: (n_images, 6) as `ViolaJones.detect`; a box may leave its image.
     """
     found = detector.detect(images)
-    if padding and len(lost := np.flatnonzero(np.isnan(found[:, 0]))):
-        added = [int(np.ceil(padding * min(images[number].shape[:2]))) for number in lost]
-        padded = [cv2.copyMakeBorder(images[number], *[n] * 4, cv2.BORDER_REPLICATE)
-                  for number, n in zip(lost, added, strict=True)]
-        found[lost] = detector.detect(padded) - np.outer(added, [1, 1, 1, 1, 0, 0])
+    ends = np.array([image.shape[1::-1] for image in images]).reshape(-1, 2)
+    inside = (found[:, :2] >= 0).all(axis=1) & (found[:, 2:4] <= ends).all(axis=1)
+    if padding and not inside.all():
+        rows = np.flatnonzero(~inside)
+        added = np.ceil(padding * ends[rows].min(axis=1)).astype(int)
+        padded = [cv2.copyMakeBorder(images[row], *[n] * 4, cv2.BORDER_REPLICATE)
+                  for row, n in zip(rows, added, strict=True)]
+        again = detector.detect(padded) - np.outer(added, [1, 1, 1, 1, 0, 0])
+        found[rows] = np.where(np.isnan(again[:, :1]), found[rows], again)
     return found
 
 
