@@ -87,8 +87,8 @@ def test_of_equally_large_boxes_the_central_one_and_never_an_unsure_one_is_taken
     boxes = np.array([[0, 0, 40, 40], [80, 30, 120, 70], [150, 50, 190, 90]], float)
     assert portrayed(boxes, np.array([9, 9, 9]), image) == (1, 3)
     assert portrayed(boxes, np.array([3, 4, 9]), image) == (2, 1), "those half as sure are no faces"
-    boxes[0, 2:] = 90  # larger, so that it outweighs its distance from the centre
-    assert portrayed(boxes, np.array([9, 9, 9]), image) == (0, 1), "and those a quarter as large are other people's"
+    boxes[0, 2:] = 150  # larger, so that it outweighs its distance from the centre
+    assert portrayed(boxes, np.array([9, 9, 9]), image) == (0, 1), "and those a fourth as wide are others'"
     assert portrayed(np.empty((0, 4)), np.empty(0), image) is None
 
 

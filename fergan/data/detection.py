@@ -215,8 +215,8 @@ def portrayed(boxes: np.ndarray, confidence: np.ndarray, image: np.ndarray) -> t
     """Return which of the boxes (n, 4) in `image` is the portrayed face, and how many faces there are; None without any.
 
     Of the boxes at least half as sure as the surest (others tend to be clothes or background) it is the best compromise of
-    area and distance from the centre: facenet-pytorch's "center_weighted_size". Those at least a quarter as large as it are
-    counted as faces. `confidence` (n,) has any positive unit.
+    area and distance from the centre: facenet-pytorch's "center_weighted_size". Those at least a third as wide are counted
+    as faces. `confidence` (n,) has any positive unit.
     """
     if not len(boxes):
         return None
@@ -224,7 +224,7 @@ def portrayed(boxes: np.ndarray, confidence: np.ndarray, image: np.ndarray) -> t
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     distance = (((boxes[:, :2] + boxes[:, 2:] - image.shape[1::-1]) / 2) ** 2).sum(axis=1)  # squared
     chosen = int(np.argmax(np.where(sure, area - 2 * distance, -np.inf)))
-    return chosen, int(np.sum(sure & (area >= area[chosen] / 4)))
+    return chosen, int(np.sum(sure & (area >= area[chosen] / 9)))
 
 
 def _enlarge(box: np.ndarray, small: np.ndarray, image: np.ndarray) -> np.ndarray:

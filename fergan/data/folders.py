@@ -287,7 +287,7 @@ def _not_read(path: Path, other: Mapping[str, str], names: Sequence[str]) -> lis
         return []
     hints = []
     for was in other:
-        if unit := _INTENSITY.fullmatch(was):
+        if (unit := _INTENSITY.fullmatch(was)) and f"AU{int(unit[1]):02d}" not in names:
             hints.append(f"{was} is an intensity: add AU{int(unit[1]):02d}, 1 where the Action Unit is seen, 0 where not")
         elif was.lower() in ("id", "name", "identity", "participant", "face_id", "user") and "subject" not in names:
             hints.append(f"where {was} tells people apart, rename it to subject")
