@@ -76,8 +76,8 @@ class ActionUnitExperiment(Experiment):
 class OnePageConfig(Config):
     """The paper on one page, which draws and learns its own faces."""
 
-    n_faces: int = Field(600, ge=96, description="faces that are drawn, about 24 of each person")
-    epochs: int = Field(40, ge=1, description="passes of the training over the faces")
+    n_faces: int = Field(480, ge=96, description="faces that are drawn, about 24 of each person")
+    epochs: int = Field(30, ge=1, description="passes of the training over the faces")
     width: int = Field(32, ge=1, description="channels of the layer nearest to the image; the paper has 64")
 
 
