@@ -9,20 +9,10 @@ from collections.abc import Iterable
 EMOTIONS = ("angry", "contemptuous", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
 
 AU_MEANINGS = {
-    "AU01": "inner brow raiser",
-    "AU02": "outer brow raiser",
-    "AU04": "brow lowerer",
-    "AU05": "upper lid raiser",
-    "AU06": "cheek raiser",
-    "AU07": "lid tightener",
-    "AU09": "nose wrinkler",
-    "AU12": "lip corner puller",
-    "AU15": "lip corner depressor",
-    "AU17": "chin raiser",
-    "AU23": "lip tightener",
-    "AU24": "lip pressor",
-    "AU25": "lips part",
-    "AU27": "mouth stretch",
+    "AU01": "inner brow raiser", "AU02": "outer brow raiser", "AU04": "brow lowerer", "AU05": "upper lid raiser",
+    "AU06": "cheek raiser", "AU07": "lid tightener", "AU09": "nose wrinkler", "AU12": "lip corner puller",
+    "AU15": "lip corner depressor", "AU17": "chin raiser", "AU23": "lip tightener", "AU24": "lip pressor",
+    "AU25": "lips part", "AU27": "mouth stretch",
 }
 ACTION_UNITS = tuple(AU_MEANINGS)
 
@@ -92,8 +82,3 @@ def label_groups(emotions: Iterable[str], mapping: str = "paper") -> list[tuple[
         if key:
             shown_by.setdefault(key, []).append(unit)
     return [(tuple(units), key) for key, units in shown_by.items()]
-
-
-def identical_action_units(emotions: Iterable[str], mapping: str = "paper") -> list[tuple[str, ...]]:
-    """Return the groups of two or more Action Units that become one and the same label; see `label_groups`."""
-    return [units for units, _ in label_groups(emotions, mapping) if len(units) > 1]

@@ -94,15 +94,13 @@ def test_values_are_found_by_their_names_and_types(notebook):
 
 
 def test_a_parameters_cell_holds_only_literals(notebook):
-    for source, words in (("n = 2 + 2", "must be a literal"), ("import os", "not a plain assignment")):
+    for source in ("n = [2 * 2]", "import os", "n ="):
         notebook(parameters=source)
-        with pytest.raises(NotebookError, match=words):
+        with pytest.raises(NotebookError, match="with plain assignments of literals"):
             checked()
     notebook(new_code_cell("n = 1", metadata={"tags": ["parameters"]}))
     with pytest.raises(NotebookError, match="2 cells tagged 'parameters'"):
         checked()
-    with pytest.raises(NotebookError, match="does not exist; notebooks there: 01_data_set"):
-        run.read_notebook("02_dcgan")
 
 
 def shown(kind, **record):
@@ -144,8 +142,7 @@ def test_the_users_settings_reach_no_kernel_and_what_a_user_needs_does(monkeypat
 
 def test_a_page_is_found_by_its_id_and_an_unknown_one_answered_with_names():
     assert find_page(DEMO, "04_emotions/experiment-5").chapter == "04_emotions"
-    for word, words in (("04_emotion/experiment-5", "did you mean 04_emotions/experiment-5"), ("zebra", "there are 00_one_page/paper"),
-                        ("04_emotions", "did you mean 04_emotions/")):
+    for word, words in (("04_emotion/experiment-5", "did you mean 04_emotions/experiment-5"), ("zebra", "there are 00_one_page/paper")):
         with pytest.raises(NotebookError, match=words):
             find_page(DEMO, word)
 

@@ -84,7 +84,7 @@ def pages_of(profile: Profile) -> list[Page]:
     makers = (_rendered, _data, _models, _features, _layers, _emotions, _labels, _transfer, _units, _single_units, _saliency,
               _samples, _collapse, _study)
     pages = [page for make in makers for page in make(profile)]
-    pages += [_results(profile, pages), _claims(profile, pages), *_groups(profile)]
+    pages += [*_results(profile, pages), *_groups(profile)]
     home = f"artifacts/{profile.name}"
     one_page = Page("00_one_page", "paper", profile.one_page.model_dump() | {"seed": profile.seed})
     pages = [replace(page, parameters={"artifacts": home} | page.parameters, after=tuple(dict.fromkeys(page.after)))
@@ -183,8 +183,7 @@ def _emotions(profile: Profile) -> list[Page]:
 
 def _labels(profile: Profile) -> list[Page]:
     """Accuracy against labelled people, for the sets that are there and have an experiment."""
-    section = profile.label_efficiency
-    pages = []
+    section, pages = profile.label_efficiency, []
     for target in (*section.targets, *section.size_targets):
         networks = list(dict.fromkeys(e.pretrained for e in profile.emotion_experiments if e.target == target))
         if not networks:
@@ -274,10 +273,10 @@ def _samples(profile: Profile) -> list[Page]:
 
 
 def _collapse(profile: Profile) -> Iterator[Page]:
-    if models := {name: dataset for name, (dataset, _, _) in profile.models.items()}:
-        units = {name: only for name, (_, _, only) in profile.models.items() if only}
-        parameters = dict(models=models, units=units, provoked=_provoked(profile), quality=profile.quality.model_dump())
-        yield Page("06b_mode_collapse", "generators", parameters, (*_networks(*models), *_faces(*models.values())))
+    models = {name: dataset for name, (dataset, _, _) in profile.models.items()}
+    units = {name: only for name, (_, _, only) in profile.models.items() if only}
+    parameters = dict(models=models, units=units, provoked=_provoked(profile), quality=profile.quality.model_dump())
+    yield Page("06b_mode_collapse", "generators", parameters, (*_networks(*models), *_faces(*models.values())))
 
 
 def _study(profile: Profile) -> Iterator[Page]:
@@ -290,26 +289,23 @@ def _study(profile: Profile) -> Iterator[Page]:
     ), (*_networks(name), *_faces(name)))
 
 
-def _results(profile: Profile, pages: list[Page]) -> Page:
-    """The page across all chapters."""
-    absences, kinds = profile.absences, ("emotion_experiments", "au_experiments")
-    parameters = dict(
+def _results(profile: Profile, pages: list[Page]) -> Iterator[Page]:
+    """The page across all chapters, and the one that judges every claim of the paper by the results."""
+    single = [page for page in pages if page.name != "summary"]
+    after, absences = tuple(page.id for page in single), profile.absences
+    yield Page("07_results", "results", dict(
         profile=profile.name, rendered=profile.rendered, datasets=list(profile.datasets),
-        **{kind: [e.experiment for e in getattr(profile, kind)] for kind in kinds},
+        emotion_experiments=[e.experiment for e in profile.emotion_experiments],
+        au_experiments=[e.experiment for e in profile.au_experiments],
         emotions_left_out=[e.model_dump() for e in absences.emotion_experiments],
         aus_left_out=[e.model_dump() for e in absences.au_experiments],
-    )
-    return Page("07_results", "results", parameters, tuple(page.id for page in pages if page.name != "summary"))
-
-
-def _claims(profile: Profile, pages: list[Page]) -> Page:
-    """The page that judges every claim of the paper by the results."""
-    single = [page for page in pages if page.name != "summary" and "judged" in CHAPTERS[page.chapter]]
+    ), after)
     models = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()}
-    homes = [page.home for page in single if page.chapter != "06b_mode_collapse"]
+    homes = [page.home for page in single if "judged" in CHAPTERS[page.chapter] and page.chapter != "06b_mode_collapse"]
     homes += [f"mode_collapse/{name}" for name in models if name != _provoked(profile)]
-    parameters = dict(rendered=profile.rendered, replaced=list(profile.absences.replaced), results=homes, models=models)
-    return Page("07b_claims", "verdicts", parameters, tuple(page.id for page in pages if page.name != "summary"))
+    yield Page("07b_claims", "verdicts", dict(
+        rendered=profile.rendered, replaced=list(absences.replaced), results=homes, models=models,
+    ), after)
 
 
 def _groups(profile: Profile) -> Iterator[Page]:

@@ -51,11 +51,7 @@ def tags(cell: NotebookNode) -> list[str]:
 
 def read_notebook(name: str) -> NotebookNode:
     """Read a notebook of the project by name."""
-    path = NOTEBOOKS / f"{name}.ipynb"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb"))) or "none"
-        raise NotebookError(f"notebook {path} does not exist; notebooks there: {known}")
-    return nbformat.read(path, as_version=4)
+    return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
 
 
 def code_of(notebook: NotebookNode) -> str:
@@ -68,21 +64,15 @@ def code_of(notebook: NotebookNode) -> str:
 def notebook_parameters(notebook: NotebookNode, name: str) -> dict[str, Any]:
     """Return the parameters of a notebook with their defaults.
 
-    Raises:
-        NotebookError: There is not exactly one cell tagged ``parameters``, or it holds more than assignments of literals.
+    NotebookError where not exactly one cell is tagged ``parameters``, or it holds more than assignments of literals.
     """
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "parameters" in tags(cell)]
-    if len(cells) != 1:
-        raise NotebookError(f"{name} has {len(cells)} cells tagged 'parameters'; expected exactly one")
-    parameters = {}
-    for node in ast.parse(cells[0].source).body:
-        if not (isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)):
-            raise NotebookError(f"{name}: line {node.lineno} of the parameters cell is not a plain assignment")
-        try:
-            parameters[node.targets[0].id] = ast.literal_eval(node.value)
-        except ValueError as error:
-            raise NotebookError(f"{name}: parameter {node.targets[0].id} must be a literal") from error
-    return parameters
+    cells = [cell.source for cell in notebook.cells if "parameters" in tags(cell)]
+    try:
+        (source,) = cells
+        return {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(source).body}
+    except (ValueError, AttributeError, SyntaxError) as error:
+        raise NotebookError(f"{name} has {len(cells)} cells tagged 'parameters'; expected one, with plain assignments of "
+                            f"literals: {error}") from error
 
 
 def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -132,15 +122,11 @@ def parse_assignments(words: Sequence[str], declared: Mapping[str, Any], name: s
             raise NotebookError(f"{word!r} is not of the form name=value")
         section, _, inner = key.rpartition(".")
         if not section and key not in declared:
-            section = next((k for k, v in declared.items() if k in SECTIONS and isinstance(v, dict) and inner in v), "")
+            section = next((k for k, v in declared.items() if k in SECTIONS and inner in v), "")
         if (section or key) not in declared:
             raise NotebookError(_unknown(key, declared, name))
-        default = declared[section].get(inner) if section else declared[key]
-        value = text if isinstance(default, str) else _literal(text)
-        if section:
-            values.setdefault(section, {})[inner] = value
-        else:
-            values[key] = value
+        home, of = (values.setdefault(section, {}), declared[section]) if section else (values, declared)
+        home[inner] = text if isinstance(of.get(inner), str) else _literal(text)
     return values
 
 
@@ -272,18 +258,14 @@ def run_by_hand(page: Page, assignments: Sequence[str], output: Path) -> Path:
 def train_model(profile: Profile, model: str, *, devices: int = 1, num_nodes: int = 1) -> Path | None:
     """Train a generator on several GPUs or machines, which a notebook cannot use, where its notebook looks for it.
 
-    Under ``torchrun`` its processes are joined; otherwise as many are started as there are devices.
+    Under ``torchrun`` its processes are joined; otherwise as many are started as there are devices. ProfileError where the
+    profile trains no such generator, FileNotFoundError where its faces have not been cropped yet.
 
     Args:
         model: The name of its page in the chapter on generators.
         devices, num_nodes: GPUs (or processes, without GPUs) on each machine, and machines.
 
-    Returns: Path or None; the folder of the finished run; None in every process but the first, which alone has something to
-        say.
-
-    Raises:
-        ProfileError: The profile trains no such generator.
-        FileNotFoundError: The faces have not been cropped yet.
+    Returns: Path or None; the folder of the finished run, and None in every process but the first.
     """
     from fergan.data.faces import FaceSet  # these are slow to import
     from fergan.gan.training import WEIGHT_CODE, make_fabric, train, training_progress
@@ -320,14 +302,12 @@ def publish(executed: NotebookNode, page: Page, heading: str, values: Mapping[st
     a cell of its own, with label, caption and alternative text in the cell's metadata, where MyST-NB reads them. Bars of
     progress and warnings go. The last cell says how the page was made.
     """
-    first, rest = executed.cells[0], executed.cells[1:]
-    title, _, text = first.source.partition("\n")
-    if not title.startswith("# "):
-        raise NotebookError(f"{page.notebook}.ipynb: its first cell starts with {title!r}; expected a heading '# ...'")
+    first, *rest = executed.cells
     cells = [cell for old in rest for cell in _cells_of(old)]
     answers = [cell for cell in cells if any(_record(output).get("passage", "").partition("-")[2].startswith("answer")
                                              for output in cell.get("outputs", ()))]
     cells = [cell for cell in cells if cell not in answers]
+    text = first.source.partition("\n")[2]
     top = new_markdown_cell(f"({page.label})=\n{heading}\n{text}")
     if page.name == "summary":
         cells.append(new_markdown_cell(say("pages", "atlas")))
@@ -392,7 +372,7 @@ def find_page(pages: Sequence[Page], word: str) -> Page:
     """Return the page of this id; NotebookError, with those that may be meant, where there is none."""
     by_id = {page.id: page for page in pages}
     if word not in by_id:
-        meant = difflib.get_close_matches(word, by_id, n=3) or [name for name in by_id if name.startswith(f"{word}/")]
+        meant = difflib.get_close_matches(word, by_id, n=3)
         hint = f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(by_id)}"
         raise NotebookError(f"there is no page {word!r}; {hint}")
     return by_id[word]

@@ -96,10 +96,7 @@ def ranged(ends: Sequence[float], decimals: int = 3) -> Markup:
     return low if low == high else Markup(f"between {low} and {high}")
 
 
-FILTERS: dict[str, Callable[..., Markup]] = {
-    "rounded": rounded, "interval": interval, "signed": signed, "percent": percent, "thousands": thousands, "listed": listed,
-    "counted": counted, "ranged": ranged,
-}
+FILTERS = {write.__name__: write for write in (rounded, interval, signed, percent, thousands, listed, counted, ranged)}
 
 
 # ---- sentences
@@ -134,7 +131,7 @@ def speak(template: str, passage: str, **values: Any) -> None:
 
 
 def _show_markdown(text: str, record: dict[str, str]) -> None:
-    from IPython.display import Markdown, display
+    from IPython.display import Markdown, display  # slow to import, as matplotlib below
 
     display(Markdown(text if in_book() else plain(text)), metadata={"fergan": record})
 
@@ -149,12 +146,9 @@ def _cell(value: Any, decimals: int) -> str:
 
 def markdown_table(table: pd.DataFrame, decimals: int = 3) -> str:
     """Return a table as Markdown: its columns are the header, its index is not shown, missing values are dashes."""
-    def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(cells) + " |"
-
     align = ["--:" if pd.api.types.is_numeric_dtype(table[column]) else ":--" for column in table]
-    rows = [line(_cell(value, decimals) for value in row) for row in table.itertuples(index=False, name=None)]
-    return "\n".join([line(str(escape(column)) for column in table), line(align), *rows])
+    rows = [[_cell(value, decimals) for value in row] for row in table.itertuples(index=False, name=None)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (map(escape, table), align, *rows))
 
 
 def show_table(table: pd.DataFrame, label: str, caption: str, *, decimals: int = 3, sentences: bool = False) -> None:

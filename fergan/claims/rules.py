@@ -18,7 +18,7 @@ from fergan.experiments.intervals import Difference
 from fergan.experiments.label_efficiency import size_differences
 from fergan.experiments.scores import row_of
 from fergan.experiments.transfer import OTHERS, rank_correlation
-from fergan.facs import ACTION_UNITS, EMOTIONS, action_units_of, identical_action_units
+from fergan.facs import ACTION_UNITS, EMOTIONS, action_units_of, label_groups
 from fergan.paper import AU7_ALONE, papers_own, read_table
 
 #: Claim -> its line of ``rules.yaml``.
@@ -457,6 +457,6 @@ def unit_readings(areas: pd.DataFrame) -> dict[str, tuple[bool | None, dict[str,
 def unit_areas() -> Found:
     """Return what Table IV says of the claims on it: U5 and U9 speak of experiments within one set, U11 of equal labels."""
     found = unit_readings(printed_areas())
-    equal = any({"AU07", "AU23", "AU24"} <= set(units) for units in identical_action_units(EMOTIONS))
+    equal = any({"AU07", "AU23", "AU24"} <= set(units) for units, _ in label_groups(EMOTIONS))
     otherwise = {"U5": not {2, 3, 6} & set(ACROSS), "U9": found["U9"][1]["within"], "U11": found["U11"][0] and equal}
     return {claim: (otherwise.get(claim, not holds), values) for claim, (holds, values) in found.items()}
