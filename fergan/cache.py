@@ -187,9 +187,7 @@ def _used_by(of: _Module, nodes: list[ast.AST]) -> tuple[str, frozenset[tuple[st
 def _closure(start: Iterable[tuple[str, str]]) -> tuple[dict[tuple[str, str], str], set[str], set[Path]]:
     """Return every definition that is used, as text, with all words in them and the folders of their modules."""
     found: dict[tuple[str, str], str] = {}
-    words: set[str] = set()
-    folders: set[Path] = set()
-    waiting = list(start)
+    words, folders, waiting = set(), set(), list(start)
     while waiting:
         module, name = waiting.pop()
         if (module, name) in found or not _path_of(module):
@@ -201,21 +199,17 @@ def _closure(start: Iterable[tuple[str, str]]) -> tuple[dict[tuple[str, str], st
             elif _path_of(f"{module}.{name}"):
                 waiting.append((f"{module}.{name}", ""))
             continue
-        text, uses, inside = _used(module, name)
-        found[module, name] = text
+        found[module, name], uses, inside = _used(module, name)
         words |= inside
         folders.add(of.folder)
         waiting += [*uses, (module, "")]
     return found, words, folders
 
 
-def _files(words: Iterable[str], folders: Iterable[Path], kinds: tuple[str, ...]) -> Iterator[Path]:
-    """Yield the files of these folders that the words name, with their ending or without it."""
-    words = set(words)
-    for folder in folders:
-        for path in sorted(folder.iterdir()):
-            if path.suffix in kinds and words & {path.name, path.stem, path.name.removesuffix(".md.j2")}:
-                yield path
+def _files(words: set[str], folders: Iterable[Path], kinds: tuple[str, ...]) -> list[Path]:
+    """Return the files of these folders that the words name, with their ending or without it."""
+    return [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in kinds
+            and words & {path.name, path.stem, path.name.removesuffix(".md.j2")}]
 
 
 def code_hash(*things: Any) -> str:
@@ -293,9 +287,8 @@ def cached(
     return folder
 
 
-def result_folder(
-    home: str | Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], code: Iterable[Any] = (),
-) -> Path:
+def result_folder(home: str | Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any],
+                  code: Iterable[Any] = ()) -> Path:
     """Return where `cached` keeps this result, there or not: for processes that work on one result together."""
     return project_path(home) / hash_parameters(_made_of(stage, config, inputs, code), 16)
 

@@ -123,17 +123,6 @@ def test_the_threshold_moves(book, browser_page):
     assert sum(int(box.locator(f"[data-count={name}]").inner_text()) for name in ("tp", "fn", "fp", "tn")) == sum(counts)
 
 
-def test_the_film_plays(book, browser_page):
-    page = next((book / "book" / "executed" / "02_dcgan").glob("[!s]*.html"))
-    ready(browser_page, page)
-    film = browser_page.locator(".film-player").first
-    film.locator("input").evaluate("slider => { slider.value = 0; slider.dispatchEvent(new Event('input')); }")
-    first = film.locator("output").inner_text()
-    film.locator("button").click()
-    browser_page.wait_for_function("first => document.querySelector('.film-player output').textContent != first", arg=first)
-    assert not browser_page.troubles
-
-
 def test_a_page_offers_its_notebook_and_captions_lead_to_how_they_were_made(book, browser_page):
     folder = book / "book" / "executed" / "07_results"
     ready(browser_page, folder / "results.html")

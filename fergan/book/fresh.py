@@ -163,8 +163,9 @@ class Book:
             if again := [f"  {name}: {why}" for name, why in plan.items() if made.get(name) == why]:
                 raise NotebookError("\n".join(["these pages were made and yet are stale again; if you changed a file "
                                                "meanwhile, run the same command once more", *again]))
-            seconds = sum(record_of(self.executed(self.pages[name])).get("seconds", 0) for name in plan)
-            before = f" (they took {seconds / 60:.0f} minutes of one core last time)" if seconds > 60 else ""
+            took = {name: record_of(self.executed(self.pages[name])).get("seconds", 0.0) for name in plan}
+            minutes = sum(took.values()) / 60
+            before = f" (they took {minutes:.0f} minutes of one core last time)" if minutes > 1 else ""
             tell(f"{len(plan)} of {len(self.pages)} pages to make{before}:")
             lines = [f"  {name}: {why}" for name, why in plan.items()]
             for line in lines if len(lines) <= 12 else [*lines[:10], f"  and {len(lines) - 10} more"]:
@@ -172,19 +173,18 @@ class Book:
             for name, page in self.pages.items():
                 self.done(page).parent.mkdir(parents=True, exist_ok=True)
                 self.done(page).unlink(missing_ok=True) if name in plan else self.done(page).touch()
-            self._run_workflow(cores, len(plan), tell)
+            self._run_workflow(cores, took, tell)
             made = plan
 
-    def _run_workflow(self, cores: str, n_pages: int, tell: Callable[[str], None]) -> None:
-        """Run Snakemake on the pages that are not done; show what pages say, the faults last."""
-        command = [
-            sys.executable, "-m", "snakemake", "--config", f"profile={self.profile.name}", "--cores", cores, "--nolock",
-            "--keep-going", "--scheduler", "greedy", "--quiet", "rules",
-        ]
+    def _run_workflow(self, cores: str, took: dict[str, float], tell: Callable[[str], None]) -> None:
+        """Run Snakemake on the pages that are not done; show what pages say, in a terminal what runs, the faults last."""
+        command = [sys.executable, "-m", "snakemake", "--config", f"profile={self.profile.name}", "--cores", cores,
+                   "--nolock", "--keep-going", "--scheduler", "greedy", "--quiet", "rules"]
         # By a variable: Snakemake reads the values of --config as YAML, and a folder may be called "Study 3: pilot".
         surroundings = os.environ | {"FERGAN_PHOTOGRAPHS": self.profile.data}
         surroundings |= {"OMP_NUM_THREADS": cores} if cores.isdigit() else {}
-        log, faults, n_made = self.home / "workflow.log", [], 0
+        log, faults, running, left = self.home / "workflow.log", [], [], dict(took)
+        clear = "\r\033[K" if sys.stdout.isatty() else ""
         with open(log, "w", encoding="utf-8") as file, subprocess.Popen(
             command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
         ) as workflow:
@@ -192,14 +192,26 @@ class Book:
                 try:
                     for line in workflow.stdout:
                         file.write(line)
+                        if not line.startswith(SIGN):
+                            continue
                         kind, _, text = line.rstrip().removeprefix(SIGN).partition(": ")
-                        if line.startswith(SIGN) and kind == "fault":
+                        if kind == "begun":
+                            running.append(text)
+                        elif kind == "failed":
+                            running.remove(text)
+                        elif kind == "fault":
                             faults.append(text)
-                        elif line.startswith(SIGN):
-                            n_made += 1
-                            tell(f"  [{n_made}/{n_pages}] {kind}: {text}")
+                        else:
+                            running.remove(kind)
+                            del left[kind]
+                            tell(f"{clear}  [{len(took) - len(left)}/{len(took)}] {kind}: {text}")
+                        if clear and running:
+                            minutes = sum(left.values()) / len(running) / 60
+                            last = f"; about {minutes:.0f} minutes by last time" if minutes > 1 else ""
+                            print(f"{clear}  now {', '.join(running)}{last}", end="", flush=True)
                 except KeyboardInterrupt:
                     continue  # the terminal told the workflow and its pages too: let them save their work
+        print(clear, end="")
         if workflow.returncode:
             raise NotebookError("\n".join([*faults, "the workflow stopped; what is finished is kept, and the same command "
                                            f"goes on from there (its log: {log})"]))

@@ -23,8 +23,8 @@ def grey_frames(n_faces=3):
     return np.broadcast_to(shades[:, :, None, None, None], (3, n_faces, 64, 64, 3)).astype(np.uint8)
 
 
-def test_the_frames_lie_below_each_other_in_order():
-    html = play_filmstrip(STEPS, grey_frames(), "x", n_columns=2).data
+def test_a_film_is_whole_in_itself_and_small_and_its_frames_lie_below_each_other(monkeypatch):
+    html = play_filmstrip(STEPS, grey_frames(), 'faces "a" & <b>', n_columns=2).data
     data = re.search(r"url\(data:image/webp;base64,([^)]*)\)", html).group(1)
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
     assert sheet.shape == (3 * 2 * 66, 2 * 66, 3)  # three frames of two rows of two faces, each with its gap
@@ -33,15 +33,11 @@ def test_the_frames_lie_below_each_other_in_order():
             shade = sheet[frame * 132 + row * 66 + 32, column * 66 + 32]
             np.testing.assert_allclose(shade.astype(int), 40 + 60 * frame + 10 * face, atol=3)
     assert sheet[66 + 32, 66 + 32].min() > 250  # no fourth face: white
-
-
-def test_the_film_is_whole_in_itself_and_small(monkeypatch):
-    faces = np.random.default_rng(0).integers(0, 256, (9, 16, 64, 64, 3), dtype=np.uint8)  # noise: the hardest to compress
-    html = play_filmstrip(range(9), faces, 'faces "a" & <b>').data
-    assert len(html.encode()) < LARGEST_FILM == 300_000
     assert "http" not in html and "src=" not in html and "@import" not in html
     page = BeautifulSoup(html, "html.parser")
-    assert page.div["aria-label"] == 'faces "a" & <b>' and (page.input["max"], page.input["aria-label"]) == ("8", "training step")
+    assert page.div["aria-label"] == 'faces "a" & <b>' and (page.input["max"], page.input["aria-label"]) == ("2", "training step")
+    noise = np.random.default_rng(0).integers(0, 256, (9, 16, 64, 64, 3), dtype=np.uint8)  # the hardest to compress
+    assert len(play_filmstrip(range(9), noise, "x").data.encode()) < LARGEST_FILM == 300_000
     monkeypatch.setattr("fergan.book.plots.LARGEST_FILM", 1000)
     with pytest.raises(ValueError, match="3 frames of 3 faces need more than 1,000 bytes; show fewer"):
         play_filmstrip(STEPS, grey_frames(), "faces")
@@ -86,13 +82,10 @@ def test_a_film_rests_where_less_motion_is_asked_for_and_obeys_its_own_slider(br
     page.context.close()
 
 
-def test_counts_by_hand():
+def test_counts_by_hand_and_as_a_confusion_matrix_has_them():
     found = operating_points(np.array([True, True, False, False]), np.array([3.0, 1.0, 2.0, 0.0]))
     assert found == {"threshold": ["none", "3", "2", "1", "0"], "tp": [0, 1, 1, 2, 2], "fp": [0, 0, 1, 1, 2], "positives": 2, "negatives": 2}
     assert operating_points(np.array([True, False]), np.array([1.0, 1.0]))["tp"] == [0, 1], "ties are named together"
-
-
-def test_counts_are_those_of_scikit_learn():
     rng = np.random.default_rng(0)
     positive, values = rng.random(500) < 0.2, rng.normal(size=500).round(2)
     found = operating_points(positive, values, n_points=20)
@@ -108,21 +101,17 @@ def curve(n_positive=80, n_negative=16, label="<b>"):
     return {label: (np.arange(n_positive + n_negative) < n_positive, values)}
 
 
-def test_the_explorer_holds_its_data_and_loads_nothing():
+def test_the_explorer_loads_nothing_and_shows_the_same_numbers_without_scripts(browser):
+    """Thresholds without a middle, and shares between two numbers of three decimals, are rounded the same way in both."""
     html = threshold_explorer(curve(), "a </script> title").data
     page = BeautifulSoup(html, "html.parser")
     assert not page.select("[src], [href]") and "http" not in html
-    assert json.loads(page.find("script", type="application/json").string)["<b>"]["tp"][0] == 0
+    assert len(json.loads(page.find("script", type="application/json").string)["<b>"]["tp"]) % 2
     assert page.option.string == "<b>" and page.div["aria-label"] == "a </script> title"
-
-
-def test_the_picture_without_scripts_shows_the_numbers_of_the_one_with(browser):
-    """Thresholds without a middle, and shares between two numbers of three decimals, are rounded the same way in both."""
     assert (share(1, 16), share(3, 16), share(0, 3), share(2, 0)) == ("0.063", "0.188", "0.000", "–")
-    assert len(operating_points(*curve()["<b>"])["tp"]) % 2
     shown = []
     for scripts in (False, True):
-        page = opened(browser, threshold_explorer(curve(), "curve").data, scripts=scripts)
+        page = opened(browser, html, scripts=scripts)
         shown.append([cell.inner_text() for cell in page.locator("[data-count]").all()])
         page.context.close()
     assert shown[0] == shown[1] and len(shown[0]) == 8
