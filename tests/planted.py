@@ -17,7 +17,7 @@ WORDS = np.array(["angry", "happy", "sad"])
 
 
 def ends(score, value, half, **base):
-    return HONEST | dict(score=score, label="all", value=value, low=value - half, high=value + half) | base
+    return HONEST | dict(score=score, label="all", value=value, low=value - half, high=value + half, n_subjects=40) | base
 
 
 def emotions(number, share_right, n_people=40, seed=0):
@@ -30,7 +30,8 @@ def emotions(number, share_right, n_people=40, seed=0):
     accuracy = (faces["true"] == faces["predicted"]).mean()
     half = 1.96 * np.sqrt(accuracy * (1 - accuracy) / len(faces))
     rows = [ends("accuracy", accuracy, half), ends("accuracy", accuracy, half, protocol="as_published"),
-            ends("majority_accuracy", 1 / 8, 0, features="none"), ends("accuracy_difference", share_right - 0.5, 0.1, features="hog")]
+            ends("majority_accuracy", 1 / 8, 0, features="none"), ends("accuracy_difference", share_right - 0.5, 0.1, features="hog"),
+            ends("balanced_accuracy", accuracy, half), ends("accuracy_difference", share_right - 0.3, 0.1, features="untrained")]
     sets = read_table("emotion_experiments").set_index("experiment").loc[number, ["pretrained", "target"]].to_dict()
     return EmotionResult(score_table(rows), table, pd.DataFrame(), sets | dict(collection=sets["target"], seed=0, emotions=list(EMOTIONS)))
 
@@ -40,11 +41,10 @@ def units(number, areas, half=0.03, true=np.nan, **sets):
     if np.isscalar(areas):
         areas = dict.fromkeys([*ACTION_UNITS, "mean"], areas)
     rows = [ends("auc", area, half, label="all" if unit == "mean" else unit) for unit, area in areas.items()]
-    rows += [ends("auc_true", true, half)] * (true == true)
+    rows += [ends(name, of, half) for name, of in (("auc_true", true), ("auc_true_gap", true - 0.9)) if true == true]
+    rows.append(ends("auc_difference", areas["mean"] - 0.5, half, features="untrained"))
     papers = read_table("table5_au_experiments").set_index("experiment").loc[number].to_dict()
-    shown = {"AU12": [1, 1], "AU06": [0, 1], "AU09": [0, 0], "AU07": [0, 0]}  # the first face is contemptuous
-    predictions = [HONEST | dict(face=face, label=unit, occurrence=of[face], predicted=unit == "AU12") for unit, of in shown.items() for face in (0, 1)]
-    return AUResult(score_table(rows), pd.DataFrame(predictions), pd.DataFrame(), papers | sets)
+    return AUResult(score_table(rows), pd.DataFrame(), pd.DataFrame(), papers | sets)
 
 
 def curves(shares, seed=0):
@@ -65,15 +65,16 @@ def curves(shares, seed=0):
 
 
 def matrix(shares):
-    """A transfer matrix with planted accuracies: target -> network or hog -> share."""
+    """A transfer matrix with planted accuracies: target -> network, hog or untrained -> share."""
     order, tables = np.random.default_rng(1).permutation(N), []
     true = WORDS[np.arange(N) % 3]
     for target, of_target in shares.items():
         base = dict(target=target, face=np.arange(N), subject=[f"p{i}" for i in range(N)], fold=0, true=true)
         tables += [pd.DataFrame(base | dict(predicted=np.where(np.isin(np.arange(N), order[: round(N * s)]), true, "surprised"), features=n))
                    for n, s in of_target.items()]
-    networks = [name for name in next(iter(shares.values())) if name != "hog"]
-    settings = dict(networks=networks, targets=list(shares), baselines=["hog"], seed=0, skipped={}, collections={},
+    baselines = [name for name in next(iter(shares.values())) if name in ("hog", "untrained")]
+    networks = [name for name in next(iter(shares.values())) if name not in baselines]
+    settings = dict(networks=networks, targets=list(shares), baselines=baselines, seed=0, skipped={}, collections={},
                     pretraining_faces={name: 100 * (i + 1) for i, name in enumerate(networks)})
     result = TransferResult(score_table([]), pd.concat(tables), pd.DataFrame(), settings)
     result.scores = score_table(transfer_scores(result))

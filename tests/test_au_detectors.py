@@ -1,14 +1,12 @@
-"""Detectors of Action Units: no cost, threshold or value depends on the labels that it is scored on; pooled ones share a scale."""
+"""Detectors of Action Units: no cost or value depends on the labels that it is scored on; pooled ones share a scale."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import f1_score
 from test_action_units import column, faces
 
 from fergan.experiments.au_detectors import (
     UnitLearner,
-    best_f1_threshold,
     relabel,
 )
 from fergan.experiments.cross_validation import fold_blocks, grouped_folds
@@ -25,7 +23,7 @@ def test_relabelling_follows_table_six():
     assert relabel(["angry"], "emfacs")[0, ACTION_UNITS.index("AU17")] == 0
 
 
-def test_neither_cost_nor_threshold_nor_value_of_a_fold_depends_on_its_labels():
+def test_neither_cost_nor_value_of_a_fold_depends_on_its_labels():
     data = faces(noise=2.0)
     Y, K = data.Y[:, [2, 3, 7]], gram(data.X)
     folds, block = grouped_folds(Y[:, 0], data.subjects, 4, seed=0), fold_blocks(4, 3)[1]
@@ -35,7 +33,6 @@ def test_neither_cost_nor_threshold_nor_value_of_a_fold_depends_on_its_labels():
     other[rows] = 1 - Y[rows]
     before, after = (UnitLearner(K, labels, np.array([0.01, 0.1, 1.0])).subject_independent(folds, 3) for labels in (Y, other))
     assert np.array_equal(before.values[rows], after.values[rows])
-    assert np.array_equal(before.thresholds[rows], after.thresholds[rows])
     assert np.array_equal(before.searches[1][2], after.searches[1][2])
     assert not np.array_equal(before.searches[0][2], after.searches[0][2])
 
@@ -46,16 +43,6 @@ def test_uncoded_faces_take_no_part_in_training():
     Y[100:] = np.nan
     expected = linear_values(K[:100, :100], Y[:100, 0], K[120:, :100], costs)
     assert np.array_equal(UnitLearner(K, Y, costs).values(test)[:, 0], expected)
-
-
-def test_threshold_has_the_best_f1_of_all():
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        values, positive = rng.integers(0, 6, 30).astype(float), rng.random(30) < 0.4
-        scores = {t: f1_score(positive, values >= t) for t in np.unique(values)}
-        threshold = best_f1_threshold(np.append(values, [np.nan, 9]), np.append(positive.astype(float), [1, np.nan]))
-        assert threshold == max(t for t, s in scores.items() if np.isclose(s, max(scores.values())))
-    assert np.isnan(best_f1_threshold(values, np.zeros(30)))
 
 
 def test_folds_with_different_costs_are_pooled_on_one_scale(monkeypatch):
@@ -72,5 +59,3 @@ def test_folds_with_different_costs_are_pooled_on_one_scale(monkeypatch):
     raw = learner.subject_independent(folds, 3)
     spreads = [np.array([np.std(result.values[fold]) for fold in folds]) for result in (raw, found)]
     assert spreads[0].max() > 10 * spreads[0].min() and spreads[1].max() < 2 * spreads[1].min()
-    # Which faces reach their threshold does not change.
-    assert np.array_equal(raw.values >= raw.thresholds, found.values >= found.thresholds)

@@ -6,8 +6,8 @@ from planted import N, curves, matrix
 
 from fergan.book.chapters import labels
 from fergan.book.show import markdown_table, say
+from fergan.claims import NOT_REPRODUCED, REPRODUCED, Results
 from fergan.claims.rules import judge
-from fergan.claims.verdict import NOT_REPRODUCED, REPRODUCED, Results
 
 matplotlib.use("agg")
 

@@ -7,7 +7,7 @@ from planted import emotions, units
 
 from fergan.book.chapters import results
 from fergan.book.show import markdown_table, say
-from fergan.claims.verdict import WORDS, Verdict
+from fergan.claims import WORDS, Verdict
 from fergan.experiments.scores import score_table
 
 HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6 |\nx"
@@ -20,7 +20,6 @@ def test_the_papers_number_stands_beside_its_own_experiment_only():
     table = results.paper_and_ours({1: emotions(1, 0.9), 11: other}, {2: units(2, 0.8)}, left)
     assert table["experiment"].tolist() == [1, 6, 11, 2]
     assert table["paper"].round(3).fillna(0).tolist() == [0.986, 0.619, 0, 0.993]
-    assert table["difference"].isna().tolist() == [False, True, True, True]  # units() has no score as published
     text = markdown_table(table)
     assert r"\{\{ 7\*7 \}\} \<b\>x\</b\> a\_\$5\_\$6 \| x" in text and "| – |" in text
     assert results.paper_and_ours({}, {}).empty
@@ -36,18 +35,18 @@ def test_means_are_over_all_experiments_and_over_the_papers():
     assert nothing["n"] == 0 and np.isnan(nothing["honest"])
     assert "none" not in (said := say("results", "answer", emotions=found, units=nothing)) and "Action Units" not in said
     assert "No experiment" in say("results", "answer", emotions=nothing, units=nothing)
+    for values in (dict(emotions=found, units=nothing), dict(emotions=nothing, units=found)):
+        table = say("results", "run", profile="mine", n_faces=9, n_sets=1, **values)
+        assert "–" not in table and "\n\n" not in table and len(table.splitlines()) == 6
 
 
-def test_an_order_is_decided_by_its_interval():
-    def order(first, fifth, third):
-        table = results.orderings({1: emotions(1, first), 5: emotions(5, fifth), 3: emotions(3, third)}, {})
-        return table.set_index("experiments")["here it"].to_dict()
-
-    assert order(0.9, 0.6, 0.6) == {"1 over 5": "holds", "1 over 3": "holds"}
-    assert order(0.6, 0.9, 0.9) == {"1 over 5": "fails", "1 over 3": "fails"}
-    assert order(0.6, 0.6, 0.6) == {"1 over 5": "not decided", "1 over 3": "not decided"}
-    areas = results.orderings({}, {1: units(1, 0.9), 7: units(7, 0.6)})
-    assert areas[["kind", "here it"]].to_numpy().tolist() == [["AUs", "holds"]] and results.orderings({}, {}).empty
+def test_an_order_is_a_paired_difference_or_one_of_balanced_accuracies(monkeypatch):
+    table = results.orderings({1: emotions(1, 0.9), 5: emotions(5, 0.6), 3: emotions(3, 0.6)}, {}).set_index("experiments")
+    assert table["same people"].to_dict() == {"1 over 5": "yes", "1 over 3": "no, balanced accuracy"}
+    assert table["here"].str.startswith("+0.3").all() and table.loc["1 over 3", "paper"] > 0.2
+    monkeypatch.setattr(results, "area_difference", lambda one, other: dict(value=0.3, low=0.2, high=0.4))
+    areas = results.orderings({}, {2: units(2, 0.9), 7: units(7, 0.6)})
+    assert areas[["kind", "here"]].to_numpy().tolist() == [["AUs", "+0.300 [+0.200, +0.400]"]] and results.orderings({}, {}).empty
 
 
 def test_both_signs_of_the_gap():
@@ -59,7 +58,8 @@ def test_both_signs_of_the_gap():
     gaps = results.protocol_gaps(found)
     assert gaps == {"higher": {1: pytest.approx(0.1)}, "lower": {3: pytest.approx(0.1)}}
     said = say("results", "gap", n=3, gaps=gaps)
-    assert "higher in 1 of 3 experiments (experiment 1 by 0.100) and clearly lower in 1 (experiment 3 by 0.100)" in said
+    assert "higher in 1 of 3 experiments (experiment 1 by 0.100) and clearly lower in 1 (experiment 3 by 0.100); an average" in said
+    assert "average" not in say("results", "gap", n=1, gaps=gaps) and "average" not in say("results", "gap", n=3, gaps=gaps | {"lower": {}})
 
 
 def test_a_threshold_needs_faces_on_both_sides():
@@ -74,7 +74,7 @@ def test_a_threshold_needs_faces_on_both_sides():
 def test_hostile_names_and_missing_intervals_in_sentences():
     said = results.sentence("E1", Verdict("cannot be tested on this data", "replaced", {"sets": [HOSTILE, "b"]}))
     assert r"\{\{ 7\*7 \}\} \<b\>x\</b\> a\_\$5\_\$6 \| x and b" in said
-    assert "[" not in results.sentence("E3", Verdict("not decided", "order", {"better": 1, "differences": {3: (-0.02, np.nan, np.nan)}}))
+    assert "[" not in results.sentence("E3", Verdict("not decided", "order", {"better": 1, "differences": {3: ((-0.02, np.nan, np.nan), True)}}))
     n = dict.fromkeys(WORDS, 3)
     for passage in ("answer", "counts"):
         assert say("claims", passage, total=54, n=n).count("3") >= 4

@@ -8,28 +8,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planted import curves, emotions, ends, matrix, units
+from scipy.stats import norm
 
-from fergan.book.chapters.results import claims_table, claims_with, sentence, verdict_counts
-from fergan.claims import rules
+from fergan.book.chapters.results import chance_reading, claims_table, sentence, verdict_counts
+from fergan.claims import NOT_DECIDED, REPRODUCED, WORDS, Part, Results, Trained, Verdict, corrected, rules, side
 from fergan.claims.rules import REGISTER, judge, judge_all
-from fergan.claims.verdict import WORDS, Results, Trained, Verdict, side
 from fergan.experiments.action_units import AUResult
 from fergan.experiments.scores import score_table
-from fergan.facs import ACTION_UNITS
 from fergan.paper import read_table
 
 ROOT = Path(__file__).parent.parent
+
+
 @pytest.fixture(scope="module")
 def book():
     """A book in which experiment 1 is best, 5 next, and the wild clearly worse; units transfer a little."""
     shares = {1: 0.95, 2: 0.7, 3: 0.7, 4: 0.72, 5: 0.8, 6: 0.4, 7: 0.4, 8: 0.05}
-    judged = dict(config={}, dataset="", coverage=0.8, coverage_floor=0.9)
+    judged = dict(config={}, coverage=0.8, coverage_floor=0.9)
     return Results(
         emotions={n: emotions(n, share, seed=4 if n == 4 else 0) for n, share in shares.items()},
         units={n: units(n, 0.9 if n in (1, 2, 3, 6) else 0.6, true=0.7 if n == 2 else np.nan) for n in range(1, 9)},
         generators={"rafd-frontal": Trained({}, "rafd-frontal", faces_found=(0.9, 0.85, 0.95)),
-                    "kdef": Trained(**judged, variety="varied", faces_found=(0.8, 0.75, 0.85)),
-                    "sfew": Trained(**judged, variety="narrow", faces_found=(0.5, 0.45, 0.55)),
+                    "kdef": Trained(**judged, dataset="kdef", variety="varied", faces_found=(0.8, 0.75, 0.85)),
+                    "sfew": Trained(**judged, dataset="sfew", variety="narrow", faces_found=(0.5, 0.45, 0.55)),
                     "celeba": Trained({}, "celeba", n_faces=3000), "enhanced-ck": Trained({}, "enhanced-ck", n_faces=1000)})
 
 
@@ -49,22 +50,24 @@ def test_every_claim_has_a_rule_a_verdict_and_a_sentence(book):
     assert list(REGISTER) == list(read_table("claims")["id"])
     functions = {node.name for node in ast.parse(Path(rules.__file__).read_text()).body if isinstance(node, ast.FunctionDef)}
     named = {line.get("rule") or line["printed"] for line in REGISTER.values()}
-    helpers = {"judge", "judge_all", "papers_accuracy", "printed_areas", "our_areas", "unit_readings", "_unit_areas"}
+    helpers = {"judge", "judge_all", "people_of", "papers_accuracy", "emotion_difference", "curve_difference", "_across"}
     assert named == functions - helpers, "each rule judges a claim"
-    for results in (book, replace(book, rendered=False), Results()):
-        table = claims_with(judge_all(results))
-        assert set(table["verdict"]) <= set(WORDS) and (table["finding"].str.len() > 10).all()
-        assert not table["finding"].str.contains("nan|None|\\{|<").any()
-        assert verdict_counts(table)["claims"].sum() == len(claims_table(table)) == 54
+    for results in (book, Results(rendered=False)):
+        verdicts = judge_all(results)
+        table = claims_table(verdicts)
+        assert {one.word for one in verdicts.values()} <= set(WORDS) and (table["what we found"].str.len() > 10).all()
+        assert not table["what we found"].str.contains("nan|None|<").any()
+        assert verdict_counts(verdicts)["claims"].sum() == len(table) == 54
+    assert "40 people of 1 set" in claims_table(judge_all(book)).set_index("where").loc["Exp 1", "rests on"]
 
 
 def test_every_sentence_belongs_to_a_rule_and_every_reason_has_one():
     calls = [node for node in ast.walk(ast.parse(Path(rules.__file__).read_text())) if isinstance(node, ast.Call)]
     made = [call for call in calls if re.search(r"^(Verdict|Unjudged)", ast.unparse(call.func))]
     reasons = {next(arg.value for arg in call.args if isinstance(arg, ast.Constant)) for call in made}
-    reasons |= {"no_experiment", "other_experiment", "replaced", "no_results", "photographs"}  # of verdict.py
+    reasons |= {"no_experiment", "other_experiment", "replaced", "no_results", "photographs"}  # of the package's __init__
     macros = re.findall(r"macro (\w+)\(v\)", (ROOT / "fergan/book/templates/claims.md.j2").read_text())
-    named = [name.split("_", 1) for name in macros if name[0].isupper() and not name.endswith("_reading")]
+    named = [name.split("_", 1) for name in macros if name[0].isupper()]
     assert {claim for claim, _ in named} <= set(REGISTER) and {reason for _, reason in named} <= reasons
     assert reasons <= {reason for _, reason in named} | set(macros)
 
@@ -76,10 +79,20 @@ def test_planted_orders_are_found(book):
     assert found["E4"] == "not decided"  # 3 and 4 differ by a hair
     assert found["F1"] == "not reproduced"  # experiment 8 is below always naming one emotion
     assert found["Q1"] == "not reproduced"  # and clearly below the other features
-    assert found["C2"] == "not reproduced"  # derived labels score .9, true ones .7
+    assert found["C2"] == "stated" and "−0.200" in sentence("C2", judge("C2", book))
     assert found["A4"] == "not decided"  # half of the samples of the wild sets
     assert found["G2"] == "not decided"  # one is narrow
-    assert judged("U4", book).values["seen"] == {"AU12": 1, "AU09": 0, "AU07": 0}
+    assert judge("E6", book).values["differences"][6][1] is False  # other people: balanced accuracy
+
+
+def test_better_than_guessing_is_not_enough(book):
+    """Features that an untrained network has as well are no achievement of the training; what was not tried stays open."""
+    assert judged("Q2", book).word == "reproduced"
+    poor = units(1, 0.9)
+    poor.scores.loc[poor.scores["score"] == "auc_difference", ["value", "low", "high"]] = -0.1, -0.15, -0.05
+    assert judged("U1", replace(book, units=book.units | {1: poor})).word == "not reproduced"
+    poor.scores = poor.scores[poor.scores["score"] != "auc_difference"]
+    assert judged("U1", replace(book, units=book.units | {1: poor})).word == "not decided"
 
 
 def test_more_data_needs_more_data(book):
@@ -90,14 +103,17 @@ def test_more_data_needs_more_data(book):
 
 
 def test_numbers_on_photographs_are_compared_on_photographs_only(book):
-    assert {words(book)[claim] for claim in ("A2", "E5", "G3")} == {"cannot be tested on this data"}
-    on_photographs = words(replace(book, rendered=False))
-    assert on_photographs["A2"] == "not reproduced" and on_photographs["E5"] == "not reproduced"  # .95 and .8
+    assert {judge(claim, book).word for claim in ("A2", "E5", "G3")} == {"cannot be tested on this data"}
+    on_photographs = replace(book, rendered=False)
+    assert judged("A2", on_photographs).word == judged("E5", on_photographs).word == "not reproduced"  # .95 and .8
+    wide = emotions(1, 0.9)
+    wide.scores[["low", "high"]] = 0.5, 1.0
+    assert judged("A2", replace(on_photographs, emotions={1: wide})).word == "not decided", "a wide interval proves nothing"
 
 
 def test_what_is_absent_or_replaced_is_said(book):
     absent = judged("E1", replace(book, emotions={}))
-    assert absent.word == "not run in this book" and sentence("E1", absent) == "This book has no emotion experiment 1."
+    assert absent.word == "not judged" and sentence("E1", absent) == "This book has no emotion experiment 1."
     assert judged("E1", replace(book, emotions=book.emotions | {1: emotions(2, 0.9)})).reason == "other_experiment"
     replaced = judged("E1", replace(book, replaced=frozenset({"enhanced-ck"})))
     assert replaced.word == "cannot be tested on this data" and "enhanced-ck" in sentence("E1", replaced)
@@ -106,18 +122,20 @@ def test_what_is_absent_or_replaced_is_said(book):
 
 def test_an_empty_book_decides_only_what_the_paper_decides():
     found = words(Results())
-    assert not set(found.values()) & {"reproduced", "not reproduced", "not decided"}
+    assert not set(found.values()) & {"reproduced", "not reproduced"}
+    assert [claim for claim, word in found.items() if word == "not decided"] == ["E8"]
     contradicted = {claim for claim, word in found.items() if word == "contradicts itself"}
-    assert contradicted == {"M3", "M4", "E8", "E9", "E11", "E12", "E13", "U2", "U4", "U5", "U6", "U7", "U8", "U9", "U11", "G4", "G5", "R1", "R2", "R3"}
+    assert contradicted == {"M3", "M4", "E9", "E11", "E12", "E13", "U2", "U4", "U5", "U6", "U7", "U8", "U9", "U11", "G4", "G5", "R1", "R2", "R3"}
 
 
 @pytest.mark.parametrize(("claim", "table", "mend"), [
+    ("E9", "table2_emotion_auc", lambda t: t.assign(exp3=t["exp3"].where(t["emotion"] != "Angry", 0.1))),
     ("E12", "table2_emotion_auc", lambda t: t.assign(exp4=t["exp4"].where(t["emotion"] != "Average", 0.940))),
     ("U2", "table4_au_auc", lambda t: t.assign(exp1=0.5)),
+    ("U7", "table4_au_auc", lambda t: t.assign(**{f"exp{n}": 0.7 for n in (4, 5, 6, 8)})),
     ("G5", "table7_sample_quality_rafd", lambda t: t.assign(**{"is": 1.5})),
     ("G4", "table7_sample_quality_rafd", lambda t: t.assign(fid=t["fid"].where(t["model"] == "DCGAN (paper)", 50.0))),
     ("R1", "cross_references", lambda t: t.assign(holds=t["cited_for"])),
-    ("R2", "cross_references", lambda t: t.assign(holds=t["cited_for"])),
     ("U8", "table4_au_auc", lambda t: t.assign(exp4=t["exp4"].where(t["au"] != "AU04", 0.1), exp7=t["exp7"].where(t["au"] != "AU04", 0.1))),
     ("U11", "table4_au_auc", lambda t: t.assign(exp2=0.9)),
 ])
@@ -135,13 +153,39 @@ def test_verdicts_point_to_what_is_there(book):
         assert re.sub(r"-\d$", "", label) in sources, label
 
 
-def test_words_and_signs():
-    words = [Verdict.of_signs(signs, "x").word for signs in ([1, 1], [1, 0], [1, -1, 0], [])]
-    assert words == ["reproduced", "not decided", "not reproduced", "not decided"]
+# ---- verdicts
+
+def test_p_values_are_those_of_the_interval():
+    assert Part.of((0.6, 0.5, 0.9), 0.5).p == pytest.approx(0.05) and Part.of((0.6, 0.5, 0.9), 0.4).p == pytest.approx(2 * norm.sf(2 * 1.959964))
+    assert Part.of((0.4, 0.1, 0.5), 0.5) == Part(pytest.approx(-0.1), pytest.approx(0.05)) and Part.of((0.4, 0.1, 0.5), 0.5, -1).value > 0
+    assert Part.of((0.5, 0.5, 0.5), 0.5).p == 1 and Part.of((0.6, 0.6, 0.6), 0.5).p == 0
     assert [side((0, *interval), 0.5) for interval in ((0.6, 0.7), (0.3, 0.4), (0.4, 0.6), (np.nan, np.nan))] == [1, -1, 0, 0]
 
 
-# Generators
+@pytest.mark.parametrize(("parts", "word", "p"), [
+    ([(1, 0.01), (1, 0.04)], "reproduced", 0.04), ([(1, 0.01), (1, 0.06)], "not decided", 0.06),
+    ([(1, 0.01), (-1, 0.02)], "not reproduced", 0.04), ([(1, 0.01), (-1, 0.03)], "not decided", 0.06),
+    ([(1, 0.01), (np.nan, 1.0)], "not decided", 1), ([], "not decided", 1),
+])
+def test_a_claim_needs_all_parts_and_the_more_there_are_the_clearer_one_must_refute(parts, word, p):
+    verdict = Verdict.of_parts([Part(*part) for part in parts], "x", {})
+    assert verdict.word == word and verdict.p == pytest.approx(p)
+
+
+def test_among_many_claims_of_noise_few_are_decided_and_clear_ones_stay():
+    p = np.random.default_rng(0).random(400)
+    noise = {f"{n}": Verdict.of_parts([Part(1, of)], "x", {}) for n, of in enumerate(p)}
+    clear = {"clear": Verdict.of_parts([Part(1, 1e-9)], "x", {}), "stated": Verdict("stated", "x")}
+    found = corrected(noise | clear)
+    assert sum(one.word == REPRODUCED for one in noise.values()) > 10 >= 3 > sum(one.word == REPRODUCED for one in found.values()) - 1
+    assert found["clear"].word == REPRODUCED and found["stated"].word == "stated" and corrected({}) == {}
+    reading = chance_reading(found)
+    assert reading["tested"] == 401 and reading["expected"] == pytest.approx(20.05)
+    assert len(reading["lost"]) == sum(p <= 0.05) and all(found[claim].word == NOT_DECIDED for claim in reading["lost"])
+    assert "chance" in sentence("E3", replace(found[reading["lost"][0]], reason="order", values={"better": 1, "differences": {}}))
+
+
+# ---- generators
 
 def trained(**generators):
     """Trainings on kdef, or on the set of their name: changed values, variety, alarms, faces, covered share."""
@@ -153,38 +197,35 @@ def trained(**generators):
         for name, (changes, variety, alarms, n_faces, covered) in generators.items()})
 
 
-@pytest.mark.parametrize(("generators", "word"), [
-    ({"kdef": ("varied", 0.8)}, "reproduced"), ({"kdef": ("varied", 0.3)}, "not decided"),
-    ({"kdef": ("varied", 0.8), "sfew": ("collapsed", 0.1)}, "not reproduced"),
+@pytest.mark.parametrize(("last", "word"), [
+    (({}, "varied", 0.8), "reproduced"), (({}, "varied", 0.3), "not decided"), (({}, "narrow", 0.8), "not decided"),
+    (({}, "collapsed", 0.1), "not reproduced"), (None, "not decided"),  # four trainings are too few
 ])
-def test_variety_counts_only_where_the_set_is_covered(generators, word):
-    verdict = judged("G2", trained(**{name: ({}, variety, 0, 100, covered) for name, (variety, covered) in generators.items()}))
-    assert verdict.word == word and (verdict.values["bare"] == ["kdef"]) == (word == "not decided")
+def test_collapse_is_overcome_where_no_training_of_a_set_collapsed(last, word):
+    """A training that was changed to see what happens does not count."""
+    of = {name: ({}, "varied", 0.8) for name in ("kdef", "sfew", "rafd", "celeba")} | {"provoked": ({"beta1": 0.9}, "collapsed", 0.1)}
+    of |= {"raf": last} if last else {}
+    verdict = judged("G2", trained(**{name: (changes, variety, 0, 100, covered) for name, (changes, variety, covered) in of.items()}))
+    assert verdict.word == word and verdict.trainings == 4 + bool(last)
 
 
-@pytest.mark.parametrize(("larger", "smaller", "word"), [
-    (("collapsed", 0), ("varied", 0), "not reproduced"), (("varied", 3), ("varied", 0), "not reproduced"),
-    (("varied", 0), ("narrow", 0), "reproduced"), (("varied", 0), ("varied", 0), "not decided"),
-    (("unlike", 0), ("varied", 0), "not decided"),
+def pairs(n, larger=("collapsed", 0), smaller=("varied", 0)):
+    of = {f"s{seed}": ({"seed": seed}, *smaller, 100, 0.8) for seed in range(n)}
+    return trained(**of, **{f"l{seed}": ({"seed": seed, "beta1": 0.9}, *larger, 100, 0.8) for seed in range(n)})
+
+
+@pytest.mark.parametrize(("results", "word"), [
+    (pairs(1), "not decided"), (pairs(5), "not decided"), (pairs(6), "not reproduced"), (pairs(6, ("varied", 3)), "not reproduced"),
+    (pairs(6, ("varied", 0), ("narrow", 0)), "reproduced"), (pairs(6, ("unlike", 0)), "not decided"),
 ])
-def test_a_larger_beta1_is_judged_by_which_training_fails(larger, smaller, word):
-    assert judged("M2", trained(kdef=({}, *smaller, 100, 0.8), other=({"beta1": 0.9}, *larger, 100, 0.8))).word == word
+def test_a_larger_beta1_is_judged_by_several_pairs(results, word):
+    assert judged("M2", results).word == word
 
 
 def test_other_faces_or_further_changes_are_no_comparison_of_beta1():
     results = trained(kdef=({}, "varied", 0, 100, 0.8), sfew=({"beta1": 0.9}, "varied", 0, 100, 0.8),
                       other=({"beta1": 0.9, "epochs": 2}, "varied", 0, 100, 0.8))
-    assert judged("M2", results).reason == "no_pair"
-
-
-@pytest.mark.parametrize(("last", "word"), [
-    (("varied", 0), "reproduced"), (("varied", 1), "not reproduced"), (("narrow", 0), "not reproduced"), (("unlike", 0), "not decided"),
-])
-def test_stability_needs_several_seeds_of_one_training(last, word):
-    seeds = {"kdef": ({}, "varied", 0, 100, 0.8), "one": ({"seed": 1}, "varied", 0, 100, 0.8)}
-    assert judged("G1", trained(**seeds)).reason == "too_few_seeds"
-    verdict = judged("G1", trained(**seeds, two=({"seed": 2}, *last, 100, 0.8), worse=({"beta1": 0.9}, "collapsed", 9, 100, 0.1)))
-    assert verdict.word == word and len(verdict.values["trainings"]) == 3
+    assert judged("M2", results).reason == "no_pair" and judged("G1", results).word == "not judged"
 
 
 @pytest.mark.parametrize(("slope", "word"), [(0.1, "reproduced"), (-0.1, "not reproduced")])
@@ -196,14 +237,14 @@ def test_more_faces_cover_more_or_do_not(slope, word):
     assert judged("F5", trained(**equal)).reason == "too_few_generators"
 
 
-@pytest.mark.parametrize(("share", "word"), [((0.6, 0.55, 0.7), "not reproduced"), ((0.5, 0.47, 0.53), "reproduced"), ((0.5, 0.4, 0.6), "not decided")])
+@pytest.mark.parametrize(("share", "word"), [((0.7, 0.6, 0.75), "not reproduced"), ((0.5, 0.47, 0.53), "reproduced"), ((0.5, 0.4, 0.6), "not decided")])
 def test_raters_who_can_only_guess(share, word):
     found = dict(zip(("right", "low", "high"), share, strict=True), n=40, n_raters=2)
     verdict = judged("C1", Results(raters={"kdef": found, "sfew": found | dict(n=3)}))
     assert verdict.word == word and verdict.shown_by == "tab-kdef-human"
 
 
-# Few labels
+# ---- few labels
 
 @pytest.mark.parametrize(("cnn", "word", "value"), [
     ((0.4, 0.5, 0.6), "reproduced", 0.1),  # the strongest rival is hog; another network is no rival
@@ -213,15 +254,24 @@ def test_raters_who_can_only_guess(share, word):
 def test_few_labels(cnn, word, value):
     shares = {"network of a": (0.6, 0.7, 0.8), "network of b": (0.9, 0.9, 0.9), "hog": (0.5, 0.6, 0.7)}
     found = judged("A1", Results(labels={"r": curves(shares | {"supervised CNN": cnn})}))
-    assert found.word == word and found.values["difference"][0] == pytest.approx(value) and found.values["best"] == "network of b"
+    assert found.word == word and found.values["difference"][0] == pytest.approx(value)
     assert judged("A1", Results(labels={"r": curves(shares)})).reason == "no_curves"  # no network trained with labels
 
 
+def test_few_labels_are_judged_by_the_network_that_saw_most():
+    shares = {"network of a": (0.3, 0.3, 0.3), "network of b": (0.9, 0.9, 0.9), "hog": (0.5, 0.6, 0.7), "supervised CNN": (0.5, 0.6, 0.7)}
+    labels = {"r": curves(shares)}
+    seen = {name: Trained(dict(epochs=epochs), name, n_faces=100) for name, epochs in (("a", 3), ("b", 9))}
+    assert judged("A1", Results(labels=labels)).word == "not reproduced"
+    verdict = judged("A1", Results(labels=labels, generators=seen))
+    assert verdict.word == "reproduced" and verdict.values["network"] == "network of b"
+
+
 @pytest.mark.parametrize(("small", "large", "word"), [
-    ((0.3, 0.4, 0.4), (0.3, 0.4, 0.8), "reproduced"),  # at 50 labels RAF-DB is no better than SFEW, which has no more
+    ((0.3, 0.5, 0.5), (0.1, 0.25, 0.9), "reproduced"),  # at 50 labels RAF-DB is worse than SFEW, which has no more
+    ((0.3, 0.4, 0.4), (0.3, 0.4, 0.8), "not decided"),  # as good as
     ((0.3, 0.4, 0.4), (0.3, 0.7, 0.8), "not reproduced"),
     ((0.3, 0.6, 0.7), (0.3, 0.4, 0.5), "not reproduced"),  # SFEW is not the worse one
-    ((0.3, 0.4, 0.5), (0.3, 0.5, 0.55), "not decided"),
 ])
 def test_a_small_set(small, large, word):
     results = {name: curves({f"network of {name}": of}, seed=len(name)) for name, of in (("sfew", small), ("raf-db", large))}
@@ -230,37 +280,34 @@ def test_a_small_set(small, large, word):
     results["sfew"].searches["n_train_faces"] = (results["sfew"].searches["n_people"] * 0.5).clip(lower=1)
     found = judged("E7", Results(labels=results))
     assert found.word == word and found.values["sets"]["raf-db"]["size"] == 50
-    assert found.values["sets"]["raf-db"]["matched"][0] == pytest.approx(large[1] - small[2], abs=0.01)
     assert judged("E7", Results(labels={"sfew": results["sfew"]})).reason == "no_curves"
 
 
-# Transfer between sets
+# ---- transfer between sets
 
-EVEN = {"a": {"a": 0.7, "b": 0.7, "c": 0.7, "hog": 0.6}, "b": {"a": 0.6, "b": 0.6, "c": 0.6, "hog": 0.6}}
-WORSE_ON_B = {"a": {"a": 0.7, "b": 0.75, "c": 0.75, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "c": 0.3, "hog": 0.6}}
+EVEN = {"a": {"a": 0.7, "b": 0.7, "c": 0.7, "untrained": 0.4}, "b": {"a": 0.6, "b": 0.6, "c": 0.6, "untrained": 0.4}}
+WORSE_ON_B = {"a": {"a": 0.7, "b": 0.75, "c": 0.75, "untrained": 0.2}, "b": {"a": 0.3, "b": 0.6, "c": 0.3, "untrained": 0.2}}
 
 
 def transferred(shares, across=None):
-    """A matrix, and where an area is given Action Units within kdef (.9) and from another set to it."""
-    sets = {} if across is None else {6: units(6, 0.9, half=0.02), 8: units(8, across, half=0.02)}
-    sets = {n: replace_sets(result, test="x", train="x" if n == 6 else "y") for n, result in sets.items()}
-    return Results(transfer=matrix(shares), units=sets)
-
-
-def replace_sets(result, **sets):
-    result.settings |= sets
-    return result
+    """A matrix, and where an area is given Action Units from another set than the tested one beside those within (.9)."""
+    return Results(transfer=matrix(shares), units={} if across is None else {1: units(1, 0.9, half=0.02), 8: units(8, across, half=0.02)})
 
 
 def test_generalisation_and_its_consistency(monkeypatch):
-    monkeypatch.setattr("fergan.claims.verdict.papers_own", lambda kind, number, settings: True)
-    for results in (transferred(EVEN), transferred(EVEN, 0.88)):
+    between = lambda one, other: ends("", one.scores["value"][14] - other.scores["value"][14], 0.02)
+    monkeypatch.setattr(rules, "area_difference", between)
+    for results in (transferred(EVEN), transferred(EVEN, 0.905)):
         assert judged("A3", results).word == judged("Q3", results).word == "reproduced"
     bad, worst = (judged(claim, transferred(WORSE_ON_B)) for claim in ("A3", "Q3"))
     assert bad.word == "not reproduced" and bad.values["own"][0] == pytest.approx((0.05 - 0.3) / 2)
     assert worst.word == "not reproduced" and worst.values["worst"] == "b" and worst.values["difference"][0] == pytest.approx(-0.3)
     assert judged("Q3", transferred(EVEN, 0.6)).word == "not reproduced"
     assert judged("A3", transferred(EVEN, 0.4)).word == "not reproduced" and judged("A3", transferred(EVEN, 0.51)).word == "not decided"
+    poor = {target: of | {"untrained": 0.95} for target, of in EVEN.items()}
+    assert judged("A3", transferred(poor)).word == "not reproduced", "networks that are equally poor do not generalise"
+    untried = {target: {name: share for name, share in of.items() if name != "untrained"} | {"hog": 0.6} for target, of in EVEN.items()}
+    assert judged("A3", transferred(untried)).word == "not decided"
     alone = transferred({"x": {"a": 0.7, "hog": 0.6}})
     assert judged("A3", alone).reason == "no_own_network" and judged("Q3", alone).reason == "too_few_sets"
 
@@ -278,22 +325,15 @@ def test_many_examples_and_frontal_faces():
     assert verdict({"a": 0.5, "b": 0.6}).reason == "too_few_networks"
 
 
-# Action Units
+# ---- emotions, Action Units
 
-def papers_own_results(**changes):
-    """Results with the paper's own areas, as if they had come out here."""
-    table = rules.printed_areas()
-    return {n: units(n, table[n].to_dict() | changes.get(f"exp{n}", {}), half=0.01) for n in table}
-
-
-def test_readings_follow_the_areas_and_leave_out_what_is_not_scored():
-    def readings(**changes):
-        return rules.unit_readings(rules.our_areas(Results(units=papers_own_results(**changes))))
-
-    assert readings(exp2=dict.fromkeys(("AU07", "AU23", "AU24"), 0.9))["U11"][0] is False
-    without = readings(exp4={"AU24": np.nan})["U6"][1]
-    assert without["lowest"][0] != "AU24" == readings()["U6"][1]["lowest"][0]
-    assert readings(**{f"exp{n}": dict.fromkeys((*ACTION_UNITS, "mean"), np.nan) for n in range(1, 9)}) == {}
+@pytest.mark.parametrize(("weak", "word"), [(("happy", "sad"), "reproduced"), (("angry", "neutral"), "not reproduced")])
+def test_the_least_recognised_emotions_need_an_interval(weak, word):
+    found = emotions(8, 0.95, n_people=60)
+    wrong = found.predictions["true"].isin(weak) & (np.arange(len(found.predictions)) % 3 > 0)
+    found.predictions.loc[wrong, "predicted"] = "disgusted"
+    assert judged("E10", Results(emotions={8: found})).word == word
+    assert judged("E10", Results(emotions={8: emotions(8, 0.9)})).word == "not decided"
 
 
 @pytest.mark.parametrize(("gap", "beside", "word"), [

@@ -1,1 +1,186 @@
-"""What the paper says, what we found: a verdict on each of its claims, from results and from the paper's own tables."""
+"""What became of each claim of the paper: verdicts, and the results that decide them; `fergan.claims.rules` judges."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from scipy.stats import false_discovery_control, norm
+
+from fergan.experiments.action_units import AUResult
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
+from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.label_efficiency import LabelEfficiencyResult
+from fergan.experiments.scores import ExperimentResult, row_of
+from fergan.experiments.transfer import TransferResult
+from fergan.paper import papers_own
+
+#: Every word that a verdict may use; the page says what each means.
+WORDS = REPRODUCED, NOT_REPRODUCED, NOT_DECIDED, CANNOT_TEST, CONTRADICTION, STATED, NOT_JUDGED = (
+    "reproduced", "not reproduced", "not decided", "cannot be tested on this data", "contradicts itself", "stated",
+    "not judged",
+)
+
+LEVEL = 0.05  # of a decided verdict's p-value, and of the share of decided verdicts that chance may decide
+
+Score = tuple[float, float, float]  # value, low, high
+
+
+def score(result: ExperimentResult, name: str, label: str = "all", *, features: str = "discriminator",
+          protocol: str = SUBJECT_INDEPENDENT) -> Score:
+    """Return one score with its interval; NaN where the result has none."""
+    return triple(row_of(result.scores, protocol, features, name, label))
+
+
+def triple(row: Mapping[str, float]) -> Score:
+    """Return value, low and high of a row of scores; NaN where it has none."""
+    return tuple(float(row.get(key, np.nan)) for key in ("value", "low", "high"))
+
+
+def side(of: Score, bar: float = 0.0) -> int:
+    """Return 1 or -1 where the whole interval lies above or below the bar, else 0."""
+    return int(of[1] > bar) - int(of[2] < bar)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One comparison that a claim needs: above 0 where it speaks for the claim, with the p-value (two-sided) of 0.
+
+    What could not be measured is open: its value is NaN and its p-value 1.
+    """
+
+    value: float
+    p: float
+
+    @classmethod
+    def of(cls, of: Score, bar: float = 0.0, sign: int = 1) -> "Part":
+        """Compare a score with a bar: p is .05 where the 95 % interval ends at the bar, and that of a normal beyond it."""
+        beyond = of[0] - bar
+        reach = (of[0] - of[1] if beyond > 0 else of[2] - of[0]) / norm.isf(0.025)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            p = 2 * norm.sf(np.divide(abs(beyond), reach)) if beyond else 1.0
+        return cls(sign * beyond, 1.0 if np.isnan(p) else float(p))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim, and how much stands behind it."""
+
+    word: str  # one of WORDS
+    reason: str  # which sentence of the template says it
+    values: Mapping[str, Any] = field(default_factory=dict)  # the numbers and names of that sentence
+    shown_by: str = ""  # label of the figure, table or page of the book behind it, if there is one
+    p: float = np.nan  # that chance alone decides as clearly; NaN where no interval does
+    people: Mapping[str, int] = field(default_factory=dict)  # face set -> people whom the scores are of
+    trainings: int = 1  # of one network, from as many seeds
+
+    @classmethod
+    def of_parts(cls, parts: Iterable[Part], reason: str, people: Mapping[str, int], **values: Any) -> "Verdict":
+        """Judge a claim that needs every part: it is reproduced where all are clear, refuted where one of them is.
+
+        The p-value of the first is the largest of all parts, that of the second the smallest times their number.
+        """
+        parts = list(parts)
+        against = [part.p for part in parts if part.value < 0]
+        p_for = max((part.p if part.value > 0 else 1.0 for part in parts), default=1.0)
+        p_against = min(1.0, len(parts) * min(against)) if against else 1.0
+        p = float(min(p_for, p_against))
+        decided = REPRODUCED if p_for <= p_against else NOT_REPRODUCED
+        return cls(decided if p <= LEVEL else NOT_DECIDED, reason, values, p=p, people=people)
+
+
+def corrected(verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """Leave undecided what many verdicts at once may decide by chance: of those decided, 5 % are expected to be wrong.
+
+    The correction is that of Benjamini and Hochberg (1995) over all verdicts that have a p-value.
+    """
+    judged = {claim: verdict.p for claim, verdict in verdicts.items() if np.isfinite(verdict.p)}
+    found = dict(verdicts)
+    for claim, p in zip(judged, false_discovery_control(list(judged.values())) if judged else (), strict=True):
+        if p > LEVEL >= judged[claim]:
+            found[claim] = replace(found[claim], word=NOT_DECIDED)
+    return found
+
+
+class Unjudged(Exception):
+    """A claim's results are not in this book, or not on the faces that it is about; holds the verdict that says so."""
+
+    def __init__(self, word: str, reason: str, **values: Any):
+        super().__init__(reason)
+        self.verdict = Verdict(word, reason, values)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained generator: what it learnt, how the training went, and what its samples are like."""
+
+    config: Mapping[str, Any]  # its training parameters
+    dataset: str
+    only: str = ""  # the Action Unit whose faces were taken of the set; empty for all
+    n_faces: int = 0  # how many it learnt
+    alarms: int = 0  # of a collapse, during training
+    frechet: float = np.nan  # distance of the last samples to the real faces
+    variety: str = ""  # what was found of its samples; empty where nobody looked, or it was trained to collapse
+    coverage: float = np.nan  # share of the real faces that its samples cover ...
+    coverage_floor: float = np.nan  # ... and that other real faces cover
+    faces_found: Score | None = None  # share of the samples in which a detector finds a face
+
+    @property
+    def failed(self) -> bool:
+        """Whether it gave an alarm while it was trained, or its samples have lost variety."""
+        return self.alarms > 0 or self.variety in ("collapsed", "narrow")
+
+    @property
+    def faces_seen(self) -> int:
+        """How many faces it was shown in its training."""
+        return self.n_faces * self.config.get("epochs", 1)
+
+    def differs_in(self, other: "Trained") -> set[str]:
+        """Return the training parameters that differ; ``faces`` where other faces were learnt."""
+        faces = {"faces"} if (self.dataset, self.only) != (other.dataset, other.only) else set()
+        return {key for key in self.config if self.config[key] != other.config[key]} | faces
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of the chapters that a book has, and of what faces they speak. A verdict points to no other chapter."""
+
+    rendered: bool = True  # a number on photographs cannot be tested on rendered faces
+    replaced: frozenset[str] = frozenset()  # face sets that another set stands in for
+    emotions: Mapping[int, EmotionResult] = field(default_factory=dict)  # by the number of the experiment
+    units: Mapping[int, AUResult] = field(default_factory=dict)
+    labels: Mapping[str, LabelEfficiencyResult] = field(default_factory=dict)  # by face set
+    transfer: TransferResult | None = None
+    generators: Mapping[str, Trained] = field(default_factory=dict)
+    single_units: Mapping[str, AUResult] = field(default_factory=dict)  # page -> features of a generator of one unit
+    raters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # generator -> right, low, high, n, n_raters
+
+    def experiment(self, kind: str, number: int) -> Any:
+        """Return the result of one of the paper's experiments on "emotions" or "units"."""
+        found = getattr(self, kind)
+        if number not in found:
+            raise Unjudged(NOT_JUDGED, "no_experiment", kind=kind, number=number)
+        settings = found[number].settings
+        if not papers_own(kind, number, settings):
+            raise Unjudged(NOT_JUDGED, "other_experiment", kind=kind, number=number)
+        if standing_in := sorted(self.replaced & {settings.get(key) for key in ("pretrained", "target", "train", "test")}):
+            raise Unjudged(CANNOT_TEST, "replaced", sets=standing_in)
+        return found[number]
+
+    def need(self, kind: str) -> Any:
+        """Return all results of a kind, where this book has any."""
+        if not getattr(self, kind):
+            raise Unjudged(NOT_JUDGED, "no_results", kind=kind)
+        return getattr(self, kind)
+
+    def judged_generators(self) -> dict[str, Trained]:
+        """Return the generators whose samples' variety was judged."""
+        judged = {name: one for name, one in self.generators.items() if one.variety}
+        if not judged:
+            raise Unjudged(NOT_JUDGED, "no_results", kind="mode_collapse")
+        return judged
+
+    def on_photographs(self, published: float) -> None:
+        """Let only a book on photographs go on: `published` is a number on those of the paper."""
+        if self.rendered:
+            raise Unjudged(CANNOT_TEST, "photographs", published=published)

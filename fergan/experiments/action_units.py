@@ -13,7 +13,7 @@ from fergan.data.faces import FaceSet
 from fergan.experiments.au_detectors import AUData, Decisions, UnitLearner, unit_folds
 from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT, check_features, fold_numbers, other_rows
-from fergan.experiments.intervals import interval_over_people, resampled_auc, resampled_confusion
+from fergan.experiments.intervals import interval_over_people, resampled_auc
 from fergan.experiments.scores import ExperimentResult, roc, score_table
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.paper import papers_own, read_table
@@ -30,7 +30,7 @@ class AUResult(ExperimentResult):
     """Scores, predictions and searches of an Action Unit experiment.
 
     ``predictions`` has one row per face, Action Unit and protocol: ``protocol, features, label, face, subject, fold,
-    occurrence, value, predicted``; the last two are NaN for an Action Unit that could not be learnt.
+    occurrence, value``; the last is NaN for an Action Unit that could not be learnt.
     """
 
     def roc(self, protocol: str, features: str = FEATURES) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -120,9 +120,8 @@ def recognise(
             if on_training:
                 rows += [base | row for row in training_scores(train, learner, of_protocol, found, config)]
             fold = fold_numbers(len(X), of_protocol) if test is None else np.full(len(tested.subjects), -1)
-            predicted = np.where(np.isnan(found.values), np.nan, found.values >= found.thresholds)
             predictions += [base | dict(label=unit, face=np.arange(len(fold)), subject=tested.subjects, fold=fold,
-                                        occurrence=tested.Y[:, u], value=found.values[:, u], predicted=predicted[:, u])
+                                        occurrence=tested.Y[:, u], value=found.values[:, u])
                             for u, unit in enumerate(ACTION_UNITS)]
             searches += [base | dict(outer_folds=served, label=unit, C=costs, auc=areas[u],
                                      chosen=np.arange(len(costs)) == chosen[u])
@@ -134,13 +133,13 @@ def recognise(
 
 
 def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray, config: AUConfig) -> list[dict]:
-    """Return the rows of ``auc, f1, average_precision, prevalence``, with means of the first three.
+    """Return the rows of ``auc, average_precision, prevalence``, with means of the first two.
 
     Where the truth behind derived labels is known, there is ``auc_true`` against it, and ``auc_true_within``: the same over
     pairs of faces of one emotion, which knowing the emotion does not help to order; and ``auc_true_gap``, ``auc_true`` minus
     ``auc`` over the same resamples.
     """
-    Y, truth, values, predicted = tested.Y, tested.truth, found.values, found.values >= found.thresholds
+    Y, truth, values = tested.Y, tested.truth, found.values
     scores = {"auc": (_area(values, Y), Y)}
     if truth is not None:
         emotions = np.array(tested.emotions, dtype=object)
@@ -148,7 +147,6 @@ def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray, con
         scores["auc_true_within"] = (
             lambda u, faces, *drawn: resampled_within(values[faces, u], truth[faces, u], emotions[faces], *drawn)), truth
         scores["auc_true_gap"] = _minus(_area(values, truth), _area(values, Y)), np.where(np.isnan(Y), np.nan, truth)
-    scores["f1"] = (lambda u, faces, *drawn: resampled_f1(Y[faces, u], predicted[faces, u], *drawn)), Y
     scores["average_precision"] = (lambda u, faces, *_: [average_precision_score(Y[faces, u], values[faces, u])]), Y
     rows = []
     for score, (statistic, labels) in scores.items():
@@ -265,13 +263,6 @@ def _notes(values: np.ndarray, train: np.ndarray, test: np.ndarray) -> list[str]
     return notes
 
 
-def resampled_f1(true: np.ndarray, predicted: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """F1 of each resample of people, NaN without a positive face or prediction."""
-    confusion = resampled_confusion(true.astype(int), predicted.astype(int), 2, counts, codes)
-    with np.errstate(invalid="ignore"):
-        return 2 * confusion[:, 1, 1] / (2 * confusion[:, 1, 1] + confusion[:, 0, 1] + confusion[:, 1, 0])
-
-
 def resampled_within(
     values: np.ndarray, labels: np.ndarray, groups: np.ndarray, counts: np.ndarray, codes: np.ndarray
 ) -> np.ndarray:
@@ -316,6 +307,20 @@ def run_single_unit(
     result = recognise(replace(data, Y=alone), config=config, on_training=True, n_threads=n_threads)
     result.settings |= dict(unit=unit, dataset=faces.name)
     result.save(folder)
+
+
+def area_difference(first: AUResult, second: AUResult) -> dict[str, Any]:
+    """Return a row of the mean area of one experiment minus another's on the same faces of people never seen.
+
+    It is over the Action Units that both score, and over the same resamples of people.
+    """
+    one, other = (result.select(SUBJECT_INDEPENDENT, FEATURES).set_index(["label", "face"]) for result in (first, second))
+    Y, values, others = (column.unstack("face").loc[list(ACTION_UNITS)].to_numpy(float).T
+                         for column in (one["occurrence"], one["value"], other["value"]))
+    subjects = one.loc["AU01", "subject"].to_numpy(str)
+    config = AUConfig(**{name: first.settings[name] for name in AUConfig.model_fields})
+    return _rows("auc_difference", _minus(_area(values, Y), _area(others, Y)), Y, _notes(values + others, Y, Y), subjects,
+                 config)[-1]
 
 
 def papers_units(experiment: int, settings: Mapping[str, Any]) -> dict[str, float]:

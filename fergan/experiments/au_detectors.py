@@ -1,8 +1,7 @@
-"""Detectors of Action Units: the faces they learn from, folds, and linear SVMs with costs and thresholds on one Gram matrix.
+"""Detectors of Action Units: the faces they learn from, folds, and linear SVMs on one Gram matrix.
 
 Throughout, `Y` has a column for each Action Unit and holds 0, 1 or NaN (not coded). The cost of a unit is the one with the
-largest pooled area under the ROC curve, its threshold the one with the best F1. Neither is chosen on the faces that it
-serves, but for the costs of the published protocol.
+largest pooled area under the ROC curve; but for the published protocol it is not chosen on the faces that it serves.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -89,31 +88,13 @@ def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
     return auc(values[known], labels[known] == 1)
 
 
-def best_f1_threshold(values: np.ndarray, labels: np.ndarray) -> float:
-    """Return the threshold t for which the rule ``value >= t`` has the largest F1; NaN without positives.
-
-    Faces whose value or label (0 or 1) is NaN take no part. It is one of the values; of equally good thresholds the highest.
-    """
-    known = ~np.isnan(values) & ~np.isnan(labels)
-    values, positive = values[known], labels[known] == 1
-    if not positive.any():
-        return float("nan")
-    descending = np.argsort(-values, kind="stable")
-    hits = np.cumsum(positive[descending])
-    f1 = 2 * hits / (np.arange(1, len(values) + 1) + positive.sum())
-    # Within a tie only the last face is a possible place for the threshold.
-    last = np.append(np.diff(values[descending]) != 0, True)
-    return float(values[descending][np.where(last, f1, -1).argmax()])
-
-
 class Decisions(NamedTuple):
-    """Decision values and thresholds of shape (n_faces, n_units), with the searches behind them.
+    """Decision values (n_faces, n_units), with the searches behind them.
 
-    Each search has the outer folds that it served, each unit's index of a cost (n_units,), and scores (n_units, n_costs).
+    Each search has the outer folds that it served, each unit's index of a cost (n_units,), and areas (n_units, n_costs).
     """
 
     values: np.ndarray
-    thresholds: np.ndarray
     searches: list[tuple[str, np.ndarray, np.ndarray]]
 
 
@@ -139,29 +120,22 @@ class UnitLearner:
         nested = K_test is None and protocol != AS_PUBLISHED
         found = learner.subject_independent(folds, inner_folds) if nested else learner.over_folds(folds, K_test)
         searches = [(served, chosen[unit_of], scores[unit_of]) for served, chosen, scores in found.searches]
-        return Decisions(found.values[:, unit_of], found.thresholds[:, unit_of], searches)
+        return Decisions(found.values[:, unit_of], searches)
 
     def over_folds(self, folds: Sequence[np.ndarray], K_test: np.ndarray | None = None) -> Decisions:
         """Choose the costs over `folds`; decide on those very folds, as published, or train on all and decide on a test set.
 
-        The thresholds of a fold are the best ones on the other folds, those of a test set the best ones on all folds.
         `K_test`, of shape (n_test, n_faces), is the Gram matrix of test and training faces.
         """
         every = self.out_of_fold(folds)
         chosen, scores = self._choose(every)
-        values, search = _at(every, chosen), ("all", chosen, scores)
+        values = _at(every, chosen)
         if K_test is not None:
-            thresholds = _thresholds(values, self.Y)
             values = self._fit(self.K, self.Y, K_test, self.costs[chosen, None])[..., 0]
-            return Decisions(values, np.broadcast_to(thresholds, values.shape), [search])
-        thresholds = np.empty_like(values)
-        for fold in folds:
-            rest = other_rows(len(values), [fold])
-            thresholds[fold] = _thresholds(values[rest], self.Y[rest])
-        return Decisions(values, thresholds, [search])
+        return Decisions(values, [("all", chosen, scores)])
 
     def subject_independent(self, folds: Sequence[np.ndarray], inner_folds: int) -> Decisions:
-        """Score each fold with costs and thresholds chosen without it, by a search for each block of folds.
+        """Score each fold with costs chosen without it, by a search for each block of folds.
 
         Decision values grow with the cost, and blocks may choose different ones. So that values of all folds can be pooled,
         each block's are standardised: less the mean, and divided by the standard deviation, of the values with the same
@@ -177,13 +151,11 @@ class UnitLearner:
             for c in range(a):
                 values = self.values(np.concatenate([rows[a], rows[c]]))
                 inner[c][rows[a]], inner[a][rows[c]] = np.split(values, [len(rows[a])])
-        found = Decisions(np.empty(self.Y.shape), np.empty(self.Y.shape), [])
+        found = Decisions(np.empty(self.Y.shape), [])
         for a, block in enumerate(blocks):
             chosen, scores = self._choose(inner[a])
             found.searches.append((" ".join(map(str, block)), chosen, scores))
-            of_chosen = _at(inner[a], chosen)
-            centre, spread = _scale_of(of_chosen)
-            found.thresholds[rows[a]] = (_thresholds(of_chosen, self.Y) - centre) / spread
+            centre, spread = _scale_of(_at(inner[a], chosen))
             for i in block:
                 found.values[folds[i]] = (self.values(folds[i], self.costs[chosen, None])[..., 0] - centre) / spread
         return found
@@ -217,10 +189,6 @@ class UnitLearner:
         """Index of each unit's cost with the largest pooled area, the smallest on a tie, and all areas."""
         areas = np.array([[coded_auc(of_cost, y) for of_cost in values[:, u].T] for u, y in enumerate(self.Y.T)])
         return np.where(np.isnan(areas), -np.inf, areas).argmax(axis=1), areas
-
-
-def _thresholds(values: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    return np.array([best_f1_threshold(*of_unit) for of_unit in zip(values.T, Y.T, strict=True)])
 
 
 def _at(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:

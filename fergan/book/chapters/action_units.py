@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from fergan.book.plots import TWO_PROTOCOLS, WIDTH, score_dots
 from fergan.book.show import interval, signed
-from fergan.claims.verdict import side, triple
+from fergan.claims import side, triple
 from fergan.experiments.action_units import FEATURES, MAIN, TRUTH, AUResult, papers_units
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.scores import row_of
@@ -64,8 +64,8 @@ def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
     for rival in result.settings["baselines"]:
         table[f"minus {rival}"] = _words(scores_of(result, "auc_difference", features=rival), signed)
     table["never seen, true AU"] = _words(scores_of(result, "auc_true"))
-    for title, score in {"average precision": "average_precision", "F1": "f1", "prevalence": "prevalence"}.items():
-        table[title] = scores_of(result, score)["value"]
+    table["average precision"], table["prevalence"] = (
+        scores_of(result, name)["value"] for name in ("average_precision", "prevalence"))
     scored = table["paper"].notna() | scores_of(result)["value"].notna()
     return table[scored].dropna(axis=1, how="all").reset_index(drop=True)
 

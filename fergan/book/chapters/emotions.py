@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots
 from fergan.book.show import interval, signed
-from fergan.claims.verdict import side, triple
+from fergan.claims import side, triple
 from fergan.data.faces import FaceSet
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult, paper_emotion_scores

@@ -17,7 +17,7 @@ from matplotlib.ticker import NullLocator
 from fergan.book.chapters.emotions import table_of
 from fergan.book.plots import WIDTH
 from fergan.book.show import interval, percent, rounded, signed, thousands
-from fergan.claims.verdict import side, triple
+from fergan.claims import side, triple
 from fergan.experiments.intervals import FEWEST_PEOPLE
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import ExperimentResult, row_of

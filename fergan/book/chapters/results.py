@@ -15,13 +15,12 @@ from matplotlib.figure import Figure
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots, show_faces
 from fergan.book.show import escape, interval, say, signed
 from fergan.cache import current, project_path
-from fergan.claims.rules import papers_accuracy
-from fergan.claims.verdict import WORDS, Results, Trained, Unjudged, Verdict, score, side, triple
+from fergan.claims import LEVEL, NOT_DECIDED, WORDS, Results, Trained, Unjudged, Verdict, score, side, triple
+from fergan.claims.rules import emotion_difference, papers_accuracy
 from fergan.data.faces import FaceSet
-from fergan.experiments.action_units import AUResult, papers_units
+from fergan.experiments.action_units import AUResult, area_difference, papers_units
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
-from fergan.experiments.emotions import EmotionResult, accuracy_difference
-from fergan.experiments.intervals import Difference
+from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import ExperimentResult
 from fergan.experiments.transfer import TransferResult
@@ -43,8 +42,6 @@ _OPEN = {
 #: First letter of a claim -> what it is about.
 _PARTS = {"A": "abstract", "Q": "questions", "C": "contributions", "M": "method", "E": "emotions", "U": "Action Units",
           "G": "generators", "F": "conclusion, future", "R": "figures, references"}
-
-_HATCHES = ("", "xx", "..", "//", "\\\\", "", "")  # so that the bars can be told apart without colours
 
 
 def experiments(artifacts: str, kind: str, numbers: Iterable[int]) -> dict[int, Any]:
@@ -126,14 +123,14 @@ def paper_and_ours(
         known = {number: (result.settings, result) for number, result in results.items()}
         known |= {settings["experiment"]: (settings, None) for settings in (left_out or {}).get(kind, ())}
         for number, (settings, result) in sorted(known.items()):
-            paper, faces = papers_score(kind, number, settings), [settings.get(key) for key in ("train", "test", "target")]
+            faces = [settings.get(key) for key in ("train", "test", "target")]
             ours = {words: score(result, name, protocol=protocol) if result else (np.nan,) * 3
                     for protocol, words in TWO_PROTOCOLS.items()}
             rows.append({"kind": "emotions, accuracy" if kind == "emotions" else "AUs, mean AUC", "experiment": number,
-                         "network of": settings["pretrained"], "faces": " → ".join(filter(None, faces)), "paper": paper,
-                         **{words: interval(found) for words, found in ours.items()},
-                         "difference": ours["as published"][0] - paper})
-    return pd.DataFrame(rows, dtype=object).astype({"paper": float, "difference": float}) if rows else pd.DataFrame()
+                         "network of": settings["pretrained"], "faces": " → ".join(filter(None, faces)),
+                         "paper": papers_score(kind, number, settings),
+                         **{words: interval(found) for words, found in ours.items()}})
+    return pd.DataFrame(rows, dtype=object).astype({"paper": float}).dropna(axis=1, how="all") if rows else pd.DataFrame()
 
 
 def mean_scores(results: Mapping[int, ExperimentResult], kind: str) -> dict[str, float]:
@@ -157,19 +154,20 @@ def protocol_gaps(emotions: Mapping[int, EmotionResult]) -> dict[str, dict[int, 
 
 
 def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> pd.DataFrame:
-    """Compare the order of the paper's experiments that this book has run with the order here, on people never seen."""
+    """Return the orders that the paper reports of experiments that this book has, and our differences on people never seen.
+
+    Differences are `emotion_difference`, or of mean areas on the same faces. Verdicts on them are those of the claims.
+    """
     results, rows = Results(emotions=emotions, units=units), []
     for row in read_table("orderings").itertuples():
         with suppress(Unjudged):
             pair = {number: results.experiment(row.kind, number) for number in (row.better, row.worse)}
-            difference, paired = (accuracy_difference(*pair.values()) if row.kind == "emotions" else
-                                  (Difference.of_scores(*(score(result, "auc") for result in pair.values())), False))
+            here, paired = emotion_difference(*pair.values()) if row.kind == "emotions" else (
+                triple(area_difference(*pair.values())), True)
             better, worse = (papers_score(row.kind, number, result.settings) for number, result in pair.items())
             rows.append({"kind": "emotions" if row.kind == "emotions" else "AUs", "the paper says": row.claim,
-                         "experiments": f"{row.better} over {row.worse}", "paper": better - worse,
-                         "here": signed((difference.value, difference.low, difference.high)),
-                         "same faces": "yes" if paired else "no",
-                         "here it": {1: "holds", -1: "fails"}.get(difference.sign, "not decided")})
+                         "experiments": f"{row.better} over {row.worse}", "paper": better - worse, "here": signed(here),
+                         "same people": "yes" if paired else "no, balanced accuracy"})
     return pd.DataFrame(rows, dtype=object).astype({"paper": float}) if rows else pd.DataFrame()
 
 
@@ -189,47 +187,53 @@ def threshold_labels(result: EmotionResult | AUResult) -> dict[str, tuple[np.nda
 def sentence(claim: str, verdict: Verdict) -> Markup:
     """Return what the template says of a verdict: its passage of the claim and the reason, or else of the reason alone."""
     try:
-        return say("claims", f"{claim}_{verdict.reason}", v=verdict.values)
+        found = say("claims", f"{claim}_{verdict.reason}", v=verdict.values)
     except AttributeError:
-        return say("claims", verdict.reason, v=verdict.values)
+        found = say("claims", verdict.reason, v=verdict.values)
+    return Markup(f"{found} {say('claims', 'by_chance')}") if by_chance(verdict) else found
 
 
-def claims_with(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
-    """Return one row per claim: ``id, where, claim, test, verdict, finding, shown_by``."""
-    rows = {claim: {"verdict": verdict.word, "finding": sentence(claim, verdict), "shown_by": verdict.shown_by}
-            for claim, verdict in verdicts.items()}
-    return read_table("claims").join(pd.DataFrame.from_dict(rows, "index", dtype=object), on="id", how="inner")
+def by_chance(verdict: Verdict) -> bool:
+    """Return whether a claim would be decided if it were the only one."""
+    return verdict.p <= LEVEL and verdict.word == NOT_DECIDED
 
 
-def verdict_counts(judged: pd.DataFrame) -> pd.DataFrame:
+def chance_reading(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    """Return how many claims scores decide, how many chance would, and which the correction for their number leaves open."""
+    tested = {claim: verdict for claim, verdict in verdicts.items() if np.isfinite(verdict.p)}
+    return {"tested": len(tested), "expected": LEVEL * len(tested),
+            "decided": sum(verdict.word != NOT_DECIDED for verdict in tested.values()),
+            "lost": [claim for claim, verdict in tested.items() if by_chance(verdict)]}
+
+
+def verdict_counts(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
     """Return one row per word of a verdict: how many claims have it, and what it means."""
-    counts = judged["verdict"].value_counts().reindex(WORDS, fill_value=0).rename_axis("verdict").reset_index(name="claims")
-    return counts.assign(meaning=pd.Series([say("claims", "meaning", word=word) for word in WORDS], dtype=object))
+    words = [verdict.word for verdict in verdicts.values()]
+    rows = [{"verdict": word, "claims": words.count(word), "meaning": say("claims", "meaning", word=word)} for word in WORDS]
+    return pd.DataFrame(rows, dtype=object).astype({"claims": int})
 
 
-def claims_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per claim as the page shows it: claim, where, verdict, finding, and a link to what shows it."""
-    rows = []
-    for row in judged.itertuples():
-        role = "numref" if row.shown_by.startswith(("fig-", "tab-")) else "ref"
-        link = f" ({{{role}}}`{row.shown_by}`)" if row.shown_by else ""
-        rows.append({"claim": Markup(f"**{row.id}** {escape(row.claim)}"), "where": row.where,
-                     "verdict": Markup(f"**{row.verdict}**"), "what we found": Markup(f"{row.finding}{link}")})
+def claims_table(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
+    """Return one row per claim: where it stands, its verdict, what we found, a link to that, and what it rests on."""
+    rows, claims = [], read_table("claims").set_index("id")
+    for claim, verdict in verdicts.items():
+        role = "numref" if verdict.shown_by.startswith(("fig-", "tab-")) else "ref"
+        link = f" ({{{role}}}`{verdict.shown_by}`)" if verdict.shown_by else ""
+        row = {"claim": Markup(f"**{claim}** {escape(claims.loc[claim, 'claim'])}"), "where": claims.loc[claim, "where"],
+               "verdict": Markup(f"**{verdict.word}**"), "what we found": Markup(f"{sentence(claim, verdict)}{link}")}
+        if verdict.people or verdict.trainings > 1:
+            row["rests on"] = say("claims", "strength", people=verdict.people, trainings=verdict.trainings)
+        rows.append(row)
     return pd.DataFrame(rows, dtype=object)
 
 
-def verdict_bars(judged: pd.DataFrame) -> Figure:
+def verdict_cells(verdicts: Mapping[str, Verdict]) -> Figure:
     """Draw how many claims of each part of the paper have which verdict."""
-    counts = pd.crosstab(judged["id"].str[0].map(_PARTS), judged["verdict"])
-    counts = counts.reindex(index=_PARTS.values(), columns=WORDS, fill_value=0)
-    figure, ax = plt.subplots(figsize=(WIDTH, 4.2))
-    colours = [*sns.color_palette("colorblind", 5), "0.75", "0.92"]
-    counts.plot.barh(stacked=True, width=0.8, color=colours, edgecolor="white", legend=False, ax=ax)
-    for bars, hatch in zip(ax.containers, _HATCHES, strict=True):
-        for bar in bars:
-            bar.set_hatch(hatch)
-    ax.invert_yaxis()
-    ax.set(xlabel="claims", ylabel="")
-    ax.grid(False, axis="y")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    parts, words = pd.Series([_PARTS[claim[0]] for claim in verdicts]), pd.Series([one.word for one in verdicts.values()])
+    counts = pd.crosstab(parts, words).reindex(index=_PARTS.values(), columns=WORDS, fill_value=0)
+    figure, ax = plt.subplots(figsize=(WIDTH, 3.8))
+    words = counts.astype(str).replace("0", "")
+    sns.heatmap(counts, annot=words, fmt="", cmap="Blues", vmax=12, cbar=False, linewidths=1, linecolor="0.9", ax=ax)
+    ax.set(xlabel="", ylabel="")
+    ax.set_xticklabels([word.replace(" on this", "\non this") for word in WORDS], rotation=30, ha="right")
     return figure
