@@ -84,9 +84,6 @@ def test_experiments_are_summed_up_with_signs_and_only_the_papers_own_stand_besi
     assert chapter.state_of_the_art({1: results[1]})["faces"].str.contains("here").sum() == 2
 
 
-def test_orderings_are_counted():
-    assert "1 hold" in say("emotions", "orderings", counts={"holds": 1}) and say("emotions", "orderings", counts={}) == ""
-
 
 def test_mistakes_are_shown_by_their_margin_and_figures_draw_every_line():
     found = result()
