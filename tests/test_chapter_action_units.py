@@ -62,7 +62,9 @@ def test_rivals_are_counted_by_their_intervals(results):
     said = say("action_units", "answer", spans=chapter.spans_of(results), reading=None, rivals=reading)
     assert "Histograms of gradients have a clearly lower area in no experiment and clearly higher ones in 8" in said
     assert chapter.rivals_reading({1: as_result(1, baselines=[])}) == {}
-    assert "experiment 3 (8)" in say("action_units", "few_people", people={3: 8, 4: 30}) and not say("action_units", "few_people", people={4: 30})
+    few = as_result(3)
+    few.scores["n_subjects"] = 4
+    assert "Experiment 3 is tested on 4 people" in say("action_units", "few_people", few=chapter.too_few_people(results | {3: few}))
 
 
 def sides(**means):

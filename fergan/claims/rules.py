@@ -19,7 +19,7 @@ from fergan.claims import Part, Results, Score, Trained, Unjudged, Verdict, corr
 from fergan.experiments.action_units import area_difference
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult, accuracy_difference
-from fergan.experiments.intervals import Difference, mean_interval
+from fergan.experiments.intervals import Difference, mean_over_people
 from fergan.experiments.label_efficiency import LabelEfficiencyResult, curve_mean, size_differences
 from fergan.experiments.scores import ExperimentResult, row_of
 from fergan.experiments.transfer import OTHERS, rank_correlation
@@ -148,9 +148,8 @@ def lowest(results: Results, number: int, emotions: Sequence[str]) -> Verdict:
     right = (table["true"] == table["predicted"]).astype(float)
     rates, named = right.groupby(table["true"]).mean().sort_values(), table["true"].isin(emotions)
     shares = table.groupby("true")["true"].transform("size") * table["true"].groupby(named).transform("nunique") / len(table)
-    difference = mean_interval((right / shares * np.where(named, 1, -1)).to_numpy(), table["subject"].to_numpy(str),
-                               result.settings["n_resamples"], result.settings["seed"])
-    difference = triple(difference)
+    contrast = (right / shares * np.where(named, 1, -1)).to_numpy()
+    difference = triple(mean_over_people(contrast, table["subject"].to_numpy(str)))
     return Verdict.of_parts([Part.of(difference, sign=-1)], "lowest", people_of(result), rates=rates[:2].to_dict(),
                             difference=difference)
 
@@ -159,8 +158,7 @@ def curve_difference(result: LabelEfficiencyResult, first: str, second: str) -> 
     """Return the mean height of one method's learning curve minus another's, with its interval over test people."""
     right = result.right(first) - result.right(second)
     subjects = result.predictions.drop_duplicates("face").set_index("face")["subject"].loc[right.index]
-    values, settings = curve_mean(np.array(result.sizes), right.to_numpy()), result.settings
-    return triple(mean_interval(values, subjects.to_numpy(str), settings["n_resamples"], settings.get("seed", 0)))
+    return triple(mean_over_people(curve_mean(np.array(result.sizes), right.to_numpy()), subjects.to_numpy(str)))
 
 
 def few_labels(results: Results) -> Verdict:

@@ -13,7 +13,7 @@ from fergan.data.faces import FaceSet
 from fergan.experiments.au_detectors import AUData, Decisions, UnitLearner, unit_folds
 from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT, check_features, fold_numbers, other_rows
-from fergan.experiments.intervals import interval_over_people, resampled_auc
+from fergan.experiments.intervals import interval_over_people, resampled_auc, resampled_mean
 from fergan.experiments.scores import ExperimentResult, roc, score_table
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.paper import papers_own, read_table
@@ -114,11 +114,11 @@ def recognise(
             base, of_protocol = dict(protocol=protocol, features=name), folds[protocol]
             found = learner.learn(protocol, of_protocol, config.inner_folds, K_test)
             if first.setdefault(protocol, found) is found:
-                rows += [base | row for row in occurrence_scores(tested, found, train.Y, config)]
+                rows += [base | row for row in occurrence_scores(tested, found, train.Y)]
             else:
-                rows += [base | row for row in rival_scores(tested, found, first[protocol], train.Y, config)]
+                rows += [base | row for row in rival_scores(tested, found, first[protocol], train.Y)]
             if on_training:
-                rows += [base | row for row in training_scores(train, learner, of_protocol, found, config)]
+                rows += [base | row for row in training_scores(train, learner, of_protocol, found)]
             fold = fold_numbers(len(X), of_protocol) if test is None else np.full(len(tested.subjects), -1)
             predictions += [base | dict(label=unit, face=np.arange(len(fold)), subject=tested.subjects, fold=fold,
                                         occurrence=tested.Y[:, u], value=found.values[:, u])
@@ -127,17 +127,17 @@ def recognise(
                                      chosen=np.arange(len(costs)) == chosen[u])
                          for served, chosen, areas in found.searches for u, unit in enumerate(ACTION_UNITS)]
     if tested.truth is not None:
-        rows += [dict(protocol=SUBJECT_INDEPENDENT, features="emotion") | row for row in oracle_scores(tested, config)]
+        rows += [dict(protocol=SUBJECT_INDEPENDENT, features="emotion") | row for row in oracle_scores(tested)]
     tables = [pd.concat(map(pd.DataFrame, parts), ignore_index=True) for parts in (predictions, searches)]
     return AUResult(score_table(rows), *tables, config.model_dump() | dict(across=test is not None))
 
 
-def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray, config: AUConfig) -> list[dict]:
+def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray) -> list[dict]:
     """Return the rows of ``auc, average_precision, prevalence``, with means of the first two.
 
     Where the truth behind derived labels is known, there is ``auc_true`` against it, and ``auc_true_within``: the same over
     pairs of faces of one emotion, which knowing the emotion does not help to order; and ``auc_true_gap``, ``auc_true`` minus
-    ``auc`` over the same resamples.
+    ``auc`` paired.
     """
     Y, truth, values = tested.Y, tested.truth, found.values
     scores = {"auc": (_area(values, Y), Y)}
@@ -147,31 +147,28 @@ def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray, con
         scores["auc_true_within"] = (
             lambda u, faces, *drawn: resampled_within(values[faces, u], truth[faces, u], emotions[faces], *drawn)), truth
         scores["auc_true_gap"] = _minus(_area(values, truth), _area(values, Y)), np.where(np.isnan(Y), np.nan, truth)
-    scores["average_precision"] = (lambda u, faces, *_: [average_precision_score(Y[faces, u], values[faces, u])]), Y
+    scores["average_precision"] = (lambda u, faces, *drawn: _precision(Y[faces, u], values[faces, u], *drawn)), Y
     rows = []
     for score, (statistic, labels) in scores.items():
         notes = _notes(values, Y_train, labels)
-        rows += _rows(score, statistic, labels, notes, tested.subjects, config, interval=score != "average_precision")
-    uncoded, share = np.where(np.isnan(Y).all(axis=0), "not coded in test", ""), lambda u, faces, *_: [Y[faces, u].mean()]
-    rows += _rows("prevalence", share, Y, uncoded, tested.subjects, config, interval=False)[:-1]
+        rows += _rows(score, statistic, labels, notes, tested.subjects)
+    uncoded = np.where(np.isnan(Y).all(axis=0), "not coded in test", "")
+    share = lambda u, faces, *drawn: resampled_mean(Y[faces, u], *drawn)
+    rows += _rows("prevalence", share, Y, uncoded, tested.subjects)[:-1]
     return rows
 
 
-def rival_scores(
-    tested: AUData, found: Decisions, first: Decisions, Y_train: np.ndarray, config: AUConfig
-) -> list[dict]:
+def rival_scores(tested: AUData, found: Decisions, first: Decisions, Y_train: np.ndarray) -> list[dict]:
     """Return the rows of ``auc`` of other features, and ``auc_difference``: the first's area minus theirs, paired."""
     area, notes = _area(found.values, tested.Y), _notes(found.values, Y_train, tested.Y)
     scores = {"auc": area, "auc_difference": _minus(_area(first.values, tested.Y), area)}
     return [row for score, statistic in scores.items()
-            for row in _rows(score, statistic, tested.Y, notes, tested.subjects, config)]
+            for row in _rows(score, statistic, tested.Y, notes, tested.subjects)]
 
 
-def training_scores(
-    data: AUData, learner: UnitLearner, folds: Sequence[np.ndarray], found: Decisions, config: AUConfig
-) -> list[dict]:
+def training_scores(data: AUData, learner: UnitLearner, folds: Sequence[np.ndarray], found: Decisions) -> list[dict]:
     """Return the rows of ``auc_train``, the mean area on the very faces that each fold's model learnt from, and of
-    ``auc_train_gap``, which is that minus ``auc`` over the same resamples.
+    ``auc_train_gap``, which is that minus ``auc`` paired.
     """
     learnt = []
     for served, chosen, _ in found.searches:
@@ -189,27 +186,24 @@ def training_scores(
     notes = _notes(found.values, data.Y, data.Y)
     scores = {"auc_train": area, "auc_train_gap": _minus(area, _area(found.values, data.Y))}
     return [row for score, statistic in scores.items()
-            for row in _rows(score, statistic, data.Y, notes, data.subjects, config)]
+            for row in _rows(score, statistic, data.Y, notes, data.subjects)]
 
 
-def oracle_scores(tested: AUData, config: AUConfig) -> list[dict]:
+def oracle_scores(tested: AUData) -> list[dict]:
     """Return the rows of ``auc_true`` for `emotion_oracle`: against the derived labels its area is 1 by construction."""
     values = emotion_oracle(tested.emotions, tested.truth, tested.subjects)
     known = ~np.isnan(values).all(axis=1)
     Y = np.where(known[:, None], tested.truth, np.nan)
-    rows = _rows("auc_true", _area(values, Y), Y, _notes(values, Y, Y), tested.subjects, config)
+    rows = _rows("auc_true", _area(values, Y), Y, _notes(values, Y, Y), tested.subjects)
     rows[-1] |= dict(n_faces=int(known.sum()), n_subjects=len(np.unique(tested.subjects[known])))
     return rows
 
 
-def _rows(
-    score: str, statistic: Callable, Y: np.ndarray, notes: Sequence[str], subjects: np.ndarray, config: AUConfig,
-    interval: bool = True,
-) -> list[dict]:
+def _rows(score: str, statistic: Callable, Y: np.ndarray, notes: Sequence[str], subjects: np.ndarray) -> list[dict]:
     """Rows of one score: each Action Unit without a note, and their mean, with 95 % intervals over people.
 
-    ``statistic(u, faces, counts, codes)`` is that of the faces for which unit u is known, in each resample of people, see
-    `fergan.experiments.intervals.interval_over_people`; the value is the one of all people once.
+    ``statistic(u, faces, counts, codes)`` is that of the faces for which unit u is known, for each row of counts, see
+    `fergan.experiments.intervals.interval_over_people`.
     """
     coded = [np.flatnonzero(~np.isnan(y)) for y in Y.T]
     everyone = np.ones((1, 1)), np.zeros(len(Y), dtype=int)
@@ -225,16 +219,17 @@ def _rows(
 
     def with_mean(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
         found = np.stack([of_unit(u, counts, codes) for u in fine], axis=1)
-        # A resample without any face of a rare unit still has a mean over the other units.
+        # Without the only person who shows a rare unit there is still a mean over the others.
         return np.column_stack([found, np.ma.masked_invalid(found).mean(axis=1).filled(np.nan)])
 
-    low, high = np.full((2, len(points) + 1), np.nan)
-    if interval and fine:  # the same resamples of people for all scores, also of some faces only
-        _, low[[*fine, -1]], high[[*fine, -1]] = interval_over_people(with_mean, subjects, share=score != "auc_difference")
+    value, low, high = np.full((3, len(points) + 1), np.nan)
+    if fine:
+        which = [*fine, -1]
+        value[which], low[which], high[which] = interval_over_people(
+            with_mean, subjects, share=not score.endswith(("_difference", "_gap")))
     left_out = ", ".join(unit for unit, note in zip(ACTION_UNITS, notes, strict=True) if note)
     return pd.DataFrame(dict(
-        score=score, label=[*ACTION_UNITS, "all"], value=[*points, points[fine].mean() if fine else np.nan], low=low,
-        high=high, n_faces=[*map(len, coded), len(Y)],
+        score=score, label=[*ACTION_UNITS, "all"], value=value, low=low, high=high, n_faces=[*map(len, coded), len(Y)],
         n_subjects=[len(set(subjects[faces])) for faces in coded] + [len(set(subjects))],
         n_labels=[1] * len(points) + [len(fine)], note=[*notes, f"without {left_out}" if left_out else ""],
     )).to_dict("records")
@@ -242,6 +237,13 @@ def _rows(
 
 def _area(values: np.ndarray, Y: np.ndarray) -> Callable:
     return lambda u, faces, *drawn: resampled_auc(values[faces, u], Y[faces, u] == 1, *drawn)
+
+
+def _precision(labels: np.ndarray, values: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    weights = counts[:, codes]
+    shown = weights @ labels > 0  # without the only person who shows it there is none
+    return np.array([average_precision_score(labels, values, sample_weight=of) if some else np.nan
+                     for of, some in zip(weights, shown, strict=True)])
 
 
 def _minus(first: Callable, second: Callable) -> Callable:
@@ -312,15 +314,14 @@ def run_single_unit(
 def area_difference(first: AUResult, second: AUResult) -> dict[str, Any]:
     """Return a row of the mean area of one experiment minus another's on the same faces of people never seen.
 
-    It is over the Action Units that both score, and over the same resamples of people.
+    It is over the Action Units that both score, and paired.
     """
     one, other = (result.select(SUBJECT_INDEPENDENT, FEATURES).set_index(["label", "face"]) for result in (first, second))
     Y, values, others = (column.unstack("face").loc[list(ACTION_UNITS)].to_numpy(float).T
                          for column in (one["occurrence"], one["value"], other["value"]))
     subjects = one.loc["AU01", "subject"].to_numpy(str)
-    config = AUConfig(**{name: first.settings[name] for name in AUConfig.model_fields})
-    return _rows("auc_difference", _minus(_area(values, Y), _area(others, Y)), Y, _notes(values + others, Y, Y), subjects,
-                 config)[-1]
+    notes = _notes(values + others, Y, Y)
+    return _rows("auc_difference", _minus(_area(values, Y), _area(others, Y)), Y, notes, subjects)[-1]
 
 
 def papers_units(experiment: int, settings: Mapping[str, Any]) -> dict[str, float]:

@@ -319,7 +319,8 @@ def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> float:
 def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult) -> dict[str, Any]:
     """Compare the first method on a small set and on a larger one, at the same number of labelled faces.
 
-    ``full``: accuracy on the larger set with all labels minus that on the small one; ``matched``: at ``size``, the largest
+    ``full``: balanced accuracy on the larger set with all labels minus that on the small one, since sets differ in how often
+    their commonest emotion occurs; ``matched``: at ``size``, the largest
     number of labelled faces that both have; ``shrinking``: what the larger set loses by being cut down to that. Each is
     (value, low, high); the first two are differences of independent scores.
     """
@@ -330,9 +331,11 @@ def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult)
 
 
 def _cut_down(result: LabelEfficiencyResult, size: float) -> list[tuple[float, ...]]:
-    """Return the first method's accuracy with all labelled faces, with `size` of them, and the difference."""
+    """Return the first method's balanced accuracy with all labelled faces, with `size` of them, and the difference."""
     right = result.right(result.methods[0])
-    people = result.predictions.drop_duplicates("face").set_index("face")["subject"].loc[right.index].to_numpy(dtype=str)
+    of_faces = result.predictions.drop_duplicates("face").set_index("face").loc[right.index]
+    people, true = of_faces["subject"].to_numpy(dtype=str), of_faces["true"].astype(str)
+    right = right.div(true.map(true.value_counts(normalize=True)) * true.nunique(), axis=0)
     sizes = right.columns.map(result.train_faces()).to_numpy(dtype=float)
 
     def accuracies(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from fergan.book.show import interval, signed
 from fergan.claims import side, triple
 from fergan.experiments.action_units import FEATURES, MAIN, TRUTH, AUResult, papers_units
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
+from fergan.experiments.intervals import FEWEST_PEOPLE
 from fergan.experiments.scores import row_of
 from fergan.facs import ACTION_UNITS, AU_MEANINGS, EMOTION_MAPPINGS, EMOTIONS
 from fergan.paper import AU7_ALONE
@@ -177,6 +178,12 @@ def rivals_reading(results: _Results) -> dict[str, dict[str, Any]]:
     return {rival: {"n": len(rows), "better": int((rows["low"] > 0).sum()), "worse": int((rows["high"] < 0).sum()),
                     "mean": rows["value"].mean()}
             for rival, rows in (table.groupby("rival", sort=False) if len(table) else ())}
+
+
+def too_few_people(results: _Results) -> dict[int, int]:
+    """Return the people of each experiment that is tested on too few for an interval."""
+    counts = {number: int(scores_of(result).loc["all", "n_subjects"]) for number, result in results.items()}
+    return {number: count for number, count in counts.items() if count < FEWEST_PEOPLE}
 
 
 def areas_of(results: _Results) -> pd.DataFrame:
