@@ -64,7 +64,7 @@ def test_rivals_are_counted_by_their_intervals(results):
     assert chapter.rivals_reading({1: as_result(1, baselines=[])}) == {}
     few = as_result(3)
     few.scores["n_subjects"] = 4
-    assert "Experiment 3 is tested on 4 people" in say("action_units", "few_people", few=chapter.too_few_people(results | {3: few}))
+    assert "Experiment 3 is tested on 4 people" in say("action_units", "few_people", few=chapter.tested_on_few(results | {3: few}))
 
 
 def sides(**means):

@@ -180,7 +180,7 @@ def rivals_reading(results: _Results) -> dict[str, dict[str, Any]]:
             for rival, rows in (table.groupby("rival", sort=False) if len(table) else ())}
 
 
-def too_few_people(results: _Results) -> dict[int, int]:
+def tested_on_few(results: _Results) -> dict[int, int]:
     """Return the people of each experiment that is tested on too few for an interval."""
     counts = {number: int(scores_of(result).loc["all", "n_subjects"]) for number, result in results.items()}
     return {number: count for number, count in counts.items() if count < FEWEST_PEOPLE}
