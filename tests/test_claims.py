@@ -11,7 +11,7 @@ from planted import curves, emotions, ends, matrix, units
 from scipy.stats import norm
 
 from fergan.book.chapters.results import chance_reading, claims_table, sentence, verdict_counts
-from fergan.claims import NOT_DECIDED, REPRODUCED, WORDS, Part, Results, Trained, Verdict, corrected, rules, side
+from fergan.claims import NOT_DECIDED, REPRODUCED, WORDS, Comparison, Results, Trained, Verdict, corrected, rules, side
 from fergan.claims.rules import REGISTER, judge, judge_all
 from fergan.experiments.action_units import AUResult
 from fergan.experiments.scores import score_table
@@ -156,9 +156,9 @@ def test_verdicts_point_to_what_is_there(book):
 # ---- verdicts
 
 def test_p_values_are_those_of_the_interval():
-    assert Part.of((0.6, 0.5, 0.9), 0.5).p == pytest.approx(0.05) and Part.of((0.6, 0.5, 0.9), 0.4).p == pytest.approx(2 * norm.sf(2 * 1.959964))
-    assert Part.of((0.4, 0.1, 0.5), 0.5) == Part(pytest.approx(-0.1), pytest.approx(0.05)) and Part.of((0.4, 0.1, 0.5), 0.5, -1).value > 0
-    assert Part.of((0.5, 0.5, 0.5), 0.5).p == 1 and Part.of((0.6, 0.6, 0.6), 0.5).p == 0
+    assert Comparison.of((0.6, 0.5, 0.9), 0.5).p == pytest.approx(0.05) and Comparison.of((0.6, 0.5, 0.9), 0.4).p == pytest.approx(2 * norm.sf(2 * 1.959964))
+    assert Comparison.of((0.4, 0.1, 0.5), 0.5) == Comparison(pytest.approx(-0.1), pytest.approx(0.05)) and Comparison.of((0.4, 0.1, 0.5), 0.5, -1).value > 0
+    assert Comparison.of((0.5, 0.5, 0.5), 0.5).p == 1 and Comparison.of((0.6, 0.6, 0.6), 0.5).p == 0
     assert [side((0, *interval), 0.5) for interval in ((0.6, 0.7), (0.3, 0.4), (0.4, 0.6), (np.nan, np.nan))] == [1, -1, 0, 0]
 
 
@@ -168,14 +168,14 @@ def test_p_values_are_those_of_the_interval():
     ([(1, 0.01), (np.nan, 1.0)], "not decided", 1), ([], "not decided", 1),
 ])
 def test_a_claim_needs_all_parts_and_the_more_there_are_the_clearer_one_must_refute(parts, word, p):
-    verdict = Verdict.of_parts([Part(*part) for part in parts], "x", {})
+    verdict = Verdict.of_parts([Comparison(*part) for part in parts], "x", {})
     assert verdict.word == word and verdict.p == pytest.approx(p)
 
 
 def test_among_many_claims_of_noise_few_are_decided_and_clear_ones_stay():
     p = np.random.default_rng(0).random(400)
-    noise = {f"{n}": Verdict.of_parts([Part(1, of)], "x", {}) for n, of in enumerate(p)}
-    clear = {"clear": Verdict.of_parts([Part(1, 1e-9)], "x", {}), "stated": Verdict("stated", "x")}
+    noise = {f"{n}": Verdict.of_parts([Comparison(1, of)], "x", {}) for n, of in enumerate(p)}
+    clear = {"clear": Verdict.of_parts([Comparison(1, 1e-9)], "x", {}), "stated": Verdict("stated", "x")}
     found = corrected(noise | clear)
     assert sum(one.word == REPRODUCED for one in noise.values()) > 10 >= 3 > sum(one.word == REPRODUCED for one in found.values()) - 1
     assert found["clear"].word == REPRODUCED and found["stated"].word == "stated" and corrected({}) == {}

@@ -43,7 +43,7 @@ def side(of: Score, bar: float = 0.0) -> int:
 
 
 @dataclass(frozen=True)
-class Part:
+class Comparison:
     """One comparison that a claim needs: above 0 where it speaks for the claim, with the p-value (two-sided) of 0.
 
     What could not be measured is open: its value is NaN and its p-value 1.
@@ -53,7 +53,7 @@ class Part:
     p: float
 
     @classmethod
-    def of(cls, of: Score, bar: float = 0.0, sign: int = 1) -> "Part":
+    def of(cls, of: Score, bar: float = 0.0, sign: int = 1) -> "Comparison":
         """Compare a score with a bar: p is .05 where the 95 % interval ends at the bar, and that of a normal beyond it."""
         beyond = of[0] - bar
         reach = (of[0] - of[1] if beyond > 0 else of[2] - of[0]) / norm.isf(0.025)
@@ -75,7 +75,7 @@ class Verdict:
     trainings: int = 1  # of one network, from as many seeds
 
     @classmethod
-    def of_parts(cls, parts: Iterable[Part], reason: str, people: Mapping[str, int], **values: Any) -> "Verdict":
+    def of_parts(cls, parts: Iterable[Comparison], reason: str, people: Mapping[str, int], **values: Any) -> "Verdict":
         """Judge a claim that needs every part: it is reproduced where all are clear, refuted where one of them is.
 
         The p-value of the first is the largest of all parts, that of the second the smallest times their number.

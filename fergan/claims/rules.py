@@ -1,7 +1,7 @@
 """The rules that judge the paper's claims, from results or from what the paper prints; ``rules.yaml`` says which.
 
-One rule for each kind of claim. What a claim needs are `Part`s, each a number with an interval beside a bar; where one has
-to be as good as another, the bar lies `MARGIN` below.
+One rule for each kind of claim. What a claim needs are `Comparison`s, each a number with an interval beside a bar; where one
+has to be as good as another, the bar lies `MARGIN` below.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ import yaml
 from scipy.stats import binomtest
 
 from fergan import claims as v
-from fergan.claims import Part, Results, Score, Trained, Unjudged, Verdict, corrected, score, triple
+from fergan.claims import Comparison, Results, Score, Trained, Unjudged, Verdict, corrected, score, triple
 from fergan.experiments.action_units import area_difference
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult, accuracy_difference
@@ -79,7 +79,7 @@ def published_accuracy(results: Results, number: int) -> Verdict:
     results.on_photographs(theirs)
     result = results.experiment("emotions", number)
     ours = score(result, "accuracy", protocol=AS_PUBLISHED)
-    return Verdict.of_parts([Part.of(ours, theirs - MARGIN)], "compared", people_of(result), ours=ours, paper=theirs)
+    return Verdict.of_parts([Comparison.of(ours, theirs - MARGIN)], "compared", people_of(result), ours=ours, paper=theirs)
 
 
 def emotion_difference(first: EmotionResult, second: EmotionResult) -> tuple[Score, bool]:
@@ -97,7 +97,7 @@ def order(results: Results, better: int, worse: Sequence[int]) -> Verdict:
     """Judge that one emotion experiment comes out above others, on people never seen."""
     found = {number: results.experiment("emotions", number) for number in (better, *worse)}
     differences = {number: emotion_difference(found[better], found[number]) for number in worse}
-    return Verdict.of_parts([Part.of(difference) for difference, _ in differences.values()], "order",
+    return Verdict.of_parts([Comparison.of(difference) for difference, _ in differences.values()], "order",
                             people_of(*found.values()), better=better, differences=differences)
 
 
@@ -136,7 +136,7 @@ def above(
         if not beside:
             raise Unjudged(v.NOT_JUDGED, "no_other_features")
         ours = score(result, name)
-        parts += [Part.of(ours, bar), *map(Part.of, beside.values())]
+        parts += [Comparison.of(ours, bar), *map(Comparison.of, beside.values())]
         rows.append(dict(kind=kind, number=number, ours=ours, bar=bar, rivals=beside))
     return Verdict.of_parts(parts, "above", people_of(*found.values()), rows=rows)
 
@@ -150,7 +150,7 @@ def lowest(results: Results, number: int, emotions: Sequence[str]) -> Verdict:
     shares = table.groupby("true")["true"].transform("size") * table["true"].groupby(named).transform("nunique") / len(table)
     contrast = (right / shares * np.where(named, 1, -1)).to_numpy()
     difference = triple(mean_over_people(contrast, table["subject"].to_numpy(str)))
-    return Verdict.of_parts([Part.of(difference, sign=-1)], "lowest", people_of(result), rates=rates[:2].to_dict(),
+    return Verdict.of_parts([Comparison.of(difference, sign=-1)], "lowest", people_of(result), rates=rates[:2].to_dict(),
                             difference=difference)
 
 
@@ -172,7 +172,7 @@ def few_labels(results: Results) -> Verdict:
                      for rival in result.methods if not rival.startswith(("network of ", "fine-tuned"))]
     if not rows:
         return Verdict(v.CANNOT_TEST, "no_curves")
-    parts = [Part.of(row["difference"]) for row in rows]
+    parts = [Comparison.of(row["difference"]) for row in rows]
     clear = [np.sign(part.value) * (part.p <= v.LEVEL) for part in parts]
     people = {row["target"]: int(results.labels[row["target"]].scores["n_subjects"].max()) for row in rows}
     return Verdict.of_parts(parts, "curves", people, n=len(rows), targets=list(people), n_better=clear.count(1),
@@ -186,7 +186,7 @@ def small_set_suffers(results: Results, small: str, large: Sequence[str]) -> Ver
     if not found:
         return Verdict(v.CANNOT_TEST, "no_curves", {"small": small, "large": large})
     parts = [part for row in found.values() for part in (
-        Part.of(row["full"]), Part.of(row["shrinking"]), Part.of(row["matched"], MARGIN, -1))]
+        Comparison.of(row["full"]), Comparison.of(row["shrinking"]), Comparison.of(row["matched"], MARGIN, -1))]
     people = {name: int(labels[name].scores["n_subjects"].max()) for name in (small, *found)}
     return Verdict.of_parts(parts, "sizes", people, small=small, sets=found)
 
@@ -205,8 +205,8 @@ def generalisation(results: Results) -> Verdict:
         return Verdict(v.CANNOT_TEST, "no_own_network")
     areas = {number: score(result, "auc") for number, result in across.items()}
     gains = {number: score(result, "auc_difference", features="untrained") for number, result in across.items()}
-    parts = [Part.of(triple(own), -MARGIN), Part.of(triple(beside)), *(Part.of(area, 0.5) for area in areas.values()),
-             *map(Part.of, gains.values())]
+    parts = [Comparison.of(triple(own), -MARGIN), Comparison.of(triple(beside)), *map(Comparison.of, gains.values()),
+             *(Comparison.of(area, 0.5) for area in areas.values())]
     people = {name: int(matrix.scores.query("label == @name")["n_subjects"].max()) for name in matrix.settings["targets"]}
     return Verdict.of_parts(parts, "matrix", people | people_of(*across.values()), own=triple(own), margin=MARGIN,
                             beside=triple(beside), n_above=sum(area[1] > 0.5 for area in areas.values()),
@@ -223,7 +223,7 @@ def consistency(results: Results) -> Verdict:
     within = {(one.settings["pretrained"], one.settings["test"]): one for n, one in results.units.items() if n not in ACROSS}
     beside = {n: triple(area_difference(one, within[key])) for n, one in across.items()
               if (key := (one.settings["pretrained"], one.settings["test"])) in within}
-    parts = [Part.of(found, -MARGIN) for found in (*own.values(), *beside.values())]
+    parts = [Comparison.of(found, -MARGIN) for found in (*own.values(), *beside.values())]
     clear = [np.sign(part.value) * (part.p <= v.LEVEL) for part in parts]
     worst, people = min(own, key=lambda name: own[name][0]), dict(zip(table["label"], table["n_subjects"], strict=True))
     return Verdict.of_parts(parts, "matrix", people, worst=worst, difference=own[worst], margin=MARGIN, n_sets=len(own),
@@ -238,14 +238,14 @@ def pretraining(results: Results) -> Verdict:
     rho, p = rank_correlation(sizes, advantages.to_numpy())
     if np.isnan(rho):
         return Verdict(v.CANNOT_TEST, "too_few_networks")
-    parts, frontal = [Part(rho, p)], None
+    parts, frontal = [Comparison(rho, p)], None
     if set(views) <= set(matrix.settings["networks"]):
         faces = matrix.faces()
         difference = faces.right[views[0]].to_numpy() - faces.right[views[1]].to_numpy()
         row = faces.interval(np.where(np.isin(faces.target, views), np.nan, difference))
         if row["n_faces"]:
             frontal = triple(row)
-            parts.append(Part.of(frontal))
+            parts.append(Comparison.of(frontal))
     people = {name: int(matrix.scores.query("label == @name")["n_subjects"].max()) for name in matrix.settings["targets"]}
     return Verdict.of_parts(parts, "matrix", people, rho=rho, p=p, n_networks=len(sizes), frontal=frontal)
 
@@ -270,8 +270,9 @@ def one_unit_alone(results: Results) -> Verdict:
             raise Unjudged(v.CANNOT_TEST, "not_scored")
         beside = score(result, "auc_difference", AU7_ALONE["unit"], features="all")
         people = {AU7_ALONE["dataset"]: int(result.scores["n_subjects"].max())}
-        return Verdict.of_parts([Part.of(gap), Part.of(beside, sign=-1)], "areas", people, learnt=learnt, unseen=unseen,
-                                gap=gap, beside=beside, paper=AU7_ALONE, page=page)
+        parts = [Comparison.of(gap), Comparison.of(beside, sign=-1)]
+        return Verdict.of_parts(parts, "areas", people, learnt=learnt, unseen=unseen, gap=gap, beside=beside,
+                                paper=AU7_ALONE, page=page)
     raise Unjudged(v.NOT_JUDGED, "no_unit_alone")
 
 
@@ -282,7 +283,7 @@ def faces_of_every_pose(results: Results, poses: Mapping[str, Sequence[str]]) ->
         if not set(names) & set(found):
             raise Unjudged(v.NOT_JUDGED, "no_generator", pose=pose)
         best[pose] = max(found[name] for name in names if name in found)
-    return Verdict.of_parts([Part.of(share, 0.5) for share in best.values()], "shares", {}, shares=best)
+    return Verdict.of_parts([Comparison.of(share, 0.5) for share in best.values()], "shares", {}, shares=best)
 
 
 def no_mode_collapse(results: Results, min_covered: float, min_trainings: int) -> Verdict:
@@ -318,7 +319,7 @@ def larger_beta1(results: Results) -> Verdict:
     gains = [smaller.failed - larger.failed for larger, smaller in pairs]
     apart = [gain for gain in gains if gain]
     p = binomtest(apart.count(1), len(apart)).pvalue if apart else 1.0
-    verdict = Verdict.of_parts([Part(sum(gains), p)], "pair", {}, n=len(pairs), trainings=pairs[0])
+    verdict = Verdict.of_parts([Comparison(sum(gains), p)], "pair", {}, n=len(pairs), trainings=pairs[0])
     return replace(verdict, trainings=2 * len(pairs))
 
 
@@ -329,7 +330,7 @@ def diverse_data(results: Results) -> Verdict:
     rho, p = rank_correlation(np.array([one.n_faces for one in own], dtype=float), covered)
     if np.isnan(rho):
         raise Unjudged(v.NOT_JUDGED, "too_few_generators")
-    return replace(Verdict.of_parts([Part(rho, p)], "correlation", {}, rho=rho, p=p, n=len(own)), trainings=len(own))
+    return replace(Verdict.of_parts([Comparison(rho, p)], "correlation", {}, rho=rho, p=p, n=len(own)), trainings=len(own))
 
 
 def sample_quality(results: Results) -> Verdict:
@@ -342,7 +343,7 @@ def indiscernible(results: Results, margin: float) -> Verdict:
     """Judge C1 by human raters: indiscernible where they are right in less than half and a margin of all pairs."""
     generator, found = max(results.need("raters").items(), key=lambda item: item[1]["n"])
     share = tuple(found[key] for key in ("right", "low", "high"))
-    return Verdict.of_parts([Part.of(share, 0.5 + margin, -1)], "raters", {}, generator=generator, share=share,
+    return Verdict.of_parts([Comparison.of(share, 0.5 + margin, -1)], "raters", {}, generator=generator, share=share,
                             margin=margin, n=found["n"], n_raters=found["n_raters"])
 
 
