@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from drawn_faces import faces
 from sklearn.metrics import f1_score
 
 from fergan.experiments import emotions
@@ -24,6 +23,16 @@ from fergan.svm.kernels import gaussian_kernel, kernel_slice, multiclass_values,
 NAMES = np.array(["angry", "happy", "sad", "surprised"])
 QUICK = {"n_folds": 5, "n_evaluations": 4, "nested_evaluations": 4, "n_permutations": 0}
 FAST = QUICK | {"n_folds": 3, "n_evaluations": 3, "nested_evaluations": 3}
+
+
+def faces(n_subjects=15, n_repeats=3, n_features=12, signal=2.0, noise=1.0, seed=0):
+    """Faces of people with each emotion a few times; features hold the emotion and noise."""
+    rng = np.random.default_rng(seed)
+    y, person, _ = (a.ravel() for a in np.meshgrid(range(4), range(n_subjects), range(n_repeats), indexing="ij"))
+    order = rng.permutation(len(y))
+    y, person = y[order], person[order]
+    X = signal * rng.normal(size=(4, n_features))[y] + noise * rng.normal(size=(len(y), n_features))
+    return X.astype(np.float32), y, np.array([f"p{i:02d}" for i in person])
 
 
 @pytest.fixture(scope="module")
