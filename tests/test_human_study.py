@@ -167,7 +167,7 @@ def test_answers_of_several_writers_are_all_there(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (dict(study="other"), "answers are of study other"), (dict(trial=99), "no trial 99 on sheet 0"),
+    (dict(trial=99), "no trial 99 on sheet 0"),
     (dict(sheet=-1), "on sheet -1"), (dict(answer="real"), "'real' is no answer; expected left or right"),
 ])
 def test_answers_that_do_not_belong_are_refused(change, words):

@@ -58,8 +58,7 @@ def render_faces(labels, size=128):
     if missing:
         raise ValueError(f"labels: column {missing[0]!r} is missing; rows come from stand_in_labels")
     units = labels[list(SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
-    images = np.empty((len(labels), size, size, 3), np.uint8)
-    truth = np.empty((len(labels), len(TRUTH_COLUMNS)))
+    images, truth = np.empty((len(labels), size, size, 3), np.uint8), np.empty((len(labels), len(TRUTH_COLUMNS)))
     for i, row in enumerate(labels[[name for name in REQUIRED_COLUMNS if name not in SIDES]].to_dict("records")):
         images[i], truth[i] = _render(row, units[i], size)
     return images, pd.DataFrame(truth, index=labels.index, columns=list(TRUTH_COLUMNS))
@@ -144,7 +143,10 @@ def _draw(person, units, setting, size):
     fine = fine[..., ::2, :] + fine[..., 1::2, :]
     image = (fine[..., ::2] + fine[..., 1::2]).mul_(1 / SUPERSAMPLING**2)  # the mean of 2 x 2 fine pixels
     landmarks = landmark_pixels(person, units, parts[0], turn, camera)
-    return image[:3], image[3:], face_box(base, landmarks, turn, camera), landmarks
+    belongs = ((base[1] < BOX_TOP) & (base[2] > BOX_BACK)).flatten()
+    # The box holds the landmarks too, because in profile the nose stands out from the smooth head.
+    known = torch.cat([camera.pixels(turn @ base.flatten(1))[belongs], landmarks])
+    return image[:3], image[3:], torch.cat([known.amin(0), known.amax(0)]), landmarks
 
 
 def rotation(yaw, pitch, roll):
@@ -297,13 +299,3 @@ def _jaw(head, turn, camera):
     angle = torch.linspace(-JAW_ANGLE, JAW_ANGLE, 17) - roll
     outline = torch.stack([torch.sin(angle), torch.cos(angle)], -1)
     return centre + farthest.unsqueeze(-1) * outline
-
-
-def face_box(base, landmarks, turn, camera):
-    """Box around the face, (4,) as left, top, right, bottom in pixels: lower forehead to chin, cheek to cheek.
-
-    `base` is the smooth head; the box also holds every landmark, because in profile the nose stands out from that head.
-    """
-    belongs = ((base[1] < BOX_TOP) & (base[2] > BOX_BACK)).flatten()
-    known = torch.cat([camera.pixels(turn @ base.flatten(1))[belongs], landmarks])
-    return torch.cat([known.amin(0), known.amax(0)])

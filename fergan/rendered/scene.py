@@ -68,11 +68,11 @@ def draw_background(setting, size, rng):
 def _pick(palette, rng, low=0.7, high=1.2):
     """One of the colours, a little lighter or darker."""
     colour, level = palette[rng.integers(len(palette))], rng.uniform(low, high)
-    return tuple(min(channel * level, 1.0) for channel in colour)
+    return np.minimum(np.array(colour) * level, 1.0)
 
 
 def _box(canvas, x, y, width, height, colour):
-    cv2.rectangle(canvas, (int(x), int(y)), (int(x + width), int(y + height)), colour, -1)
+    cv2.rectangle(canvas, (int(x), int(y)), (int(x + width), int(y + height)), tuple(map(float, colour)), -1)
 
 
 def _room(canvas, rng):
@@ -82,8 +82,7 @@ def _room(canvas, rng):
     corner = int(rng.integers(-n // 4, n + n // 4))
     far = n if corner > n / 2 else 0
     side = np.array([[corner, 0], [far, 0], [far, n], [corner, n]], np.int32)
-    shade = rng.uniform(0.55, 0.85)
-    cv2.fillPoly(canvas, [side], tuple(c * shade for c in wall))
+    cv2.fillPoly(canvas, [side], tuple(map(float, wall * rng.uniform(0.55, 0.85))))
     things = (_window, _shelf, _door, _picture, _lamp, _drapes)
     for k in rng.permutation(len(things))[: rng.integers(1, 4)]:
         things[k](canvas, rng)
@@ -104,7 +103,7 @@ def _window(canvas, rng):
 def _shelf(canvas, rng):
     x, y, w = rng.integers(-10, CANVAS - 10), rng.integers(-6, 20), rng.integers(18, 40)
     wood = _pick(WOODS, rng)
-    _box(canvas, x, y, w, CANVAS, tuple(0.5 * c for c in wood))
+    _box(canvas, x, y, w, CANVAS, 0.5 * wood)
     for row in range(y, CANVAS, 11):
         _box(canvas, x, row, w, 1, wood)
         book = x + 1
@@ -119,7 +118,7 @@ def _door(canvas, rng):
     wood = _pick(WOODS + WALLS[-1:], rng)
     _box(canvas, x, rng.integers(-5, 12), w, CANVAS, wood)
     for y in (16, 40):
-        _box(canvas, x + 3, y, w - 6, 18, tuple(0.8 * c for c in wood))
+        _box(canvas, x + 3, y, w - 6, 18, 0.8 * wood)
 
 
 def _picture(canvas, rng):
@@ -142,7 +141,7 @@ def _drapes(canvas, rng):
     x, w = int(rng.integers(-10, CANVAS - 8)), int(rng.integers(12, 26))
     columns = np.arange(max(x, 0), min(x + w, CANVAS))
     folds = 0.75 + 0.25 * np.sin(columns * rng.uniform(1.0, 1.8) + rng.uniform(0, 6))
-    canvas[:, columns] = folds[None, :, None] * np.array(_pick(CLOTHS + WALLS, rng))
+    canvas[:, columns] = folds[None, :, None] * _pick(CLOTHS + WALLS, rng)
 
 
 def _outdoors(canvas, rng):
@@ -166,7 +165,7 @@ def _house(canvas, horizon, rng):
     x, w, top = rng.integers(-10, CANVAS), rng.integers(12, 34), horizon - rng.integers(10, 44)
     facade = _pick(COLOURS["facades"], rng)
     _box(canvas, x, top, w, horizon - top, facade)
-    glass = tuple(c * rng.uniform(0.25, 0.5) for c in facade)
+    glass = facade * rng.uniform(0.25, 0.5, 3)
     for row in range(top + 3, horizon - 3, 7):
         for column in range(x + 2, x + w - 3, 6):
             _box(canvas, column, row, 2, 3, glass)
@@ -182,7 +181,7 @@ def _foliage(canvas, rng, x, y, spread_x, spread_y, n_tufts):
     """Tufts of leaves, darker below, lit from above."""
     centre = rng.normal(0, 0.45, (n_tufts, 2))
     tone, radius = rng.random(n_tufts), rng.integers(1, 4, n_tufts)
-    base = np.array(_pick(LEAVES, rng))
+    base = _pick(LEAVES, rng)
     for (u, v), t, r in zip(centre, tone, radius, strict=True):
         colour = base * (1.0 - 0.6 * v) * (0.5 + t)
         place = int(x + u * spread_x), int(y + v * spread_y)
