@@ -208,21 +208,16 @@ def test_sequences_run_from_rest_to_apex():
 
 
 @pytest.mark.parametrize("name", STAND_INS)
-def test_exact_size_unique_sources_and_balance(name):
+def test_exact_size_unique_sources_balance_and_occurrence(name):
     for n_faces in (16, 97, 400):
         labels = stand_in_labels(name, n_faces)
         assert len(labels) == n_faces and labels.source.is_unique and labels.subject.nunique() >= 2
         if not name.startswith("enhanced"):
             assert np.ptp(labels.subject.value_counts()) <= 1
     pd.testing.assert_frame_equal(labels, stand_in_labels(name, 400))
-    assert not labels.equals(stand_in_labels(name, 400, seed=1))
-
-
-def test_occurrence_follows_intensity():
-    labels = stand_in_labels("celeba", 300)
-    strongest = labels[list(render.SIDES)].to_numpy().reshape(300, -1, 2).max(2)
+    assert not labels.equals(stand_in_labels(name, 400, seed=1)) and labels.emotion.isna().all() == (name == "celeba")
+    strongest = labels[list(render.SIDES)].to_numpy().reshape(400, -1, 2).max(2)
     np.testing.assert_array_equal(strongest >= people.OCCURRENCE_THRESHOLD, labels[list(ACTION_UNITS)] == 1)
-    assert labels.emotion.isna().all()
 
 
 def test_emotions_draw_their_prototypes():
