@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
@@ -122,17 +121,6 @@ def test_what_cannot_work_is_refused_before_any_search(monkeypatch, change, mess
     groups = change.pop("groups", None)
     with pytest.raises(ValueError, match=message):
         GaussianSVC(**QUICK | change).fit(X, y, groups)
-
-
-def test_features_of_another_width_and_an_unfitted_model_are_refused():
-    X, y = samples()
-    with pytest.raises(NotFittedError):
-        GaussianSVC().predict(X)
-    model = GaussianSVC(**QUICK).fit(X, y)
-    for method in (model.predict, model.decision_function):
-        with pytest.raises(ValueError, match="7 features, but GaussianSVC is expecting 8"):
-            method(X[:, :7])
-    assert model.n_features_in_ == 8
 
 
 def test_decision_values_are_computed_in_float64():

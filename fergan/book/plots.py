@@ -106,18 +106,6 @@ def face_rows(rows: Mapping[str, np.ndarray], n_columns: int) -> Figure:
     return figure
 
 
-def captioned_faces(images: np.ndarray, captions: Sequence[str], n_columns: int = 8) -> Figure:
-    """Show faces uint8 (n, 64, 64, 3) row by row, each with its caption of one or two lines below."""
-    n_rows = max(1, -(-len(images) // n_columns))
-    figure, axes = plt.subplots(n_rows, n_columns, figsize=(WIDTH, n_rows * (WIDTH / n_columns + 0.36)), squeeze=False)
-    for ax in axes.flat[len(images):]:
-        ax.set_axis_off()
-    for ax, image, caption in zip(axes.flat, images, captions, strict=False):
-        show_faces(ax, image[None], 1)
-        ax.set_xlabel(caption, fontsize="x-small", labelpad=2)
-    return figure
-
-
 def face_walks(images: np.ndarray, rows: Sequence[str], columns: Sequence[str], xlabel: str) -> Figure:
     """Show faces uint8 (n_rows, n_columns, 64, 64, 3) that change from left to right, with names of rows and columns."""
     n_rows, n_columns, height, width, _ = images.shape

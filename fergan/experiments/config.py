@@ -49,7 +49,7 @@ class LabelEfficiencyConfig(Config):
     size_targets: list[str] = Field(
         [], exclude=True, description="sets with features only: accuracy against the size of the set")
     size_baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
-        ["hog"], min_length=1, exclude=True, description="baselines of sets with features only")
+        ["untrained", "hog"], min_length=1, exclude=True, description="baselines of sets with features only")
     max_networks: int = Field(3, ge=1, exclude=True, description="networks of a target: those of its first experiments")
 
     baselines: list[Literal["untrained", "hog", "pixels"]] = Field(

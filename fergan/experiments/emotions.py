@@ -15,7 +15,6 @@ from fergan.experiments.config import EmotionConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
 from fergan.experiments.scores import ExperimentResult, roc, row_of, score_table
 from fergan.facs import EMOTIONS, canonical_emotion
-from fergan.files import hash_array
 from fergan.paper import read_table
 from fergan.svm.kernels import SharedKernel, kernel_slice, squared_distances, typical_distance
 from fergan.svm.search import SearchResult, search_folds
@@ -97,8 +96,8 @@ def run_emotion_experiment(
             if config.n_permutations and name == first and protocol == SUBJECT_INDEPENDENT:
                 chance = _against_chance(D2, y, subjects, parts, results, config, n_threads)
     settings = config.model_dump(exclude={"baselines", "facenet_weights"}) | dict(
-        features=list(features), hashes={name: hash_array(X) for name, X in features.items()}, emotions=names.tolist(),
-        official_split=official, chance_test=chance, pretrained=pretrained, target=target, collection=collection or target)
+        features=list(features), emotions=names.tolist(), official_split=official, chance_test=chance, pretrained=pretrained,
+        target=target, collection=collection or target)
     found = emotion_scores(values, rows, names, y, subjects)
     if chance:
         found.append(dict(protocol=SUBJECT_INDEPENDENT, features=first, score="p_value", label="all", n_faces=len(y),

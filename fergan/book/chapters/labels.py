@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from markupsafe import Markup
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from fergan.book.chapters.emotions import table_of
 from fergan.book.plots import WIDTH
@@ -125,44 +123,28 @@ def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: flo
     """Draw accuracy against the number of labels, with the interval of each point and the reach of its draws.
 
     Each of `curves` has columns ``size, value, low, high`` and, optionally, ``lowest, highest``; `xlabel` says what the size
-    counts, `chance` where always naming the commonest class would land.
+    counts, `chance` where always naming the commonest class would land. Each doubling takes the same room.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
     for index, (name, curve) in enumerate(curves.items()):
         x = curve["size"] * 1.012 ** (2 * index - len(curves) + 1)  # a little apart, or intervals would hide one another
         if "lowest" in curve:
-            ax.plot([x, x], [curve["lowest"], curve["highest"]], color=f"C{index % 10}", linewidth=6, alpha=0.3,
-                    solid_capstyle="butt")
-        _line(ax, x, curve, index, name)
+            ax.vlines(x, curve["lowest"], curve["highest"], color=f"C{index % 10}", linewidth=6, alpha=0.3)
+        errors = np.maximum(0, [curve["value"] - curve["low"], curve["high"] - curve["value"]])
+        ax.errorbar(x, curve["value"], yerr=np.nan_to_num(errors), color=f"C{index % 10}", fmt="osD^vPX*"[index % 8],
+                    markersize=4.5, linestyle=("-", "--", "-.", ":")[index % 4], linewidth=2.2 if index == 0 else 1.4,
+                    elinewidth=1, capsize=2, label=name)
     if chance is not None:
         ax.axhline(chance, color="0.4", linestyle=":", linewidth=1, zorder=0)
         ax.annotate("commonest emotion", (0.99, chance), (0, 2), xycoords=("axes fraction", "data"),
                     textcoords="offset points", fontsize="x-small", color="0.4", ha="right", va="bottom")
-    _doubling_axis(ax, curves, xlabel)
-    ax.set(ylabel="accuracy", ylim=(0, None))
+    ax.set_xscale("log", base=2)
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.tick_params(labelsize="small")
+    ax.set(xlabel=xlabel, ylabel="accuracy", ylim=(0, None))
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", frameon=False, fontsize="small",
                   ncols=3 if max(map(len, curves)) < 25 else 2)
     return figure
-
-
-def _line(ax: Axes, x: pd.Series, curve: pd.DataFrame, index: int, name: str) -> None:
-    errors = np.maximum(0, [curve["value"] - curve["low"], curve["high"] - curve["value"]])
-    ax.errorbar(x, curve["value"], yerr=np.nan_to_num(errors), color=f"C{index % 10}", fmt="osD^vPX*"[index % 8],
-                markersize=4.5, linestyle=("-", "--", "-.", ":")[index % 4], linewidth=2.2 if index == 0 else 1.4,
-                elinewidth=1, capsize=2, label=name)
-
-
-def _doubling_axis(ax: Axes, curves: Mapping[str, pd.DataFrame], xlabel: str, n_ticks: int = 14) -> None:
-    """Set an axis on which each doubling takes the same room, with the sizes as ticks where there is room for them."""
-    sizes = sorted({round(size) for curve in curves.values() for size in curve["size"]})
-    room = max(1.3, (sizes[-1] / sizes[0]) ** (1 / n_ticks))
-    kept = sizes[-1:]
-    for size in sizes[-2::-1]:
-        kept += [size] if kept[-1] / size > room else []
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set(xlabel=xlabel, xticks=kept, xticklabels=[f"{size:,}" for size in kept])
-    ax.tick_params(labelsize="small")
 
 
 # ---- the transfer matrix
