@@ -56,16 +56,6 @@ def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
 _MAIN = {"accuracy": "accuracy", "mean AUC": "auc"}
 
 
-def areas_per_emotion(result: EmotionResult, experiment: int) -> pd.DataFrame:
-    """Return the area under the curve of each emotion, the paper's beside ours under every protocol."""
-    paper = papers_scores(experiment, result)
-    return table_of([{
-        "emotion": "mean" if emotion == "all" else emotion,
-        "paper": row_of(paper, "paper", "discriminator", "auc", emotion).get("value", np.nan),
-        **{EVERY_PROTOCOL[p]: interval(row_of(result.scores, p, "discriminator", "auc", emotion)) for p in result.protocols}}
-        for emotion in (*result.emotions, "all")])
-
-
 def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
     """Return the parameters that each search chose, and the accuracy it had there on its own folds."""
     keys = ["protocol", "features", "outer_folds"]

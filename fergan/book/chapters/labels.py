@@ -1,5 +1,5 @@
-"""Label efficiency: curves of accuracy against labelled people, what each method needs, and how models came about; and the
-transfer matrix: every cell, one's own network beside others, and whether size matters.
+"""Label efficiency: curves of accuracy against labelled people, and what each method needs; and the transfer
+matrix: every cell, one's own network beside others, and whether size matters.
 """
 
 from collections.abc import Mapping
@@ -53,21 +53,6 @@ def needed_table(result: LabelEfficiencyResult) -> pd.DataFrame:
     levels = sorted(set(result.scores.query("score == 'people_needed'")["label"]), key=float)
     return table_of([{"accuracy": percent(float(level)), **{name: needed(result, name, level) for name in result.methods}}
                      for level in levels])
-
-
-def fits_table(result: LabelEfficiencyResult) -> pd.DataFrame:
-    """Return one row per number of labels: what the models learnt from, and how."""
-    rows = []
-    for n, of_size in result.searches.groupby("n_people"):
-        searched = of_size[~of_size["features"].isin(result.settings["networks"])]["searched"].astype(bool)
-        row = {f"labelled {counted_in(result)}": n, "faces": round(of_size["n_train_faces"].mean()),
-               "emotions": of_size["n_emotions"].mean(), "SVMs searched": percent(searched.mean())}
-        for network in result.settings["networks"]:
-            of_network = of_size[of_size["features"] == network]
-            row |= {f"{network}: steps": round(of_network["steps"].mean()),
-                    f"{network} on its faces": of_network["train_accuracy"].mean()}
-        rows.append(row)
-    return table_of(rows)
 
 
 def contrasts(result: LabelEfficiencyResult) -> list[dict[str, Any]]:
