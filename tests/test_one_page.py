@@ -65,7 +65,7 @@ def test_folds_and_their_scores_are_those_of_the_package(page):
 
 
 def test_interval_is_wider_over_people_than_over_faces(page):
-    values = (page["people"] == page["people"][0]).astype(float)  # all that people can differ by
+    values = np.unique(page["people"], return_inverse=True)[1] % 2 == 0  # all that people can differ by
     low, high = page["interval"](values)
     ours = mean_over_people(values, page["people"])
     assert (low, high) == pytest.approx((ours["low"], ours["high"]))

@@ -31,7 +31,8 @@ def interval_over_people(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a statistic of all people, and the ends of its 95 % interval over people: value, low, high.
 
-    The interval is ``value -+ t s`` with the jackknife's s and Student's t for one degree of freedom less than people. A
+    The interval is ``value -+ t s`` with the jackknife's s and Student's t. Its degrees of freedom are one less than people,
+    or fewer where a few people make most of s (by Satterthwaite's equation, the fourth moment being that of a Gaussian). A
     share would leave its bounds so: it gets Wilson's score interval with the same t, for as many independent faces as have
     that s (the faces over the design effect), at most all faces; where nothing varies, as many as there are people.
 
@@ -50,13 +51,14 @@ def interval_over_people(
     if not without:
         nothing = np.full_like(value, np.nan)[()]
         return value[()], nothing, nothing
-    error, quantile = np.sqrt((n_people - 1) * np.var(without, axis=0)), t.ppf(0.975, n_people - 1)
+    squares = (np.array(without) - np.mean(without, axis=0)) ** 2
+    error = np.sqrt((n_people - 1) * squares.mean(axis=0))
+    freedom = 3 * _divide(squares.sum(axis=0) ** 2, (squares**2).sum(axis=0)) - 1
+    quantile = t.ppf(0.975, np.clip(np.nan_to_num(freedom, nan=n_people), 1, n_people - 1))
     if not share:
         return value[()], value - quantile * error, value + quantile * error
-    spread = value * (1 - value)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        n = np.where((spread <= 0) | (error == 0), n_people, np.minimum(spread / error**2, len(codes)))
-    n, squared = np.where(np.isnan(error), np.nan, n), quantile**2
+    spread, squared = value * (1 - value), quantile**2
+    n = np.where((spread <= 0) | (error == 0), n_people + 0 * error, np.minimum(_divide(spread, error**2), len(codes)))
     centre, half = value + squared / (2 * n), quantile * np.sqrt(spread / n + squared / (4 * n**2))
     low, high = (np.clip((centre + sign * half) / (1 + squared / n), 0, 1) for sign in (-1, 1))
     return value[()], low[()], high[()]
