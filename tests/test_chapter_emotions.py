@@ -48,7 +48,9 @@ def test_the_answer_of_an_experiment_has_its_numbers_and_compares_by_the_interva
         text = say("emotions_experiment", "answer", never=(0.5, 0.45, 0.55), published=(0.7, 0.6, 0.8), paper=float("nan"),
                    others=chapter.other_features(found), majority=0.125)
         assert word in text and "0.500 [0.450, 0.550]" in text and "0.125" in text and "the paper" not in text
-    text = say("emotions_experiment", "answer", never=(0.5, 0.45, 0.55), published=(0.7, 0.6, 0.8), paper=0.976, others=[], majority=0.1)
+    said = dict(never=(0.5, 0.45, 0.55), published=(0.7, 0.6, 0.8), paper=0.976, others=[], majority=0.1)
+    text = say("emotions_experiment", "answer", **said)
+    assert "Nobody is named" in say("emotions_experiment", "answer", named=False, **said) and "Nobody" not in text
     assert "(the paper: 0.976)" in text and "–" not in text
 
 

@@ -158,12 +158,9 @@ def _nothing_left(profile: Profile) -> list[str]:
     absences = profile.absences
     if not absences.left_out or profile.emotion_experiments or profile.au_experiments:
         return []
-    if not profile.data:
-        fault = "no folder of photographs was given; expected in it are"
-    elif profile.datasets:
-        fault = f"with only {', '.join(profile.datasets)} no experiment can be made; missing are"
-    else:
-        fault = f"none of its face sets is in {profile.data}; expected are"
+    fault = "no folder of photographs was given; expected in it are"
+    if profile.data:
+        fault = f"no experiment can be made with what is in {profile.data}; missing are"
     expected = [f"  {name}: {absences.folders[name]} {absences.reasons[name]}".removesuffix(" does not exist")
                 for name in absences.left_out]
     give = f"Give the folder that holds them, for example DATA=/path PROFILE={profile.name} make book."
@@ -195,14 +192,6 @@ def absence_lines(absences: Absences) -> list[str]:
     return lines
 
 
-def without_set(profile: Profile, name: str) -> str:
-    """Return what becomes of a set where its folder is moved away: replaced or left out; empty where it is needed."""
-    dataset = profile.datasets[name]
-    if name not in profile.absences.replaced and dataset.substitute and not _absent(profile, dataset.substitute):
-        return f"replaced by {dataset.substitute.name}"
-    return "left out" if dataset.optional else ""
-
-
 # ---- whether what is there suffices
 
 @dataclass(frozen=True)
@@ -220,21 +209,21 @@ class DataCheck:
         return [f"{name}: {warning}" for name, report in self.reports.items() for warning in report.warnings]
 
     def lines_before_work(self) -> list[str]:
-        """Return what is missing or doubtful as text."""
-        return [*absence_lines(self.profile.absences), *self._fit(), *(f"warning: {warning}" for warning in self.warnings)]
+        """Return what is missing, fitted to the photographs or doubtful as text."""
+        return [*self._plan(), *(f"warning: {warning}" for warning in self.warnings)]
 
-    def _fit(self) -> list[str]:
-        """Say what was fitted to the photographs."""
-        of = self.profile
-        if not of.fitted:
-            return []
-        kinds = [kind for kind, some in (("emotions", of.emotion_experiments), ("Action Units", of.au_experiments)) if some]
-        return [f"fitted to the photographs: {' and '.join(kinds)}, {of.emotions.n_folds} folds; a training of "
-                f"{of.training.epochs} epochs in batches of {of.training.batch_size}"]
+    def _plan(self) -> list[str]:
+        of, lines = self.profile, absence_lines(self.profile.absences)
+        if of.fitted:
+            kinds = {"emotions": of.emotion_experiments, "Action Units": of.au_experiments}
+            lines.append(f"fitted to the photographs: {' and '.join(kind for kind, some in kinds.items() if some)}, "
+                         f"{of.emotions.n_folds} folds; a training of {of.training.epochs} epochs in batches of "
+                         f"{of.training.batch_size}")
+        return lines
 
     def lines(self) -> list[str]:
         """Return the whole check as text."""
-        lines = [*absence_lines(self.profile.absences), *self._fit()]
+        lines = self._plan()
         for name, report in self.reports.items():
             lines += ["", f"{name}: {self.n_photographs[name]:,} photographs are used", *(f"  {x}" for x in report.lines())]
         lines += ["", *(f"fault: {fault}" for fault in self.faults)] if self.faults else []
@@ -301,8 +290,12 @@ def _labels_used(profile: Profile, name: str) -> set[str]:
 
 
 def _with_way_out(profile: Profile, name: str, fault: str) -> str:
-    """Return a fault of a set, and what may be done about it where the profile can do without the set."""
-    without = without_set(profile, name)
+    """Return a fault of a set, and what becomes of the set where its folder is moved away; nothing where it is needed."""
+    dataset, without = profile.datasets[name], ""
+    if name not in profile.absences.replaced and dataset.substitute and not _absent(profile, dataset.substitute):
+        without = f"replaced by {dataset.substitute.name}"
+    elif dataset.optional:
+        without = "left out"
     between = "\n" if "\n" in fault else "; "  # a fault that ends with the tree that is expected
     way_out = f"{between}complete it, or move the folder away: the set is then {without}" if without else ""
     return f"datasets.{name}: {fault}{way_out}"
