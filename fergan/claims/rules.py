@@ -412,8 +412,8 @@ def confusions() -> Found:
     precisions = {n: np.diag(of) / of.sum() for n, of in counts.items()}
     perfect = {n: [name.lower() for name in shares.index[shares == 1]] for n, shares in precisions.items()}
     rows, columns = (sorted({int(n) for n in counts[1].sum(axis=axis)}) for axis in (1, 0))
-    possible = len(set(perfect[1]) & set(perfect[2])) >= 2
-    return {"E8": (None if possible else True, {"found": perfect}),
+    both = sorted({*perfect[1]} & {*perfect[2]})
+    return {"E8": (None if len(both) >= 2 else True, {"found": perfect, "both": both}),
             "E13": (len(rows) == 1 < len(columns), {"rows": rows, "columns": columns})}
 
 
