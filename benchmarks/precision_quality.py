@@ -14,7 +14,8 @@ from scipy import stats
 
 from fergan.data.cropping import crop_face
 from fergan.features.baselines import HOGFeatures
-from fergan.gan.runs import Run, TrainConfig
+from fergan.gan import TrainConfig
+from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
 from fergan.gan.training import train
 from fergan.quality.distances import frechet_distance

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from fergan.gan import TrainConfig
 from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_float, training_step_flops
-from fergan.gan.runs import TrainConfig
 from fergan.gan.step import TrainingState, train_step
 from fergan.gan.training import make_fabric
 

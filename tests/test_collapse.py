@@ -9,9 +9,12 @@ import pytest
 
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.facs import EMOTIONS
-from fergan.gan.runs import Run, TrainConfig
+from fergan.gan import TrainConfig
+from fergan.gan.runs import Run
 from fergan.gan.training import train
+from fergan.quality import QualityConfig
 from fergan.quality.collapse import (
+    Monitor,
     Variety,
     can_be_judged,
     class_shares,
@@ -23,8 +26,6 @@ from fergan.quality.collapse import (
     variety,
     variety_floor,
 )
-from fergan.quality.config import QualityConfig
-from fergan.quality.monitor import Monitor
 
 
 def pictures(n, seed=0, n_modes=0):

@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 from skimage.color import rgb2gray
 
+from fergan.features import FeaturesConfig
 from fergan.features.baselines import (
     FacenetFeatures,
     GeneratorFeatures,
@@ -14,7 +15,6 @@ from fergan.features.baselines import (
     absent_baselines,
     make_baseline,
 )
-from fergan.features.config import FeaturesConfig
 from fergan.features.discriminator import DiscriminatorFeatures, extract, load_features
 from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_float, to_uint8
 

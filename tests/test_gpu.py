@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from fergan.features.discriminator import DiscriminatorFeatures
+from fergan.gan import TrainConfig
 from fergan.gan.networks import to_float
-from fergan.gan.runs import Run, TrainConfig
+from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
 from fergan.gan.training import train
-from fergan.quality.monitor import Monitor
+from fergan.quality.collapse import Monitor
 from fergan.svm.kernels import squared_distances
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from fergan.cache import cached
-from fergan.gan.checkpoints import save_weights
 from fergan.gan.networks import Discriminator, Generator, initialize_weights
+from fergan.gan.runs import save_weights
+from fergan.quality import QualityConfig
 from fergan.quality import backbones as inception
 from fergan.quality.backbones import Backbone, backbones, find_inception, inception_features, open_inception
-from fergan.quality.config import QualityConfig
 from fergan.quality.judge import SampleScores, judge_features, judge_images, judge_samples
 
 

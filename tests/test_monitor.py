@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fergan.quality.monitor import Monitor
+from fergan.quality.collapse import Monitor
 
 SURE, UNSURE = np.array([[0.999, 0.002]] * 5), np.array([[0.7, 0.3]] * 5)
 

@@ -6,6 +6,7 @@ import torch
 from pydantic import ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
+from fergan.gan import PRESETS, TrainConfig
 from fergan.gan.networks import (
     Discriminator,
     Generator,
@@ -17,7 +18,6 @@ from fergan.gan.networks import (
     to_uint8,
     training_step_flops,
 )
-from fergan.gan.runs import PRESETS, TrainConfig
 from fergan.gan.step import POLICIES
 
 

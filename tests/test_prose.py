@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fergan.files import write_json
-from fergan.gan.checkpoints import save_weights
+from fergan.gan import TrainConfig
 from fergan.gan.networks import Discriminator, Generator, initialize_weights
-from fergan.gan.runs import TrainConfig
+from fergan.gan.runs import save_weights
 
 BOOK = Path(__file__).parent.parent / "book"
 

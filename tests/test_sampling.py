@@ -8,9 +8,9 @@ import torch
 
 import fergan
 from fergan.files import write_json
-from fergan.gan.checkpoints import save_weights
+from fergan.gan import TrainConfig
 from fergan.gan.networks import Discriminator, Generator, initialize_weights
-from fergan.gan.runs import Run, TrainConfig
+from fergan.gan.runs import Run, save_weights
 from fergan.gan.sampling import (
     draw,
     explore,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fergan.features.config import check_images
+from fergan.features import check_images
 from fergan.quality.similarity import (
     SCALES,
     mean_pairwise_distance,

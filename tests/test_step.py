@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fergan.gan import step
-from fergan.gan.runs import TrainConfig
+from fergan.gan import TrainConfig, step
 from fergan.gan.step import POLICIES, TrainingState, adversarial_loss, augment, mirror, train_step
 from fergan.gan.training import make_fabric
 
@@ -58,7 +57,7 @@ def test_two_processes_take_the_step_that_one_takes_on_both_halves(tmp_path):
     path = tmp_path / "two.py"
     path.write_text(f"""
 import sys, torch
-from fergan.gan.runs import TrainConfig
+from fergan.gan import TrainConfig
 from fergan.gan.step import TrainingState, train_step
 from fergan.gan.training import make_fabric
 from safetensors.torch import save_file

@@ -5,8 +5,8 @@ import pytest
 
 from fergan.experiments.config import LabelEfficiencyConfig
 from fergan.experiments.label_efficiency import LabelEfficiencyResult, named_by, run_label_efficiency, train_cnn
-from fergan.gan.checkpoints import save_weights
 from fergan.gan.networks import Discriminator, Generator, initialize_weights
+from fergan.gan.runs import save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = dict(width=4, epochs=20, min_steps=30)

@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load_file
 
 from fergan.cache import _closure
-from fergan.gan import training
+from fergan.gan import TrainConfig, training
 from fergan.gan.networks import Generator
-from fergan.gan.runs import Run, TrainConfig
+from fergan.gan.runs import Run
 from fergan.gan.sampling import load_discriminator, sample
 from fergan.gan.training import WEIGHT_CODE, make_fabric, train
-from fergan.quality.monitor import Monitor
+from fergan.quality.collapse import Monitor
 
 SMALL = dict(preset="demo", width=4, latent_dim=8, batch_size=8)
 CONFIG = TrainConfig(**SMALL, epochs=3)
@@ -30,9 +30,9 @@ def script(n_snapshots, epochs=3, before="", fabric="None"):
     """Return a program that trains the same run and writes a checkpoint after every step."""
     return f"""
 import sys, numpy as np
-from fergan.gan.runs import TrainConfig
+from fergan.gan import TrainConfig
 from fergan.gan.training import make_fabric, train
-from fergan.quality.monitor import Monitor
+from fergan.quality.collapse import Monitor
 {before}
 fabric = {fabric}
 if fabric: fabric.launch()
@@ -44,12 +44,12 @@ train(sys.argv[1], TrainConfig(**{SMALL!r}, epochs={epochs}), images=images, mon
 
 DEADLY = """
 import os, random, signal, threading
-from fergan.gan import checkpoints
-save = checkpoints.save_state
+from fergan.gan import training
+save = training.save_state
 def save_and_die(*args):
     save(*args)
     threading.Timer(random.uniform(0, 0.1), os.kill, (os.getpid(), signal.SIGKILL)).start()
-checkpoints.save_state = save_and_die
+training.save_state = save_and_die
 """
 
 
@@ -265,12 +265,12 @@ def test_a_generator_that_ignores_its_noise_gives_one_alarm(tmp_path, monkeypatc
 def test_the_best_weights_are_kept_beside_the_last(tmp_path, monkeypatch):
     """Make the second of four snapshots the nearest: its weights must be those of a run that ended there."""
     distances = iter([9.0, 1.0, 5.0, 7.0])
-    monkeypatch.setattr("fergan.quality.monitor.frechet_distance", lambda *_: next(distances))
+    monkeypatch.setattr("fergan.quality.collapse.frechet_distance", lambda *_: next(distances))
     run = run_of(tmp_path / "long", n_snapshots=4)
     assert (run.finished["best_step"], run.finished["best_frechet"], run.finished["frechet"]) == (5, 1.0, 7.0)
     last, best = (load_discriminator(run, best=choice).state_dict() for choice in (False, True))
     assert not all(torch.equal(last[key], best[key]) for key in last)
-    monkeypatch.setattr("fergan.quality.monitor.frechet_distance", lambda *_: 0.0)
+    monkeypatch.setattr("fergan.quality.collapse.frechet_distance", lambda *_: 0.0)
     short = run_of(tmp_path / "short", CONFIG.changed(epochs=1), n_snapshots=2)  # five steps
     assert all(torch.equal(value, best[key]) for key, value in load_discriminator(short).state_dict().items())
     assert np.array_equal(sample(run, 4, best=True), sample(short, 4)) and not np.array_equal(sample(run, 4), sample(short, 4))

@@ -26,12 +26,12 @@ from fergan.experiments.config import (
     TransferConfig,
 )
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
-from fergan.features.config import FeaturesConfig
+from fergan.features import FeaturesConfig
 from fergan.files import UserError
-from fergan.gan.runs import TrainConfig
+from fergan.gan import TrainConfig
 from fergan.human_study.study import StudyConfig
 from fergan.paper import read_table
-from fergan.quality.config import QualityConfig
+from fergan.quality import QualityConfig
 
 
 class ProfileError(UserError, ValueError):

@@ -269,7 +269,7 @@ def train_model(profile: Profile, model: str, *, devices: int = 1, num_nodes: in
     """
     from fergan.data.faces import FaceSet  # these are slow to import
     from fergan.gan.training import WEIGHT_CODE, make_fabric, train, training_progress
-    from fergan.quality.monitor import Monitor
+    from fergan.quality.collapse import Monitor
 
     if model not in profile.models:
         raise ProfileError(f"profile {profile.name} trains no generator {model!r}; it has {', '.join(profile.models)}")

@@ -22,13 +22,13 @@ from fergan.experiments.config import LabelEfficiencyConfig
 from fergan.experiments.emotions import emotion_classes, train_and_test
 from fergan.experiments.intervals import Difference, interval_over_people, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
-from fergan.features.config import check_images
+from fergan.features import check_images
 from fergan.files import read_json, write_json
 from fergan.gan.networks import (
     Discriminator,
     has_native_bfloat16,
     initialize_weights,
-    load_weights,
+    open_discriminator,
     recalibrate_batch_norm,
     to_float,
 )
@@ -375,7 +375,7 @@ def train_cnn(
     network = nn.Sequential(Discriminator(width).blocks, to_logits, nn.Flatten())
     initialize_weights(network, seed=seed)
     if weights is not None:
-        network[0] = load_weights(Discriminator(width), Path(weights)).requires_grad_(True).blocks
+        network[0] = open_discriminator(weights).requires_grad_(True).blocks
     network.to(device, memory_format=torch.channels_last)
     data = torch.from_numpy(np.array(check_images(images))).to(device)  # a copy: faces on disk are read-only
     classes = torch.from_numpy(np.asarray(y)).to(device)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fergan.features.config import N_LAYERS, computing_device
+from fergan.features import N_LAYERS, computing_device
 from fergan.features.discriminator import DiscriminatorFeatures, StatelessFeatures
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from fergan.features.config import N_LAYERS, FeaturesConfig, check_images, checked_layers, computing_device
+from fergan.features import N_LAYERS, FeaturesConfig, check_images, checked_layers, computing_device
 from fergan.files import atomic_path
 
 _GRID = 4  # rows and columns of the last layer's maps, and of those that are pooled

@@ -1,85 +1,30 @@
-"""A training run: its parameters, the presets that fill them, and what it leaves on disk."""
+"""What a training run keeps on disk: results, weights, and the checkpoint that survives a kill.
 
+A checkpoint is one safetensors file that is replaced as a whole. It has all that a run needs to go on: weights, the
+optimisers' moments, losses, the best weights so far and notes. Opening it never runs code.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
-from pydantic import Field, field_validator, model_validator
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
-from fergan.cache import Config
-from fergan.files import hash_file, hash_parameters, read_json
+from fergan.files import atomic_path, hash_file, hash_parameters, read_json
+from fergan.gan import TrainConfig
+from fergan.gan.step import TrainingState
 
-#: Training presets: name -> values of `TrainConfig`; and where each is from.
-PRESETS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "presets.yaml").read_text(encoding="utf-8"))
-PRESET_SOURCES = {name: values.pop("source") for name, values in PRESETS.items()}
-
-#: The parts of differentiable augmentation, see `fergan.gan.step.augment`.
-_POLICIES = ("color", "translation", "cutout")
-
-
-class TrainConfig(Config):
-    """The parameters of one training run; each changes what is learnt. What is not given comes from the preset."""
-
-    preset: str = Field("radford2015", description="where the other values come from, a key of PRESETS")
-    width: int = Field(64, ge=1, description="channels of the first layer of the discriminator; 64: 8,192 features")
-    generator_width: int | None = Field(None, ge=1, description="of the last hidden layer of the generator; None: width")
-    latent_dim: int = Field(100, ge=1, description="length of the noise vector")
-    batch_size: int = Field(128, ge=2, description="faces per step, over all processes; batch normalisation needs two")
-    learning_rate: float = Field(2e-4, gt=0, description="of Adam, for both networks")
-    beta1: float = Field(0.5, ge=0, lt=1, description="of Adam, decay of the first moment per step")
-    beta2: float = Field(0.999, ge=0, lt=1, description="of Adam, decay of the second moment per step")
-    weight_std: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
-    epochs: int = Field(300, ge=1, description="passes over the faces")
-    average_decay: float = Field(0.0, ge=0, lt=1, description="decay per step of the moving average of the generator that "
-                                 "draws the samples; 0 uses the generator itself")
-    label_noise: float = Field(0.0, ge=0, description="standard deviation of noise on the labels -1 and 1 that the "
-                               "discriminator learns, afresh for each face")
-    discriminator_updates: Literal[1, 2] = Field(1, description="1: on real and generated faces together; 2: on generated, "
-                                                 "then on real ones")
-    augment: str = Field("none", description="differentiable augmentation of all that the discriminator sees: none, or some "
-                         "of color,translation,cutout joined by commas")
-    flip_probability: float = Field(0.0, ge=0, le=1, description="share of the real faces mirrored, afresh in each step")
-    precision: Literal["auto", "bf16", "float32"] = Field("auto", description="bfloat16 where the device has it "
-                                                          "(auto), always, or never")
-    seed: int = Field(0, ge=0, description="of the initial weights, the noise and the order of the faces")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill(cls, given: dict[str, Any]) -> dict[str, Any]:
-        if not isinstance(given, dict):
-            return given  # which is refused
-        preset = given.get("preset", "radford2015")
-        if preset not in PRESETS:
-            raise ValueError(f"unknown training preset {preset!r}; expected one of {', '.join(PRESETS)}")
-        return PRESETS[preset] | given
-
-    @field_validator("augment")
-    @classmethod
-    def _known_policies(cls, value: str) -> str:
-        policies = value.split(",")
-        if policies != ["none"] and not (set(policies) <= set(_POLICIES) and len(set(policies)) == len(policies)):
-            raise ValueError(f"augment is {value!r}; expected 'none', or some of {', '.join(_POLICIES)} joined by commas")
-        return value
-
-    @property
-    def generator_channels(self) -> int:
-        """Channels of the generator's layer nearest to the image."""
-        return self.generator_width or self.width
-
-    def changed(self, **changes: Any) -> "TrainConfig":
-        """Return these parameters with some changed, checked anew; another preset fills all others again but the seed."""
-        same = changes.get("preset", self.preset) == self.preset
-        return type(self)(**(self.model_dump() if same else {"seed": self.seed}) | changes)
-
-    def differences(self, reference: str = "radford2015") -> dict[str, tuple[Any, Any]]:
-        """Return what these parameters change against a preset: field -> (value here, the preset's value)."""
-        theirs = type(self)(preset=reference)
-        pairs = {name: (value, getattr(theirs, name)) for name, value in self}
-        pairs["generator_width"] = (self.generator_width, self.generator_width and theirs.generator_channels)
-        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and name not in ("preset", "seed")}
+_NAME = "checkpoint.safetensors"
+_PREVIOUS = "checkpoint-previous.safetensors"
 
 
 @dataclass(frozen=True)
@@ -125,7 +70,7 @@ class Run:
 
     @property
     def snapshots(self) -> pd.DataFrame:
-        """What was measured of the samples during training, see `fergan.quality.monitor`: one row per snapshot."""
+        """What was measured of the samples during training, see `fergan.quality.collapse`: one row per snapshot."""
         names = ("snapshots.parquet", "watched.parquet")  # the second as earlier versions called it
         return pd.read_parquet(next(self.folder / name for name in names if (self.folder / name).is_file()))
 
@@ -134,3 +79,96 @@ class Run:
         files = sorted((self.folder / "filmstrip").glob("step-*.npy"))
         steps = np.array([int(file.stem.split("-")[1]) for file in files])
         return steps, np.stack([np.load(file, allow_pickle=False) for file in files])
+
+
+# ---- checkpoints and weights
+
+def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray, best: dict[str, Tensor],
+               note: dict[str, Any]) -> None:
+    """Write a checkpoint, and keep the one before it, also where this fails or a weight is not finite (FloatingPointError).
+
+    Args:
+        run: Hash of what is trained with and on.
+        history, best, note: Losses (step, 4), further tensors, and plain values, all of which `load_state` returns.
+    """
+    weights = named_weights(state.networks())
+    broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise FloatingPointError(f"{broken[0]} is not finite after step {state.step}; the last checkpoint is kept")
+    moments = {f"{name}.{index}.{key}": value for name, optimizer in state.optimizers().items()
+               for index, moments in optimizer.state_dict()["state"].items() for key, value in moments.items()}
+    note = {"training": json.dumps(note | {"run": run, "step": state.step}, default=float)}
+    with writing(folder), atomic_path(folder / _NAME) as temporary:
+        best = {f"best.{name}": value for name, value in best.items()}
+        _save(temporary, weights | moments | best | {"history": torch.from_numpy(history)}, note)
+        if (folder / _NAME).is_file():
+            os.replace(folder / _NAME, folder / _PREVIOUS)
+
+
+def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray, dict[str, Tensor], dict[str, Any]]:
+    """Bring `state` to the folder's checkpoint, or the one before it where that is missing; return what else it holds.
+
+    That is empty without a checkpoint. One that cannot be read, or belongs to another run, is a ValueError.
+    """
+    path = next((folder / name for name in (_NAME, _PREVIOUS) if (folder / name).is_file()), None)
+    if path is None:
+        return np.empty((0, 4)), {}, {}
+    other = path.name == _NAME and (folder / _PREVIOUS).is_file()
+    remedy = "delete it to " + (f"go on from {_PREVIOUS}" if other else "train this run again")
+    try:
+        with safe_open(path, framework="pt") as file:
+            note = json.loads(file.metadata()["training"])
+        if note["run"] != run:
+            raise ValueError(f"checkpoint {path} belongs to another run, with other parameters or faces; {remedy}")
+        tensors = load_file(path)
+        for name, network in state.networks().items():
+            network.load_state_dict(part(tensors, name))
+        for name, optimizer in state.optimizers().items():
+            _restore_moments(optimizer, part(tensors, name))
+        history = tensors["history"].numpy()
+    except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
+        raise ValueError(f"checkpoint {path} cannot be used ({error}); {remedy}") from error
+    state.step = note["step"]
+    return history, part(tensors, "best"), note
+
+
+def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
+    """Write final networks and return the SHA-256 of the discriminator's file."""
+    with writing(folder):
+        for name, network in (("generator", generator), ("discriminator", discriminator)):
+            with atomic_path(folder / f"{name}.safetensors") as temporary:
+                _save(temporary, network.state_dict())
+    return hash_file(folder / "discriminator.safetensors")
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say of a failure to write into a run's folder that nothing saved before is lost."""
+    try:
+        yield
+    except (SafetensorError, OSError) as error:
+        raise OSError(f"{folder} cannot be written ({error}); what was saved before, the last checkpoint too, is kept: "
+                      "make room or correct the folder's permissions, and run again to go on from there") from error
+
+
+def named_weights(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
+    """Return the tensors of all these networks, each with its network's name and a dot before its own."""
+    return {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}
+
+
+def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return those that `named_weights` gave this name, without it."""
+    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+
+
+def _save(path: Path, tensors: dict[str, Tensor], note: dict[str, str] | None = None) -> None:
+    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path, metadata=note)
+
+
+def _restore_moments(optimizer: torch.optim.Adam, saved: dict[str, Tensor]) -> None:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for index, parameter in enumerate(parameters):
+        # The fused optimiser walks memory as it lies: a moment in another layout than its parameter (saved tensors are
+        # contiguous, parameters channels-last) would be applied to the wrong weights, silently.
+        moments = {key: torch.empty_like(parameter).copy_(saved[f"{index}.{key}"]) for key in ("exp_avg", "exp_avg_sq")}
+        optimizer.state[parameter] = moments | {"step": saved[f"{index}.step"].to(parameter.device)}

@@ -17,7 +17,7 @@ from fergan.gan.networks import Discriminator, Generator, initialize_weights, re
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from fergan.gan.runs import TrainConfig
+    from fergan.gan import TrainConfig
 
 
 class TrainingState:
@@ -55,11 +55,6 @@ class TrainingState:
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Return the plain optimisers by name."""
         return {"optimizer_g": self.optimizer_g.optimizer, "optimizer_d": self.optimizer_d.optimizer}
-
-    def statistics(self) -> list[Tensor]:
-        """Return the running means and variances of both networks' batch normalisation, which no gradient moves."""
-        networks = (self.generator.module, self.discriminator.module)
-        return [buffer for network in networks for buffer in network.buffers() if buffer.is_floating_point()]
 
     @torch.no_grad()
     def move_average(self, decay: float) -> None:
@@ -248,7 +243,8 @@ def _update(optimizer: torch.optim.Optimizer, loss: Tensor, fabric: "Fabric") ->
 
 def _merge(state: TrainingState, losses: Tensor, world_size: int) -> Tensor:
     """Average batch-norm statistics and losses over the processes, which saw different faces; one exchange for all."""
-    parts = [losses, *state.statistics()]
+    networks = (state.generator.module, state.discriminator.module)
+    parts = [losses, *(buffer for network in networks for buffer in network.buffers() if buffer.is_floating_point())]
     merged = torch.cat([part.flatten() for part in parts])
     torch.distributed.all_reduce(merged)  # Fabric's own waits for all processes first
     merged /= world_size

@@ -1,7 +1,6 @@
 """Training a DCGAN on the faces of one dataset, without labels: the loop around `fergan.gan.step`.
 
-A run that was killed and started again continues exactly where it was, and nothing that is done is lost. The loop is the
-same on a processor, a GPU, or many of them: Lightning Fabric has the device, the precision and the processes.
+A run that was killed and started again continues exactly where it was, and nothing that is done is lost.
 """
 
 import fcntl
@@ -27,9 +26,9 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fergan.files import atomic_path, hash_array, hash_parameters, read_json, write_array, write_json
-from fergan.gan import checkpoints
+from fergan.gan import TrainConfig
 from fergan.gan.networks import has_native_bfloat16, to_uint8
-from fergan.gan.runs import TrainConfig
+from fergan.gan.runs import load_state, named_weights, part, save_state, save_weights, writing
 from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, next_step, steps_per_epoch
 
 # A run notes its precision itself; Fabric would say it on every page.
@@ -41,15 +40,15 @@ LOSSES = ["loss_d", "loss_g", "score_real", "score_generated"]  # of each step
 N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
 
 
-def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1, **options: Any) -> Fabric:
+def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1, accelerator: str = "") -> Fabric:
     """Return what runs the loop: the first GPU where there is one, else the processor; or several of either.
 
     Args:
-        precision: See `fergan.gan.runs.TrainConfig`.
+        precision: See `fergan.gan.TrainConfig`.
         devices, num_nodes: Processes on each machine, and machines; under ``torchrun`` both are its own.
-        **options: Of Fabric, such as ``accelerator``.
+        accelerator: "cuda" or "cpu"; found out where it is empty.
     """
-    accelerator = options.pop("accelerator", "cuda" if torch.cuda.is_available() else "cpu")
+    accelerator = accelerator or ("cuda" if torch.cuda.is_available() else "cpu")
     if precision == "auto":
         precision = "bf16" if has_native_bfloat16(torch.device(accelerator)) else "float32"
     if "LOCAL_WORLD_SIZE" in os.environ:
@@ -58,8 +57,8 @@ def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1
     # Running statistics are averaged by the step itself; broadcasting them would overwrite what a graph still needs.
     strategy = DDPStrategy(broadcast_buffers=False) if devices * num_nodes > 1 else "auto"
     words = {"bf16": "bf16-mixed", "float32": "32-true"}
-    options |= dict(accelerator=accelerator, devices=devices, num_nodes=num_nodes)
-    return Fabric(strategy=strategy, precision=words[precision], **options)
+    return Fabric(accelerator=accelerator, devices=devices, num_nodes=num_nodes, strategy=strategy,
+                  precision=words[precision])
 
 
 #: All code that can change a weight: a change of any other leaves finished runs as they are.
@@ -75,7 +74,7 @@ def train(
 
     Args:
         images: Faces uint8 (n_faces, 64, 64, 3), all of which are kept on the device.
-        monitor: What measures the snapshots: a `fergan.quality.monitor.Monitor`, or anything with `n_samples` and `measure`.
+        monitor: What measures the snapshots: a `fergan.quality.collapse.Monitor`, or what has `n_samples` and `measure`.
         n_threads: Processor threads; other counts give other rounding, so it is recorded.
         checkpoint_seconds: Between checkpoints. A killed run loses at most this much work.
         n_snapshots: How many times from start to end the samples of the same noise are drawn, kept and measured.
@@ -86,8 +85,8 @@ def train(
         FloatingPointError, OSError: A loss is not finite, or something cannot be written; the last checkpoint is kept.
         ValueError: There are fewer faces than one batch, or the folder holds something else.
     """
-    folder, n_steps = Path(folder), steps_per_epoch(len(images), config) * config.epochs
-    fabric = fabric or make_fabric(config.precision)
+    folder, fabric = Path(folder), fabric or make_fabric(config.precision)
+    n_steps = steps_per_epoch(len(images), config) * config.epochs
     with fabric.rank_zero_first():
         run = _claim(folder, config, images)
     with _alone(folder, fabric):
@@ -131,12 +130,12 @@ class _Training:
                  n_steps: int, fabric: Fabric, n_threads: int):
         self.n_steps, self.fabric, self._first = n_steps, fabric, fabric.is_global_zero
         self._folder, self._run, self._config, self._monitor = folder, run, config, monitor
-        if self._first:
-            checkpoints.remove(folder, ".*.safetensors")  # what a killed process left half-written
+        for half_written in folder.glob(".*.safetensors") if self._first else ():  # by a killed process
+            half_written.unlink(missing_ok=True)
         self.state, self._streams = TrainingState(config, fabric), RandomStreams(len(images), config, fabric)
         self._log = TensorBoardLogger(folder, name="tensorboard", version="") if self._first else None
         self._pending: list[Tensor] = []
-        self.history, self._best_weights, note = checkpoints.load_state(folder, run, self.state)
+        self.history, self._best_weights, note = load_state(folder, run, self.state)
         self._snapshots: list[dict[str, Any]] = note.get("snapshots", [])
         self._parts = _with_part(note.get("parts", []), fabric, n_threads, self.state.step)
         self._seconds, self._start = note.get("seconds", 0.0), time.monotonic()
@@ -170,7 +169,7 @@ class _Training:
         self.flush()
         if self._first and self.state.step:
             note = {"seconds": self._so_far(), "parts": self._parts, "snapshots": self._snapshots}
-            checkpoints.save_state(self._folder, self._run, self.state, self.history, self._best_weights, note)
+            save_state(self._folder, self._run, self.state, self.history, self._best_weights, note)
 
     @torch.no_grad()
     def take_snapshot(self) -> None:
@@ -188,9 +187,9 @@ class _Training:
             _log.warning("step %d of %d: %s", step, self.n_steps, measured["alarm"])
         self._snapshots.append({"step": step} | measured)
         if self._best()["step"] == step:
-            weights = checkpoints.named_weights(self._final_networks())
+            weights = named_weights(self._final_networks())
             self._best_weights = {key: value.cpu().clone() for key, value in weights.items()}
-        with checkpoints.writing(self._folder):
+        with writing(self._folder):
             write_array(self._folder / "filmstrip" / f"step-{step:07d}.npy", samples[:N_FILM_FACES])
             self._log.log_metrics({name: value for name, value in measured.items() if name != "alarm"}, step)
             self._log.save()
@@ -201,12 +200,12 @@ class _Training:
             return
         state, networks, best = self.state, self._final_networks(), self._best()
         calibrate_average(state, self._streams)
-        weights = checkpoints.save_weights(self._folder, **networks)
+        weights = save_weights(self._folder, **networks)
         if best["step"] != state.step:
             for name, network in networks.items():
-                network.load_state_dict(checkpoints.part(self._best_weights, name))
+                network.load_state_dict(part(self._best_weights, name))
             calibrate_average(state, self._streams)
-            checkpoints.save_weights(self._folder / "best", **networks)
+            save_weights(self._folder / "best", **networks)
         note = {key: value for key, value in self._parts[-1].items() if key != "from_step"} | dict(
             steps=state.step, n_faces=len(self._faces), seconds=self._so_far(), torch=metadata.version("torch"),
             weights=weights, best_step=best["step"], best_frechet=best.get("frechet"),
@@ -215,12 +214,13 @@ class _Training:
             parts=self._parts,
         )
         history = pd.DataFrame(self.history, columns=LOSSES).rename_axis("step").reset_index()
-        with checkpoints.writing(self._folder):
+        with writing(self._folder):
             for name, table in (("history", history), ("snapshots", pd.DataFrame(self._snapshots))):
                 with atomic_path(self._folder / f"{name}.parquet") as temporary:
                     table.to_parquet(temporary, index=False)
             write_json(self._folder / "finished.json", note)
-        checkpoints.remove(self._folder, "checkpoint*.safetensors")
+        for checkpoint in self._folder.glob("checkpoint*.safetensors"):
+            checkpoint.unlink()
 
     def _final_networks(self) -> dict[str, nn.Module]:
         return {"generator": self.state.average, "discriminator": self.state.discriminator.module}
@@ -240,7 +240,7 @@ def _claim(folder: Path, config: TrainConfig, images: np.ndarray) -> str:
     if path.is_file() and read_json(path) != record:
         raise ValueError(f"{path} belongs to a run with other parameters or faces; move that folder away")
     if not path.is_file():
-        with checkpoints.writing(folder):
+        with writing(folder):
             write_json(path, record)
     return hash_parameters(record)
 
@@ -312,12 +312,10 @@ def training_progress(
 
         def show(step: int, n_steps: int, losses: dict[str, float]) -> None:
             if bar.total != n_steps:
-                # Steps of an earlier run took none of this one's time.
                 bar.reset(total=n_steps)
-                bar.initial = bar.n = step
+                bar.initial = bar.n = step  # steps of an earlier run took none of this one's time
             images = (bar.format_dict["rate"] or 0) * batch_size
-            shown = {name: f"{loss:.3f}" for name, loss in losses.items()} | {"images/s": f"{images:.0f}"}
-            bar.set_postfix(shown, refresh=False)
+            bar.set_postfix(losses | {"images/s": f"{images:.0f}"}, refresh=False)
             bar.update(step - bar.n)
 
         yield show

@@ -110,7 +110,7 @@ def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: Stu
     shown twice to a rater. One trial in every stretch of a sheet, never its first, is there to catch inattention: a
     real face whose blocks are shuffled, in a pair with one that is whole.
     """
-    from fergan.features.config import check_images  # slow to import, and a profile needs only the config
+    from fergan.features import check_images  # slow to import, and a profile needs only the config
 
     if kind not in KINDS:
         raise ValueError(f"unknown kind of study {kind!r}; expected one of {', '.join(KINDS)}")

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import gen_batches
 
+from fergan.features import check_images, computing_device
 from fergan.features.baselines import HOGFeatures
-from fergan.features.config import check_images, computing_device
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.files import atomic_path, hash_file
 

@@ -10,9 +10,8 @@ import pandas as pd
 
 from fergan.data.detection import face_rate
 from fergan.files import hash_file, hash_parameters, read_json, write_json
-from fergan.quality import distances, similarity
+from fergan.quality import QualityConfig, distances, similarity
 from fergan.quality.backbones import Backbone, backbones
-from fergan.quality.config import QualityConfig
 from fergan.quality.distances import Extrapolation, jackknife
 
 FACE_PROBABILITY = 0.9  # how sure MTCNN must be that a sample shows a face

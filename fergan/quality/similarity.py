@@ -7,7 +7,7 @@ Images are uint8 (n, height, width, 3) throughout.
 
 import numpy as np
 
-from fergan.features.config import check_images
+from fergan.features import check_images
 from fergan.quality.distances import nearest
 from fergan.svm.kernels import squared_distances
 

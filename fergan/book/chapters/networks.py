@@ -1,0 +1,182 @@
+"""Tables and figures of the chapters on generators and on features."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import yaml
+from matplotlib.figure import Figure
+
+from fergan.book.plots import WIDTH, face_walks, generator_styles
+from fergan.experiments.scores import ExperimentResult
+from fergan.gan import TrainConfig
+from fergan.gan.runs import Run
+from fergan.quality.collapse import COLLAPSE_RATIO
+
+_SOURCE = yaml.safe_load((Path(__file__).parent / "networks.yaml").read_text(encoding="utf-8"))
+_PAPERS = "4"  # the last hidden layer
+
+# ---- generators
+
+
+def against_source(configs: Mapping[str, TrainConfig]) -> pd.DataFrame:
+    """Return one row for each part of networks and training in which any of these differs from Radford et al.'s code."""
+    rows = [{"part": part} | dict.fromkeys(configs, here) | {"Radford et al.": there}
+            for part, (here, there) in _SOURCE["parts"].items()]
+    values = {name: config.model_dump() | {"generator_width": config.generator_channels} for name, config in configs.items()}
+    for parameter, there in _SOURCE["parameters"].items():
+        here = {name: of[parameter] for name, of in values.items()}
+        if set(here.values()) != {there}:
+            rows.append({"part": parameter} | here | {"Radford et al.": there})
+    return pd.DataFrame(rows).astype(str)
+
+
+def training_runs(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> pd.DataFrame:
+    """Return one row per run: what it changes against its set's own run, what it saw, and how its samples came out."""
+    rows = []
+    for model, run in runs.items():
+        plain, finished, snapshots = runs.get(datasets[model], run), run.finished, run.snapshots
+        changes = [f"{name} {value}" for name, value in run.config if value != getattr(plain.config, name)]
+        rows.append({
+            "generator": model, "differs in": ", ".join(changes) or "–", "faces": finished["n_faces"],
+            "steps": finished["steps"], "minutes": finished["seconds"] / 60,
+            "distance at first": snapshots["frechet"].iloc[0], "at the end": snapshots["frechet"].iloc[-1],
+            "smallest": finished["best_frechet"], "at step": finished["best_step"],
+            "variety": snapshots["diversity_ratio"].iloc[-1], "alarms": len(finished["alarms"])})
+    return pd.DataFrame(rows)
+
+
+def layer_table(networks: Mapping[str, pd.DataFrame], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the counted layers of networks with lines of totals, and the counts at the paper's width beside them."""
+    tables = []
+    for name, layers in networks.items():
+        table = pd.DataFrame({"network": name, "layer": layers["layer"], "output": [
+            f"{channels}×{side}×{side}" for channels, side in zip(layers["channels"], layers["side"], strict=True)]})
+        for heading, one in (("", layers), ("paper: ", paper[name])):
+            table[f"{heading}weights, thousands"], table[f"{heading}MFLOP"] = one["learnt"] / 1e3, one["flops"] / 1e6
+        together = table.sum(numeric_only=True).to_dict() | {"network": name, "layer": "together", "output": ""}
+        tables += [table, pd.DataFrame([together])]
+    return pd.concat(tables, ignore_index=True)
+
+
+def run_summary(run: Run) -> dict[str, Any]:
+    """Return how one training went: did it come nearer to the faces, and did a snapshot give an alarm?"""
+    finished, snapshots = run.finished, run.snapshots
+    first, last = snapshots["frechet"].iloc[0], snapshots["frechet"].iloc[-1]
+    alarmed = snapshots[snapshots["alarm"] != ""]
+    alarm = {} if alarmed.empty else alarmed.iloc[-1].to_dict()
+    if alarm:
+        alarm["collapse"] = bool(alarm["diversity_ratio"] < COLLAPSE_RATIO)
+    return dict(nearer=bool(last < first), first=first, last=last, variety=snapshots["diversity_ratio"].iloc[-1],
+                n_alarms=len(alarmed), n_snapshots=len(snapshots), alarm=alarm, steps=finished["steps"],
+                best=finished["best_frechet"], best_step=finished["best_step"],
+                early=finished["best_step"] < finished["steps"])
+
+
+def runs_summary(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> dict[str, Any]:
+    """Return how the sets' own generators came out, and which trainings gave an alarm or were best before their end."""
+    every = {name: run_summary(run) for name, run in runs.items()}
+    own = {name: one for name, one in every.items() if datasets[name] == name} or every
+    falls = sorted(((name, 1 - one["last"] / one["first"]) for name, one in own.items()), key=lambda pair: pair[1])
+    return dict(n=len(every), n_own=len(own), n_nearer=sum(one["nearer"] for one in own.values()), least=falls[0],
+                most=falls[-1], alarmed=[name for name, one in every.items() if one["n_alarms"]],
+                early=[name for name, one in every.items() if one["early"]])
+
+
+def loss_curves(history: pd.DataFrame, window: int = 15) -> Figure:
+    """Draw both losses per step, faint, and their running median over `window` steps."""
+    figure, ax = plt.subplots(figsize=(WIDTH, 2.8))
+    for column, label, style in (("loss_d", "discriminator", "-"), ("loss_g", "generator", "--")):
+        smooth = history[column].rolling(window, center=True, min_periods=1).median()
+        (line,) = ax.plot(history["step"], smooth, style, label=label)
+        ax.plot(history["step"], history[column], color=line.get_color(), alpha=0.2, linewidth=0.7)
+    ax.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
+    ax.legend(frameon=False, ncols=2)
+    return figure
+
+
+def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str], marked: str | None = None) -> Figure:
+    """Draw what was measured of each generator's samples while it trained, beside what real faces reach where that is known.
+
+    `scores` are columns of `Run.snapshots`; those with a floor are drawn as shares of it. One generator is `marked` in red.
+    """
+    figure, axes = plt.subplots(1, len(scores), figsize=(WIDTH, 2.7 + 0.1 * len(runs)), squeeze=False)
+    styles = generator_styles(runs, marked or "")
+    for ax, score in zip(axes.flat, scores, strict=True):
+        for name, run in runs.items():
+            seen = run.snapshots
+            values = seen[score] / seen.get(f"{score}_floor", 1)
+            ax.plot(100 * seen["step"] / max(seen["step"].max(), 1), values, markersize=3.5, label=name, **styles[name])
+        if score != "frechet":
+            ax.axhline(1, color="0.6", linewidth=0.8, zorder=0)  # real faces
+        ax.set(title=_SCORES[score], ylim=(0, None), xlabel="training done (%)")
+    if len(runs) > 1:
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False,
+                      fontsize="small")
+    return figure
+
+
+_SCORES = {"frechet": "Fréchet distance", "diversity_ratio": "variety, real faces = 1"} | {
+    score: f"{score}, real faces = 1" for score in ("spread", "recall", "coverage")}
+
+
+def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6, n_columns: int = 9) -> Figure:
+    """Show the same noise over training, some of the frames uint8 (n_frames, n, 64, 64, 3) and of their faces."""
+    shown = np.linspace(0, len(steps) - 1, min(n_columns, len(steps))).round().astype(int)
+    faces = frames[shown, :n_faces].swapaxes(0, 1)
+    return face_walks(faces, [""] * len(faces), [f"{step:,}" for step in steps[shown]], "training step")
+
+
+# ---- features
+
+def features_table(features: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return one row per "network-on-faces": the size of its features, and how many directions of them matter.
+
+    These are :math:`(\\sum\\lambda)^2 / \\sum\\lambda^2` over the eigenvalues of the covariance of about 500 faces.
+    """
+    rows = []
+    for pair, X in features.items():
+        pretrained, target = pair.split("-on-")
+        centred = X[:: max(1, len(X) // 500)] - X.mean(0)
+        variances = np.linalg.svd(centred, compute_uv=False) ** 2
+        rows.append({"network of": pretrained, "faces of": target, "faces": len(X), "features": X.shape[1],
+                     "above zero, %": 100 * float((X > 0).mean()),
+                     "effective dimensions": variances.sum() ** 2 / (variances**2).sum()})
+    return pd.DataFrame(rows)
+
+
+def strongest_maps(X: np.ndarray, n_maps: int = 5, n_faces: int = 12) -> dict[str, np.ndarray]:
+    """Return maps of the last layer X whose answers vary most: "map 7" -> rows of the faces that it answers to most."""
+    maps = X.reshape(len(X), -1, 16).max(axis=2)
+    strongest = np.argsort(-maps.std(axis=0) / (maps.mean(axis=0) + 1e-6))[:n_maps]
+    return {f"map {m}": np.argsort(-maps[:, m])[:n_faces] for m in strongest}
+
+
+def layers_table(results: Mapping[str, ExperimentResult]) -> pd.DataFrame:
+    """Return ``faces, layer, features, value, low, high, difference, verdict`` of each set and layer.
+
+    The last two are against layer 4: "better", "worse", "open", or "" for layer 4 itself.
+    """
+    tables = []
+    for name, result in results.items():
+        one, other = (result.scores.query("score == @score").reset_index(drop=True) for score in ("accuracy", "minus_last"))
+        cases = [one["features"] == _PAPERS, other["low"] > 0, other["high"] < 0]
+        verdict = np.select(cases, ["", "better", "worse"], "open")
+        tables.append(pd.DataFrame({
+            "faces": name, "layer": one["features"], "features": one["features"].map(result.settings["n_features"]),
+            **one[["value", "low", "high"]], "difference": other["value"], "verdict": verdict}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def layers_summary(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the sets on which the paper's layer is the best single one, and how all layers together compare with it."""
+    single, together = table[table["layer"] != "all"], table[table["layer"] == "all"]
+    papers = single[single["layer"] == _PAPERS].set_index("faces")["value"]
+    ahead = papers >= single.groupby("faces")["value"].max()[papers.index]
+    return dict(n=len(papers), best=list(papers.index[ahead]), others=list(papers.index[~ahead]),
+                higher=list(together["faces"][together["difference"] > 0]),
+                better=list(together["faces"][together["verdict"] == "better"]),
+                worse=list(together["faces"][together["verdict"] == "worse"]))

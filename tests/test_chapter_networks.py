@@ -1,0 +1,134 @@
+"""The chapters on generators, features and layers: what is said follows the numbers, whichever way they point."""
+
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from fergan.book.chapters import networks as chapter
+from fergan.book.show import say
+from fergan.gan import TrainConfig
+from fergan.gan.networks import discriminator_layers, generator_layers
+
+matplotlib.use("agg")
+HOSTILE = "{{ 7*7 }}|<b>x</b>"
+
+
+def run(first, last, alarms=(), best=100, **changes):
+    snapshots = pd.DataFrame({"step": [0, 100], "frechet": [first, last], "diversity_ratio": [0.2, 0.4 if "collapse" in alarms else 0.9],
+                              "score_real": 0.995, "score_generated": 0.001, "alarm": ["", *alarms] if alarms else ["", ""]})
+    finished = {"steps": 100, "best_step": best, "best_frechet": min(first, last), "alarms": list(alarms), "n_faces": 40, "seconds": 60.0}
+    return SimpleNamespace(snapshots=snapshots, finished=finished, config=TrainConfig(preset="demo", batch_size=32, **changes))
+
+
+@pytest.mark.parametrize(("one", "words"), [
+    (run(30.0, 10.0), ["learns to draw", "30.0 to 10.0", "none of 2"]), (run(10.0, 30.0), ["does not learn"]),
+    (run(30.0, 10.0, ["collapse"]), ["near a collapse", "1 of 2"]),
+])
+def test_a_page_says_how_its_training_went(one, words):
+    text = say("generator", "answer", r=chapter.run_summary(one)).lower()
+    assert all(word in text for word in words), text
+
+
+def test_an_alarm_is_named_and_the_best_snapshot():
+    collapse, certain, none = (say("generator", "watched", r=chapter.run_summary(run(30.0, 10.0, alarms, best)))
+                               for alarms, best in ((["collapse"], 100), (["certain"], 50), ([], 100)))
+    assert "0.40 times as varied" in collapse and "0.995" in certain and "0.001" in certain and "No snapshot" in none
+    assert "kept beside" in certain and "last weights are the best" in collapse
+
+
+def test_the_chapter_counts_sets_and_alarms():
+    datasets = {"a": "a", HOSTILE: HOSTILE, "a-2": "a"}
+    runs = {"a": run(40.0, 10.0), HOSTILE: run(40.0, 20.0), "a-2": run(40.0, 60.0, ["collapse"], best=50, seed=1)}
+    found = chapter.runs_summary(runs, datasets)
+    assert (found["n"], found["n_own"], found["n_nearer"], found["alarmed"], found["early"]) == (3, 2, 2, ["a-2"], ["a-2"])
+    text = say("generators", "answer", r=found)
+    assert "every set" in text and "50 %" in text and "75 % (a)" in text and "1 of 3" in text and "{{" not in text and "<b>" not in text
+    assert "a-2" in say("generators", "found", r=found)
+    mixed = chapter.runs_summary(runs | {HOSTILE: run(10.0, 20.0)}, datasets)
+    assert "1 of 2 sets" in say("generators", "answer", r=mixed) and "-" not in say("generators", "answer", r=mixed).split("falls by")[1][:5]
+    worse = chapter.runs_summary({"a": run(10.0, 20.0)}, datasets)
+    assert "none of 1" in say("generators", "answer", r=worse).lower()
+
+
+def test_tables_say_what_each_training_changed():
+    runs = {"a": run(40.0, 10.0), "a-2": run(40.0, 60.0, seed=1, beta1=0.9)}
+    table = chapter.training_runs(runs, {"a": "a", "a-2": "a"})
+    assert table["differs in"].tolist() == ["–", "beta1 0.9, seed 1"] and table["minutes"].tolist() == [1.0, 1.0]
+
+
+def test_every_departure_from_the_source_is_declared():
+    """The source is Radford et al.'s code, not this package's preset of their name."""
+    table = chapter.against_source({"here": TrainConfig(), "paper": TrainConfig(preset="paper")}).set_index("part")
+    assert table.loc["kernels"].tolist() == ["4×4", "4×4", "5×5"] and table.loc["noise", "Radford et al."] == "uniform in −1..1"
+    assert {"width", "generator_width", "epochs", "beta1"} <= set(table.index) and "batch_size" not in table.index
+    assert table.loc["width"].tolist() == ["64", "64", "128"] and table.loc["beta1"].tolist() == ["0.5", "0.9", "0.5"]
+    names = set(chapter._SOURCE["parameters"])
+    assert names == set(TrainConfig.model_fields) - {"preset", "precision", "seed"}
+
+
+def test_layers_have_totals_and_the_papers_counts_beside():
+    def layers(width):
+        return {"generator": generator_layers(100, width), "discriminator": discriminator_layers(width)}
+
+    table = chapter.layer_table(layers(32), layers(64))
+    d = table[table["network"] == "discriminator"]
+    assert d.iloc[4]["output"] == "256×4×4" and d["MFLOP"].iloc[-1] == pytest.approx(discriminator_layers(32)["flops"].sum() / 1e6)
+    assert d["paper: weights, thousands"].iloc[-1] == pytest.approx(discriminator_layers(64)["learnt"].sum() / 1e3)
+
+
+def test_the_film_shows_its_ends_and_curves_are_shares_of_their_floors():
+    film = chapter.filmstrip(np.arange(0, 1300, 100), np.zeros((13, 16, 64, 64, 3), np.uint8))
+    assert [label.get_text() for label in film.axes[0].get_xticklabels()][::8] == ["0", "1,200"]
+    one = run(40.0, 10.0)
+    one.snapshots = one.snapshots.assign(recall=[0.1, 0.3], recall_floor=0.6)
+    left, right = chapter.snapshot_curves({"a": one, "b": one}, ["frechet", "recall"], marked="b").axes
+    assert left.lines[0].get_ydata().tolist() == [40, 10] and right.lines[1].get_ydata() == pytest.approx([1 / 6, 0.5])
+    matplotlib.pyplot.close("all")
+
+
+# ---- features
+
+def test_directions_that_matter_have_their_closed_form():
+    rng = np.random.default_rng(0)
+    line = rng.normal(size=(400, 1)) * np.ones(8)
+    table = chapter.features_table({"a-on-b": line, "a-on-c": rng.normal(size=(400, 8))})
+    assert table["effective dimensions"].tolist() == [pytest.approx(1), pytest.approx(8, rel=0.1)]
+    assert table[["network of", "faces of", "features"]].values.tolist() == [["a", "b", 8], ["a", "c", 8]]
+    text = say("features", "answer", sizes=[8, 8], directions=table["effective dimensions"].tolist())
+    assert "8 numbers" in text and "between 1 and 8" in text
+
+
+def test_the_map_that_varies_most_is_found_with_its_faces():
+    X = np.ones((30, 4 * 16))
+    X[:5, 2 * 16 + 7] = 9  # one place of map 2
+    (name, rows), *_ = chapter.strongest_maps(X, n_maps=2, n_faces=5).items()
+    assert name == "map 2" and set(rows) == set(range(5))
+
+
+def result(accuracies, low):
+    """Layers 1 and 4, and all of them; the interval of the last difference starts at low."""
+    layers, last = ["1", "4", "all"], accuracies[1]
+    rows = [dict(features=f, score="accuracy", value=a, low=0.0, high=1.0) for f, a in zip(layers, accuracies, strict=True)]
+    rows += [dict(features=f, score="minus_last", value=a - last, low=left, high=right)
+             for f, a, left, right in zip(layers, accuracies, (-0.1, 0, low), (0.1, 0, low + 0.05), strict=True)]
+    return SimpleNamespace(scores=pd.DataFrame(rows), settings={"n_features": dict(zip(layers, (16, 64, 80), strict=True))})
+
+
+def test_the_best_layer_is_counted_and_differences_judged_with_their_sign():
+    table = chapter.layers_table({"a": result([0.5, 0.6, 0.7], 0.05), "<b>": result([0.5, 0.4, 0.45], -0.1), "c": result([0.3, 0.4, 0.41], -0.01)})
+    assert table["verdict"].tolist() == ["open", "", "better", "open", "", "worse", "open", "", "open"]
+    assert table["features"].tolist()[:3] == [16, 64, 80] and table["difference"][2] == pytest.approx(0.1)
+    found = chapter.layers_summary(table)
+    assert found == dict(n=3, best=["a", "c"], others=["<b>"], higher=["a", "<b>", "c"], better=["a"], worse=["<b>"])
+    text = say("layers", "answer", r=found)
+    assert "2 of 3 sets" in text and "clearly better than it on a" in text and "<b>" not in text
+    assert "every set" in say("layers", "answer", r=found | {"others": []})
+    assert "1 of 3" in say("layers", "found", r=found) and "none of 3" in say("layers", "found", r=found | {"better": []})
+
+
+def test_a_pair_says_how_its_faces_vary():
+    text = say("pair", "answer", n=1608, d=8192, active=0.48, shares=[0.3, 0.12])
+    assert "1,608" in text and "8,192" in text and "48 %" in text and "42 %" in text
