@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 #: The packages whose version can change a number.
 PACKAGES = (
     "torch", "torchvision", "numpy", "scipy", "pillow", "scikit-learn", "scikit-image", "opencv-python-headless",
-    "facenet-pytorch", "optuna", "torchmetrics", "torch-fidelity",
+    "facenet-pytorch", "optuna", "torch-fidelity",
 )
 
 

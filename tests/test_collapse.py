@@ -18,7 +18,6 @@ from fergan.quality.collapse import (
     Variety,
     can_be_judged,
     class_shares,
-    coverage_by,
     judge_collapse,
     judge_variety,
     people_found,
@@ -67,7 +66,8 @@ def test_a_collapse_has_high_precision_and_low_recall_and_the_sides_are_not_exch
 @pytest.mark.parametrize(("generated", "word", "because"), [
     (pictures(120, seed=5), "varied", ("spread", "recall")),
     (REAL[np.arange(120) % 10], "collapsed", ("repeats",)),
-    (pictures(120, seed=5, n_modes=1), "collapsed", ("repeats", "spread")),
+    (np.clip(REAL[:1] + np.random.default_rng(0).normal(0, 1, (120, 64, 64, 3)), 0, 255).astype(np.uint8), "collapsed", ("spread",)),
+    (pictures(120, seed=5) // 4 + 190, "diverged", ("precision",)),
 ])
 def test_verdicts(generated, word, because):
     found = verdict(generated, REAL)
@@ -97,10 +97,21 @@ def test_what_lies_beside_the_real_faces_is_not_called_collapsed():
     assert word(recall=0.1, precision=0.1) == "unlike"
     assert word(precision=0.1) == "unlike", "scattered samples have large neighbourhoods"
     assert word(precision=0.1, spread=0.2) == "narrow", "spread needs no real face"
+    assert word(precision=0, recall=0, coverage=0, spread=0.1) == "diverged", "none of them is a face of the set"
+    assert word(precision=0.3, recall=0, coverage=0.01, spread=0.1) == "collapsed"
     assert word(recall=0.1, precision=0.1, spread=0.1) == "collapsed"
     assert word(recall=0.4) == "narrow"
     assert word(repeats=0.6) == "collapsed"
     assert word(floor=replace(floor, repeats=0.4), repeats=0.6) == "varied", "frames of one film are alike too"
+
+
+def test_faces_of_new_people_are_not_unlike():
+    floor = Variety(precision=1.0, recall=1.0, coverage=1.0, repeats=0.0, spread=0.5, n=9)
+    new = replace(floor, precision=0.2)
+    assert judge_variety(new, floor)["verdict"] == "unlike"
+    assert judge_variety(new, floor, replace(floor, precision=0.3))["verdict"] == "varied"
+    assert judge_variety(new, floor, replace(floor, precision=0.9))["verdict"] == "unlike"
+    assert judge_variety(new, floor, replace(floor, precision=0.0))["verdict"] == "unlike"  # which says nothing
 
 
 def test_too_few_faces_and_unequal_numbers_are_refused():
@@ -142,14 +153,6 @@ def test_people_found_and_expected():
     assert one["expected"] == pytest.approx(10 * (1 - 0.9**50)) and one["low"] <= one["expected"] <= one["high"]
 
 
-def test_a_forgotten_emotion_is_not_covered():
-    labels = np.array(["happy"] * 4 + ["sad"] * 2 + [pd.NA], dtype=object)
-    rows = coverage_by(labels, np.array([1, 1, 0, 1, 0, 0, 1], bool), np.ones(7, bool))
-    assert [(row["label"], row["coverage"], row["floor"], row["n"]) for row in rows] == [("happy", 0.75, 1, 4), ("sad", 0, 1, 2)]
-    assert rows[1]["high"] > 0.3, "two faces say little"
-    assert coverage_by(np.array([pd.NA], dtype=object), np.ones(1, bool), np.ones(1, bool)) is None
-
-
 def labelled_faces(n=60):
     labels = pd.DataFrame({"source": "x", "subject": [f"p{i % 12}" for i in range(n)],
                            "emotion": [EMOTIONS[i // 12 % 2] for i in range(n)]})
@@ -166,10 +169,10 @@ def test_a_generators_record_leaves_out_what_the_labels_do_not_allow(tmp_path):
     record = record_of(tmp_path, pictures(40, seed=3), faces)
     assert record["verdict"] in ("varied", "narrow") and record["found"]["n"] == 30
     assert record["people"]["n_people"] == 12 and {row["label"] for row in record["classes"]["table"]} == set(EMOTIONS[:2])
-    assert {row["label"] for row in record["coverage_by_emotion"]} == set(EMOTIONS[:2])
+    assert record["floor"]["n"] == record["floor_people"]["n"] == 30
     unnamed = FaceSet("small", faces.images, complete_labels(faces.labels.assign(subject=pd.NA, emotion=pd.NA)))
     record = record_of(tmp_path, pictures(40, seed=3), unnamed)
-    assert record["people"] is record["classes"] is record["coverage_by_emotion"] is None
+    assert record["people"] is record["classes"] is record["floor_people"] is None
 
 
 def test_a_set_is_judged_from_the_first_size_that_can_be(tmp_path):
@@ -186,3 +189,41 @@ def test_a_provoked_collapse_is_caught_while_it_trains(tmp_path, one_thread):
     faces = pictures(96, seed=4)
     train(tmp_path, config, images=faces, monitor=Monitor(faces), checkpoint_seconds=1e9)
     assert any("times as varied as real faces" in alarm["reason"] for alarm in Run.load(tmp_path).finished["alarms"])
+
+
+# ---- while a generator trains
+
+SURE, UNSURE = np.array([[0.999, 0.002]] * 5), np.array([[0.7, 0.3]] * 5)
+
+
+def noise(n=30, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, 64, 64, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def monitor():
+    return Monitor(noise(), seed=0)
+
+
+def test_real_faces_are_at_distance_0_and_as_varied_as_themselves(monitor):
+    found = monitor.measure(50, 100, noise(), UNSURE)
+    assert found["frechet"] == pytest.approx(0, abs=1e-6) and found["diversity_ratio"] == pytest.approx(1)
+    assert found["alarm"] == "" and found["score_real"] == pytest.approx(0.7)
+    assert found["spread"] == pytest.approx(found["spread_floor"], rel=0.1)
+
+
+def test_samples_that_are_all_alike_give_an_alarm(monitor):
+    one = np.repeat(noise(1), 30, axis=0)
+    assert monitor.measure(0, 100, one, np.empty((0, 2)))["alarm"] == ""  # untrained: all alike, and nothing to worry about
+    found = monitor.measure(50, 100, one, UNSURE)
+    assert found["diversity_ratio"] < 1e-6 and "times as varied" in found["alarm"]
+
+
+def test_a_certain_discriminator_gives_an_alarm(monitor):
+    assert "discriminator is certain" in monitor.measure(50, 100, noise(), SURE)["alarm"]
+    assert monitor.measure(60, 100, noise(), np.array([[0.999, 0.2]]))["alarm"] == ""
+
+
+def test_what_cannot_be_compared_is_nan():
+    equal = Monitor(np.zeros((10, 64, 64, 3), np.uint8)).measure(5, 10, noise(10), UNSURE)
+    assert np.isnan(equal["diversity_ratio"]) and np.isnan(equal["recall"])  # no variety, and too few for neighbourhoods

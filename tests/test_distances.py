@@ -11,6 +11,7 @@ from fergan.quality.distances import (
     compact,
     extrapolate_frechet,
     frechet_distance,
+    halves,
     inception_score,
     jackknife,
     kernel_distance,
@@ -80,6 +81,8 @@ def test_the_extrapolated_distance_is_nearer_to_the_truth_than_any_measured_one(
     assert (np.diff(found.distance) < 0).all() and found.slope > 0
     assert abs(found.infinite - true) < 0.5 * abs(found.distance[-1] - true)
     assert found.low < found.infinite < found.high
+    few = extrapolate_frechet(first[:50], second[:50])  # of 24 features: its smallest sets have 20, and the truth lies outside
+    assert np.isnan([few.low, few.high]).all() and np.isfinite(few.infinite)
     with pytest.raises(ValueError, match="expected at least 20"):
         extrapolate_frechet(first[:10], second)
 
@@ -118,27 +121,25 @@ def test_compact_features_keep_every_product():
 def test_neighbourhoods_by_hand():
     """On a line: real faces at 0 to 7, samples crowded at 0; the radii to the third and fifth neighbours are known."""
     real = np.arange(8.0)[:, None]
-    generated = np.array([[0.01], [0.02], [0.03], [0.04], [0.05], [100.0]])
+    generated = np.array([[0.01], [0.02], [0.03], [0.04], [0.05], [0.06], [100.0]])
     found = neighbourhoods(generated, real)
-    assert found.precision == pytest.approx(5 / 6)  # the one at 100 lies in no neighbourhood
-    # The crowd's radii are below .05 and reach 0 only; that of the far one, 99.97, reaches 1 to 7.
-    assert found.recall == 1
-    assert neighbourhoods((generated[:5] - 0.01).repeat(2, axis=0), real).recall == pytest.approx(1 / 8)
+    assert found.precision == pytest.approx(6 / 7)  # the one at 100 lies in no neighbourhood
+    # The crowd's radii are at most .05 and reach 0 only; that of the far one, 99.98, reaches 1 to 7.
+    assert found.recall == 1 and neighbourhoods(generated[:6], real).recall == pytest.approx(1 / 8)
     # To the fifth neighbour: 0 and 7 reach 5 away, 1 and 6 reach 4, the others 3; the crowd lies within 0, 1, 2 and 3.
-    assert found.coverage == pytest.approx(4 / 8) and found.covered.tolist() == [True] * 4 + [False] * 4
-    assert found.density == pytest.approx(4 * 5 / (5 * 6))
+    assert found.coverage == pytest.approx(4 / 8)
+    assert found.density == pytest.approx(4 * 6 / (5 * 7))
 
 
-@pytest.mark.parametrize("k", [3, 5])
-def test_precision_and_recall_equal_torch_fidelitys_and_blocks_change_nothing(k, monkeypatch):
+def test_precision_and_recall_equal_torch_fidelitys_and_blocks_change_nothing(monkeypatch):
     rng = np.random.default_rng(10)
     x, y = rng.standard_normal((150, 6)), 1.3 * rng.standard_normal((110, 6)) + 0.4
-    expected = prc_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), prc_neighborhood=k, verbose=False)
-    found = neighbourhoods(x, y, k)
+    expected = prc_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), prc_neighborhood=5, verbose=False)
+    found = neighbourhoods(x, y)
     assert found.precision == pytest.approx(expected["precision"]) and found.recall == pytest.approx(expected["recall"])
     for n_bytes in (8 * 110 * 7, 1):
         monkeypatch.setattr("fergan.quality.distances._BLOCK", n_bytes)
-        assert neighbourhoods(x, y, k) == found
+        assert neighbourhoods(x, y) == found
 
 
 def test_a_collapsed_generator_is_precise_and_recalls_nothing_and_a_scattered_one_the_reverse():
@@ -161,8 +162,22 @@ def test_memorised_faces_are_found_by_the_distances_of_real_ones():
     assert (nearest(new, real)[1] <= below).mean() < 0.05
     rows, distances = nearest(copied, real)
     assert (distances <= below).all() and np.array_equal(rows, np.arange(20))
+    twice = np.concatenate([real, real[:20]])  # exact duplicates among the real faces: copies of any face are copies still
+    assert memorised_below(twice) == pytest.approx(below) and (nearest(real, twice)[1] <= memorised_below(twice)).all()
     by_hand = np.sort(np.linalg.norm(real[:, None] - real, axis=2))[:, 1]
     np.testing.assert_allclose(nearest_other(real), by_hand, rtol=1e-9)
+
+
+def test_halves_of_people_share_nobody_and_all_sides_have_as_many_faces():
+    subjects = np.repeat(np.arange(7), [30, 5, 5, 10, 10, 20, 20])
+    floors = halves(subjects, 1000, seed=1)
+    assert {len(side) for sides in floors.values() for side in sides} == {50}
+    (first, second), faces = floors["floor_people"], floors["floor"]
+    assert not set(subjects[first]) & set(subjects[second]) and set(subjects[faces[0]]) & set(subjects[faces[1]])
+    assert all(not set(a) & set(b) for a, b in floors.values())
+    assert {len(side) for sides in halves(subjects, 12).values() for side in sides} == {12}
+    for alone in (np.arange(40), np.zeros(40), np.repeat([0, 1], [35, 5])):  # nothing to divide by, or nearly one person only
+        assert list(halves(alone, 1000)) == ["floor"]
 
 
 @pytest.mark.parametrize("score", [frechet_distance, kernel_distance, neighbourhoods])

@@ -3,15 +3,17 @@
 import hashlib
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from fergan.cache import cached
+from fergan.data.faces import FaceSet, complete_labels
 from fergan.gan.networks import Discriminator, Generator, initialize_weights
 from fergan.gan.runs import save_weights
 from fergan.quality import QualityConfig
 from fergan.quality import backbones as inception
-from fergan.quality.backbones import Backbone, backbones, find_inception, inception_features, open_inception
+from fergan.quality.backbones import backbones, find_inception, inception_features, open_inception
 from fergan.quality.judge import SampleScores, judge_features, judge_images, judge_samples
 
 
@@ -31,6 +33,9 @@ class Counting:
         return images[:, ::16, ::16].reshape(len(images), -1).astype(np.float32), None
 
 
+ALONE = np.arange(100)  # each face another person
+
+
 @pytest.fixture
 def no_detector(monkeypatch):
     monkeypatch.setattr("fergan.quality.judge.face_rate", lambda images, threshold: (images.std(axis=(1, 2, 3)) < 40).astype(float))
@@ -38,22 +43,34 @@ def no_detector(monkeypatch):
 
 def test_a_generator_is_judged_in_one_pass_of_each_network(no_detector):
     network = Counting()
-    found = judge_images(pictures(60, seed=1), pictures(100), [Backbone("Thumbs", network, "abc", side=16)], seed=0)
+    found = judge_images(pictures(60, seed=1), pictures(100), ALONE, {"Thumbs": network}, seed=0)
     assert network.seen == 50 + 50 + 50
     scores = found.scores.set_index(["features", "score"])
     assert set(scores.loc["Thumbs"].index) == {"frechet", "frechet_infinite", "kernel", "precision", "recall", "density", "coverage"}
     distance = scores.loc["Thumbs", "frechet"]
     assert distance["low"] < distance["value"] < distance["high"] and distance["floor"] > 0
-    assert distance[["n_generated", "n_real", "weights", "side", "rank"]].tolist() == [50, 50, "abc", 16, 0]  # 48 features
-    assert len(scores.loc["MTCNN", "faces_found"]["weights"]) == 64
-    assert set(found.curves["Thumbs"]) == {"samples", "real faces"}
+    assert distance["n"] == 50 and found.scores["floor_people"].isna().all()  # nobody has two faces
+    assert set(found.curves["Thumbs"]) == {"samples", "floor"}
+
+
+def test_other_people_are_a_floor_of_their_own(no_detector):
+    """Ten near-copies of each of ten people: halves of the faces hold the same pictures, halves of the people do not."""
+    people = pictures(10, seed=3).repeat(10, axis=0)
+    noise = np.random.default_rng(0).integers(0, 9, people.shape, dtype=np.uint8)
+    found = judge_images(pictures(100, seed=9), people + noise, np.arange(100) // 10, {"Thumbs": Counting()}, seed=0)
+    scores = found.scores.set_index("score")
+    assert scores["floor_people"]["frechet"] > 5 * scores["floor"]["frechet"]
+    assert scores["floor"]["precision"] > 0.9 and scores["floor_people"]["precision"] < 0.1
+    assert scores["floor_people"]["ssim_nearest"] < scores["floor"]["ssim_nearest"]
+    assert scores["floor_people"][["pairwise_distance", "ms_ssim_among", "faces_found"]].isna().all()
+    assert set(found.curves["Thumbs"]) == {"samples", "floor", "floor_people"}
 
 
 def test_judging_sees_noise_collapse_and_copies(no_detector):
-    real, backbone = pictures(100), Backbone("Thumbs", Counting())
+    real = pictures(100)
 
     def judged(generated):
-        return judge_images(generated, real, [backbone], seed=0).scores.set_index("score")
+        return judge_images(generated, real, ALONE, {"Thumbs": Counting()}, seed=0).scores.set_index("score")
 
     collapsed = judged(np.repeat(real[:1], 60, axis=0))
     assert collapsed["value"]["pairwise_distance"] < 1e-5 < collapsed["floor"]["pairwise_distance"]
@@ -68,15 +85,16 @@ def test_judging_sees_noise_collapse_and_copies(no_detector):
     assert alike["low"]["frechet"] < alike["floor"]["frechet"] * 1.5 and alike["value"]["memorised"] < 0.2
 
 
-def test_few_faces_give_no_score_few_faces_for_their_features_a_low_rank_and_logits_an_inception_score():
+def test_few_faces_give_no_score_few_for_their_features_no_interval_at_infinity_and_logits_an_inception_score():
     rng = np.random.default_rng(0)
     few, wide = (rng.standard_normal((12, 4)), None), (rng.standard_normal((50, 60)), None)
-    (row,), curves = judge_features(few, few, few)
-    assert np.isnan(row["value"]) and row["n_generated"] == 12 and not curves
-    assert judge_features(wide, wide, wide)[0][0]["rank"] == 49
-    sides = [(rng.standard_normal((60, 5)), rng.standard_normal((60, 7))) for _ in range(3)]
-    row = next(row for row in judge_features(*sides)[0] if row["score"] == "inception_score")
-    assert 1 < row["low"] < row["value"] < row["high"] and row["splits"] == 3 and row["floor"] > 1
+    (row,), curves = judge_features(few, {"floor": (few, few)})
+    assert np.isnan(row["value"]) and row["n"] == 12 and not curves
+    rows = {row["score"]: row for row in judge_features(wide, {"floor": (wide, wide)})[0]}
+    assert np.isnan(rows["frechet_infinite"]["low"]) and np.isfinite(rows["frechet_infinite"]["value"])
+    one, *sides = [(rng.standard_normal((60, 5)), rng.standard_normal((60, 7))) for _ in range(3)]
+    row = next(row for row in judge_features(one, {"floor": tuple(sides)})[0] if row["score"] == "inception_score")
+    assert 1 < row["low"] < row["value"] < row["high"] and row["floor"] > 1
 
 
 def test_the_stage_writes_what_is_read(tmp_path, no_detector):
@@ -84,11 +102,13 @@ def test_the_stage_writes_what_is_read(tmp_path, no_detector):
     for network in networks:
         initialize_weights(network, seed=0)
     save_weights(tmp_path, *networks)
-    inputs = {"generated": pictures(200, seed=1), "real": pictures(60), "discriminator": tmp_path / "discriminator.safetensors",
-              "width": 8, "inception": None}
+    faces = FaceSet("some", pictures(60), complete_labels(pd.DataFrame({"source": ["x"] * 60, "subject": list("abcdef") * 10})))
+    inputs = {"generated": pictures(200, seed=1), "faces": faces, "discriminator": tmp_path / "discriminator.safetensors",
+              "inception": None}
     found = SampleScores.load(cached(tmp_path / "quality", judge_samples, QualityConfig(n_samples=200), inputs))
     assert set(found.scores["features"]) == {"MTCNN", "pixels", "thumbnails", "discriminator", "HOG"}
     assert found.curves["HOG"]["samples"].n[-1] == 30 and len(found.distributions["nearest"]["samples"]) == 200
+    assert found.scores.set_index(["features", "score"])["floor_people"]["HOG"].notna().all()
     with pytest.raises(ValueError, match="200 images; expected n_samples, 300"):
         judge_samples(tmp_path, QualityConfig(n_samples=300), **inputs)
 
@@ -111,7 +131,7 @@ def test_weights_of_another_hash_are_never_opened(tmp_path, monkeypatch):
     monkeypatch.setattr(inception, "PUBLISHED_HASH", hashlib.sha256(path.read_bytes()).hexdigest())
     assert find_inception() == (path, "")
     with pytest.raises(AssertionError, match="opened before"):
-        backbones(path, 8, path)  # the right hash goes on to be opened
+        backbones(path, path)  # the right hash goes on to be opened
 
 
 def test_without_a_network_a_download_says_why(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from fergan.features import check_images
 from fergan.quality.similarity import (
@@ -79,6 +80,28 @@ def test_similarities_are_one_for_equals_fall_with_noise_and_coarse_scales_forgi
     assert (several < 0.99).all() and (several > single).all()
     textured = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     assert structural_similarity(255 - textured, textured).max() < 0
+
+
+def test_similarities_are_wangs():
+    """On one scale scikit-image's; on three its terms, whose windows lie within the picture, are put together by hand."""
+    from skimage.metrics import structural_similarity as one_scale
+
+    rng = np.random.default_rng(4)
+    x = rng.integers(40, 220, (2, 16, 16, 3)).repeat(4, axis=1).repeat(4, axis=2).astype(np.uint8)
+    y = (x.astype(int) + rng.integers(-40, 41, x.shape)).clip(0, 255).astype(np.uint8)
+    how = dict(channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255)
+    expected = [one_scale(a, b, **how) for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(structural_similarity(x, y), expected, rtol=1e-9)
+    by_hand, sides = 1.0, [x.astype(float), y.astype(float)]
+    for place, weight in enumerate(SCALES):
+        m = [gaussian_filter(image, (0, 1.5, 1.5, 0), truncate=3.5)[:, 5:-5, 5:-5] for image in (
+            *sides, sides[0] ** 2, sides[1] ** 2, sides[0] * sides[1])]
+        term = (2 * (m[4] - m[0] * m[1]) + 58.5225) / (m[2] - m[0] ** 2 + m[3] - m[1] ** 2 + 58.5225)
+        if place == 2:
+            term = term * (2 * m[0] * m[1] + 6.5025) / (m[0] ** 2 + m[1] ** 2 + 6.5025)
+        by_hand = by_hand * term.mean(axis=(1, 2, 3)) ** weight
+        sides = [image.reshape(2, len(image[0]) // 2, 2, -1, 2, 3).mean(axis=(2, 4)) for image in sides]
+    np.testing.assert_allclose(multiscale_similarity(x, y), by_hand, rtol=1e-6)
 
 
 def test_pairs_are_of_different_images():

@@ -10,7 +10,6 @@ import io
 import os
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,32 +26,23 @@ URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGH
 PUBLISHED_HASH = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 
-@dataclass(frozen=True)
-class Backbone:
-    """A way from images uint8 (n, 64, 64, 3) to features (n, n_features), and class logits (n, n_classes) or None.
+#: A way from images uint8 (n, 64, 64, 3) to features (n, n_features), and class logits (n, n_classes) or None.
+Extract = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
-    It has weights of this hash, or none, and sees pictures of ``side`` pixels a side.
+
+def backbones(discriminator: Path | str, inception: Path | None = None) -> dict[str, Extract]:
+    """Return the backbones of this book's scores by name; `inception` is what `find_inception` found.
+
+    `discriminator` is the ``discriminator.safetensors`` of another generator than the judged one, which has learnt to
+    deceive its own.
     """
-
-    name: str
-    extract: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
-    weights: str = ""
-    side: int = 64
-
-
-def backbones(discriminator: Path | str, width: int, inception: Path | None = None) -> list[Backbone]:
-    """Return the backbones of this book's scores; `inception` is what `find_inception` found.
-
-    `discriminator` is the ``discriminator.safetensors``, of this `width`, of another generator than the judged one, which
-    has learnt to deceive its own.
-    """
-    network = DiscriminatorFeatures(discriminator, width=width)
-    found = [Backbone("discriminator", lambda images: (network.transform(images), None), hash_file(discriminator)),
-             Backbone("HOG", lambda images: (HOGFeatures().transform(images), None))]
+    network = DiscriminatorFeatures(discriminator)
+    found = {"discriminator": lambda images: (network.transform(images), None),
+             "HOG": lambda images: (HOGFeatures().transform(images), None)}
     if inception is None:
         return found
     opened = open_inception(inception)
-    return [Backbone("Inception", lambda images: inception_features(opened, images), PUBLISHED_HASH, side=299), *found]
+    return {"Inception": lambda images: inception_features(opened, images)} | found
 
 
 def find_inception(where: str | None = None) -> tuple[Path | None, str]:

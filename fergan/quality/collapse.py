@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.spatial.distance import cdist
 from scipy.stats import chi2_contingency
 from sklearn.model_selection import StratifiedGroupKFold
@@ -18,17 +17,16 @@ from fergan.data.faces import FaceSet
 from fergan.features.baselines import HOGFeatures
 from fergan.files import write_json
 from fergan.quality import QualityConfig
-from fergan.quality.distances import frechet_distance, nearest, neighbourhoods, wilson
+from fergan.quality.distances import NEIGHBOURS, frechet_distance, halves, nearest, neighbourhoods, wilson
 from fergan.quality.similarity import mean_pairwise_distance, thumbnails
 from fergan.svm.kernels import SharedKernel, predicted_classes, squared_distances, typical_distance
-
-#: A point's neighbourhood reaches to its fifth neighbour, as in Naeem et al. (2020), for precision and recall too.
-NEIGHBOURS = 5
 
 #: Chosen: below these shares of what real faces reach, spread or recall say that variety is gone, or that some is gone ...
 COLLAPSED, NARROW = 0.25, 0.5
 #: ... and above this share of samples that are all but equal to another one, that the same faces are drawn again and again.
 REPEATING = 0.5
+#: Below this share of what real faces reach, precision, recall and coverage all say that no sample is a face of the set.
+DIVERGED = 0.02
 
 _SAME = 0.01  # samples nearer to each other than all but this share of real faces are taken for the same face
 _NO_CONTRAST = 1e-12  # mean square of the pixels (0..1) about each picture's own light, below which there is only rounding
@@ -41,29 +39,24 @@ _COST, _N_FOLDS = 10.0, 5
 def judge_collapse(folder: Path, config: QualityConfig, *, generated: np.ndarray, faces: FaceSet) -> None:
     """Judge how varied samples are, and what of their set they leave out; write ``variety.json``.
 
-    It holds what `judge_variety` returns, ``found`` and ``floor`` (see `Variety`), and, each None where the set's labels do
-    not allow it, ``classes`` (`class_shares`), ``people`` (`people_found`), ``coverage_by_emotion`` and
-    ``coverage_by_person`` (`coverage_by`).
+    It holds what `judge_variety` returns, ``found``, ``floor`` and, None where people cannot be divided, ``floor_people``
+    (see `Variety` and `fergan.quality.distances.halves`), and, each None where the set's labels do not allow it, ``classes``
+    (`class_shares`) and ``people`` (`people_found`).
 
     Args:
         generated: (n_generated, 64, 64, 3), uint8
         faces: What the generator learnt from.
     """
-    seed = config.seed
-    n = min(len(generated), len(faces) // 2)
-    order = np.random.default_rng(seed).permutation(len(faces))
-    rows = np.sort(order[:n])
-    real, others = np.array(faces.images[rows]), np.array(faces.images[np.sort(order[n : 2 * n])])
-    found, floor = variety(generated[:n], real), variety(real, others)
-    small = thumbnails(real)
-    covered = [neighbourhoods(thumbnails(images), small, NEIGHBOURS).covered for images in (generated[:n], others)]
-    by = {f"coverage_by_{name}": coverage_by(faces.labels[column].iloc[rows].to_numpy(), *covered)
-          for name, column in (("emotion", "emotion"), ("person", "subject"))}
+    rows = halves(faces.subjects(), len(generated), config.seed)
+    sides = {name: [np.array(faces.images[np.sort(side)]) for side in pair] for name, pair in rows.items()}
+    half = sides["floor"][1]
+    found, floors = variety(generated[: len(half)], half), {name: variety(*pair) for name, pair in sides.items()}
     subjects, people = faces.subjects(), None
     if len(subjects) >= _FACES_PER_PERSON * len(set(subjects)):
-        people = people_found(thumbnails(generated), thumbnails(np.array(faces.images)), subjects, seed)
-    write_json(folder / "variety.json", judge_variety(found, floor) | by | {
-        "found": asdict(found), "floor": asdict(floor), "classes": _classes(generated, faces, seed), "people": people})
+        people = people_found(thumbnails(generated), thumbnails(np.array(faces.images)), subjects, config.seed)
+    write_json(folder / "variety.json", judge_variety(found, **floors) | {"floor_people": None} | {
+        name: asdict(one) for name, one in {"found": found, **floors}.items()} | {
+        "classes": _classes(generated, faces, config.seed), "people": people})
 
 
 def can_be_judged(faces: FaceSet) -> bool:
@@ -75,8 +68,8 @@ def can_be_judged(faces: FaceSet) -> bool:
 class Variety:
     """How varied n samples are beside as many real faces, by their thumbnails.
 
-    ``precision, recall, coverage`` are those of `fergan.quality.distances`, to the fifth neighbour: recall falls to 0 when
-    the samples are few faces repeated. ``repeats`` is the share of samples that are all but equal to another sample (after
+    ``precision, recall, coverage`` are those of `fergan.quality.distances`: recall falls to 0 when the samples are few faces
+    repeated. ``repeats`` is the share of samples that are all but equal to another sample (after
     the birthday-paradox test of Arora and Zhang, 2018): nearer to it than all but 1 % of the real faces are to their
     nearest, in units of the mean distance on its own side, so that contrast does not count. See also `spread`.
     """
@@ -108,7 +101,7 @@ def variety(generated: np.ndarray, real: np.ndarray) -> Variety:
     if len(real) <= NEIGHBOURS + 1:
         raise ValueError(f"{len(real)} faces are too few; neighbourhoods of {NEIGHBOURS} need at least {NEIGHBOURS + 2}")
     x, y = thumbnails(generated), thumbnails(real)
-    near = neighbourhoods(x, y, NEIGHBOURS)
+    near = neighbourhoods(x, y)
     repeats = float((_nearness(x) <= np.quantile(_nearness(y), _SAME)).mean())
     return Variety(near.precision, near.recall, near.coverage, repeats, spread(x), len(real))
 
@@ -126,17 +119,19 @@ def variety_floor(real: np.ndarray, n: int, seed: int = 0) -> Variety:
     return variety(*(np.array(real[np.sort(rows)]) for rows in (order[:n], order[n : 2 * n])))
 
 
-def judge_variety(found: Variety, floor: Variety) -> dict[str, Any]:
-    """Say whether samples have collapsed, by the variety found and that of real faces beside other real faces.
+def judge_variety(found: Variety, floor: Variety, floor_people: Variety | None = None) -> dict[str, Any]:
+    """Say whether samples have collapsed, by the variety found and that of real faces beside others (see `halves`).
 
-    Returns: ``share``: precision, recall, coverage and spread as shares of their floors. ``verdict``: *collapsed* where half
-        of the samples repeat another one, or the spread is below a quarter; *narrow* where the spread is below a half.
-        *Unlike* where the precision is below a quarter, so that samples do not lie among the real faces: then recall says
-        nothing, as samples far from all faces have large neighbourhoods. Else by recall: *collapsed* below a quarter,
-        *narrow* below a half, and *varied*. ``because``: the score that decided.
+    Returns: ``share``: precision, recall, coverage and spread as shares of their floors: precision of the floor by people,
+        as faces of new people are not unlike; the others of that by faces, as these people's variety was learnt.
+        ``verdict``: *collapsed* where half of the samples repeat another one. *Diverged* where precision, recall and
+        coverage are all but 0, so that the samples are no faces of the set, few or many. *Collapsed* where the spread is
+        below a quarter, *narrow* below a half. *Unlike* where the precision is below a quarter: then recall says nothing,
+        as samples far from all faces have large neighbourhoods. Else by recall: *collapsed* below a quarter, *narrow* below
+        a half, and *varied*. ``because``: the score that decided.
 
     Raises:
-        ValueError: A number is not finite, or a floor is 0: nothing can be compared.
+        ValueError: A number is not finite, or a floor by faces is 0: nothing can be compared.
     """
     scores = ("precision", "recall", "coverage", "spread")
     for score in scores:
@@ -145,8 +140,13 @@ def judge_variety(found: Variety, floor: Variety) -> dict[str, Any]:
                 raise ValueError(f"variety cannot be judged: the {score} of {side} is 0 or undefined; "
                                  "there are too few faces, or they have no contrast")
     share = {score: getattr(found, score) / getattr(floor, score) for score in scores}
+    away = max(share[score] for score in ("precision", "recall", "coverage"))
+    if floor_people and floor_people.precision:
+        share["precision"] = found.precision / floor_people.precision
     if found.repeats > max(REPEATING, 2 * floor.repeats):
         verdict, because = "collapsed", "repeats"
+    elif away < DIVERGED:
+        verdict, because = "diverged", "precision"
     elif share["spread"] < NARROW:
         verdict, because = "collapsed" if share["spread"] < COLLAPSED else "narrow", "spread"
     elif share["precision"] < COLLAPSED:
@@ -156,21 +156,6 @@ def judge_variety(found: Variety, floor: Variety) -> dict[str, Any]:
     else:
         verdict, because = "varied", min(("spread", "recall"), key=share.get)
     return {"verdict": verdict, "because": because, "share": share}
-
-
-def coverage_by(labels: np.ndarray, by_samples: np.ndarray, by_real: np.ndarray) -> list[dict[str, Any]] | None:
-    """Return the coverage of the real faces of each label, by samples and by as many other real faces (the floor).
-
-    `labels` are missing where a face has none; the others say whether a sample, or another real face, lies in a face's
-    neighbourhood. Returns rows ``label, coverage, low, high, floor, n`` with the Wilson interval; None without any label.
-    """
-    table = pd.DataFrame({"label": labels, "samples": by_samples, "real": by_real}).dropna()
-    rows = []
-    for label, part in table.groupby("label", sort=True):
-        low, high = wilson(part["samples"].sum(), len(part))
-        rows.append({"label": str(label), "coverage": float(part["samples"].mean()), "low": low, "high": high,
-                     "floor": float(part["real"].mean()), "n": len(part)})
-    return rows or None
 
 
 def _classes(generated: np.ndarray, faces: FaceSet, seed: int) -> dict[str, Any] | None:

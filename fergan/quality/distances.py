@@ -4,8 +4,8 @@ Distances are taken in blocks of rows, so that no n x n matrix is ever held, and
 neighbourhoods; the packages that have them (torch-fidelity, prdc) form the whole matrix for each.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, stats
@@ -13,12 +13,15 @@ from sklearn.utils import gen_batches
 
 from fergan.svm.kernels import squared_distances
 
-#: Neighbours of improved precision and recall, and of density and coverage, in the works that define them.
-PRECISION_NEIGHBOURS, COVERAGE_NEIGHBOURS = 3, 5
+#: A point's neighbourhood reaches to its fifth neighbour, for all four scores, as in the code of Naeem et al. (2020).
+NEIGHBOURS = 5
 _MEMORISED = 0.01  # samples nearer to a real face than all but this share of real faces are to another one
 _BLOCK = 128 << 20  # bytes of one block of distances; it does not change the scores
 
 N_GROUPS = 10  # of which the jackknife leaves out each once
+
+#: For each kind of floor, real faces (or their rows, or features) that stand for samples, and those they are compared with.
+Floors = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 #: Rows whose kernel matrices are formed at once; more are drawn in subsets of this size, as published scores do.
 LARGEST_SUBSET, N_SUBSETS = 1000, 100
@@ -42,6 +45,29 @@ def check_pair(generated: np.ndarray, real: np.ndarray, minimum: int = 2) -> tup
     if generated.shape[1] != real.shape[1]:
         raise ValueError(f"generated has {generated.shape[1]} features and real {real.shape[1]}; expected the same")
     return generated, real
+
+
+def halves(subjects: np.ndarray, largest: int, seed: int = 0) -> Floors:
+    """Divide real faces in two, for what a perfect generator would reach: rows of as many faces on all sides.
+
+    ``"floor"`` divides faces at random, so that the same person lies on both sides: samples of the people that were learnt
+    would reach it. ``"floor_people"`` divides people (n_faces,), the one with most faces first, each to the side with fewer:
+    samples of new people would reach it. It is absent where everybody has one face, and where one person has most faces.
+    Every score depends on the number of faces, so that there is one: `largest`, or what the smallest side has.
+    """
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(subjects))
+    person, n_faces_of = np.unique(subjects, return_inverse=True, return_counts=True)[1:]
+    sizes, side_of = [0, 0], np.empty(len(n_faces_of), int)
+    for one in sorted(rng.permutation(len(n_faces_of)), key=lambda one: -n_faces_of[one]):
+        side_of[one] = sizes[1] < sizes[0]
+        sizes[side_of[one]] += n_faces_of[one]
+    n, divided = min(largest, len(order) // 2), len(n_faces_of) < len(order) and 4 * min(sizes) >= len(order)
+    n = min(n, *sizes) if divided else n
+    floors = {"floor": (order[n : 2 * n], order[:n])}
+    if divided:
+        floors["floor_people"] = tuple(order[side_of[person[order]] == side][:n] for side in (0, 1))
+    return floors
 
 
 def compact(*sides: np.ndarray) -> list[np.ndarray]:
@@ -91,14 +117,14 @@ class Extrapolation:
     slope: float
 
 
-def extrapolate_frechet(generated: np.ndarray, real: np.ndarray, seed: int = 0) -> Extrapolation:
+def extrapolate_frechet(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_features: int = 0) -> Extrapolation:
     """Extrapolate the Frechet distance to endless samples; Chong and Forsyth (2020), equation 5.
 
     The distance's bias falls as ``1 / n``, so a line through distances at several n, over ``1 / n``, meets the axis at the
     distance without it. Both sides are cut to the same n here, since both are samples: six sizes, evenly spaced in ``1 / n``
     from .4 of the smaller side up, with two draws each but the largest, where both sides are equal. The interval is the
-    line's, which knows nothing of curvature: with fewer samples than features the bias is not yet a line in ``1 / n``, and
-    the real faces' own extrapolation, which should be 0, says how far one can trust it.
+    line's, which knows nothing of curvature: with fewer samples than features (`n_features`, where `compact` made them
+    fewer) the bias is no line in ``1 / n`` yet, and there is none (NaN).
     """
     generated, real = check_pair(generated, real, minimum=20)
     largest = min(len(generated), len(real))
@@ -110,7 +136,8 @@ def extrapolate_frechet(generated: np.ndarray, real: np.ndarray, seed: int = 0) 
         draws = draws[:1] if n == len(generated) == len(real) else draws
         distances.append(np.mean([frechet_distance(*draw) for draw in draws]))
     line = stats.linregress(1 / sizes, distances)
-    half = stats.t.ppf(0.975, len(sizes) - 2) * line.intercept_stderr
+    straight = sizes[0] > (n_features or generated.shape[1])
+    half = stats.t.ppf(0.975, len(sizes) - 2) * line.intercept_stderr if straight else np.nan
     ends = (float(line.intercept - half), float(line.intercept + half))
     return Extrapolation(sizes, np.array(distances), float(line.intercept), *ends, float(line.slope))
 
@@ -157,40 +184,35 @@ def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> fl
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """What neighbourhoods say of samples.
+    """What neighbourhoods, each to a point's fifth neighbour, say of samples.
 
     Kynkäänniemi et al. (2019), equations 1 to 3. ``precision``: share of samples inside the neighbourhood of some real face.
     ``recall``: share of real faces inside the neighbourhood of some sample. Naeem et al. (2020), equations 3 and 4.
     ``density``: mean number of real neighbourhoods around a sample, over five: 1 for equal distributions, and more is
-    possible. ``coverage``: share of real faces whose neighbourhood holds a sample; ``covered``, bool (n_real,), says which.
+    possible. ``coverage``: share of real faces whose neighbourhood holds a sample.
     """
 
     precision: float
     recall: float
     density: float
     coverage: float
-    covered: np.ndarray = field(compare=False, repr=False)
 
 
-def neighbourhoods(generated: np.ndarray, real: np.ndarray, k: int = PRECISION_NEIGHBOURS) -> Neighbourhoods:
-    """Measure how the neighbourhoods of samples and of real faces hold each other.
+def neighbourhoods(generated: np.ndarray, real: np.ndarray) -> Neighbourhoods:
+    """Measure how the neighbourhoods of samples and of real faces (n_samples, n_features) hold each other.
 
-    Args:
-        generated, real: (n_samples, n_features); all four scores depend on both numbers, so compare at equal ones.
-        k: To which neighbour a neighbourhood reaches for precision and recall; for density and coverage to the fifth.
+    All four scores depend on both numbers of samples, so compare at equal ones.
     """
-    x, y = check_pair(generated, real, minimum=max(k, COVERAGE_NEIGHBOURS) + 1)
-    reach, reach_covered = _radii(y, k, COVERAGE_NEIGHBOURS)
-    (of_generated,) = _radii(x, k)
+    x, y = check_pair(generated, real, minimum=NEIGHBOURS + 1)
+    reach, of_generated = _radii(y, NEIGHBOURS), _radii(x, NEIGHBOURS)
     inside, around, covered, recalled = 0, 0, np.zeros(len(y), bool), np.zeros(len(y), bool)
     for rows, squared in _blocks(x, y):
-        inside += int((squared <= reach).any(axis=1).sum())
-        close = squared <= reach_covered
+        close = squared <= reach
+        inside += int(close.any(axis=1).sum())
         around += int(close.sum())
         covered |= close.any(axis=0)
         recalled |= (squared <= of_generated[rows, None]).any(axis=0)
-    density = around / (COVERAGE_NEIGHBOURS * len(x))
-    return Neighbourhoods(inside / len(x), float(recalled.mean()), density, float(covered.mean()), covered)
+    return Neighbourhoods(inside / len(x), float(recalled.mean()), around / (NEIGHBOURS * len(x)), float(covered.mean()))
 
 
 def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -205,12 +227,15 @@ def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def nearest_other(points: np.ndarray) -> np.ndarray:
     """Return each point's Euclidean distance to the nearest other point; shape (n_points,)."""
-    return np.sqrt(_radii(checked_features("points", points), 1)[0])
+    return np.sqrt(_radii(checked_features("points", points), 1))
 
 
 def memorised_below(real: np.ndarray) -> float:
-    """Return the distance below which a sample counts as memorised: the 1 % quantile of real faces' nearest others."""
-    return float(np.quantile(nearest_other(real), _MEMORISED))
+    """Return the distance below which a sample counts as memorised: the 1 % quantile of real faces' nearest others.
+
+    Exact duplicates count once: they would make it 0, which no distance that is rounded stays below.
+    """
+    return float(np.quantile(nearest_other(np.unique(real, axis=0)), _MEMORISED))
 
 
 def _blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -219,14 +244,12 @@ def _blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         yield rows, squared_distances(x[rows], y, device="cpu", dtype=np.float64)
 
 
-def _radii(x: np.ndarray, *neighbours: int) -> np.ndarray:
-    """Return each row's squared distance to its first, third, ... nearest other row: (n_neighbours, n_rows)."""
-    wanted = np.array(neighbours) - 1
-    radii = np.empty((len(neighbours), len(x)))
+def _radii(x: np.ndarray, neighbour: int) -> np.ndarray:
+    """Return each row's squared distance to its first, fifth, ... nearest other row."""
+    radii = np.empty(len(x))
     for rows, squared in _blocks(x, x):
         squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf  # not its own neighbour
-        squared.partition(wanted, axis=1)
-        radii[:, rows] = squared[:, wanted].T
+        radii[rows] = np.partition(squared, neighbour - 1, axis=1)[:, neighbour - 1]
     return radii
 
 

@@ -1,4 +1,4 @@
-"""Sample quality and mode collapse: tables of scores beside their floors, and the figures behind them."""
+"""Sample quality and mode collapse: one form of table, scores beside their floors, and the figures behind them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,19 +10,22 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
-from fergan.book.plots import WIDTH, generator_styles
+from fergan.book.plots import WIDTH, heat_map
 from fergan.book.show import interval, rounded, say
-from fergan.gan.runs import Run
 from fergan.paper import read_table
 from fergan.quality.distances import Extrapolation
+from fergan.quality.judge import quality_rows
 
 SCORE_WORDS = yaml.safe_load((Path(__file__).parent / "quality.yaml").read_text(encoding="utf-8"))
 
 _DECIMALS = {"frechet": 2, "frechet_infinite": 2, "kernel": 4}  # that a score needs
-_NUMBERS = ("value", "low", "high", "floor")
 _PUBLISHED = ("inception_score", "frechet")
-_STYLES = {"samples": dict(color="C0", marker="o"), "real faces": dict(color="0.35", marker="s")}
+_STYLES = {"samples": dict(color="C0", marker="o"), "floor": dict(color="0.35", marker="s"),
+           "floor_people": dict(color="C1", marker="D")}
+_VARIETY = ("spread", "recall", "coverage", "precision", "repeats")
 BACKBONE = "HOG"  # whose features generators are compared by
+
+Records = Mapping[str, Mapping[str, Any]]  # generator -> what judge_collapse wrote
 
 
 def _table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -31,57 +34,53 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         return pd.DataFrame(rows)
 
 
-# ---- sample quality
-
 def rows_of_scores(scores: pd.DataFrame, backbone: str = BACKBONE) -> dict[str, Mapping[str, Any]]:
     """Return the rows of one backbone and of those scores that need none: score -> row."""
     rows = scores[scores["features"].isin([backbone, "pixels", "thumbnails", "MTCNN"])].to_dict("records")
     return {row["score"]: row for row in rows}
 
 
-def quality_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per score of a generator: its value beside what real faces reach."""
+def scores_of_variety(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return what judge_collapse found as a table like that of sample quality."""
+    sides = {"value": record["found"], "floor": record["floor"], "floor_people": record["floor_people"] or {}}
+    return quality_rows([{"features": "thumbnails", "score": score, "n": record["found"]["n"]} | {
+        column: of.get(score, np.nan) for column, of in sides.items()} for score in _VARIETY])
+
+
+def scores_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per score of a generator: its value beside what real faces reach, of the same and of other people."""
     rows = scores.to_dict("records")
     if "Inception" not in set(scores["features"]):  # what published scores rest on has its rows, though without numbers
-        rows += [dict.fromkeys(_NUMBERS, np.nan) | {"features": "Inception", "score": name} for name in _PUBLISHED]
+        rows += quality_rows([{"features": "Inception", "score": name, "n": 0} for name in _PUBLISHED]).to_dict("records")
     decimals = [_DECIMALS.get(row["score"], 3) for row in rows]
-    return _table([{"features": row["features"], "score": SCORE_WORDS["scores"][row["score"]],
-                    "samples": interval(row, digits), "real faces": rounded(row["floor"], digits)}
-                   for row, digits in zip(rows, decimals, strict=True)])
+    return _table([{"features": row["features"], "score": SCORE_WORDS["scores"][row["score"]], "n": row["n"] or None,
+                    "samples": interval(row, digits), "real, same people": rounded(row["floor"], digits),
+                    "real, other people": rounded(row["floor_people"], digits)}
+                   for row, digits in zip(rows, decimals, strict=True)]).astype({"n": "Int64"})
 
 
-def records_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return what the scores rest on, one row for those that rest on the same."""
-    columns = {"features": "features", "side": "pixels", "weights": "weights", "n_generated": "n generated",
-               "n_real": "n real", "splits": "parts", "interval": "interval", "rank": "rank"}
-    rows = [{column: key[k] or None for k, column in enumerate(columns.values())}
-            | {"scores": ", ".join(SCORE_WORDS["scores"][name].rstrip(" ↑↓") for name in part["score"])}
-            for key, part in scores.assign(weights=scores["weights"].str[:8]).groupby(list(columns), sort=False)]
-    return _table(rows).astype({"rank": "Int64"})
-
-
-def summary_table(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return one row per generator: some scores, in brackets what real faces reach."""
-    shown = ("faces_found", "frechet", "kernel", "precision", "recall", "memorised")
+def summary_table(scores: Mapping[str, pd.DataFrame], shown: Sequence[str]) -> pd.DataFrame:
+    """Return one row per generator: some scores, in brackets what real faces reach, of the same and of other people."""
     return _table({"generator": name} | {
-        SCORE_WORDS["scores"][score]: _with_floor(of[score], digits=_DECIMALS.get(score, 2)) if score in of else None
-        for score in shown} for name, of in zip(scores, map(rows_of_scores, scores.values()), strict=True))
+        SCORE_WORDS["scores"][score]: _with_floors(of[score]) if score in of else None for score in shown}
+        for name, of in zip(scores, map(rows_of_scores, scores.values()), strict=True))
 
 
-def _with_floor(row: Mapping[str, float], value: str = "value", digits: int = 2) -> str | None:
-    return None if pd.isna(row[value]) else f"{rounded(row[value], digits)} ({rounded(row['floor'], digits)})"
+def _with_floors(row: Mapping[str, Any]) -> str | None:
+    digits = _DECIMALS.get(row["score"], 2)
+    floors = [rounded(row[floor], digits) for floor in ("floor", "floor_people") if pd.notna(row[floor])]
+    return None if pd.isna(row["value"]) else f"{rounded(row['value'], digits)} ({' / '.join(floors)})"
 
 
 def summary_values(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Return between what ends the scores of all generators lie, as the chapter's answer takes them."""
-    all_of = {name: rows_of_scores(table) for name, table in scores.items()}
-
-    def values(score: str, column: str = "value") -> pd.Series:
-        return pd.Series({name: rows[score][column] for name, rows in all_of.items() if score in rows}, dtype=float).dropna()
-
-    found, ratio = values("faces_found"), values("frechet") / values("frechet", "floor")
-    ends = {name: (of.min(), of.max()) for name, of in (("found", found), ("recall", values("recall")), ("ratio", ratio))}
-    return ends | {"worst": found.idxmin(), "memorised": values("memorised").max(), "backbone": BACKBONE}
+    every = pd.concat([pd.DataFrame(rows_of_scores(of).values()).assign(generator=name) for name, of in scores.items()])
+    values = every.pivot(index="generator", columns="score", values="value")
+    frechet = every[every["score"] == "frechet"].set_index("generator")
+    ends = {"found": values["faces_found"], "recall": values.get("recall", pd.Series([np.nan])),
+            **{name: frechet["value"] / frechet[name] for name in ("floor", "floor_people")}}
+    return {name: (of.min(), of.max()) for name, of in ends.items()} | {
+        "worst": values["faces_found"].idxmin(), "memorised": values["memorised"].max(), "backbone": BACKBONE}
 
 
 def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float = np.nan) -> pd.DataFrame:
@@ -95,7 +94,7 @@ def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float
         of = scores.set_index(["features", "score"])
         keys = {"is": ("Inception", _PUBLISHED[0]), "fid": ("Inception", _PUBLISHED[1]), "ssim": ("pixels", "ssim_nearest")}
         row |= {column: of["value"].get(key, np.nan) for column, key in keys.items()}
-        row |= {"n": of.loc[keys["ssim"], "n_generated"], "floor": of["floor"].get(keys["fid"], np.nan)}
+        row |= {"n": of.loc[keys["ssim"], "n"], "floor": of["floor"].get(keys["fid"], np.nan)}
         table = pd.concat([table, pd.DataFrame([row])], ignore_index=True)
     table = table.assign(unconditional=table["model"] == "DCGAN (paper)", impossible=table["is"] < 1)
     remarks = [say("quality", "remark", row=row) for row in table.to_dict("records")]
@@ -110,7 +109,7 @@ def frechet_against_n(curves: Mapping[str, Mapping[str, Extrapolation]]) -> Figu
         for side, found in lines.items():
             style = _STYLES[side]
             ends = np.array([0, 1 / found.n.min()])
-            ax.plot(1 / found.n, found.distance, linestyle="", markersize=4.5, label=f"{side} to real faces", **style)
+            ax.plot(1 / found.n, found.distance, linestyle="", markersize=4.5, label=SCORE_WORDS["sides"][side], **style)
             ax.plot(ends, found.infinite + found.slope * ends, "--", color=style["color"], linewidth=1)
             ax.errorbar(0, found.infinite, yerr=found.high - found.infinite, capsize=3, markersize=6, mfc="white", zorder=5,
                         **style)
@@ -120,7 +119,7 @@ def frechet_against_n(curves: Mapping[str, Mapping[str, Extrapolation]]) -> Figu
         ax.set(title=backbone, xlabel="faces on either side, n")
         ax.set_xlim(-0.03 / found.n.min(), None)
     axes[0, 0].set_ylabel("Fréchet distance")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
@@ -129,7 +128,8 @@ def distributions_of_samples(distributions: Mapping[str, Mapping[str, np.ndarray
     figure, axes = plt.subplots(1, len(distributions), figsize=(WIDTH, 2.9), sharey=True, squeeze=False)
     for ax, (measured, sides) in zip(axes.flat, distributions.items(), strict=True):
         for side, values in sides.items():
-            ax.ecdf(values, color=_STYLES[side]["color"], linestyle="-" if side == "samples" else "--", label=side)
+            color, line_style = ("C0", "-") if side == "samples" else ("0.35", "--")
+            ax.ecdf(values, color=color, linestyle=line_style, label=side)
         ax.set_xlabel(SCORE_WORDS["distributions"][measured], fontsize="small")
     axes[0, 0].axvline(line, color="C3", linewidth=1.2, linestyle=":", label="memorised below")
     axes[0, 0].set_ylabel("share at or below")
@@ -140,114 +140,58 @@ def distributions_of_samples(distributions: Mapping[str, Mapping[str, np.ndarray
 def generators_against_floors(
     scores: Mapping[str, pd.DataFrame], shown: Sequence[str] = ("frechet", "precision", "recall", "coverage")
 ) -> Figure:
-    """Draw scores of all generators with their intervals, and their floors beside them."""
+    """Draw scores of all generators with their intervals, and both floors beside them."""
     figure, axes = plt.subplots(1, len(shown), figsize=(WIDTH, 1.2 + 0.27 * len(scores)), sharey=True, squeeze=False)
     for ax, score in zip(axes.flat, shown, strict=True):
-        part = pd.DataFrame([rows_of_scores(table).get(score, dict.fromkeys(_NUMBERS, np.nan)) for table in scores.values()])
+        rows = {place: of[score] for place, of in enumerate(map(rows_of_scores, scores.values())) if score in of}
+        part = pd.DataFrame(rows, index=["value", "low", "high", "floor", "floor_people"]).T.astype(float)
         errors = np.maximum(0, [part["value"] - part["low"], part["high"] - part["value"]])
-        places = np.arange(len(part))
-        ax.errorbar(part["value"], places, xerr=errors, fmt="o", color="C0", markersize=4.5, capsize=2, label="samples")
-        ax.plot(part["floor"], places, "|", color="0.25", markersize=11, markeredgewidth=2, label="real faces")
+        ax.errorbar(part["value"], part.index, xerr=errors, fmt="o", color="C0", markersize=4.5, capsize=2, label="samples")
+        for floor in ("floor", "floor_people"):
+            ax.plot(part[floor], part.index, "|", color=_STYLES[floor]["color"], markersize=11, markeredgewidth=2,
+                    label=SCORE_WORDS["sides"][floor])
         ax.set_title(SCORE_WORDS["scores"][score], fontsize="small")
         ax.set_xlim(0, None)
     axes[0, 0].set(yticks=range(len(scores)), yticklabels=list(scores), ylim=(len(scores) - 0.5, -0.5))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
 # ---- mode collapse
 
-Records = Mapping[str, Mapping[str, Any]]  # generator -> what judge_collapse wrote
-
-
 def by_verdict(records: Records) -> dict[str, list[str]]:
     """Return the generators of each verdict."""
     return {word: [model for model, record in records.items() if record["verdict"] == word]
-            for word in ("varied", "collapsed", "narrow", "unlike")}
+            for word in ("varied", "collapsed", "diverged", "narrow", "unlike")}
 
 
 def verdict_table(records: Records) -> pd.DataFrame:
     """Return one row per generator: its verdict and what decided it, and its variety beside that of real faces."""
+    verdicts = _table({"verdict": record["verdict"], "because": say("mode_collapse", "because", record=record)}
+                      for record in records.values())
+    scores = summary_table({model: scores_of_variety(record) for model, record in records.items()}, _VARIETY)
+    return pd.concat([scores[["generator"]], verdicts, scores.drop(columns="generator")], axis=1)
+
+
+def left_out_table(records: Records) -> pd.DataFrame:
+    """Return one row per generator of a labelled set: emotions too rare among its samples, and people whom it draws."""
     rows = []
     for model, record in records.items():
-        row = {"generator": model, "verdict": record["verdict"], "because": say("mode_collapse", "because", record=record)}
-        found, floor = record["found"], record["floor"]
-        row |= {score: _with_floor({"value": found[score], "floor": floor[score]})
-                for score in ("spread", "recall", "coverage", "precision", "repeats")}
-        rows.append(row | {"n": found["n"]})
+        row, classes, people = {"generator": model}, record["classes"], record["people"]
+        if classes:
+            table, p = pd.DataFrame(classes["table"]), classes["p_value"]
+            row |= {"Cramér’s V": classes["cramers_v"], "p": "< .001" if p is not None and p < 0.001 else rounded(p),
+                    "classifier right": classes["accuracy"],
+                    "too rare": ", ".join(table["label"][table["high"] < table["real"]]) or "none"}
+        if people:
+            row |= {"people": f"{people['n_found']} of {people['n_people']}", "by chance": interval(
+                (people["expected"], people["low"], people["high"]), 1), "largest share": people["largest_share"]}
+        rows += [row] if len(row) > 1 else []
     return _table(rows)
 
 
-def share_tables(records: Records) -> dict[str, pd.DataFrame]:
-    """Return the shares of emotions of each generator whose set is labelled."""
-    return {model: pd.DataFrame(record["classes"]["table"]) for model, record in records.items() if record["classes"]}
-
-
-def shares_test_table(records: Records) -> pd.DataFrame:
-    """Return one row per generator whose set is labelled: whether its samples show the emotions as often as its faces do."""
-    rows = []
-    for model, table in share_tables(records).items():
-        classes = records[model]["classes"]
-        lost = table[table["high"] < table["real"]].assign(ratio=table["generated"] / table["real"]).sort_values("ratio")
-        p = np.nan if classes["p_value"] is None else classes["p_value"]
-        rows.append({"generator": model, "accuracy of the classifier": classes["accuracy"],
-                     "Cramér’s V": classes["cramers_v"], "p": "< .001" if p < 0.001 else rounded(p),
-                     "too rare among samples": ", ".join(lost["label"]) or None})
-    return _table(rows)
-
-
-def coverage_table(records: Records) -> pd.DataFrame:
-    """Return one row per generator of a labelled set: how much of each emotion its samples cover, in brackets the floor."""
-    return _table(
-        {"generator": model} | {row["label"]: _with_floor(row, "coverage") for row in by_emotion}
-        for model, record in records.items() if (by_emotion := record["coverage_by_emotion"]))
-
-
-def people_left_out(records: Records) -> pd.DataFrame:
-    """Return one row per generator whose set has several faces of a person: how many people its samples are nearest to."""
-    rows = []
-    for model, record in records.items():
-        if people := record["people"]:
-            bare = [row for row in record["coverage_by_person"] or [] if not row["coverage"] and row["floor"]]
-            rows.append({"generator": model, "people": people["n_people"], "not covered": len(bare),
-                         "found": people["n_found"], "expected": interval(
-                             (people["expected"], people["low"], people["high"]), 1),
-                         "largest share": people["largest_share"], "samples": people["n_generated"]})
-    return _table(rows)
-
-
-def variety_curves(runs: Mapping[str, Run], marked: str | None = None) -> Figure:
-    """Draw spread, recall and coverage over each generator's training, as shares of what real faces reach; one in red."""
-    scores = ("spread", "recall", "coverage")
-    figure, axes = plt.subplots(1, len(scores), figsize=(WIDTH, 3.9), sharey=True)
-    styles = generator_styles(runs, marked or "")
-    for name, run in runs.items():
-        seen = run.snapshots
-        share = 100 * seen["step"] / max(seen["step"].max(), 1)
-        for ax, score in zip(axes, scores, strict=True):
-            ax.plot(share, seen[score] / seen[f"{score}_floor"], markersize=3.5, label=name, **styles[name])
-    for ax, title in zip(axes, scores, strict=True):
-        ax.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-        ax.set(title=title, ylim=(0, None), xlabel="training done (%)")
-    axes[0].set_ylabel("share of what real faces reach")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize="small")
-    return figure
-
-
-def share_bars(tables: Mapping[str, pd.DataFrame], n_across: int = 2) -> Figure:
-    """Draw how often each class is named among real faces and among samples, one panel for each generator."""
-    n_down = -(-len(tables) // n_across)
-    figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, 2.3 * n_down), squeeze=False, sharex=True)
-    for ax in axes.flat[len(tables):]:
-        ax.set_axis_off()
-    for ax, (name, table) in zip(axes.flat, tables.items(), strict=False):
-        places = np.arange(len(table))
-        ax.barh(places, table["real"], height=0.8, color="0.85", label="real faces")
-        errors = np.maximum(0, [table["generated"] - table["low"], table["high"] - table["generated"]])
-        ax.errorbar(table["generated"], places, xerr=errors, label="samples", fmt="o", color="C0", markersize=4, capsize=2)
-        ax.set(title=name, yticks=places, yticklabels=table["label"])
-        ax.invert_yaxis()
-    for ax in axes.flat[max(0, len(tables) - n_across) : len(tables)]:
-        ax.set_xlabel("share named so")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False)
-    return figure
+def shares_figure(records: Records) -> Figure | None:
+    """Draw how often each emotion is named among samples, over how often among real faces; None without a labelled set."""
+    ratios = {model: {row["label"]: row["generated"] / row["real"] for row in record["classes"]["table"] if row["real"]}
+              for model, record in records.items() if record["classes"]}
+    return heat_map(pd.DataFrame(ratios).T, "share among samples / among real faces", 0, 2, 1) if ratios else None
