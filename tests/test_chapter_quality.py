@@ -101,5 +101,6 @@ def test_tables_and_figures_of_variety_have_what_they_were_given():
     assert [tick.get_text() for tick in axes[0].get_yticklabels()] == ["a", "b"]
     assert {line.get_label(): line.get_xdata()[0] for line in axes[0].lines[-2:]} == {
         "real faces of the same people": 5.1, "of other people": 7.7}
+    people["classes"]["table"][0]["label"] = "sad"  # as all labels of emotions, of a fixed list
     assert chapter.shares_figure(records).axes[0].texts[0].get_text() == "0.20" and chapter.shares_figure({"b": records["b"]}) is None
     matplotlib.pyplot.close("all")
