@@ -84,7 +84,7 @@ def test_each_verdict_has_its_reason_and_place_in_the_answer(changes, verdict, w
     text = say("mode_collapse", "answer", verdicts=chapter.by_verdict({HOSTILE: one, "b": record()}), provoked=one)
     assert ("2 of 2" in text) == (verdict == "varied") and f"samples are {verdict}" in text
     assert ("; not" in text) == ("7\\*7" in text) == (verdict != "varied") and "<b>" not in text
-    assert "made to collapse" not in say("mode_collapse", "answer", verdicts=chapter.by_verdict({"b": record()}), provoked=None)
+    assert "should collapse" not in say("mode_collapse", "answer", verdicts=chapter.by_verdict({"b": record()}), provoked=None)
 
 
 def test_tables_and_figures_of_variety_have_what_they_were_given():

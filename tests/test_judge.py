@@ -107,7 +107,7 @@ def test_the_stage_writes_what_is_read(tmp_path, no_detector):
               "inception": None}
     found = SampleScores.load(cached(tmp_path / "quality", judge_samples, QualityConfig(n_samples=200), inputs))
     assert set(found.scores["features"]) == {"MTCNN", "pixels", "thumbnails", "discriminator", "HOG"}
-    assert found.curves["HOG"]["samples"].n[-1] == 30 and len(found.distributions["nearest"]["samples"]) == 200
+    assert np.isnan(found.curves["HOG"]["samples"].low) and found.curves["HOG"]["samples"].n[-1] == 30 and len(found.distributions["nearest"]["samples"]) == 200
     assert found.scores.set_index(["features", "score"])["floor_people"]["HOG"].notna().all()
     with pytest.raises(ValueError, match="200 images; expected n_samples, 300"):
         judge_samples(tmp_path, QualityConfig(n_samples=300), **inputs)

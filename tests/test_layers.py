@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.config import LayersConfig
 from fergan.experiments.scores import ExperimentResult
-from fergan.experiments.transfer import layer_accuracies
+from fergan.experiments.transfer import layer_accuracies, snapshot_accuracies
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.gan.networks import Discriminator, initialize_weights
 
@@ -61,3 +61,16 @@ def test_too_few_people_are_named(tmp_path, network):
     faces = face_set(np.zeros((4, 64, 64, 3), np.uint8), ["sad", "happy"] * 2, ["a", "a", "b", "b"])
     with pytest.raises(ValueError, match="2 people, 3 folds need at least 3"):
         scores(tmp_path, faces, network)
+
+
+def test_what_training_adds_is_measured_against_the_untrained_network(tmp_path, network):
+    """Snapshots that are one and the same differ by nothing; a network that sees nothing is as good as guessing."""
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    images = (rng.integers(0, 60, (90, 64, 64, 3)) + 60 * y[:, None, None, None]).astype(np.uint8)
+    faces = face_set(images, np.array(["angry", "happy", "sad"])[y], [f"p{i // 6}" for i in range(90)])
+    weights = network.folder / "discriminator.safetensors"
+    network.kept = {0: weights, 10: weights}
+    snapshot_accuracies(tmp_path / "r", LayersConfig(n_resamples=100), faces=faces, network=network)
+    scores = ExperimentResult.load(tmp_path / "r").scores.set_index(["score", "features"])["value"]
+    assert scores["accuracy", "0"] == scores["accuracy", "10"] > 0.95 and scores["minus_untrained", "10"] == 0

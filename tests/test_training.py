@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from fergan.cache import _closure
 from fergan.gan import TrainConfig, training
-from fergan.gan.networks import Generator
+from fergan.gan.networks import Discriminator, Generator, initialize_weights, open_discriminator
 from fergan.gan.runs import Run
 from fergan.gan.sampling import load_discriminator, sample
 from fergan.gan.training import WEIGHT_CODE, make_fabric, train
@@ -122,6 +122,13 @@ def test_a_run_leaves_weights_history_and_filmstrip(finished):
     assert steps[0] == 0 and steps[-1] == 15 and frames.shape[1:] == (16, 64, 64, 3)
     assert {path.suffix for path in finished.folder.iterdir() if path.is_file()} == {".lock", ".json", ".parquet", ".safetensors"}
     assert not list(finished.folder.glob("checkpoint*"))
+    assert list(finished.kept) == [0, 4, 8, 11, 15]  # every third of thirteen snapshots
+    untrained, last = (open_discriminator(finished.kept[step]).state_dict() for step in (0, 15))
+    start = Discriminator(4)
+    initialize_weights(start, seed=1)
+    final = load_discriminator(finished).state_dict()
+    for key, value in start.state_dict().items():
+        assert torch.allclose(untrained[key], value, rtol=1e-3, atol=1e-6) and torch.allclose(last[key], final[key], rtol=1e-3, atol=1e-6)
     before = (finished.folder / "finished.json").stat().st_mtime_ns
     assert run_of(finished.folder).finished == finished.finished  # found, not trained again
     assert (finished.folder / "finished.json").stat().st_mtime_ns == before

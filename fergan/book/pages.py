@@ -247,7 +247,7 @@ def _saliency(profile: Profile) -> Iterator[Page]:
 
 
 def _provoked(profile: Profile) -> str | None:
-    """Return the generator that was trained to collapse, if there is one."""
+    """Return the generator that is the example of a collapse, if there is one."""
     return next((name for name, model in profile.further_models.items() if name in profile.models and model.collapses), None)
 
 
@@ -256,7 +256,6 @@ def _samples(profile: Profile) -> list[Page]:
         return next((name for name in profile.pretrained_sets if name != dataset), dataset)
 
     others = {name for name, model in profile.further_models.items() if model.only or not model.quality}
-    others.add(_provoked(profile))
     models = {name: dataset for name, (dataset, _, _) in profile.models.items() if name not in others}
     pages = [
         Page("06_quality", name,
@@ -302,7 +301,7 @@ def _results(profile: Profile, pages: list[Page]) -> Iterator[Page]:
     ), after)
     models = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()}
     homes = [page.home for page in single if "judged" in CHAPTERS[page.chapter] and page.chapter != "06b_mode_collapse"]
-    homes += [f"mode_collapse/{name}" for name in models if name != _provoked(profile)]
+    homes += [f"mode_collapse/{name}" for name in models]
     yield Page("07b_claims", "verdicts", dict(
         rendered=profile.rendered, replaced=list(absences.replaced), results=homes, models=models,
     ), after)

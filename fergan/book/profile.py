@@ -44,7 +44,7 @@ class ModelProfile(Config):
     dataset: str = Field(description="the face set that it is trained on")
     changes: dict[str, int | float | str] = Field({}, description="fields of training")
     only: Literal[ACTION_UNITS] | None = Field(None, description="train only on the faces that show this Action Unit")
-    collapses: bool = Field(False, description="trained so that it collapses: the example of that chapter")
+    collapses: bool = Field(False, description="a training that collapses: the example of that chapter")
     quality: bool = Field(True, description="whether its samples have a page on quality; variety is judged in any case")
 
 

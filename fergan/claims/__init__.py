@@ -120,7 +120,7 @@ class Trained:
     n_faces: int = 0  # how many it learnt
     alarms: int = 0  # of a collapse, during training
     frechet: float = np.nan  # distance of the last samples to the real faces
-    variety: str = ""  # what was found of its samples; empty where nobody looked, or it was trained to collapse
+    variety: str = ""  # what was found of its samples; empty where nobody looked
     coverage: float = np.nan  # share of the real faces that its samples cover ...
     coverage_floor: float = np.nan  # ... and that other real faces cover
     faces_found: Score | None = None  # share of the samples in which a detector finds a face
@@ -128,7 +128,7 @@ class Trained:
     @property
     def failed(self) -> bool:
         """Whether it gave an alarm while it was trained, or its samples have lost variety."""
-        return self.alarms > 0 or self.variety in ("collapsed", "narrow")
+        return self.alarms > 0 or self.variety in ("collapsed", "diverged", "narrow")
 
     @property
     def faces_seen(self) -> int:

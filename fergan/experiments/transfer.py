@@ -238,6 +238,32 @@ def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, netw
 
     The result is an `ExperimentResult` whose features are the layers "1" to "4" and "all", with ``accuracy`` at fixed
     parameters (see `READOUT_COST`) and ``minus_last``, its paired difference to the last layer's.
+    """
+    def of_layers(images: np.ndarray) -> dict[str, np.ndarray]:
+        every = tuple(range(1, N_LAYERS + 1))
+        weights = network.folder / "discriminator.safetensors"
+        whole = DiscriminatorFeatures(weights, layers=every, pool=True).transform(images)
+        ends = np.cumsum([0, *(whole.shape[1] * 2 ** (k - 1) // (2**N_LAYERS - 1) for k in every)])
+        return {str(k): whole[:, ends[k - 1] : ends[k]] for k in every} | {"all": whole}
+
+    _read_out(folder, config, faces, of_layers, "minus_last", str(N_LAYERS))
+
+
+def snapshot_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, network: "Run") -> None:
+    """Recognise emotions of people never seen from the discriminator while it learnt: what does the training buy?
+
+    The result is like that of `layer_accuracies`; its features are the steps of the snapshots whose weights the run keeps,
+    "0" the untrained network, and ``minus_untrained`` is the paired difference to that one.
+    """
+    def of_steps(images: np.ndarray) -> dict[str, np.ndarray]:
+        return {str(step): DiscriminatorFeatures(path).transform(images) for step, path in network.kept.items()}
+
+    _read_out(folder, config, faces, of_steps, "minus_untrained", "0")
+
+
+def _read_out(folder: Path, config: LayersConfig, faces: FaceSet, describe: Callable[[np.ndarray], dict[str, np.ndarray]],
+              difference: str, reference: str) -> None:
+    """Save the accuracy of a fixed classifier on each kind of features, and its paired difference to one of them.
 
     Some people of the set are taken; faces without an emotion take no part. ValueError where faces, people or emotions are
     too few, see `fergan.experiments.cross_validation.grouped_folds`.
@@ -247,23 +273,18 @@ def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, netw
     subjects = known.subjects()
     names, y = emotion_classes(known.labels["emotion"], subjects)
     folds = cv.learnable_folds(y, subjects, config.n_folds, config.seed)
-    every = tuple(range(1, N_LAYERS + 1))
-    weights = network.folder / "discriminator.safetensors"
-    whole = DiscriminatorFeatures(weights, width=network.config.width, layers=every, pool=True).transform(known.images)
-    ends = np.cumsum([0, *(whole.shape[1] * 2 ** (k - 1) // (2**N_LAYERS - 1) for k in every)])
-    columns = {str(k): slice(ends[k - 1], ends[k]) for k in every} | {"all": slice(None)}
-    right = {}
-    for layer, of_layer in columns.items():
-        D2 = squared_distances(whole[:, of_layer])
+    features, right = describe(known.images), {}
+    for kind, X in features.items():
+        D2 = squared_distances(X)
         K = gaussian_kernel(D2, 1 / typical_distance(D2))
-        right[layer] = np.empty(len(y))
+        right[kind] = np.empty(len(y))
         for fold in folds:
             values = multiclass_values(K, y, cv.other_rows(len(y), [fold]), fold, READOUT_COST, len(names))
-            right[layer][fold] = values.argmax(axis=1) == y[fold]
+            right[kind][fold] = values.argmax(axis=1) == y[fold]
     base = dict(protocol=SUBJECT_INDEPENDENT, label="all", n_faces=len(y), n_subjects=len(set(subjects)),
                 n_labels=len(names))
-    rows = [base | dict(features=layer, score=score) | mean_over_people(of_face, subjects, share=score == "accuracy")
-            for layer, hits in right.items()
-            for score, of_face in (("accuracy", hits), ("minus_last", hits - right[str(N_LAYERS)]))]
-    settings = config.model_dump() | dict(n_features={layer: whole[:, part].shape[1] for layer, part in columns.items()})
+    rows = [base | dict(features=kind, score=score) | mean_over_people(of_face, subjects, share=score == "accuracy")
+            for kind, hits in right.items()
+            for score, of_face in (("accuracy", hits), (difference, hits - right[reference]))]
+    settings = config.model_dump() | dict(n_features={kind: X.shape[1] for kind, X in features.items()})
     ExperimentResult(score_table(rows), pd.DataFrame(), pd.DataFrame(), settings).save(folder)

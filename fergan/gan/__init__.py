@@ -8,9 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from fergan.cache import Config
 
-#: Training presets: name -> values of `TrainConfig`; and where each is from.
+#: Training presets: name -> values of `TrainConfig`.
 PRESETS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "presets.yaml").read_text(encoding="utf-8"))
-PRESET_SOURCES = {name: values.pop("source") for name, values in PRESETS.items()}
 
 #: The parts of differentiable augmentation, see `fergan.gan.step.augment`.
 _POLICIES = ("color", "translation", "cutout")
@@ -69,10 +68,3 @@ class TrainConfig(Config):
         """Return these parameters with some changed, checked anew; another preset fills all others again but the seed."""
         same = changes.get("preset", self.preset) == self.preset
         return type(self)(**(self.model_dump() if same else {"seed": self.seed}) | changes)
-
-    def differences(self, reference: str = "radford2015") -> dict[str, tuple[Any, Any]]:
-        """Return what these parameters change against a preset: field -> (value here, the preset's value)."""
-        theirs = type(self)(preset=reference)
-        pairs = {name: (value, getattr(theirs, name)) for name, value in self}
-        pairs["generator_width"] = (self.generator_width, self.generator_width and theirs.generator_channels)
-        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] and name not in ("preset", "seed")}

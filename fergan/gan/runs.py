@@ -74,6 +74,11 @@ class Run:
         names = ("snapshots.parquet", "watched.parquet")  # the second as earlier versions called it
         return pd.read_parquet(next(self.folder / name for name in names if (self.folder / name).is_file()))
 
+    @property
+    def kept(self) -> dict[int, Path]:
+        """Step -> the discriminator's weights then, of some snapshots; none of runs by earlier versions."""
+        return {int(path.stem.split("-")[1]): path for path in sorted((self.folder / "kept").glob("step-*.safetensors"))}
+
     def filmstrip(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (steps, images uint8 (n_frames, n_faces, 64, 64, 3)): the same noise over training."""
         files = sorted((self.folder / "filmstrip").glob("step-*.npy"))
@@ -139,6 +144,13 @@ def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -
             with atomic_path(folder / f"{name}.safetensors") as temporary:
                 _save(temporary, network.state_dict())
     return hash_file(folder / "discriminator.safetensors")
+
+
+def keep_discriminator(folder: Path, step: int, discriminator: nn.Module) -> None:
+    """Write a discriminator under way, in half precision: for a look at its features, not to go on from."""
+    with writing(folder), atomic_path(folder / "kept" / f"step-{step:07d}.safetensors") as temporary:
+        weights = discriminator.state_dict()
+        _save(temporary, {key: value.half() if value.is_floating_point() else value for key, value in weights.items()})
 
 
 @contextmanager

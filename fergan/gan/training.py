@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 from fergan.files import atomic_path, hash_array, hash_parameters, read_json, write_array, write_json
 from fergan.gan import TrainConfig
 from fergan.gan.networks import has_native_bfloat16, to_uint8
-from fergan.gan.runs import load_state, named_weights, part, save_state, save_weights, writing
+from fergan.gan.runs import keep_discriminator, load_state, named_weights, part, save_state, save_weights, writing
 from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, next_step, steps_per_epoch
 
 # A run notes its precision itself; Fabric would say it on every page.
@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 SHOW_SECONDS = 0.5  # between reports of progress
 LOSSES = ["loss_d", "loss_g", "score_real", "score_generated"]  # of each step
 N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
+KEEP_EVERY = 3  # so many snapshots the discriminator is kept, from the untrained one to the last
 
 
 def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1, accelerator: str = "") -> Fabric:
@@ -186,6 +187,8 @@ class _Training:
         if measured["alarm"] and not (self._snapshots and self._snapshots[-1]["alarm"]):
             _log.warning("step %d of %d: %s", step, self.n_steps, measured["alarm"])
         self._snapshots.append({"step": step} | measured)
+        if len(self._snapshots) % KEEP_EVERY == 1 or step == self.n_steps:
+            keep_discriminator(self._folder, step, self.state.discriminator.module)
         if self._best()["step"] == step:
             weights = named_weights(self._final_networks())
             self._best_weights = {key: value.cpu().clone() for key, value in weights.items()}

@@ -6,6 +6,7 @@ neighbourhoods; the packages that have them (torch-fidelity, prdc) form the whol
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from scipy import linalg, stats
@@ -115,6 +116,12 @@ class Extrapolation:
     low: float
     high: float
     slope: float
+
+    @classmethod
+    def read(cls, line: Mapping[str, Any]) -> Self:
+        """Make one of its fields as JSON has them."""
+        return cls(**{key: np.array(value) if isinstance(value, list) else np.nan if value is None else value
+                      for key, value in line.items()})
 
 
 def extrapolate_frechet(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_features: int = 0) -> Extrapolation:

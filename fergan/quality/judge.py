@@ -44,8 +44,8 @@ class SampleScores:
     def load(cls, folder: Path | str) -> Self:
         """Read what `judge_samples` wrote."""
         content = read_json(Path(folder) / "scores.json")
-        curves = {name: {side: Extrapolation(**line | {key: np.array(line[key]) for key in ("n", "distance")})
-                         for side, line in sides.items()} for name, sides in content["curves"].items()}
+        curves = {name: {side: Extrapolation.read(line) for side, line in sides.items()}
+                  for name, sides in content["curves"].items()}
         distributions = {what: {side: np.array(values) for side, values in sides.items()}
                          for what, sides in content["distributions"].items()}
         return cls(quality_rows(content["scores"]), curves, distributions, content["memorised_below"])

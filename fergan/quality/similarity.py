@@ -5,16 +5,12 @@ pairs of samples with each other, where a large value means that they are alike;
 Images are uint8 (n, height, width, 3) throughout.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from fergan.features import check_images
 from fergan.quality.distances import nearest
 from fergan.svm.kernels import squared_distances
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 THUMBNAIL = 16  # pixels a side
 
@@ -65,7 +61,7 @@ def _pairwise_distances(images: np.ndarray) -> np.ndarray:
 
 def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Structural similarity (Wang et al., 2004) of images pair by pair: (n,), 1 for equal ones; see `_structure`."""
-    return _structure(*_pairs(generated, real))[0].numpy()
+    return _structure(*_pairs(generated, real))[0]
 
 
 def multiscale_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
@@ -74,31 +70,28 @@ def multiscale_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray
     1 for equal ones, of at least 44 pixels a side. Scales that speak against each other count as 0, as a power of a
     negative number is none.
     """
-    from torch.nn.functional import avg_pool2d
-
     x, y = _pairs(generated, real)
     product = 1.0
     for weight in SCALES[:-1]:  # the coarsest scale alone compares the light too
-        product = product * _structure(x, y)[1].clamp(min=0) ** weight
-        x, y = avg_pool2d(x, 2), avg_pool2d(y, 2)
-    return (product * _structure(x, y)[0].clamp(min=0) ** SCALES[-1]).numpy()
+        product = product * _structure(x, y)[1].clip(min=0) ** weight
+        x, y = (image.reshape(len(image), image.shape[1] // 2, 2, -1, 2, 3).mean(axis=(2, 4)) for image in (x, y))
+    return product * _structure(x, y)[0].clip(min=0) ** SCALES[-1]
 
 
-def _structure(x: "Tensor", y: "Tensor") -> "tuple[Tensor, Tensor]":
-    """Return the mean structural similarity of pairs (n, 3, height, width) in 0..255, and without the comparison of light.
+def _structure(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean structural similarity of pairs (n, height, width, 3) in 0..255, and without the comparison of light.
 
     The Gaussian window has 11 pixels and a standard deviation of 1.5, and lies within the image, as in Wang et al.'s code.
     Packages for PyTorch let it reach beyond the border, into mirrored pixels.
     """
-    import torch
+    def blurred(image: np.ndarray) -> np.ndarray:
+        return gaussian_filter(image, 1.5, radius=5, axes=(1, 2))[:, 5:-5, 5:-5]
 
-    window = torch.exp(-((torch.arange(11, dtype=x.dtype) - 5) ** 2) / (2 * 1.5**2))
-    window = (window[:, None] * window / window.sum() ** 2).expand(3, 1, 11, 11)
-    moments = torch.nn.functional.conv2d(torch.cat([x, y, x * x, y * y, x * y]), window, groups=3)
-    mean_x, mean_y, xx, yy, xy = moments.split(len(x))
+    mean_x, mean_y = blurred(x), blurred(y)
+    variances = blurred(x * x) - mean_x**2 + blurred(y * y) - mean_y**2
     light = (2 * mean_x * mean_y + 6.5025) / (mean_x**2 + mean_y**2 + 6.5025)  # (.01 x 255) squared
-    contrast = (2 * (xy - mean_x * mean_y) + 58.5225) / (xx - mean_x**2 + yy - mean_y**2 + 58.5225)  # (.03 x 255) squared
-    return (light * contrast).mean(dim=(1, 2, 3)), contrast.mean(dim=(1, 2, 3))
+    contrast = (2 * (blurred(x * y) - mean_x * mean_y) + 58.5225) / (variances + 58.5225)  # (.03 x 255) squared
+    return (light * contrast).mean(axis=(1, 2, 3)), contrast.mean(axis=(1, 2, 3))
 
 
 def random_pairs(n: int, n_pairs: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -110,10 +103,8 @@ def random_pairs(n: int, n_pairs: int, seed: int = 0) -> tuple[np.ndarray, np.nd
     return first, (first + rng.integers(1, n, size=n_pairs)) % n
 
 
-def _pairs(generated: np.ndarray, real: np.ndarray) -> "list[Tensor]":
-    import torch
-
+def _pairs(generated: np.ndarray, real: np.ndarray) -> list[np.ndarray]:
     images = check_images(generated, "generated"), check_images(real, "real")
     if images[0].shape != images[1].shape:
         raise ValueError(f"generated are {images[0].shape} and real {images[1].shape}; expected the same, pair by pair")
-    return [torch.from_numpy(np.ascontiguousarray(side)).permute(0, 3, 1, 2).double() for side in images]
+    return [side.astype(float) for side in images]

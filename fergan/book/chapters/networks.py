@@ -180,3 +180,25 @@ def layers_summary(table: pd.DataFrame) -> dict[str, Any]:
                 higher=list(together["faces"][together["difference"] > 0]),
                 better=list(together["faces"][together["verdict"] == "better"]),
                 worse=list(together["faces"][together["verdict"] == "worse"]))
+
+
+def training_gains(learnt: Mapping[str, ExperimentResult]) -> list[dict[str, Any]]:
+    """Return ``faces, value, low, high`` of each set: accuracy of the last snapshot minus that of the untrained network."""
+    return [{"faces": name} | result.scores.query("score == 'minus_untrained'").iloc[-1][["value", "low", "high"]].to_dict()
+            for name, result in learnt.items()]
+
+
+def training_curves(learnt: Mapping[str, ExperimentResult], runs: Mapping[str, Run]) -> Figure:
+    """Draw what training buys: accuracy on people never seen at kept snapshots, the distance of samples at all of them."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3))
+    styles = generator_styles(learnt)
+    for name, result in learnt.items():
+        seen, rows = runs[name].snapshots, result.scores.query("score == 'accuracy'")
+        done = 100 / seen["step"].max()
+        errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
+        left.errorbar(done * rows["features"].astype(int), rows["value"], errors, label=name, capsize=3, **styles[name])
+        right.plot(done * seen["step"], seen["frechet"], markersize=3.5, **styles[name])
+    left.set(ylabel="accuracy, people never seen", xlabel="training done (%)")
+    right.set(ylabel="Fréchet distance", xlabel="training done (%)", ylim=(0, None))
+    left.legend(frameon=False, fontsize="small")
+    return figure
