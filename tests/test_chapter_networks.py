@@ -36,7 +36,7 @@ def test_an_alarm_is_named_and_the_best_snapshot():
     collapse, certain, none = (say("generator", "watched", r=chapter.run_summary(run(30.0, 10.0, alarms, best)))
                                for alarms, best in ((["collapse"], 100), (["certain"], 50), ([], 100)))
     assert "0.40 times as varied" in collapse and "0.995" in certain and "0.001" in certain and "No snapshot" in none
-    assert "kept beside" in certain and "last weights are the best" in collapse
+    assert "shorter training" in certain and "last weights are the best" in collapse
 
 
 def test_the_chapter_counts_sets_and_alarms():

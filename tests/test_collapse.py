@@ -112,6 +112,9 @@ def test_faces_of_new_people_are_not_unlike():
     assert judge_variety(new, floor, replace(floor, precision=0.3))["verdict"] == "varied"
     assert judge_variety(new, floor, replace(floor, precision=0.9))["verdict"] == "unlike"
     assert judge_variety(new, floor, replace(floor, precision=0.0))["verdict"] == "unlike"  # which says nothing
+    nothing = replace(floor, precision=0.0, recall=0.0, coverage=0.0)
+    assert judge_variety(nothing, floor, replace(floor, precision=0.3))["verdict"] == "diverged"
+    assert judge_variety(nothing, floor, replace(floor, precision=0.0))["verdict"] == "unlike"  # nor are other people's faces near
 
 
 def test_too_few_faces_and_unequal_numbers_are_refused():

@@ -269,19 +269,11 @@ def test_a_generator_that_ignores_its_noise_gives_one_alarm(tmp_path, monkeypatc
     assert caplog.text.count("times as varied") == 1 and run.snapshots["diversity_ratio"].iloc[-1] < 0.01
 
 
-def test_the_best_weights_are_kept_beside_the_last(tmp_path, monkeypatch):
-    """Make the second of four snapshots the nearest: its weights must be those of a run that ended there."""
+def test_the_nearest_snapshot_is_noted(tmp_path, monkeypatch):
     distances = iter([9.0, 1.0, 5.0, 7.0])
     monkeypatch.setattr("fergan.quality.collapse.frechet_distance", lambda *_: next(distances))
-    run = run_of(tmp_path / "long", n_snapshots=4)
-    assert (run.finished["best_step"], run.finished["best_frechet"], run.finished["frechet"]) == (5, 1.0, 7.0)
-    last, best = (load_discriminator(run, best=choice).state_dict() for choice in (False, True))
-    assert not all(torch.equal(last[key], best[key]) for key in last)
-    monkeypatch.setattr("fergan.quality.collapse.frechet_distance", lambda *_: 0.0)
-    short = run_of(tmp_path / "short", CONFIG.changed(epochs=1), n_snapshots=2)  # five steps
-    assert all(torch.equal(value, best[key]) for key, value in load_discriminator(short).state_dict().items())
-    assert np.array_equal(sample(run, 4, best=True), sample(short, 4)) and not np.array_equal(sample(run, 4), sample(short, 4))
-    assert not list(run.folder.glob("best-*.safetensors"))
+    finished = run_of(tmp_path, n_snapshots=4).finished
+    assert (finished["best_step"], finished["best_frechet"], finished["frechet"]) == (5, 1.0, 7.0)
 
 
 def test_tensorboard_logs_can_be_read(finished):

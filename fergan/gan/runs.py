@@ -1,7 +1,7 @@
 """What a training run keeps on disk: results, weights, and the checkpoint that survives a kill.
 
 A checkpoint is one safetensors file that is replaced as a whole. It has all that a run needs to go on: weights, the
-optimisers' moments, losses, the best weights so far and notes. Opening it never runs code.
+optimisers' moments, losses and notes. Opening it never runs code.
 """
 
 import json
@@ -88,15 +88,15 @@ class Run:
 
 # ---- checkpoints and weights
 
-def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray, best: dict[str, Tensor],
-               note: dict[str, Any]) -> None:
+def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray, note: dict[str, Any]) -> None:
     """Write a checkpoint, and keep the one before it, also where this fails or a weight is not finite (FloatingPointError).
 
     Args:
         run: Hash of what is trained with and on.
-        history, best, note: Losses (step, 4), further tensors, and plain values, all of which `load_state` returns.
+        history, note: Losses (step, 4) and plain values, both of which `load_state` returns.
     """
-    weights = named_weights(state.networks())
+    weights = {f"{name}.{key}": value for name, network in state.networks().items()
+               for key, value in network.state_dict().items()}
     broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
     if broken:
         raise FloatingPointError(f"{broken[0]} is not finite after step {state.step}; the last checkpoint is kept")
@@ -104,20 +104,19 @@ def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray
                for index, moments in optimizer.state_dict()["state"].items() for key, value in moments.items()}
     note = {"training": json.dumps(note | {"run": run, "step": state.step}, default=float)}
     with writing(folder), atomic_path(folder / _NAME) as temporary:
-        best = {f"best.{name}": value for name, value in best.items()}
-        _save(temporary, weights | moments | best | {"history": torch.from_numpy(history)}, note)
+        _save(temporary, weights | moments | {"history": torch.from_numpy(history)}, note)
         if (folder / _NAME).is_file():
             os.replace(folder / _NAME, folder / _PREVIOUS)
 
 
-def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray, dict[str, Tensor], dict[str, Any]]:
+def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray, dict[str, Any]]:
     """Bring `state` to the folder's checkpoint, or the one before it where that is missing; return what else it holds.
 
     That is empty without a checkpoint. One that cannot be read, or belongs to another run, is a ValueError.
     """
     path = next((folder / name for name in (_NAME, _PREVIOUS) if (folder / name).is_file()), None)
     if path is None:
-        return np.empty((0, 4)), {}, {}
+        return np.empty((0, 4)), {}
     other = path.name == _NAME and (folder / _PREVIOUS).is_file()
     remedy = "delete it to " + (f"go on from {_PREVIOUS}" if other else "train this run again")
     try:
@@ -127,14 +126,14 @@ def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray
             raise ValueError(f"checkpoint {path} belongs to another run, with other parameters or faces; {remedy}")
         tensors = load_file(path)
         for name, network in state.networks().items():
-            network.load_state_dict(part(tensors, name))
+            network.load_state_dict(_part(tensors, name))
         for name, optimizer in state.optimizers().items():
-            _restore_moments(optimizer, part(tensors, name))
+            _restore_moments(optimizer, _part(tensors, name))
         history = tensors["history"].numpy()
     except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
         raise ValueError(f"checkpoint {path} cannot be used ({error}); {remedy}") from error
     state.step = note["step"]
-    return history, part(tensors, "best"), note
+    return history, note
 
 
 def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
@@ -163,13 +162,8 @@ def writing(folder: Path) -> Iterator[None]:
                       "make room or correct the folder's permissions, and run again to go on from there") from error
 
 
-def named_weights(networks: dict[str, nn.Module]) -> dict[str, Tensor]:
-    """Return the tensors of all these networks, each with its network's name and a dot before its own."""
-    return {f"{name}.{key}": value for name, network in networks.items() for key, value in network.state_dict().items()}
-
-
-def part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Return those that `named_weights` gave this name, without it."""
+def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors of a network or an optimiser, without its name before their own."""
     return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
 
 

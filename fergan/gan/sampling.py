@@ -17,31 +17,26 @@ REACH = 3.0  # how far the sliders go along a direction, in standard deviations 
 _SHOWN = 192  # pixels a side, of the faces above the sliders
 
 
-def load_generator(run: Run | str | Path, best: bool = False) -> Generator:
-    """Return a run's generator (its moving average where it kept one), ready to draw samples.
-
-    `best` takes the weights whose samples were nearest to the faces (smallest Frechet distance) instead of the last ones.
-    """
-    return open_generator(_folder(run, best) / "generator.safetensors")
+def load_generator(run: Run | str | Path) -> Generator:
+    """Return the generator of a run or its folder (its moving average where it kept one), ready to draw samples."""
+    return open_generator(_folder(run) / "generator.safetensors")
 
 
-def load_discriminator(run: Run | str | Path, best: bool = False) -> Discriminator:
+def load_discriminator(run: Run | str | Path) -> Discriminator:
     """Return a run's discriminator, as `load_generator` does; its ``hidden(faces)`` are features."""
-    return open_discriminator(_folder(run, best) / "discriminator.safetensors")
+    return open_discriminator(_folder(run) / "discriminator.safetensors")
 
 
-def _folder(run: Run | str | Path, best: bool) -> Path:
-    # The weights of the best snapshot are the last ones where nothing was better.
-    folder = (run if isinstance(run, Run) else Run.load(run)).folder
-    return folder / "best" if best and (folder / "best").is_dir() else folder
+def _folder(run: Run | str | Path) -> Path:
+    return (run if isinstance(run, Run) else Run.load(run)).folder
 
 
 @torch.inference_mode()
-def sample(run: Run | str | Path, n: int, seed: int = 0, batch_size: int = 256, best: bool = False) -> np.ndarray:
+def sample(run: Run | str | Path, n: int, seed: int = 0, batch_size: int = 256) -> np.ndarray:
     """Draw n faces, uint8 (n, 64, 64, 3), from a trained generator (see `load_generator`); equal seeds give equal faces."""
     if n < 1:
         raise ValueError(f"n is {n}; expected at least one sample")
-    generator = load_generator(run, best)
+    generator = load_generator(run)
     return np.concatenate([draw(generator, z) for z in noise_of(seed, n, generator.latent_dim).split(batch_size)])
 
 

@@ -22,13 +22,13 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers import TensorBoardLogger
 from lightning_fabric.strategies import DDPStrategy
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from fergan.files import atomic_path, hash_array, hash_parameters, read_json, write_array, write_json
 from fergan.gan import TrainConfig
 from fergan.gan.networks import has_native_bfloat16, to_uint8
-from fergan.gan.runs import keep_discriminator, load_state, named_weights, part, save_state, save_weights, writing
+from fergan.gan.runs import keep_discriminator, load_state, save_state, save_weights, writing
 from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, next_step, steps_per_epoch
 
 # A run notes its precision itself; Fabric would say it on every page.
@@ -136,7 +136,7 @@ class _Training:
         self.state, self._streams = TrainingState(config, fabric), RandomStreams(len(images), config, fabric)
         self._log = TensorBoardLogger(folder, name="tensorboard", version="") if self._first else None
         self._pending: list[Tensor] = []
-        self.history, self._best_weights, note = load_state(folder, run, self.state)
+        self.history, note = load_state(folder, run, self.state)
         self._snapshots: list[dict[str, Any]] = note.get("snapshots", [])
         self._parts = _with_part(note.get("parts", []), fabric, n_threads, self.state.step)
         self._seconds, self._start = note.get("seconds", 0.0), time.monotonic()
@@ -170,11 +170,11 @@ class _Training:
         self.flush()
         if self._first and self.state.step:
             note = {"seconds": self._so_far(), "parts": self._parts, "snapshots": self._snapshots}
-            save_state(self._folder, self._run, self.state, self.history, self._best_weights, note)
+            save_state(self._folder, self._run, self.state, self.history, note)
 
     @torch.no_grad()
     def take_snapshot(self) -> None:
-        """Measure what the averaged generator makes of the same noise, keep a few of its faces, and the best weights."""
+        """Measure what the averaged generator makes of the same noise, keep a few of its faces."""
         self.flush()
         if not self._first:
             return
@@ -189,26 +189,20 @@ class _Training:
         self._snapshots.append({"step": step} | measured)
         if len(self._snapshots) % KEEP_EVERY == 1 or step == self.n_steps:
             keep_discriminator(self._folder, step, self.state.discriminator.module)
-        if self._best()["step"] == step:
-            weights = named_weights(self._final_networks())
-            self._best_weights = {key: value.cpu().clone() for key, value in weights.items()}
         with writing(self._folder):
             write_array(self._folder / "filmstrip" / f"step-{step:07d}.npy", samples[:N_FILM_FACES])
             self._log.log_metrics({name: value for name, value in measured.items() if name != "alarm"}, step)
             self._log.save()
 
     def finish(self) -> None:
-        """Save the last weights, and the best where they are others; note how it went; drop what only resuming needs."""
+        """Save the last weights, note how it went, and drop what only resuming needs."""
         if not self._first:
             return
-        state, networks, best = self.state, self._final_networks(), self._best()
+        state = self.state
         calibrate_average(state, self._streams)
-        weights = save_weights(self._folder, **networks)
-        if best["step"] != state.step:
-            for name, network in networks.items():
-                network.load_state_dict(part(self._best_weights, name))
-            calibrate_average(state, self._streams)
-            save_weights(self._folder / "best", **networks)
+        weights = save_weights(self._folder, state.average, state.discriminator.module)
+        # The snapshot nearest to the real faces, the earlier one of equals; the last one where nothing is measured.
+        best = min(self._snapshots, key=lambda row: row["frechet"]) if self._monitor else self._snapshots[-1]
         note = {key: value for key, value in self._parts[-1].items() if key != "from_step"} | dict(
             steps=state.step, n_faces=len(self._faces), seconds=self._so_far(), torch=metadata.version("torch"),
             weights=weights, best_step=best["step"], best_frechet=best.get("frechet"),
@@ -224,13 +218,6 @@ class _Training:
             write_json(self._folder / "finished.json", note)
         for checkpoint in self._folder.glob("checkpoint*.safetensors"):
             checkpoint.unlink()
-
-    def _final_networks(self) -> dict[str, nn.Module]:
-        return {"generator": self.state.average, "discriminator": self.state.discriminator.module}
-
-    def _best(self) -> dict[str, Any]:
-        """The snapshot nearest to the real faces, the earlier one of equals; the last one where nothing is measured."""
-        return min(self._snapshots, key=lambda row: row["frechet"]) if self._monitor else self._snapshots[-1]
 
     def _so_far(self) -> float:
         return self._seconds + time.monotonic() - self._start  # over all interrupted runs

@@ -27,6 +27,8 @@ COLLAPSED, NARROW = 0.25, 0.5
 REPEATING = 0.5
 #: Below this share of what real faces reach, precision, recall and coverage all say that no sample is a face of the set.
 DIVERGED = 0.02
+#: ... which is telling where faces of other people have a precision above this: beside frames of one film none has.
+TELLING = 0.1
 
 _SAME = 0.01  # samples nearer to each other than all but this share of real faces are taken for the same face
 _NO_CONTRAST = 1e-12  # mean square of the pixels (0..1) about each picture's own light, below which there is only rounding
@@ -122,13 +124,13 @@ def variety_floor(real: np.ndarray, n: int, seed: int = 0) -> Variety:
 def judge_variety(found: Variety, floor: Variety, floor_people: Variety | None = None) -> dict[str, Any]:
     """Say whether samples have collapsed, by the variety found and that of real faces beside others (see `halves`).
 
-    Returns: ``share``: precision, recall, coverage and spread as shares of their floors: precision of the floor by people,
-        as faces of new people are not unlike; the others of that by faces, as these people's variety was learnt.
-        ``verdict``: *collapsed* where half of the samples repeat another one. *Diverged* where precision, recall and
-        coverage are all but 0, so that the samples are no faces of the set, few or many. *Collapsed* where the spread is
-        below a quarter, *narrow* below a half. *Unlike* where the precision is below a quarter: then recall says nothing,
-        as samples far from all faces have large neighbourhoods. Else by recall: *collapsed* below a quarter, *narrow* below
-        a half, and *varied*. ``because``: the score that decided.
+    Returns: ``share``: precision, recall, coverage and spread as shares of their floors: precision of the floor by people
+        (where it is above 0), as faces of new people are not unlike; the others of that by faces, as these people's variety
+        was learnt. ``verdict``: *collapsed* where half of the samples repeat another one. *Diverged* where precision, recall
+        and coverage are all but 0 and the precision of other people is not: the samples are no faces of the set, few or
+        many. *Collapsed* where the spread is below a quarter, *narrow* below a half. *Unlike* where the precision is below a
+        quarter: then recall says nothing, as samples far from all faces have large neighbourhoods. Else by recall:
+        *collapsed* below a quarter, *narrow* below a half, and *varied*. ``because``: the score that decided.
 
     Raises:
         ValueError: A number is not finite, or a floor by faces is 0: nothing can be compared.
@@ -141,11 +143,11 @@ def judge_variety(found: Variety, floor: Variety, floor_people: Variety | None =
                                  "there are too few faces, or they have no contrast")
     share = {score: getattr(found, score) / getattr(floor, score) for score in scores}
     away = max(share[score] for score in ("precision", "recall", "coverage"))
-    if floor_people and floor_people.precision:
-        share["precision"] = found.precision / floor_people.precision
+    bar = (floor_people or floor).precision
+    share["precision"] = found.precision / (bar or floor.precision)
     if found.repeats > max(REPEATING, 2 * floor.repeats):
         verdict, because = "collapsed", "repeats"
-    elif away < DIVERGED:
+    elif away < DIVERGED and bar > TELLING:
         verdict, because = "diverged", "precision"
     elif share["spread"] < NARROW:
         verdict, because = "collapsed" if share["spread"] < COLLAPSED else "narrow", "spread"

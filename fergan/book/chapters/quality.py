@@ -194,4 +194,8 @@ def shares_figure(records: Records) -> Figure | None:
     """Draw how often each emotion is named among samples, over how often among real faces; None without a labelled set."""
     ratios = {model: {row["label"]: row["generated"] / row["real"] for row in record["classes"]["table"] if row["real"]}
               for model, record in records.items() if record["classes"]}
-    return heat_map(pd.DataFrame(ratios).T, "share among samples / among real faces", 0, 2, 1) if ratios else None
+    if not ratios:
+        return None
+    figure = heat_map(pd.DataFrame(ratios).T, "samples / real faces", 0, 2, 1)
+    figure.axes[0].tick_params(axis="x", rotation=20)
+    return figure
