@@ -5,10 +5,8 @@ from scipy.signal import convolve
 from fergan.quality.similarity import (
     SCALES,
     mean_pairwise_distance,
-    mean_pairwise_interval,
     multiscale_similarity,
     nearest_real,
-    random_pairs,
     structural_similarity,
     thumbnails,
 )
@@ -41,17 +39,6 @@ def test_pairwise_distance_by_hand_and_zero_for_a_collapsed_generator():
     assert mean_pairwise_distance(images[[0, 0, 0]]) == 0
     with pytest.raises(ValueError, match="expected at least 2"):
         mean_pairwise_distance(images[:1])
-
-
-def test_pairwise_interval_holds_the_value_and_narrows_with_n():
-    rng = np.random.default_rng(0)
-    widths = []
-    for n in (20, 320):
-        images = rng.integers(0, 256, (1, 1, 1, 3)) * np.ones((n, 8, 8, 3)) * rng.uniform(0, 1, (n, 1, 1, 1))
-        low, high = mean_pairwise_interval(images.astype(np.uint8))
-        assert low < mean_pairwise_distance(images.astype(np.uint8)) < high
-        widths.append(high - low)
-    assert widths[1] < widths[0] / 2  # a quarter in expectation
 
 
 def test_nearest_real_finds_the_planted_copy():
@@ -98,10 +85,3 @@ def test_similarities_are_wangs():
         by_hand = by_hand * term.mean(axis=(1, 2, 3)) ** weight
         sides = [image.reshape(2, len(image[0]) // 2, 2, -1, 2, 3).mean(axis=(2, 4)) for image in sides]
     np.testing.assert_allclose(multiscale_similarity(x, y), by_hand, rtol=1e-6)
-
-
-def test_pairs_are_of_different_images():
-    first, second = random_pairs(5, 400, seed=1)
-    assert (first != second).all() and set(first) == set(second) == set(range(5))
-    with pytest.raises(ValueError, match="no pairs"):
-        random_pairs(1, 3)

@@ -16,7 +16,7 @@ from fergan.quality.backbones import Extract, backbones
 from fergan.quality.distances import Extrapolation, Floors, jackknife
 
 FACE_PROBABILITY = 0.9  # how sure MTCNN must be that a sample shows a face
-N_SEEN = 200  # samples that the face detector and the similarities look at
+N_SEEN = 200  # samples that the face detector and all scores of pictures look at
 _N_SPLITS = 10  # of the inception score, as in the work that defines it
 
 #: A score of n samples with its 95 % interval, and its floors: the same score of as many real faces beside others, of the
@@ -84,10 +84,10 @@ def judge_images(generated: np.ndarray, real: np.ndarray, subjects: np.ndarray, 
     n = len(half)
     memorised, near, below = _memorised(generated, np.array(real), floors)
     similar, alike = _similarities(generated[:N_SEEN], floors, seed)
-    pairwise = (similarity.mean_pairwise_distance(generated[:n]), *similarity.mean_pairwise_interval(generated[:n], seed))
+    pairwise = jackknife(similarity.mean_pairwise_distance, generated[:N_SEEN], seed=seed)
     seen, usual = (face_rate(images[:N_SEEN], FACE_PROBABILITY) > 0 for images in (generated, half))
     table = [_row("MTCNN", "faces_found", _share(seen), {"floor": usual.mean()}, len(seen)),
-             _row("pixels", "pairwise_distance", pairwise, {"floor": similarity.mean_pairwise_distance(half)}, n),
+             _row("pixels", "pairwise_distance", pairwise, {"floor": similarity.mean_pairwise_distance(half[:N_SEEN])}, len(seen)),
              memorised, *similar]
     curves = {}
     for name, extract in networks.items():
@@ -127,8 +127,9 @@ def _similarities(generated: np.ndarray, floors: Floors,
     def nearest(images: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return images, faces[similarity.nearest_real(images, faces)[0]]
 
-    def among(images: np.ndarray, _faces: np.ndarray) -> list[np.ndarray]:
-        return [images[rows] for rows in similarity.random_pairs(len(images), len(images), seed)]
+    def among(images: np.ndarray, _faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        order = np.random.default_rng(seed).permutation(len(images))
+        return images[order], images[np.roll(order, 1)]
 
     rows, values = [], {}
     for which, how in (("nearest", nearest), ("among", among)):

@@ -43,20 +43,8 @@ def nearest_real(generated: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, n
 
 def mean_pairwise_distance(images: np.ndarray) -> float:
     """Mean Euclidean distance between the pixels (0..1) of all pairs of different images: a measure of diversity."""
-    return float(_pairwise_distances(images)[np.triu_indices(len(images), 1)].mean())
-
-
-def mean_pairwise_interval(images: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval over images of `mean_pairwise_distance`; pairs of an image with itself do not count."""
-    n = len(images)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=500).astype(float)
-    totals = np.einsum("ri,ri->r", weights @ _pairwise_distances(images), weights)
-    low, high = np.quantile(totals / (n**2 - (weights**2).sum(1)), [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _pairwise_distances(images: np.ndarray) -> np.ndarray:
-    return np.sqrt(squared_distances(_pixels("images", images, minimum=2), device="cpu", dtype=np.float64))
+    squared = squared_distances(_pixels("images", images, minimum=2), device="cpu", dtype=np.float64)
+    return float(np.sqrt(squared)[np.triu_indices(len(images), 1)].mean())
 
 
 def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
@@ -92,15 +80,6 @@ def _structure(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     light = (2 * mean_x * mean_y + 6.5025) / (mean_x**2 + mean_y**2 + 6.5025)  # (.01 x 255) squared
     contrast = (2 * (blurred(x * y) - mean_x * mean_y) + 58.5225) / (variances + 58.5225)  # (.03 x 255) squared
     return (light * contrast).mean(axis=(1, 2, 3)), contrast.mean(axis=(1, 2, 3))
-
-
-def random_pairs(n: int, n_pairs: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw pairs of different rows of n, with replacement: two arrays of shape (n_pairs,)."""
-    if n < 2:
-        raise ValueError(f"{n} image has no pairs; expected at least 2 images")
-    rng = np.random.default_rng(seed)
-    first = rng.integers(n, size=n_pairs)
-    return first, (first + rng.integers(1, n, size=n_pairs)) % n
 
 
 def _pairs(generated: np.ndarray, real: np.ndarray) -> list[np.ndarray]:

@@ -112,7 +112,7 @@ def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str], marked: str 
             ax.plot(100 * seen["step"] / max(seen["step"].max(), 1), values, markersize=3.5, label=name, **styles[name])
         if score != "frechet":
             ax.axhline(1, color="0.6", linewidth=0.8, zorder=0)  # real faces
-        ax.set(title=_SCORES[score], ylim=(0, None), xlabel="training done (%)")
+        ax.set(title=_SCORES[score], ylim=(0, 1.05 * ax.dataLim.y1), xlabel="training done (%)")
     if len(runs) > 1:
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False,
                       fontsize="small")
@@ -199,6 +199,6 @@ def training_curves(learnt: Mapping[str, ExperimentResult], runs: Mapping[str, R
         left.errorbar(done * rows["features"].astype(int), rows["value"], errors, label=name, capsize=3, **styles[name])
         right.plot(done * seen["step"], seen["frechet"], markersize=3.5, **styles[name])
     left.set(ylabel="accuracy, people never seen", xlabel="training done (%)")
-    right.set(ylabel="Fréchet distance", xlabel="training done (%)", ylim=(0, None))
+    right.set(ylabel="Fréchet distance", xlabel="training done (%)", ylim=(0, 1.05 * right.dataLim.y1))
     left.legend(frameon=False, fontsize="small")
     return figure
