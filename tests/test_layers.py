@@ -71,6 +71,6 @@ def test_what_training_adds_is_measured_against_the_untrained_network(tmp_path, 
     faces = face_set(images, np.array(["angry", "happy", "sad"])[y], [f"p{i // 6}" for i in range(90)])
     weights = network.folder / "discriminator.safetensors"
     network.kept = {0: weights, 10: weights}
-    snapshot_accuracies(tmp_path / "r", LayersConfig(n_resamples=100), faces=faces, network=network)
+    snapshot_accuracies(tmp_path / "r", LayersConfig(), faces=faces, network=network)
     scores = ExperimentResult.load(tmp_path / "r").scores.set_index(["score", "features"])["value"]
     assert scores["accuracy", "0"] == scores["accuracy", "10"] > 0.95 and scores["minus_untrained", "10"] == 0

@@ -4,7 +4,7 @@ In the transfer matrix the rows of a column share faces, folds and the search's 
 face.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path

@@ -86,9 +86,9 @@ def judge_images(generated: np.ndarray, real: np.ndarray, subjects: np.ndarray, 
     similar, alike = _similarities(generated[:N_SEEN], floors, seed)
     pairwise = jackknife(similarity.mean_pairwise_distance, generated[:N_SEEN], seed=seed)
     seen, usual = (face_rate(images[:N_SEEN], FACE_PROBABILITY) > 0 for images in (generated, half))
+    apart = {"floor": similarity.mean_pairwise_distance(half[:N_SEEN])}
     table = [_row("MTCNN", "faces_found", _share(seen), {"floor": usual.mean()}, len(seen)),
-             _row("pixels", "pairwise_distance", pairwise, {"floor": similarity.mean_pairwise_distance(half[:N_SEEN])}, len(seen)),
-             memorised, *similar]
+             _row("pixels", "pairwise_distance", pairwise, apart, len(seen)), memorised, *similar]
     curves = {}
     for name, extract in networks.items():
         sides = {floor: tuple(map(extract, images)) for floor, images in floors.items()}
