@@ -129,6 +129,18 @@ def test_the_best_layer_is_counted_and_differences_judged_with_their_sign():
     assert "1 of 3" in say("layers", "found", r=found) and "none of 3" in say("layers", "found", r=found | {"better": []})
 
 
+@pytest.mark.parametrize(("gain", "words"), [
+    ((0.1, 0.05, 0.15), "training pays"), ((-0.1, -0.15, -0.05), "training costs"), ((0.01, -0.1, 0.1), "holds 0"),
+    ((0.01, np.nan, np.nan), "too few people"),
+])
+def test_what_training_buys_is_said_with_its_sign(gain, words):
+    row = dict(zip(("value", "low", "high"), gain, strict=True)) | {"features": "9", "score": "minus_untrained"}
+    table = pd.DataFrame([row | {"features": "0", "value": 0.0}, row, row | {"score": "accuracy"}])
+    gains = chapter.training_gains({"<b>": SimpleNamespace(scores=table)})
+    text = say("layers", "training", gains=gains)
+    assert words in text and f"{gain[0]:+.3f}".replace("-", "−") in text and "<b>" not in text
+
+
 def test_a_pair_says_how_its_faces_vary():
     text = say("pair", "answer", n=1608, d=8192, active=0.48, shares=[0.3, 0.12])
     assert "1,608" in text and "8,192" in text and "48 %" in text and "42 %" in text

@@ -196,9 +196,9 @@ def training_curves(learnt: Mapping[str, ExperimentResult], runs: Mapping[str, R
         seen, rows = runs[name].snapshots, result.scores.query("score == 'accuracy'")
         done = 100 / seen["step"].max()
         errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-        left.errorbar(done * rows["features"].astype(int), rows["value"], errors, label=name, capsize=3, **styles[name])
-        right.plot(done * seen["step"], seen["frechet"], markersize=3.5, **styles[name])
+        left.errorbar(done * rows["features"].astype(int), rows["value"], errors, capsize=3, **styles[name])
+        right.plot(done * seen["step"], seen["frechet"], markersize=3.5, label=name, **styles[name])
     left.set(ylabel="accuracy, people never seen", xlabel="training done (%)")
     right.set(ylabel="Fréchet distance", xlabel="training done (%)", ylim=(0, 1.05 * right.dataLim.y1))
-    left.legend(frameon=False, fontsize="small")
+    right.legend(frameon=False, fontsize="small", loc="lower left")
     return figure
