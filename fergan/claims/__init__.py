@@ -127,7 +127,7 @@ class Trained:
 
     @property
     def failed(self) -> bool:
-        """Whether it gave an alarm while it was trained, or its samples have lost variety."""
+        """Whether it gave an alarm while it was trained, or its samples have lost variety or are no faces of the set."""
         return self.alarms > 0 or self.variety in ("collapsed", "diverged", "narrow")
 
     @property
