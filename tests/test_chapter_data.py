@@ -61,6 +61,7 @@ def test_misses_are_compared_between_groups(monkeypatch):
     (span,) = chapter.uneven_losses("artifacts", spread)
     assert (span["set"], span["least_in"], span["most_in"]) == ("uneven", "happy", "sad")
     assert "0.0 % (happy) to 25.0 % (sad)" in say("data", "uneven", spans=[span])
+    assert chapter.uneven_losses("artifacts", ["even", "unlabelled"]) == []
     assert "No set" in say("data", "uneven", spans=[])
 
 

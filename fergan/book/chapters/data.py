@@ -104,7 +104,7 @@ def uneven_losses(artifacts: str | Path, names: Iterable[str]) -> list[dict[str,
         for name in names:
             lost = losses(CroppingAccount.load(current(f"{artifacts}/faces/{name}")))
             share = lost[lost["by"] == kind].set_index("group")["no face found"]
-            if len(share) > 1:
+            if share.max() > share.min():
                 spans.append({"kind": kind, "set": name, "least_in": share.idxmin(), "least": share.min(),
                               "most_in": share.idxmax(), "most": share.max()})
         found += [max(spans, key=lambda span: span["most"] - span["least"])] if spans else []
