@@ -185,7 +185,7 @@ class Book:
         surroundings |= {"OMP_NUM_THREADS": cores} if cores.isdigit() else {}
         log, faults, running, left = self.home / "workflow.log", [], [], dict(took)
         clear = "\r\033[K" if sys.stdout.isatty() else ""
-        with open(log, "w", encoding="utf-8") as file, subprocess.Popen(
+        with open(log, "w", 1, encoding="utf-8") as file, subprocess.Popen(
             command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
         ) as workflow:
             while workflow.poll() is None:
