@@ -61,6 +61,7 @@ def test_rivals_are_counted_by_their_intervals(results):
     assert reading["hog"] == {"n": 8, "better": 0, "worse": 8, "mean": pytest.approx(-0.2)} and reading["untrained"]["better"] == 0
     said = say("action_units", "answer", spans=chapter.spans_of(results), reading=None, rivals=reading)
     assert "Histograms of gradients have a clearly lower area in no experiment and clearly higher ones in 8" in said
+    assert "Against histograms of gradients the discriminator's area is −0.200 on average" in say("action_units", "rivals", rivals=reading)
     assert chapter.rivals_reading({1: as_result(1, baselines=[])}) == {}
     few = as_result(3)
     few.scores["n_subjects"] = 4

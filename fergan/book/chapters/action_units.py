@@ -232,9 +232,10 @@ def roc_panels(results: _Results) -> Figure:
                        col_order=[unit for unit in ACTION_UNITS if (curves["AU"] == unit).any()], hue="experiment",
                        style="from one set to another", style_order=["no", "yes"], palette="colorblind", estimator=None,
                        sort=False, height=WIDTH / 4, linewidth=1.3)
-    grid.refline(x=None, y=None).set_titles("{col_name}").set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlim=(0, 1))
+    grid.set_titles("{col_name}").set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlim=(0, 1))
     for ax in grid.axes.flat:
         ax.axline((0, 0), slope=1, color="0.6", linewidth=0.8, zorder=0)
+    sns.move_legend(grid, "upper center", bbox_to_anchor=(0.5, 0), ncols=4, frameon=False, fontsize="small")
     return grid.figure
 
 
