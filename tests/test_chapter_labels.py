@@ -79,6 +79,6 @@ def test_figures_show_every_method_and_mark_cells():
     assert list(labels.sizes_of({"r": result})) == ["r (commonest emotion 0.33)"]
     shares = {"a": {"a": 0.7, "b": 0.7, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "hog": 0.6}}
     words = [text.get_text() for text in labels.transfer_map(matrix(shares), {("a", "b"): 7, ("z", "b"): 8}).axes[0].texts]
-    assert words == ["0.70\nown", "0.30\nexperiment 7", "0.70", "0.60\nown", "0.60", "0.60"]
+    assert words == ["0.70\nown", "0.30\nno. 7", "0.70", "0.60\nown", "0.60", "0.60"]
     assert "|" in markdown_table(labels.cell_table(matrix(shares)))
     matplotlib.pyplot.close("all")

@@ -201,7 +201,7 @@ def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -
     matrix, n_networks = result.matrix(), len(result.settings["networks"])
 
     def words(row: str, column: str) -> str:
-        number = f"experiment {marks[row, column]}" if (row, column) in marks else ""
+        number = f"no. {marks[row, column]}" if (row, column) in marks else ""
         below = ", ".join(filter(None, ("own" if row == column else "", number)))
         return "\n".join(filter(None, (f"{matrix.loc[row, column]:.2f}", below)))
 
