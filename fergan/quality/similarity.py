@@ -69,17 +69,18 @@ def multiscale_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray
 def _structure(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean structural similarity of pairs (n, height, width, 3) in 0..255, and without the comparison of light.
 
-    The Gaussian window has 11 pixels and a standard deviation of 1.5, and lies within the image, as in Wang et al.'s code.
-    Packages for PyTorch let it reach beyond the border, into mirrored pixels.
+    The Gaussian window has 11 pixels and a standard deviation of 1.5, and lies within the image, as in Wang et al.'s code:
+    torchmetrics lets it reach beyond the border, into mirrored pixels, so that these are cut from its map.
     """
-    def blurred(image: np.ndarray) -> np.ndarray:
-        return gaussian_filter(image, 1.5, radius=5, axes=(1, 2))[:, 5:-5, 5:-5]
+    import torch
+    from torchmetrics.functional.image import structural_similarity_index_measure as similarity
 
-    mean_x, mean_y = blurred(x), blurred(y)
-    variances = blurred(x * x) - mean_x**2 + blurred(y * y) - mean_y**2
+    pair = [torch.from_numpy(image).permute(0, 3, 1, 2) for image in (x, y)]
+    whole = similarity(*pair, data_range=255.0, reduction="none", return_full_image=True)[1].permute(0, 2, 3, 1).numpy()
+    inside = whole[:, 5:-5, 5:-5]
+    mean_x, mean_y = (gaussian_filter(image, 1.5, radius=5, axes=(1, 2))[:, 5:-5, 5:-5] for image in (x, y))
     light = (2 * mean_x * mean_y + 6.5025) / (mean_x**2 + mean_y**2 + 6.5025)  # (.01 x 255) squared
-    contrast = (2 * (blurred(x * y) - mean_x * mean_y) + 58.5225) / (variances + 58.5225)  # (.03 x 255) squared
-    return (light * contrast).mean(axis=(1, 2, 3)), contrast.mean(axis=(1, 2, 3))
+    return inside.mean(axis=(1, 2, 3)), (inside / light).mean(axis=(1, 2, 3))
 
 
 def _pairs(generated: np.ndarray, real: np.ndarray) -> list[np.ndarray]:
