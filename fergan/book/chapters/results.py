@@ -85,18 +85,34 @@ def read_results(
 # ---- the paper's numbers beside ours
 
 def overview_figure(artifacts: str, faces: Mapping[str, FaceSet], emotions: Mapping[int, EmotionResult]) -> Figure:
-    """Draw real and generated faces of up to three sets, and the accuracy of each emotion experiment."""
+    """Draw real and generated faces of up to three sets, and below them each emotion experiment beside its opponents."""
     homes = {name: project_path(f"{artifacts}/models/{name}") for name in faces}
     names = [name for name, home in homes.items() if (home / "current.json").is_file()]
-    figure, axes = plt.subplots(1, 2 if emotions else 1, figsize=(9.0, 3.4), squeeze=False)
-    rows = [images for name in names[:: max(1, len(names) // 3)][:3] for images in (
-        faces[name].images[np.linspace(0, len(faces[name]) - 1, 8).astype(int)], sample(Run.load(current(homes[name])), 8))]
-    show_faces(axes[0, 0], np.concatenate(rows), n_columns=8)
-    axes[0, 0].set_title("real (odd rows), drawn (below each)", loc="left")
+    shown = names[:: max(1, len(names) // 3)][:3]
+    heights = [0.85 * len(shown), 0.8 + 0.52 * len(emotions)] if emotions else [0.85 * len(shown)]
+    figure, axes = plt.subplots(len(heights), 1, figsize=(WIDTH, sum(heights)), squeeze=False, height_ratios=heights)
+    rows = [images for name in shown for images in (
+        faces[name].images[np.linspace(0, len(faces[name]) - 1, 16).astype(int)],
+        sample(Run.load(current(homes[name])), 16))]
+    show_faces(axes[0, 0], np.concatenate(rows), n_columns=16)
     if emotions:
-        named = {f"{n}: {result.settings['target']}": result for n, result in emotions.items()}
-        score_dots(protocol_scores(named, "accuracy"), "experiment", "protocol", "accuracy", ax=axes[0, 1])
+        score_dots(opponents(emotions), "experiment", "series", "accuracy on people never seen", ax=axes[1, 0])
     return figure
+
+
+#: Series of `opponents` -> the features and the score that it shows.
+_OPPONENTS = {"this book": ("discriminator", "accuracy"), "untrained": ("untrained", "accuracy"), "HOG": ("hog", "accuracy"),
+              "guessing": ("none", "majority_accuracy")}
+
+
+def opponents(emotions: Mapping[int, EmotionResult]) -> pd.DataFrame:
+    """Return the paper's accuracy of each experiment, ours, and that of what learnt nothing, as `score_dots` draws them."""
+    rows = []
+    for number, result in emotions.items():
+        found = {"the paper": (papers_score("emotions", number, result.settings), np.nan, np.nan)}
+        found |= {series: score(result, name, features=features) for series, (features, name) in _OPPONENTS.items()}
+        rows += [(f"{number}: {result.settings['target']}", series, *ends) for series, ends in found.items()]
+    return pd.DataFrame(rows, columns=["experiment", "series", "value", "low", "high"]).dropna(subset="value")
 
 
 def protocol_scores(results: Mapping[str, ExperimentResult], name: str) -> pd.DataFrame:
