@@ -368,6 +368,7 @@ def train_cnn(
 
     Raises:
         FloatingPointError: The loss is not finite.
+        ValueError: The weights are those of a network of another width.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # The discriminator's hidden layers, then one logit per class where it has one in all: (n, 3, 64, 64) to (n, k).
@@ -375,7 +376,10 @@ def train_cnn(
     network = nn.Sequential(Discriminator(width).blocks, to_logits, nn.Flatten())
     initialize_weights(network, seed=seed)
     if weights is not None:
-        network[0] = open_discriminator(weights).requires_grad_(True).blocks
+        discriminator = open_discriminator(weights)
+        if discriminator.n_features != 128 * width:
+            raise ValueError(f"weights {weights} cannot be used: {discriminator.n_features // 128} channels, not {width}")
+        network[0] = discriminator.requires_grad_(True).blocks
     network.to(device, memory_format=torch.channels_last)
     data = torch.from_numpy(np.array(check_images(images))).to(device)  # a copy: faces on disk are read-only
     classes = torch.from_numpy(np.asarray(y)).to(device)
