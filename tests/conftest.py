@@ -87,3 +87,22 @@ def browser_page(browser):
     page.on("requestfailed", lambda request: page.troubles.append(f"not loaded: {request.url}"))
     yield page
     context.close()
+
+
+@pytest.fixture(scope="session")
+def unlearnt_run(tmp_path_factory):
+    """The folder of a finished run as earlier versions left it, whose networks have not learnt anything."""
+    from fergan.files import write_json
+    from fergan.gan import TrainConfig
+    from fergan.gan.networks import Discriminator, Generator, initialize_weights
+    from fergan.gan.runs import save_weights
+
+    folder = tmp_path_factory.mktemp("run")
+    networks = Generator(latent_dim=20, width=4), Discriminator(width=8)
+    for network in networks:
+        initialize_weights(network, std=0.2, seed=1)
+    save_weights(folder, *networks)
+    parameters = TrainConfig(latent_dim=20, width=8, generator_width=4).model_dump()
+    write_json(folder / "config.json", {"parameters": parameters, "images": "", "version": 3})
+    write_json(folder / "finished.json", {"steps": 1})
+    return folder

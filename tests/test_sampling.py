@@ -7,10 +7,8 @@ import pytest
 import torch
 
 import fergan
-from fergan.files import write_json
-from fergan.gan import TrainConfig
-from fergan.gan.networks import Discriminator, Generator, initialize_weights
-from fergan.gan.runs import Run, save_weights
+from fergan.gan.networks import Generator, initialize_weights
+from fergan.gan.runs import Run
 from fergan.gan.sampling import (
     draw,
     explore,
@@ -26,17 +24,8 @@ from fergan.gan.sampling import (
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A finished run as earlier versions left it, whose networks have not learnt anything."""
-    folder = tmp_path_factory.mktemp("run")
-    networks = Generator(latent_dim=20, width=4), Discriminator(width=8)
-    for network in networks:
-        initialize_weights(network, std=0.2, seed=1)
-    save_weights(folder, *networks)
-    parameters = TrainConfig(latent_dim=20, width=8, generator_width=4).model_dump()
-    write_json(folder / "config.json", {"parameters": parameters, "images": "", "version": 3})
-    write_json(folder / "finished.json", {"steps": 1})
-    return Run.load(folder)
+def run(unlearnt_run):
+    return Run.load(unlearnt_run)
 
 
 @pytest.fixture
