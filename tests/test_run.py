@@ -16,6 +16,7 @@ import fergan.__main__ as command_line
 from fergan.book import run
 from fergan.book.checks import load_profile
 from fergan.book.fresh import Book
+from fergan.book.kernels import environment, serving
 from fergan.book.pages import CHAPTERS, Page, pages_of
 from fergan.book.profile import SECTIONS
 from fergan.book.run import NotebookError, find_page, notebook_parameters, publish, run_by_hand
@@ -63,6 +64,32 @@ def test_a_failing_cell_keeps_the_half_executed_copy_and_the_old_one(notebook, t
     assert output.read_text() == "the good one"
     half = output.with_name("page.failed.ipynb").read_text()
     assert "so far" in half and "ZeroDivisionError" in half
+
+
+FORKED = "import os, sys\n'colorsys' in sys.modules, 'fergan' in sys.modules, os.environ['MARK'], os.getpid(), n"
+
+
+def test_kernels_of_a_server_have_its_libraries_and_nothing_of_the_project_and_end_as_others_do(notebook, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    pids = set()
+    with serving(["colorsys"]) as kernels:
+        monkeypatch.setenv(*kernels.popitem())
+        for mark in ("one", "two"):
+            monkeypatch.setenv("MARK", mark)
+            notebook(new_code_cell(FORKED))
+            found = nbformat.read(run_by_hand(PAGE, ["n=21"], tmp_path / "page.ipynb"), 4).cells[3].outputs[0]
+            library, project, seen, pid, n = ast.literal_eval(found["data"]["text/plain"])
+            assert (library, project, seen, n) == (True, False, mark, 21)
+            pids.add(pid)
+        for ending, fault in (("os._exit(3)", "its kernel died"), ("os.kill(os.getpid(), 9)", "its kernel died"),
+                              ("os.kill(PAGE, 2); time.sleep(60)", "KeyboardInterrupt")):
+            notebook(new_code_cell(f"import os, time\nPAGE = {os.getpid()}\n{ending}"))
+            with pytest.raises(NotebookError, match=fault):
+                run_by_hand(PAGE, [], tmp_path / "ended.ipynb")
+    assert len(pids) == 2 and not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    notebook(new_code_cell(FORKED))  # the server has gone
+    found = nbformat.read(run_by_hand(PAGE, ["n=21"], tmp_path / "page.ipynb"), 4).cells[3].outputs[0]
+    assert found["data"]["text/plain"].startswith("(False, False, 'two'")
 
 
 @pytest.mark.parametrize(("words", "fault"), [
@@ -134,8 +161,8 @@ def test_the_users_settings_reach_no_kernel_and_what_a_user_needs_does(monkeypat
     for name in ("JUPYTER_PATH", "MPLBACKEND", "PYTHONSTARTUP", "IPYTHONDIR", "SNAKEMAKE_PROFILE", "MATPLOTLIBRC", *needed):
         monkeypatch.setenv(name, "kept" if name in needed else "theirs")
     monkeypatch.setenv("FERGAN_BOOK", "1")
-    kernel = run.environment()
-    assert "theirs" not in kernel.values() and "FERGAN_BOOK" not in kernel and run.environment(book=True)["FERGAN_BOOK"] == "1"
+    kernel = environment()
+    assert "theirs" not in kernel.values() and "FERGAN_BOOK" not in kernel and environment(book=True)["FERGAN_BOOK"] == "1"
     assert {name for name, value in kernel.items() if value == "kept"} == needed
     assert kernel["PYTHONPATH"] == str(ROOT) and os.environ["JUPYTER_PATH"] == "theirs"
 

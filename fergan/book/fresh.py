@@ -12,11 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from fergan.book.kernels import serving
 from fergan.book.pages import Page, pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NotebookError, check_parameters, code_of, execute, notebook_parameters, publish, read_notebook
@@ -185,8 +187,11 @@ class Book:
         surroundings |= {"OMP_NUM_THREADS": cores} if cores.isdigit() else {}
         log, faults, running, left = self.home / "workflow.log", [], [], dict(took)
         clear = "\r\033[K" if sys.stdout.isatty() else ""
-        with open(log, "w", 1, encoding="utf-8") as file, subprocess.Popen(
-            command, cwd=ROOT, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
+        # One or two pages start faster without a server, which imports more than any page.
+        server = serving() if len(took) > 3 else nullcontext({})
+        with open(log, "w", 1, encoding="utf-8") as file, server as kernels, subprocess.Popen(
+            command, cwd=ROOT, env=surroundings | kernels, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            bufsize=1,
         ) as workflow:
             while workflow.poll() is None:
                 try:

@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from pydantic import ValidationError
 
+from fergan.book.kernels import environment, kernel_spec
 from fergan.book.pages import Page
 from fergan.book.profile import SECTIONS, Profile, ProfileError, explain
 from fergan.book.show import say
@@ -32,13 +33,6 @@ NOTEBOOKS = ROOT / "notebooks"
 
 #: Tags of cells that a page shows nothing of, and of those of which it shows what they show.
 PLUMBING, DRAWING = "remove-cell", "remove-input"
-
-# Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
-_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
-
-#: The user's settings that could change what a page computes or shows; all others (GPUs, proxies, FERGAN_*, ...) are kept.
-_FOREIGN = ("JUPYTER", "IPYTHON", "PYTHON", "MPL", "MATPLOTLIB", "SNAKEMAKE", "PAPERMILL")
-
 
 class NotebookError(UserError):
     """A notebook cannot be run as asked, or failed; the message says which, where and what to do."""
@@ -167,15 +161,6 @@ def _source(value: Any) -> str:
 
 # ---- execution
 
-def environment(*, book: bool = False) -> dict[str, str]:
-    """Return a kernel's environment: the project's code, none of the user's settings of Jupyter, Python or matplotlib."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
-    kept |= _MEMORY | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull,
-                       "JUPYTER_PREFER_ENV_PATH": "1"}
-    kept.pop("FERGAN_BOOK", None)
-    return kept | ({"FERGAN_BOOK": "1"} if book else {})
-
-
 @contextmanager
 def _surroundings(book: bool) -> Iterator[None]:
     """Let the kernel start in `environment`, and pass the first Ctrl-C or SIGTERM on to it; it then fails in the usual way.
@@ -194,8 +179,9 @@ def _surroundings(book: bool) -> Iterator[None]:
     before, wanted = dict(os.environ), environment(book=book)
     handlers = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     with TemporaryDirectory(prefix="ipython-") as settings:
+        kernel_spec(Path(settings))
         os.environ.clear()
-        os.environ.update(wanted | {"IPYTHONDIR": settings})
+        os.environ.update(wanted | {"IPYTHONDIR": settings, "JUPYTER_PATH": settings})
         try:
             yield
         finally:

@@ -1,0 +1,152 @@
+"""Kernels that start at once: a process that has imported the libraries forks one for each page.
+
+Importing PyTorch, scikit-learn and seaborn takes most pages longer than what they do with them. Only libraries are imported
+beforehand: code of this project may change while a book is made, and a page must use what it finds.
+
+    python -m fergan.book.kernels serve SOCKET LIBRARY ...
+    python -m fergan.book.kernels start -f CONNECTION_FILE     what a page takes for its kernel, see `kernel_spec`
+"""
+
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+
+from fergan.files import ROOT
+
+#: Where the server listens; without one a page starts a kernel of its own.
+ADDRESS = "FERGAN_KERNELS"
+
+LIBRARIES = (
+    "IPython.display", "cv2", "facenet_pytorch", "ipykernel.kernelapp", "ipywidgets", "jinja2", "lightning_fabric",
+    "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas", "pyarrow.parquet",
+    "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn", "skimage.feature", "sklearn.decomposition",
+    "sklearn.metrics", "sklearn.model_selection", "sklearn.svm", "tensorboard.summary.writer.event_file_writer", "torch",
+    "torchmetrics.functional", "tqdm.auto", "yaml",
+)
+
+# Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
+_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
+
+#: The user's settings that could change what a page computes or shows; all others (GPUs, proxies, FERGAN_*, ...) are kept.
+_FOREIGN = ("JUPYTER", "IPYTHON", "PYTHON", "MPL", "MATPLOTLIB", "SNAKEMAKE", "PAPERMILL")
+
+
+def environment(*, book: bool = False) -> dict[str, str]:
+    """Return a kernel's environment: the project's code, none of the user's settings of Jupyter, Python or matplotlib."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
+    kept |= _MEMORY | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull,
+                       "JUPYTER_PREFER_ENV_PATH": "1"}
+    kept.pop("FERGAN_BOOK", None)
+    return kept | ({"FERGAN_BOOK": "1"} if book else {})
+
+
+def kernel_spec(folder: Path) -> None:
+    """Write into a folder of JUPYTER_PATH that kernels of the name python3 are started by this module."""
+    spec = {"argv": [sys.executable, "-m", __name__, "start", "-f", "{connection_file}"], "display_name": "Python 3",
+            "language": "python"}
+    path = folder / "kernels" / "python3" / "kernel.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(spec), encoding="utf-8")
+
+
+@contextmanager
+def serving(libraries: Sequence[str] = LIBRARIES) -> Iterator[dict[str, str]]:
+    """Have a server while this lasts; yields what to add to the environment of a page."""
+    with TemporaryDirectory(prefix="kernels-") as folder:
+        address = f"{folder}/socket"
+        command = [sys.executable, "-m", __name__, "serve", address, *libraries]
+        # Libraries decide on their threads when they are imported; a page that uses several has a kernel of its own.
+        server = subprocess.Popen(command, env=environment(book=True) | {"OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL)
+        try:
+            yield {ADDRESS: address}
+        finally:
+            server.kill()
+            server.wait()
+
+
+def serve(address: str, *libraries: str) -> None:
+    """Import the libraries, and fork for each process that connects; returns only in a kernel."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        server.listen(64)  # who comes while the libraries are imported waits
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the pages, which pass it on
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a guard ended
+        for library in libraries:
+            with suppress(ImportError):  # the page that needs it says so
+                import_module(library)
+        while True:
+            client, _ = server.accept()
+            if os.fork() == 0:
+                server.close()
+                return _guard(client)
+            client.close()
+
+
+def _guard(client: socket.socket) -> None:
+    """Fork a kernel, pass signals on to it, end it when its client has gone, and tell the client how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _, files, _, _ = socket.recv_fds(client, 1, 3)
+    with client.makefile() as lines:
+        words, folder, environment = json.loads(lines.readline())
+    kernel = os.fork()
+    if kernel == 0:
+        client.close()
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv[1:] = words
+        return
+
+    def pass_signals_on() -> None:
+        with suppress(OSError):
+            while number := client.recv(1):
+                os.kill(kernel, number[0])
+            os.kill(kernel, signal.SIGKILL)
+
+    Thread(target=pass_signals_on, daemon=True).start()
+    code = os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1])
+    with suppress(OSError):
+        client.sendall(bytes([code & 255]))
+    os._exit(0)
+
+
+def start(words: list[str]) -> None:
+    """Be a kernel: one that the server forks, or else this process."""
+    server = socket.socket(socket.AF_UNIX)
+    try:
+        if os.environ.get("OMP_NUM_THREADS") != "1":
+            raise ConnectionError("a page with several threads")
+        server.connect(os.environ[ADDRESS])
+    except (KeyError, OSError):
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _frame: server.sendall(bytes([number])))
+    socket.send_fds(server, [b"."], [0, 1, 2])
+    words = [*words, f"--IPKernelApp.parent_handle={os.getppid()}"]  # which it otherwise reads when it is imported
+    server.sendall(json.dumps([words, os.getcwd(), dict(os.environ)]).encode() + b"\n")
+    answer = server.recv(1)
+    sys.exit(answer[0] if answer else 1)
+
+
+if __name__ == "__main__":
+    task, *words = sys.argv[1:]
+    serve(*words) if task == "serve" else start(words)
+    if task == "start":
+        sys.argv[1:] = words
+    # The kernel imports this project anew.
+    for name in [name for name in sys.modules if name.partition(".")[0] == "fergan"]:
+        del sys.modules[name]
+    runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
