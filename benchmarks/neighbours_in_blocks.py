@@ -67,7 +67,7 @@ def one_pass(n):
     features = HOGFeatures().transform(images)
     extraction = time.perf_counter() - start
     generated, *real = ((part, None) for part in np.split(features, 3))
-    scores, _ = judge_features(generated, {"floor": tuple(real)})
+    scores = judge_features(generated, {"floor": tuple(real)})
     whole = time.perf_counter() - start
     several = whole + (len(scores) - 1) * extraction
     print(f"one pass of HOG over {3 * n} pictures {extraction:.1f} s, all {len(scores)} scores {whole:.1f} s; "

@@ -8,7 +8,6 @@ import pytest
 from fergan.book.chapters import quality as chapter
 from fergan.book.show import markdown_table, say
 from fergan.quality.collapse import Variety, judge_variety
-from fergan.quality.distances import Extrapolation
 from fergan.quality.judge import quality_rows
 
 matplotlib.use("agg")
@@ -94,9 +93,6 @@ def test_tables_and_figures_of_variety_have_what_they_were_given():
     assert verdicts["precision ↑"].tolist() == ["1.00 (1.00 / 0.50)", "1.00 (1.00)"] and len(left_out) == 1
     assert left_out["p"][0] == "< .001" and left_out["people"][0] == "2 of 4" and left_out["by chance"][0] == "3.9 [3.0, 4.0]"
     assert "7*7" in left_out["too rare"][0] and "<b>" not in markdown_table(left_out)
-    line = Extrapolation(np.array([100, 150, 200]), np.array([9.0, 8, 7]), 5.0, 4.0, 6.0, 400.0)
-    figure = chapter.frechet_against_n({"HOG": {"samples": line, "floor": line, "floor_people": line}})
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["∞", "100", "150", "200"]
     axes = chapter.generators_against_floors({"a": SCORES, "b": WITHOUT}).axes
     assert [tick.get_text() for tick in axes[0].get_yticklabels()] == ["a", "b"]
     assert {line.get_label(): line.get_xdata()[0] for line in axes[0].lines[-2:]} == {

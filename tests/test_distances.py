@@ -8,7 +8,6 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 
 from fergan.quality.distances import (
     compact,
-    extrapolate_frechet,
     frechet_distance,
     halves,
     inception_score,
@@ -51,21 +50,6 @@ def test_frechet_equals_the_matrix_square_root_route(n):
     assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-6)
     assert frechet_distance(first, first) == pytest.approx(0, abs=1e-10)
     assert frechet_distance(second[::-1], first) == pytest.approx(frechet_distance(first, second), rel=1e-10)
-
-
-def test_the_extrapolated_distance_is_nearer_to_the_truth_than_any_measured_one():
-    rng = np.random.default_rng(3)
-    first, second = rng.standard_normal((1500, 24)), 0.1 + rng.standard_normal((1500, 24))
-    found = extrapolate_frechet(first, second)
-    true = 24 * 0.1**2
-    assert found.n[0] == 600 and found.n[-1] == 1500
-    assert (np.diff(found.distance) < 0).all() and found.slope > 0
-    assert abs(found.infinite - true) < 0.5 * abs(found.distance[-1] - true)
-    assert found.low < found.infinite < found.high
-    few = extrapolate_frechet(first[:50], second[:50])  # of 24 features: its smallest sets have 20, and the truth lies outside
-    assert np.isnan([few.low, few.high]).all() and np.isfinite(few.infinite)
-    with pytest.raises(ValueError, match="expected at least 20"):
-        extrapolate_frechet(first[:10], second)
 
 
 def test_kernel_distance_equals_a_double_loop():

@@ -6,7 +6,6 @@ neighbourhoods; the packages that have them (torch-fidelity, prdc) form the whol
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
 from scipy import linalg, stats
@@ -100,53 +99,6 @@ def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
     overlap = linalg.svdvals(a @ b.T).sum()
     distance = difference @ difference + (a * a).sum() + (b * b).sum() - 2 * overlap
     return float(max(distance, 0.0))  # rounding can leave -1e-12 for equal sets
-
-
-@dataclass(frozen=True)
-class Extrapolation:
-    """Frechet distances of smaller sets, and the line through them over 1 / n.
-
-    ``n`` samples on either side have the mean ``distance``, each (n_sizes,). The line has this ``slope`` and reaches
-    n = infinity at ``infinite``, with the fit's 95 % interval ``low, high``; it can lie below 0.
-    """
-
-    n: np.ndarray
-    distance: np.ndarray
-    infinite: float
-    low: float
-    high: float
-    slope: float
-
-    @classmethod
-    def read(cls, line: Mapping[str, Any]) -> Self:
-        """Make one of its fields as JSON has them."""
-        return cls(**{key: np.array(value) if isinstance(value, list) else np.nan if value is None else value
-                      for key, value in line.items()})
-
-
-def extrapolate_frechet(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_features: int = 0) -> Extrapolation:
-    """Extrapolate the Frechet distance to endless samples; Chong and Forsyth (2020), equation 5.
-
-    The distance's bias falls as ``1 / n``, so a line through distances at several n, over ``1 / n``, meets the axis at the
-    distance without it. Both sides are cut to the same n here, since both are samples: six sizes, evenly spaced in ``1 / n``
-    from .4 of the smaller side up, with two draws each but the largest, where both sides are equal. The interval is the
-    line's, which knows nothing of curvature: with fewer samples than features (`n_features`, where `compact` made them
-    fewer) the bias is no line in ``1 / n`` yet, and there is none (NaN).
-    """
-    generated, real = check_pair(generated, real, minimum=20)
-    largest = min(len(generated), len(real))
-    sizes = np.unique((1 / np.linspace(1 / largest, 1 / (0.4 * largest), 6)).round().astype(int))
-    rng = np.random.default_rng(seed)
-    distances = []
-    for n in sizes:
-        draws = [[side[rng.permutation(len(side))[:n]] for side in (generated, real)] for _ in range(2)]
-        draws = draws[:1] if n == len(generated) == len(real) else draws
-        distances.append(np.mean([frechet_distance(*draw) for draw in draws]))
-    line = stats.linregress(1 / sizes, distances)
-    straight = sizes[0] > (n_features or generated.shape[1])
-    half = stats.t.ppf(0.975, len(sizes) - 2) * line.intercept_stderr if straight else np.nan
-    ends = (float(line.intercept - half), float(line.intercept + half))
-    return Extrapolation(sizes, np.array(distances), float(line.intercept), *ends, float(line.slope))
 
 
 def kernel_distance(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_features: int | None = None) -> float:

@@ -13,7 +13,7 @@ from fergan.data.faces import FaceSet
 from fergan.files import read_json, write_json
 from fergan.quality import QualityConfig, distances, similarity
 from fergan.quality.backbones import Extract, backbones
-from fergan.quality.distances import Extrapolation, Floors, jackknife
+from fergan.quality.distances import Floors, jackknife
 
 FACE_PROBABILITY = 0.9  # how sure MTCNN must be that a sample shows a face
 N_SEEN = 200  # samples that the face detector and all scores of pictures look at
@@ -30,13 +30,12 @@ QUALITY_COLUMNS = {"features": str, "score": str, "value": float, "low": float, 
 class SampleScores:
     """What was found out about a generator's samples.
 
-    ``scores`` has the columns `QUALITY_COLUMNS`, NaN where a score could not be computed. ``curves`` are Frechet distances
-    against the number of faces for each backbone, ``distributions`` what was measured, one number for each face, both of
-    ``"samples"`` and of ``"real faces"``. Samples whose thumbnails lie nearer than ``memorised_below`` count as memorised.
+    ``scores`` has the columns `QUALITY_COLUMNS`, NaN where a score could not be computed; ``distributions`` one number for each
+    of the ``"samples"`` and of the ``"real faces"``. Samples whose thumbnails lie nearer than ``memorised_below`` count as
+    memorised.
     """
 
     scores: pd.DataFrame
-    curves: dict[str, dict[str, Extrapolation]]
     distributions: dict[str, dict[str, np.ndarray]]
     memorised_below: float
 
@@ -44,11 +43,9 @@ class SampleScores:
     def load(cls, folder: Path | str) -> Self:
         """Read what `judge_samples` wrote."""
         content = read_json(Path(folder) / "scores.json")
-        curves = {name: {side: Extrapolation.read(line) for side, line in sides.items()}
-                  for name, sides in content["curves"].items()}
         distributions = {what: {side: np.array(values) for side, values in sides.items()}
                          for what, sides in content["distributions"].items()}
-        return cls(quality_rows(content["scores"]), curves, distributions, content["memorised_below"])
+        return cls(quality_rows(content["scores"]), distributions, content["memorised_below"])
 
 
 def quality_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -81,21 +78,14 @@ def judge_images(generated: np.ndarray, real: np.ndarray, subjects: np.ndarray, 
     rows = distances.halves(subjects, len(generated), seed)
     floors = {name: tuple(np.array(real[np.sort(side)]) for side in sides) for name, sides in rows.items()}
     half = floors["floor"][1]
-    n = len(half)
     memorised, near, below = _memorised(generated, np.array(real), floors)
-    similar, alike = _similarities(generated[:N_SEEN], floors, seed)
-    pairwise = jackknife(similarity.mean_pairwise_distance, generated[:N_SEEN], seed=seed)
+    similar, alike = _similarity(generated[:N_SEEN], floors, seed)
     seen, usual = (face_rate(images[:N_SEEN], FACE_PROBABILITY) > 0 for images in (generated, half))
-    apart = {"floor": similarity.mean_pairwise_distance(half[:N_SEEN])}
-    table = [_row("MTCNN", "faces_found", _share(seen), {"floor": usual.mean()}, len(seen)),
-             _row("pixels", "pairwise_distance", pairwise, apart, len(seen)), memorised, *similar]
-    curves = {}
+    table = [_row("MTCNN", "faces_found", _share(seen), {"floor": usual.mean()}, len(seen)), memorised, similar]
     for name, extract in networks.items():
         sides = {floor: tuple(map(extract, images)) for floor, images in floors.items()}
-        scores, lines = judge_features(extract(generated[:n]), sides, seed=seed)
-        table += [row | {"features": name} for row in scores]
-        curves |= {name: lines} if lines else {}
-    return SampleScores(quality_rows(table), curves, {"nearest": near, **alike}, below)
+        table += [row | {"features": name} for row in judge_features(extract(generated[: len(half)]), sides, seed=seed)]
+    return SampleScores(quality_rows(table), {"nearest": near, "ssim_nearest": alike}, below)
 
 
 def _row(features: str, score: str, ends: Sequence[float], floors: Mapping[str, float], n: int) -> dict[str, Any]:
@@ -121,28 +111,16 @@ def _memorised(generated: np.ndarray, real: np.ndarray,
     return _row("thumbnails", "memorised", _share(near["samples"] <= below), shares, len(samples)), near, below
 
 
-def _similarities(generated: np.ndarray, floors: Floors,
-                  seed: int) -> tuple[list[dict[str, Any]], dict[str, dict[str, np.ndarray]]]:
-    """Return structural similarities of each sample with its nearest real face, and among samples; two distributions."""
-    def nearest(images: np.ndarray, faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return images, faces[similarity.nearest_real(images, faces)[0]]
+def _similarity(generated: np.ndarray, floors: Floors, seed: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the structural similarity of samples with their nearest real faces, as a row and one by one."""
+    def with_nearest(images: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        return similarity.structural_similarity(images, faces[similarity.nearest_real(images, faces)[0]])
 
-    def among(images: np.ndarray, _faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.default_rng(seed).permutation(len(images))
-        return images[order], images[np.roll(order, 1)]
-
-    rows, values = [], {}
-    for which, how in (("nearest", nearest), ("among", among)):
-        pairs = how(generated, floors["floor"][1])
-        beside = {name: how(other[:N_SEEN], half) for name, (other, half) in floors.items()
-                  if name == "floor" or how is nearest}
-        for scales, likeness in (("ssim", similarity.structural_similarity), ("ms_ssim", similarity.multiscale_similarity)):
-            name, found = f"{scales}_{which}", likeness(*pairs)
-            usual = {floor: likeness(*sides) for floor, sides in beside.items()}
-            values[name] = {"samples": found, "real faces": usual["floor"]}
-            means = {floor: of_floor.mean() for floor, of_floor in usual.items()}
-            rows.append(_row("pixels", name, jackknife(np.mean, found, seed=seed), means, len(generated)))
-    return rows, {name: values[name] for name in ("ssim_nearest", "ms_ssim_among")}
+    found = with_nearest(generated, floors["floor"][1])
+    usual = {name: with_nearest(other[:N_SEEN], half) for name, (other, half) in floors.items()}
+    means = {name: of_floor.mean() for name, of_floor in usual.items()}
+    row = _row("pixels", "ssim_nearest", jackknife(np.mean, found, seed=seed), means, len(generated))
+    return row, {"samples": found, "real faces": usual["floor"]}
 
 
 Side = tuple[np.ndarray, np.ndarray | None]  # features, and logits where the backbone has classes
@@ -150,15 +128,15 @@ Side = tuple[np.ndarray, np.ndarray | None]  # features, and logits where the ba
 
 def judge_features(
     generated: Side, floors: Mapping[str, tuple[Side, Side]], seed: int = 0
-) -> tuple[list[dict[str, Any]], dict[str, Extrapolation]]:
-    """Return every score that one backbone's features allow, as rows of `QUALITY_COLUMNS`, and Frechet distances against n.
+) -> list[dict[str, Any]]:
+    """Return every score that one backbone's features allow, as rows of `QUALITY_COLUMNS`.
 
     `floors` are pairs of as many real faces as there are samples, see `fergan.quality.distances.halves`; samples are
     compared with the second side of ``"floor"``.
     """
     n, n_features = generated[0].shape
     if n < 2 * distances.N_GROUPS:
-        return [_row("", "frechet", [np.nan] * 3, {}, n)], {}
+        return [_row("", "frechet", [np.nan] * 3, {}, n)]
     x, *real = distances.compact(generated[0], *(side[0] for sides in floors.values() for side in sides))
     beside = dict(zip(floors, zip(real[::2], real[1::2], strict=True), strict=True))
     y = beside["floor"][1]
@@ -179,13 +157,8 @@ def judge_features(
         scores += measured(["inception_score"], lambda logits: distances.inception_score(logits, splits, seed),
                            (generated[1],), {"floor": (floors["floor"][0][1],)})
     scores += measured(["frechet"], distances.frechet_distance)
-    lines = {name: distances.extrapolate_frechet(*pair, n_features=n_features, seed=seed)
-             for name, pair in (("samples", (x, y)), *beside.items())}
-    line = lines["samples"]
-    scores.append(_row("", "frechet_infinite", (line.infinite, line.low, line.high),
-                       {name: lines[name].infinite for name in beside}, n))
     scores += measured(["kernel"], lambda a, b: distances.kernel_distance(a, b, seed, n_features=n_features))
     for row in measured(("precision", "recall", "density", "coverage"), neighbourhood_scores):
         top = np.inf if row["score"] == "density" else 1
         scores.append(row | {"low": max(0.0, row["low"]), "high": min(top, row["high"])})
-    return scores, lines
+    return scores

@@ -1,22 +1,12 @@
-"""How alike images are: structural similarity of pairs, distances of pixels, and thumbnails.
-
-An unconditional generator has no pairs, so the pairs are named. *Nearest*: each sample with its nearest real face. *Among*:
-pairs of samples with each other, where a large value means that they are alike; real pairs beside them say what is usual.
-Images are uint8 (n, height, width, 3) throughout.
-"""
+"""How alike images uint8 (n, height, width, 3) are: structural similarity of pairs, distances of pixels, and thumbnails."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from fergan.features import check_images
 from fergan.quality.distances import nearest
 from fergan.svm.kernels import squared_distances
 
 THUMBNAIL = 16  # pixels a side
-
-#: Weights of the first three of Wang et al.'s five scales, made to sum to 1: at the fourth, a face of 64 pixels is smaller
-#: than the window.
-SCALES = tuple((np.array([0.0448, 0.2856, 0.3001]) / (0.0448 + 0.2856 + 0.3001)).tolist())
 
 
 def thumbnails(images: np.ndarray) -> np.ndarray:
@@ -48,26 +38,7 @@ def mean_pairwise_distance(images: np.ndarray) -> float:
 
 
 def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Structural similarity (Wang et al., 2004) of images pair by pair: (n,), 1 for equal ones; see `_structure`."""
-    return _structure(*_pairs(generated, real))[0]
-
-
-def multiscale_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Structural similarity over three scales (Wang et al., 2003, equation 7) of images pair by pair: (n,).
-
-    1 for equal ones, of at least 44 pixels a side. Scales that speak against each other count as 0, as a power of a
-    negative number is none.
-    """
-    x, y = _pairs(generated, real)
-    product = 1.0
-    for weight in SCALES[:-1]:  # the coarsest scale alone compares the light too
-        product = product * _structure(x, y)[1].clip(min=0) ** weight
-        x, y = (image.reshape(len(image), image.shape[1] // 2, 2, -1, 2, 3).mean(axis=(2, 4)) for image in (x, y))
-    return product * _structure(x, y)[0].clip(min=0) ** SCALES[-1]
-
-
-def _structure(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean structural similarity of pairs (n, height, width, 3) in 0..255, and without the comparison of light.
+    """Structural similarity (Wang et al., 2004) of images uint8 (n, height, width, 3) pair by pair: (n,), 1 for equal ones.
 
     The Gaussian window has 11 pixels and a standard deviation of 1.5, and lies within the image, as in Wang et al.'s code:
     torchmetrics lets it reach beyond the border, into mirrored pixels, so that these are cut from its map.
@@ -75,16 +46,9 @@ def _structure(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import torch
     from torchmetrics.functional.image import structural_similarity_index_measure as similarity
 
-    pair = [torch.from_numpy(image).permute(0, 3, 1, 2).float() for image in (x, y)]  # far quicker than double
-    whole = similarity(*pair, data_range=255.0, reduction="none", return_full_image=True)[1].permute(0, 2, 3, 1).numpy()
-    inside = whole[:, 5:-5, 5:-5]
-    mean_x, mean_y = (gaussian_filter(image, 1.5, radius=5, axes=(1, 2))[:, 5:-5, 5:-5] for image in (x, y))
-    light = (2 * mean_x * mean_y + 6.5025) / (mean_x**2 + mean_y**2 + 6.5025)  # (.01 x 255) squared
-    return inside.mean(axis=(1, 2, 3)), (inside / light).mean(axis=(1, 2, 3))
-
-
-def _pairs(generated: np.ndarray, real: np.ndarray) -> list[np.ndarray]:
     images = check_images(generated, "generated"), check_images(real, "real")
     if images[0].shape != images[1].shape:
         raise ValueError(f"generated are {images[0].shape} and real {images[1].shape}; expected the same, pair by pair")
-    return [side.astype(float) for side in images]
+    pair = [torch.tensor(side).permute(0, 3, 1, 2).float() for side in images]  # far quicker than double
+    whole = similarity(*pair, data_range=255.0, reduction="none", return_full_image=True)[1].permute(0, 2, 3, 1).numpy()
+    return whole[:, 5:-5, 5:-5].mean(axis=(1, 2, 3))

@@ -13,15 +13,13 @@ from matplotlib.figure import Figure
 from fergan.book.plots import WIDTH, heat_map
 from fergan.book.show import interval, rounded, say
 from fergan.paper import read_table
-from fergan.quality.distances import Extrapolation
 from fergan.quality.judge import quality_rows
 
 SCORE_WORDS = yaml.safe_load((Path(__file__).parent / "quality.yaml").read_text(encoding="utf-8"))
 
-_DECIMALS = {"frechet": 2, "frechet_infinite": 2, "kernel": 4}  # that a score needs
+_DECIMALS = {"frechet": 2, "kernel": 4}  # that a score needs
 _PUBLISHED = ("inception_score", "frechet")
-_STYLES = {"samples": dict(color="C0", marker="o"), "floor": dict(color="0.35", marker="s"),
-           "floor_people": dict(color="C1", marker="D")}
+_COLOURS = {"floor": "0.35", "floor_people": "C1"}
 _VARIETY = ("spread", "recall", "coverage", "precision", "repeats")
 BACKBONE = "HOG"  # whose features generators are compared by
 
@@ -102,27 +100,6 @@ def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float
     return table[list(names)].rename(columns=names).assign(remark=pd.Series(remarks, dtype=object))
 
 
-def frechet_against_n(curves: Mapping[str, Mapping[str, Extrapolation]]) -> Figure:
-    """Draw Frechet distances over one over the number of faces, and lines up to endless faces: backbone -> side -> line."""
-    figure, axes = plt.subplots(1, len(curves), figsize=(WIDTH, 3.2), squeeze=False)
-    for ax, (backbone, lines) in zip(axes.flat, curves.items(), strict=True):
-        for side, found in lines.items():
-            style = _STYLES[side]
-            ends = np.array([0, 1 / found.n.min()])
-            ax.plot(1 / found.n, found.distance, linestyle="", markersize=4.5, label=SCORE_WORDS["sides"][side], **style)
-            ax.plot(ends, found.infinite + found.slope * ends, "--", color=style["color"], linewidth=1)
-            ax.errorbar(0, found.infinite, yerr=found.high - found.infinite, capsize=3, markersize=6, mfc="white", zorder=5,
-                        **style)
-        ticks = np.unique(next(iter(lines.values())).n[[0, len(found.n) // 2, -1]])
-        ax.set_xticks([0, *(1 / ticks)], ["∞", *(f"{n:,}" for n in ticks)])
-        ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-        ax.set(title=backbone, xlabel="faces on either side, n")
-        ax.set_xlim(-0.03 / found.n.min(), None)
-    axes[0, 0].set_ylabel("Fréchet distance")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
-    return figure
-
-
 def distributions_of_samples(distributions: Mapping[str, Mapping[str, np.ndarray]], line: float) -> Figure:
     """Draw the distributions of scores over samples and real faces, as cumulative shares; `line` marks the first panel."""
     figure, axes = plt.subplots(1, len(distributions), figsize=(WIDTH, 2.9), sharey=True, squeeze=False)
@@ -148,7 +125,7 @@ def generators_against_floors(
         errors = np.maximum(0, [part["value"] - part["low"], part["high"] - part["value"]])
         ax.errorbar(part["value"], part.index, xerr=errors, fmt="o", color="C0", markersize=4.5, capsize=2, label="samples")
         for floor in ("floor", "floor_people"):
-            ax.plot(part[floor], part.index, "|", color=_STYLES[floor]["color"], markersize=11, markeredgewidth=2,
+            ax.plot(part[floor], part.index, "|", color=_COLOURS[floor], markersize=11, markeredgewidth=2,
                     label=SCORE_WORDS["sides"][floor])
         ax.set_title(SCORE_WORDS["scores"][score], fontsize="small")
         ax.set_xlim(0, None)
