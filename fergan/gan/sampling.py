@@ -1,7 +1,6 @@
 """Using a trained run: its networks, samples, and walks through the noise, between faces and along leading directions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,11 +9,7 @@ from torch import Tensor
 from fergan.gan.networks import Discriminator, Generator, open_discriminator, open_generator, to_uint8
 from fergan.gan.runs import Run
 
-if TYPE_CHECKING:
-    from ipywidgets import interactive
-
-REACH = 3.0  # how far the sliders go along a direction, in standard deviations of the noise
-_SHOWN = 192  # pixels a side, of the faces above the sliders
+REACH = 3.0  # how far faces are moved along a direction, in standard deviations of the noise
 
 
 def load_generator(run: Run | str | Path) -> Generator:
@@ -110,26 +105,3 @@ def pixel_change(generator: Generator, directions: Tensor, reach: float, n_faces
     ends = torch.stack([shift(z, directions, np.array([-reach, reach])) for z in noise])  # (n_faces, n, 2, latent_dim)
     faces = draw(generator, ends).astype(np.float32)
     return float(np.abs(faces[:, :, 1] - faces[:, :, 0]).mean())
-
-
-def explore(run: Run | str | Path, seed: int = 0, n_directions: int = 5) -> "interactive":
-    """Return sliders that mix three faces, of a seed and the next two, and move the mixture along the leading directions.
-
-    They need a notebook with a kernel. Left of faces A, B and C stands the mixture: from A to B, from there to C.
-    """
-    from ipywidgets import FloatSlider, IntText, interactive
-    from PIL import Image
-
-    generator = load_generator(run)
-    directions = leading_directions(generator, n_directions)
-
-    def show(face_a: int, face_b: int, face_c: int, a_to_b: float, then_to_c: float, **moves: float) -> Image.Image:
-        a, b, c = (noise_of(number, generator.latent_dim) for number in (face_a, face_b, face_c))
-        mixture = slerp(slerp(a, b, a_to_b), c, then_to_c) + torch.tensor([*moves.values()]) @ directions
-        row = np.concatenate(list(draw(generator, torch.stack([mixture, a, b, c]))), axis=1)
-        return Image.fromarray(row).resize((4 * _SHOWN, _SHOWN), Image.Resampling.BICUBIC)
-
-    faces = {f"face_{name}": IntText(seed + i) for i, name in enumerate("abc")}
-    mixes = {name: FloatSlider(0.0, min=0, max=1, step=0.05) for name in ("a_to_b", "then_to_c")}
-    moves = {f"direction_{i + 1}": FloatSlider(0.0, min=-REACH, max=REACH, step=0.05) for i in range(n_directions)}
-    return interactive(show, **faces, **mixes, **moves)

@@ -3,14 +3,13 @@
 A run that was killed and started again continues exactly where it was, and nothing that is done is lost.
 """
 
-import fcntl
 import logging
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from importlib import metadata
 from pathlib import Path
@@ -25,10 +24,10 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from fergan.files import atomic_path, hash_array, hash_parameters, read_json, write_array, write_json
+from fergan.files import atomic_path, hash_array, hash_parameters, locked, read_json, write_array, write_json
 from fergan.gan import TrainConfig
 from fergan.gan.networks import has_native_bfloat16, to_uint8
-from fergan.gan.runs import keep_discriminator, load_state, save_state, save_weights, writing
+from fergan.gan.runs import keep_discriminator, load_state, save_state, save_weights
 from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, next_step, steps_per_epoch
 
 # A run notes its precision itself; Fabric would say it on every page.
@@ -90,7 +89,8 @@ def train(
     n_steps = steps_per_epoch(len(images), config) * config.epochs
     with fabric.rank_zero_first():
         run = _claim(folder, config, images)
-    with _alone(folder, fabric):
+    busy = f"{folder} is being trained by another process; wait for it, or end it, and run again"
+    with locked(folder / ".training.lock", busy) if fabric.is_global_zero else nullcontext():
         if not (folder / "finished.json").is_file():
             torch.set_num_threads(n_threads)
             training = _Training(folder, run, config, images, monitor, n_steps, fabric, n_threads)
@@ -138,7 +138,10 @@ class _Training:
         self._pending: list[Tensor] = []
         self.history, note = load_state(folder, run, self.state)
         self._snapshots: list[dict[str, Any]] = note.get("snapshots", [])
-        self._parts = _with_part(note.get("parts", []), fabric, n_threads, self.state.step)
+        precision = "bfloat16" if "bf16" in fabric.strategy.precision.precision else "float32"
+        self._parts = [*note.get("parts", []), dict(  # what the rounding of each start depends on
+            from_step=self.state.step, device=str(fabric.device), processes=fabric.world_size, precision=precision,
+            threads=n_threads)]
         self._seconds, self._start = note.get("seconds", 0.0), time.monotonic()
         # Processes that went on from different checkpoints would wait for one another for ever.
         steps = fabric.all_gather(torch.tensor(self.state.step, device=fabric.device)).flatten().tolist()
@@ -189,10 +192,9 @@ class _Training:
         self._snapshots.append({"step": step} | measured)
         if len(self._snapshots) % KEEP_EVERY == 1 or step == self.n_steps:
             keep_discriminator(self._folder, step, self.state.discriminator.module)
-        with writing(self._folder):
-            write_array(self._folder / "filmstrip" / f"step-{step:07d}.npy", samples[:N_FILM_FACES])
-            self._log.log_metrics({name: value for name, value in measured.items() if name != "alarm"}, step)
-            self._log.save()
+        write_array(self._folder / "filmstrip" / f"step-{step:07d}.npy", samples[:N_FILM_FACES])
+        self._log.log_metrics({name: value for name, value in measured.items() if name != "alarm"}, step)
+        self._log.save()
 
     def finish(self) -> None:
         """Save the last weights, note how it went, and drop what only resuming needs."""
@@ -203,7 +205,7 @@ class _Training:
         weights = save_weights(self._folder, state.average, state.discriminator.module)
         # The snapshot nearest to the real faces, the earlier one of equals; the last one where nothing is measured.
         best = min(self._snapshots, key=lambda row: row["frechet"]) if self._monitor else self._snapshots[-1]
-        note = {key: value for key, value in self._parts[-1].items() if key != "from_step"} | dict(
+        note = self._parts[-1] | dict(
             steps=state.step, n_faces=len(self._faces), seconds=self._so_far(), torch=metadata.version("torch"),
             weights=weights, best_step=best["step"], best_frechet=best.get("frechet"),
             frechet=self._snapshots[-1].get("frechet"),
@@ -211,11 +213,10 @@ class _Training:
             parts=self._parts,
         )
         history = pd.DataFrame(self.history, columns=LOSSES).rename_axis("step").reset_index()
-        with writing(self._folder):
-            for name, table in (("history", history), ("snapshots", pd.DataFrame(self._snapshots))):
-                with atomic_path(self._folder / f"{name}.parquet") as temporary:
-                    table.to_parquet(temporary, index=False)
-            write_json(self._folder / "finished.json", note)
+        for name, table in (("history", history), ("snapshots", pd.DataFrame(self._snapshots))):
+            with atomic_path(self._folder / f"{name}.parquet") as temporary:
+                table.to_parquet(temporary, index=False)
+        write_json(self._folder / "finished.json", note)
         for checkpoint in self._folder.glob("checkpoint*.safetensors"):
             checkpoint.unlink()
 
@@ -230,34 +231,8 @@ def _claim(folder: Path, config: TrainConfig, images: np.ndarray) -> str:
     if path.is_file() and read_json(path) != record:
         raise ValueError(f"{path} belongs to a run with other parameters or faces; move that folder away")
     if not path.is_file():
-        with writing(folder):
-            write_json(path, record)
+        write_json(path, record)
     return hash_parameters(record)
-
-
-@contextmanager
-def _alone(folder: Path, fabric: Fabric) -> Iterator[None]:
-    """Be the only run that writes to this folder; a killed one's lock is gone with it."""
-    if not fabric.is_global_zero:
-        yield
-        return
-    with open(folder / ".training.lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OSError(f"{folder} is being trained by another process; wait for it, or end it, and run again") from None
-        yield
-
-
-def _with_part(parts: list[dict[str, Any]], fabric: Fabric, n_threads: int, step: int) -> list[dict[str, Any]]:
-    """Add to a run's earlier starts what the rounding of this one depends on, and warn where it was another before."""
-    precision = "bfloat16" if "bf16" in fabric.strategy.precision.precision else "float32"
-    part = dict(device=str(fabric.device), processes=fabric.world_size, precision=precision, threads=n_threads)
-    before = parts[-1] if parts else part
-    changed = ", ".join(f"{key} {before[key]} to {part[key]}" for key in part if before[key] != part[key])
-    if changed:
-        _log.warning("this run goes on from step %d with other rounding than before (%s)", step, changed)
-    return [*parts, part | {"from_step": step}]
 
 
 def _agreed_to_stop(interrupted: bool, step: int, fabric: Fabric) -> bool:

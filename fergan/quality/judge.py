@@ -30,8 +30,8 @@ QUALITY_COLUMNS = {"features": str, "score": str, "value": float, "low": float, 
 class SampleScores:
     """What was found out about a generator's samples.
 
-    ``scores`` has the columns `QUALITY_COLUMNS`, NaN where a score could not be computed; ``distributions`` one number for each
-    of the ``"samples"`` and of the ``"real faces"``. Samples whose thumbnails lie nearer than ``memorised_below`` count as
+    ``scores`` has the columns `QUALITY_COLUMNS`, NaN where a score could not be computed; ``distributions`` one number for
+    each of ``"samples"`` and ``"real faces"``. Samples whose thumbnails lie nearer than ``memorised_below`` count as
     memorised.
     """
 

@@ -49,19 +49,6 @@ def training_runs(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> pd.Da
     return pd.DataFrame(rows)
 
 
-def layer_table(networks: Mapping[str, pd.DataFrame], paper: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the counted layers of networks with lines of totals, and the counts at the paper's width beside them."""
-    tables = []
-    for name, layers in networks.items():
-        table = pd.DataFrame({"network": name, "layer": layers["layer"], "output": [
-            f"{channels}×{side}×{side}" for channels, side in zip(layers["channels"], layers["side"], strict=True)]})
-        for heading, one in (("", layers), ("paper: ", paper[name])):
-            table[f"{heading}weights, thousands"], table[f"{heading}MFLOP"] = one["learnt"] / 1e3, one["flops"] / 1e6
-        together = table.sum(numeric_only=True).to_dict() | {"network": name, "layer": "together", "output": ""}
-        tables += [table, pd.DataFrame([together])]
-    return pd.concat(tables, ignore_index=True)
-
-
 def run_summary(run: Run) -> dict[str, Any]:
     """Return how one training went: did it come nearer to the faces, and did a snapshot give an alarm?"""
     finished, snapshots = run.finished, run.snapshots
