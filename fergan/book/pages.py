@@ -283,8 +283,7 @@ def _study(profile: Profile) -> Iterator[Page]:
     sets = profile.pretrained_sets
     name = PAPERS_SET if PAPERS_SET in sets else sets[0]
     yield Page("06c_human_study", name, dict(
-        model=name, dataset=name, human_study=profile.human_study.model_dump(),
-        rater="", sheet=0, kind="pair", pictures_url="",
+        model=name, dataset=name, human_study=profile.human_study.model_dump(), pictures_url="",
     ), (*_networks(name), *_faces(name)))
 
 

@@ -1,25 +1,19 @@
 """What raters answered, one JSON object a line; what it says, and how many answers are needed to say it."""
 
-import fcntl
 import hashlib
 import math
-import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-import ipywidgets as widgets
 import numpy as np
 import pandas as pd
-from IPython.display import Javascript, display
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from scipy.stats import binom, binomtest, norm
 
 from fergan.cache import Config
-from fergan.files import read_json, rendered, write_json
-from fergan.human_study.study import ANSWERS, BUTTONS, QUESTIONS, Study, data_address
+from fergan.files import read_json, write_json
+from fergan.human_study.study import ANSWERS, Study
 
 #: Guessing is right in half of all trials, in either kind of study.
 CHANCE = 0.5
@@ -40,31 +34,16 @@ class Answer(Config):
     answer: str
     milliseconds: float  # from the faces' appearance to the key
     shown: float | None = None  # milliseconds for which they were really shown, where it was measured
-    time: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-
-
-def append_answer(path: Path, answer: Answer) -> None:
-    """Add one answer to a file, so that neither a crash nor a second writer can spoil those before it.
-
-    The line is one write under a lock, and on the disk when this returns. Where an earlier write was cut off, the line
-    starts on a new one.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+b", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        size = os.fstat(file.fileno()).st_size
-        cut_off = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
-        file.write((("\n" if cut_off else "") + answer.model_dump_json() + "\n").encode())
-        os.fsync(file.fileno())
+    time: str | None = None  # of the answer, ISO 8601
 
 
 def read_answers(paths: Iterable[Path]) -> pd.DataFrame:
     """Read answers from ``*.jsonl`` and from results of Mechanical Turk, ``*.csv``, whose workers get hashes for names.
 
-    Returns: One row for each `Answer`. A line that was cut off, which a crash can leave, and a rejected task are left out.
+    Returns: One row for each `Answer`; a rejected task is left out.
 
     Raises:
-        ValueError: A line is whole but no answer, or a table is none of Mechanical Turk's.
+        ValueError: A line is no answer, or a table is none of Mechanical Turk's.
     """
     rows = [row.model_dump() for path in paths for row in (_of_turk if path.suffix == ".csv" else _of_lines)(path)]
     table = pd.DataFrame(rows, columns=list(Answer.model_fields))
@@ -72,8 +51,8 @@ def read_answers(paths: Iterable[Path]) -> pd.DataFrame:
 
 
 def _of_lines(path: Path) -> Iterator[Answer]:
-    for number, line in enumerate(map(str.strip, path.read_text(encoding="utf-8").splitlines()), start=1):
-        if line and (not line.startswith("{") or line.endswith("}")):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
             yield from _parsed(f"[{line}]", f"{path}, line {number}")
 
 
@@ -128,66 +107,6 @@ def scored_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
                              f"expected {' or '.join(ANSWERS[study.kind])}")
     found["right"] = (found["answer"] == found["right_answer"]).astype(bool)
     return found.astype({"item": int, "catch": bool}).drop_duplicates(["rater", "item"])
-
-
-# ---- a rater in JupyterLab
-
-class StudyWidget:
-    """A study for one rater, in JupyterLab: it shows the next trial that this rater has not answered.
-
-    `answers` is the file that answers are added to, `rater` a name for them, and `sheet` the number of the sheet that the
-    rater gets; each rater should have one of their own.
-    """
-
-    def __init__(self, study: Study, answers: Path, rater: str, sheet: int):
-        if not rater.strip():
-            raise ValueError("rater is empty; expected a name for the answers")
-        if not 0 <= sheet < len(study.sheets):
-            raise ValueError(f"sheet is {sheet}; expected 0 to {len(study.sheets) - 1}")
-        self._study, self._path = study, answers
-        self._of = {"study": study.digest, "rater": rater.strip(), "sheet": sheet}
-        self._trials, self._start = study.sheets[sheet], 0.0
-        self._faces, self._progress = widgets.HTML(), widgets.Label()
-        self.buttons = []
-        for name, key, side, answer in zip(BUTTONS[study.kind], "FJ", ("left", "right"), ANSWERS[study.kind], strict=True):
-            button = widgets.Button(description=f"{name} ({key})", layout={"width": "16em"})
-            button.add_class(f"fergan-study-{side}").on_click(lambda _, answer=answer: self._answer(answer))
-            self.buttons.append(button)
-        self.trial = self._next()
-        question = widgets.Label(QUESTIONS[study.kind], style={"font_weight": "bold"})
-        self.box = widgets.VBox([question, self._faces, widgets.HBox(self.buttons), self._progress])
-
-    def _next(self) -> int:
-        """Return the first trial without an answer of this rater."""
-        answers = read_answers([self._path] if self._path.is_file() else [])
-        done = set(answers.loc[(answers[list(self._of)] == pd.Series(self._of)).all(axis=1), "trial"])
-        return next((number for number in range(len(self._trials)) if number not in done), len(self._trials))
-
-    def _ipython_display_(self) -> None:
-        display(Javascript(filename=Path(__file__).with_name("widget.js")), self.box)
-        self.show()
-
-    def show(self) -> None:
-        """Show the faces of the trial that is to be answered."""
-        over = self.trial >= len(self._trials)
-        for button in self.buttons:
-            button.disabled = over
-        self._progress.value = f"{self.trial} of {len(self._trials)} answered; answers are in {self._path.name}"
-        if over:
-            self._faces.value = "Thank you: all trials are answered."
-            return
-        pictures = [data_address(self._study.pictures[row]) for row in self._trials[self.trial].pictures]
-        self._faces.value = rendered(Path(__file__).with_name("widget.html.j2"), number=self.trial,
-                                     exposure=self._study.exposure, pictures=pictures)
-        self._start = time.perf_counter()
-
-    def _answer(self, answer: str) -> None:
-        if self.trial >= len(self._trials):
-            return
-        milliseconds = 1000 * (time.perf_counter() - self._start)  # with the way from browser to kernel
-        append_answer(self._path, Answer(**self._of, trial=self.trial, answer=answer, milliseconds=round(milliseconds)))
-        self.trial += 1
-        self.show()
 
 
 # ---- what they say

@@ -24,12 +24,6 @@ KINDS = {"pair": "two-alternative forced choice", "single": "one face at a time"
 #: Kind of study -> the two answers, in the order of the left and the right key. Guessing is right in half of all trials.
 ANSWERS = {"pair": ("left", "right"), "single": ("real", "generated")}
 
-QUESTIONS = {
-    "pair": "Which of the two is a real face of the collection?",
-    "single": "Is this a real face of the collection, or one that a program made?",
-}
-BUTTONS = {"pair": ("left", "right"), "single": ("real", "made by a program")}
-
 _BLOCK = 16  # pixels: a face whose blocks are shuffled is none any more, and its colours stay
 
 
@@ -162,25 +156,23 @@ def _balanced(n: int, rng: np.random.Generator) -> np.ndarray:
 
 # ---- its files
 
-def data_address(image: np.ndarray) -> str:
-    """Return a picture uint8 (height, width, 3) as an address that holds it."""
+def _png(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return buffer.getvalue()
 
 
-def _names(study: Study) -> tuple[list[str], list[list[list[str]]]]:
-    """Return names of the pictures, which tell nothing of what they show, and those that each trial of each sheet shows."""
+def _pictures(study: Study) -> tuple[dict[str, bytes], list[list[list[str]]]]:
+    """Return the pictures by names that tell nothing of what they show, and the names that each trial shows."""
     names = [f"p{row:04d}" for row in range(len(study.pictures))]
-    return names, [[[names[row] for row in trial.pictures] for trial in sheet] for sheet in study.sheets]
+    shown = [[[names[row] for row in trial.pictures] for trial in sheet] for sheet in study.sheets]
+    return dict(zip(names, map(_png, study.pictures), strict=True)), shown
 
 
-def _write(path: Path, study: Study, turk: bool, **data: object) -> None:
-    data = {"id": study.digest, "exposure": study.exposure, "answers": ANSWERS[study.kind], "turk": turk} | data
-    text = {"question": QUESTIONS[study.kind], "buttons": BUTTONS[study.kind]}
+def _write(path: Path, study: Study, **data: object) -> None:
+    data = {"id": study.digest, "exposure": study.exposure, "answers": ANSWERS[study.kind]} | data
     with atomic_path(path) as temporary:
-        page = rendered(Path(__file__).with_name("study.html.j2"), study=study, data=data, **text)
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(rendered(Path(__file__).with_name("study.html.j2"), study=study, data=data), encoding="utf-8")
 
 
 def write_page(path: Path, study: Study) -> None:
@@ -188,8 +180,9 @@ def write_page(path: Path, study: Study) -> None:
 
     Closing the window loses nothing: whoever opens the file again in the same browser and gives the same name goes on.
     """
-    names, sheets = _names(study)
-    _write(path, study, False, pictures=dict(zip(names, map(data_address, study.pictures), strict=True)), sheets=sheets)
+    pictures, sheets = _pictures(study)
+    inside = {name: f"data:image/png;base64,{base64.b64encode(png).decode()}" for name, png in pictures.items()}
+    _write(path, study, turk=False, pictures=inside, sheets=sheets)
 
 
 def write_turk_tasks(folder: Path, study: Study, base_url: str) -> None:
@@ -199,11 +192,11 @@ def write_turk_tasks(folder: Path, study: Study, base_url: str) -> None:
     """
     if not base_url.startswith("https://"):
         raise ValueError(f"base_url is {base_url!r}; Mechanical Turk expects an address that starts with https://")
-    names, sheets = _names(study)
-    for name, image in zip(names, study.pictures, strict=True):
+    pictures, sheets = _pictures(study)
+    for name, png in pictures.items():
         with atomic_path(folder / "pictures" / f"{name}.png") as temporary:
-            Image.fromarray(image).save(temporary)
+            temporary.write_bytes(png)
     tasks = [f"{study.digest},{number},{';'.join(map(' '.join, sheet))}" for number, sheet in enumerate(sheets)]
     with atomic_path(folder / "tasks.csv") as temporary:
         temporary.write_text("\n".join(["study,sheet,trials", *tasks, ""]), encoding="utf-8")
-    _write(folder / "question.html", study, True, pictures={}, sheets=[], base=base_url.rstrip("/") + "/")
+    _write(folder / "question.html", study, turk=True, pictures={}, sheets=[], base=base_url.rstrip("/") + "/")
