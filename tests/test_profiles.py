@@ -99,12 +99,12 @@ def test_each_fault_is_one_line_naming_the_key(data, change, words):
 def test_missing_key_file_and_folders_are_named(data, tmp_path):
     with pytest.raises(ProfileError, match="description is missing"):
         load(data, {key: value for key, value in SMALL.items() if key != "description"})
-    with pytest.raises(ProfileError, match=r"b does not exist; expected a folder of photographs"):
+    with pytest.raises(ProfileError, match=r"elsewhere cannot be read \(no such file"):
         load(data, SMALL, data=data / "elsewhere")
     with pytest.raises(ProfileError, match="datasets.b needs photographs; give their folder"):
         load(data, SMALL, data="")
     (data / "b" / "labels.csv").unlink()
-    with pytest.raises(ProfileError, match="labels.csv does not exist; expected a table with a column 'path'"):
+    with pytest.raises(ProfileError, match="holds no labels.csv, a table with a column 'path'"):
         load(data, SMALL)
     with pytest.raises(ProfileError, match=r"demon.yaml does not exist; profiles there: .*demo"):
         load_profile(PROFILES / "demon.yaml")

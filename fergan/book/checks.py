@@ -4,7 +4,6 @@ A set that is marked optional may be missing, which it also is where its folder 
 source reads: a named substitute takes its place where there is one, else the set and its experiments are left out.
 """
 
-import difflib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,9 +35,7 @@ def load_profile(path: str | Path, data: str = "") -> Profile:
     ProfileError, one line per fault, where something in it cannot work or a set that is needed is not there.
     """
     profile = _fitted(_without_missing(read_profile(path, data)))
-    faults = list(_data_faults(profile))
-    faults += _nothing_left(profile) or [fault for name in profile.datasets for fault in _folder_faults(profile, name)]
-    if faults:
+    if faults := _data_faults(profile) or _nothing_left(profile) or _folder_faults(profile):
         raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
     return profile
 
@@ -71,20 +68,15 @@ def _fitted(profile: Profile) -> Profile:
 # ---- what is not there
 
 def _without_missing(profile: Profile) -> Profile:
-    datasets, found = {}, {"replaced": {}, "left_out": [], "folders": {}, "reasons": {}, "substitutes": {}}
+    datasets, found = {}, {"replaced": {}, "left_out": [], "looked": {}}
     for name, dataset in profile.datasets.items():
         if reason := _absent(profile, dataset):
-            substitute = dataset.substitute
-            found["folders"][name] = profile.dataset_folder(name) if profile.data else f"DATA/{dataset.folder}"
-            found["reasons"][name] = reason
-            if substitute and not _absent(profile, substitute):
-                dataset = dataset.model_copy(update=substitute.model_dump(exclude={"name"}))
-                found["replaced"][name] = substitute.name
+            found["looked"][name] = f"{profile.dataset_folder(name) if profile.data else f'DATA/{dataset.folder}'} {reason}"
+            if dataset.substitute and not _absent(profile, dataset.substitute):
+                found["replaced"][name] = dataset.substitute.name
+                dataset = dataset.model_copy(update=dataset.substitute.model_dump(exclude={"name"}))
             elif dataset.optional:
                 found["left_out"].append(name)
-                if substitute:
-                    where = Path(profile.data or "DATA") / substitute.folder
-                    found["substitutes"][name] = f"{substitute.name} in {where}"
                 continue
         datasets[name] = dataset
     kept = {"datasets": datasets}
@@ -97,14 +89,12 @@ def _without_missing(profile: Profile) -> Profile:
 
 def _absent(profile: Profile, place: SetConfig | Substitute) -> str:
     """Return why a set counts as absent, in words that follow its folder's name; nothing where it is there."""
+    folder = Path(profile.data) / place.folder
     if place.source == "rendered":
         return ""
-    if not profile.data:
-        return "does not exist"
-    folder = Path(profile.data) / place.folder
     try:
-        if not folder.is_dir():
-            return "is a file" if folder.exists() else "does not exist" + _alike(profile, place.folder)
+        if not profile.data or not folder.is_dir():
+            return "does not exist"
         if place.source in _WITH_CSV and not (folder / place.csv).is_file():
             return f"holds no {place.csv}, {_WITH_CSV[place.source]}"
         return "" if _holds_files(folder) else "holds no files"
@@ -117,40 +107,14 @@ def _holds_files(folder: Path) -> bool:
     return any(_holds_files(path) if path.is_dir() else not path.name.startswith(".") for path in folder.iterdir())
 
 
-def _alike(profile: Profile, folder: str) -> str:
-    """Return which folder may be meant by one that is not there, in words that follow "does not exist"."""
-    expected = {place.folder for of in profile.datasets.values() for place in (of, of.substitute) if place}
+def _data_faults(profile: Profile) -> list[str]:
+    """Return what is wrong with the data folder itself, where a set is not found in it."""
     try:
-        there = [path.name for path in Path(profile.data).iterdir() if path.is_dir() and path.name not in expected]
-    except OSError:
-        return ""
-    alike = [name for name in there if name.casefold() == folder.casefold()]
-    alike += difflib.get_close_matches(folder, there, n=1, cutoff=0.75)
-    return f" (is it {alike[0]}, which is there? Then name it {folder})" if alike else ""
-
-
-def _data_faults(profile: Profile) -> Iterator[str]:
-    """Yield what is wrong with the data folder itself, where a set of photographs needs it."""
-    folders = {dataset.folder for dataset in profile.datasets.values() if dataset.source != "rendered"}
-    folders |= {Path(folder).name for folder in profile.absences.folders.values()}
-    if not profile.data or not folders:
-        return
-    data = Path(profile.data)
-    try:
-        if data.is_dir() and not os.access(data, os.R_OK | os.X_OK):
-            yield f"the data folder {data} may not be read; give yourself the right to, for example chmod u+rx {data}"
-        elif data.is_file():
-            yield f"the data folder {data} is a file; give the folder that holds the photographs"
-        elif not data.exists():
-            siblings = [path.name for path in data.parent.glob("*/")]
-            alike = difflib.get_close_matches(data.name, siblings, n=1)
-            hint = f"; did you mean {data.parent / alike[0]}?" if alike else ""
-            yield f"the data folder {data} does not exist{hint}"
-        elif not any((data / folder).is_dir() for folder in folders):
-            for own in (folder for folder in folders if folder.casefold() == data.name.casefold()):
-                yield f"the data folder {data} looks like {own} itself; give the folder that holds it, DATA={data.parent}"
-    except PermissionError as error:
-        yield f"the data folder {data} may not be read: {error.strerror.lower()} at {error.filename}"
+        if profile.data and profile.absences.looked:
+            os.listdir(profile.data)
+    except OSError as error:
+        return [f"the data folder {profile.data} cannot be read ({error.strerror.lower()}); give that of the photographs"]
+    return []
 
 
 def _nothing_left(profile: Profile) -> list[str]:
@@ -158,37 +122,26 @@ def _nothing_left(profile: Profile) -> list[str]:
     absences = profile.absences
     if not absences.left_out or profile.emotion_experiments or profile.au_experiments:
         return []
-    fault = "no folder of photographs was given; expected in it are"
-    if profile.data:
-        fault = f"no experiment can be made with what is in {profile.data}; missing are"
-    expected = [f"  {name}: {absences.folders[name]} {absences.reasons[name]}".removesuffix(" does not exist")
-                for name in absences.left_out]
+    fault = f"no experiment can be made with {profile.data}" if profile.data else "no folder of photographs was given"
+    looked = [f"  {name}: {absences.looked[name].removesuffix(' does not exist')}" for name in absences.left_out]
     give = f"Give the folder that holds them, for example DATA=/path PROFILE={profile.name} make book."
-    return ["\n".join([fault, *expected, f"{give} How to get each: the chapter \"The data\", book/datasets.md."])]
+    return ["\n".join([f"{fault}; missing are", *looked, give, "How to get each: book/datasets.md, the chapter on data."])]
 
 
-def _folder_faults(profile: Profile, name: str) -> list[str]:
-    """Return what is wrong with the folder of a set that cannot be left out: one sentence, or nothing."""
-    dataset = profile.datasets[name]
-    if dataset.source == "rendered":
-        return []
-    if not profile.data:
-        return [f"datasets.{name} needs photographs; give their folder, for example DATA=/path make book"]
-    reason, folder = _absent(profile, dataset), Path(profile.dataset_folder(name))
-    if reason.startswith(f"holds no {dataset.csv},"):
-        return [f"datasets.{name}.csv: {folder / dataset.csv} does not exist; expected {_WITH_CSV[dataset.source]}"]
-    what = "a folder of photographs with a CSV" if dataset.source == "manifest" else f"the folder of {dataset.source}"
-    return [f"datasets.{name}.folder: {folder} {reason}; expected {what}"] if reason else []
+def _folder_faults(profile: Profile) -> list[str]:
+    """Return one sentence for each set that cannot be left out and is not there."""
+    give = "needs photographs; give their folder, for example DATA=/path make book"
+    looked = {name: _absent(profile, dataset) for name, dataset in profile.datasets.items()}
+    return [f"datasets.{name}: {profile.dataset_folder(name)} {reason}" if profile.data else f"datasets.{name} {give}"
+            for name, reason in looked.items() if reason]
 
 
 def absence_lines(absences: Absences) -> list[str]:
     """Return one sentence for each set that is not there."""
-    looked = {name: f"{name}: {folder} {absences.reasons[name]}" for name, folder in absences.folders.items()}
-    lines = [f"{looked[name]}; {by} takes its place" for name, by in absences.replaced.items()]
+    lines = [f"{name}: {absences.looked[name]}; {by} takes its place" for name, by in absences.replaced.items()]
     for name in absences.left_out:
         needed = ", ".join(absences.experiments_without(name)) or "no experiment"
-        could = f"; {absences.substitutes[name]} could take its place" if name in absences.substitutes else ""
-        lines.append(f"{looked[name]}; left out, and with it {needed}{could}")
+        lines.append(f"{name}: {absences.looked[name]}; left out, and with it {needed}")
     return lines
 
 
@@ -290,15 +243,10 @@ def _labels_used(profile: Profile, name: str) -> set[str]:
 
 
 def _with_way_out(profile: Profile, name: str, fault: str) -> str:
-    """Return a fault of a set, and what becomes of the set where its folder is moved away; nothing where it is needed."""
-    dataset, without = profile.datasets[name], ""
-    if name not in profile.absences.replaced and dataset.substitute and not _absent(profile, dataset.substitute):
-        without = f"replaced by {dataset.substitute.name}"
-    elif dataset.optional:
-        without = "left out"
+    """Return a fault of a set, and what to do about one that can be left out or replaced."""
     between = "\n" if "\n" in fault else "; "  # a fault that ends with the tree that is expected
-    way_out = f"{between}complete it, or move the folder away: the set is then {without}" if without else ""
-    return f"datasets.{name}: {fault}{way_out}"
+    optional = f"{between}complete it, or move the folder away" if profile.datasets[name].optional else ""
+    return f"datasets.{name}: {fault}{optional}"
 
 
 def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:

@@ -86,9 +86,7 @@ class Absences(Config):
 
     replaced: dict[str, str] = Field({}, description="face set -> the name of its substitute")
     left_out: list[str] = Field([], description="face sets without photographs and without a substitute")
-    folders: dict[str, str] = Field({}, description="where each of these sets was looked for")
-    reasons: dict[str, str] = Field({}, description='what was found there: "does not exist"')
-    substitutes: dict[str, str] = Field({}, description="what could take the place of a set that is left out, and where")
+    looked: dict[str, str] = Field({}, description='where each was looked for, and why it is absent: "/x does not exist"')
     emotion_experiments: list[EmotionExperiment] = Field([], description="those that need a set that is left out")
     au_experiments: list[ActionUnitExperiment] = Field([], description="those that need a set that is left out")
 

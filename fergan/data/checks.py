@@ -1,34 +1,18 @@
-"""Whether the photographs in a folder are what their owners ship: counts, damage, strays and duplicates, in seconds.
+"""What a folder of photographs holds beside what is published of the set, and whether its files are whole and differ.
 
-A *fault* means that an experiment on them cannot be what it claims to be:
-
-- fewer photographs than the set needs: nine tenths of the published number, or what the catalogue says;
-- more than eleven tenths of the published number, or more than a tenth of them copies of others;
-- fewer than nine tenths of the published people, while the photographs are not a part that may be drawn;
-- an emotion that the set has is absent, where its emotions are used;
-- fewer than nine tenths of the published photographs are coded, where their Action Units are used;
-- more than a tenth of the photographs are empty or unreadable;
-- more than a hundredth of the photographs are also filed under another person.
-
-A *warning* means that it still can, and what to know: every other difference from the published numbers, and every missing,
-unreadable, unknown or repeated file, and whatever else the loader passed over.
+Nothing is decoded but files that look cut off. Only those that agree in size, beginning, middle and end are read whole.
 """
 
 import hashlib
-import os
-import re
-import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fergan.data.config import CATALOGUE, Published
-from fergan.data.folders import some_of
 from fergan.data.photographs import Photographs, UnreadablePhotograph, read_photographs
 from fergan.facs import EMOTIONS
 from fergan.files import hash_file
@@ -40,15 +24,12 @@ MOST_UNREADABLE = 0.1  # of the photographs
 MOST_SHARED = 0.01  # of the photographs, that are also somebody else's
 
 _MOST_NOTES = 5  # that are warnings one by one; all are in the record
-_MOST_DECODED = 500  # of the files that look damaged, so that a folder full of them takes no hour
 _SAMPLE = 64  # bytes that are read at the start, in the middle and at the end of each file
 
 #: Starts of the formats whose end says nothing: BMP, TIFF, GIF, WebP, PGM and PPM as text, JPEG 2000; AVIF's is at byte 4.
 _STARTS = (b"BM", b"II*\x00", b"MM\x00*", b"GIF8", b"RIFF", b"P2", b"P3", b"\x00\x00\x00\x0cjP  ", b"\xffO\xffQ")
 #: Start -> what whole files of the format end with.
 _ENDS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82"}
-#: Width, height and greatest value of a binary PGM or PPM file, whose pixels follow.
-_NETPBM = re.compile(rb"P(?P<kind>[56])\s+(?:#[^\n]*\n\s*)*(?P<width>\d+)\s+(?P<height>\d+)\s+(?P<maximum>\d+)\s")
 
 
 @dataclass
@@ -68,11 +49,9 @@ class DataReport:
     unknown: dict[str, str]
     notes: list[str]
     coded: int | None
-    empty: list[str] = field(default_factory=list)  # files without content
-    unreadable: dict[str, str] = field(default_factory=dict)  # no picture or cut off, and why; by beginnings and ends only
+    unreadable: dict[str, str] = field(default_factory=dict)  # empty, no picture or cut off, and why
     repeated: list[list[str]] = field(default_factory=list)  # files with the same content, of one person or nobody named
     shared: list[list[str]] = field(default_factory=list)  # files with the same content, of several people
-    seconds: float = 0.0  # how long the check took
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -81,24 +60,20 @@ class DataReport:
         what = f"{self.title}, {self.variant}" if self.variant else self.title
         lines = [f"{what}: {_of(self.photographs, self.published.photographs)} photographs"]
         if self.people:
-            one = {"people": "person"}.get(self.subjects, self.subjects.removesuffix("s"))
-            lines[0] += f" of {_of(self.people, self.published.people)} {one if self.people == 1 else self.subjects}"
+            lines[0] += f", {self.subjects}: {_of(self.people, self.published.people)}"
         if self.emotions:
             counts = (f"{emotion} {_of(n, self.published.emotions.get(emotion))}" for emotion, n in self.emotions.items())
             lines.append(f"emotions: {', '.join(counts)}")
-        lines += [f"fault: {fault}" for fault in self.faults]
-        lines += [f"warning: {warning}" for warning in self.warnings]
-        if not self.faults and not self.warnings:
-            lines.append("as published" if self.published.photographs else "nothing wrong was found")
-        return [*lines, f"verified in {self.seconds:.1f} s"]
+        lines += [*(f"fault: {fault}" for fault in self.faults), *(f"warning: {warning}" for warning in self.warnings)]
+        as_expected = "as published" if self.published.photographs else "nothing wrong was found"
+        return lines if self.faults or self.warnings else [*lines, as_expected]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain values for JSON; of each list of files its length and the first hundred."""
         content = asdict(self) | {"published": self.published.model_dump()}
-        for name in ("missing", "empty", "notes", "repeated", "shared", "unknown", "unreadable"):
-            every = content[name]
-            first = dict(list(every.items())[:100]) if isinstance(every, dict) else every[:100]
-            content[name] = {"n": len(every), "first": first}
+        for name in ("missing", "notes", "repeated", "shared", "unknown", "unreadable"):
+            first = list(content[name].items() if isinstance(content[name], dict) else content[name])[:100]
+            content[name] = {"n": len(content[name]), "first": first}
         return content
 
 
@@ -107,16 +82,12 @@ def check_photographs(
 ) -> DataReport:
     """Compare photographs with what is published of their set, and look for damage and duplicates.
 
-    Nothing is decoded but files that look cut off. Each file is opened once; only those that agree in size, beginning,
-    middle and end are read whole.
-
     Args:
         photographs: A whole set, as `fergan.data.open_photographs` returns it without `n_faces`.
         source, variant: What it was opened as.
         used: Which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are
             absent is a fault, and a warning of the others.
     """
-    start = time.perf_counter()
     labels, record = photographs.labels, CATALOGUE.get(source)
     counts = labels["emotion"].value_counts()
     report = DataReport(
@@ -126,100 +97,16 @@ def check_photographs(
         record.variants[variant] if record else Published(),
         list(photographs.missing), dict(photographs.unknown), list(photographs.notes), photographs.coded,
     )  # fmt: skip
-    if photographs.sizes is not None:
-        folder, sources = Path(photographs.folder), labels["source"].tolist()
-        report.empty = labels["source"][photographs.sizes == 0].tolist()
-        report.unreadable, samples = _look_into(folder, sources, photographs.sizes)
-        _sort_duplicates(report, labels, _same_content(folder, sources, samples))
     _judge_counts(report)
     _judge_labels(report, used)
-    _judge_files(report)
+    _judge_files(report, photographs)
     if not report.people and not record and source != "rendered":
         report.warnings.append(
             "nobody is named: each photograph counts as a person of its own, so that no score is one on people never seen; "
             "add a column 'subject'")
     more = len(report.notes) - _MOST_NOTES
     report.warnings += [*report.notes[:_MOST_NOTES], *([f"{more:,} more like these"] if more > 0 else [])]
-    report.seconds = time.perf_counter() - start
     return report
-
-
-def _look_into(folder: Path, sources: Sequence[str], sizes: np.ndarray) -> tuple[dict[str, str], list[bytes | None]]:
-    """Return why files cannot be read, and a few bytes of each file that can, by which equal ones are found."""
-    unreadable: dict[str, str] = {}
-    samples: list[bytes | None] = [None] * len(sources)
-    prefix, n_doubtful, n_damaged = f"{folder}{os.sep}", 0, 0
-    for number, (source, size) in enumerate(zip(sources, sizes.tolist(), strict=True)):
-        if not size:
-            continue
-        try:
-            head, middle, tail = _read_sample(prefix + source, size)
-        except OSError as error:
-            unreadable[source] = error.strerror or str(error)
-            continue
-        if not _looks_whole(head, tail, size):
-            n_doubtful += 1
-            if n_doubtful <= _MOST_DECODED:
-                (read,) = read_photographs([prefix + source])
-                if isinstance(read, UnreadablePhotograph):
-                    n_damaged += 1
-                    unreadable[source] = str(read).removeprefix(f"{prefix}{source}: ")
-                    continue
-            elif n_damaged > _MOST_DECODED / 2:  # else most are sound, as the photographs of some telephones
-                unreadable[source] = "begins or ends like no whole picture, as others that are damaged"
-                continue
-        samples[number] = b"%d %b%b%b" % (size, head, middle, tail)
-    return unreadable, samples
-
-
-def _looks_whole(head: bytes, tail: bytes, size: int) -> bool:
-    """Say whether a file begins and ends like a picture; those that do not are decoded to be sure."""
-    for start, end in _ENDS.items():
-        if head.startswith(start):
-            return end in tail
-    if netpbm := _NETPBM.match(head):
-        values = (3 if netpbm["kind"] == b"6" else 1) * int(netpbm["width"]) * int(netpbm["height"])
-        return size >= netpbm.end() + values * (2 if int(netpbm["maximum"]) > 255 else 1)
-    return head.startswith(_STARTS) or head[4:12] in (b"ftypavif", b"ftypavis")
-
-
-def _read_sample(path: str, size: int) -> list[bytes]:
-    """Return the first, middle and last bytes of a file."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        return [os.pread(handle, _SAMPLE, max(0, start)) for start in (0, size // 2, size - _SAMPLE)]
-    finally:
-        os.close(handle)
-
-
-def _same_content(folder: Path, sources: Sequence[str], samples: Sequence[bytes | None]) -> Iterator[list[int]]:
-    """Yield the rows of each group of files with the same content; only those whose samples agree are read whole."""
-    for rows in _groups(samples):
-        contents = [hash_file(folder / sources[row], hashlib.blake2b) for row in rows]
-        yield from ([rows[i] for i in group] for group in _groups(contents))
-
-
-def _groups(keys: Iterable[bytes | str | None]) -> list[list[int]]:
-    """Return the positions of keys that occur more than once."""
-    positions = defaultdict(list)
-    for position, key in enumerate(keys):
-        positions[key].append(position)
-    return [group for key, group in positions.items() if len(group) > 1 and key is not None]
-
-
-def _sort_duplicates(report: DataReport, labels: pd.DataFrame, groups: Iterable[list[int]]) -> None:
-    """Sort groups of equal files by whether they show one person, and note labels and parts that contradict."""
-    apart = {"emotion": [], "split": []}
-    for rows in groups:
-        same = labels.iloc[rows]
-        files = same["source"].tolist()
-        (report.shared if same["subject"].nunique() > 1 else report.repeated).append(files)
-        for column, found in apart.items():
-            found += [files] if same[column].nunique() > 1 else []
-    for column, where in (("emotion", "under different emotions"), ("split", "in more than one part of the official split")):
-        if found := apart[column]:
-            pairs = some_of([_pair([files]) for files in found])
-            report.warnings.append(f"the same photograph {where}, {_times(len(found))}: {pairs}")
 
 
 def _judge_counts(report: DataReport) -> None:
@@ -233,13 +120,8 @@ def _judge_counts(report: DataReport) -> None:
     elif expected and n != expected:
         report.warnings.append(f"{n:,} photographs; published are {expected:,}")
     if published.people and report.people != published.people:
-        if not report.faults and not published.least and report.people < int(published.people * LEAST_SHARE):
-            report.faults.append(f"photographs of {report.people:,} people; {report.title} has {published.people:,}")
-        else:
-            report.warnings.append(f"{report.people:,} people; published are {published.people:,}")
-    in_paper = CATALOGUE[report.source].in_paper if report.source in CATALOGUE else None
-    if in_paper and n < in_paper:
-        report.warnings.append(f"{n:,} photographs; the paper used {in_paper:,}")
+        few = not report.faults and not published.least and report.people < int(published.people * LEAST_SHARE)
+        (report.faults if few else report.warnings).append(f"{report.people:,} people; published are {published.people:,}")
 
 
 def _judge_labels(report: DataReport, used: Collection[str]) -> None:
@@ -257,43 +139,77 @@ def _judge_labels(report: DataReport, used: Collection[str]) -> None:
             f"{report.coded:,} photographs are coded for Action Units; published are {published.coded:,}")
 
 
-def _judge_files(report: DataReport) -> None:
-    n, repeated, shared = report.photographs, report.repeated, report.shared
-    for files, what in ((report.missing, "missing"), (list(report.unknown), "no part of this set, and left out"),
-                        (report.empty, "empty")):  # fmt: skip
-        if files:
-            reason = report.unknown.get(files[0])
-            why = f" ({'' if len(files) == 1 else 'the first: '}{reason})" if reason else ""
-            report.warnings.append(f"{_files(len(files))} {what}: {some_of(files)}{why}")
-    for source, reason in list(report.unreadable.items())[:1]:
-        report.warnings.append(f"{_files(len(report.unreadable))} unreadable, for example {source}: {reason}")
-    broken = len(report.empty) + len(report.unreadable)
-    if broken > n * MOST_UNREADABLE:
-        report.faults.append(f"{broken:,} of {n:,} photographs are empty or unreadable")
-    n_shared, copies = sum(map(len, shared)), sum(len(group) - 1 for group in repeated)
-    if n_shared > n * MOST_SHARED:
-        report.faults.append(
-            f"{n_shared:,} of {n:,} photographs are also filed under another person, for example {_pair(shared)}")
-    elif shared:
-        times = _times(len(shared))
-        report.warnings.append(f"the same photograph under several people: {times}, for example {_pair(shared)}")
-    if report.published.photographs and copies > n * MOST_REPEATED:
-        report.faults.append(f"{copies:,} of {n:,} photographs are copies of others, for example {_pair(repeated)}")
-    elif repeated:
-        whose = "" if report.people else ", so that folds may show it on both sides"
-        report.warnings.append(f"the same photograph again: {_times(len(repeated))}{whose}, for example {_pair(repeated)}")
+def _judge_files(report: DataReport, photographs: Photographs) -> None:
+    labels, groups = photographs.labels, []
+    if photographs.sizes is not None:
+        paths = [f"{photographs.folder}/{source}" for source in labels["source"]]
+        samples = [_sample(path, size) for path, size in zip(paths, photographs.sizes.tolist(), strict=True)]
+        doubtful = [row for row, sample in enumerate(samples) if not _looks_whole(sample)]
+        for row, read in zip(doubtful, read_photographs([paths[row] for row in doubtful], least_side=1), strict=True):
+            if isinstance(read, UnreadablePhotograph):
+                samples[row] = None
+                report.unreadable[labels["source"][row]] = str(read).removeprefix(f"{paths[row]}: ")
+        alike = _groups((row, sample) for row, sample in enumerate(samples) if sample)
+        groups = [same for rows in alike for same in _groups((row, hash_file(paths[row], hashlib.blake2b)) for row in rows)]
+    files = {"missing": dict.fromkeys(report.missing), "no part of this set, and left out": report.unknown,
+             "unreadable": report.unreadable}  # fmt: skip
+    for what, found in files.items():
+        for path, why in list(found.items())[:1]:
+            first = f"the first {path} ({why})" if why else f"the first {path}"
+            report.warnings.append(f"files that are {what}: {len(found):,}, {first}")
+    if len(report.unreadable) > report.photographs * MOST_UNREADABLE:
+        report.faults.append(f"{len(report.unreadable):,} of {report.photographs:,} photographs are empty or unreadable")
+    _judge_copies(report, labels, groups)
 
 
-def _files(n: int) -> str:
-    return f"{n:,} file is" if n == 1 else f"{n:,} files are"
+def _judge_copies(report: DataReport, labels: pd.DataFrame, groups: list[list[int]]) -> None:
+    """Sort groups of equal files by whether they show one person, and by labels and parts that contradict."""
+    same = [labels.iloc[rows] for rows in groups]
+
+    def apart(column: str, several: bool = True) -> list[list[str]]:
+        return [of["source"].tolist() for of in same if (of[column].nunique() > 1) == several]
+
+    report.shared, report.repeated = apart("subject"), apart("subject", several=False)
+    for what, found, most in (
+        ("filed under several people", report.shared, MOST_SHARED),
+        ("there more than once", report.repeated, MOST_REPEATED if report.published.photographs else np.inf),
+        ("under different emotions", apart("emotion"), np.inf),
+        ("in more than one part of the official split", apart("split"), np.inf),
+    ):
+        n = sum(len(files) - 1 for files in found)
+        if found:
+            (report.faults if n > most * report.photographs else report.warnings).append(
+                f"photographs {what}: {n:,} of {report.photographs:,}, for example {found[0][0]} and {found[0][1]}")
 
 
-def _times(n: int) -> str:
-    return "once" if n == 1 else f"{n:,} times"
+def _sample(path: str, size: int) -> tuple[int, bytes, bytes, bytes] | None:
+    """Return a file's size and its first, middle and last bytes; None where it cannot be read."""
+    parts = []
+    try:
+        with open(path, "rb") as file:
+            for start in (0, size // 2, size - _SAMPLE):
+                file.seek(max(0, start))
+                parts.append(file.read(_SAMPLE))
+    except OSError:
+        return None
+    return size, *parts
 
 
-def _pair(groups: list[list[str]]) -> str:
-    return f"{groups[0][0]} and {groups[0][1]}"
+def _looks_whole(sample: tuple[int, bytes, bytes, bytes] | None) -> bool:
+    """Say whether a file begins and ends like a picture; those that do not are decoded to be sure."""
+    _, head, _, tail = sample or (0, b"", b"", b"")
+    for start, end in _ENDS.items():
+        if head.startswith(start):
+            return end in tail
+    return head.startswith(_STARTS) or head[4:12] in (b"ftypavif", b"ftypavis")
+
+
+def _groups(keys: Iterable[tuple[int, Hashable]]) -> list[list[int]]:
+    """Return the rows whose keys occur more than once."""
+    rows = defaultdict(list)
+    for row, key in keys:
+        rows[key].append(row)
+    return [group for group in rows.values() if len(group) > 1]
 
 
 def _of(n: int, expected: int | None) -> str:

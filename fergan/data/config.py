@@ -89,7 +89,6 @@ class Collection(BaseModel):
     citation: str = Field(min_length=1, description="key of the reference in the bibliography")
     reference: str = Field(min_length=1, description="the same in words")
     subjects: str = Field("people", description="what column subject tells apart")
-    in_paper: int | None = Field(None, description="photographs that the paper used, where the owners publish no number")
     inside: list[str] = Field([], description="folders in which the archive may have unpacked, the first is taken")
     names: str = Field("", description="regular expression that photographs' paths end with; its named groups become labels")
     example: str = Field("", description="a name that it fits")
