@@ -144,17 +144,6 @@ def test_an_interrupted_run_goes_on_where_it_stopped_unless_its_parameters_or_ph
         assert photographs.asked == list(expected)
 
 
-def test_a_damaged_batch_is_made_again(crop, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        crop(detector=finds(fails_at=8), batch_size=2)
-    batches = sorted(tmp_path.glob("faces/work-*/*.npz"))
-    assert len(batches) == 4, "one file for each batch"
-    batches[1].write_bytes(batches[1].read_bytes()[:100])
-    again = Numbered()
-    check_faces(*crop(again, batch_size=2))
-    assert again.asked == [2, 3, 8, 9]
-
-
 def test_work_is_kept_until_all_is_saved(crop, monkeypatch):
     def fail(*_):
         raise OSError("no space left")

@@ -6,7 +6,7 @@ a record there and one line in `LOADERS`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import get_args
@@ -39,8 +39,13 @@ from fergan.facs import ACTION_UNITS
 #: Users of the set who wrote down a correction give these two.
 KDEF_MISNAMED = {"AF31V.JPG": "AF31SAHL.JPG", "AM31H.JPG": "AM31SUHR.JPG"}
 RAF_DB_TABLE = "EmoLabel/list_patition_label.txt"
+#: CelebA's tables -> the column that is read, the label that it becomes, and what may stand in it and means.
+CELEBA_TABLES = {
+    "list_eval_partition": ("partition", "split", CATALOGUE["celeba"].codes["split"]),
+    "list_attr_celeba": ("Smiling", "AU12", {"1": 1.0, "-1": 0.0}),
+    "identity_CelebA": ("identity", "subject", {}),
+}
 CELEBA_FOLDERS = {"": "img_align_celeba", "aligned": "img_align_celeba", "in-the-wild": "img_celeba"}
-LONDON_TABLE = "london_faces_info.csv"
 
 _SFEW_FRAME = re.compile(r"(?P<film>.+)_\d+_\d+\.\w+")  # film, time and frame: Airheads_000519240_00000005.png
 _CK_LABEL = re.compile(r"(?P<sequence>S\d{3}_\d{3})_(?P<frame>\d{8})_(?P<kind>emotion|facs)\.txt")
@@ -188,25 +193,23 @@ def _raf_db_emotions(path: Path) -> pd.DataFrame:
 def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """CelebA: tables, as text or CSV, and photographs in whatever folders the archives were unpacked.
 
-    ``Smiling`` becomes AU12, which is what a smile is; the other attributes are kept as columns in lower case (1, 0 or
-    missing). A missing table costs its labels only: the photographs can be trained on without.
+    ``Smiling`` becomes AU12, which is what a smile is. A missing table costs its labels only: the photographs can be trained
+    on without.
     """
-    readers = {"list_eval_partition": _celeba_split, "list_attr_celeba": _celeba_attributes,
-               "identity_CelebA": lambda path: _celeba_table(path, ["subject"]).astype("string")}  # fmt: skip
     places = {name_of(path).removesuffix(end): path for end in (".csv", ".txt") for path in files if path.endswith(end)}
     # Their folder may lie anywhere and be nested in one of its name.
     there = (path for path in files if path.count("/") and is_picture(path))
     pictures = {name_of(path): path for path in there if path.split("/")[-2] == CELEBA_FOLDERS[variant]}
     problems, tables, missing, unknown = [], [], set(), {}
     labels = pd.DataFrame({"source": pd.Series(pictures, dtype=object)})
-    for name, read in readers.items():
+    for name, (column, label, codes) in CELEBA_TABLES.items():
         if name not in places:
             problems.append(f"{root}: {name}.txt is missing, so what it says is not known")
             continue
-        table = read(root / places[name])
+        told = _celeba_column(root / places[name], column, codes)
         tables.append(places[name])
-        missing |= set(table.index).difference(pictures)
-        labels = labels.join(table)
+        missing |= set(told).difference(pictures)
+        labels[label] = labels.index.map(told)
     if tables:
         named = labels.drop(columns="source").notna().any(axis=1)
         unknown = dict.fromkeys(labels["source"][~named], "in none of the tables")
@@ -214,41 +217,20 @@ def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
     return Contents(root, files, labels.assign(view="wild"), tables, sorted(missing), unknown, problems)
 
 
-def _celeba_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read a table of a picture's name and whole numbers, after header lines if there are any; the index holds the names."""
-    rows: dict[str, list[int]] = {}
-    what = f"a name and {len(columns)} whole numbers a line" if len(columns) > 3 else f"a name and its {columns[0]}"
+def _celeba_column(path: Path, column: str, codes: Mapping[str, str]) -> dict[str, str]:
+    """Return what one column says of each picture; a header, where there is one, names the columns after the picture's."""
+    what = f"a picture's name and {column}, {' or '.join(codes) or 'a number'}"
+    told, head = {}, [column]
     for number, line in enumerate(read_lines(path, what), start=1):
         name, *values = line.replace(",", " ").split() or [""]
-        if not name or (not rows and not is_picture(name)):
-            continue
-        try:
-            if name in rows or len(values) != len(columns):
-                raise ValueError
-            rows[name] = [int(value) for value in values]
-        except ValueError:
-            why = f"{name} is listed twice" if name in rows else line[:40].strip()
-            raise ValueError(f"{path}, line {number} is not readable ({why}); expected {what}") from None
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-
-
-def _celeba_split(path: Path) -> pd.DataFrame:
-    split = _celeba_table(path, ["split"])["split"].astype("string").map(CATALOGUE["celeba"].codes["split"]).astype("string")
-    if split.isna().any():
-        raise ValueError(f"{path}: {split.index[split.isna()][0]} is in none of the parts 0, 1, 2")
-    return split.to_frame()
-
-
-def _celeba_attributes(path: Path) -> pd.DataFrame:
-    head = (line.replace(",", " ").split() for line in read_lines(path, "the attributes of CelebA")[:2])
-    names = next((words for words in head if "Smiling" in words), None)
-    if names is None:
-        raise ValueError(f"{path}: no attribute Smiling in lines 1 and 2; expected the attributes' names there")
-    table = _celeba_table(path, [name for name in names if name != "image_id"])
-    if not (np.abs(table.to_numpy()) == 1).all():
-        raise ValueError(f"{path} holds something other than 1 and -1; take the file as its owners ship it")
-    table = (table > 0).astype("Int8").rename(columns=str.lower)
-    return table.drop(columns="smiling").assign(AU12=table["smiling"].astype(float))
+        if not told and column in (name, *values):
+            head = [word for word in (name, *values) if word != "image_id"]
+        elif name and (told or is_picture(name)):
+            value = values[head.index(column)] if len(values) == len(head) else ""
+            if name in told or not (value in codes if codes else value.isdigit()):
+                raise ValueError(f"{path}, line {number}: {line[:40].strip()!r}; expected {what}, each picture once")
+            told[name] = codes.get(value, value)
+    return told
 
 
 def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
@@ -263,8 +245,8 @@ def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
     frames, unknown = _ck_frames(files)
     by_kind, problems, rows, n_coded, cut = {}, [], [], 0, []
     for path, match in ((path, _CK_LABEL.fullmatch(name_of(path))) for path in files):
-        if match and by_kind.setdefault((match["sequence"], match["kind"]), (path, int(match["frame"])))[0] != path:
-            problems.append(f"{path}: a second {match['kind']} file of {match['sequence']}; left out")
+        if match:
+            by_kind.setdefault((match["sequence"], match["kind"]), (path, int(match["frame"])))
     for sequence, group in frames.groupby("sequence", sort=True):
         first, last = group.iloc[0].to_dict(), group.iloc[-1].to_dict()
         units = _ck_labels(root, by_kind.get((sequence, "facs")), last["frame"], problems)
@@ -272,16 +254,14 @@ def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
         last |= units | _ck_labels(root, by_kind.get((sequence, "emotion")), last["frame"], problems)
         if (sequence, "facs") not in by_kind:
             problems.append(f"{root / last['source']}: no FACS file, so its Action Units are not known")
-        if len(group) == 1:
-            problems.append(f"{root / last['source']}: the only frame of its sequence, so it has no neutral start")
-        elif 1 < first["frame"] < _TIME_STAMP:
+        if len(group) == 1 or 1 < first["frame"] < _TIME_STAMP:
             cut.append(first["source"])
         elif not variant:
             rows.append(first | {"emotion": "neutral"} | _ck_units({}))
         rows.append(last)
     if cut and not variant:
         problems.insert(0, f"{root}: the neutral start of {len(cut):,} sequences is missing, as they do not begin with "
-                        f"frame 1; no other frame is taken for it: {some_of(cut)}")
+                        f"frame 1 or have no other; no frame is taken for it: {some_of(cut)}")
     table = pd.DataFrame(rows).assign(view="frontal") if rows else pd.DataFrame(columns=["source"])
     used = [path for path, _ in by_kind.values()]
     return Contents(root, files, table, used, unknown=unknown, problems=problems, coded=n_coded)
@@ -373,37 +353,25 @@ def _read_codes(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def read_sfew(root: Path, files: Files, variant: str, csv: str) -> Contents:
-    """SFEW 2.0: a folder for each part and emotion; those of aligned faces are like ``Train_Aligned_Faces/Angry``.
+    """SFEW 2.0: a folder for each part and emotion; the default is Train and Val, as the labels of Test were kept back.
 
-    The default is Train and Val; the labels of Test were kept by the organisers. The frames themselves are read, and the
-    aligned faces where there are no frames; variants that begin with ``aligned`` read the aligned faces only. The same faces
-    are in both, so that they are never read together. ``subject`` is the film, where the file name has one: folds that keep
-    films apart keep their people apart, but for those who act in several.
+    Aligned faces, which are the same again, are left out. ``subject`` is the film, where the file name has one: folds that
+    keep films apart keep their people apart, but for those who act in several.
     """
     codes, rows, unknown = CATALOGUE["sfew"].codes, [], {}
-    part = variant.removeprefix("aligned").removeprefix("-")
     for path in filter(is_picture, files):
         *parents, name = path.split("/")
-        starts = (parent.partition("_")[0] for parent in parents)
-        split = next((codes["split"][start] for start in starts if start in codes["split"]), None)
+        split = next((codes["split"][parent] for parent in parents if parent in codes["split"]), None)
         emotion = codes["emotion"].get(parents[-1]) if parents else None
-        if split is None:
-            unknown[path] = f"in none of the folders {', '.join(codes['split'])}"
+        if split is None or "aligned" in path.lower():
+            unknown[path] = f"no frame in the folders {', '.join(codes['split'])}"
         elif emotion is None and split != "test":
             unknown[path] = f"folder {parents[-1]!r} is no emotion; expected one of {', '.join(codes['emotion'])}"
-        elif split in ([part] if part else ["train", "val"]):
+        elif split in ([variant] if variant else ["train", "val"]):
             film = _SFEW_FRAME.fullmatch(name)
-            rows.append({"source": path, "emotion": emotion, "split": split, "subject": film["film"] if film else None,
-                         "aligned": any("aligned" in parent.lower() for parent in parents)})
-    labels = pd.DataFrame(rows, columns=["source", "emotion", "split", "subject", "aligned"]).assign(view="wild")
-    aligned, problems = labels.pop("aligned").astype(bool), []
-    wanted = aligned if variant.startswith("aligned") or aligned.all() else ~aligned
-    if aligned.all() and len(labels) and not variant.startswith("aligned"):
-        problems.append(f"{root}: only aligned faces are there; they are read in place of the frames")
-    elif not wanted.all() and wanted.any():
-        read, other = ("aligned faces", "frames") if wanted[aligned].any() else ("frames", "aligned faces")
-        problems.append(f"{root}: frames and aligned faces are both there; the {read} are read, the {other} are not")
-    return Contents(root, files, labels[wanted], unknown=unknown, problems=problems)
+            rows.append({"source": path, "emotion": emotion, "split": split, "subject": film["film"] if film else None})
+    labels = pd.DataFrame(rows, columns=["source", "emotion", "split", "subject"]).assign(view="wild")
+    return Contents(root, files, labels, unknown=unknown)
 
 
 def read_lfw(root: Path, files: Files, variant: str, csv: str) -> Contents:
@@ -444,35 +412,14 @@ def read_cmu_faces(root: Path, files: Files, variant: str, csv: str) -> Contents
 
 
 def read_london(root: Path, files: Files, variant: str, csv: str) -> Contents:
-    """London Set: names and, where it is there, the table of the people's gender, age and ethnicity.
-
-    A smile is AU12. ``expression`` is what the people were asked for; it is not taken for an emotion.
-    """
+    """London Set. A smile is AU12. ``expression`` is what the people were asked for; it is not taken for an emotion."""
     codes = {"neutral": "03", "smiling": "08"}
     folders = {f"{expression}_front" for expression in codes}  # the archives of other views may lie beside
     labels, unknown = read_named([path for path in files if folders & set(path.split("/"))], "london")
-    labels = labels.reset_index(drop=True).assign(view="frontal", AU12=(labels["expression"] == "smiling").to_numpy(float))
+    labels = labels.assign(view="frontal", AU12=(labels["expression"] == "smiling").to_numpy(float))
     missing = [f"{expression}_front/{subject}_{code}.jpg" for expression, code in codes.items()
                for subject in sorted(set(labels["subject"]) - set(labels["subject"][labels["expression"] == expression]))]
-    tables = [path for path in files if name_of(path) == LONDON_TABLE][:1]
-    problems = [] if tables else [f"{root}: {LONDON_TABLE} is missing, so gender, age and ethnicity are not known"]
-    for table in tables:
-        labels = labels.join(_london_people(root / table), on="subject")
-    return Contents(root, files, labels, tables, missing, unknown, problems)
-
-
-def _london_people(path: Path) -> pd.DataFrame:
-    """Return gender, age in years and ethnicity by the person's number; the table writes X001 for 001."""
-    table = read_csv_table(path, "columns face_id, face_age, face_gender and face_eth")
-    if "face_id" not in table:
-        raise ValueError(f"{path} has columns {', '.join(table)}; expected face_id, face_age, face_gender and face_eth")
-    names = {"face_gender": "gender", "face_sex": "gender", "face_age": "age", "face_eth": "ethnicity"}
-    people = table.set_index(table["face_id"].str.lstrip("X"))[[column for column in names if column in table]]
-    people = people.rename(columns=names)
-    people = people.loc[~people.index.duplicated(), ~people.columns.duplicated()]
-    if "age" in people:
-        people["age"] = pd.to_numeric(people["age"], errors="coerce")
-    return people.replace({"": pd.NA})
+    return Contents(root, files, labels, missing=missing, unknown=unknown)
 
 
 #: Collections in folders -> what reads each.

@@ -6,7 +6,6 @@ thousand of them need no more room than a hundred, but for that.
 
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -78,8 +77,6 @@ def make_faces(
     Raises:
         ValueError: No face was found at all.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; expected 1 or more photographs")
     n_photographs, labels = len(photographs), photographs.labels
     detector = make_detector(config)
     work = folder / f"work-{hash_parameters({'photographs': photographs.digest, 'config': digest(config)})}"
@@ -91,8 +88,10 @@ def make_faces(
     with tqdm(total=n_photographs, desc=f"faces of {photographs.name}", unit="photograph", disable=not progress) as bar:
         for rows in _batches(range(n_photographs), batch_size):
             kept = work / f"batch-{rows.start:08d}-{rows.stop:08d}.npz"
-            batch = _load_batch(kept)
-            if batch is None:
+            if kept.is_file():
+                with np.load(kept, allow_pickle=False) as saved:
+                    batch = dict(saved)
+            else:
                 batch = _crop_batch(photographs, rows, detector, config)
                 with atomic_path(kept) as temporary:
                     np.savez(temporary, **batch)
@@ -248,15 +247,6 @@ def _close_gaps(images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.nda
     for targets in _batches(range(len(rows)), batch_size):
         images[targets.start : targets.stop] = images[rows[targets.start : targets.stop]]
     return images[: len(rows)]
-
-
-def _load_batch(path: Path) -> dict[str, np.ndarray] | None:
-    """Return what an earlier run made of a batch, None where it did not come so far or the file is damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            return {name: saved[name] for name in ("crops", "boxes", "reasons")}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        return None
 
 
 def _account(

@@ -1,7 +1,6 @@
 """What lies in a folder: its files and what their names say, tables, and a manifest, the way to bring one's own data."""
 
 import csv as csv_files
-import difflib
 import io
 import os
 import re
@@ -25,7 +24,6 @@ _SYNONYMS = {"person": "subject", "expression": "emotion", "pose": "view"}
 _MISSING = ("", "na", "n/a", "#n/a", "nan", "none", "null", "<na>")
 #: An Action Unit is present or not in AU12, au_12, "AU 12" and OpenFace's AU12_c; its AU12_r is an intensity.
 _ACTION_UNIT = re.compile(r"AU[ _]?0*(\d+)(_c)?", re.IGNORECASE)
-_INTENSITY = re.compile(r"AU[ _]?0*(\d+)_r", re.IGNORECASE)
 
 
 class FileState(NamedTuple):
@@ -35,7 +33,7 @@ class FileState(NamedTuple):
     modified: int
 
     @classmethod
-    def of(cls, file: Path | os.DirEntry) -> "FileState":
+    def of(cls, file: Path) -> "FileState":
         """Look at a file; OSError where it is not there."""
         state = file.stat()
         return cls(state.st_size, state.st_mtime_ns)
@@ -84,28 +82,28 @@ def list_files(folder: Path, depth: int = 8) -> Files:
     """
     found: dict[str, FileState] = {}
     refused: list[str] = []
-    _list_into(found, refused, str(folder), "", depth)
+
+    def relative(path: str) -> str:
+        # A name that is not UTF-8 can be neither printed nor kept in a table: its odd letters are replaced.
+        return os.path.relpath(path, folder).encode(errors="surrogateescape").decode(errors="replace")
+
+    def refuse(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise error
+        if not isinstance(error, FileNotFoundError):
+            refused.append(f"{relative(error.filename)}: {(error.strerror or str(error)).lower()}")
+
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+        if place.count(os.sep) >= str(folder).count(os.sep) + depth:
+            folders.clear()
+        for path in (f"{place}{os.sep}{name}" for name in names):
+            try:
+                found[relative(path)] = FileState.of(Path(path))
+            except OSError as error:
+                refuse(error)
     files = Files(sorted(found.items()))
     files.refused = sorted(refused)
     return files
-
-
-def _list_into(found: dict[str, FileState], refused: list[str], folder: str, prefix: str, depth: int) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            # A name that is not UTF-8 can be neither printed nor kept in a table: its odd letters are replaced.
-            name = prefix + entry.name.encode(errors="surrogateescape").decode(errors="replace")
-            try:
-                if entry.is_dir():
-                    if depth:
-                        name += "/"
-                        _list_into(found, refused, entry.path, name, depth - 1)
-                else:
-                    found[name] = FileState.of(entry)
-            except FileNotFoundError:  # a dangling link
-                continue
-            except OSError as error:
-                refused.append(f"{name}: {(error.strerror or str(error)).lower()}")
 
 
 def read_named(
@@ -189,10 +187,12 @@ def read_csv_table(path: Path, what: str) -> pd.DataFrame:
         text = unicodedata.normalize("NFC", path.read_bytes().decode("utf-8-sig"))
         separator = _separator(text.partition("\n")[0])
         reader = csv_files.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        header = _without_end([column.strip() for column in next(reader, [])], 0)
-        for row in reader:
-            if any(value.strip() for value in row):
-                rows[reader.line_num] = _without_end([value.strip() for value in row], len(header))
+        header = [column.strip() for column in next(reader, [])]
+        while header and not header[-1]:
+            header.pop()
+        for row in (list(map(str.strip, values)) for values in reader):
+            if any(row):
+                rows[reader.line_num] = row if any(row[len(header):]) else row[:len(header)]
     except (OSError, UnicodeDecodeError, csv_files.Error) as error:
         raise ValueError(f"{path} is not readable as CSV ({error}); save it as UTF-8 with commas") from error
     if not header:
@@ -207,13 +207,6 @@ def read_csv_table(path: Path, what: str) -> pd.DataFrame:
 
 def _separator(header: str) -> str:
     return max(",;\t", key=header.count)
-
-
-def _without_end(row: list[str], least: int) -> list[str]:
-    """Return a row without the blank values at its end that go beyond so many."""
-    while len(row) > least and not row[-1]:
-        row = row[:-1]
-    return row
 
 
 def named_units(columns: Iterable[str]) -> list[str]:
@@ -275,29 +268,13 @@ def _name_columns(path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[s
     if "path" not in names:
         raise ValueError(f"{path} has no column 'path', only {', '.join(map(repr, given))}; add one with "
                          f"each photograph's path relative to {path.parent}, and separate columns by commas")
-    other = {was: name for was, name in zip(given, names, strict=True) if name not in (*_READ, *ACTION_UNITS)}
+    read = {*_READ, *ACTION_UNITS}
+    unread = [was or "one without a name" for was, name in zip(given, names, strict=True) if name not in read]
+    said = (f"{path}: columns that are not read: {some_of(unread, 12)}; read are {', '.join(_READ)} and {ACTION_UNITS[0]} "
+            f"to {ACTION_UNITS[-1]}. Rename one of people to subject, and turn intensities (AU12_r) into AU12, 1 or 0")
     # `source` is the name under which `path` goes on.
     no_use = table.columns.isin(["", "source"]) | table.columns.str.match(r"(?i)AU[ _]?\d") | table.columns.duplicated()
-    return table.loc[:, ~no_use | table.columns.isin(ACTION_UNITS)], _not_read(path, other, names)
-
-
-def _not_read(path: Path, other: Mapping[str, str], names: Sequence[str]) -> list[str]:
-    """Return one sentence that names the columns that are not read, and says how to rename them; none where all are."""
-    if not other:
-        return []
-    hints = []
-    for was in other:
-        if (unit := _INTENSITY.fullmatch(was)) and f"AU{int(unit[1]):02d}" not in names:
-            hints.append(f"{was} is an intensity: add AU{int(unit[1]):02d}, 1 where the Action Unit is seen, 0 where not")
-        elif was.lower() in ("id", "name", "identity", "participant", "face_id", "user") and "subject" not in names:
-            hints.append(f"where {was} tells people apart, rename it to subject")
-        elif was.lower() == "expression":
-            hints.append(f"{was} holds other words than emotions")
-        elif close := difflib.get_close_matches(was.lower(), set(_READ) - set(names), n=1, cutoff=0.8):
-            hints.append(f"where {was} is the {close[0]}, rename it to {close[0]}")
-    columns = some_of([name or "one without a name" for name in other], 12)
-    return ["; ".join([f"{path}: columns that are not read: {columns}", *hints[:3],
-                       f"read are {', '.join(_READ)} and {ACTION_UNITS[0]} to {ACTION_UNITS[-1]}"])]
+    return table.loc[:, ~no_use | table.columns.isin(ACTION_UNITS)], [said] if unread else []
 
 
 def _check_paths(path: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -358,8 +335,7 @@ def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFram
             labels[column] = _numbers(path, text, "a number or blank")
         elif column == "emotion":
             if unknown := _unknown_emotions(text):
-                named = table["path"] + ", line " + table.index.astype(str)
-                where = [f"{word!r} ({some_of(named[lines].tolist(), 1)})" for word, lines in unknown.items()]
+                where = [f"{word!r} ({table.loc[line, 'path']}, line {line})" for word, line in unknown.items()]
                 raise ValueError(f"{path}: no emotion is called {some_of(where, 20)}; expected are {', '.join(EMOTIONS)}; "
                                  "rename them, or leave them blank")
             labels[column] = text.map(canonical_emotion, na_action="ignore")
@@ -377,15 +353,15 @@ def _numbers(path: Path, text: pd.Series, expected: str, among: Sequence[float] 
     return numbers
 
 
-def _unknown_emotions(text: pd.Series) -> dict[str, list[int]]:
-    """Return the words that are no emotion, and in which lines each stands."""
+def _unknown_emotions(text: pd.Series) -> dict[str, int]:
+    """Return the words that are no emotion, and the first line of each."""
     unknown = {}
     for word in text.dropna().unique():
         try:
             if word.lower() not in _MISSING:
                 canonical_emotion(word)
         except ValueError:
-            unknown[word] = text.index[text == word].tolist()
+            unknown[word] = text.index[text == word][0]
     return unknown
 
 

@@ -28,7 +28,6 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000", "AVIF
 #: sixteenth of their range, for example 12 bits stored in 16, does not say what is white.
 LEAST_BRIGHTEST = 16
 
-_PHOTOMETRIC, _SAMPLE_FORMAT = 262, 339  # tags of TIFF
 #: Orientation in the Exif block -> what brings the photograph upright.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -36,9 +35,7 @@ _TURNS = {
 }  # fmt: skip
 _ON_SIDE = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}
 _RENDERED = 128  # pixels a side
-#: So many problems of a kind are listed one by one; the rest is counted.
-_LISTED = 20
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
+_LISTED = 20  # problems of a kind
 
 
 class UnreadablePhotograph(Exception):
@@ -66,10 +63,9 @@ class Photographs:
     fingerprint: str  # changes when a photograph is exchanged for another: by names, sizes and times of change
     folder: Path | None = None  # where the photographs are files
     sizes: np.ndarray | None = None  # bytes of each of these files
-    problems: Sequence[str] = ()  # what was wrong and could be passed over, one sentence each, naming the file
     missing: Sequence[str] = ()  # photographs that are named and not there
     unknown: Mapping[str, str] = MappingProxyType({})  # pictures of no use, and why
-    notes: Sequence[str] = ()  # those of the problems that are about neither missing nor unknown files
+    notes: Sequence[str] = ()  # what else was wrong and could be passed over, one sentence each, naming the file
     coded: int | None = None  # photographs whose Action Units a coder gave; None where that is not told apart
 
     def __len__(self) -> int:
@@ -80,6 +76,17 @@ class Photographs:
         """Hash of the files and of the labels: what crops depend on. The folder may move."""
         labels = pd.util.hash_pandas_object(self.labels).to_numpy()
         return hash_parameters({"files": self.fingerprint, "labels": hash_array(labels)})
+
+    @property
+    def problems(self) -> list[str]:
+        """All that was wrong and could be passed over, one sentence each; of each kind the first ones, and how many more."""
+        unknown = [f"{self.folder / path}: {why}; left out" for path, why in self.unknown.items()]
+        problems = []
+        for said in (self.notes, unknown, [f"{self.folder / path}: missing, left out" for path in self.missing]):
+            problems += said[:_LISTED]
+            if len(said) > _LISTED:
+                problems.append(f"{self.folder}: {len(said) - _LISTED:,} more like the last")
+        return problems
 
     def read(self, rows: Sequence[int], least_side: int | None = None) -> list[Photograph | UnreadablePhotograph]:
         """Return the photographs of these rows, perhaps reduced (see `read_photographs`); a flat colour is unreadable."""
@@ -122,20 +129,11 @@ class FolderPhotographs(Photographs):
         self.name, self.folder = name, contents.root
         self.missing, self.unknown, self.coded = contents.missing, contents.unknown, contents.coded
         self.notes = [*(f"{contents.root / path}" for path in contents.files.refused), *contents.problems]
-        self.problems = []
-        for what, problems in (
-            ("problems", self.notes),
-            ("pictures that are no part of this dataset",
-             [f"{self.folder / path}: {why}; left out" for path, why in self.unknown.items()]),
-            ("missing photographs", [f"{self.folder / path}: missing, left out" for path in self.missing]),
-        ):  # fmt: skip
-            more = len(problems) - _LISTED
-            self.problems += [*problems[:_LISTED], f"{self.folder}: {more:,} more {what}"] if more > 0 else problems
         # Every Action Unit's column, made in one go: thousands of rows, dozens of columns.
         absent = [unit for unit in ACTION_UNITS if unit not in contents.labels]
         labels = contents.labels.reindex(columns=[*contents.labels.columns, *absent])
         if n_faces is not None and n_faces > len(labels):
-            self.problems.append(f"{folder}: {n_faces} faces asked for, {len(labels)} there")
+            self.notes.append(f"{folder}: {n_faces} faces asked for, {len(labels)} there")
         if n_faces is not None:
             labels = labels.iloc[np.sort(np.random.default_rng(seed).permutation(len(labels))[:n_faces])]
         self.labels = complete_labels(labels, where=str(folder))
@@ -195,12 +193,8 @@ def _decode(path: Path, least_side: int | None) -> Photograph | UnreadablePhotog
     except Image.DecompressionBombError:
         return UnreadablePhotograph(f"{path}: above {MAX_MEGAPIXELS} megapixels; reduce it")
     except UnidentifiedImageError:
-        with open(path, "rb") as file:
-            start = file.read(12)
-        kind = f"not an image of a kind that is read ({', '.join(FORMATS)}), or damaged at its start"
-        if start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS:
-            kind = "a HEIC file, which is not read"
-        return UnreadablePhotograph(f"{path}: {kind}; save it as JPEG or PNG")
+        kinds = f"not an image of a kind that is read ({', '.join(FORMATS)}), or damaged at its start"
+        return UnreadablePhotograph(f"{path}: {kinds}; save it as JPEG or PNG")
     except Exception as error:  # decoders raise all kinds of errors on damaged files, and one must not stop a dataset
         return UnreadablePhotograph(f"{path}: {error or type(error).__name__}")
 
@@ -216,21 +210,15 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 def _to_rgb(image: Image.Image) -> np.ndarray:
     if image.mode == "F":
         raise ValueError("floating-point pixels, whose range is unknown; expected 8 or 16 bits")
-    if image.mode.startswith("I"):  # Pillow's own conversion would clip at 255
-        return np.repeat(_eight_bits(image)[..., None], 3, axis=2)
+    if image.mode.startswith("I"):  # grey of 16 bits, which Pillow's own conversion would clip at 255
+        pixels = np.asarray(image)
+        if pixels.min() < 0 or pixels.max() > 65535:
+            raise ValueError("pixels with a sign or of 32 bits, whose range is unknown; expected 8 or 16 bits")
+        return np.repeat((pixels // 256).astype(np.uint8)[..., None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return np.array(image.convert("RGB"))
-
-
-def _eight_bits(image: Image.Image) -> np.ndarray:
-    """Bring grey pixels of 16 bits, to which Pillow brings those of PGM and JPEG 2000, to 0..255."""
-    tags, pixels = getattr(image, "tag_v2", {}), np.asarray(image)
-    if tags.get(_SAMPLE_FORMAT, (1,))[0] == 2 or pixels.min() < 0 or pixels.max() > 65535:
-        raise ValueError("pixels with a sign or of 32 bits, whose range is unknown; expected 8 or 16 bits")
-    grey = (pixels // 256).astype(np.uint8)
-    return 255 - grey if tags.get(_PHOTOMETRIC) == 0 else grey  # zero is white, which Pillow heeds up to 8 bits only
 
 
 def _reduce(image: np.ndarray, least_side: int | None) -> np.ndarray:
