@@ -79,7 +79,8 @@ def page(arguments: argparse.Namespace) -> None:
     try:
         made = Book(_profile(arguments))
         _say(f"{SIGN}begun: {arguments.page}")
-        _say(f"{SIGN}{arguments.page}: {made.make(made.pages[arguments.page]):.0f} s")
+        seconds = made.make(made.pages[arguments.page], lambda line: _say(f"{SIGN}doing: {arguments.page} {line}"))
+        _say(f"{SIGN}{arguments.page}: {seconds:.0f} s")
     except UserError as error:
         _say(f"{SIGN}failed: {arguments.page}")
         sys.exit("\n".join(f"{SIGN}fault: {line}" for line in str(error).splitlines()))

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import importlib
 import os
+import sys
 from unittest.mock import Mock
 
 import nbformat
@@ -13,7 +14,7 @@ from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import fergan.__main__ as command_line
-from fergan.book import run
+from fergan.book import fresh, run
 from fergan.book.checks import load_profile
 from fergan.book.fresh import Book
 from fergan.book.kernels import environment, serving
@@ -52,6 +53,24 @@ def test_a_page_runs_by_hand_with_a_parameter_changed(notebook, tmp_path, monkey
     output = run_by_hand(PAGE, ["n=21"], tmp_path / "out" / "page.ipynb")
     texts = [out["data"]["text/plain"] for cell in nbformat.read(output, 4).cells for out in cell.get("outputs", ()) if "data" in out]
     assert "42" in texts and "[None, 'agg', '3']" in texts
+
+
+def test_long_work_says_how_far_it_is(notebook, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "TELL_SECONDS", 0.0)
+    notebook(new_code_cell("from tqdm.auto import tqdm\nfor _ in tqdm(range(40), desc='steps'):\n    pass"))
+    run_by_hand(PAGE, [], tmp_path / "page.ipynb")
+    assert "steps: 100% 40/40 [" in capsys.readouterr().err
+
+
+def test_the_board_shows_what_runs_below_what_is_made(monkeypatch, capsys):
+    told = []
+    board = fresh._Board({"a/one": 600.0, "b/two": 0.0}, told.append)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for line in ("begun: a/one", "begun: b/two", "doing: a/one one: 50% 3/6", "b/two: 4 s", "failed: a/one", "fault: it: broke"):
+        board.read(*line.split(": ", 1))
+    assert told == ["  [1/2] b/two: 4 s"] and board.faults == ["it: broke"]
+    shown = capsys.readouterr().out
+    assert "  now a/one one: 50% 3/6\n  now b/two \n  about 5 minutes are left" in shown and shown.count("\033[J") == 3
 
 
 def test_a_failing_cell_keeps_the_half_executed_copy_and_the_old_one(notebook, tmp_path):

@@ -129,8 +129,8 @@ class Book:
         self._notebooks.clear()
         return {name: why for name, page in self.pages.items() if (why := self.why_stale(page))}
 
-    def make(self, page: Page) -> float:
-        """Make one page, and return the seconds that this took.
+    def make(self, page: Page, tell: Callable[[str], None]) -> float:
+        """Make one page, and return the seconds that this took; `tell` is called with how far it is.
 
         Raises:
             NotebookError: A parameter does not fit (nothing has run then), or a cell failed: the half-executed copy is kept
@@ -141,7 +141,7 @@ class Book:
         with locked(path.with_name(f".{page.name}.lock")):  # a killed workflow can leave a page running that still writes
             state, start = self.state(page), time.monotonic()  # before it runs: an edit meanwhile must not pass unnoticed
             notebook, name = read_notebook(page.notebook), f"{page.notebook}.ipynb"
-            executed = execute(notebook, partial, state["parameters"], name, book=True)
+            executed = execute(notebook, partial, state["parameters"], name, book=True, tell=tell)
             seconds = round(time.monotonic() - start, 1)
             publish(executed, page, state["heading"], state["parameters"], seconds)
             executed.metadata["fergan"] |= {"state": state, "seconds": seconds}
@@ -179,14 +179,13 @@ class Book:
             made = plan
 
     def _run_workflow(self, cores: str, took: dict[str, float], tell: Callable[[str], None]) -> None:
-        """Run Snakemake on the pages that are not done; show what pages say, in a terminal what runs, the faults last."""
+        """Run Snakemake on the pages that are not done; its own words go to a log, the faults are told last."""
         command = [sys.executable, "-m", "snakemake", "--config", f"profile={self.profile.name}", "--cores", cores,
                    "--nolock", "--keep-going", "--scheduler", "greedy", "--quiet", "rules"]
         # By a variable: Snakemake reads the values of --config as YAML, and a folder may be called "Study 3: pilot".
         surroundings = os.environ | {"FERGAN_PHOTOGRAPHS": self.profile.data}
         surroundings |= {"OMP_NUM_THREADS": cores} if cores.isdigit() else {}
-        log, faults, running, left = self.home / "workflow.log", [], [], dict(took)
-        clear = "\r\033[K" if sys.stdout.isatty() else ""
+        log, board = self.home / "workflow.log", _Board(took, tell)
         # One or two pages start faster without a server, which imports more than any page.
         server = serving() if len(took) > 3 else nullcontext({})
         with open(log, "w", 1, encoding="utf-8") as file, server as kernels, subprocess.Popen(
@@ -197,29 +196,14 @@ class Book:
                 try:
                     for line in workflow.stdout:
                         file.write(line)
-                        if not line.startswith(SIGN):
-                            continue
-                        kind, _, text = line.rstrip().removeprefix(SIGN).partition(": ")
-                        if kind == "begun":
-                            running.append(text)
-                        elif kind == "failed":
-                            running.remove(text)
-                        elif kind == "fault":
-                            faults.append(text)
-                        else:
-                            running.remove(kind)
-                            del left[kind]
-                            tell(f"{clear}  [{len(took) - len(left)}/{len(took)}] {kind}: {text}")
-                        if clear and running:
-                            minutes = sum(left.values()) / len(running) / 60
-                            last = f"; about {minutes:.0f} minutes by last time" if minutes > 1 else ""
-                            print(f"{clear}  now {', '.join(running)}{last}", end="", flush=True)
+                        if line.startswith(SIGN):
+                            board.read(*line.rstrip().removeprefix(SIGN).split(": ", 1))
                 except KeyboardInterrupt:
                     continue  # the terminal told the workflow and its pages too: let them save their work
-        print(clear, end="")
+        board.clear()
         if workflow.returncode:
-            raise NotebookError("\n".join([*faults, "the workflow stopped; what is finished is kept, and the same command "
-                                           f"goes on from there (its log: {log})"]))
+            raise NotebookError("\n".join([*board.faults, "the workflow stopped; what is finished is kept, and the same "
+                                           f"command goes on from there (its log: {log})"]))
 
     def prune(self) -> list[str]:
         """Delete results that are no page's current one; return one line for each folder."""
@@ -231,6 +215,52 @@ class Book:
                     shutil.rmtree(folder)
                     lines.append(f"deleted {folder.relative_to(self.home)}")
         return lines or ["there is nothing that the book does not use"]
+
+
+class _Board:
+    """What a workflow's reader sees: a line for each page that is made and, in a terminal, what runs now below them.
+
+    `took` has the seconds that each page took last time.
+    """
+
+    def __init__(self, took: Mapping[str, float], tell: Callable[[str], None]):
+        self._left, self._n, self._tell = dict(took), len(took), tell
+        self._running: dict[str, str] = {}
+        self._drawn = 0
+        self.faults: list[str] = []
+
+    def read(self, kind: str, text: str) -> None:
+        """Take in what a page says: that it has begun, how far it is, that it is made, or its fault."""
+        if kind == "begun":
+            self._running[text] = ""
+        elif kind == "doing":
+            page, self._running[page] = text.split(" ", 1)
+        elif kind == "failed":
+            self._running.pop(text)
+        elif kind == "fault":
+            self.faults.append(text)
+        else:
+            self._running.pop(kind)
+            del self._left[kind]
+            self.clear()
+            self._tell(f"  [{self._n - len(self._left)}/{self._n}] {kind}: {text}")
+        if sys.stdout.isatty() and self._running:
+            self._draw()
+
+    def _draw(self) -> None:
+        self.clear()
+        minutes = sum(self._left.values()) / len(self._running) / 60
+        lines = [f"  now {page} {text}" for page, text in self._running.items()]
+        lines += [f"  about {minutes:.0f} minutes are left, by what pages took last time"] * (minutes > 1)
+        width = shutil.get_terminal_size().columns
+        print(*(line[: width - 1] for line in lines), sep="\n", flush=True)
+        self._drawn = len(lines)
+
+    def clear(self) -> None:
+        """Take away what runs now."""
+        if self._drawn:
+            print(f"\033[{self._drawn}F\033[J", end="", flush=True)
+        self._drawn = 0
 
 
 def _what_differs(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

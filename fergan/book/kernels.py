@@ -3,7 +3,7 @@
 Importing PyTorch, scikit-learn and seaborn takes most pages longer than what they do with them. Only libraries are imported
 beforehand: code of this project may change while a book is made, and a page must use what it finds.
 
-    python -m fergan.book.kernels serve SOCKET LIBRARY ...
+    python -m fergan.book.kernels serve LISTENING_SOCKET LIBRARY ...
     python -m fergan.book.kernels start -f CONNECTION_FILE     what a page takes for its kernel, see `kernel_spec`
 """
 
@@ -31,7 +31,7 @@ LIBRARIES = (
     "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas", "pyarrow.parquet",
     "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn", "skimage.feature", "sklearn.decomposition",
     "sklearn.metrics", "sklearn.model_selection", "sklearn.svm", "tensorboard.summary.writer.event_file_writer", "torch",
-    "torchmetrics.functional", "tqdm.auto", "yaml",
+    "torchmetrics.functional", "yaml",
 )
 
 # Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
@@ -64,9 +64,13 @@ def serving(libraries: Sequence[str] = LIBRARIES) -> Iterator[dict[str, str]]:
     """Have a server while this lasts; yields what to add to the environment of a page."""
     with TemporaryDirectory(prefix="kernels-") as folder:
         address = f"{folder}/socket"
-        command = [sys.executable, "-m", __name__, "serve", address, *libraries]
-        # Libraries decide on their threads when they are imported; a page that uses several has a kernel of its own.
-        server = subprocess.Popen(command, env=environment(book=True) | {"OMP_NUM_THREADS": "1"}, stdin=subprocess.DEVNULL)
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(address)
+            door.listen(64)  # who comes while the libraries are imported waits
+            command = [sys.executable, "-m", __name__, "serve", str(door.fileno()), *libraries]
+            # Libraries decide on their threads when they are imported; a page that uses several has a kernel of its own.
+            server = subprocess.Popen(command, env=environment(book=True) | {"OMP_NUM_THREADS": "1"},
+                                      stdin=subprocess.DEVNULL, pass_fds=[door.fileno()])
         try:
             yield {ADDRESS: address}
         finally:
@@ -74,11 +78,9 @@ def serving(libraries: Sequence[str] = LIBRARIES) -> Iterator[dict[str, str]]:
             server.wait()
 
 
-def serve(address: str, *libraries: str) -> None:
+def serve(door: str, *libraries: str) -> None:
     """Import the libraries, and fork for each process that connects; returns only in a kernel."""
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(address)
-        server.listen(64)  # who comes while the libraries are imported waits
+    with socket.socket(fileno=int(door)) as server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the pages, which pass it on
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a guard ended
         for library in libraries:
@@ -146,6 +148,8 @@ if __name__ == "__main__":
     serve(*words) if task == "serve" else start(words)
     if task == "start":
         sys.argv[1:] = words
+    import tqdm.auto  # noqa: F401 - before there is a kernel: bars of progress are then text, which a page passes on
+
     # The kernel imports this project anew.
     for name in [name for name in sys.modules if name.partition(".")[0] == "fergan"]:
         del sys.modules[name]

@@ -8,9 +8,12 @@ import ast
 import difflib
 import json
 import os
+import re
 import shlex
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +33,8 @@ from fergan.cache import cached, commit, current, is_whole, machine, result_fold
 from fergan.files import ROOT, UserError
 
 NOTEBOOKS = ROOT / "notebooks"
+
+TELL_SECONDS = 5.0  # between two lines on how far a page is
 
 #: Tags of cells that a page shows nothing of, and of those of which it shows what they show.
 PLUMBING, DRAWING = "remove-cell", "remove-input"
@@ -194,10 +199,29 @@ def _surroundings(book: bool) -> Iterator[None]:
 _LAST_CELL = "from fergan.cache import opened as _opened\n\ndisplay({'application/json': _opened()}, raw=True)"
 
 
-def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], name: str, *, book: bool) -> NotebookNode:
+class _Bars:
+    """What a kernel writes to stderr: of bars of progress, the last state is told every few seconds."""
+
+    def __init__(self, tell: Callable[[str], None]):
+        self._tell, self._told = tell, time.monotonic()
+
+    def write(self, text: str) -> None:
+        """Tell the last line, if the one before is old enough."""
+        lines = text.replace("\r", "\n").strip().splitlines()
+        if lines and time.monotonic() - self._told > TELL_SECONDS:
+            self._tell(re.sub(r"\|.*?\|", "", lines[-1].strip()))  # without the bar itself
+            self._told = time.monotonic()
+
+    def flush(self) -> None:
+        """Be a file."""
+
+
+def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], name: str, *, book: bool,
+            tell: Callable[[str], None]) -> NotebookNode:
     """Execute a notebook with checked parameters; what it opened is in its metadata, under ``fergan``.
 
     The executed cells are written to `partial` meanwhile. What becomes a page of the `book` has results that others read.
+    `tell` is called with how far long work is, every few seconds.
 
     Raises:
         NotebookError: A cell failed or the kernel died: the half-executed copy is kept and named.
@@ -214,7 +238,8 @@ def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], nam
             kernel = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/socket"}})
             executed = papermill.execute_notebook(
                 notebook, str(partial), parameters=dict(given), kernel_name="python3", language="python",
-                cwd=str(NOTEBOOKS), progress_bar=False, log_output=False, config=kernel,
+                cwd=str(NOTEBOOKS), progress_bar=False, log_output=False, stderr_file=_Bars(tell),
+                config=kernel,
             )
     except DeadKernelError as error:
         raise NotebookError(f"{name}: its kernel died ({error}); was memory short? what ran so far: {partial}") from None
@@ -236,7 +261,9 @@ def run_by_hand(page: Page, assignments: Sequence[str], output: Path) -> Path:
     declared |= check_parameters(declared, page.parameters, name)
     given = check_parameters(declared, parse_assignments(assignments, declared, name), name)
     partial = output.with_name(f"{output.stem}.failed.ipynb")
-    nbformat.write(execute(notebook, partial, page.parameters | given, name, book=False), partial)
+    executed = execute(notebook, partial, page.parameters | given, name, book=False,
+                       tell=lambda line: print(line, file=sys.stderr))
+    nbformat.write(executed, partial)
     os.replace(partial, output)
     return output
 
