@@ -109,7 +109,7 @@ def prepare_sources(book: Book) -> Path:
         ours = old.suffix in (".ipynb", ".md", ".png") and old.parent.name != "datasets" and old.stem != "licences"
         if ours and old not in wanted:
             old.unlink()
-    write_datasets_chapter(EXECUTED / "datasets", ROOT / "profiles")
+    write_datasets_chapter(EXECUTED / "datasets")
     write_licences(EXECUTED / "licences.md")
     toc = ROOT / "_toc.yml" if book.profile.name == "demo" else html_folder(book.profile.name).parent / "_toc.yml"
     write_table_of_contents(book.profile, toc)

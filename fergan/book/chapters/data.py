@@ -1,20 +1,18 @@
 """The chapter on faces, and the page on the collections that is written while the book is built."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import yaml
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, face_rows, show_faces, use_style
-from fergan.book.show import markdown_table, say
+from fergan.book.show import say
 from fergan.cache import code_hash, current
-from fergan.data.config import CATALOGUE, Published
+from fergan.data.config import CATALOGUE
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet
 from fergan.facs import ACTION_UNITS, AU_MEANINGS
@@ -40,18 +38,11 @@ def face_steps(photograph: np.ndarray, box: np.ndarray, crop: np.ndarray) -> Fig
 
 
 def unit_counts(faces: FaceSet) -> pd.DataFrame:
-    """Return per coded Action Unit how many crops were coded and show it, and its intensity where they do (0 to 1)."""
-    rows = []
-    for unit in ACTION_UNITS:
-        values = faces.labels[unit].dropna()
-        if len(values):
-            # One intensity for the face, or one for each of its sides.
-            graded = faces.labels.filter([f"{unit}_intensity", f"{unit}_left", f"{unit}_right"])
-            rows.append({
-                "Action Unit": unit, "movement": AU_MEANINGS[unit], "coded": len(values), "shown": int(values.sum()),
-                "share": values.mean(), "mean intensity": graded[faces.labels[unit] == 1].mean(axis=1).mean(),
-            })
-    return pd.DataFrame(rows)
+    """Return per coded Action Unit how many crops were coded, and how many and which share of them show it."""
+    units = faces.labels[list(ACTION_UNITS)].dropna(axis=1, how="all")
+    counts = units.agg(["count", "sum", "mean"]).T.set_axis(["coded", "shown", "share"], axis=1).rename_axis("Action Unit")
+    counts.insert(0, "movement", counts.index.map(AU_MEANINGS))
+    return counts.astype({"coded": int, "shown": int}).reset_index()
 
 
 def losses(account: CroppingAccount) -> pd.DataFrame:
@@ -113,13 +104,13 @@ def uneven_losses(artifacts: str | Path, names: Iterable[str]) -> list[dict[str,
 
 # ---- the page on the collections
 
-def write_datasets_chapter(folder: Path, profiles: Path) -> None:
-    """Write what `book/datasets.md` includes, unless these profiles and this code have written it before.
+def write_datasets_chapter(folder: Path) -> None:
+    """Write what `book/datasets.md` includes, unless this code has written it before.
 
     Nothing in it depends on which photographs are there, and no photograph is shown.
     """
-    texts = [Path(__file__).parents[1] / "templates" / "datasets.md.j2", *sorted(profiles.glob("*.yaml"))]
-    made_of = hash_parameters({"code": code_hash(write_datasets_chapter), "texts": [*map(hash_file, texts)]})
+    text = Path(__file__).parents[1] / "templates" / "datasets.md.j2"
+    made_of = hash_parameters({"code": code_hash(write_datasets_chapter), "text": hash_file(text)})
     done = folder / "made-of.json"
     if done.is_file() and read_json(done) == made_of:
         return
@@ -127,32 +118,9 @@ def write_datasets_chapter(folder: Path, profiles: Path) -> None:
     with atomic_path(folder / "stand-ins.png") as temporary:
         figure.savefig(temporary, dpi=160)
     plt.close(figure)
-    for name, text in (
-        ("profiles", say("datasets", "profiles", table=Markup(markdown_table(profiles_table(profiles))))),
-        ("sets", say("datasets", "collections", collections=CATALOGUE, alike=alike)),
-    ):
-        with atomic_path(folder / f"{name}.md") as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    with atomic_path(folder / "sets.md") as temporary:
+        temporary.write_text(say("datasets", "collections", collections=CATALOGUE), encoding="utf-8")
     write_json(done, made_of)
-
-
-def profiles_table(profiles: Path) -> pd.DataFrame:
-    """Return one row per face set that a profile reads from disk, and one for each profile that reads none."""
-    rows = []
-    for path in sorted(profiles.glob("*.yaml")):
-        datasets = yaml.safe_load(path.read_text(encoding="utf-8"))["datasets"]
-        photographed = {name: dataset for name, dataset in datasets.items() if dataset["source"] != "rendered"}
-        for name, dataset in photographed.items() or [("all", {"source": "rendered", "folder": None})]:
-            place = {column: say("datasets", passage, of=dataset) for column, passage in
-                     (("folder", "folder"), ("source", "source"), ("where it is missing", "missing"))}
-            rows.append({"profile": path.stem, "set": name} | place)
-    return pd.DataFrame(rows, dtype=object)
-
-
-def alike(variants: Mapping[str, Published]) -> list[tuple[list[str], Published]]:
-    """Return the variants of a collection, those together of which the same is published."""
-    different = [published for n, published in enumerate(variants.values()) if published not in list(variants.values())[:n]]
-    return [([name for name, other in variants.items() if other == published], published) for published in different]
 
 
 def _stand_ins() -> dict[str, np.ndarray]:
