@@ -10,6 +10,7 @@ import pytest
 import skimage.data
 from tiny import real_photographs
 
+from fergan.data import detection
 from fergan.data.config import FacesConfig
 from fergan.data.cropping import CroppingAccount, crop_face, make_faces
 from fergan.data.detection import MTCNNDetector, ViolaJones, face_rate, portrayed
@@ -125,23 +126,27 @@ def test_a_small_face_of_a_scene_needs_a_smaller_fraction(detector, astronaut):
     assert overlap(small, true) > 0.5
 
 
-def test_boxes_hang_neither_on_threads_nor_on_neighbours(detector, astronaut):
+def test_boxes_hang_neither_on_threads_nor_on_neighbours(detector, astronaut, monkeypatch):
     import torch
 
     sides = (150, 200, 200, 200, 300, 300, 150, 512, 512)
     images = [cv2.resize(astronaut, (side, side), interpolation=cv2.INTER_AREA) for side in sides]
     own = torch.get_num_threads(), cv2.getNumThreads()
-    one, several = (type(detector)(min_face_fraction=0.15, n_threads=n_threads) for n_threads in (1, 3))
-    together = one.detect(images)
-    np.testing.assert_array_equal(together, several.detect(images))
+    one, found = type(detector)(min_face_fraction=0.15), []
+    for n_threads in (3, 1):
+        monkeypatch.setattr(detection, "available_threads", lambda n=n_threads: n)
+        found.append(one.detect(images))
+    several, together = found
+    np.testing.assert_array_equal(together, several)
     assert (torch.get_num_threads(), cv2.getNumThreads()) == own, "others' threads were changed"
     for image, found in zip(images, together, strict=True):
         np.testing.assert_allclose(one.detect([image])[0], found, atol=0.01)
 
 
 def test_photographs_are_reduced_until_the_smallest_face_has_its_size(monkeypatch):
-    detector, seen = ViolaJones(min_face_fraction=0.1, n_threads=1), []
+    detector, seen = ViolaJones(min_face_fraction=0.1), []
     monkeypatch.setattr(detector, "face_pixels", 40)
+    monkeypatch.setattr(detection, "available_threads", lambda: 1)
     monkeypatch.setattr(detector, "_find", lambda grey, cascade, smallest: (
         seen.append((*grey.shape, smallest)) or (np.empty((0, 4)), np.empty(0))))
     detector.detect([np.zeros((*size, 3), np.uint8) for size in [(800, 1200), (1200, 800), (300, 350)]])

@@ -6,7 +6,6 @@ import unicodedata
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import real_photographs
 
 from fergan.data.collections import open_photographs
 from fergan.data.faces import subjects_of
@@ -167,12 +166,5 @@ def test_rendered_photographs_are_what_the_renderer_draws():
     assert photographs.labels["emotion"].notna().all()
     assert photographs.digest == open_photographs("rafd-frontal", "rendered", n_faces=16, seed=3).digest
     assert photographs.digest != open_photographs("rafd-frontal", "rendered", n_faces=16).digest
-    with pytest.raises(ValueError, match="no rendered stand-in for 'mine'; choose one of rafd-frontal"):
+    with pytest.raises(ValueError, match="unknown stand-in 'mine', expected one of rafd-frontal"):
         open_photographs("mine", "rendered")
-
-
-@pytest.mark.parametrize(("name", "n_photographs"), [("london", 204), ("genki4k", 4000), ("cmu_faces", 624)])
-def test_real_photographs_open_and_decode(name, n_photographs):
-    photographs = real_photographs(name)
-    assert len(photographs) == n_photographs and all("columns that are not read" in said for said in photographs.problems)
-    assert all(read.image.ndim == 3 for read in photographs.read(range(0, n_photographs, n_photographs // 10)))

@@ -94,7 +94,7 @@ def test_a_study_comes_back_from_its_folder_and_another_seed_is_another_study(tm
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    (dict(kind="triple"), "unknown kind"), (dict(n_trials=7), "multiple of 2"), (dict(n_catch=30), "no more than the 20 trials"),
+    (dict(n_trials=7), "multiple of 2"), (dict(n_catch=30), "no more than the 20 trials"),
     (dict(n_trials=70), "generated are 60; expected at least 70"), (dict(exposure=0), "greater than or equal to 1"),
 ])
 def test_a_study_that_cannot_be_drawn_is_refused(options, words):

@@ -207,12 +207,13 @@ def test_a_decompression_bomb_is_refused_before_decoding(tmp_path, monkeypatch, 
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
-def test_order_is_kept_and_one_bad_file_spoils_no_other(tmp_path, n_threads):
+def test_order_is_kept_and_one_bad_file_spoils_no_other(tmp_path, monkeypatch, n_threads):
+    monkeypatch.setattr(photographs, "available_threads", lambda: n_threads)
     paths = [tmp_path / f"{number}.png" for number in range(20)]
     for number, path in enumerate(paths):
         Image.new("L", (4, 4), number).save(path)
     paths[7].write_text("no image")
-    read = read_photographs(paths, n_threads=n_threads)
+    read = read_photographs(paths)
     assert isinstance(read.pop(7), UnreadablePhotograph)
     assert [photograph.image[0, 0, 0] for photograph in read] == [n for n in range(20) if n != 7]
     assert read_photographs([]) == []

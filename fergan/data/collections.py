@@ -6,7 +6,7 @@ a record there and one line in `LOADERS`.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import get_args
@@ -50,8 +50,8 @@ CELEBA_FOLDERS = {"": "img_align_celeba", "aligned": "img_align_celeba", "in-the
 _SFEW_FRAME = re.compile(r"(?P<film>.+)_\d+_\d+\.\w+")  # film, time and frame: Airheads_000519240_00000005.png
 _CK_LABEL = re.compile(r"(?P<sequence>S\d{3}_\d{3})_(?P<frame>\d{8})_(?P<kind>emotion|facs)\.txt")
 _TIME_STAMP = 1000  # frames of some sequences are numbered by the time of day, from such numbers on
-#: FACS grades intensity from A (trace) to E (maximum); here it runs from 0 to 1, as in `fergan.facs`.
-_GRADES = {grade: number / 5 for number, grade in enumerate("ABCDE", start=1)}
+#: What may stand in a table of codes; FACS grades the intensity of what is shown from A (trace) to E (maximum).
+_CODES = {"": np.nan, "0": 0.0, "1": 1.0} | dict.fromkeys("ABCDE", 1.0)
 
 
 def open_photographs(
@@ -155,6 +155,22 @@ def read_kdef(root: Path, files: Files, variant: str, csv: str) -> Contents:
     return Contents(root, files, table, missing=missing, unknown=unknown, problems=problems)
 
 
+def _read_column(path: Path, column: str, codes: Mapping[str, str]) -> dict[str, str]:
+    """Return what one column of a table says of each picture; a header, where there is one, names all columns."""
+    what = f"a picture's name and {column}, {' or '.join(codes) or 'a number'}"
+    told, head = {}, [column]
+    for number, line in enumerate(read_lines(path, what), start=1):
+        name, *values = line.replace(",", " ").split() or [""]
+        if not told and column in (name, *values):
+            head = [word for word in (name, *values) if word != "image_id"]
+        elif name and (told or is_picture(name)):
+            value = values[head.index(column)] if len(values) == len(head) else ""
+            if name in told or not (value in codes if codes else value.isdigit()):
+                raise ValueError(f"{path}, line {number}: {line[:40].strip()!r}; expected {what}, each picture once")
+            told[name] = codes.get(value, value)
+    return told
+
+
 def read_raf_db(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """RAF-DB, the basic set: a table of labels; the official split is in the names that it lists.
 
@@ -164,7 +180,8 @@ def read_raf_db(root: Path, files: Files, variant: str, csv: str) -> Contents:
     place, ending = ("Image/aligned/", "_aligned.jpg") if variant == "aligned" else ("Image/original/", ".jpg")
     pictures = sorted((path for path in files if path.startswith(place) and is_picture(path)), key=lambda p: p.count("/"))
     by_name, again = first_of_name({path: name_of(path) for path in pictures})
-    table = _raf_db_emotions(root / RAF_DB_TABLE)
+    told = _read_column(root / RAF_DB_TABLE, "emotion", CATALOGUE["raf-db"].codes["emotion"])
+    table = pd.DataFrame({"emotion": pd.Series(told, dtype="string")})
     table["split"] = table.index.str.partition("_").get_level_values(0)
     table.index = table.index.str.removesuffix(".jpg") + ending
     table["source"] = [by_name.get(name) for name in table.index]
@@ -172,22 +189,6 @@ def read_raf_db(root: Path, files: Files, variant: str, csv: str) -> Contents:
     missing = [place + name for name in table.index if name not in by_name]
     labels = table[table["source"].notna()].assign(view="wild")
     return Contents(root, files, labels, [RAF_DB_TABLE], missing=missing, unknown=unknown | again)
-
-
-def _raf_db_emotions(path: Path) -> pd.DataFrame:
-    """Return the emotion per file name."""
-    what = "the table of RAF-DB's basic set, with lines such as 'train_00001.jpg 5'"
-    codes, emotions = CATALOGUE["raf-db"].codes["emotion"], {}
-    for number, line in enumerate(read_lines(path, what), start=1):
-        if not line.strip():
-            continue
-        name, _, code = line.strip().partition(" ")
-        if not name.startswith(("train_", "test_")) or code.strip() not in codes:
-            raise ValueError(f"{path}, line {number}: {line.strip()!r}; expected train_ or test_NNNNN.jpg and 1 to 7")
-        if name in emotions:
-            raise ValueError(f"{path}, line {number}: {name} is listed twice; keep one")
-        emotions[name] = codes[code.strip()]
-    return pd.DataFrame({"emotion": pd.Series(emotions, dtype="string")})
 
 
 def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
@@ -206,7 +207,7 @@ def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
         if name not in places:
             problems.append(f"{root}: {name}.txt is missing, so what it says is not known")
             continue
-        told = _celeba_column(root / places[name], column, codes)
+        told = _read_column(root / places[name], column, codes)
         tables.append(places[name])
         missing |= set(told).difference(pictures)
         labels[label] = labels.index.map(told)
@@ -217,30 +218,13 @@ def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
     return Contents(root, files, labels.assign(view="wild"), tables, sorted(missing), unknown, problems)
 
 
-def _celeba_column(path: Path, column: str, codes: Mapping[str, str]) -> dict[str, str]:
-    """Return what one column says of each picture; a header, where there is one, names the columns after the picture's."""
-    what = f"a picture's name and {column}, {' or '.join(codes) or 'a number'}"
-    told, head = {}, [column]
-    for number, line in enumerate(read_lines(path, what), start=1):
-        name, *values = line.replace(",", " ").split() or [""]
-        if not told and column in (name, *values):
-            head = [word for word in (name, *values) if word != "image_id"]
-        elif name and (told or is_picture(name)):
-            value = values[head.index(column)] if len(values) == len(head) else ""
-            if name in told or not (value in codes if codes else value.isdigit()):
-                raise ValueError(f"{path}, line {number}: {line[:40].strip()!r}; expected {what}, each picture once")
-            told[name] = codes.get(value, value)
-    return told
-
-
 def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """CK+: the apex of every sequence, labelled by its coders, and unless the variant is ``"apex"`` its neutral start.
 
-    A FACS file lists what is shown: every other Action Unit was looked for and is 0. Intensities 1 to 5 become .2 to 1 in
-    ``AU01_intensity`` and so on; where an Action Unit was coded without one (0 in the file) it is missing there. The first
-    frame is neutral by the set's design, not by a coder: its Action Units are 0. Where a sequence is cut, as in the
-    release of 48 pixels, its first frames are not there, and no frame is taken for neutral. A sequence without a validated
-    emotion keeps its Action Units and has no emotion.
+    A FACS file lists what is shown, at whatever intensity: every other Action Unit was looked for and is 0. The first frame
+    is neutral by the set's design, not by a coder: its Action Units are 0. Where a sequence is cut, as in the release of 48
+    pixels, its first frames are not there, and no frame is taken for neutral. A sequence without a validated emotion keeps
+    its Action Units and has no emotion.
     """
     frames, unknown = _ck_frames(files)
     by_kind, problems, rows, n_coded, cut = {}, [], [], 0, []
@@ -257,7 +241,7 @@ def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
         if len(group) == 1 or 1 < first["frame"] < _TIME_STAMP:
             cut.append(first["source"])
         elif not variant:
-            rows.append(first | {"emotion": "neutral"} | _ck_units({}))
+            rows.append(first | {"emotion": "neutral"} | _ck_units([]))
         rows.append(last)
     if cut and not variant:
         problems.insert(0, f"{root}: the neutral start of {len(cut):,} sequences is missing, as they do not begin with "
@@ -287,32 +271,26 @@ def _ck_labels(folder: Path, label: tuple[str, int] | None, last: int, problems:
         if path.endswith("_emotion.txt"):
             ((code,),) = values
             return {"emotion": CATALOGUE["ck-plus"].codes["emotion"][str(int(code))]}
-        shown = {f"AU{int(unit):02d}": intensity for unit, intensity in values}
-        if not all(0 <= intensity <= 5 for intensity in shown.values()):
+        if not all(0 <= intensity <= 5 for _, intensity in values):
             raise ValueError
-        return _ck_units({unit: intensity / 5 if intensity else np.nan for unit, intensity in shown.items()})
+        return _ck_units([f"AU{int(unit):02d}" for unit, _ in values])
     except (ValueError, KeyError):
         expected = "one number from 0 to 7" if path.endswith("_emotion.txt") else "lines of an Action Unit and 0 to 5"
         problems.append(f"{folder / path}: expected {expected}; left out")
         return {}
 
 
-def _ck_units(shown: dict[str, float]) -> dict[str, float]:
-    """Return occurrence and intensity of every Action Unit where these are shown and all were looked for."""
-    occurrences = {unit: float(unit in shown) for unit in ACTION_UNITS}
-    return occurrences | {f"{unit}_intensity": shown.get(unit, 0.0) for unit in ACTION_UNITS}
+def _ck_units(shown: Collection[str]) -> dict[str, float]:
+    """Return the occurrence of every Action Unit where these are shown and all were looked for."""
+    return {unit: float(unit in shown) for unit in ACTION_UNITS}
 
 
 def read_enhanced_ck(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """Enhanced CK: the frames that a table of codes lists; the photographs are those of Cohn-Kanade or CK+.
 
-    The table `csv`, relative to the folder or absolute, is CSV (UTF-8, commas, one header line). ``sequence`` and ``frame``
-    are as in the photograph's file name; then come Action Units, ``AU01`` or ``AU1`` to ``AU27``: 0 absent, 1 present, or
-    the grade of intensity A to E where it was coded; blank where nobody looked. Emotions are not coded. For example::
-
-        sequence,frame,AU01,AU02,AU12,AU25
-        S005_001,6,0,0,B,1
-        S005_001,11,,0,D,1
+    The table `csv`, relative to the folder or absolute (see `read_csv_table`), has ``sequence`` and ``frame`` as in the
+    photograph's file name, and Action Units, ``AU01`` or ``AU1`` to ``AU27``: 0 absent, 1 present, or its grade of intensity
+    A to E, blank where nobody looked. Emotions are not coded.
     """
     frames, unknown = _ck_frames(files)
     codes, problems = _read_codes(root / csv)
@@ -340,14 +318,10 @@ def _read_codes(path: Path) -> tuple[pd.DataFrame, list[str]]:
         raise ValueError(f"{path}, line {line}: {given}; expected for example S005_001 and 11, each pair once")
     codes["frame"] = codes["frame"].astype(int)
     for unit in units:
-        text = table[unit].str.upper().replace("", "NAN")
-        known = text.isin(["0", "1", "NAN", *_GRADES])
-        if not known.all():
-            line = text.index[~known][0]
+        text = table[unit].str.upper()
+        for line in text.index[~text.isin(_CODES)][:1]:
             raise ValueError(f"{path}, line {line}: {unit} is {table.loc[line, unit]!r}; expected 0, 1, A to E, or blank")
-        codes[unit] = text.map({"0": 0.0, "1": 1.0} | dict.fromkeys(_GRADES, 1.0)).astype(float)
-        if text.isin(_GRADES).any():
-            codes[f"{unit}_intensity"] = text.map({"0": 0.0} | _GRADES).astype(float)
+        codes[unit] = text.map(_CODES).astype(float)
     others = [column for column in table if column not in ("sequence", "frame", *units)]
     return codes, [f"{path}: {', '.join(others)} ignored; studied are {', '.join(ACTION_UNITS)}"] if others else []
 

@@ -217,8 +217,7 @@ def _crop_batch(
         crops[number], boxes[number, 6] = crop_face(*seen), border_share(*seen)
         boxes[number, :4] *= np.tile(read[number].scale, 2)  # to pixels of the photograph itself
 
-    found = np.flatnonzero(~np.isnan(boxes[:, 0]))
-    run_threads(crop, found, max(1, min(available_threads(), len(found))))
+    run_threads(crop, np.flatnonzero(~np.isnan(boxes[:, 0])), available_threads())
     return {"crops": crops, "boxes": boxes, "reasons": np.array(reasons, dtype=str)}
 
 

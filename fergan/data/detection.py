@@ -24,12 +24,8 @@ class _Detector:
     face_pixels: int  # photographs are reduced until the smallest face looked for has this many, or a step less
     sizes: tuple[float, float]  # the least size looked for in pixels, and the step between sizes
 
-    def __init__(self, min_face_fraction: float, n_threads: int | None):
+    def __init__(self, min_face_fraction: float = 0.2):
         self.min_face_fraction = min_face_fraction  # smallest face looked for, of the photograph's shorter side
-        self.n_threads = n_threads  # photographs looked at simultaneously; None for as many as the process may use
-
-    def _threads_for(self, n_tasks: int) -> int:
-        return max(1, min(self.n_threads or available_threads(), n_tasks))
 
     def _on_grid(self, pixels: float) -> float:
         """Return the largest size up to this one, of those looked for when a search starts at the least possible size."""
@@ -57,8 +53,8 @@ class ViolaJones(_Detector):
     sizes = 24, 1.1
     min_neighbors = 3  # overlapping hits that make a face; more lose faces, fewer find what is none
 
-    def __init__(self, min_face_fraction: float = 0.2, n_threads: int | None = None):
-        super().__init__(min_face_fraction, n_threads)
+    def __init__(self, min_face_fraction: float = 0.2):
+        super().__init__(min_face_fraction)
         self._cascades: list[cv2.CascadeClassifier] = []
 
     def detect(self, images: Sequence[np.ndarray]) -> np.ndarray:
@@ -71,7 +67,7 @@ class ViolaJones(_Detector):
             0..1, always NaN from Viola-Jones, which does not say; and how many faces there are (see `portrayed`). NaN where
             there is none.
         """
-        n_threads = self._threads_for(len(images))
+        n_threads = max(1, min(available_threads(), len(images)))
         while len(self._cascades) < n_threads:  # a cascade holds the image it looks at: one for each thread
             self._cascades.append(cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_default.xml"))
         boxes = np.full((len(images), 6), np.nan)
@@ -111,11 +107,8 @@ class MTCNNDetector(_Detector):
     face_pixels = 60
     sizes = 20, 1 / 0.709  # facenet-pytorch's least size, and the published factor
 
-    def __init__(
-        self, min_face_fraction: float = 0.2, n_threads: int | None = None,
-        thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
-    ):  # fmt: skip
-        super().__init__(min_face_fraction, n_threads)
+    def __init__(self, min_face_fraction: float = 0.2, thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)):
+        super().__init__(min_face_fraction)
         # torch takes seconds to import, which Viola-Jones does without.
         import torch
         from facenet_pytorch import MTCNN
@@ -127,7 +120,7 @@ class MTCNNDetector(_Detector):
 
     def detect(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Find one face in each image, as `ViolaJones.detect`; equally large ones pass together."""
-        reduced = run_threads(self._reduce, images, self._threads_for(len(images)))
+        reduced = run_threads(self._reduce, images, available_threads())
         by_size: dict[tuple[Any, ...], list[int]] = {}
         for number, (image, smallest) in enumerate(reduced):
             by_size.setdefault((*image.shape, smallest), []).append(number)
@@ -157,7 +150,7 @@ class MTCNNDetector(_Detector):
         """Apply `function` to each group, each on a thread of its own, which torch does not divide further."""
         import torch
 
-        if self.device == "cuda" or not groups:
+        if self.device == "cuda":
             return [function(group) for group in groups]
 
         def alone(group: Any) -> Any:
@@ -166,7 +159,7 @@ class MTCNNDetector(_Detector):
 
         own = torch.get_num_threads()
         try:
-            return run_threads(alone, groups, self._threads_for(len(groups)))
+            return run_threads(alone, groups, available_threads())
         finally:
             torch.set_num_threads(own)
 

@@ -12,7 +12,7 @@ from fergan.files import atomic_path, hash_array, hash_parameters, read_json, wr
 
 FACE_SIZE = 64  # pixels a side, the paper's input resolution
 
-#: Columns that every face set has; a collection may add more (yaw, gaze, intensities, sequence, frame).
+#: Columns that every face set has; a collection may add more (yaw, gaze, sequence, frame).
 LABEL_COLUMNS = ("source", "subject", "emotion", "view", "split", *ACTION_UNITS)
 
 

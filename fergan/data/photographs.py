@@ -104,8 +104,6 @@ class RenderedPhotographs(Photographs):
         # The renderer needs torch, which takes seconds to import and which own photographs do without.
         from fergan import rendered
 
-        if name not in rendered.STAND_INS:
-            raise ValueError(f"no rendered stand-in for {name!r}; choose one of {', '.join(rendered.STAND_INS)}")
         self.name = name
         self._render = rendered.render_faces
         self._recipes = rendered.stand_in_labels(name, n_faces=n_faces, seed=seed).reset_index(drop=True)
@@ -150,25 +148,21 @@ def _unless_flat(read: Photograph | UnreadablePhotograph, path: Path) -> Photogr
     return read
 
 
-def read_photographs(
-    paths: Sequence[str | Path], least_side: int | None = None, n_threads: int | None = None
-) -> list[Photograph | UnreadablePhotograph]:
-    """Decode photographs on several threads, large ones at reduced size.
+def read_photographs(paths: Sequence[str | Path], least_side: int | None = None) -> list[Photograph | UnreadablePhotograph]:
+    """Decode photographs on as many threads as this process may use, large ones at reduced size.
 
     Args:
         paths: Image files of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency (which becomes white), 8 or
             16 bits. Of an animation or of pages the first picture is taken.
         least_side: Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels. JPEG
             files are then decoded at a half, a quarter or an eighth, which saves most of the time and memory.
-        n_threads: Without it, as many as this process may use.
 
     Returns: In order; why a file is unreadable: missing, empty, truncated, no image, above 100 megapixels (then nothing is
         decoded), or its pixels do not say what is white, as in 12 bits stored in 16.
     """
     with warnings.catch_warnings():  # around all threads: filters are the whole process's
         warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; the limit is ours
-        n_threads = max(1, min(n_threads or available_threads(), len(paths)))
-        return run_threads(partial(_decode, least_side=least_side), map(Path, paths), n_threads)
+        return run_threads(partial(_decode, least_side=least_side), map(Path, paths), available_threads())
 
 
 def _decode(path: Path, least_side: int | None) -> Photograph | UnreadablePhotograph:

@@ -106,8 +106,6 @@ def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: Stu
     """
     from fergan.features import check_images  # slow to import, and a profile needs only the config
 
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind of study {kind!r}; expected one of {', '.join(KINDS)}")
     pair, n_catch = kind == "pair", config.n_catch
     n_fakes = config.n_trials // (1 if pair else 2)
     n_whole = n_fakes + (n_catch if pair else 0)

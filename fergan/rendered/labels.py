@@ -152,21 +152,6 @@ def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     return np.maximum(units, background).astype(np.float32)
 
 
-def occurrence(units):
-    """Presence on either side: float64 of shape (n, 14), 0. or 1., from intensities (n, 14, 2)."""
-    return (np.asarray(units).max(-1) >= OCCURRENCE_THRESHOLD).astype(float)
-
-
-def action_unit_array(action_units):
-    """Turn {"AU12": .8, "AU01": (left, right)} into float32 intensities of shape (14, 2), or raise ValueError."""
-    units = np.zeros((len(ACTION_UNITS), 2), np.float32)
-    for name, intensity in action_units.items():
-        if name not in ACTION_UNITS:
-            raise ValueError(f"action_units: unknown Action Unit {name!r}, expected one of {', '.join(ACTION_UNITS)}")
-        units[ACTION_UNITS.index(name)] = intensity
-    return units
-
-
 # ---- camera, light and accessories
 
 def draw_setting(labels, setting, rng):
@@ -239,7 +224,7 @@ def stand_in_labels(name, n_faces=None, seed=0):
     rng = np.random.default_rng([int(seed), zlib.crc32(name.encode())])
     labels, units, setting = DESIGNS[name](n_faces, rng)
     _add_seeds(labels, name, seed)
-    columns = dict(zip(ACTION_UNITS, occurrence(units).T, strict=True))
+    columns = dict(zip(ACTION_UNITS, (units.max(-1) >= OCCURRENCE_THRESHOLD).astype(float).T, strict=True))
     for unit, sides in zip(ACTION_UNITS, units.transpose(1, 2, 0), strict=True):
         columns[f"{unit}_left"], columns[f"{unit}_right"] = sides
     labels.insert(0, "source", [f"{name}/{i:05d}" for i in range(n_faces)])

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from fergan.facs import ACTION_UNITS
 from fergan.rendered.appearance import arriving_light, cast_shadows, light_direction, part_colour, shade
 from fergan.rendered.geometry import SHAPES, FaceCurves, all_parts, hairline, person_of
-from fergan.rendered.labels import action_unit_array, default_setting, sample_identity
+from fergan.rendered.labels import default_setting, sample_identity
 from fergan.rendered.scene import GAMMA, draw_background, photograph
 
 SMALLEST, LARGEST, SIZE_STEP = 32, 256, 16
@@ -80,7 +80,10 @@ def render_expression(identity_seed, action_units, size=128, scene_seed=0, **set
         ValueError: For an unknown Action Unit, an intensity outside 0..1, an unknown setting or an impossible size.
     """
     seeds = dict(identity_seed=identity_seed, scene_seed=scene_seed, background_seed=scene_seed)
-    return _render(default_setting(**setting) | seeds, action_unit_array(action_units), size)[0]
+    for name in set(action_units) - set(ACTION_UNITS):
+        raise ValueError(f"action_units: unknown Action Unit {name!r}, expected one of {', '.join(ACTION_UNITS)}")
+    units = np.array([np.broadcast_to(action_units.get(unit, 0.0), 2) for unit in ACTION_UNITS], np.float32)
+    return _render(default_setting(**setting) | seeds, units, size)[0]
 
 
 def _render(row, units, size):
