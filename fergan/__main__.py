@@ -62,13 +62,8 @@ def check_data(arguments: argparse.Namespace) -> None:
     from fergan.book.checks import check_data as check
 
     checked = check(_profile(arguments))
-    path = ROOT / "artifacts" / checked.profile.name / "check-data.json"
     _say(*checked.lines())
-    try:
-        checked.save(path)
-        _say(f"the same as JSON: {path}")
-    except OSError as error:
-        _say(f"{_not_writable(error)}; so that this report is not kept")
+    checked.save(ROOT / "artifacts" / checked.profile.name / "check-data.json")
     sys.exit(1 if checked.faults else 0)
 
 
@@ -136,10 +131,6 @@ def write(arguments: argparse.Namespace) -> None:
     write_parameter_cells(profile)
 
 
-def _not_writable(error: OSError) -> str:
-    return f"{error.filename or 'a file'} may not be written ({error.strerror.lower()})"
-
-
 def main() -> None:
     """Read the command line and carry out its command; what a user can mend ends it with a message alone."""
     parser = argparse.ArgumentParser(prog="python -m fergan", description=__doc__)
@@ -171,7 +162,8 @@ def main() -> None:
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
             raise
-        sys.exit(f"{_not_writable(error)}; make room or give yourself the right to, or work on a copy of the project")
+        sys.exit(f"{error.filename or 'a file'} may not be written ({error.strerror.lower()}); make room or give yourself "
+                 "the right to, or work on a copy of the project")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import ast
 import logging
 import os
 import platform
+import re
 import shutil
 import subprocess
 import time
@@ -103,13 +104,9 @@ def _path_of(name: str) -> Path | None:
 
 
 def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield local name -> (module, name in it) of every import of this package in the nodes."""
+    """Yield local name -> (module, name in it) of every import from this package in the nodes (no other form is used)."""
     for node in nodes:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if alias.name.split(".")[0] == "fergan":
-                    yield alias.asname or alias.name, (alias.name, "")
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "fergan":
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "fergan":
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 yield alias.asname or alias.name, (inner, "") if _path_of(inner) else (node.module, alias.name)
@@ -175,9 +172,8 @@ def _used_by(of: _Module, nodes: list[ast.AST]) -> tuple[str, frozenset[tuple[st
             uses.add((of.name, leaf.id))
         elif isinstance(leaf, ast.Name) and leaf.id in imported:
             uses.add(imported[leaf.id])
-        elif isinstance(leaf, ast.Attribute):  # module.name, also with a dotted module
-            path = ast.unparse(leaf.value) if isinstance(leaf.value, (ast.Name, ast.Attribute)) else ""
-            target = imported.get(path, ("", ""))
+        elif isinstance(leaf, ast.Attribute) and isinstance(leaf.value, ast.Name):  # module.name
+            target = imported.get(leaf.value.id, ("", ""))
             if target[0] and not target[1]:
                 uses.add((target[0], leaf.attr))
     text = "\n".join(ast.dump(_Bare().visit(ast.parse(ast.unparse(node)))) for node in nodes)
@@ -381,11 +377,9 @@ def versions() -> dict[str, str]:
 @cache
 def machine() -> dict[str, Any]:
     """Return what rounding depends on: processor, threads and Python."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        processor = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(encoding="utf-8"), re.M) if info.is_file() else None
+    processor = found[1] if found else platform.processor() or platform.machine()
     return {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}",
             "processor": processor, "threads": available_threads()}
 

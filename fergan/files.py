@@ -41,10 +41,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 @contextmanager
 def locked(path: Path, refusal: str = "") -> Iterator[None]:
     """Hold the lock of a file, which a killed process gives back; wait for another one, or leave with a `refusal`."""
-    try:
-        import fcntl
-    except ImportError:
-        raise UserError("Windows has no locks for files; use fergan in WSL, the Windows Subsystem for Linux") from None
+    import fcntl  # which Windows has not; its WSL has
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
         try:

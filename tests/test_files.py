@@ -42,9 +42,6 @@ def test_a_lock_is_held_by_one_and_its_absence_is_one_line(tmp_path, monkeypatch
         assert f"another process holds {path}; waiting for it" in caplog.text
     with pytest.raises(UserError, match=r"the file system of .*new has no locks for files \(no locks available\); put"), locked(path):
         pass
-    monkeypatch.setitem(sys.modules, "fcntl", None)  # as on Windows
-    with pytest.raises(UserError, match="WSL"), locked(path):
-        pass
 
 
 def test_the_new_file_replaces_the_old_one_and_others_can_read_it(tmp_path):

@@ -113,7 +113,6 @@ def test_kernels_of_a_server_have_its_libraries_and_nothing_of_the_project_and_e
 
 @pytest.mark.parametrize(("words", "fault"), [
     (["rat=0.1"], "no parameter 'rat'; did you mean 'rate'?"),
-    (["zebra=1"], "no parameter 'zebra'; it has n, rate, name, flag, only"),
     (["n=2.5"], "parameter n is 2.5 (float); expected int, for example 3"),
     (["n=two"], "parameter n is 'two' (str); expected int"),
     (["n=True"], "parameter n is True (bool); expected int"),
@@ -188,9 +187,8 @@ def test_the_users_settings_reach_no_kernel_and_what_a_user_needs_does(monkeypat
 
 def test_a_page_is_found_by_its_id_and_an_unknown_one_answered_with_names():
     assert find_page(DEMO, "04_emotions/experiment-5").chapter == "04_emotions"
-    for word, words in (("04_emotion/experiment-5", "did you mean 04_emotions/experiment-5"), ("zebra", "there are 00_one_page/paper")):
-        with pytest.raises(NotebookError, match=words):
-            find_page(DEMO, word)
+    with pytest.raises(NotebookError, match="no page '04_emotion/experiment-5'; did you mean '04_emotions/experiment-5'"):
+        find_page(DEMO, "04_emotion/experiment-5")
 
 
 # ---- the book and its command

@@ -114,7 +114,11 @@ def test_on_a_page_tables_and_figures_have_labels_whatever_the_users_settings(mo
     show.show_table(pd.DataFrame({"a": []}), "tab-b", "Nothing.")
     show.show_figure(figure, "fig-a", "A line.", "One line that rises.")
     plt.switch_backend("agg")
-    (table, _), (picture, record) = shown
+    faces, ax = plt.subplots()
+    ax.imshow(np.random.default_rng(0).random((400, 400, 3)))
+    show.show_figure(faces, "fig-b", "Many colours.", "Noise.")
+    (table, _), (picture, record), (photograph, _) = shown
+    assert photograph["image/png"].startswith(b"\xff\xd8")  # a JPEG
     assert table["text/markdown"].startswith("~~~{table} What it is.\n:name: tab-a\n")
     assert record["fergan"] == {"figure": "fig-a", "caption": "A line.", "alt": "One line that rises."}
     assert picture["image/png"].startswith(b"\x89PNG") and not plt.fignum_exists(figure.number)

@@ -243,12 +243,12 @@ def test_a_network_learns_a_constant_image(tmp_path):
     assert run.finished["best_step"] == run.finished["steps"] == 150  # without a monitor
 
 
-def test_a_generator_that_ignores_its_noise_gives_one_alarm(tmp_path, monkeypatch, caplog):
+def test_a_generator_that_ignores_its_noise_gives_alarms(tmp_path, monkeypatch):
     forward = Generator.forward
     monkeypatch.setattr(Generator, "forward", lambda self, z: forward(self, torch.ones_like(z)))
     run = run_of(tmp_path, n_snapshots=4)
     assert "times as varied" in run.finished["alarms"][-1]["reason"] and len(run.finished["alarms"]) > 1
-    assert caplog.text.count("times as varied") == 1 and run.snapshots["diversity_ratio"].iloc[-1] < 0.01
+    assert run.snapshots["diversity_ratio"].iloc[-1] < 0.01
 
 
 def test_the_nearest_snapshot_is_noted(tmp_path, monkeypatch):

@@ -106,7 +106,7 @@ def prepare_sources(book: Book) -> Path:
     for path, content in wanted.items():
         _write_where_different(path, content)
     for old in EXECUTED.rglob("*"):
-        ours = old.suffix in (".ipynb", ".md", ".png") and old.parent.name != "datasets" and old.stem != "licences"
+        ours = old.suffix in (".ipynb", ".md", ".png", ".jpeg") and old.parent.name != "datasets" and old.stem != "licences"
         if ours and old not in wanted:
             old.unlink()
     write_datasets_chapter(EXECUTED / "datasets")
@@ -128,7 +128,8 @@ def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
             yield said / f"{name}.md", text
         for output in (output for cell in executed["cells"] for output in cell.get("outputs", ())):
             if label := output.get("metadata", {}).get("fergan", {}).get("figure"):
-                yield said / f"{label}.png", base64.b64decode("".join(output["data"]["image/png"]))
+                kind = next(kind for kind in ("png", "jpeg") if f"image/{kind}" in output["data"])
+                yield said / f"{label}.{kind}", base64.b64decode(output["data"][f"image/{kind}"])
 
 
 # ---- the build, and a preview
@@ -192,9 +193,7 @@ def preview(profile: Profile, port: int) -> int:
     """
     book, folder = Book(profile), ROOT / "_build" / "preview"
     if stale := book.plan():
-        lines = [f"- {name}: {why}" for name, why in stale.items()]
-        raise BookError("\n".join(["the preview shows what `make book` has made; these pages are stale, make the book first",
-                                   *lines]))
+        raise BookError(f"the preview shows what `make book` has made, and these pages are stale: {', '.join(stale)}")
     write_settings(ROOT, prepare_sources(book), folder / "source")
     command = [sys.executable, "-m", "sphinx_autobuild", str(folder / "source"), str(folder / "html"),
                "--watch", str(ROOT / "book"), "--host", "127.0.0.1", "--port", str(port), "-q"]

@@ -29,7 +29,7 @@ from fergan.files import ROOT, hash_parameters, locked, read_json
 #: How a line of a page begins that the reader of a workflow is to see; all else goes into its log.
 SIGN = "fergan: "
 
-_CHANGED = {"parameters": "its parameters", "outside": "its photographs or answers", "notebook": "its notebook",
+_CHANGED = {"outside": "its photographs or answers", "notebook": "its notebook",
             "code": "what its cells draw or say with", "heading": "its title or notices"}
 
 
@@ -111,7 +111,7 @@ class Book:
             return "it has not been made yet"
         before, now = record["state"], self.state(page)
         if before["parameters"] != now["parameters"]:
-            return f"its {_what_differs(before['parameters'], now['parameters'])} changed"
+            return "its parameters changed"
         for folder, result in record["results"].items():
             if not is_whole(Path(folder)):
                 return f"its result {Path(folder).name} is missing or not whole"
@@ -119,7 +119,8 @@ class Book:
             if result["code"] != code_hash(*result["code_of"]) and not keep:
                 return f"the code of {result['stage'].rpartition(':')[2]} changed"
         for home, value in record["reads"].items():
-            if _current_digest(Path(home)) != value:
+            pointer = Path(home) / "current.json"
+            if not pointer.is_file() or read_json(pointer)["digest"] != value:
                 return f"{'/'.join(Path(home).parts[-2:])} changed"
         return next((f"{words} changed" for key, words in _CHANGED.items() if before[key] != now[key]), "")
 
@@ -261,18 +262,3 @@ class _Board:
         if self._drawn:
             print(f"\033[{self._drawn}F\033[J", end="", flush=True)
         self._drawn = 0
-
-
-def _what_differs(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    name = next(key for key in (*now, *before) if before.get(key) != now.get(key))
-    old, new = before.get(name), now.get(name)
-    if isinstance(old, dict) and isinstance(new, dict):
-        return f"{name}.{_what_differs(old, new)}"
-    return f"parameter {name} ({old!r}, now {new!r})"
-
-
-def _current_digest(home: Path) -> str:
-    try:
-        return read_json(home / "current.json")["digest"]
-    except (OSError, ValueError, KeyError):
-        return ""

@@ -16,7 +16,6 @@ import yaml
 
 from fergan.book.profile import Profile
 from fergan.cache import available_threads
-from fergan.data.config import SetConfig
 
 #: Chapter, named by its notebook -> what ``chapters.yaml`` says of it.
 CHAPTERS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "chapters.yaml").read_text(encoding="utf-8"))
@@ -26,9 +25,6 @@ PAPERS_SET = "rafd-frontal"
 
 #: Where the weights of the Inception network are; see `fergan.quality.backbones`.
 INCEPTION = "FERGAN_INCEPTION"
-
-#: So many photographs are cropped on several threads; fewer take minutes on one.
-LARGE_SET = 1000
 
 
 @dataclass(frozen=True)
@@ -121,17 +117,10 @@ def _data(profile: Profile) -> list[Page]:
         Page("01_data", name, dict(
             dataset=name, folder=profile.dataset_folder(name), csv=dataset.csv,
             faces=dataset.faces.model_dump() | {"seed": profile.seed},
-        ), threads=_cropping_threads(profile, dataset))
+        ), threads=1 if dataset.source == "rendered" else max(1, available_threads() - profile.threads))
         for name, dataset in profile.datasets.items()
     ]
     return _with_summary("01_data", pages, datasets=list(profile.datasets))
-
-
-def _cropping_threads(profile: Profile, dataset: SetConfig) -> int:
-    """Return how many threads read and crop a set: for many photographs all that no training may hold."""
-    if dataset.source == "rendered" or (dataset.n_faces or LARGE_SET) < LARGE_SET:
-        return 1
-    return max(1, available_threads() - (profile.threads if len(profile.datasets) > 1 else 0))
 
 
 def _models(profile: Profile) -> list[Page]:

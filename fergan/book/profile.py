@@ -8,7 +8,7 @@ experiment on a set that is not there: each is one clear line that names the key
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -239,14 +239,19 @@ def _completed(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
+def meant(wrong: str, known: Iterable[str]) -> str:
+    """Return "; did you mean ...?" with the known word that is nearest to a wrong one; empty where none is near."""
+    close = difflib.get_close_matches(wrong, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
 def explain(item: Any, model: type[BaseModel]) -> str:
     """Return one of pydantic's errors as one line that names the key and what was expected."""
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         schema, wrong = model.model_json_schema(), str(item["loc"][-1])
         known = {name for part in (schema, *schema.get("$defs", {}).values()) for name in part.get("properties", {})}
-        close = difflib.get_close_matches(wrong, sorted(known - {wrong}), n=1)
-        return f"{key} is not a known key" + (f"; did you mean {close[0]!r}?" if close else "")
+        return f"{key} is not a known key{meant(wrong, sorted(known - {wrong}))}"
     if item["type"] == "missing":
         return f"{key} is missing"
     message = item["msg"].removeprefix("Value error, ")
@@ -303,11 +308,6 @@ def _model_faults(profile: Profile) -> Iterator[str]:
     for name, model in profile.further_models.items():
         if name in profile.datasets or not _is_name(name):
             yield f"further_models.{name}: expected lower-case letters, digits and hyphens, and no dataset's name"
-        if not model.changes and not model.only:
-            yield f"further_models.{name} changes nothing; give changes, or the Action Unit of only"
-        if "preset" in model.changes:
-            yield f"further_models.{name}.changes.preset: that is the whole profile's; change another value"
-            continue
         try:
             profile.training.changed(**model.changes)
         except ValidationError as error:

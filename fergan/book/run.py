@@ -5,8 +5,6 @@ value. The same notebook runs by hand in JupyterLab, and by plain papermill.
 """
 
 import ast
-import difflib
-import json
 import os
 import re
 import shlex
@@ -27,7 +25,7 @@ from pydantic import ValidationError
 
 from fergan.book.kernels import environment, kernel_spec
 from fergan.book.pages import Page
-from fergan.book.profile import SECTIONS, Profile, ProfileError, explain
+from fergan.book.profile import SECTIONS, Profile, ProfileError, explain, meant
 from fergan.book.show import say
 from fergan.cache import cached, commit, current, is_whole, machine, result_folder, versions
 from fergan.files import ROOT, UserError
@@ -107,9 +105,7 @@ def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name
 
 def _unknown(key: str, declared: Mapping[str, Any], name: str) -> str:
     known = [*declared, *(inner for value in declared.values() if isinstance(value, dict) for inner in value)]
-    close = difflib.get_close_matches(key.split(".")[-1], [str(k) for k in known], n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(declared)}"
-    return f"{name} has no parameter {key!r}; {hint}"
+    return f"{name} has no parameter {key!r}{meant(key.split('.')[-1], map(str, known))}"
 
 
 def parse_assignments(words: Sequence[str], declared: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -148,20 +144,13 @@ def parameter_cell(values: Mapping[str, Any]) -> str:
             lines.append(f"{key} = {_source(value)}  # {comments[key]}")
             continue
         fields = SECTIONS[key].model_fields
-        inner = [f"    {_source(name)}: {_source(item)},  # {fields[name].description}" for name, item in value.items()]
+        inner = [f'    "{name}": {_source(item)},  # {fields[name].description}' for name, item in value.items()]
         lines += [f"{key} = {{", *inner, "}"]
     return "\n".join(lines)
 
 
 def _source(value: Any) -> str:
-    """Return a value as source code with double quotes."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_source(key)}: {_source(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_source, value)) + "]"
-    return repr(value)
+    return repr(value).replace("'", '"')  # no default holds a quotation mark
 
 
 # ---- execution
@@ -382,10 +371,8 @@ def _how_made(executed: NotebookNode, page: Page, values: Mapping[str, Any], sec
 
 
 def find_page(pages: Sequence[Page], word: str) -> Page:
-    """Return the page of this id; NotebookError, with those that may be meant, where there is none."""
+    """Return the page of this id; NotebookError where there is none."""
     by_id = {page.id: page for page in pages}
     if word not in by_id:
-        meant = difflib.get_close_matches(word, by_id, n=3)
-        hint = f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(by_id)}"
-        raise NotebookError(f"there is no page {word!r}; {hint}")
+        raise NotebookError(f"there is no page {word!r}{meant(word, by_id)}")
     return by_id[word]

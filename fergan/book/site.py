@@ -1,7 +1,7 @@
 """The built site: what Sphinx does for it; its pages finished and checked.
 
 ``_config.yml`` names this module as a Sphinx extension. Pages ask no other host for anything (MathJax comes with a package
-whose own extension copies more than twice what they can ask for), captions lead to how they were made, pictures are small.
+whose own extension copies more than twice what they can ask for), and captions lead to how they were made.
 Sphinx's own link checker looks at addresses of other hosts only, and so not at what is checked here.
 """
 
@@ -16,7 +16,6 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 from docutils import nodes
-from PIL import Image
 
 from fergan.files import ROOT, UserError, atomic_path, read_json, write_json
 
@@ -31,10 +30,6 @@ EXECUTED = ROOT / "book" / "executed"
 #: Bytes of a page with its pictures, without the scripts, styles and fonts that all pages share.
 HEAVIEST = 1_500_000
 
-#: Pixels: twice the width of a page's column, for screens with two pixels per point.
-WIDEST = 1480
-
-_COLOURS = 20_000  # a drawing has fewer; it is kept exactly, because lines suffer most from loss
 # Scripts for a server that runs code on the reader's behalf; no page of the book has a button for it.
 _UNUSED_SCRIPTS = ("thebe", "THEBE_JS_URL", "kernelName = ")
 _UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "mml", "mml-*", "tex-chtml.js", "core.js", "liteDOM.js")
@@ -104,20 +99,14 @@ class BuiltPage:
     anchors: list[str]
     classes: list[str]
     traceback: bool
-    numbers: dict[str, str]  # anchor of a figure or table -> its number, "Table 3"
-    cited: list[tuple[str, str]]  # link, and the number that it shows
 
 
 def finish_pages(html: Path) -> dict[Path, BuiltPage]:
     """Finish the pages of a built book that are new, and return what is in each.
 
-    PNG pictures become WebP; pages say their size and load them late. What was found in a page is noted beside the book,
-    and the page is left as it is until Sphinx writes it again.
+    What was found in a page is noted beside the book, and the page is left as it is until Sphinx writes it again.
     """
     html, built, code = html.resolve(), {}, Path(__file__).stat().st_mtime_ns
-    pictures = sorted((html / "_images").glob("*.png"))
-    for png in pictures:
-        _convert(png)
     for path in sorted(html.rglob("*.html")):
         name = path.relative_to(html)
         if "_static" in name.parts:
@@ -126,25 +115,12 @@ def finish_pages(html: Path) -> dict[Path, BuiltPage]:
         if not note.is_file() or note.stat().st_mtime_ns < max(code, path.stat().st_mtime_ns):
             write_json(note, asdict(_finish(path)))
         built[path] = BuiltPage(**read_json(note))
-    for png in pictures:
-        png.unlink()
     return built
-
-
-def _convert(png: Path) -> None:
-    with Image.open(png) as picture:
-        image = picture.convert("RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB")
-    if image.width > WIDEST:
-        image = image.resize((WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS)
-    drawn = image.getcolors(_COLOURS) is not None
-    with atomic_path(png.with_suffix(".webp")) as temporary:
-        image.save(temporary, "WEBP", lossless=drawn, quality=80 if drawn else 88, method=4)
 
 
 def _finish(path: Path) -> BuiltPage:
     before = path.read_text(encoding="utf-8")
     soup = BeautifulSoup(before, "html.parser")
-    _show_small_pictures(soup, path.parent)
     _mend_names(soup)
     for script in soup.find_all("script"):
         if any(word in f"{script.get('src')} {script.get('type')} {script.string}" for word in _UNUSED_SCRIPTS):
@@ -153,30 +129,13 @@ def _finish(path: Path) -> BuiltPage:
         with atomic_path(path) as temporary:
             temporary.write_text(str(soup), encoding="utf-8")
     tags = soup.find_all(True)
-    numbers = {tag["id"]: tag.find(class_="caption-number") for tag in soup.find_all(["table", "figure"], id=True)}
     return BuiltPage(
         links=[tag["href"] for tag in soup.find_all("a", href=True)],
         images=[(tag.get("src", ""), tag.get("alt")) for tag in soup.find_all("img")],
         anchors=[tag[key] for tag in tags for key in ("id", "name") if tag.get(key)],
         classes=sorted({name for tag in tags for name in tag.get("class", ())}),
         traceback="Traceback (most recent call last)" in soup.get_text(),
-        numbers={anchor: tag.get_text().strip() for anchor, tag in numbers.items() if tag},
-        cited=[(tag.parent["href"], tag.get_text().strip()) for tag in soup.select("a[href] > .std-numref")],
     )
-
-
-def _show_small_pictures(soup: BeautifulSoup, folder: Path) -> None:
-    for tag in soup.select('a[href$=".png"], img[src$=".png"]'):
-        key = "src" if tag.name == "img" else "href"
-        picture = (folder / unquote(tag[key])).with_suffix(".webp")
-        if "_images/" not in tag[key] or not picture.is_file():
-            continue
-        tag[key] = tag[key].removesuffix(".png") + ".webp"
-        if tag.name == "img":
-            tag.attrs |= {"loading": "lazy", "decoding": "async"}
-            if not {"width", "height", "style"} & set(tag.attrs):
-                with Image.open(picture) as image:
-                    tag["width"], tag["height"] = image.size
 
 
 def _mend_names(soup: BeautifulSoup) -> None:
@@ -229,12 +188,6 @@ def _pictures(path: Path, page: BuiltPage) -> list[Path]:
     return [_target(path, source) for source, _ in page.images if not urlsplit(source).scheme]
 
 
-def weight_of(path: Path, page: BuiltPage) -> int:
-    """Return the bytes of a page and of the pictures that it alone shows."""
-    pictures = {picture for picture in _pictures(path, page) if picture.parent.name == "_images" and picture.is_file()}
-    return sum(file.stat().st_size for file in (path, *pictures))
-
-
 def _notebook_faults(path: Path, page: BuiltPage, notebook: Path) -> Iterator[str]:
     """Yield what a page lacks of the executed notebook that it shows."""
     cells = read_json(notebook)["cells"]
@@ -255,7 +208,8 @@ def _page_faults(path: Path, built: Mapping[Path, BuiltPage]) -> Iterator[str]:
     for source, alt in page.images:
         if alt is None or alt.startswith(("../", "_images")):
             yield f"image {source[:80]} has no text that says what it shows"
-    if (weight := weight_of(path, page)) > HEAVIEST:
+    pictures = {picture for picture in _pictures(path, page) if picture.parent.name == "_images" and picture.is_file()}
+    if (weight := sum(file.stat().st_size for file in (path, *pictures))) > HEAVIEST:
         yield f"weighs {weight:,} bytes with its pictures; at most {HEAVIEST:,} are allowed"
     for link in dict.fromkeys(page.links):
         parts = urlsplit(link)
@@ -264,8 +218,3 @@ def _page_faults(path: Path, built: Mapping[Path, BuiltPage]) -> Iterator[str]:
             continue
         if not target.exists() or (anchor and target in built and anchor not in built[target].anchors):
             yield f"its link {link} leads nowhere"
-    for link, number in page.cited:
-        other, anchor = built.get(_target(path, link)), unquote(urlsplit(link).fragment)
-        found = other and other.numbers.get(anchor)
-        if found and found != number:
-            yield f"calls {number} what is {found}, {anchor}"

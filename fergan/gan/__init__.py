@@ -4,15 +4,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from fergan.cache import Config
 
 #: Training presets: name -> values of `TrainConfig`.
 PRESETS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "presets.yaml").read_text(encoding="utf-8"))
 
-#: The parts of differentiable augmentation, see `fergan.gan.step.augment`.
-_POLICIES = ("color", "translation", "cutout")
+_POLICIES = "^(none|(color|translation|cutout)(,(color|translation|cutout))*)$"  # of `fergan.gan.step.augment`
 
 
 class TrainConfig(Config):
@@ -34,8 +33,8 @@ class TrainConfig(Config):
                                "discriminator learns, afresh for each face")
     discriminator_updates: Literal[1, 2] = Field(1, description="1: on real and generated faces together; 2: on generated, "
                                                  "then on real ones")
-    augment: str = Field("none", description="differentiable augmentation of all that the discriminator sees: none, or some "
-                         "of color,translation,cutout joined by commas")
+    augment: str = Field("none", pattern=_POLICIES, description="differentiable augmentation of all that the discriminator "
+                         "sees: none, or some of color,translation,cutout joined by commas")
     flip_probability: float = Field(0.0, ge=0, le=1, description="share of the real faces mirrored, afresh in each step")
     precision: Literal["auto", "bf16", "float32"] = Field("auto", description="bfloat16 where the device has it "
                                                           "(auto), always, or never")
@@ -50,14 +49,6 @@ class TrainConfig(Config):
         if preset not in PRESETS:
             raise ValueError(f"unknown training preset {preset!r}; expected one of {', '.join(PRESETS)}")
         return PRESETS[preset] | given
-
-    @field_validator("augment")
-    @classmethod
-    def _known_policies(cls, value: str) -> str:
-        policies = value.split(",")
-        if policies != ["none"] and not (set(policies) <= set(_POLICIES) and len(set(policies)) == len(policies)):
-            raise ValueError(f"augment is {value!r}; expected 'none', or some of {', '.join(_POLICIES)} joined by commas")
-        return value
 
     @property
     def generator_channels(self) -> int:

@@ -1,4 +1,4 @@
-"""Using a trained run: its networks, samples, and walks through the noise, between faces and along leading directions."""
+"""Using a trained run: its networks, samples, and walks through the noise."""
 
 from pathlib import Path
 
@@ -8,8 +8,6 @@ from torch import Tensor
 
 from fergan.gan.networks import Discriminator, Generator, open_discriminator, open_generator, to_uint8
 from fergan.gan.runs import Run
-
-REACH = 3.0  # how far faces are moved along a direction, in standard deviations of the noise
 
 
 def load_generator(run: Run | str | Path) -> Generator:
@@ -72,36 +70,3 @@ def interpolate(latent_dim: int, n_rows: int, n_columns: int, seed: int = 0) -> 
     shares = np.linspace(0, 1, n_columns).tolist()
     ends = noise_of(seed, n_rows, 2, latent_dim)
     return torch.stack([torch.stack([slerp(start, end, share) for share in shares]) for start, end in ends])
-
-
-def leading_directions(generator: Generator, n: int) -> Tensor:
-    """Return n directions (n, latent_dim) of the noise that the generator's first layer passes on most strongly.
-
-    They are the right singular vectors of its weights (Shen and Zhou, 2021, arXiv:2007.06600), strongest first, of length 1.
-    The largest number of each is positive. No label is used, and nothing says that one is a single trait of the face.
-    """
-    if not 1 <= n <= generator.latent_dim:
-        raise ValueError(f"n is {n}; expected 1 to {generator.latent_dim} directions, the length of the noise")
-    weight = generator.project[0].weight.detach().float().flatten(1)  # (latent_dim, 8w * 16)
-    directions = torch.linalg.svd(weight, full_matrices=False).U.T[:n]
-    largest = directions.gather(1, directions.abs().argmax(dim=1, keepdim=True))
-    return directions * largest.sign()
-
-
-def random_directions(latent_dim: int, n: int, seed: int = 0) -> Tensor:
-    """Return directions (n, latent_dim) of length 1 drawn evenly from all, to compare others with."""
-    directions = noise_of(seed, n, latent_dim)
-    return directions / directions.norm(dim=1, keepdim=True)
-
-
-def shift(noise: Tensor, directions: Tensor, amounts: np.ndarray) -> Tensor:
-    """Return noise (latent_dim,) moved along directions (n, latent_dim) by amounts: (n, n_amounts, latent_dim)."""
-    return noise + torch.as_tensor(amounts, dtype=noise.dtype)[:, None] * directions[:, None]
-
-
-def pixel_change(generator: Generator, directions: Tensor, reach: float, n_faces: int = 16, seed: int = 0) -> float:
-    """Return by how many grey levels a pixel changes, on average, from -reach to reach along directions (n, latent_dim)."""
-    noise = noise_of(seed, n_faces, generator.latent_dim)
-    ends = torch.stack([shift(z, directions, np.array([-reach, reach])) for z in noise])  # (n_faces, n, 2, latent_dim)
-    faces = draw(generator, ends).astype(np.float32)
-    return float(np.abs(faces[:, :, 1] - faces[:, :, 0]).mean())

@@ -6,7 +6,6 @@ A run that was killed and started again continues exactly where it was, and noth
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -32,7 +31,6 @@ from fergan.gan.step import RandomStreams, TrainingState, calibrate_average, nex
 
 # A run notes its precision itself; Fabric would say it on every page.
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-_log = logging.getLogger(__name__)
 
 SHOW_SECONDS = 0.5  # between reports of progress
 LOSSES = ["loss_d", "loss_g", "score_real", "score_generated"]  # of each step
@@ -187,8 +185,6 @@ class _Training:
         samples = to_uint8(deepcopy(self.state.average).train()(noise))
         scores = self.history[self._snapshots[-1]["step"] if self._snapshots else 0 :, 2:]
         measured = self._monitor.measure(step, self.n_steps, samples, scores) if self._monitor else {"alarm": ""}
-        if measured["alarm"] and not (self._snapshots and self._snapshots[-1]["alarm"]):
-            _log.warning("step %d of %d: %s", step, self.n_steps, measured["alarm"])
         self._snapshots.append({"step": step} | measured)
         if len(self._snapshots) % KEEP_EVERY == 1 or step == self.n_steps:
             keep_discriminator(self._folder, step, self.state.discriminator.module)
@@ -248,24 +244,20 @@ def _agreed_to_stop(interrupted: bool, step: int, fabric: Fabric) -> bool:
 def _interrupts_noted() -> Iterator[list[int]]:
     """Collect Ctrl-C in a list instead of raising it in the middle of a step; the second one raises.
 
-    Half a step must never be saved: the discriminator would have learnt and the generator not. Signals reach the main
-    thread only; an interrupt in another one leaves the last interval checkpoint.
+    Half a step must never be saved: the discriminator would have learnt and the generator not.
     """
     noted: list[int] = []
     before = signal.getsignal(signal.SIGINT)
-    main = threading.current_thread() is threading.main_thread()
 
     def note(number: int, _frame: object) -> None:
         noted.append(number)
         signal.signal(signal.SIGINT, before)
 
-    if main:
-        signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, note)
     try:
         yield noted
     finally:
-        if main:
-            signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ with another hash than the published one is not opened. Scores on other backbone
 
 import hashlib
 import io
-import os
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -48,9 +47,8 @@ def backbones(discriminator: Path | str, inception: Path | None = None) -> dict[
 def find_inception(where: str | None = None) -> tuple[Path | None, str]:
     """Return the file with the Inception network's weights; or None, and why it cannot be used and how to get it.
 
-    `where` is the file, or ``"download"``; without it what the environment variable `VARIABLE` says.
+    `where` is the file, or ``"download"``.
     """
-    where = where or os.environ.get(VARIABLE, "")
     if not where:
         return None, f"set {VARIABLE} to the file {WEIGHTS_FILE} (from {URL}), or to 'download'"
     try:

@@ -1,4 +1,4 @@
-"""Mode collapse: how varied samples are beside real faces, which emotions and people they leave out, and the monitor of it.
+"""Mode collapse: how varied samples are beside real faces, how many people they show, and the monitor of it.
 
 Faces are compared as thumbnails: coarse enough that blurred outlines do not count, and seen by no network.
 """
@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.stats import chi2_contingency
-from sklearn.model_selection import StratifiedGroupKFold
 
 from fergan.data.faces import FaceSet
 from fergan.features.baselines import HOGFeatures
 from fergan.files import write_json
 from fergan.quality import QualityConfig
-from fergan.quality.distances import NEIGHBOURS, frechet_distance, halves, nearest, neighbourhoods, wilson
+from fergan.quality.distances import NEIGHBOURS, frechet_distance, halves, nearest, neighbourhoods
 from fergan.quality.similarity import mean_pairwise_distance, thumbnails
-from fergan.svm.kernels import SharedKernel, predicted_classes, squared_distances, typical_distance
 
 #: Chosen: below these shares of what real faces reach, spread or recall say that variety is gone, or that some is gone ...
 COLLAPSED, NARROW = 0.25, 0.5
@@ -34,16 +31,12 @@ _SAME = 0.01  # samples nearer to each other than all but this share of real fac
 _NO_CONTRAST = 1e-12  # mean square of the pixels (0..1) about each picture's own light, below which there is only rounding
 _FACES_PER_PERSON = 2  # with fewer faces each, on average, people are hardly people that a generator could forget
 
-#: The parameters of the classifier that names emotions are not searched: it only has to name samples and real faces alike.
-_COST, _N_FOLDS = 10.0, 5
-
 
 def judge_collapse(folder: Path, config: QualityConfig, *, generated: np.ndarray, faces: FaceSet) -> None:
-    """Judge how varied samples are, and what of their set they leave out; write ``variety.json``.
+    """Judge how varied samples are, and how many of the people they show; write ``variety.json``.
 
     It holds what `judge_variety` returns, ``found``, ``floor`` and, None where people cannot be divided, ``floor_people``
-    (see `Variety` and `fergan.quality.distances.halves`), and, each None where the set's labels do not allow it, ``classes``
-    (`class_shares`) and ``people`` (`people_found`).
+    (see `Variety` and `fergan.quality.distances.halves`), and ``people`` (`people_found`), None where nobody has two faces.
 
     Args:
         generated: (n_generated, 64, 64, 3), uint8
@@ -57,8 +50,7 @@ def judge_collapse(folder: Path, config: QualityConfig, *, generated: np.ndarray
     if len(subjects) >= _FACES_PER_PERSON * len(set(subjects)):
         people = people_found(thumbnails(generated), thumbnails(np.array(faces.images)), subjects, config.seed)
     write_json(folder / "variety.json", judge_variety(found, **floors) | {"floor_people": None} | {
-        name: asdict(one) for name, one in {"found": found, **floors}.items()} | {
-        "classes": _classes(generated, faces, config.seed), "people": people})
+        name: asdict(one) for name, one in {"found": found, **floors}.items()} | {"people": people})
 
 
 def can_be_judged(faces: FaceSet) -> bool:
@@ -158,51 +150,6 @@ def judge_variety(found: Variety, floor: Variety, floor_people: Variety | None =
     else:
         verdict, because = "varied", min(("spread", "recall"), key=share.get)
     return {"verdict": verdict, "because": because, "share": share}
-
-
-def _classes(generated: np.ndarray, faces: FaceSet, seed: int) -> dict[str, Any] | None:
-    """Return `class_shares`, without emotions that have too few faces or one person; None where fewer than two are left."""
-    labels, subjects = faces.labels["emotion"], faces.subjects()
-    people = {emotion: set(subjects[(labels == emotion).fillna(False)]) for emotion in faces.emotions}
-    usable = [emotion for emotion, shown_by in people.items() if (labels == emotion).sum() >= _N_FOLDS and len(shown_by) > 1]
-    if len(usable) < 2 or len(set().union(*(people[emotion] for emotion in usable))) < _N_FOLDS:
-        return None
-    rows = np.flatnonzero(labels.isin(usable))
-    sides = (HOGFeatures().transform(images) for images in (generated, np.array(faces.images[rows])))
-    return class_shares(*sides, labels.iloc[rows].to_numpy(str), subjects[rows], seed)
-
-
-def class_shares(
-    generated: np.ndarray, real: np.ndarray, labels: Sequence[str], subjects: Sequence[str], seed: int = 0
-) -> dict[str, Any]:
-    """Compare the shares of classes among samples with those among real faces, both as a Gaussian SVM names them.
-
-    Real faces are named by models that have not seen their people, so that the classifier's mistakes are on both sides.
-    Its features (n, n_features) should not be those of the discriminator that the generator learnt to deceive.
-
-    Returns: ``table``: for each class ``label, real, generated, low, high``, its shares and the 95 % Wilson interval of the
-        samples'. ``p_value, cramers_v``: of a chi-squared test that both are draws from the same shares, and how far these
-        lie apart, 0 (equal) to 1; NaN where only one class is ever named. ``accuracy``: of the classifier on real people
-        whom it has not seen. ``n_real, n_generated``.
-    """
-    names, y = np.unique(np.asarray(labels, str), return_inverse=True)
-    D2 = squared_distances(np.concatenate([real, generated]))
-    gamma = 1 / typical_distance(D2[: len(real), : len(real)])
-    everyone, samples = np.arange(len(real)), np.arange(len(real), len(D2))
-    folds = list(StratifiedGroupKFold(_N_FOLDS, shuffle=True, random_state=seed).split(everyone, y, subjects))
-    models = SharedKernel(D2, np.concatenate([y, np.zeros(len(generated), int)]))
-    *named, of_samples = map(predicted_classes, models.values(_COST, gamma, [*folds, (everyone, samples)]))
-    of_real = np.empty(len(real), int)
-    for (_, test), of_fold in zip(folds, named, strict=True):
-        of_real[test] = of_fold
-    counts = np.stack([np.bincount(of_side, minlength=len(names)) for of_side in (of_real, of_samples)])
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    table = [dict(zip(("label", "real", "generated", "low", "high"), (str(name), *of_class, *wilson(count, len(samples))),
-                      strict=True)) for name, of_class, count in zip(names, shares.T.tolist(), counts[1], strict=True)]
-    ever = counts[:, counts.any(axis=0)]
-    statistic, p_value = chi2_contingency(ever, correction=False)[:2] if ever.shape[1] > 1 else (np.nan, np.nan)
-    return {"table": table, "p_value": float(p_value), "cramers_v": float(np.sqrt(statistic / counts.sum())),
-            "accuracy": float(np.mean(of_real == y)), "n_real": len(real), "n_generated": len(samples)}
 
 
 def people_found(generated: np.ndarray, real: np.ndarray, subjects: Sequence[str], seed: int = 0) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Scores of two sets of features: how far they lie apart, who lies in whose neighbourhood; 95 % intervals; refusals.
 
-Distances are taken in blocks of rows, so that no n x n matrix is ever held, and each block serves all four scores of
+Distances are taken in blocks of rows, so that no n x n matrix is ever held, and each block serves all three scores of
 neighbourhoods; the packages that have them (torch-fidelity, prdc) form the whole matrix for each.
 """
 
@@ -13,7 +13,7 @@ from sklearn.utils import gen_batches
 
 from fergan.svm.kernels import squared_distances
 
-#: A point's neighbourhood reaches to its fifth neighbour, for all four scores, as in the code of Naeem et al. (2020).
+#: A point's neighbourhood reaches to its fifth neighbour, for all three scores, as in the code of Naeem et al. (2020).
 NEIGHBOURS = 5
 _MEMORISED = 0.01  # samples nearer to a real face than all but this share of real faces are to another one
 _BLOCK = 128 << 20  # bytes of one block of distances; it does not change the scores
@@ -22,9 +22,6 @@ N_GROUPS = 10  # of which the jackknife leaves out each once
 
 #: For each kind of floor, real faces (or their rows, or features) that stand for samples, and those they are compared with.
 Floors = Mapping[str, tuple[np.ndarray, np.ndarray]]
-
-#: Rows whose kernel matrices are formed at once; more are drawn in subsets of this size, as published scores do.
-LARGEST_SUBSET, N_SUBSETS = 1000, 100
 
 
 def checked_features(name: str, features: np.ndarray, minimum: int = 2) -> np.ndarray:
@@ -101,26 +98,6 @@ def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
     return float(max(distance, 0.0))  # rounding can leave -1e-12 for equal sets
 
 
-def kernel_distance(generated: np.ndarray, real: np.ndarray, seed: int = 0, n_features: int | None = None) -> float:
-    """Squared maximum mean discrepancy with the cubic kernel ``(x y / n_features + 1)^3``, unbiased (KID).
-
-    Bińkowski et al. (2018), equation 4, by torch-fidelity, of as many rows of each side. 0 in expectation for samples of one
-    distribution, so a single value can lie below 0. `n_features` is the kernel's, where `compact` made them fewer. Where not
-    all rows are compared at once, it is the mean over `N_SUBSETS` subsets, drawn by `seed`.
-    """
-    import torch
-    from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
-
-    generated, real = check_pair(generated, real)
-    size = min(len(generated), len(real), LARGEST_SUBSET)
-    whole = size == len(generated) == len(real)
-    found = kid_features_to_metric(
-        torch.from_numpy(generated), torch.from_numpy(real), kid_subset_size=size, kid_subsets=1 if whole else N_SUBSETS,
-        kid_kernel_poly_gamma=1 / (n_features or generated.shape[1]), rng_seed=seed, verbose=False,
-    )
-    return found[KEY_METRIC_KID_MEAN]
-
-
 def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> float:
     """Inception score: exponential of the mean divergence of each sample's classes from those of all samples.
 
@@ -146,32 +123,29 @@ class Neighbourhoods:
     """What neighbourhoods, each to a point's fifth neighbour, say of samples.
 
     Kynkäänniemi et al. (2019), equations 1 to 3. ``precision``: share of samples inside the neighbourhood of some real face.
-    ``recall``: share of real faces inside the neighbourhood of some sample. Naeem et al. (2020), equations 3 and 4.
-    ``density``: mean number of real neighbourhoods around a sample, over five: 1 for equal distributions, and more is
-    possible. ``coverage``: share of real faces whose neighbourhood holds a sample.
+    ``recall``: share of real faces inside the neighbourhood of some sample. Naeem et al. (2020), equation 4:
+    ``coverage``: share of real faces whose neighbourhood holds a sample.
     """
 
     precision: float
     recall: float
-    density: float
     coverage: float
 
 
 def neighbourhoods(generated: np.ndarray, real: np.ndarray) -> Neighbourhoods:
     """Measure how the neighbourhoods of samples and of real faces (n_samples, n_features) hold each other.
 
-    All four scores depend on both numbers of samples, so compare at equal ones.
+    All three scores depend on both numbers of samples, so compare at equal ones.
     """
     x, y = check_pair(generated, real, minimum=NEIGHBOURS + 1)
     reach, of_generated = _radii(y, NEIGHBOURS), _radii(x, NEIGHBOURS)
-    inside, around, covered, recalled = 0, 0, np.zeros(len(y), bool), np.zeros(len(y), bool)
+    inside, covered, recalled = 0, np.zeros(len(y), bool), np.zeros(len(y), bool)
     for rows, squared in _blocks(x, y):
         close = squared <= reach
         inside += int(close.any(axis=1).sum())
-        around += int(close.sum())
         covered |= close.any(axis=0)
         recalled |= (squared <= of_generated[rows, None]).any(axis=0)
-    return Neighbourhoods(inside / len(x), float(recalled.mean()), around / (NEIGHBOURS * len(x)), float(covered.mean()))
+    return Neighbourhoods(inside / len(x), float(recalled.mean()), float(covered.mean()))
 
 
 def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """The scores of one generator: how recognisable, how near to real faces, how varied and how new its samples are."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -134,7 +134,7 @@ def judge_features(
     `floors` are pairs of as many real faces as there are samples, see `fergan.quality.distances.halves`; samples are
     compared with the second side of ``"floor"``.
     """
-    n, n_features = generated[0].shape
+    n = len(generated[0])
     if n < 2 * distances.N_GROUPS:
         return [_row("", "frechet", [np.nan] * 3, {}, n)]
     x, *real = distances.compact(generated[0], *(side[0] for sides in floors.values() for side in sides))
@@ -147,18 +147,12 @@ def judge_features(
         return [_row("", name, ends[i], {floor: of_floor[i] for floor, of_floor in usual.items()}, n)
                 for i, name in enumerate(names)]
 
-    def neighbourhood_scores(a: np.ndarray, b: np.ndarray) -> list[float]:
-        found = distances.neighbourhoods(a, b)
-        return [found.precision, found.recall, found.density, found.coverage]
-
     scores = []
     if generated[1] is not None:
         splits = min(_N_SPLITS, n // 20)
         scores += measured(["inception_score"], lambda logits: distances.inception_score(logits, splits, seed),
                            (generated[1],), {"floor": (floors["floor"][0][1],)})
     scores += measured(["frechet"], distances.frechet_distance)
-    scores += measured(["kernel"], lambda a, b: distances.kernel_distance(a, b, seed, n_features=n_features))
-    for row in measured(("precision", "recall", "density", "coverage"), neighbourhood_scores):
-        top = np.inf if row["score"] == "density" else 1
-        scores.append(row | {"low": max(0.0, row["low"]), "high": min(top, row["high"])})
+    for row in measured(("precision", "recall", "coverage"), lambda a, b: astuple(distances.neighbourhoods(a, b))):
+        scores.append(row | {"low": max(0.0, row["low"]), "high": min(1.0, row["high"])})
     return scores

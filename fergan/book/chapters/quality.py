@@ -10,14 +10,14 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
-from fergan.book.plots import WIDTH, heat_map
+from fergan.book.plots import WIDTH
 from fergan.book.show import interval, rounded, say
 from fergan.paper import read_table
 from fergan.quality.judge import quality_rows
 
 SCORE_WORDS = yaml.safe_load((Path(__file__).parent / "quality.yaml").read_text(encoding="utf-8"))
 
-_DECIMALS = {"frechet": 2, "kernel": 4}  # that a score needs
+_DECIMALS = {"frechet": 2}  # that a score needs
 _PUBLISHED = ("inception_score", "frechet")
 _COLOURS = {"floor": "0.35", "floor_people": "C1"}
 _VARIETY = ("spread", "recall", "coverage", "precision", "repeats")
@@ -143,36 +143,10 @@ def by_verdict(records: Records) -> dict[str, list[str]]:
 
 
 def verdict_table(records: Records) -> pd.DataFrame:
-    """Return one row per generator: its verdict and what decided it, and its variety beside that of real faces."""
+    """Return one row per generator: its verdict, what decided it, its variety and the people, beside those of real faces."""
     verdicts = _table({"verdict": record["verdict"], "because": say("mode_collapse", "because", record=record)}
                       for record in records.values())
+    people = _table({"people ↑": one and f"{one['n_found']} of {one['n_people']} ({one['expected']:.1f})"}
+                    for one in (record["people"] for record in records.values()))
     scores = summary_table({model: scores_of_variety(record) for model, record in records.items()}, _VARIETY)
-    return pd.concat([scores[["generator"]], verdicts, scores.drop(columns="generator")], axis=1)
-
-
-def left_out_table(records: Records) -> pd.DataFrame:
-    """Return one row per generator of a labelled set: emotions too rare among its samples, and people whom it draws."""
-    rows = []
-    for model, record in records.items():
-        row, classes, people = {"generator": model}, record["classes"], record["people"]
-        if classes:
-            table, p = pd.DataFrame(classes["table"]), classes["p_value"]
-            row |= {"Cramér’s V": classes["cramers_v"], "p": "< .001" if p is not None and p < 0.001 else rounded(p),
-                    "classifier right": classes["accuracy"],
-                    "too rare": ", ".join(table["label"][table["high"] < table["real"]]) or "none"}
-        if people:
-            row |= {"people": f"{people['n_found']} of {people['n_people']}", "by chance": interval(
-                (people["expected"], people["low"], people["high"]), 1), "largest share": people["largest_share"]}
-        rows += [row] if len(row) > 1 else []
-    return _table(rows)
-
-
-def shares_figure(records: Records) -> Figure | None:
-    """Draw how often each emotion is named among samples, over how often among real faces; None without a labelled set."""
-    ratios = {model: {row["label"]: row["generated"] / row["real"] for row in record["classes"]["table"] if row["real"]}
-              for model, record in records.items() if record["classes"]}
-    if not ratios:
-        return None
-    figure = heat_map(pd.DataFrame(ratios).T, "samples / real faces", 0, 2, 1)
-    figure.axes[0].tick_params(axis="x", rotation=20)
-    return figure
+    return pd.concat([scores[["generator"]], verdicts, scores.drop(columns="generator"), people], axis=1)
