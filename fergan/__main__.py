@@ -63,7 +63,11 @@ def check_data(arguments: argparse.Namespace) -> None:
 
     checked = check(_profile(arguments))
     _say(*checked.lines())
-    checked.save(ROOT / "artifacts" / checked.profile.name / "check-data.json")
+    path = ROOT / "artifacts" / checked.profile.name / "check-data.json"
+    try:
+        checked.save(path)
+    except OSError as error:
+        _say(f"{path} may not be written ({error.strerror.lower()}), so that this report is not kept")
     sys.exit(1 if checked.faults else 0)
 
 
