@@ -106,6 +106,20 @@ def test_figures_stay_legible_in_the_dark(book, browser_page):
         assert pixels[[2, -3]].mean() > 150, figure.get_attribute("src")
 
 
+def test_claims_are_chosen_by_verdict_and_are_cards_on_a_telephone(book, browser_page):
+    ready(browser_page, book / "book" / "executed" / "07b_claims" / "verdicts.html")
+    rows, buttons = browser_page.locator("#tab-claims tbody tr"), browser_page.locator(".choose-verdict button")
+    assert rows.count() == 54 and buttons.first.text_content() == "all (54)"
+    chosen = buttons.filter(has_text="contradicts itself")
+    chosen.click()
+    shown = browser_page.locator("#tab-claims tbody tr:visible")
+    assert f"({shown.count()})" in chosen.text_content() and 0 < shown.count() < 54
+    assert chosen.get_attribute("aria-pressed") == "true" and buttons.first.get_attribute("aria-pressed") == "false"
+    browser_page.set_viewport_size(NARROW)
+    lefts = shown.first.locator("td").evaluate_all("cells => cells.map(cell => cell.getBoundingClientRect().left)")
+    assert len(lefts) == 5 and len(set(lefts)) == 1
+
+
 def test_the_threshold_moves(book, browser_page):
     ready(browser_page, book / "book" / "executed" / "07_results" / "results.html")
     box = browser_page.locator(".threshold-explorer")
