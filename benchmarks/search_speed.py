@@ -44,7 +44,7 @@ def fit_plainly(model, X, y, numbers, n_folds):
     times, differing = [], []
     for number in numbers:
         parameters = model.cv_results_["params"][number]
-        scores, *taken = seconds(cross_val_score, SVC(kernel="rbf", **parameters), X, y, cv=splits)
+        scores, *taken = seconds(cross_val_score, SVC(kernel="rbf", break_ties=True, **parameters), X, y, cv=splits)
         ours = [model.cv_results_[f"split{k}_test_score"][number] for k in range(n_folds)]
         differing += [round(abs(a - b) * len(fold)) for a, b, fold in zip(scores, ours, folds, strict=True)]
         times.append(np.array(taken) / n_folds)
@@ -59,14 +59,13 @@ def main():
     parser.add_argument("--folds", type=int, default=2, help="folds of each of them")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3, help="how often the search is timed; the median counts")
-    parser.add_argument("--device", default="cpu", help="where distances are computed: cpu, cuda or auto")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     X, y = drawn_features(N_OF_CLASS, N_FEATURES, signal=0.15)
     n_fits = N_CANDIDATES * N_FOLDS
     print(f"{len(y)} faces x {N_FEATURES} features, {N_CANDIDATES} candidates x {N_FOLDS} folds, "
           f"{arguments.threads} threads", flush=True)
-    options = dict(n_evaluations=N_CANDIDATES, cv=N_FOLDS, n_threads=arguments.threads, device=arguments.device)
+    options = dict(n_evaluations=N_CANDIDATES, cv=N_FOLDS, n_threads=arguments.threads)
     with threadpool_limits(arguments.threads):
         GaussianSVC(n_evaluations=3, cv=2).fit(X[:64], y[:64] > 3)  # warm up: imports
         models, *times = zip(*(seconds(GaussianSVC(**options).fit, X, y) for _ in range(arguments.rounds)), strict=True)

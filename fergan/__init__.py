@@ -13,7 +13,7 @@ __version__ = "0.2.0"
 #: Name -> the module that defines it.
 _OFFERED = {
     "sample": "gan.sampling", "load_discriminator": "gan.sampling", "GaussianSVC": "svm.gaussian_svc",
-    "DiscriminatorFeatures": "features.discriminator", "GeneratorFeatures": "features.baselines",
+    "DiscriminatorFeatures": "features.discriminator",
     "HOGFeatures": "features.baselines", "PixelFeatures": "features.baselines", "FacenetFeatures": "features.baselines",
 }
 

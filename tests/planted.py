@@ -55,7 +55,7 @@ def curves(shares, seed=0):
     right = {m: {n: np.isin(np.arange(N), order[: round(N * s)])[None].astype(float) for n, s in zip(sizes, of, strict=True)}
              for m, of in shares.items()}
     rows = label_scores(right, y, subjects)
-    parts = [pd.DataFrame(dict(protocol="labelled_people", features=m, split=0, draw=0, n_people=n, face=np.arange(N), subject=subjects,
+    parts = [pd.DataFrame(dict(**HONEST | {"features": m}, split=0, draw=0, n_people=n, face=np.arange(N), subject=subjects,
                                true=WORDS[y], predicted=WORDS[np.where(hit[0] == 1, y, (y + 1) % 3)]))
              for m, of in right.items() for n, hit in of.items()]
     fits = pd.DataFrame([dict(features=m, split=0, draw=0, n_people=n, n_train_people=n, n_train_faces=n, n_emotions=3,

@@ -5,10 +5,7 @@ import pandas as pd
 import pytest
 from test_action_units import column, faces
 
-from fergan.experiments.au_detectors import (
-    UnitLearner,
-    relabel,
-)
+from fergan.experiments.au_detectors import UnitLearner, relabel
 from fergan.experiments.cross_validation import fold_blocks, grouped_folds
 from fergan.experiments.intervals import auc
 from fergan.facs import ACTION_UNITS

@@ -1,9 +1,9 @@
-"""The pages across all experiments: the paper's numbers beside ours, orders of experiments, and what the templates say."""
+"""The pages across all experiments: the paper's numbers beside ours, and what the templates say."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from planted import emotions, units
+from planted import emotions, ends, units
 
 from fergan.book.chapters import results
 from fergan.book.show import markdown_table, say
@@ -17,9 +17,9 @@ def test_the_papers_number_stands_beside_its_own_experiment_only():
     other = emotions(1, 0.9)
     other.settings["target"] = HOSTILE
     left = {"emotions": [dict(experiment=6, pretrained="raf-db", target="raf-db")]}
-    table = results.paper_and_ours({1: emotions(1, 0.9), 11: other}, {2: units(2, 0.8)}, left)
-    assert table["experiment"].tolist() == [1, 6, 11, 2]
-    assert table["paper"].round(3).fillna(0).tolist() == [0.986, 0.619, 0, 0.993]
+    table = results.paper_and_ours({1: emotions(1, 0.9), 11: other}, {4: units(4, 0.8)}, left)
+    assert table["experiment"].tolist() == [1, 6, 11, 4] and table["faces"][3] == "enhanced-ck → rafd-frontal"
+    assert table["paper"].round(3).fillna(0).tolist() == [0.986, 0.619, 0, 0.697]
     text = markdown_table(table)
     assert r"\{\{ 7\*7 \}\} \<b\>x\</b\> a\_\$5\_\$6 \| x" in text and "| – |" in text
     assert results.paper_and_ours({}, {}).empty
@@ -40,20 +40,11 @@ def test_means_are_over_all_experiments_and_over_the_papers():
         assert "–" not in table and "\n\n" not in table and len(table.splitlines()) == 6
 
 
-def test_an_order_is_a_paired_difference_or_one_of_balanced_accuracies(monkeypatch):
-    table = results.orderings({1: emotions(1, 0.9), 5: emotions(5, 0.6), 3: emotions(3, 0.6)}, {}).set_index("experiments")
-    assert table["same people"].to_dict() == {"1 over 5": "yes", "1 over 3": "no, balanced accuracy"}
-    assert table["here"].str.startswith("+0.3").all() and table.loc["1 over 3", "paper"] > 0.2
-    monkeypatch.setattr(results, "area_difference", lambda one, other: dict(value=0.3, low=0.2, high=0.4))
-    areas = results.orderings({}, {2: units(2, 0.9), 7: units(7, 0.6)})
-    assert areas[["kind", "here"]].to_numpy().tolist() == [["AUs", "+0.300 [+0.200, +0.400]"]] and results.orderings({}, {}).empty
-
-
 def test_both_signs_of_the_gap():
     pairs = {1: (0.1, 0.05), 3: (-0.1, 0.05), 5: (0.1, 0.2)}
     found = {n: emotions(n, 0.9) for n in pairs}
     for n, (gap, half) in pairs.items():
-        row = dict(protocol="as_published", features="discriminator", score="protocol_gap", label="all", value=gap, low=gap - half, high=gap + half)
+        row = ends("protocol_gap", gap, half, protocol="as_published")
         found[n].scores = pd.concat([found[n].scores, score_table([row])])
     gaps = results.protocol_gaps(found)
     assert gaps == {"higher": {1: pytest.approx(0.1)}, "lower": {3: pytest.approx(0.1)}}

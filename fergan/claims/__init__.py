@@ -8,10 +8,9 @@ import numpy as np
 from scipy.stats import false_discovery_control, norm
 
 from fergan.experiments.action_units import AUResult
-from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.intervals import Score
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
-from fergan.experiments.scores import ExperimentResult, row_of
 from fergan.experiments.transfer import TransferResult
 from fergan.paper import papers_own
 
@@ -22,25 +21,6 @@ WORDS = REPRODUCED, NOT_REPRODUCED, NOT_DECIDED, CANNOT_TEST, CONTRADICTION, STA
 )
 
 LEVEL = 0.05  # of a decided verdict's p-value, and of the share of decided verdicts that chance may decide
-
-Score = tuple[float, float, float]  # value, low, high
-
-
-def score(result: ExperimentResult, name: str, label: str = "all", *, features: str = "discriminator",
-          protocol: str = SUBJECT_INDEPENDENT) -> Score:
-    """Return one score with its interval; NaN where the result has none."""
-    return triple(row_of(result.scores, protocol, features, name, label))
-
-
-def triple(row: Mapping[str, float]) -> Score:
-    """Return value, low and high of a row of scores; NaN where it has none."""
-    return tuple(float(row.get(key, np.nan)) for key in ("value", "low", "high"))
-
-
-def side(of: Score, bar: float = 0.0) -> int:
-    """Return 1 or -1 where the whole interval lies above or below the bar, else 0."""
-    return int(of[1] > bar) - int(of[2] < bar)
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -61,6 +41,11 @@ class Comparison:
             p = 2 * norm.sf(np.divide(abs(beyond), reach)) if beyond else 1.0
         return cls(sign * beyond, 1.0 if np.isnan(p) else float(p))
 
+    @property
+    def clear(self) -> int:
+        """1 or -1 where it speaks for or against the claim by itself, else 0."""
+        return int(np.sign(self.value)) if self.p <= LEVEL else 0
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -71,7 +56,7 @@ class Verdict:
     values: Mapping[str, Any] = field(default_factory=dict)  # the numbers and names of that sentence
     shown_by: str = ""  # label of the figure, table or page of the book behind it, if there is one
     p: float = np.nan  # that chance alone decides as clearly; NaN where no interval does
-    people: Mapping[str, int] = field(default_factory=dict)  # face set -> people whom the scores are of
+    people: Mapping[str, int] = field(default_factory=dict)  # face set -> people whom the scores are of, each counted once
     trainings: int = 1  # of one network, from as many seeds
 
     @classmethod
@@ -119,7 +104,6 @@ class Trained:
     only: str = ""  # the Action Unit whose faces were taken of the set; empty for all
     n_faces: int = 0  # how many it learnt
     alarms: int = 0  # of a collapse, during training
-    frechet: float = np.nan  # distance of the last samples to the real faces
     variety: str = ""  # what was found of its samples; empty where nobody looked
     coverage: float = np.nan  # share of the real faces that its samples cover ...
     coverage_floor: float = np.nan  # ... and that other real faces cover
@@ -154,6 +138,12 @@ class Results:
     generators: Mapping[str, Trained] = field(default_factory=dict)
     single_units: Mapping[str, AUResult] = field(default_factory=dict)  # page -> features of a generator of one unit
     raters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # generator -> right, low, high, n, n_raters
+
+    @property
+    def collections(self) -> dict[str, str]:
+        """Face set -> the collection that it is a part of, as far as results say: sets of one share people."""
+        of_matrix = self.transfer.settings["collections"] if self.transfer else {}
+        return of_matrix | {one.settings["target"]: one.settings["collection"] for one in self.emotions.values()}
 
     def experiment(self, kind: str, number: int) -> Any:
         """Return the result of one of the paper's experiments on "emotions" or "units"."""

@@ -15,16 +15,16 @@ import yaml
 from scipy.stats import binomtest
 
 from fergan import claims as v
-from fergan.claims import Comparison, Results, Score, Trained, Unjudged, Verdict, corrected, score, triple
+from fergan.claims import Comparison, Results, Trained, Unjudged, Verdict, corrected
 from fergan.experiments.action_units import area_difference
-from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
-from fergan.experiments.emotions import EmotionResult, accuracy_difference
-from fergan.experiments.intervals import Difference, mean_over_people
+from fergan.experiments.cross_validation import AS_PUBLISHED
+from fergan.experiments.emotions import accuracy_difference
+from fergan.experiments.intervals import Score, mean_over_people
 from fergan.experiments.label_efficiency import LabelEfficiencyResult, curve_mean, size_differences
-from fergan.experiments.scores import ExperimentResult, row_of
+from fergan.experiments.scores import ExperimentResult, triple
 from fergan.experiments.transfer import OTHERS, rank_correlation
 from fergan.facs import EMOTIONS, action_units_of, label_groups
-from fergan.paper import AU7_ALONE, read_table
+from fergan.paper import AU7_ALONE, papers_scores, read_table
 
 #: Claim -> its line of ``rules.yaml``.
 REGISTER: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "rules.yaml").read_text(encoding="utf-8"))
@@ -50,9 +50,10 @@ def judge(claim: str, results: Results) -> Verdict:
             return found.verdict
     if needs and not getattr(results, needs):
         label = ""
+    people = people_once(verdict.people, results.collections)
     if not label and "printed" in REGISTER[claim] and verdict.word != v.STATED:
         label = "where-the-paper-contradicts-itself"
-    return replace(verdict, shown_by=label.format_map(verdict.values))
+    return replace(verdict, people=people, shown_by=label.format_map(verdict.values))
 
 
 def judge_all(results: Results) -> dict[str, Verdict]:
@@ -63,40 +64,38 @@ def judge_all(results: Results) -> dict[str, Verdict]:
 # ---- from results
 
 def people_of(*results: ExperimentResult) -> dict[str, int]:
-    """Return how many people of which sets experiments are scored on."""
-    return {result.settings.get("target") or result.settings["test"]: int(result.scores["n_subjects"].max())
-            for result in results}
+    """Return how many people of which sets results are scored on."""
+    people = {}
+    for result in results:
+        counts = result.scores.groupby("label")["n_subjects"].max()
+        sets = [result.settings[key] for key in ("target", "test", "dataset") if key in result.settings]
+        people |= {sets[0]: int(counts.max())} if sets else counts.reindex(result.settings["targets"]).astype(int).to_dict()
+    return people
 
 
-def papers_accuracy(number: int) -> float:
-    """Return the accuracy of the paper's emotion experiment, from 0 to 1."""
-    return read_table("fig6_emotion_accuracy").set_index("experiment").loc[number, "accuracy_percent"] / 100
+def people_once(people: Mapping[str, int], collections: Mapping[str, str]) -> dict[str, int]:
+    """Return how many people each set adds: those of sets of one collection are the same, and count with the first."""
+    found, counted = {}, {}
+    for name, n in people.items():
+        collection = collections.get(name, name)
+        known = counted.get(collection, 0)
+        found[name], counted[collection] = max(0, n - known), max(n, known)
+    return found
 
 
 def published_accuracy(results: Results, number: int) -> Verdict:
     """Compare a published accuracy with ours, made as published, which must be as good."""
-    theirs = papers_accuracy(number)
+    theirs = read_table("fig6_emotion_accuracy").set_index("experiment").loc[number, "accuracy_percent"] / 100
     results.on_photographs(theirs)
     result = results.experiment("emotions", number)
-    ours = score(result, "accuracy", protocol=AS_PUBLISHED)
+    ours = result.score("accuracy", protocol=AS_PUBLISHED)
     return Verdict.of_parts([Comparison.of(ours, theirs - MARGIN)], "compared", people_of(result), ours=ours, paper=theirs)
-
-
-def emotion_difference(first: EmotionResult, second: EmotionResult) -> tuple[Score, bool]:
-    """Return one experiment's accuracy minus another's, and whether both are of the same people.
-
-    Where they are not, sets differ in how often they show their commonest emotion, and so the accuracies are balanced.
-    """
-    found, paired = accuracy_difference(first, second)
-    if not paired:
-        found = Difference.of_scores(*(score(result, "balanced_accuracy") for result in (first, second)))
-    return (found.value, found.low, found.high), paired
 
 
 def order(results: Results, better: int, worse: Sequence[int]) -> Verdict:
     """Judge that one emotion experiment comes out above others, on people never seen."""
     found = {number: results.experiment("emotions", number) for number in (better, *worse)}
-    differences = {number: emotion_difference(found[better], found[number]) for number in worse}
+    differences = {number: accuracy_difference(found[better], found[number]) for number in worse}
     return Verdict.of_parts([Comparison.of(difference) for difference, _ in differences.values()], "order",
                             people_of(*found.values()), better=better, differences=differences)
 
@@ -104,13 +103,14 @@ def order(results: Results, better: int, worse: Sequence[int]) -> Verdict:
 def more_data(results: Results, more: int, less: int, times: float) -> Verdict:
     """Judge an order of which the network of one experiment learnt many more faces than that of the other."""
     verdict = order(results, more, [less])
-    names = [results.experiment("emotions", number).settings["pretrained"] for number in (more, less)]
+    of_both = {number: results.experiment("emotions", number).settings for number in (more, less)}
+    names = [settings["pretrained"] for settings in of_both.values()]
     for name in names:
         if name not in results.generators:
             raise Unjudged(v.NOT_JUDGED, "no_network", network=name)
     learnt = {name: results.generators[name].n_faces for name in names}
-    areas = read_table("table2_emotion_auc").set_index("emotion").loc["Average"]
-    paper = {"accuracy": [papers_accuracy(n) for n in (less, more)], "area": [areas[f"exp{n}"] for n in (less, more)]}
+    scores = [papers_scores("emotions", number, of_both[number]) for number in (less, more)]
+    paper = {"accuracy": [of["accuracy"] for of in scores], "area": [of["all"] for of in scores]}
     values = verdict.values | {"learnt": learnt, "paper": paper}
     if learnt[names[0]] < times * learnt[names[1]]:
         return Verdict(v.CANNOT_TEST, "too_few_faces", values)
@@ -129,13 +129,12 @@ def above(
     parts, rows = [], []
     for (kind, number), result in found.items():
         name = "accuracy" if kind == "emotions" else "auc"
-        bar = score(result, "majority_accuracy", features="none")[0] if kind == "emotions" else 0.5
-        tried = result.scores.loc[result.scores["score"] == f"{name}_difference", "features"].unique()
-        beside = {rival: score(result, f"{name}_difference", features=rival)
-                  for rival in (tried if rivals is None else rivals)}
+        bar = result.score("majority_accuracy", features="none")[0] if kind == "emotions" else 0.5
+        names = rivals or result.scores.loc[result.scores["score"] == f"{name}_difference", "features"].unique()
+        beside = {rival: result.score(f"{name}_difference", features=rival) for rival in names}
         if not beside:
             raise Unjudged(v.NOT_JUDGED, "no_other_features")
-        ours = score(result, name)
+        ours = result.score(name)
         parts += [Comparison.of(ours, bar), *map(Comparison.of, beside.values())]
         rows.append(dict(kind=kind, number=number, ours=ours, bar=bar, rivals=beside))
     return Verdict.of_parts(parts, "above", people_of(*found.values()), rows=rows)
@@ -144,7 +143,7 @@ def above(
 def lowest(results: Results, number: int, emotions: Sequence[str]) -> Verdict:
     """Judge that some emotions of an experiment are recognised least: their mean recall minus that of the others."""
     result = results.experiment("emotions", number)
-    table = result.select(SUBJECT_INDEPENDENT, "discriminator")
+    table = result.select()
     right = (table["true"] == table["predicted"]).astype(float)
     rates, named = right.groupby(table["true"]).mean().sort_values(), table["true"].isin(emotions)
     shares = table.groupby("true")["true"].transform("size") * table["true"].groupby(named).transform("nunique") / len(table)
@@ -173,9 +172,10 @@ def few_labels(results: Results) -> Verdict:
     if not rows:
         return Verdict(v.CANNOT_TEST, "no_curves")
     parts = [Comparison.of(row["difference"]) for row in rows]
-    clear = [np.sign(part.value) * (part.p <= v.LEVEL) for part in parts]
-    people = {row["target"]: int(results.labels[row["target"]].scores["n_subjects"].max()) for row in rows}
-    return Verdict.of_parts(parts, "curves", people, n=len(rows), targets=list(people), n_better=clear.count(1),
+    clear = [part.clear for part in parts]
+    targets = dict.fromkeys(row["target"] for row in rows)
+    people = people_of(*(results.labels[target] for target in targets))
+    return Verdict.of_parts(parts, "curves", people, n=len(rows), targets=list(targets), n_better=clear.count(1),
                             n_worse=clear.count(-1), **min(rows, key=lambda row: row["difference"][0]))
 
 
@@ -187,29 +187,28 @@ def small_set_suffers(results: Results, small: str, large: Sequence[str]) -> Ver
         return Verdict(v.CANNOT_TEST, "no_curves", {"small": small, "large": large})
     parts = [part for row in found.values() for part in (
         Comparison.of(row["full"]), Comparison.of(row["shrinking"]), Comparison.of(row["matched"], MARGIN, -1))]
-    people = {name: int(labels[name].scores["n_subjects"].max()) for name in (small, *found)}
+    people = people_of(*(labels[name] for name in (small, *found)))
     return Verdict.of_parts(parts, "sizes", people, small=small, sets=found)
 
 
 def _across(results: Results) -> dict[int, Any]:
     """Return the paper's Action Unit experiments from one set to another that this book has and could score."""
     found = {number: results.experiment("units", number) for number in ACROSS if number in results.units}
-    return {number: result for number, result in found.items() if np.isfinite(score(result, "auc")[0])}
+    return {number: result for number, result in found.items() if np.isfinite(result.score("auc")[0])}
 
 
 def generalisation(results: Results) -> Verdict:
     """Judge A3: networks of other faces do as well as the set's own and better than an untrained one; units transfer too."""
     matrix, across = results.need("transfer"), _across(results)
-    own, beside = (row_of(matrix.scores, SUBJECT_INDEPENDENT, OTHERS, f"minus_{name}") for name in ("own", "untrained"))
-    if not len(own):
+    own, beside = (matrix.score(f"minus_{name}", features=OTHERS) for name in ("own", "untrained"))
+    if np.isnan(own[0]):
         return Verdict(v.CANNOT_TEST, "no_own_network")
-    areas = {number: score(result, "auc") for number, result in across.items()}
-    gains = {number: score(result, "auc_difference", features="untrained") for number, result in across.items()}
-    parts = [Comparison.of(triple(own), -MARGIN), Comparison.of(triple(beside)), *map(Comparison.of, gains.values()),
+    areas = {number: result.score("auc") for number, result in across.items()}
+    gains = {number: result.score("auc_difference", features="untrained") for number, result in across.items()}
+    parts = [Comparison.of(own, -MARGIN), Comparison.of(beside), *map(Comparison.of, gains.values()),
              *(Comparison.of(area, 0.5) for area in areas.values())]
-    people = {name: int(matrix.scores.query("label == @name")["n_subjects"].max()) for name in matrix.settings["targets"]}
-    return Verdict.of_parts(parts, "matrix", people | people_of(*across.values()), own=triple(own), margin=MARGIN,
-                            beside=triple(beside), n_above=sum(area[1] > 0.5 for area in areas.values()),
+    return Verdict.of_parts(parts, "matrix", people_of(matrix, *across.values()), own=own, margin=MARGIN,
+                            beside=beside, n_above=sum(area[1] > 0.5 for area in areas.values()),
                             n_gained=sum(gain[1] > 0 for gain in gains.values()), n_across=len(across))
 
 
@@ -221,13 +220,13 @@ def consistency(results: Results) -> Verdict:
         return Verdict(v.CANNOT_TEST, "too_few_sets")
     own = {row["label"]: triple(row) for row in table.to_dict("records")}
     within = {(one.settings["pretrained"], one.settings["test"]): one for n, one in results.units.items() if n not in ACROSS}
-    beside = {n: triple(area_difference(one, within[key])) for n, one in across.items()
+    beside = {n: area_difference(one, within[key]) for n, one in across.items()
               if (key := (one.settings["pretrained"], one.settings["test"])) in within}
     parts = [Comparison.of(found, -MARGIN) for found in (*own.values(), *beside.values())]
-    clear = [np.sign(part.value) * (part.p <= v.LEVEL) for part in parts]
-    worst, people = min(own, key=lambda name: own[name][0]), dict(zip(table["label"], table["n_subjects"], strict=True))
+    clear, worst = [part.clear for part in parts[: len(own)]], min(own, key=lambda name: own[name][0])
+    people = dict(zip(table["label"], table["n_subjects"], strict=True))
     return Verdict.of_parts(parts, "matrix", people, worst=worst, difference=own[worst], margin=MARGIN, n_sets=len(own),
-                            n_as_well=clear[: len(own)].count(1), n_worse=clear[: len(own)].count(-1), beside=beside)
+                            n_as_well=clear.count(1), n_worse=clear.count(-1), beside=beside)
 
 
 def pretraining(results: Results) -> Verdict:
@@ -242,19 +241,15 @@ def pretraining(results: Results) -> Verdict:
     if set(views) <= set(matrix.settings["networks"]):
         faces = matrix.faces()
         difference = faces.right[views[0]].to_numpy() - faces.right[views[1]].to_numpy()
-        row = faces.interval(np.where(np.isin(faces.target, views), np.nan, difference))
-        if row["n_faces"]:
-            frontal = triple(row)
-            parts.append(Comparison.of(frontal))
-    people = {name: int(matrix.scores.query("label == @name")["n_subjects"].max()) for name in matrix.settings["targets"]}
-    return Verdict.of_parts(parts, "matrix", people, rho=rho, p=p, n_networks=len(sizes), frontal=frontal)
+        frontal = triple(faces.interval(np.where(np.isin(faces.target, views), np.nan, difference)))
+        parts += [] if np.isnan(frontal[0]) else [Comparison.of(frontal)]
+    return Verdict.of_parts(parts, "matrix", people_of(matrix), rho=rho, p=p, n_networks=len(sizes), frontal=frontal)
 
 
 def relabelled_units(results: Results, number: int) -> Verdict:
     """Say, beside that C2 describes what was done, what derived labels are worth where the true ones are known."""
     with suppress(Unjudged):
-        result = results.experiment("units", number)
-        derived, true, gap = (score(result, name) for name in ("auc", "auc_true", "auc_true_gap"))
+        derived, true, gap = map(results.experiment("units", number).score, ("auc", "auc_true", "auc_true_gap"))
         if np.isfinite(true[0]):
             return Verdict(v.STATED, "truth", {"derived": derived, "true": true, "gap": gap})
     return Verdict(v.STATED, "truth_unknown")
@@ -265,13 +260,12 @@ def one_unit_alone(results: Results) -> Verdict:
     for page, result in results.need("single_units").items():
         if (result.settings["unit"], result.settings["dataset"]) != (AU7_ALONE["unit"], AU7_ALONE["dataset"]):
             continue
-        learnt, unseen, gap = (score(result, name, AU7_ALONE["unit"]) for name in ("auc_train", "auc", "auc_train_gap"))
+        learnt, unseen, gap = (result.score(name, AU7_ALONE["unit"]) for name in ("auc_train", "auc", "auc_train_gap"))
         if np.isnan([*learnt, *unseen]).any():
             raise Unjudged(v.CANNOT_TEST, "not_scored")
-        beside = score(result, "auc_difference", AU7_ALONE["unit"], features="all")
-        people = {AU7_ALONE["dataset"]: int(result.scores["n_subjects"].max())}
+        beside = result.score("auc_difference", AU7_ALONE["unit"], features="all")
         parts = [Comparison.of(gap), Comparison.of(beside, sign=-1)]
-        return Verdict.of_parts(parts, "areas", people, learnt=learnt, unseen=unseen, gap=gap, beside=beside,
+        return Verdict.of_parts(parts, "areas", people_of(result), learnt=learnt, unseen=unseen, gap=gap, beside=beside,
                                 paper=AU7_ALONE, page=page)
     raise Unjudged(v.NOT_JUDGED, "no_unit_alone")
 

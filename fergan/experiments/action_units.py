@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,17 +12,14 @@ from fergan.data.faces import FaceSet
 from fergan.experiments.au_detectors import AUData, Decisions, UnitLearner, unit_folds
 from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT, check_features, fold_numbers, other_rows
-from fergan.experiments.intervals import interval_over_people, resampled_auc, resampled_mean
-from fergan.experiments.scores import ExperimentResult, roc, score_table
+from fergan.experiments.intervals import Score, interval_over_people, resampled_auc, resampled_mean
+from fergan.experiments.scores import FEATURES, ExperimentResult, roc, score_table, triple
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
-from fergan.paper import papers_own, read_table
 from fergan.svm.kernels import gram
 
 #: The experiment itself, and the one whose detectors learn the true Action Units where its own learn derived ones. The
 #: other variants are named after the mapping by which they derive.
 MAIN, TRUTH = "", "truth"
-
-FEATURES = "discriminator"
 
 
 class AUResult(ExperimentResult):
@@ -33,9 +29,9 @@ class AUResult(ExperimentResult):
     occurrence, value``; the last is NaN for an Action Unit that could not be learnt.
     """
 
-    def roc(self, protocol: str, features: str = FEATURES) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return the false and the true positive rates of each Action Unit; NaN where they are undefined."""
-        table = self.select(protocol, features).dropna(subset=["occurrence", "value"])
+    def roc(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return the false and the true positive rates of each Action Unit on people never seen; NaN where undefined."""
+        table = self.select().dropna(subset=["occurrence", "value"])
         of_units = {unit: table[table["label"] == unit] for unit in ACTION_UNITS}
         return {unit: roc(rows["occurrence"].to_numpy() == 1, rows["value"].to_numpy()) for unit, rows in of_units.items()}
 
@@ -95,15 +91,13 @@ def recognise(
     all of `train`, scored on all of `test`; the protocols then differ in the folds of `train`, at random or by person, on
     which C is chosen.
 
-    An Action Unit that is absent, or always present, in training or test is NaN, said in `note`, and in no mean (label
+    An Action Unit that is absent, or always present, in training or test is NaN and in no mean (label
     "all"). For the scores see `occurrence_scores`, `rival_scores` and, within one set and `on_training`, `training_scores`.
     With the features "emotion" come those of an oracle that knows the emotion and nothing else.
     """
     tested = train if test is None else test
     for where, data in (("train", train), ("test", tested)):
         check_features({where: data.X} | data.rivals, len(data.Y))
-    if train.X.shape[1] != tested.X.shape[1]:
-        raise ValueError(f"train has {train.X.shape[1]} features, test {tested.X.shape[1]}; they must be the same")
     folds = unit_folds(train.Y, train.subjects, config.n_folds if test is None else config.inner_folds, config.seed)
     costs, first = np.sort(np.array(config.costs)), {}
     rows, predictions, searches = [], [], []
@@ -148,22 +142,17 @@ def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray) -> 
             lambda u, faces, *drawn: resampled_within(values[faces, u], truth[faces, u], emotions[faces], *drawn)), truth
         scores["auc_true_gap"] = _minus(_area(values, truth), _area(values, Y)), np.where(np.isnan(Y), np.nan, truth)
     scores["average_precision"] = (lambda u, faces, *drawn: _precision(Y[faces, u], values[faces, u], *drawn)), Y
-    rows = []
-    for score, (statistic, labels) in scores.items():
-        notes = _notes(values, Y_train, labels)
-        rows += _rows(score, statistic, labels, notes, tested.subjects)
-    uncoded = np.where(np.isnan(Y).all(axis=0), "not coded in test", "")
+    rows = [row for score, (statistic, labels) in scores.items()
+            for row in _rows({score: statistic}, labels, _scorable(values, Y_train, labels), tested.subjects)]
     share = lambda u, faces, *drawn: resampled_mean(Y[faces, u], *drawn)
-    rows += _rows("prevalence", share, Y, uncoded, tested.subjects)[:-1]
-    return rows
+    return rows + _rows({"prevalence": share}, Y, ~np.isnan(Y).all(axis=0), tested.subjects)[:-1]
 
 
 def rival_scores(tested: AUData, found: Decisions, first: Decisions, Y_train: np.ndarray) -> list[dict]:
     """Return the rows of ``auc`` of other features, and ``auc_difference``: the first's area minus theirs, paired."""
-    area, notes = _area(found.values, tested.Y), _notes(found.values, Y_train, tested.Y)
-    scores = {"auc": area, "auc_difference": _minus(_area(first.values, tested.Y), area)}
-    return [row for score, statistic in scores.items()
-            for row in _rows(score, statistic, tested.Y, notes, tested.subjects)]
+    Y, area = tested.Y, _area(found.values, tested.Y)
+    scores = {"auc": area, "auc_difference": _minus(_area(first.values, Y), area)}
+    return _rows(scores, Y, _scorable(found.values, Y_train, Y), tested.subjects)
 
 
 def training_scores(data: AUData, learner: UnitLearner, folds: Sequence[np.ndarray], found: Decisions) -> list[dict]:
@@ -183,10 +172,8 @@ def training_scores(data: AUData, learner: UnitLearner, folds: Sequence[np.ndarr
         return np.mean([_area(values, data.Y)(u, faces[k], counts, codes[k])
                         for values, k in zip(learnt, there, strict=True)], axis=0)
 
-    notes = _notes(found.values, data.Y, data.Y)
     scores = {"auc_train": area, "auc_train_gap": _minus(area, _area(found.values, data.Y))}
-    return [row for score, statistic in scores.items()
-            for row in _rows(score, statistic, data.Y, notes, data.subjects)]
+    return _rows(scores, data.Y, _scorable(found.values, data.Y, data.Y), data.subjects)
 
 
 def oracle_scores(tested: AUData) -> list[dict]:
@@ -194,45 +181,36 @@ def oracle_scores(tested: AUData) -> list[dict]:
     values = emotion_oracle(tested.emotions, tested.truth, tested.subjects)
     known = ~np.isnan(values).all(axis=1)
     Y = np.where(known[:, None], tested.truth, np.nan)
-    rows = _rows("auc_true", _area(values, Y), Y, _notes(values, Y, Y), tested.subjects)
+    rows = _rows({"auc_true": _area(values, Y)}, Y, _scorable(values, Y, Y), tested.subjects)
     rows[-1] |= dict(n_faces=int(known.sum()), n_subjects=len(np.unique(tested.subjects[known])))
     return rows
 
 
-def _rows(score: str, statistic: Callable, Y: np.ndarray, notes: Sequence[str], subjects: np.ndarray) -> list[dict]:
-    """Rows of one score: each Action Unit without a note, and their mean, with 95 % intervals over people.
+def _rows(scores: Mapping[str, Callable], Y: np.ndarray, scorable: np.ndarray, subjects: np.ndarray) -> list[dict]:
+    """Rows of some scores: each Action Unit that is `scorable`, and their mean, with 95 % intervals over people.
 
-    ``statistic(u, faces, counts, codes)`` is that of the faces for which unit u is known, for each row of counts, see
-    `fergan.experiments.intervals.interval_over_people`.
+    ``statistic(u, faces, counts, codes)`` of a score is that of the faces for which unit u is known, for each row of counts,
+    see `fergan.experiments.intervals.interval_over_people`.
     """
-    coded = [np.flatnonzero(~np.isnan(y)) for y in Y.T]
-    everyone = np.ones((1, 1)), np.zeros(len(Y), dtype=int)
+    coded, fine, rows = [np.flatnonzero(~np.isnan(y)) for y in Y.T], np.flatnonzero(scorable), []
+    base = pd.DataFrame(dict(
+        label=[*ACTION_UNITS, "all"], n_faces=[*map(len, coded), len(Y)], n_labels=1,
+        n_subjects=[len(set(subjects[faces])) for faces in coded] + [len(set(subjects))]))
+    for score, statistic in scores.items():
 
-    def of_unit(u: int, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        return statistic(u, coded[u], counts, codes[coded[u]])
+        def with_mean(counts: np.ndarray, codes: np.ndarray, statistic: Callable = statistic) -> np.ndarray:
+            found = np.stack([statistic(u, coded[u], counts, codes[coded[u]]) for u in fine], axis=1)
+            # Without the only person who shows a rare unit there is still a mean over the others.
+            return np.column_stack([found, np.ma.masked_invalid(found).mean(axis=1).filled(np.nan)])
 
-    points = np.array([np.nan if note else of_unit(u, *everyone)[0] for u, note in enumerate(notes)])
-    # Only pairs within an emotion can be missing where both classes are there.
-    notes = [note or ("no emotion has it on some faces and not on others" if np.isnan(point) else "")
-             for note, point in zip(notes, points, strict=True)]
-    fine = [u for u, note in enumerate(notes) if not note]
-
-    def with_mean(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        found = np.stack([of_unit(u, counts, codes) for u in fine], axis=1)
-        # Without the only person who shows a rare unit there is still a mean over the others.
-        return np.column_stack([found, np.ma.masked_invalid(found).mean(axis=1).filled(np.nan)])
-
-    value, low, high = np.full((3, len(points) + 1), np.nan)
-    if fine:
-        which = [*fine, -1]
-        value[which], low[which], high[which] = interval_over_people(
-            with_mean, subjects, share=not score.endswith(("_difference", "_gap")))
-    left_out = ", ".join(unit for unit, note in zip(ACTION_UNITS, notes, strict=True) if note)
-    return pd.DataFrame(dict(
-        score=score, label=[*ACTION_UNITS, "all"], value=value, low=low, high=high, n_faces=[*map(len, coded), len(Y)],
-        n_subjects=[len(set(subjects[faces])) for faces in coded] + [len(set(subjects))],
-        n_labels=[1] * len(points) + [len(fine)], note=[*notes, f"without {left_out}" if left_out else ""],
-    )).to_dict("records")
+        ends = np.full((3, len(base)), np.nan)
+        if len(fine):
+            share = not score.endswith(("_difference", "_gap"))
+            ends[:, [*fine, -1]] = interval_over_people(with_mean, subjects, share=share)
+        table = base.assign(score=score, value=ends[0], low=ends[1], high=ends[2])
+        table.loc[table.index[-1], "n_labels"] = np.isfinite(ends[0, :-1]).sum()
+        rows += table.to_dict("records")
+    return rows
 
 
 def _area(values: np.ndarray, Y: np.ndarray) -> Callable:
@@ -250,19 +228,10 @@ def _minus(first: Callable, second: Callable) -> Callable:
     return lambda *drawn: first(*drawn) - second(*drawn)
 
 
-def _notes(values: np.ndarray, train: np.ndarray, test: np.ndarray) -> list[str]:
-    """Say for each Action Unit why it cannot be scored, or nothing."""
-
-    def why(labels: np.ndarray) -> str:
-        present = np.unique(labels[~np.isnan(labels)]).tolist()
-        return {(): "not coded", (0.0,): "never present", (1.0,): "always present"}.get(tuple(present), "")
-
-    notes = []
-    for u in range(len(ACTION_UNITS)):
-        found = [f"{word} in {where}" for where, Y in (("training", train), ("test", test)) if (word := why(Y[:, u]))]
-        partly = np.isnan(values[~np.isnan(test[:, u]), u]).any()
-        notes.append(found[0] if found else "never or always present in the training part of a fold" if partly else "")
-    return notes
+def _scorable(values: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Whether each Action Unit is both present and absent in training and test, and has a value wherever it is tested."""
+    varies = [np.nanmin(Y, axis=0, initial=1) < np.nanmax(Y, axis=0, initial=0) for Y in (train, test)]
+    return varies[0] & varies[1] & ~(np.isnan(values) & ~np.isnan(test)).any(axis=0)
 
 
 def resampled_within(
@@ -311,24 +280,14 @@ def run_single_unit(
     result.save(folder)
 
 
-def area_difference(first: AUResult, second: AUResult) -> dict[str, Any]:
-    """Return a row of the mean area of one experiment minus another's on the same faces of people never seen.
+def area_difference(first: AUResult, second: AUResult) -> Score:
+    """Return the mean area of one experiment minus another's on the same faces of people never seen.
 
     It is over the Action Units that both score, and paired.
     """
-    one, other = (result.select(SUBJECT_INDEPENDENT, FEATURES).set_index(["label", "face"]) for result in (first, second))
+    one, other = (result.select().set_index(["label", "face"]) for result in (first, second))
     Y, values, others = (column.unstack("face").loc[list(ACTION_UNITS)].to_numpy(float).T
                          for column in (one["occurrence"], one["value"], other["value"]))
     subjects = one.loc["AU01", "subject"].to_numpy(str)
-    notes = _notes(values + others, Y, Y)
-    return _rows("auc_difference", _minus(_area(values, Y), _area(others, Y)), Y, notes, subjects)[-1]
-
-
-def papers_units(experiment: int, settings: Mapping[str, Any]) -> dict[str, float]:
-    """Return the paper's areas under the curve (Table IV) by Action Unit, and their mean as "all".
-
-    Empty where the paper has no such experiment, or has it on other sets than the `settings` of a result name.
-    """
-    if not papers_own("units", experiment, settings):
-        return {}
-    return read_table("table4_au_auc").set_index("au")[f"exp{experiment}"].rename({"Average": "all"}).to_dict()
+    difference = {"auc_difference": _minus(_area(values, Y), _area(others, Y))}
+    return triple(_rows(difference, Y, _scorable(values + others, Y, Y), subjects)[-1])

@@ -127,7 +127,9 @@ class UnitLearner:
 
         `K_test`, of shape (n_test, n_faces), is the Gram matrix of test and training faces.
         """
-        every = self.out_of_fold(folds)
+        every = np.empty((*self.Y.shape, len(self.costs)))  # by models of the other folds
+        for fold in folds:
+            every[fold] = self.values(fold)
         chosen, scores = self._choose(every)
         values = _at(every, chosen)
         if K_test is not None:
@@ -159,13 +161,6 @@ class UnitLearner:
             for i in block:
                 found.values[folds[i]] = (self.values(folds[i], self.costs[chosen, None])[..., 0] - centre) / spread
         return found
-
-    def out_of_fold(self, folds: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the values of every face by models trained on the other folds, of shape (n_faces, n_units, n_costs)."""
-        values = np.empty((*self.Y.shape, len(self.costs)))
-        for fold in folds:
-            values[fold] = self.values(fold)
-        return values
 
     def values(self, test: np.ndarray, costs: np.ndarray | None = None, train: np.ndarray | None = None) -> np.ndarray:
         """Return the values of faces by models of all others, or of `train`, with every cost or those given (n_units, n).

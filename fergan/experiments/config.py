@@ -29,7 +29,7 @@ class SaliencyConfig(Config):
 class EmotionConfig(Config):
     """Features beside the discriminator's, folds, searches and intervals of the emotion experiments."""
 
-    baselines: list[Literal["untrained", "hog", "pixels", "pooled", "generator", "facenet"]] = Field(
+    baselines: list[Literal["untrained", "hog", "pixels", "pooled", "facenet"]] = Field(
         ["untrained", "hog", "pixels"], description="features beside the discriminator's, on the same folds")
     facenet_weights: str | None = Field(None, description="file of facenet-pytorch's weights, for the baseline facenet")
     n_folds: int = Field(10, ge=3, description="folds of the protocols without an official split")

@@ -21,9 +21,7 @@ OFFICIAL_SPLIT = "official_split"
 
 
 def check_features(features: dict[str, np.ndarray], n_faces: int) -> None:
-    """Raise ValueError where there are no features, a matrix has not `n_faces` rows, or holds NaN or infinity."""
-    if not features:
-        raise ValueError("features is empty; pass at least one matrix, for example {'discriminator': X}")
+    """Raise ValueError where a matrix has not `n_faces` rows, or holds NaN or infinity."""
     for name, X in features.items():
         if X.ndim != 2 or len(X) != n_faces:
             raise ValueError(f"features {name!r} have shape {X.shape}, expected ({n_faces}, n_features)")
@@ -96,8 +94,7 @@ def other_rows(n_samples: int, left_out: Sequence[np.ndarray]) -> np.ndarray:
 def fold_numbers(n_samples: int, folds: Sequence[np.ndarray]) -> np.ndarray:
     """Return the number of the fold of each face."""
     numbers = np.empty(n_samples, dtype=int)
-    for number, fold in enumerate(folds):
-        numbers[fold] = number
+    numbers[np.concatenate(folds)] = np.repeat(np.arange(len(folds)), list(map(len, folds)))
     return numbers
 
 

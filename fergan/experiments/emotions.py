@@ -13,9 +13,9 @@ from fergan.experiments import cross_validation as cv
 from fergan.experiments import intervals
 from fergan.experiments.config import EmotionConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
-from fergan.experiments.scores import ExperimentResult, roc, row_of, score_table
+from fergan.experiments.intervals import Score
+from fergan.experiments.scores import FEATURES, ExperimentResult, roc, score_table
 from fergan.facs import EMOTIONS, canonical_emotion
-from fergan.paper import read_table
 from fergan.svm.kernels import SharedKernel, kernel_slice, squared_distances, typical_distance
 from fergan.svm.search import SearchResult, search_folds
 
@@ -38,13 +38,13 @@ class EmotionResult(ExperimentResult):
         """The protocols that the experiment was scored under, in the order of their columns."""
         return list(dict.fromkeys(self.scores["protocol"]))
 
-    def confusion(self, protocol: str, features: str) -> pd.DataFrame:
+    def confusion(self, protocol: str, features: str = FEATURES) -> pd.DataFrame:
         """Return the counts of faces, rows by true emotion and columns by predicted emotion."""
         table = self.select(protocol, features)
         counts = pd.crosstab(table["true"], table["predicted"])
         return counts.reindex(index=self.emotions, columns=self.emotions, fill_value=0)
 
-    def roc(self, protocol: str, features: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def roc(self, protocol: str, features: str = FEATURES) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return, for each emotion against all others, the false and the true positive rates."""
         table = self.select(protocol, features)
         return {e: roc((table["true"] == e).to_numpy(), table[f"value_{e}"].to_numpy()) for e in self.emotions}
@@ -72,7 +72,7 @@ def run_emotion_experiment(
     """
     folder, subjects, first = Path(folder), np.asarray(subjects, dtype=str), next(iter(features), "")
     cv.check_features(features, len(emotions))
-    names, y = emotion_classes(emotions, subjects)
+    names, y = emotion_classes(emotions)
     folds, official = _divided(config, names[y], subjects, split)
     rows = {protocol: parts[1] if protocol == OFFICIAL_SPLIT else np.arange(len(y)) for protocol, parts in folds.items()}
     running = dict(journal=folder / "searches", n_threads=n_threads)
@@ -98,25 +98,13 @@ def run_emotion_experiment(
     settings = config.model_dump(exclude={"baselines", "facenet_weights"}) | dict(
         features=list(features), emotions=names.tolist(), official_split=official, chance_test=chance, pretrained=pretrained,
         target=target, collection=collection or target)
-    found = emotion_scores(values, rows, names, y, subjects)
-    if chance:
-        found.append(dict(protocol=SUBJECT_INDEPENDENT, features=first, score="p_value", label="all", n_faces=len(y),
-                          n_subjects=len(np.unique(subjects)), n_labels=len(names), value=chance.pop("p_value")))
-    scores = score_table(found)
-    if OFFICIAL_SPLIT in folds:
-        of_split = (scores["protocol"] == OFFICIAL_SPLIT) & (scores["score"] == "accuracy")
-        scores.loc[of_split, "note"] = f"trained on {len(folds[OFFICIAL_SPLIT][0])} faces"
+    scores = score_table(emotion_scores(values, rows, names, y, subjects))
     EmotionResult(scores, *(pd.concat(t, ignore_index=True) for t in (predictions, searches)), settings).save(folder)
     shutil.rmtree(folder / "searches", ignore_errors=True)
 
 
-def emotion_classes(emotions: Sequence[str], subjects: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def emotion_classes(emotions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the emotions that are present, in the order of `fergan.facs.EMOTIONS`, and the class of each face."""
-    missing = np.flatnonzero(pd.isna(np.asarray(emotions, dtype=object)))
-    if len(missing):
-        raise ValueError(f"{len(missing)} faces have no emotion (first: row {missing[0]}); leave these faces out")
-    if len(subjects) != len(emotions):
-        raise ValueError(f"{len(emotions)} emotions but {len(subjects)} subjects; expected one of each per face")
     words = [canonical_emotion(word) for word in emotions]
     names = [emotion for emotion in EMOTIONS if emotion in set(words)]
     return np.array(names), np.array([names.index(word) for word in words])
@@ -129,8 +117,6 @@ def _divided(
     folds = {AS_PUBLISHED: cv.random_folds(emotions, config.n_folds, config.seed),
              SUBJECT_INDEPENDENT: cv.learnable_folds(emotions, subjects, config.n_folds, config.seed)}
     cv.fold_blocks(config.n_folds, config.inner_folds)
-    if split is not None and len(split) != len(emotions):
-        raise ValueError(f"{len(emotions)} emotions but {len(split)} entries of split; expected one of each per face")
     parts = None if split is None else cv.official_parts(split)
     if parts is None:
         return folds, ""
@@ -235,14 +221,17 @@ def _against_chance(
     D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, folds: list[np.ndarray], results: list[tuple[str, SearchResult]],
     config: EmotionConfig, n_threads: int,
 ) -> dict[str, Any]:
-    """Return the p-value of the accuracy on people never seen, and what else the test found."""
+    """Return the p-value of the accuracy on people never seen, and what else the test found.
+
+    The accuracies are quotients of one denominator: equal ones are equal to the last bit.
+    """
     blocks = [(np.concatenate([folds[int(i)] for i in served.split()]), of.C, of.gamma) for served, of in results]
     strata = intervals.exchangeable(y, subjects)[2]
     accuracies = intervals.chance_test(D2, y, subjects, blocks, n_permutations=config.n_permutations, seed=config.seed,
                                        n_threads=n_threads)
-    return dict(p_value=np.mean(accuracies >= accuracies[0]), n_permutations=config.n_permutations, n_blocks=len(blocks),
-                observed=float(accuracies[0]), mean=float(accuracies[1:].mean()), highest=float(accuracies[1:].max()),
-                n_alone=int(np.sum(strata == 0)), n_people=len(np.unique(subjects)))
+    return dict(p_value=float(np.mean(accuracies >= accuracies[0])), n_permutations=config.n_permutations,
+                n_blocks=len(blocks), observed=float(accuracies[0]), mean=float(accuracies[1:].mean()),
+                highest=float(accuracies[1:].max()), n_alone=int(np.sum(strata == 0)), n_people=len(np.unique(subjects)))
 
 
 def emotion_scores(
@@ -296,49 +285,24 @@ def _class_scores(of_class: np.ndarray, names: np.ndarray, y: np.ndarray, subjec
     return [dict(zip(("score", "label", "value", "low", "high", "n_labels"), row, strict=True)) for row in cells]
 
 
-def accuracy_difference(
-    first: EmotionResult, second: EmotionResult, *, protocol: str = SUBJECT_INDEPENDENT, features: str = "discriminator"
-) -> tuple[intervals.Difference, bool]:
-    """Return the accuracy of one experiment minus another's, and whether it is paired.
+def accuracy_difference(first: EmotionResult, second: EmotionResult) -> tuple[Score, bool]:
+    """Return the accuracy of one experiment minus another's on people never seen, and whether it is paired.
 
-    Where the faces are of one collection, people who are in both are left out of both at once. Otherwise the two intervals,
-    which are independent, are combined, see `fergan.experiments.intervals.Difference.of_scores`.
+    Where the faces are of one collection, people who are in both are left out of both at once. Sets of other people differ
+    in how often they show their commonest emotion: the difference is then of balanced accuracies, which are independent.
     """
-    tables = [result.select(protocol, features) for result in (first, second)]
-    if first.settings["collection"] == second.settings["collection"]:
-        both = pd.concat(tables, keys=(True, False))
-        right, of_first = (both["true"] == both["predicted"]).to_numpy(), both.index.get_level_values(0).to_numpy(bool)
-        columns = np.stack([right & of_first, of_first, right & ~of_first, ~of_first], axis=1)
+    if first.settings["collection"] != second.settings["collection"]:
+        balanced = (result.score("balanced_accuracy") for result in (first, second))
+        return intervals.independent_difference(*balanced), False
+    both = pd.concat([first.select(), second.select()], keys=(True, False))
+    right, of_first = (both["true"] == both["predicted"]).to_numpy(), both.index.get_level_values(0).to_numpy(bool)
+    columns = np.stack([right & of_first, of_first, right & ~of_first, ~of_first], axis=1)
 
-        def difference(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-            hits, n, hits_of_second, n_of_second = intervals.resampled_mean(columns, counts, codes).T
-            return hits / n - hits_of_second / n_of_second
+    def difference(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        hits, n, hits_of_second, n_of_second = intervals.resampled_mean(columns, counts, codes).T
+        return hits / n - hits_of_second / n_of_second
 
-        ends = intervals.interval_over_people(difference, both["subject"].to_numpy(str))
-        return intervals.Difference(*map(float, ends)), True
-    rows = [row_of(result.scores, protocol, features, "accuracy") for result in (first, second)]
-    scores = [tuple(float(row[key]) for key in ("value", "low", "high")) for row in rows]
-    return intervals.Difference.of_scores(*scores), False
-
-
-def paper_emotion_scores(experiment: int) -> pd.DataFrame:
-    """Return the paper's accuracy (Fig. 6) and areas under the curve (Table II) of experiment 1 to 8 as a table of scores.
-
-    The paper states neither intervals nor numbers of people: these are NaN and 0. Where its printed average is not the mean
-    of its column, the note says so.
-    """
-    if experiment not in range(1, 9):
-        raise ValueError(f"the paper has emotion experiments 1 to 8, not {experiment!r}")
-    accuracy = read_table("fig6_emotion_accuracy").set_index("experiment").loc[experiment]
-    areas = read_table("table2_emotion_auc").set_index("emotion")[f"exp{experiment}"].dropna()
-    average, mean = areas.pop("Average"), areas.mean()
-    note = "" if abs(mean - average) < 0.0015 else f"the column averages {mean:.3f}"
-    base = dict(protocol="paper", features="discriminator", n_faces=0 if np.isnan(accuracy["n"]) else int(accuracy["n"]))
-    whole = base | dict(label="all", n_labels=len(areas))
-    return score_table([
-        whole | dict(score="accuracy", value=accuracy["accuracy_percent"] / 100, note=accuracy["source"]),
-        whole | dict(score="auc", value=average, note=note),
-        *(base | dict(score="auc", label=canonical_emotion(word), value=value) for word, value in areas.items())])
+    return tuple(map(float, intervals.interval_over_people(difference, both["subject"].to_numpy(str)))), True
 
 
 # ---- groups of people
@@ -354,11 +318,7 @@ def people_of_set(faces: FaceSet) -> pd.DataFrame:
     """Return one row per person of a rendered set: each trait of `GROUPS` (0..1), and its group as ``<trait>_group``."""
     from fergan.rendered.labels import sample_identity  # here, because it imports torch, which takes a second
 
-    if "identity_seed" not in faces.labels:
-        raise ValueError(f"the faces of {faces.name} are not rendered: nothing is known of their people's skin and age")
     seeds = pd.Series(faces.labels["identity_seed"].to_numpy(), faces.subjects()).groupby(level=0).first()
-    if len(seeds) < 3:
-        raise ValueError(f"{faces.name} has {len(seeds)} people; expected at least 3, one for each group")
     identities = [sample_identity(int(seed)) for seed in seeds]
     people = pd.DataFrame({"skin": [i["melanin"] for i in identities], "age": [i["age"] for i in identities]}, seeds.index)
     for trait, groups in GROUPS.items():
@@ -367,12 +327,12 @@ def people_of_set(faces: FaceSet) -> pd.DataFrame:
     return people
 
 
-def accuracy_by_group(result: EmotionResult, people: pd.DataFrame, features: str = "discriminator") -> pd.DataFrame:
+def accuracy_by_group(result: EmotionResult, people: pd.DataFrame) -> pd.DataFrame:
     """Return the accuracy on each group of `people_of_set`, none of whom the classifier was trained on.
 
     Columns ``trait, group, value, low, high, n_faces, n_people``; 95 % intervals over people.
     """
-    table = result.select(SUBJECT_INDEPENDENT, features)
+    table = result.select()
     right, subjects = (table["true"] == table["predicted"]).to_numpy(float), table["subject"].to_numpy(str)
     rows = []
     for trait, groups in GROUPS.items():
@@ -385,8 +345,8 @@ def accuracy_by_group(result: EmotionResult, people: pd.DataFrame, features: str
     return pd.DataFrame(rows)
 
 
-def group_differences(table: pd.DataFrame) -> dict[str, intervals.Difference]:
+def group_differences(table: pd.DataFrame) -> dict[str, Score]:
     """Return, for each trait, the accuracy on its lowest group minus that on its highest, from `accuracy_by_group`."""
-    scores = table.set_index(["trait", "group"])[["value", "low", "high"]]
-    return {trait: intervals.Difference.of_scores(*(tuple(scores.loc[(trait, group)]) for group in (low, high)))
+    scores = table.set_index("group")[["value", "low", "high"]]
+    return {trait: intervals.independent_difference(scores.loc[low], scores.loc[high])
             for trait, (low, _, high) in GROUPS.items()}

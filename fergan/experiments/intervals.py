@@ -6,7 +6,6 @@ Quenouille and Tukey), which gives the standard error of any smooth statistic; q
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -24,6 +23,8 @@ _MOST_LEFT_OUT = 1000  # more people than this are left out in this many groups,
 #: ``statistic(counts, codes)``: counts of shape (n, n_people), how often each person takes part, and codes (n_faces,), the
 #: person of each face; returns an array of shape (n, ...).
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+Score = tuple[float, float, float]  # value, low, high
 
 
 def interval_over_people(
@@ -134,27 +135,18 @@ def auc(values: np.ndarray, positive: np.ndarray) -> float:
     return float((rankdata(values)[positive].sum() - n_positive * (n_positive + 1) / 2) / n_pairs)
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A difference of two scores with its 95 % interval."""
+def independent_difference(first: Score, second: Score) -> Score:
+    """Return the difference of two independent scores, whose intervals may be lopsided.
 
-    value: float
-    low: float
-    high: float
+    The interval is the one of Zou and Donner (2008), which recovers the variances from both intervals.
+    """
+    (a, a_low, a_high), (b, b_low, b_high) = first, second
+    return a - b, a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low)
 
-    @property
-    def sign(self) -> int:
-        """1 or -1 where the interval lies on one side of 0, else 0."""
-        return int(self.low > 0) - int(self.high < 0)
 
-    @classmethod
-    def of_scores(cls, first: tuple[float, float, float], second: tuple[float, float, float]) -> "Difference":
-        """Return the difference of two independent scores, each ``(value, low, high)``, which may be lopsided.
-
-        The interval is the one of Zou and Donner (2008), which recovers the variances from both intervals.
-        """
-        (a, a_low, a_high), (b, b_low, b_high) = first, second
-        return cls(a - b, a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low))
+def side(of: Score, bar: float = 0.0) -> int:
+    """Return 1 or -1 where the whole interval lies above or below the bar, else 0."""
+    return int(of[1] > bar) - int(of[2] < bar)
 
 
 def exchangeable(y: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -19,8 +19,9 @@ from torch.nn.functional import cross_entropy
 
 from fergan.experiments import cross_validation as cv
 from fergan.experiments.config import LabelEfficiencyConfig
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import emotion_classes, train_and_test
-from fergan.experiments.intervals import Difference, interval_over_people, resampled_mean
+from fergan.experiments.intervals import independent_difference, interval_over_people, mean_over_people, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.features import check_images
 from fergan.files import read_json, write_json
@@ -37,9 +38,6 @@ from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
 if TYPE_CHECKING:
     from fergan.gan.runs import Run
-
-#: What stands under ``protocol`` in the table of scores.
-LABELLED_PEOPLE = "labelled_people"
 
 #: What stands in for a search where the labelled people do not suffice for one: the middle of the box that is searched.
 DEFAULT_COST = float(np.sqrt(np.prod(COST_RANGE)))
@@ -119,11 +117,12 @@ def run_label_efficiency(
     """
     folder, subjects = Path(folder), np.asarray(subjects, dtype=str)
     cv.check_features(dict(features), len(emotions))
-    names, y = emotion_classes(emotions, subjects)
+    names, y = emotion_classes(emotions)
     subsets = label_subsets(names[y], subjects, n_splits=config.n_splits, n_draws=config.n_draws, seed=config.seed)
-    networks = _networks(config, network)
-    if networks and (images is None or len(images) != len(y)):
-        raise ValueError(f"networks need the {len(y)} faces; images has {'none' if images is None else len(images)}")
+    networks = {} if config.cnn_width is None else {"supervised CNN": dict(width=config.cnn_width)}
+    if networks and config.finetune and network is not None:
+        weights = network.folder / "discriminator.safetensors"
+        networks["fine-tuned discriminator"] = dict(width=network.config.width, weights=weights)
     predictions, fits = [], []
     for name in (*features, *networks):
         if name in features:
@@ -140,24 +139,17 @@ def run_label_efficiency(
             predictions.append(pd.DataFrame(base | dict(face=s.test, subject=subjects[s.test], true=true, predicted=found)))
             fits.append(base | dict(n_train_faces=len(s.train), n_train_people=len(np.unique(subjects[s.train])),
                                     n_emotions=len(np.unique(y[s.train]))) | fit)
-    table = pd.concat(predictions, ignore_index=True).assign(protocol=LABELLED_PEOPLE)
-    rows = label_scores(_right_answers(table), y, subjects)
+    table = pd.concat(predictions, ignore_index=True).assign(protocol=SUBJECT_INDEPENDENT)
+    # Each face is tested in one split of each draw.
+    right = {name: {int(n): of_size.pivot(index="draw", columns="face", values="right").to_numpy(float)
+                    for n, of_size in of_method.groupby("n_people")}
+             for name, of_method in table.assign(right=table["true"] == table["predicted"]).groupby("features", sort=False)}
+    rows = label_scores(right, y, subjects)
     settings = config.model_dump() | dict(
         features=[*features, *networks], networks=list(networks), emotions=names.tolist(), target=target,
         sizes=sorted({subset.n_people for subset in subsets}))
     LabelEfficiencyResult(score_table(rows), table, pd.DataFrame(fits), settings).save(folder)
     shutil.rmtree(folder / "unfinished", ignore_errors=True)
-
-
-def _networks(config: LabelEfficiencyConfig, network: "Run | None") -> dict[str, dict[str, Any]]:
-    """Return the arguments of `train_cnn` for each network that is trained with labels."""
-    if config.cnn_width is None:
-        return {}
-    networks = {"supervised CNN": dict(width=config.cnn_width)}
-    if config.finetune and network is not None:
-        weights = network.folder / "discriminator.safetensors"
-        networks["fine-tuned discriminator"] = dict(width=network.config.width, weights=weights)
-    return networks
 
 
 def sizes_up_to(n_people: int) -> list[int]:
@@ -201,7 +193,7 @@ def _by_features(
     some = subset.pool[:: max(1, len(subset.pool) // 2000)]
     distance = typical_distance(kernel_slice(D2, some, some))
     rows = np.concatenate([train, test])
-    D2, labels, train, test = kernel_slice(D2, rows, rows), y[rows], np.arange(len(train)), np.arange(len(train), len(rows))
+    D2, labels, (train, test) = kernel_slice(D2, rows, rows), y[rows], np.split(np.arange(len(rows)), [len(train)])
     try:
         folds = cv.learnable_folds(labels[train], subjects[subset.train], config.inner_folds, config.seed)
     except ValueError:  # too few people
@@ -227,14 +219,6 @@ def _by_network(
     return present[named_by(network, images[subset.test])], {"steps": n_steps, "train_accuracy": float(right.mean())}
 
 
-def _right_answers(table: pd.DataFrame) -> dict[str, dict[int, np.ndarray]]:
-    """Gather what was right, as `Curves`: each face is tested in one split of each draw."""
-    right = table.assign(right=(table["true"] == table["predicted"]).astype(float))
-    return {name: {int(n): of_size.pivot(index="draw", columns="face", values="right").to_numpy()
-                   for n, of_size in of_method.groupby("n_people")}
-            for name, of_method in right.groupby("features", sort=False)}
-
-
 #: method -> number of labelled people -> right answers (0 or 1) of shape (n_draws, n_faces)
 Curves = Mapping[str, Mapping[int, np.ndarray]]
 
@@ -243,51 +227,40 @@ def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray) -> list[dic
     """Return the rows of scores of all methods, for `fergan.experiments.scores.score_table`.
 
     For each method ``accuracy`` (label: the number of labelled people), beside it ``lowest_draw`` and ``highest_draw``;
-    ``curve_mean``, the mean of the curve over the logarithm of that number; ``people_needed`` (label: an accuracy), NaN
-    where it is not reached, its ends where the upper and the lower ends of the curve's intervals reach it. For each but the
-    first, ``accuracy_difference`` and ``curve_mean_difference``, the first minus it. For features "none",
+    ``curve_mean``, the mean of the curve over the logarithm of that number, and for each but the first
+    ``curve_mean_difference``, the first minus it; ``people_needed`` to name half of the faces rightly, NaN where that is not
+    reached, its ends where the upper and the lower ends of the curve's intervals reach it. For features "none",
     ``majority_accuracy``. Intervals are over test people; the draws stay as they are.
 
     `right` is `Curves`; every face, of class `y` (n_faces,) and person `subjects` (n_faces,), is tested once in each draw. A
     method may have fewer draws than another: their difference is then over the draws that both have, the first ones.
     """
-    first, majority = next(iter(right.values())), float(np.bincount(y).max() / len(y))
+    first, rows = next(iter(right.values())), []
     sizes = np.array(list(first))
-    highest = max(of_size.mean() for curve in right.values() for of_size in curve.values())
-    levels = [level / 10 for level in range(1, 11) if majority < level / 10 <= highest]
-    rows = [dict(features="none", score="majority_accuracy", label="all", value=majority)]
     for name, curve in right.items():
         columns = np.stack([of_size.mean(axis=0) for of_size in curve.values()], axis=1)
-        of_method, ends = _curve_rows(columns, sizes, subjects, "")
-        of_method += [dict(score="people_needed", label=f"{level:.1f}")
-                      | {key: size_needed(sizes, of, level) for key, of in ends.items()} for level in levels]
-        for n, of_size in curve.items():
+
+        def heights(counts: np.ndarray, codes: np.ndarray, columns=columns) -> np.ndarray:
+            curves = resampled_mean(columns, counts, codes)
+            return np.column_stack([curves, curve_mean(sizes, curves)])
+
+        value, low, high = interval_over_people(heights, subjects, share=True)
+        # An accuracy is reached earliest where the upper end of the interval reaches it, latest where the lower one does.
+        needed = (size_needed(sizes, of[:-1], 0.5) for of in (value, high, low))
+        found = [("curve_mean", "all", value[-1], low[-1], high[-1]), ("people_needed", "all", *needed)]
+        for k, (n, of_size) in enumerate(curve.items()):
             draws = of_size.mean(axis=1)
-            of_method += [dict(score=score, label=str(n), value=end, note=f"{len(draws)} draws")
-                          for score, end in (("lowest_draw", draws.min()), ("highest_draw", draws.max()))]
+            found += [("accuracy", str(n), value[k], low[k], high[k]), ("lowest_draw", str(n), draws.min()),
+                      ("highest_draw", str(n), draws.max())]
+        rows += [dict(zip(("score", "label", "value", "low", "high"), row, strict=False), features=name) for row in found]
         if curve is not first:
             both = [(first[n], curve[n], min(len(first[n]), len(curve[n]))) for n in sizes]
             columns = np.stack([one[:k].mean(axis=0) - other[:k].mean(axis=0) for one, other, k in both], axis=1)
-            of_method += _curve_rows(columns, sizes, subjects, "_difference")[0]
-        rows += [dict(features=name) | row for row in of_method]
-    base = dict(protocol=LABELLED_PEOPLE, n_faces=len(y), n_subjects=len(np.unique(subjects)), n_labels=int(y.max()) + 1)
+            difference = mean_over_people(curve_mean(sizes, columns), subjects)
+            rows.append(dict(features=name, score="curve_mean_difference", label="all") | difference)
+    rows.append(dict(features="none", score="majority_accuracy", label="all", value=float(np.bincount(y).max() / len(y))))
+    base = dict(protocol=SUBJECT_INDEPENDENT, n_faces=len(y), n_subjects=len(np.unique(subjects)), n_labels=int(y.max()) + 1)
     return [base | row for row in rows]
-
-
-def _curve_rows(
-    columns: np.ndarray, sizes: np.ndarray, subjects: np.ndarray, suffix: str
-) -> tuple[list[dict], dict[str, np.ndarray]]:
-    """Return rows of the mean of each column (n_faces, n_sizes) and of the curve, and the ends of the columns by name."""
-    def statistic(counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        curves = resampled_mean(columns, counts, codes)
-        return np.column_stack([curves, curve_mean(sizes, curves)])
-
-    found = interval_over_people(statistic, subjects, share=not suffix)
-    keys = [(f"accuracy{suffix}", str(n)) for n in sizes] + [(f"curve_mean{suffix}", "all")]
-    rows = [dict(score=score, label=label, value=value, low=low, high=high)
-            for (score, label), value, low, high in zip(keys, *found, strict=True)]
-    # An accuracy is reached earliest where the upper end of the interval reaches it, and latest where the lower one does.
-    return rows, dict(zip(("value", "high", "low"), (of[:-1] for of in found), strict=True))
 
 
 # Sizes double from point to point, so between points a curve is taken as straight in the logarithm of the size. Sizes are
@@ -326,8 +299,8 @@ def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult)
     """
     size = float(min(result.train_faces().iloc[-1] for result in (small, large)))
     (all_small, cut_small, _), (all_large, cut_large, shrinking) = (_cut_down(result, size) for result in (small, large))
-    differences = {"full": Difference.of_scores(all_large, all_small), "matched": Difference.of_scores(cut_large, cut_small)}
-    return {"size": size, "shrinking": shrinking} | {name: (d.value, d.low, d.high) for name, d in differences.items()}
+    return {"size": size, "shrinking": shrinking, "full": independent_difference(all_large, all_small),
+            "matched": independent_difference(cut_large, cut_small)}
 
 
 def _cut_down(result: LabelEfficiencyResult, size: float) -> list[tuple[float, ...]]:

@@ -101,8 +101,6 @@ def saliency_maps(network: torch.nn.Module, weights: np.ndarray, images: np.ndar
     The network has a method ``hidden``, as `fergan.gan.networks.Discriminator`; weights are (n_units, n_features), images
     (n_faces, h, w, 3), uint8. The maps, (n_units, h, w), float64, sum to 1 each; weights of NaN give maps of NaN.
     """
-    if not len(images):
-        raise ValueError("images is empty; a map is an average over faces")
     W = torch.as_tensor(np.nan_to_num(weights), dtype=torch.float32)
     total = np.zeros((len(weights), *images.shape[1:3]))
     for start in range(0, len(images), batch_size):
@@ -122,8 +120,7 @@ def smallest_region(change: np.ndarray, share: float = SHARE_OF_CHANGE) -> np.nd
     order = np.argsort(-change, axis=None, kind="stable")
     reached = np.cumsum(change.ravel()[order])
     region = np.zeros(change.size, dtype=bool)
-    if reached[-1] > 0:
-        region[order[: np.searchsorted(reached, share * reached[-1]) + 1]] = True
+    region[order[: np.searchsorted(reached, share * reached[-1]) + 1]] = True
     return region.reshape(change.shape)
 
 
@@ -158,13 +155,9 @@ def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> dict[s
     hair and background, at which few detectors look, do not make the comparison easy. Every shift of the region within that
     rectangle counts once, and every one of its mirror image; what leaves on one side comes in on the other.
 
-    Args:
-        saliency: Shape (h, w).
-        regions: Of all units, (n_units, h, w), bool.
-        unit: Which one.
+    The saliency is (h, w), the regions of all units (n_units, h, w), bool.
 
-    Returns:
-        ``share`` of the saliency inside the region; its ``area`` as a share of the part, which a detector that looks
+    Returns: ``share`` of the saliency inside the region; its ``area`` as a share of the part, which a detector that looks
         everywhere would reach; ``threshold``, the 95th percentile of the shares in shuffled regions; and whether it looks
         ``inside``, with a larger share than that.
     """

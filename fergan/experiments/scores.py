@@ -9,28 +9,31 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
+from fergan.experiments.intervals import Score
 from fergan.files import atomic_path, read_json, write_json
+
+#: The features that are compared with others: those of a network's discriminator.
+FEATURES = "discriminator"
 
 #: Every table of scores has these columns; `label` is an emotion, an Action Unit, or "all" (the whole set, or
 #: the mean over `n_labels` labels).
 SCORE_COLUMNS = {
     "protocol": str, "features": str, "score": str, "label": str, "value": float, "low": float, "high": float,
-    "n_faces": int, "n_subjects": int, "n_labels": int, "note": str,
+    "n_faces": int, "n_subjects": int, "n_labels": int,
 }
 
 
 def score_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Make a table of `SCORE_COLUMNS`: what a row does not say is NaN, no faces and people, 1 label, or an empty text."""
+    """Make a table of `SCORE_COLUMNS`: what a row does not say is NaN, no faces and people, and 1 label."""
     defaults = {"value": np.nan, "low": np.nan, "high": np.nan, "n_faces": 0, "n_subjects": 0, "n_labels": 1}
-    filled = [{column: row.get(column, defaults.get(column, "")) for column in SCORE_COLUMNS} for row in rows]
+    filled = [{column: row.get(column, defaults.get(column)) for column in SCORE_COLUMNS} for row in rows]
     return pd.DataFrame(filled, columns=list(SCORE_COLUMNS)).astype(SCORE_COLUMNS)
 
 
-def row_of(scores: pd.DataFrame, protocol: str, features: str, score: str, label: str = "all") -> Mapping[str, Any]:
-    """Return one row of a table of scores; empty where it has none."""
-    keys = dict(protocol=protocol, features=features, score=score, label=label)
-    found = scores[np.logical_and.reduce([scores[key] == value for key, value in keys.items()])]
-    return {} if found.empty else found.iloc[0]
+def triple(row: Mapping[str, float]) -> Score:
+    """Return value, low and high of a row of scores; NaN where it has none."""
+    return tuple(float(row.get(key, np.nan)) for key in ("value", "low", "high"))
 
 
 def roc(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +73,7 @@ class ExperimentResult:
         tables = [pd.read_parquet(folder / f"{name}.parquet") for name in ("predictions", "searches")]
         return cls(score_table(rows), *tables, content["settings"])
 
-    def select(self, protocol: str, features: str) -> pd.DataFrame:
+    def select(self, protocol: str = SUBJECT_INDEPENDENT, features: str = FEATURES) -> pd.DataFrame:
         """Return the predictions of one protocol and feature set."""
         table = self.predictions
         chosen = table[(table["protocol"] == protocol) & (table["features"] == features)]
@@ -78,7 +81,13 @@ class ExperimentResult:
             raise ValueError(f"no predictions for protocol {protocol!r} and features {features!r}")
         return chosen
 
+    def row(self, score: str, label: str = "all", features: str = FEATURES,
+            protocol: str = SUBJECT_INDEPENDENT) -> Mapping[str, Any]:
+        """Return one row of the scores; empty where there is none."""
+        keys = dict(protocol=protocol, features=features, score=score, label=str(label))
+        found = self.scores[np.logical_and.reduce([self.scores[key] == value for key, value in keys.items()])]
+        return {} if found.empty else found.iloc[0]
 
-def score_of(result: ExperimentResult, protocol: str, features: str, score: str, label: str = "all") -> float:
-    """Return one number of a result; NaN where it has none."""
-    return float(row_of(result.scores, protocol, features, score, label).get("value", np.nan))
+    def score(self, *keys: Any, **more: Any) -> Score:
+        """Return value, low and high of one `row`; NaN where there is none."""
+        return triple(self.row(*keys, **more))

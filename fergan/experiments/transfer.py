@@ -153,7 +153,7 @@ def _column(
     subjects = cv.people_or_duplicates(faces)
     rows = cv.some_people(subjects, config.max_faces, config.seed)
     images, subjects = faces.images[rows], np.asarray(subjects[rows], dtype=str)
-    names, y = emotion_classes(faces.labels["emotion"].to_numpy(str)[rows], subjects)
+    names, y = emotion_classes(faces.labels["emotion"].to_numpy(str)[rows])
     folds = cv.learnable_folds(names[y], subjects, config.n_folds, config.seed)
     cv.fold_blocks(config.n_folds, config.inner_folds)
     base = dict(target=target, face=np.arange(len(y)), subject=subjects, fold=cv.fold_numbers(len(y), folds), true=names[y])
@@ -181,28 +181,25 @@ def _features(name: str, images: np.ndarray, config: TransferConfig, networks: M
 def transfer_scores(result: TransferResult) -> list[dict]:
     """Return the rows of scores of a transfer matrix, from its predictions; the label is a target, or "all" for their mean.
 
-    ``accuracy`` of each kind of features and of `OTHERS`; ``minus_own``, a network's accuracy minus that of the network of
-    the target's own faces; ``minus_<baseline>``, a network's accuracy minus a baseline's; ``advantage`` of each network,
-    label "all": its accuracy minus the mean of the networks of other faces, over the targets of other collections, so that
-    easy targets favour nobody; ``majority_accuracy`` of features "none".
+    ``accuracy`` of each kind of features and of `OTHERS`; of the latter ``minus_own``, their accuracy minus that of the
+    network of the target's own faces, and ``minus_<baseline>``; ``advantage`` of each network, label "all": its accuracy
+    minus the mean of the networks of other faces, over the targets of other collections, so that easy targets favour nobody;
+    ``majority_accuracy`` of features "none".
     """
-    faces, baselines, base = result.faces(), result.settings["baselines"], dict(protocol=SUBJECT_INDEPENDENT)
-    table = result.predictions
+    faces, base, table = result.faces(), dict(protocol=SUBJECT_INDEPENDENT), result.predictions
     labels = table[table["features"] == table["features"].iloc[0]].groupby("target", sort=False)["true"]
     n_emotions, rows = labels.nunique().to_dict(), []
     columns = {name: faces.right[name].to_numpy(dtype=float) for name in faces.right} | {OTHERS: faces.others}
-    for name, right in columns.items():
-        comparisons = {"accuracy": right}
-        if name not in baselines:
-            comparisons["minus_own"] = np.where(faces.target == name, np.nan, right - faces.own)
-            comparisons |= {f"minus_{baseline}": right - columns[baseline] for baseline in baselines}
-        for score, values in comparisons.items():
-            rows += [base | dict(features=name, score=score) | row
-                     for row in _by_target(faces, values, n_emotions, share=score == "accuracy")]
-        if name in faces.networks and len(faces.networks) > 1:
-            related = [faces.collection(target) == faces.collection(name) for target in faces.target]
-            elsewhere = np.where(related, np.nan, right - columns[OTHERS])
-            rows.append(base | dict(features=name, score="advantage", label="all") | faces.interval(elsewhere))
+    scored = [(name, "accuracy", right) for name, right in columns.items()]
+    scored += [(OTHERS, "minus_own", faces.others - faces.own)]
+    scored += [(OTHERS, f"minus_{name}", faces.others - columns[name]) for name in result.settings["baselines"]]
+    for name, score, values in scored:
+        of_targets = _by_target(faces, values, n_emotions, share=score == "accuracy")
+        rows += [base | dict(features=name, score=score) | row for row in of_targets]
+    for name in faces.networks if len(faces.networks) > 1 else ():
+        related = [faces.collection(target) == faces.collection(name) for target in faces.target]
+        elsewhere = np.where(related, np.nan, columns[name] - columns[OTHERS])
+        rows.append(base | dict(features=name, score="advantage", label="all") | faces.interval(elsewhere))
     for target, true in labels:
         share = true.value_counts(normalize=True).max()
         rows.append(base | dict(features="none", score="majority_accuracy", label=target, value=share))
@@ -271,7 +268,7 @@ def _read_out(folder: Path, config: LayersConfig, faces: FaceSet, describe: Call
     taken = cv.some_people(faces.subjects(), config.n_faces, config.seed, at_least=10)
     known = faces.select(np.isin(np.arange(len(faces)), taken) & faces.labels["emotion"].notna().to_numpy())
     subjects = known.subjects()
-    names, y = emotion_classes(known.labels["emotion"], subjects)
+    names, y = emotion_classes(known.labels["emotion"])
     folds = cv.learnable_folds(y, subjects, config.n_folds, config.seed)
     features, right = describe(known.images), {}
     for kind, X in features.items():

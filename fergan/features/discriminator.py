@@ -1,6 +1,7 @@
 """What a discriminator says about faces, and the stage that computes it for a whole set."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ def load_features(folder: str | Path) -> np.ndarray:
     return np.load(Path(folder) / "X.npy", mmap_mode="r", allow_pickle=False)
 
 
+@dataclass(eq=False, repr=False)
 class DiscriminatorFeatures(StatelessFeatures):
     """Activations of the discriminator's hidden layers, in evaluation mode.
 
@@ -70,17 +72,13 @@ class DiscriminatorFeatures(StatelessFeatures):
     Source: The paper, section 3: "the discriminator's convolutional penultimate layer". Radford et al. (2015), section 5.1.
     """
 
-    def __init__(
-        self, weights: str | Path | None = None, width: int = 64, seed: int = 0, batch_size: int = 256,
-        layers: Sequence[int] = (N_LAYERS,), pool: bool = False, device: str = "auto",
-    ):
-        self.weights = weights
-        self.width = width
-        self.seed = seed
-        self.batch_size = batch_size
-        self.layers = layers
-        self.pool = pool
-        self.device = device
+    weights: str | Path | None = None
+    width: int = 64
+    seed: int = 0
+    batch_size: int = 256
+    layers: Sequence[int] = (N_LAYERS,)
+    pool: bool = False
+    device: str = "auto"
 
     def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
         import torch  # here, so that chapters which only need HOG or pixels start faster

@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from fergan.facs import canonical_emotion
+
 #: The areas on AU7 of a network of enhanced CK's faces with AU7 alone (section 4-B3).
 AU7_ALONE = {"unit": "AU07", "dataset": "enhanced-ck", "train": 0.842, "test": 0.58}
 
@@ -37,3 +39,19 @@ def papers_own(kind: str, number: int, settings: Mapping[str, Any]) -> bool:
     name, columns = _EXPERIMENTS[kind]
     table = read_table(name).set_index("experiment")
     return number in table.index and all(settings[column] == table.loc[number, column] for column in columns)
+
+
+def papers_scores(kind: str, number: int, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return the paper's scores of an experiment, see `papers_own`: areas by label, their printed mean as "all".
+
+    Those on emotions (Table II) have the ``"accuracy"`` of Fig. 6 beside them, those on Action Units are of Table IV. Empty
+    where the paper has no such experiment.
+    """
+    if not papers_own(kind, number, settings):
+        return {}
+    if kind == "units":
+        return read_table("table4_au_auc").set_index("au")[f"exp{number}"].rename({"Average": "all"}).to_dict()
+    areas = read_table("table2_emotion_auc").set_index("emotion")[f"exp{number}"].dropna()
+    accuracy = read_table("fig6_emotion_accuracy").set_index("experiment").loc[number, "accuracy_percent"] / 100
+    areas.index = ["all" if word == "Average" else canonical_emotion(word) for word in areas.index]
+    return areas.to_dict() | {"accuracy": accuracy}

@@ -174,7 +174,7 @@ def memorised_below(real: np.ndarray) -> float:
 def _blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield rows of x and their squared distances to all of y."""
     for rows in gen_batches(len(x), max(1, _BLOCK // (8 * len(y)))):
-        yield rows, squared_distances(x[rows], y, device="cpu", dtype=np.float64)
+        yield rows, squared_distances(x[rows], y, dtype=np.float64)
 
 
 def _radii(x: np.ndarray, neighbour: int) -> np.ndarray:

@@ -33,7 +33,7 @@ def nearest_real(generated: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, n
 
 def mean_pairwise_distance(images: np.ndarray) -> float:
     """Mean Euclidean distance between the pixels (0..1) of all pairs of different images: a measure of diversity."""
-    squared = squared_distances(_pixels("images", images, minimum=2), device="cpu", dtype=np.float64)
+    squared = squared_distances(_pixels("images", images, minimum=2), dtype=np.float64)
     return float(np.sqrt(squared)[np.triu_indices(len(images), 1)].mean())
 
 

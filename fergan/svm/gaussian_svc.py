@@ -1,7 +1,9 @@
 """A Gaussian SVM that chooses its C and gamma itself, as a scikit-learn estimator."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -18,11 +20,12 @@ _FLOATS = (np.float64, np.float32)
 _AT_ONCE = 10**8  # kernel values that a prediction holds
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GaussianSVC(ClassifierMixin, BaseEstimator):
     """LibSVM's ``SVC(kernel="rbf")`` with C and gamma found by Bayesian optimisation over cross-validation folds.
 
-    It predicts what `sklearn.svm.SVC` predicts at the same C and gamma; the search shares one matrix of distances, which
-    makes it much faster where there are many features. Features are not standardised.
+    It predicts what `sklearn.svm.SVC` with ``break_ties=True`` predicts at the same C and gamma. The search shares one
+    matrix of distances, which makes it much faster where there are many features. Features are not standardised.
 
     Args:
         n_evaluations: Points (C, gamma) that are tried, at least 3.
@@ -30,29 +33,22 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
             given groups.
         seed: Of these folds and of the search.
         n_threads, memory_gb: Folds fitted at the same time, see `fergan.svm.kernels.SharedKernel`.
-        journal, progress: See `fergan.svm.search.search`.
-        device: Where distances are computed, see `fergan.svm.kernels.squared_distances`.
+        journal: See `fergan.svm.search.search`.
 
     Attributes:
         best_params_, best_score_, best_index_: ``C`` and ``gamma``, their cross-validated accuracy (the maximum of the
             search, and therefore too good), their trial.
         cv_results_: As of `sklearn.model_selection.GridSearchCV`, without times. The mean is the accuracy over all samples,
             so that larger folds count more.
-        classes_, n_features_in_, support_, support_vectors_: As of `sklearn.svm.SVC`, whose ``break_ties`` is False.
+        classes_, n_features_in_, support_, support_vectors_: As of `sklearn.svm.SVC`.
     """
 
-    def __init__(
-        self, *, n_evaluations: int = 30, cv=10, seed: int = 0, n_threads: int = 1, memory_gb: float = 12.0,
-        journal: str | Path | None = None, device: str = "auto", progress: Callable[[str], None] | None = None,
-    ) -> None:
-        self.n_evaluations = n_evaluations
-        self.cv = cv
-        self.seed = seed
-        self.n_threads = n_threads
-        self.memory_gb = memory_gb
-        self.journal = journal
-        self.device = device
-        self.progress = progress
+    n_evaluations: int = 30
+    cv: Any = 10
+    seed: int = 0
+    n_threads: int = 1
+    memory_gb: float = 12.0
+    journal: str | Path | None = None
 
     def fit(self, X: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> "GaussianSVC":
         """Search, then train on everything.
@@ -65,15 +61,15 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         parts = self._parts(y, groups)
-        D2 = squared_distances(X, device=self.device)
+        D2 = squared_distances(X)
         models = SharedKernel(D2, codes, n_threads=self.n_threads, memory_gb=self.memory_gb)
         result = search_folds(
             models, parts, typical_distance(D2), n_evaluations=self.n_evaluations, seed=self.seed, journal=self.journal,
-            name="gaussian-svc", break_ties=False, progress=self.progress)
+            name="gaussian-svc")
         del models  # and its kernel matrix
         self.best_params_, self.best_score_ = {"C": result.C, "gamma": result.gamma}, result.score
         self.best_index_, self.cv_results_ = int(result.trials["chosen"].argmax()), _cv_results(result)
-        self._model = fit_svc(gaussian_kernel(D2, result.gamma, n_threads=self.n_threads), codes, result.C, break_ties=False)
+        self._model = fit_svc(gaussian_kernel(D2, result.gamma, n_threads=self.n_threads), codes, result.C)
         self.support_, self.support_vectors_ = self._model.support_, X[self._model.support_]
         return self
 
@@ -109,7 +105,7 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, reset=False, dtype=_FLOATS)
         n_train = self._model.shape_fit_[0]
         for rows in gen_batches(len(X), max(1, _AT_ONCE // n_train)):
-            D2 = squared_distances(X[rows], self.support_vectors_, device=self.device, dtype=np.float64)
+            D2 = squared_distances(X[rows], self.support_vectors_, dtype=np.float64)
             K = np.zeros((len(D2), n_train))
             K[:, self.support_] = gaussian_kernel(D2, self.best_params_["gamma"])
             yield K

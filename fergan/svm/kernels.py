@@ -7,8 +7,7 @@ Features are not standardised: no statistic of a test face can then reach the tr
 is relative to the data's own distances (`typical_distance`). Fits run on threads: LibSVM releases Python's global lock.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from types import ModuleType
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from sklearn import config_context
@@ -18,16 +17,13 @@ from fergan.cache import run_threads
 
 TrainTest = tuple[np.ndarray, np.ndarray]  # the faces to train on, the faces to test on
 
-_WORTH_A_GPU = 1e11  # multiplications; fewer take less time than importing PyTorch
 _BLOCK_BYTES = 1e9  # that blocks of rows may take, beside the matrices themselves
 _ROWS = 64  # of a kernel matrix at a time: stay in the processor's cache
 _CACHE_MB = 500  # of LibSVM, for each model that is being fitted
 _MISSING_CLASS = -1.0  # below every vote count, which starts at -1/3
 
 
-def squared_distances(
-    X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto", dtype: type = np.float32
-) -> np.ndarray:
+def squared_distances(X: np.ndarray, Y: np.ndarray | None = None, *, dtype: type = np.float32) -> np.ndarray:
     """Compute all squared Euclidean distances between the rows of two matrices: (n_rows, n_columns), never negative.
 
     Blocks of rows are centred on the mean of `Y`, and ``|x|^2 + |y|^2 - 2 x.y`` is summed in float64: before the result is
@@ -37,11 +33,10 @@ def squared_distances(
     Args:
         X, Y: (n_rows, n_features) and (n_columns, n_features), float32 or float64; without `Y` it is `X` itself; the result
             is then symmetric with a diagonal of exact zeros.
-        device: "cpu", "cuda", or "auto": a GPU where there is one and the work is worth it.
         dtype: Of the result: float32 suffices for a search, or float64.
     """
     D2 = np.empty((len(X), len(X if Y is None else Y)), dtype)
-    for rows, columns, products, x_norms, y_norms in _centred_products(X, Y, device):
+    for rows, columns, products, x_norms, y_norms in _centred_products(X, Y):
         products *= -2
         products += x_norms[:, None]
         products += y_norms[None, :]
@@ -53,7 +48,7 @@ def squared_distances(
     return D2
 
 
-def gram(X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto") -> np.ndarray:
+def gram(X: np.ndarray, Y: np.ndarray | None = None) -> np.ndarray:
     """Compute the linear kernel ``(x - m).(y - m) / s``, where m is the mean of `Y` and s its mean squared distance from m.
 
     Moving the origin leaves a C-SVC with a free bias unchanged. Dividing by s gives the diagonal of ``gram(Y)`` a mean of 1,
@@ -62,7 +57,7 @@ def gram(X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto") ->
     """
     K = np.empty((len(X), len(X if Y is None else Y)))
     scale = 0.0
-    for rows, columns, products, _, y_norms in _centred_products(X, Y, device):
+    for rows, columns, products, _, y_norms in _centred_products(X, Y):
         K[rows, columns] = products
         if Y is None:
             _mirror(K, rows, columns)
@@ -75,19 +70,18 @@ def gram(X: np.ndarray, Y: np.ndarray | None = None, *, device: str = "auto") ->
 
 
 def _centred_products(
-    X: np.ndarray, Y: np.ndarray | None, device: str
+    X: np.ndarray, Y: np.ndarray | None
 ) -> Iterator[tuple[slice, slice, np.ndarray, np.ndarray, np.ndarray]]:
     """Yield rows, columns, ``(X - m) (Y - m)'`` and both squared norms of blocks; without `Y` none below the diagonal."""
     other = X if Y is None else Y
     n_rows, n_columns, n_features = len(X), len(other), X.shape[1]
     if other.shape[1] != n_features:
         raise ValueError(f"X has {n_features} features and Y {other.shape[1]}; expected the same number")
-    xp, there, back = _arithmetic(device, n_rows * n_columns * n_features)
-    mean = there(other.mean(axis=0, dtype=np.float64))
+    mean = other.mean(axis=0, dtype=np.float64)
 
     def centre(part: np.ndarray):
-        centred = there(part) - mean  # float64, as the mean is
-        return centred, back(xp.einsum("ij,ij->i", centred, centred))
+        centred = part - mean  # float64, as the mean is
+        return centred, np.einsum("ij,ij->i", centred, centred)
 
     # Three centred parts, of which one is being replaced, and two products: 24 size n_features + 24 size^2 bytes.
     size = max(1, int(np.sqrt(n_features**2 / 4 + _BLOCK_BYTES / 24) - n_features / 2))
@@ -97,20 +91,7 @@ def _centred_products(
         for j in range(i if Y is None else 0, n_columns, size):
             columns = slice(j, min(j + size, n_columns))
             of_columns, y_norms = (of_rows, x_norms) if Y is None and i == j else centre(other[columns])
-            yield rows, columns, back(of_rows @ of_columns.T), x_norms, y_norms
-
-
-def _arithmetic(device: str, n_products: int) -> tuple[ModuleType, Callable, Callable]:
-    """Return NumPy or PyTorch, and what takes an array to where it computes and back."""
-    if device == "auto" and n_products >= _WORTH_A_GPU:
-        import torch
-
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device in ("auto", "cpu"):
-        return np, np.asarray, np.asarray
-    import torch
-
-    return torch, lambda part: torch.from_numpy(np.ascontiguousarray(part)).to(device), lambda part: part.cpu().numpy()
+            yield rows, columns, of_rows @ of_columns.T, x_norms, y_norms
 
 
 def _mirror(matrix: np.ndarray, rows: slice, columns: slice) -> None:
@@ -157,11 +138,11 @@ def kernel_slice(K: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
     return out
 
 
-def fit_svc(K: np.ndarray, y: np.ndarray, C: float, break_ties: bool = True) -> SVC:
+def fit_svc(K: np.ndarray, y: np.ndarray, C: float) -> SVC:
     """Train LibSVM's C-SVC on a kernel matrix of shape (n_train, n_train), float64."""
     # The kernel matrix is finite by construction. No limit on iterations: LibSVM stops when it has converged.
     with config_context(assume_finite=True):
-        return SVC(kernel="precomputed", C=C, cache_size=_CACHE_MB, break_ties=break_ties).fit(K, y)
+        return SVC(kernel="precomputed", C=C, cache_size=_CACHE_MB, break_ties=True).fit(K, y)
 
 
 class SharedKernel:
@@ -228,13 +209,6 @@ def multiclass_values(
 def _decision(model: SVC, K: np.ndarray) -> np.ndarray:
     with config_context(assume_finite=True):
         return model.decision_function(K)
-
-
-def predicted_classes(values: np.ndarray, break_ties: bool = True) -> np.ndarray:
-    """Return the class of each row of `multiclass_values`; without `break_ties` the first of equal votes, as in LibSVM."""
-    if not break_ties and values.shape[1] > 2:
-        values = np.round(values)  # the votes
-    return values.argmax(axis=1)
 
 
 def linear_values(K_train: np.ndarray, y: np.ndarray, K_test: np.ndarray, costs: Sequence[float]) -> np.ndarray:

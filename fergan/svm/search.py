@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.stats import qmc
 
 from fergan.files import hash_array, hash_parameters, read_json, write_json
-from fergan.svm.kernels import SharedKernel, TrainTest, predicted_classes
+from fergan.svm.kernels import SharedKernel, TrainTest
 
 #: Box of the Bayesian search, both log-uniform: C, and gamma times the median squared distance.
 COST_RANGE = (1e-1, 1e3)
@@ -41,7 +41,6 @@ class SearchResult:
 def search(
     objective: Callable[[float, float], Iterator[tuple[float, float]]], distance: float, *,
     n_evaluations: int = 30, seed: int = 0, journal: str | Path | None = None, problem: str = "search",
-    progress: Callable[[str], None] | None = None,
 ) -> SearchResult:
     """Maximise a cross-validated score over C and gamma by Bayesian optimisation with a Gaussian process.
 
@@ -56,7 +55,6 @@ def search(
         n_evaluations: At least 3. A search of 20 or more continues the journal of a shorter one of 20 or more.
         journal: Folder for a file that is written after each trial; the trials found in it are not evaluated again.
         problem: Names what the objective computes, for example by a hash of its data, and with the settings the file.
-        progress: Called with a line of text after each trial.
     """
     if n_evaluations < 3:
         raise ValueError(f"n_evaluations is {n_evaluations}; a Bayesian search needs at least 3")
@@ -91,9 +89,6 @@ def search(
             study.tell(asked, score)
             if kept is not None:
                 write_json(kept, trials)
-            if progress is not None:
-                progress(f"trial {number + 1} of {n_evaluations}: C {C:.3g}, gamma {gamma:.3g}, score {score:.3f}"
-                         f" (best {study.best_value:.3f})")
     return _result(trials, distance)
 
 
@@ -122,17 +117,17 @@ def _middle(tied: pd.DataFrame) -> int:
 
 def search_folds(
     models: SharedKernel, parts: Sequence[TrainTest], distance: float, *, journal: str | Path | None = None,
-    name: str = "search", break_ties: bool = True, **options,
+    name: str = "search", **options,
 ) -> SearchResult:
     """Choose C and gamma by the accuracy over all parts, each predicted by the model that was trained for it.
 
     A `journal` is a folder for any number of problems: a file is named by `name` and a hash of the distances, the parts and
-    their labels. See `predicted_classes` for `break_ties`, and `search` for all others.
+    their labels. For other options see `search`.
     """
 
     def right_answers(C: float, gamma: float) -> Iterator[tuple[int, int]]:
         for (_, test), values in zip(parts, models.values(C, gamma, parts), strict=True):
-            yield int(np.sum(predicted_classes(values, break_ties) == models.y[test])), len(test)
+            yield int(np.sum(values.argmax(axis=1) == models.y[test])), len(test)
 
     if journal is not None:
         faces = np.unique(np.concatenate([rows for part in parts for rows in part]))  # the labels of others must not matter

@@ -14,17 +14,10 @@ from matplotlib.figure import Figure
 
 from fergan.book.chapters.emotions import table_of
 from fergan.book.plots import WIDTH
-from fergan.book.show import interval, percent, rounded, signed, thousands
-from fergan.claims import side, triple
-from fergan.experiments.intervals import FEWEST_PEOPLE
+from fergan.book.show import interval, rounded, signed, thousands
+from fergan.experiments.intervals import side
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
-from fergan.experiments.scores import ExperimentResult, row_of
 from fergan.experiments.transfer import OTHERS, TransferResult
-
-
-def score_row(result: ExperimentResult, features: str, score: str, label: Any = "all") -> Mapping[str, Any]:
-    """Return one row of the scores of a result that has one protocol."""
-    return row_of(result.scores, result.scores["protocol"].iloc[0], features, score, str(label))
 
 
 def counted_in(result: LabelEfficiencyResult) -> str:
@@ -37,55 +30,35 @@ def accuracy_table(result: LabelEfficiencyResult) -> pd.DataFrame:
     counted, faces = counted_in(result), result.train_faces()
     return table_of([{
         f"labelled {counted}": n, **({"their faces": round(faces[n])} if counted == "people" else {}),
-        **{method: interval(score_row(result, method, "accuracy", n), 2) for method in result.methods}}
-        for n in result.sizes])
+        **{method: interval(result.score("accuracy", n, method), 2) for method in result.methods}} for n in result.sizes])
 
 
-def needed(result: LabelEfficiencyResult, method: str, level: str) -> Markup:
-    """Write how many labelled people a method needs to reach an accuracy; what is not reached is more than all."""
-    row, most = score_row(result, method, "people_needed", level), Markup(f"> {result.sizes[-1]}")
-    value, low, high = (most if np.isnan(number) else rounded(number, 1) for number in triple(row))
+def needed(result: LabelEfficiencyResult, method: str) -> Markup:
+    """Write how many labelled people a method needs to name half of the faces rightly; never means more than all."""
+    most = Markup(f"> {result.sizes[-1]}")
+    value, low, high = (most if np.isnan(n) else rounded(n, 1) for n in result.score("people_needed", features=method))
     return value if value == low == high or low == most != value else Markup(f"{value} [{low}, {high}]")
 
 
-def needed_table(result: LabelEfficiencyResult) -> pd.DataFrame:
-    """Return one row per accuracy that some method reaches: how many labelled people each needs."""
-    levels = sorted(set(result.scores.query("score == 'people_needed'")["label"]), key=float)
-    return table_of([{"accuracy": percent(float(level)), **{name: needed(result, name, level) for name in result.methods}}
-                     for level in levels])
-
-
-def contrasts(result: LabelEfficiencyResult) -> list[dict[str, Any]]:
-    """Return, for each other method, at which sizes the first is clearly ``better`` and ``worse``, and over the curve."""
-    found = []
-    for method in result.methods[1:]:
-        signs = {n: side(triple(score_row(result, method, "accuracy_difference", n))) for n in result.sizes}
-        mean = triple(score_row(result, method, "curve_mean_difference"))
-        found.append({"method": method, "mean": mean, "sign": side(mean),
-                      **{word: [n for n, of_size in signs.items() if of_size == sign]
-                         for word, sign in (("better", 1), ("worse", -1))}})
-    return found
-
-
-def half(result: LabelEfficiencyResult, level: str = "0.5") -> dict[str, Any]:
+def half(result: LabelEfficiencyResult) -> dict[str, Any]:
     """Return what each method needs to name half of the faces rightly, fewest first, which never do, and the best of all."""
-    values = {method: triple(score_row(result, method, "people_needed", level))[0] for method in result.methods}
+    values = {method: result.score("people_needed", features=method)[0] for method in result.methods}
     known = sorted((method for method in values if not np.isnan(values[method])), key=values.get)
-    best = max(result.methods, key=lambda method: score_row(result, method, "accuracy", result.sizes[-1])["value"])
+    ends = {method: result.score("accuracy", result.sizes[-1], method) for method in result.methods}
+    best = max(ends, key=lambda method: ends[method][0])
     return {"counted": counted_in(result), "n_all": result.sizes[-1], "target": result.settings["target"],
-            "needed": {method: needed(result, method, level) for method in known},
-            "never": [method for method in result.methods if method not in known], "best": best,
-            "accuracy": triple(score_row(result, best, "accuracy", result.sizes[-1]))}
+            "needed": {method: needed(result, method) for method in known},
+            "never": [method for method in result.methods if method not in known], "best": best, "accuracy": ends[best]}
 
 
 def label_summary(results: Mapping[str, LabelEfficiencyResult]) -> pd.DataFrame:
     """Return one row per set and method: its accuracy at both ends, the mean of its curve, and the first one's advantage."""
     return table_of([{
         "faces of": target, "method": method,
-        "one labelled": interval(score_row(result, method, "accuracy", result.sizes[0]), 2),
-        "all labelled": interval(score_row(result, method, "accuracy", result.sizes[-1]), 2),
-        "mean of the curve": interval(score_row(result, method, "curve_mean"), 2),
-        "first method minus this": signed(score_row(result, method, "curve_mean_difference"))}
+        "one labelled": interval(result.score("accuracy", result.sizes[0], method), 2),
+        "all labelled": interval(result.score("accuracy", result.sizes[-1], method), 2),
+        "mean of the curve": interval(result.score("curve_mean", features=method), 2),
+        "first method minus this": signed(result.score("curve_mean_difference", features=method))}
         for target, result in results.items() for method in result.methods])
 
 
@@ -99,7 +72,7 @@ def sizes_of(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, pd.DataF
     """Return the first method's curve of each set over labelled faces, named with the share of the commonest emotion."""
     curves = {}
     for target, result in results.items():
-        share, curve = score_row(result, "none", "majority_accuracy")["value"], result.curve(result.methods[0])
+        share, curve = result.score("majority_accuracy", features="none")[0], result.curve(result.methods[0])
         curves[f"{target} (commonest emotion {share:.2f})"] = curve.assign(size=curve["n_people"].map(result.train_faces()))
     return curves
 
@@ -138,11 +111,11 @@ def cell_table(result: TransferResult) -> pd.DataFrame:
     """Return every cell with its interval: networks and baselines in rows, sets in columns, their sizes below."""
     targets, baselines = result.settings["targets"], result.settings["baselines"]
     names = {name: f"network of {name}" for name in result.settings["networks"]} | {n: n for n in (OTHERS, *baselines)}
-    rows = [{"features": words, **{t: interval(score_row(result, name, "accuracy", t)) for t in targets}}
+    rows = [{"features": words, **{t: interval(result.score("accuracy", t, name)) for t in targets}}
             for name, words in names.items()]
     rows.append({"features": "commonest emotion",
-                 **{t: rounded(score_row(result, "none", "majority_accuracy", t)["value"]) for t in targets}})
-    sizes = {t: score_row(result, result.settings["networks"][0], "accuracy", t) for t in targets}
+                 **{t: rounded(result.score("majority_accuracy", t, "none")[0]) for t in targets}})
+    sizes = {t: result.row("accuracy", t, result.settings["networks"][0]) for t in targets}
     rows += [{"features": words, **{t: thousands(row[key]) for t, row in sizes.items()}}
              for words, key in (("n faces", "n_faces"), ("n people", "n_subjects"))]
     return table_of(rows)
@@ -151,9 +124,9 @@ def cell_table(result: TransferResult) -> pd.DataFrame:
 def own_table(result: TransferResult) -> pd.DataFrame:
     """Return one row per set: its own network, those of other faces, and these minus it and minus each baseline, paired."""
     return table_of([{
-        "faces of": "mean over sets" if t == "all" else t, "own network": interval(score_row(result, t, "accuracy", t)),
-        "networks of other faces (mean)": interval(score_row(result, OTHERS, "accuracy", t)),
-        **{f"these minus {name}": signed(score_row(result, OTHERS, f"minus_{name}", t))
+        "faces of": "mean over sets" if t == "all" else t, "own network": interval(result.score("accuracy", t, t)),
+        "networks of other faces (mean)": interval(result.score("accuracy", t, OTHERS)),
+        **{f"these minus {name}": signed(result.score(f"minus_{name}", t, OTHERS))
            for name in ("own", *result.settings["baselines"])}}
         for t in (*result.settings["targets"], "all")])
 
@@ -161,35 +134,14 @@ def own_table(result: TransferResult) -> pd.DataFrame:
 def pretraining_table(result: TransferResult) -> pd.DataFrame:
     """Return one row per network: how many faces it learnt, and its advantage on the sets that it did not."""
     learnt = sorted(result.settings["pretraining_faces"].items(), key=lambda item: -item[1])
-    return table_of([{"network of": name, "faces learnt": n, "advantage": signed(score_row(result, name, "advantage"))}
+    return table_of([{"network of": name, "faces learnt": n, "advantage": signed(result.score("advantage", features=name))}
                      for name, n in learnt])
 
 
 def beside_others(result: TransferResult) -> list[dict[str, Any]]:
     """Return how networks of other faces compare with the set's own and with each baseline, on average over sets."""
-    rows = [(name, score_row(result, OTHERS, f"minus_{name}")) for name in ("own", *result.settings["baselines"])]
-    return [{"with": name, "sign": side(triple(row)), "difference": triple(row)} for name, row in rows if len(row)]
-
-
-def extremes(result: TransferResult) -> list[tuple[str, float]]:
-    """Return the sets on which networks of other faces do worst and best beside the own one: (set, difference)."""
-    rows = [(t, score_row(result, OTHERS, "minus_own", t)) for t in result.settings["targets"]]
-    found = sorted(((t, row["value"]) for t, row in rows if len(row)), key=lambda item: item[1])
-    return [found[0], found[-1]] if len(found) > 1 else []
-
-
-def no_better_than_commonest(result: TransferResult) -> dict[str, float]:
-    """Return the sets on which no network is clearly better than always naming the commonest emotion, with its share."""
-    shares = {t: score_row(result, "none", "majority_accuracy", t)["value"] for t in result.settings["targets"]}
-    return {t: share for t, share in shares.items()
-            if not any(score_row(result, name, "accuracy", t)["low"] > share for name in result.settings["networks"])}
-
-
-def too_few_people(result: TransferResult) -> dict[str, int]:
-    """Return the sets of too few people for an interval, with their number."""
-    first, targets = result.settings["networks"][0], result.settings["targets"]
-    people = {t: score_row(result, first, "accuracy", t)["n_subjects"] for t in targets}
-    return {t: n for t, n in people.items() if n < FEWEST_PEOPLE}
+    rows = {name: result.score(f"minus_{name}", features=OTHERS) for name in ("own", *result.settings["baselines"])}
+    return [{"with": name, "sign": side(of), "difference": of} for name, of in rows.items() if not np.isnan(of[0])]
 
 
 def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -> Figure:

@@ -12,23 +12,23 @@ import seaborn as sns
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots, show_faces
+from fergan.book.plots import EVERY_PROTOCOL, WIDTH, score_dots, show_faces
 from fergan.book.show import escape, interval, say, signed
 from fergan.cache import current, project_path
-from fergan.claims import LEVEL, NOT_DECIDED, WORDS, Results, Trained, Unjudged, Verdict, score, side, triple
-from fergan.claims.rules import emotion_difference, papers_accuracy
+from fergan.claims import LEVEL, NOT_DECIDED, WORDS, Results, Trained, Verdict
 from fergan.data.faces import FaceSet
-from fergan.experiments.action_units import AUResult, area_difference, papers_units
-from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
+from fergan.experiments.action_units import AUResult
+from fergan.experiments.cross_validation import AS_PUBLISHED
 from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.intervals import Score, side
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
-from fergan.experiments.scores import ExperimentResult
+from fergan.experiments.scores import ExperimentResult, triple
 from fergan.experiments.transfer import TransferResult
 from fergan.files import read_json
 from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
 from fergan.human_study.answers import load_results
-from fergan.paper import papers_own, read_table
+from fergan.paper import papers_scores, read_table
 from fergan.quality.judge import SampleScores
 
 #: Kind of result -> what opens one.
@@ -38,6 +38,9 @@ _OPEN = {
     "quality": lambda folder: SampleScores.load(folder).scores.set_index("score"),
     "mode_collapse": lambda folder: read_json(folder / "variety.json"),
 }
+
+#: Kind of experiment -> the score that stands for it.
+_SCORES = {"emotions": "accuracy", "units": "auc"}
 
 #: First letter of a claim -> what it is about.
 _PARTS = {"A": "abstract", "Q": "questions", "C": "contributions", "M": "method", "E": "emotions", "U": "Action Units",
@@ -74,7 +77,7 @@ def read_results(
             more |= {"variety": judged["verdict"], "coverage": judged["found"]["coverage"],
                      "coverage_floor": judged["floor"]["coverage"]}
         generators[name] = Trained(run.config.model_dump(), dataset, only or "", run.finished["n_faces"],
-                                   len(run.finished["alarms"]), run.finished["frechet"], **more)
+                                   len(run.finished["alarms"]), **more)
     raters = {name: studies["pair"].pooled for name, studies in found["human_study"].items() if "pair" in studies}
     return Results(
         rendered, frozenset(replaced), emotions, units, found["label_efficiency"],
@@ -100,9 +103,8 @@ def overview_figure(artifacts: str, faces: Mapping[str, FaceSet], emotions: Mapp
     return figure
 
 
-#: Series of `opponents` -> the features and the score that it shows.
-_OPPONENTS = {"this book": ("discriminator", "accuracy"), "untrained": ("untrained", "accuracy"), "HOG": ("hog", "accuracy"),
-              "guessing": ("none", "majority_accuracy")}
+#: Features -> their series in the overview.
+_OPPONENTS = {"discriminator": "this book", "untrained": "untrained", "hog": "HOG", "none": "guessing"}
 
 
 def opponents(emotions: Mapping[int, EmotionResult]) -> pd.DataFrame:
@@ -110,23 +112,41 @@ def opponents(emotions: Mapping[int, EmotionResult]) -> pd.DataFrame:
     rows = []
     for number, result in emotions.items():
         found = {"the paper": (papers_score("emotions", number, result.settings), np.nan, np.nan)}
-        found |= {series: score(result, name, features=features) for series, (features, name) in _OPPONENTS.items()}
-        rows += [(f"{number}: {result.settings['target']}", series, *ends) for series, ends in found.items()]
+        found |= {words: result.score("majority_accuracy" if name == "none" else "accuracy", features=name)
+                  for name, words in _OPPONENTS.items()}
+        rows += [(f"{number}: {faces_of(result.settings)}", words, *ends) for words, ends in found.items()]
     return pd.DataFrame(rows, columns=["experiment", "series", "value", "low", "high"]).dropna(subset="value")
 
 
-def protocol_scores(results: Mapping[str, ExperimentResult], name: str) -> pd.DataFrame:
-    """Return a score of every experiment under every protocol, discriminator features, as `score_dots` draws it."""
+def faces_of(settings: Mapping[str, Any]) -> str:
+    """Return whose faces an experiment is on: "sfew", or "enhanced-ck → rafd-frontal" from one set to another."""
+    return " → ".join(dict.fromkeys(settings[key] for key in ("train", "test", "target") if key in settings))
+
+
+def titled(results: Mapping[int, ExperimentResult]) -> dict[str, ExperimentResult]:
+    """Return the results of experiments by "number: faces"."""
+    return {f"{number}: {faces_of(result.settings)}": result for number, result in results.items()}
+
+
+def all_scores(results: Mapping[str, ExperimentResult], name: str) -> pd.DataFrame:
+    """Return a score of every experiment, protocol and kind of features, as `score_dots` draws it."""
     table = pd.concat([result.scores.assign(experiment=words) for words, result in results.items()])
-    chosen = (table["features"] == "discriminator") & (table["label"] == "all") & (table["score"] == name)
-    return table[chosen].replace({"protocol": EVERY_PROTOCOL})
+    return table.query("score == @name and label == 'all' and features != 'none'").replace({"protocol": EVERY_PROTOCOL})
 
 
 def papers_score(kind: str, number: int, settings: Mapping[str, Any]) -> float:
     """Return the paper's accuracy ("emotions") or mean area ("units") of an experiment; NaN where it has no such one."""
-    if not papers_own(kind, number, settings):
-        return np.nan
-    return papers_accuracy(number) if kind == "emotions" else papers_units(number, settings)["all"]
+    return papers_scores(kind, number, settings).get("accuracy" if kind == "emotions" else "all", np.nan)
+
+
+def _beside_the_paper(
+    kind: str, number: int, settings: Mapping[str, Any], result: ExperimentResult | None = None,
+) -> dict[str, Any]:
+    """Return a row: an experiment, the paper's score, and ours under each protocol that it was scored under."""
+    found = result and {words: result.score(_SCORES[kind], protocol=name) for name, words in EVERY_PROTOCOL.items()}
+    ours = {words: None if np.isnan(score[0]) else interval(score) for words, score in (found or {}).items()}
+    return {"experiment": number, "network of": settings["pretrained"], "faces": faces_of(settings),
+            "paper": papers_score(kind, number, settings), **ours}
 
 
 def paper_and_ours(
@@ -135,26 +155,49 @@ def paper_and_ours(
 ) -> pd.DataFrame:
     """Return one row per experiment of either kind; one that was `left_out` (kind -> settings) has a row without scores."""
     rows = []
-    for kind, results, name in (("emotions", emotions, "accuracy"), ("units", units, "auc")):
+    for kind, results in (("emotions", emotions), ("units", units)):
         known = {number: (result.settings, result) for number, result in results.items()}
-        known |= {settings["experiment"]: (settings, None) for settings in (left_out or {}).get(kind, ())}
-        for number, (settings, result) in sorted(known.items()):
-            faces = [settings.get(key) for key in ("train", "test", "target")]
-            ours = {words: score(result, name, protocol=protocol) if result else (np.nan,) * 3
-                    for protocol, words in TWO_PROTOCOLS.items()}
-            rows.append({"kind": "emotions, accuracy" if kind == "emotions" else "AUs, mean AUC", "experiment": number,
-                         "network of": settings["pretrained"], "faces": " → ".join(filter(None, faces)),
-                         "paper": papers_score(kind, number, settings),
-                         **{words: interval(found) for words, found in ours.items()}})
+        known |= {settings["experiment"]: (settings,) for settings in (left_out or {}).get(kind, ())}
+        words = "emotions, accuracy" if kind == "emotions" else "AUs, mean AUC"
+        rows += [{"kind": words} | _beside_the_paper(kind, number, *of) for number, of in sorted(known.items())]
     return pd.DataFrame(rows, dtype=object).astype({"paper": float}).dropna(axis=1, how="all") if rows else pd.DataFrame()
+
+
+def rivals_of(kind: str, result: ExperimentResult) -> dict[str, Score]:
+    """Return ours minus that of each other kind of features on people never seen, face by face."""
+    names = result.settings["features"][1:] if kind == "emotions" else result.settings["baselines"]
+    return {name: result.score(f"{_SCORES[kind]}_difference", features=name) for name in names}
+
+
+def summary(kind: str, results: Mapping[int, ExperimentResult]) -> pd.DataFrame:
+    """Return one row per experiment: the paper's score beside ours, ours minus that of each rival, and what guessing gives.
+
+    ``labels`` counts the emotions, or the Action Units in the mean.
+    """
+    rows = []
+    for number, result in results.items():
+        rivals = {f"minus {name}": signed(difference) for name, difference in rivals_of(kind, result).items()}
+        guessing = result.score("majority_accuracy", features="none")[0] if kind == "emotions" else None
+        rows.append(_beside_the_paper(kind, number, result.settings, result) | rivals | {
+            "commonest emotion": guessing, "labels": int(result.row(_SCORES[kind])["n_labels"])})
+    table = pd.DataFrame(rows, dtype=object).astype({"paper": float, "commonest emotion": float, "labels": int})
+    return table.dropna(axis=1, how="all")
+
+
+def rivals_reading(kind: str, results: Mapping[int, ExperimentResult]) -> dict[str, dict[str, Any]]:
+    """Return for each rival over how many experiments it was compared (``n``), and in how many who is clearly better."""
+    rows = pd.DataFrame([(name, difference[0], side(difference)) for result in results.values()
+                         for name, difference in rivals_of(kind, result).items()], columns=["rival", "value", "side"])
+    return {rival: {"n": len(of), "better": int((of["side"] == 1).sum()), "worse": int((of["side"] == -1).sum()),
+                    "mean": of["value"].mean()} for rival, of in rows.groupby("rival", sort=False)}
 
 
 def mean_scores(results: Mapping[int, ExperimentResult], kind: str) -> dict[str, float]:
     """Return means over experiments: as published, never seen, of HOG there; over those of the paper, its own and ours."""
-    name = "accuracy" if kind == "emotions" else "auc"
+    name = _SCORES[kind]
     table = pd.DataFrame({n: {
-        "published": score(result, name, protocol=AS_PUBLISHED)[0], "honest": score(result, name)[0],
-        "hog": score(result, name, features="hog")[0], "papers": papers_score(kind, n, result.settings),
+        "published": result.score(name, protocol=AS_PUBLISHED)[0], "honest": result.score(name)[0],
+        "hog": result.score(name, features="hog")[0], "papers": papers_score(kind, n, result.settings),
     } for n, result in results.items()}, index=["published", "honest", "hog", "papers"], dtype=float).T
     own = table.dropna(subset="papers")
     means, own_means = (of.mean(skipna=False).to_dict() for of in (table, own))
@@ -164,32 +207,14 @@ def mean_scores(results: Mapping[int, ExperimentResult], kind: str) -> dict[str,
 
 def protocol_gaps(emotions: Mapping[int, EmotionResult]) -> dict[str, dict[int, float]]:
     """Return in which experiments the published protocol scores clearly ``higher`` or ``lower``, and by how much."""
-    gaps = {n: score(result, "protocol_gap", protocol=AS_PUBLISHED) for n, result in emotions.items()}
+    gaps = {n: result.score("protocol_gap", protocol=AS_PUBLISHED) for n, result in emotions.items()}
     return {words: {n: sign * gap[0] for n, gap in gaps.items() if side(gap) == sign}
             for words, sign in (("higher", 1), ("lower", -1))}
 
 
-def orderings(emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult]) -> pd.DataFrame:
-    """Return the orders that the paper reports of experiments that this book has, and our differences on people never seen.
-
-    Differences are `emotion_difference`, or of mean areas on the same faces. Verdicts on them are those of the claims.
-    """
-    results, rows = Results(emotions=emotions, units=units), []
-    for row in read_table("orderings").itertuples():
-        with suppress(Unjudged):
-            pair = {number: results.experiment(row.kind, number) for number in (row.better, row.worse)}
-            here, paired = emotion_difference(*pair.values()) if row.kind == "emotions" else (
-                triple(area_difference(*pair.values())), True)
-            better, worse = (papers_score(row.kind, number, result.settings) for number, result in pair.items())
-            rows.append({"kind": "emotions" if row.kind == "emotions" else "AUs", "the paper says": row.claim,
-                         "experiments": f"{row.better} over {row.worse}", "paper": better - worse, "here": signed(here),
-                         "same people": "yes" if paired else "no, balanced accuracy"})
-    return pd.DataFrame(rows, dtype=object).astype({"paper": float}) if rows else pd.DataFrame()
-
-
 def threshold_labels(result: EmotionResult | AUResult) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return, for each label that some faces show and others do not, who shows it and the decision values; never seen."""
-    table = result.select(SUBJECT_INDEPENDENT, "discriminator")
+    table = result.select()
     if isinstance(result, EmotionResult):
         labels = {e: ((table["true"] == e).to_numpy(), table[f"value_{e}"].to_numpy()) for e in result.emotions}
     else:
