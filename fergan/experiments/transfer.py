@@ -237,11 +237,9 @@ def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, netw
     parameters (see `READOUT_COST`) and ``minus_last``, its paired difference to the last layer's.
     """
     def of_layers(images: np.ndarray) -> dict[str, np.ndarray]:
-        every = tuple(range(1, N_LAYERS + 1))
-        weights = network.folder / "discriminator.safetensors"
-        whole = DiscriminatorFeatures(weights, layers=every, pool=True).transform(images)
-        ends = np.cumsum([0, *(whole.shape[1] * 2 ** (k - 1) // (2**N_LAYERS - 1) for k in every)])
-        return {str(k): whole[:, ends[k - 1] : ends[k]] for k in every} | {"all": whole}
+        weights, every = network.folder / "discriminator.safetensors", range(1, N_LAYERS + 1)
+        each = {str(k): DiscriminatorFeatures(weights, layers=(k,), pool=True).transform(images) for k in every}
+        return each | {"all": np.hstack(list(each.values()))}
 
     _read_out(folder, config, faces, of_layers, "minus_last", str(N_LAYERS))
 
