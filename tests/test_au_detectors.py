@@ -9,7 +9,7 @@ from fergan.experiments.au_detectors import UnitLearner, relabel
 from fergan.experiments.cross_validation import fold_blocks, grouped_folds
 from fergan.experiments.intervals import auc
 from fergan.facs import ACTION_UNITS
-from fergan.svm.kernels import gram, linear_values
+from fergan.svm.kernels import gram
 
 
 def test_relabelling_follows_table_six():
@@ -32,14 +32,6 @@ def test_neither_cost_nor_value_of_a_fold_depends_on_its_labels():
     assert np.array_equal(before.values[rows], after.values[rows])
     assert np.array_equal(before.searches[1][2], after.searches[1][2])
     assert not np.array_equal(before.searches[0][2], after.searches[0][2])
-
-
-def test_uncoded_faces_take_no_part_in_training():
-    data = faces()
-    Y, K, costs, test = column(data, "AU12")[:, None].copy(), gram(data.X), np.array([1.0]), np.arange(120, 160)
-    Y[100:] = np.nan
-    expected = linear_values(K[:100, :100], Y[:100, 0], K[120:, :100], costs)
-    assert np.array_equal(UnitLearner(K, Y, costs).values(test)[:, 0], expected)
 
 
 def test_folds_with_different_costs_are_pooled_on_one_scale(monkeypatch):

@@ -296,7 +296,9 @@ def transferred(shares, across=None):
 
 
 def test_generalisation_and_its_consistency(monkeypatch):
-    between = lambda one, other: (gap := one.scores["value"][14] - other.scores["value"][14], gap - 0.02, gap + 0.02)
+    def between(one, other):
+        return tuple(one.scores["value"][14] - other.scores["value"][14] + half for half in (0, -0.02, 0.02))
+
     monkeypatch.setattr(rules, "area_difference", between)
     for results in (transferred(EVEN), transferred(EVEN, 0.905)):
         assert judged("A3", results).word == judged("Q3", results).word == "reproduced"

@@ -67,7 +67,7 @@ def test_it_is_one_method_of_label_efficiency(tmp_path):
     fits = result.searches.query("features == 'supervised CNN'")
     assert result.methods == ["pixels", "supervised CNN"] and result.sizes == [1, 2, 4, 6]
     assert (fits["draw"] == 0).all() and len(fits) == 3 * 4 and (fits["steps"] >= 30).all()
-    assert result.curve("supervised CNN")["value"].iloc[-1] > 0.8
+    assert result.score("accuracy", 6, "supervised CNN")[0] > 0.8
 
 
 def test_a_loss_that_is_not_finite_is_named():

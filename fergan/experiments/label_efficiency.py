@@ -66,12 +66,6 @@ class LabelEfficiencyResult(ExperimentResult):
         """Numbers of labelled people."""
         return list(self.settings["sizes"])
 
-    def curve(self, method: str, score: str = "accuracy") -> pd.DataFrame:
-        """Return ``n_people, value, low, high`` of a score that is given for each number of people."""
-        table = self.scores[(self.scores["features"] == method) & (self.scores["score"] == score)]
-        table = table[table["label"] != "all"]
-        return table.assign(n_people=table["label"].astype(int))[["n_people", "value", "low", "high"]].reset_index(drop=True)
-
     def right(self, method: str) -> pd.DataFrame:
         """Return the share of draws in which each face was named rightly: one row per face, one column per size."""
         table = self.predictions[self.predictions["features"] == method]

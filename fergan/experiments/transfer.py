@@ -95,13 +95,6 @@ class TransferResult(ExperimentResult):
     faces that it learnt), ``collections`` (set -> what it is a part of) and ``skipped`` (set -> why it has no column).
     """
 
-    def matrix(self, score: str = "accuracy") -> pd.DataFrame:
-        """Return a score with one row per kind of features and one column per target."""
-        table = self.scores[(self.scores["score"] == score) & (self.scores["label"] != "all")]
-        table = table.pivot(index="features", columns="label", values="value")
-        rows = [*self.settings["networks"], *self.settings["baselines"]]
-        return table.reindex(index=rows, columns=self.settings["targets"])
-
     def faces(self) -> MatrixFaces:
         """Return which faces each kind of features named rightly."""
         table, settings = self.predictions, self.settings

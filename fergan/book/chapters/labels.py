@@ -63,17 +63,22 @@ def label_summary(results: Mapping[str, LabelEfficiencyResult]) -> pd.DataFrame:
 
 
 def method_curves(result: LabelEfficiencyResult) -> dict[str, pd.DataFrame]:
-    """Return for each method ``size, value, low, high, lowest, highest``: its curve and the reach of its draws."""
-    return {method: result.curve(method).rename(columns={"n_people": "size"}).assign(
-        **{end: result.curve(method, f"{end}_draw")["value"] for end in ("lowest", "highest")}) for method in result.methods}
+    """Return for each method ``size`` (people), ``faces, value, low, high``, and the reach of draws, ``lowest, highest``."""
+    faces, curves = result.train_faces(), {}
+    for method in result.methods:
+        rows = [(n, faces[n], *result.score("accuracy", n, method), result.score("lowest_draw", n, method)[0],
+                 result.score("highest_draw", n, method)[0]) for n in result.sizes]
+        curves[method] = pd.DataFrame(rows, columns=["size", "faces", "value", "low", "high", "lowest", "highest"])
+    return curves
 
 
 def sizes_of(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, pd.DataFrame]:
     """Return the first method's curve of each set over labelled faces, named with the share of the commonest emotion."""
     curves = {}
     for target, result in results.items():
-        share, curve = result.score("majority_accuracy", features="none")[0], result.curve(result.methods[0])
-        curves[f"{target} (commonest emotion {share:.2f})"] = curve.assign(size=curve["n_people"].map(result.train_faces()))
+        share, curve = result.score("majority_accuracy", features="none")[0], method_curves(result)[result.methods[0]]
+        curve = curve.assign(size=curve["faces"]).drop(columns=["lowest", "highest"])
+        curves[f"{target} (commonest emotion {share:.2f})"] = curve
     return curves
 
 
@@ -150,7 +155,9 @@ def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -
     Below its number a cell says "own" where a network learnt these faces, and the number of its experiment, by `marks`
     (network, faces).
     """
-    matrix, n_networks = result.matrix(), len(result.settings["networks"])
+    networks, targets = result.settings["networks"], result.settings["targets"]
+    names = [*networks, *result.settings["baselines"]]
+    matrix = pd.DataFrame({t: {name: result.score("accuracy", t, name)[0] for name in names} for t in targets})
 
     def words(row: str, column: str) -> str:
         number = f"no. {marks[row, column]}" if (row, column) in marks else ""
@@ -161,7 +168,7 @@ def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -
     figure, ax = plt.subplots(figsize=(WIDTH, 1.4 + 0.46 * len(matrix)))
     sns.heatmap(matrix, annot=np.array(text), fmt="", cmap="viridis", vmin=0, vmax=1, ax=ax, linewidths=1.5,
                 linecolor="white", annot_kws={"fontsize": "x-small"}, cbar_kws={"label": "accuracy, people never seen"})
-    ax.axhline(n_networks, color="black", linewidth=2.5)
+    ax.axhline(len(networks), color="black", linewidth=2.5)
     ax.set(xlabel="faces of", ylabel="network of; below: features that learnt nothing")
     ax.tick_params(labelsize="small", rotation=0)
     ax.tick_params(axis="x", rotation=20)
