@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from fergan.book.chapters.emotions import table_of
@@ -33,22 +32,15 @@ def accuracy_table(result: LabelEfficiencyResult) -> pd.DataFrame:
         **{method: interval(result.score("accuracy", n, method), 2) for method in result.methods}} for n in result.sizes])
 
 
-def needed(result: LabelEfficiencyResult, method: str) -> Markup:
-    """Write how many labelled people a method needs to name half of the faces rightly; never means more than all."""
-    most = Markup(f"> {result.sizes[-1]}")
-    value, low, high = (most if np.isnan(n) else rounded(n, 1) for n in result.score("people_needed", features=method))
-    return value if value == low == high or low == most != value else Markup(f"{value} [{low}, {high}]")
-
-
 def half(result: LabelEfficiencyResult) -> dict[str, Any]:
     """Return what each method needs to name half of the faces rightly, fewest first, which never do, and the best of all."""
-    values = {method: result.score("people_needed", features=method)[0] for method in result.methods}
-    known = sorted((method for method in values if not np.isnan(values[method])), key=values.get)
+    needed = {method: result.score("people_needed", features=method) for method in result.methods}
+    never = [method for method, score in needed.items() if np.isnan(score[0])]
     ends = {method: result.score("accuracy", result.sizes[-1], method) for method in result.methods}
     best = max(ends, key=lambda method: ends[method][0])
-    return {"counted": counted_in(result), "n_all": result.sizes[-1], "target": result.settings["target"],
-            "needed": {method: needed(result, method) for method in known},
-            "never": [method for method in result.methods if method not in known], "best": best, "accuracy": ends[best]}
+    return {"counted": counted_in(result), "n_all": result.sizes[-1], "target": result.settings["target"], "never": never,
+            "needed": dict(sorted((item for item in needed.items() if item[0] not in never), key=lambda item: item[1][0])),
+            "best": best, "accuracy": ends[best]}
 
 
 def label_summary(results: Mapping[str, LabelEfficiencyResult]) -> pd.DataFrame:
