@@ -231,13 +231,11 @@ def test_other_faces_or_further_changes_are_no_comparison_of_beta1():
     assert judged("M2", results).reason == "no_pair" and judged("G1", results).word == "not judged"
 
 
-@pytest.mark.parametrize(("slope", "word"), [(0.1, "reproduced"), (-0.1, "not reproduced")])
-def test_more_faces_cover_more_or_do_not(slope, word):
+def test_more_faces_cover_more_or_do_not():
     names = ("kdef", "sfew", "rafd", "celeba", "raf")
-    of = {name: ({}, "varied", 0, 100 * i, 0.5 + slope * (i - 3)) for i, name in enumerate(names, 1)}
-    assert judged("F5", trained(**of)).word == word
-    equal = {name: ({}, "varied", 0, 100, 0.1 * i) for i, name in enumerate(names, 1)}
-    assert judged("F5", trained(**equal)).reason == "too_few_generators"
+    for slope, more, word in ((0.1, 100, "reproduced"), (-0.1, 100, "not reproduced"), (0.1, 0, "not judged")):
+        of = {name: ({}, "varied", 0, 100 + more * i, 0.5 + slope * (i - 3)) for i, name in enumerate(names, 1)}
+        assert judged("F5", trained(**of)).word == word
 
 
 @pytest.mark.parametrize(("share", "word"), [((0.7, 0.6, 0.75), "not reproduced"), ((0.5, 0.47, 0.53), "reproduced"), ((0.5, 0.4, 0.6), "not decided")])

@@ -146,8 +146,7 @@ def blocks_of(y, person, C=1.0, gamma=0.3):
 
 def test_the_observed_accuracy_is_that_of_models_without_each_block_on_any_number_of_threads():
     D2, y, person = faces(0.5)
-    blocks = blocks_of(y, person)
-    hits = 0
+    blocks, hits = blocks_of(y, person), 0
     for fold, C, gamma in blocks:
         values = multiclass_values(gaussian_kernel(D2, gamma), y, other_rows(len(y), [fold]), fold, C, 3)
         hits += int(np.sum(values.argmax(axis=1) == y[fold]))

@@ -104,12 +104,10 @@ def test_an_advantage_favours_no_network_for_its_easy_targets():
     assert easy.others.tolist() == [1, 1, 0, 0] and np.isnan(easy.own[:2]).all() and easy.own[2:].tolist() == [0, 0]
 
 
-def test_each_target_counts_once_and_people_of_different_sets_are_different_people():
+def test_each_target_counts_once():
     one = faces({"a": [1, 0, 0, 0, 0]}, ["x"] * 1 + ["y"] * 4, networks=("a",))
     row = one.interval(one.right["a"].to_numpy())
     assert row["value"] == 0.5 and row["n_faces"] == 5 and np.isnan(one.interval(np.full(5, np.nan))["value"])
-    same = faces({"a": [1, 0, 1, 0]}, ["x", "x", "y", "y"], networks=("a",), subject=["p", "q", "p", "q"])
-    assert same.interval(same.right["a"].to_numpy())["n_subjects"] == 4
 
 
 def test_sets_of_one_collection_share_people_and_are_neither_own_nor_other_to_each_other():
