@@ -85,15 +85,6 @@ def test_nothing_is_wider_than_the_window(book, browser_page, size):
     assert not wide
 
 
-def test_navigation_on_a_telephone(book, browser_page):
-    browser_page.set_viewport_size(NARROW)
-    ready(browser_page, book / "book" / "intro.html")
-    assert not browser_page.locator("#pst-primary-sidebar a", has_text="The method").first.is_visible()
-    browser_page.locator("button.primary-toggle").click()
-    browser_page.locator("dialog a, #pst-primary-sidebar a").filter(has_text="The method").locator("visible=true").first.click()
-    browser_page.wait_for_url("**/method.html")
-
-
 def test_figures_stay_legible_in_the_dark(book, browser_page):
     """Figures are drawn in black: they need a light ground whatever the page's."""
     browser_page.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
@@ -118,23 +109,6 @@ def test_claims_are_chosen_by_verdict_and_are_cards_on_a_telephone(book, browser
     browser_page.set_viewport_size(NARROW)
     lefts = shown.first.locator("td").evaluate_all("cells => cells.map(cell => cell.getBoundingClientRect().left)")
     assert len(lefts) == 5 and len(set(lefts)) == 1
-
-
-def test_the_threshold_moves(book, browser_page):
-    ready(browser_page, book / "book" / "executed" / "07_results" / "results.html")
-    box = browser_page.locator(".threshold-explorer")
-    slider, found, alarms = box.locator("input"), box.locator("[data-count=hit]"), box.locator("[data-count=alarm]")
-    slider.evaluate("slider => { slider.value = slider.max; slider.dispatchEvent(new Event('input')); }")
-    assert found.inner_text() == alarms.inner_text() == "1.000"  # the loosest threshold names every face
-    slider.evaluate("slider => { slider.value = 0; slider.dispatchEvent(new Event('input')); }")
-    assert found.inner_text() == alarms.inner_text() == "0.000"
-    counts = [int(box.locator(f"[data-count={name}]").inner_text()) for name in ("tp", "fn", "fp", "tn")]
-    box.locator("select").select_option(index=1)
-    slider.focus()
-    before = [box.locator(f"[data-count={name}]").inner_text() for name in ("tp", "fp")]
-    browser_page.keyboard.press("ArrowRight")  # one level looser: at least one face more is named
-    assert [box.locator(f"[data-count={name}]").inner_text() for name in ("tp", "fp")] != before
-    assert sum(int(box.locator(f"[data-count={name}]").inner_text()) for name in ("tp", "fn", "fp", "tn")) == sum(counts)
 
 
 def test_a_page_offers_its_notebook_and_captions_lead_to_how_they_were_made(book, browser_page):

@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 import torch
 from scipy import linalg
+from skimage.metrics import structural_similarity as theirs
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from fergan.quality.distances import (
-    compact,
     frechet_distance,
     halves,
     inception_score,
     jackknife,
+    mean_pairwise_distance,
     memorised_below,
     nearest,
-    nearest_other,
+    nearest_real,
     neighbourhoods,
+    structural_similarity,
+    thumbnails,
     wilson,
 )
 
@@ -61,15 +64,6 @@ def test_inception_score_of_a_uniform_classifier_is_one_and_of_a_perfect_one_the
         inception_score(np.zeros((15, 8)))
 
 
-def test_compact_features_keep_every_product():
-    rng = np.random.default_rng(2)
-    sides = [rng.standard_normal((n, 300)).astype(np.float32) for n in (20, 30)]
-    x, y = compact(*sides)
-    assert x.shape == (20, 50) and y.shape == (30, 50) and x.dtype == np.float64
-    np.testing.assert_allclose(x @ y.T, sides[0].astype(float) @ sides[1].astype(float).T, rtol=1e-9, atol=1e-9)
-    assert compact(sides[0][:, :25])[0].shape == (20, 25), "no use where there are few features"
-
-
 def test_neighbourhoods_by_hand():
     """On a line: real faces at 0 to 7, samples crowded at 0; the radii to the third and fifth neighbours are known."""
     real = np.arange(8.0)[:, None]
@@ -93,18 +87,6 @@ def test_precision_and_recall_equal_torch_fidelitys_and_blocks_change_nothing(mo
         assert neighbourhoods(x, y) == found
 
 
-def test_a_collapsed_generator_is_precise_and_recalls_nothing_and_a_scattered_one_the_reverse():
-    rng = np.random.default_rng(9)
-    real = rng.standard_normal((200, 4))
-    collapsed = real[:1] + 1e-3 * rng.standard_normal((200, 4))
-    found = neighbourhoods(collapsed, real)
-    assert found.precision == 1 and found.recall < 0.05 and found.coverage < 0.15
-    swapped = neighbourhoods(real, collapsed)
-    assert swapped.precision < 0.05 and swapped.recall == 1
-    same = neighbourhoods(rng.standard_normal((200, 4)), real)
-    assert same.precision > 0.7 and same.recall > 0.7 and same.coverage > 0.8
-
-
 def test_memorised_faces_are_found_by_the_distances_of_real_ones():
     rng = np.random.default_rng(11)
     real = rng.standard_normal((300, 10))
@@ -116,7 +98,7 @@ def test_memorised_faces_are_found_by_the_distances_of_real_ones():
     twice = np.concatenate([real, real[:20]])  # exact duplicates among the real faces: copies of any face are copies still
     assert memorised_below(twice) == pytest.approx(below) and (nearest(real, twice)[1] <= memorised_below(twice)).all()
     by_hand = np.sort(np.linalg.norm(real[:, None] - real, axis=2))[:, 1]
-    np.testing.assert_allclose(nearest_other(real), by_hand, rtol=1e-9)
+    assert below == pytest.approx(np.quantile(by_hand, 0.01))
 
 
 def test_halves_of_people_share_nobody_and_all_sides_have_as_many_faces():
@@ -156,11 +138,55 @@ def test_intervals_of_means_and_shares_are_the_textbooks():
     assert wilson(3, 4) == pytest.approx((0.3006, 0.9544), abs=1e-3)
 
 
-def test_the_jackknife_holds_the_truth_where_a_bootstrap_of_the_frechet_distance_does_not():
-    rng = np.random.default_rng(1)
-    draws = [[rng.standard_normal((100, 8)) + shift for shift in (0, 0.5)] for _ in range(40)]
-    expected = np.mean([frechet_distance(*draw) for draw in draws])  # at this n
-    held = [low <= expected <= high for _, low, high in (jackknife(frechet_distance, *draw) for draw in draws)]
-    assert np.mean(held) > 0.85
-    again = [frechet_distance(*(side[rng.integers(100, size=100)] for side in draws[0])) for _ in range(50)]
-    assert np.quantile(again, 0.1) > frechet_distance(*draws[0]), "drawn with replacement, samples seem less varied"
+# ---- pictures
+
+@pytest.mark.parametrize(("images", "words"), [
+    (np.zeros((4, 3, 64, 64), np.uint8), "expected uint8"), (np.zeros((4, 64, 64, 3), np.float32), "values 0 to 255"),
+    (np.ones((4, 64, 64, 3), np.uint8), "no value above 1"), (np.zeros((0, 64, 64, 3), np.uint8), "expected at least 1"),
+])
+def test_images_of_another_shape_or_range_are_refused(images, words):
+    good = np.full((4, 64, 64, 3), 9, np.uint8)
+    for score in (structural_similarity, nearest_real):
+        with pytest.raises(ValueError, match=words):
+            score(images, good)
+
+
+def test_a_thumbnail_is_the_mean_of_its_squares():
+    image = np.zeros((1, 64, 64, 3), np.uint8)
+    image[0, 4:8, 0:4] = 255  # one square of 4 x 4: row 1, column 0
+    found = thumbnails(image).reshape(16, 16)
+    assert found[1, 0] == pytest.approx(1) and found.sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match="63 x 64 pixels have no thumbnails of 16 x 16"):
+        thumbnails(image[:, 1:])
+
+
+def test_pairwise_distance_by_hand_and_zero_for_a_collapsed_generator():
+    images = np.zeros((3, 2, 2, 3), np.uint8)
+    images[1] = 255  # distance sqrt(12) to the others
+    assert mean_pairwise_distance(images) == pytest.approx(np.sqrt(12) * 2 / 3)
+    assert mean_pairwise_distance(images[[0, 0, 0]]) == 0
+    with pytest.raises(ValueError, match="expected at least 2"):
+        mean_pairwise_distance(images[:1])
+
+
+def test_nearest_real_finds_the_planted_copy():
+    real = np.random.default_rng(1).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+    rows, distances = nearest_real(real[[7, 3]], real)
+    assert rows.tolist() == [7, 3]
+    np.testing.assert_allclose(distances, 0, atol=1e-6)
+    assert nearest_real(255 - real[:1], real)[1][0] > 1
+
+
+def test_structural_similarity_is_wangs():
+    """Scikit-image's, with windows within the picture: 1 for equals, below 0 for negatives."""
+    rng = np.random.default_rng(4)
+    x = rng.integers(40, 220, (2, 16, 16, 3)).repeat(4, axis=1).repeat(4, axis=2).astype(np.uint8)
+    y = (x.astype(int) + rng.integers(-40, 41, x.shape)).clip(0, 255).astype(np.uint8)
+    how = dict(channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255)
+    expected = [theirs(a, b, **how) for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(structural_similarity(x, y), expected, rtol=1e-5)  # torchmetrics counts in float32
+    np.testing.assert_allclose(structural_similarity(x, x), 1, atol=1e-3)  # float32, over flat squares
+    textured = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    assert structural_similarity(255 - textured, textured).max() < 0
+    with pytest.raises(ValueError, match="pair by pair"):
+        structural_similarity(x, x[:1])

@@ -14,7 +14,7 @@ from fergan.gan.runs import save_weights
 from fergan.quality import QualityConfig
 from fergan.quality import backbones as inception
 from fergan.quality.backbones import backbones, find_inception, inception_features, open_inception
-from fergan.quality.judge import SampleScores, judge_features, judge_images, judge_samples
+from fergan.quality.judge import judge_features, judge_images, judge_samples, load_scores
 
 
 def pictures(n, seed=0, low=60, high=120):
@@ -45,11 +45,11 @@ def test_a_generator_is_judged_in_one_pass_of_each_network(no_detector):
     network = Counting()
     found = judge_images(pictures(60, seed=1), pictures(100), ALONE, {"Thumbs": network}, seed=0)
     assert network.seen == 50 + 50 + 50
-    scores = found.scores.set_index(["features", "score"])
+    scores = found.set_index(["features", "score"])
     assert set(scores.loc["Thumbs"].index) == {"frechet", "precision", "recall", "coverage"}
     distance = scores.loc["Thumbs", "frechet"]
     assert distance["low"] < distance["value"] < distance["high"] and distance["floor"] > 0
-    assert distance["n"] == 50 and found.scores["floor_people"].isna().all()  # nobody has two faces
+    assert distance["n"] == 50 and found["floor_people"].isna().all()  # nobody has two faces
 
 
 def test_other_people_are_a_floor_of_their_own(no_detector):
@@ -57,7 +57,7 @@ def test_other_people_are_a_floor_of_their_own(no_detector):
     people = pictures(10, seed=3).repeat(10, axis=0)
     noise = np.random.default_rng(0).integers(0, 9, people.shape, dtype=np.uint8)
     found = judge_images(pictures(100, seed=9), people + noise, np.arange(100) // 10, {"Thumbs": Counting()}, seed=0)
-    scores = found.scores.set_index("score")
+    scores = found.set_index("score")
     assert scores["floor_people"]["frechet"] > 5 * scores["floor"]["frechet"]
     assert scores["floor"]["precision"] > 0.9 and scores["floor_people"]["precision"] < 0.1
     assert scores["floor_people"]["ssim_nearest"] < scores["floor"]["ssim_nearest"]
@@ -68,7 +68,7 @@ def test_judging_sees_noise_collapse_and_copies(no_detector):
     real = pictures(100)
 
     def judged(generated):
-        return judge_images(generated, real, ALONE, {"Thumbs": Counting()}, seed=0).scores.set_index("score")
+        return judge_images(generated, real, ALONE, {"Thumbs": Counting()}, seed=0).set_index("score")
 
     collapsed = judged(np.repeat(real[:1], 60, axis=0))
     assert collapsed["value"]["recall"] < 0.1 < collapsed["floor"]["recall"] and collapsed["value"]["memorised"] == 1
@@ -99,10 +99,9 @@ def test_the_stage_writes_what_is_read(tmp_path, no_detector):
     faces = FaceSet("some", pictures(60), complete_labels(pd.DataFrame({"source": ["x"] * 60, "subject": list("abcdef") * 10})))
     inputs = {"generated": pictures(200, seed=1), "faces": faces, "discriminator": tmp_path / "discriminator.safetensors",
               "inception": None}
-    found = SampleScores.load(cached(tmp_path / "quality", judge_samples, QualityConfig(n_samples=200), inputs))
-    assert set(found.scores["features"]) == {"MTCNN", "pixels", "thumbnails", "discriminator", "HOG"}
-    assert len(found.distributions["nearest"]["samples"]) == len(found.distributions["ssim_nearest"]["samples"]) == 200
-    assert found.scores.set_index(["features", "score"])["floor_people"]["HOG"].notna().all()
+    found = load_scores(cached(tmp_path / "quality", judge_samples, QualityConfig(n_samples=200), inputs))
+    assert set(found["features"]) == {"MTCNN", "pixels", "thumbnails", "discriminator", "HOG"}
+    assert found.set_index(["features", "score"])["floor_people"]["HOG"].notna().all()
     with pytest.raises(ValueError, match="200 images; expected n_samples, 300"):
         judge_samples(tmp_path, QualityConfig(n_samples=300), **inputs)
 

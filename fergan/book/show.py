@@ -42,29 +42,24 @@ def rounded(value: float, decimals: int = 3) -> Markup:
     return Markup("–") if pd.isna(value) else Markup(f"{round(float(value), decimals) + 0.0:,.{decimals}f}")
 
 
-def _ends(row: Any) -> list[float]:
-    """Return value, low and high of a score: of a tuple, a mapping or a row with these names, or of a number alone."""
-    if isinstance(row, (tuple, list)):
-        return list(row)
-    if not hasattr(row, "__len__"):
-        return [row, float("nan"), float("nan")]
-    return [row[key] for key in ("value", "low", "high")] if len(row) else [float("nan")] * 3
-
-
-def _with_interval(ends: Sequence[float], write: Callable[[float], str]) -> Markup:
-    if pd.isna(ends[0]):
+def _with_interval(row: Any, write: Callable[[float], str]) -> Markup:
+    """Write value, low and high: of a tuple, a mapping or a row with these names, or of a number alone."""
+    if not isinstance(row, (tuple, list)):
+        row = [row.get(key) for key in ("value", "low", "high")] if hasattr(row, "get") else [row, None, None]
+    value, low, high = row
+    if pd.isna(value):
         return Markup("–")
-    return Markup(write(ends[0]) if pd.isna(ends[1]) else f"{write(ends[0])} [{write(ends[1])}, {write(ends[2])}]")
+    return Markup(write(value) if pd.isna(low) else f"{write(value)} [{write(low)}, {write(high)}]")
 
 
 def interval(row: Any, decimals: int = 3) -> Markup:
     """Write a score with its interval, "0.751 [0.720, 0.781]"; `row` is (value, low, high) or has these names."""
-    return _with_interval(_ends(row), lambda number: rounded(number, decimals))
+    return _with_interval(row, lambda number: rounded(number, decimals))
 
 
 def signed(difference: Any, decimals: int = 3) -> Markup:
     """Write a difference with its sign and interval, "−0.021 [−0.083, +0.060]"; see `interval`, or a number alone."""
-    return _with_interval(_ends(difference), lambda number: f"{number:+.{decimals}f}".replace("-", "−"))
+    return _with_interval(difference, lambda number: f"{number:+.{decimals}f}".replace("-", "−"))
 
 
 def percent(value: float, decimals: int = 0) -> Markup:

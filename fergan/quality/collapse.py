@@ -15,8 +15,15 @@ from fergan.data.faces import FaceSet
 from fergan.features.baselines import HOGFeatures
 from fergan.files import write_json
 from fergan.quality import QualityConfig
-from fergan.quality.distances import NEIGHBOURS, frechet_distance, halves, nearest, neighbourhoods
-from fergan.quality.similarity import mean_pairwise_distance, thumbnails
+from fergan.quality.distances import (
+    NEIGHBOURS,
+    frechet_distance,
+    halves,
+    mean_pairwise_distance,
+    nearest,
+    neighbourhoods,
+    thumbnails,
+)
 
 #: Chosen: below these shares of what real faces reach, spread or recall say that variety is gone, or that some is gone ...
 COLLAPSED, NARROW = 0.25, 0.5

@@ -1,4 +1,4 @@
-"""Scores of two sets of features: how far they lie apart, who lies in whose neighbourhood; 95 % intervals; refusals.
+"""Scores of two sets of features or images: how far they lie apart, who lies in whose neighbourhood; 95 % intervals.
 
 Distances are taken in blocks of rows, so that no n x n matrix is ever held, and each block serves all three scores of
 neighbourhoods; the packages that have them (torch-fidelity, prdc) form the whole matrix for each.
@@ -11,10 +11,12 @@ import numpy as np
 from scipy import linalg, stats
 from sklearn.utils import gen_batches
 
+from fergan.features import check_images
 from fergan.svm.kernels import squared_distances
 
 #: A point's neighbourhood reaches to its fifth neighbour, for all three scores, as in the code of Naeem et al. (2020).
 NEIGHBOURS = 5
+THUMBNAIL = 16  # pixels a side
 _MEMORISED = 0.01  # samples nearer to a real face than all but this share of real faces are to another one
 _BLOCK = 128 << 20  # bytes of one block of distances; it does not change the scores
 
@@ -65,18 +67,6 @@ def halves(subjects: np.ndarray, largest: int, seed: int = 0) -> Floors:
     if divided:
         floors["floor_people"] = tuple(order[side_of[person[order]] == side][:n] for side in (0, 1))
     return floors
-
-
-def compact(*sides: np.ndarray) -> list[np.ndarray]:
-    """Turn sides of the same features into as few numbers as there are rows in all, every product and distance as before.
-
-    They come back as they are, but for float64, where that would not save much.
-    """
-    together = np.concatenate(sides).astype(np.float64)
-    if together.shape[1] > 1.5 * len(together):
-        # R of the QR factors of the transpose: its columns are the rows, in a basis of the space that they span.
-        together = np.linalg.qr(together.T, mode="r").T
-    return np.split(together, np.cumsum([len(side) for side in sides])[:-1])
 
 
 def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
@@ -158,17 +148,12 @@ def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
     return rows, distances
 
 
-def nearest_other(points: np.ndarray) -> np.ndarray:
-    """Return each point's Euclidean distance to the nearest other point; shape (n_points,)."""
-    return np.sqrt(_radii(checked_features("points", points), 1))
-
-
 def memorised_below(real: np.ndarray) -> float:
     """Return the distance below which a sample counts as memorised: the 1 % quantile of real faces' nearest others.
 
     Exact duplicates count once: they would make it 0, which no distance that is rounded stays below.
     """
-    return float(np.quantile(nearest_other(np.unique(real, axis=0)), _MEMORISED))
+    return float(np.quantile(np.sqrt(_radii(checked_features("real", np.unique(real, axis=0)), 1)), _MEMORISED))
 
 
 def _blocks(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -210,3 +195,50 @@ def jackknife(
     deviation = np.sqrt((N_GROUPS - 1) / N_GROUPS * ((left - left.mean(axis=0)) ** 2).sum(axis=0))
     half, value = stats.t.ppf(0.975, N_GROUPS - 1) * deviation, np.asarray(score(*sides))
     return value, value - half, value + half
+
+
+# ---- how alike images uint8 (n, height, width, 3) are
+
+def thumbnails(images: np.ndarray) -> np.ndarray:
+    """Return grey pictures of 16 x 16 pixels in 0..1, flattened: float64 (n, 256); sides of images are multiples of 16.
+
+    Coarse enough that blurred outlines do not count, with no network that could have been trained on these faces, and quick
+    enough to be taken while a generator learns.
+    """
+    n, height, width, _ = check_images(images).shape
+    if height % THUMBNAIL or width % THUMBNAIL:
+        raise ValueError(f"images of {height} x {width} pixels have no thumbnails of {THUMBNAIL} x {THUMBNAIL}")
+    grey = images @ np.array([0.299, 0.587, 0.114]) / 255  # ITU-R BT.601 luma
+    return grey.reshape(n, THUMBNAIL, height // THUMBNAIL, THUMBNAIL, width // THUMBNAIL).mean(axis=(2, 4)).reshape(n, -1)
+
+
+def _pixels(name: str, images: np.ndarray, minimum: int = 1) -> np.ndarray:
+    return check_images(images, name, minimum).reshape(len(images), -1) / 255
+
+
+def nearest_real(generated: np.ndarray, real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row of each generated image's nearest real one, and the Euclidean distance of the pixels in 0..1."""
+    return nearest(_pixels("generated", generated), _pixels("real", real))
+
+
+def mean_pairwise_distance(images: np.ndarray) -> float:
+    """Mean Euclidean distance between the pixels (0..1) of all pairs of different images: a measure of diversity."""
+    squared = squared_distances(_pixels("images", images, minimum=2), dtype=np.float64)
+    return float(np.sqrt(squared)[np.triu_indices(len(images), 1)].mean())
+
+
+def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Structural similarity (Wang et al., 2004) of images uint8 (n, height, width, 3) pair by pair: (n,), 1 for equal ones.
+
+    The Gaussian window has 11 pixels and a standard deviation of 1.5, and lies within the image, as in Wang et al.'s code:
+    torchmetrics lets it reach beyond the border, into mirrored pixels, so that these are cut from its map.
+    """
+    import torch
+    from torchmetrics.functional.image import structural_similarity_index_measure as similarity
+
+    images = check_images(generated, "generated"), check_images(real, "real")
+    if images[0].shape != images[1].shape:
+        raise ValueError(f"generated are {images[0].shape} and real {images[1].shape}; expected the same, pair by pair")
+    pair = [torch.tensor(side).permute(0, 3, 1, 2).float() for side in images]  # far quicker than double
+    whole = similarity(*pair, data_range=255.0, reduction="none", return_full_image=True)[1].permute(0, 2, 3, 1).numpy()
+    return whole[:, 5:-5, 5:-5].mean(axis=(1, 2, 3))

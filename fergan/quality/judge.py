@@ -1,9 +1,9 @@
 """The scores of one generator: how recognisable, how near to real faces, how varied and how new its samples are."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from fergan.data.detection import face_rate
 from fergan.data.faces import FaceSet
 from fergan.files import read_json, write_json
-from fergan.quality import QualityConfig, distances, similarity
+from fergan.quality import QualityConfig, distances
 from fergan.quality.backbones import Extract, backbones
 from fergan.quality.distances import Floors, jackknife
 
@@ -26,28 +26,6 @@ QUALITY_COLUMNS = {"features": str, "score": str, "value": float, "low": float, 
                    "floor_people": float, "n": int}
 
 
-@dataclass(frozen=True)
-class SampleScores:
-    """What was found out about a generator's samples.
-
-    ``scores`` has the columns `QUALITY_COLUMNS`, NaN where a score could not be computed; ``distributions`` one number for
-    each of ``"samples"`` and ``"real faces"``. Samples whose thumbnails lie nearer than ``memorised_below`` count as
-    memorised.
-    """
-
-    scores: pd.DataFrame
-    distributions: dict[str, dict[str, np.ndarray]]
-    memorised_below: float
-
-    @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Read what `judge_samples` wrote."""
-        content = read_json(Path(folder) / "scores.json")
-        distributions = {what: {side: np.array(values) for side, values in sides.items()}
-                         for what, sides in content["distributions"].items()}
-        return cls(quality_rows(content["scores"]), distributions, content["memorised_below"])
-
-
 def quality_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Make a table of `QUALITY_COLUMNS`; what a row does not say is NaN."""
     return pd.DataFrame(rows, columns=list(QUALITY_COLUMNS)).astype(QUALITY_COLUMNS)
@@ -59,7 +37,7 @@ def judge_samples(
 ) -> None:
     """Judge the samples of one generator, each score beside its floors, see `fergan.quality.distances.halves`.
 
-    Writes ``scores.json``, see `SampleScores`.
+    Writes ``scores.json``, which `load_scores` reads; NaN where a score could not be computed.
 
     Args:
         generated: (n, 64, 64, 3), uint8; as many as `config` says.
@@ -69,23 +47,27 @@ def judge_samples(
     if len(generated) != config.n_samples:
         raise ValueError(f"generated has {len(generated)} images; expected n_samples, {config.n_samples}")
     found = judge_images(generated, faces.images, faces.subjects(), backbones(discriminator, inception), config.seed)
-    write_json(folder / "scores.json", asdict(found) | {"scores": found.scores.to_dict("records")})
+    write_json(folder / "scores.json", {"scores": found.to_dict("records")})
+
+
+def load_scores(folder: Path | str) -> pd.DataFrame:
+    """Read the table, with the columns `QUALITY_COLUMNS`, that `judge_samples` wrote."""
+    return quality_rows(read_json(Path(folder) / "scores.json")["scores"])
 
 
 def judge_images(generated: np.ndarray, real: np.ndarray, subjects: np.ndarray, networks: Mapping[str, Extract],
-                 seed: int) -> SampleScores:
+                 seed: int) -> pd.DataFrame:
     """Compute every score of samples; see `judge_samples`."""
     rows = distances.halves(subjects, len(generated), seed)
     floors = {name: tuple(np.array(real[np.sort(side)]) for side in sides) for name, sides in rows.items()}
     half = floors["floor"][1]
-    memorised, near, below = _memorised(generated, np.array(real), floors)
-    similar, alike = _similarity(generated[:N_SEEN], floors, seed)
     seen, usual = (face_rate(images[:N_SEEN], FACE_PROBABILITY) > 0 for images in (generated, half))
-    table = [_row("MTCNN", "faces_found", _share(seen), {"floor": usual.mean()}, len(seen)), memorised, similar]
+    table = [_row("MTCNN", "faces_found", _share(seen), {"floor": usual.mean()}, len(seen)),
+             _memorised(generated, np.array(real), floors), _similarity(generated[:N_SEEN], floors, seed)]
     for name, extract in networks.items():
         sides = {floor: tuple(map(extract, images)) for floor, images in floors.items()}
         table += [row | {"features": name} for row in judge_features(extract(generated[: len(half)]), sides, seed=seed)]
-    return SampleScores(quality_rows(table), {"nearest": near, "ssim_nearest": alike}, below)
+    return quality_rows(table)
 
 
 def _row(features: str, score: str, ends: Sequence[float], floors: Mapping[str, float], n: int) -> dict[str, Any]:
@@ -98,29 +80,24 @@ def _share(hits: np.ndarray) -> tuple[float, float, float]:
     return hits.mean(), *distances.wilson(hits.sum(), len(hits))
 
 
-def _memorised(generated: np.ndarray, real: np.ndarray,
-               floors: Floors) -> tuple[dict[str, Any], dict[str, np.ndarray], float]:
-    """Return the share of samples that all but repeat a real face, all distances to the nearest, and the limit."""
-    samples, faces = map(similarity.thumbnails, (generated, real))
-    below = distances.memorised_below(faces)
-    near = {"samples": distances.nearest(samples, faces)[1], "real faces": distances.nearest_other(faces)}
-    shares = {}
-    for name, sides in floors.items():
-        other, half = map(similarity.thumbnails, sides)
-        shares[name] = (distances.nearest(other, half)[1] <= distances.memorised_below(half)).mean()
-    return _row("thumbnails", "memorised", _share(near["samples"] <= below), shares, len(samples)), near, below
+def _memorised(generated: np.ndarray, real: np.ndarray, floors: Floors) -> dict[str, Any]:
+    """Return the share of samples that all but repeat a real face."""
+    def copies(images: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        samples, others = map(distances.thumbnails, (images, faces))
+        return distances.nearest(samples, others)[1] <= distances.memorised_below(others)
+
+    shares = {name: copies(*sides).mean() for name, sides in floors.items()}
+    return _row("thumbnails", "memorised", _share(copies(generated, real)), shares, len(generated))
 
 
-def _similarity(generated: np.ndarray, floors: Floors, seed: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the structural similarity of samples with their nearest real faces, as a row and one by one."""
+def _similarity(generated: np.ndarray, floors: Floors, seed: int) -> dict[str, Any]:
+    """Return the structural similarity of samples with their nearest real faces."""
     def with_nearest(images: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        return similarity.structural_similarity(images, faces[similarity.nearest_real(images, faces)[0]])
+        return distances.structural_similarity(images, faces[distances.nearest_real(images, faces)[0]])
 
     found = with_nearest(generated, floors["floor"][1])
-    usual = {name: with_nearest(other[:N_SEEN], half) for name, (other, half) in floors.items()}
-    means = {name: of_floor.mean() for name, of_floor in usual.items()}
-    row = _row("pixels", "ssim_nearest", jackknife(np.mean, found, seed=seed), means, len(generated))
-    return row, {"samples": found, "real faces": usual["floor"]}
+    means = {name: with_nearest(other[:N_SEEN], half).mean() for name, (other, half) in floors.items()}
+    return _row("pixels", "ssim_nearest", jackknife(np.mean, found, seed=seed), means, len(generated))
 
 
 Side = tuple[np.ndarray, np.ndarray | None]  # features, and logits where the backbone has classes
@@ -137,11 +114,10 @@ def judge_features(
     n = len(generated[0])
     if n < 2 * distances.N_GROUPS:
         return [_row("", "frechet", [np.nan] * 3, {}, n)]
-    x, *real = distances.compact(generated[0], *(side[0] for sides in floors.values() for side in sides))
-    beside = dict(zip(floors, zip(real[::2], real[1::2], strict=True), strict=True))
-    y = beside["floor"][1]
+    beside = {name: (first[0], second[0]) for name, (first, second) in floors.items()}
+    pair = generated[0], beside["floor"][1]
 
-    def measured(names: Sequence[str], function: Callable, sides=(x, y), beside=beside) -> list[dict[str, Any]]:
+    def measured(names: Sequence[str], function: Callable, sides=pair, beside=beside) -> list[dict[str, Any]]:
         ends = np.transpose(np.reshape(jackknife(function, *sides, seed=seed), (3, -1)))
         usual = {floor: np.ravel(function(*pair)) for floor, pair in beside.items()}
         return [_row("", name, ends[i], {floor: of_floor[i] for floor, of_floor in usual.items()}, n)

@@ -100,20 +100,6 @@ def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float
     return table[list(names)].rename(columns=names).assign(remark=pd.Series(remarks, dtype=object))
 
 
-def distributions_of_samples(distributions: Mapping[str, Mapping[str, np.ndarray]], line: float) -> Figure:
-    """Draw the distributions of scores over samples and real faces, as cumulative shares; `line` marks the first panel."""
-    figure, axes = plt.subplots(1, len(distributions), figsize=(WIDTH, 2.9), sharey=True, squeeze=False)
-    for ax, (measured, sides) in zip(axes.flat, distributions.items(), strict=True):
-        for side, values in sides.items():
-            color, line_style = ("C0", "-") if side == "samples" else ("0.35", "--")
-            ax.ecdf(values, color=color, linestyle=line_style, label=side)
-        ax.set_xlabel(SCORE_WORDS["distributions"][measured], fontsize="small")
-    axes[0, 0].axvline(line, color="C3", linewidth=1.2, linestyle=":", label="memorised below")
-    axes[0, 0].set_ylabel("share at or below")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
-    return figure
-
-
 def generators_against_floors(
     scores: Mapping[str, pd.DataFrame], shown: Sequence[str] = ("frechet", "precision", "recall", "coverage")
 ) -> Figure:

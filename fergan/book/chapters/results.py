@@ -29,13 +29,13 @@ from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
 from fergan.human_study.answers import load_results
 from fergan.paper import papers_scores, read_table
-from fergan.quality.judge import SampleScores
+from fergan.quality.judge import load_scores
 
 #: Kind of result -> what opens one.
 _OPEN = {
     "emotions": EmotionResult.load, "action_units": AUResult.load, "label_efficiency": LabelEfficiencyResult.load,
     "transfer": TransferResult.load, "single_unit": AUResult.load, "human_study": load_results,
-    "quality": lambda folder: SampleScores.load(folder).scores.set_index("score"),
+    "quality": lambda folder: load_scores(folder).set_index("score"),
     "mode_collapse": lambda folder: read_json(folder / "variety.json"),
 }
 
