@@ -84,15 +84,6 @@ def test_what_is_left_out_has_no_pages_and_is_listed(tmp_path):
     assert lines[1] == f"raf-db: {tmp_path / 'raf-db'} does not exist; left out, and with it emotion experiment 6"
 
 
-@pytest.mark.parametrize("folders", [(), ("lfw",)])
-def test_without_any_experiment_the_missing_folders_are_listed(tmp_path, folders):
-    with pytest.raises(ProfileError) as caught:
-        paper(tmp_path, *folders)
-    text = str(caught.value)
-    assert all(str(tmp_path / folder) in text for folder in FOLDERS if folder != "celeba" or not folders)
-    assert text.count("  rafd-") == 2 and "book/datasets.md" in text and "PROFILE=paper make book" in text
-
-
 def test_without_a_data_folder_the_seven_are_listed():
     text = refused(PROFILES / "paper.yaml")
     assert "no folder of photographs was given" in text
@@ -194,25 +185,6 @@ def test_folders_as_their_owners_ship_them_serve_every_experiment(tree, monkeypa
         "enhanced-ck": 48, "celeba": 40, "rafd-frontal": 12 * 24, "rafd-multiview": 12 * 40, "raf-db": 84, "kdef": 12 * 35, "sfew": 84}
 
 
-def test_a_small_part_of_a_set_is_not_the_set(tree):
-    faults = check_data(load_profile(PROFILES / "paper.yaml", data=str(tree))).faults
-    for name, words in {"rafd-frontal": "288 photographs; RaFD has 1,608", "kdef": "420 photographs; KDEF has 2,450",
-                        "celeba": "40 photographs; CelebA has 202,599", "sfew": "84 photographs; SFEW 2.0 has 1,394"}.items():
-        assert any(fault.startswith(f"datasets.{name}: {words}") for fault in faults), faults
-    assert not any(fault.startswith("datasets.enhanced-ck") for fault in faults)  # nothing is published of it
-    assert all(fault.endswith("; complete it, or move the folder away") for fault in faults if fault.startswith("datasets."))
-    assert any(fault.startswith("training on celeba: 40 photographs of celeba, a batch needs 128") for fault in faults)
-
-
-def test_the_wrong_folder_is_named_with_the_one_expected(tree, tmp_path):
-    for folder in FOLDERS:
-        (tmp_path / folder).symlink_to(tree / {"kdef": "rafd"}.get(folder, folder))
-    faults = check_data(load_profile(PROFILES / "paper.yaml", data=str(tmp_path))).faults
-    (fault,) = [fault for fault in faults if fault.startswith("datasets.kdef")]
-    assert "holds no photograph of KDEF" in fault and "AF01AFS.JPG" in fault
-    assert fault.endswith("BM35/\ncomplete it, or move the folder away")
-
-
 # Photographs of one's own.
 
 
@@ -251,18 +223,6 @@ def test_what_cannot_work_is_named(tmp_path, labels, experiments, words):
         check_plan(plan(tmp_path, labels, **experiments))
     assert words in str(caught.value) and "mine" in str(caught.value)
     assert str(caught.value).endswith(f"The whole report: PROFILE=mine DATA={tmp_path} make check-data")
-
-
-def test_damaged_photographs_are_faults_beyond_a_tenth_and_warnings_below(tmp_path):
-    profile = plan(tmp_path, table(smile=[0, 1] * 8), **OWN)
-    (tmp_path / "0.png").write_bytes(b"")
-    found = check_plan(profile)
-    assert found.n_photographs == {"mine": 16} and not found.faults
-    assert any("0.png" in line and line.startswith("warning: mine: ") for line in found.lines_before_work())
-    for number in range(1, 4):
-        (tmp_path / f"{number}.png").write_bytes(b"not a picture")
-    with pytest.raises(ProfileError, match=r"datasets.mine: 4 of 16 photographs are empty or unreadable"):
-        check_plan(profile)
 
 
 def test_a_cut_set_is_checked_whole_and_its_experiments_on_the_cut(tmp_path):

@@ -116,16 +116,6 @@ def test_an_image_on_which_the_library_fails_spoils_no_other_and_a_lack_of_memor
         detector.detect([astronaut])
 
 
-def test_a_small_face_of_a_scene_needs_a_smaller_fraction(detector, astronaut):
-    scene = np.full((700, 900, 3), 150, np.uint8)
-    face = cv2.resize(astronaut[30:230, 110:330], (176, 160), interpolation=cv2.INTER_AREA)
-    scene[300:460, 400:576] = face
-    true = (np.array(TRUE_BOX) - np.array([110, 30, 110, 30])) * 0.8 + np.array([400, 300, 400, 300])
-    large_only, small = (type(detector)(min_face_fraction=fraction).detect([scene])[0] for fraction in (0.4, 0.1))
-    assert np.isnan(large_only).all()
-    assert overlap(small, true) > 0.5
-
-
 def test_boxes_hang_neither_on_threads_nor_on_neighbours(detector, astronaut, monkeypatch):
     import torch
 
@@ -141,18 +131,6 @@ def test_boxes_hang_neither_on_threads_nor_on_neighbours(detector, astronaut, mo
     assert (torch.get_num_threads(), cv2.getNumThreads()) == own, "others' threads were changed"
     for image, found in zip(images, together, strict=True):
         np.testing.assert_allclose(one.detect([image])[0], found, atol=0.01)
-
-
-def test_photographs_are_reduced_until_the_smallest_face_has_its_size(monkeypatch):
-    detector, seen = ViolaJones(min_face_fraction=0.1), []
-    monkeypatch.setattr(detector, "face_pixels", 40)
-    monkeypatch.setattr(detection, "available_threads", lambda: 1)
-    monkeypatch.setattr(detector, "_find", lambda grey, cascade, smallest: (
-        seen.append((*grey.shape, smallest)) or (np.empty((0, 4)), np.empty(0))))
-    detector.detect([np.zeros((*size, 3), np.uint8) for size in [(800, 1200), (1200, 800), (300, 350)]])
-    step = 1.1**7  # from the 80 pixels of a tenth to 40, in the cascade's own steps from 24 upwards: 75.3 to 38.7
-    assert [shape[:2] for shape in seen] == [(round(800 / step), round(1200 / step)), (616, 411), (300, 350)]
-    assert [shape[2] for shape in seen] == pytest.approx([24 * 1.1**5] * 2 + [30])
 
 
 # The renderer knows where its faces are.

@@ -9,7 +9,6 @@ from PIL import Image
 
 from fergan.data.collections import open_photographs
 from fergan.data.faces import subjects_of
-from fergan.data.photographs import UnreadablePhotograph
 from fergan.facs import ACTION_UNITS
 from fergan.rendered import render_faces, stand_in_labels
 
@@ -136,18 +135,6 @@ def test_missing_files_are_listed_and_left_out(folder):
         open_csv(folder, "path", "x.png", "y.png")
     with pytest.raises(FileNotFoundError, match=r"other.csv is missing; write a CSV"):
         open_csv(folder, csv="other.csv")
-
-
-def test_opening_decodes_nothing_and_one_bad_file_spoils_no_other(folder):
-    (folder / "a.png").write_bytes(b"this is no image")
-    (folder / "b.png").write_bytes(b"")
-    photographs = open_csv(folder, "path", "a.png", "b.png", "c.png")
-    assert list(photographs.problems) == []
-    *bad, good = photographs.read([0, 1, 2])
-    for problem, name in zip(bad, "ab", strict=True):
-        assert isinstance(problem, UnreadablePhotograph) and str(folder / f"{name}.png") in str(problem)
-    assert "empty" in str(bad[1])
-    assert good.image.shape == (6, 8, 3) and good.image[0, 0].tolist() == [2, 100, 200]
 
 
 def test_the_fingerprint_changes_when_a_file_does(folder):

@@ -59,12 +59,6 @@ def test_every_common_format_gives_the_same_rgb(tmp_path, picture, pixels, name,
     assert difference(decoded, pixels) <= tolerance
 
 
-@pytest.mark.parametrize(("name", "tolerance"), [("cmyk.tif", 2), ("cmyk.jpg", 6)])
-def test_cmyk(tmp_path, picture, pixels, name, tolerance):
-    picture.convert("CMYK").save(tmp_path / name, quality=100, subsampling=0)
-    assert difference(read_photograph(tmp_path / name), pixels) <= tolerance
-
-
 def test_transparent_parts_are_white(tmp_path, picture, pixels):
     picture.putalpha(Image.fromarray((pixels[..., 0] == 200).astype(np.uint8) * 255))
     picture.save(tmp_path / "alpha.png")

@@ -240,7 +240,6 @@ def test_emotions_draw_their_prototypes():
     (lambda: render_expression(0, {"AU12": (0.5, np.nan)}), "AU12 has an intensity outside 0..1"),
     (lambda: render_expression(0, {}, size=100), "size: expected 32 to 256 in steps of 16"),
     (lambda: render_expression(0, {}, tilt=3), "setting: unknown name 'tilt'"),
-    (lambda: render_faces(pd.DataFrame({"source": ["a"]})), "labels: column 'identity_seed' is missing"),
 ])
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):

@@ -220,9 +220,9 @@ def check_data(profile: Profile) -> DataCheck:
                     f"and would repeat their border; where they are cropped already, set datasets.{name}.detector to none")
             labels[name] = opened.labels if dataset.n_faces is None else _open(profile, name, dataset.n_faces).labels
         except (ValueError, OSError) as error:
-            faults.append(_with_way_out(profile, name, str(error)))
+            faults.append(f"datasets.{name}: {error}")
         else:
-            faults += [_with_way_out(profile, name, fault) for fault in reports[name].faults]
+            faults += [f"datasets.{name}: {fault}" for fault in reports[name].faults]
     for find in (_emotion_faults, _au_faults, _network_faults):
         faults += find(profile, labels)
     return DataCheck(profile, reports, {name: len(table) for name, table in labels.items()}, faults)
@@ -240,13 +240,6 @@ def _labels_used(profile: Profile, name: str) -> set[str]:
     if any(name in (experiment.train, experiment.test) for experiment in profile.au_experiments):
         used.add("emotions" if profile.datasets[name].relabel else "Action Units")
     return used
-
-
-def _with_way_out(profile: Profile, name: str, fault: str) -> str:
-    """Return a fault of a set, and what to do about one that can be left out or replaced."""
-    between = "\n" if "\n" in fault else "; "  # a fault that ends with the tree that is expected
-    optional = f"{between}complete it, or move the folder away" if profile.datasets[name].optional else ""
-    return f"datasets.{name}: {fault}{optional}"
 
 
 def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:

@@ -75,10 +75,9 @@ def open_photographs(
     """
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}; expected one of {', '.join(SOURCES)}")
-    known = CATALOGUE[source].variants if source in CATALOGUE else ()
-    if variant not in known and (variant or known):
-        has = ", ".join(map(repr, known)) or "none"
-        raise ValueError(f"variant is {variant!r}; source {source!r} has {has}")
+    known = CATALOGUE[source].variants if source in CATALOGUE else [""]
+    if variant not in known:
+        raise ValueError(f"variant is {variant!r}; source {source!r} has {', '.join(map(repr, known))}")
     if source == "rendered":
         return RenderedPhotographs(name, n_faces=n_faces, seed=seed)
     if not folder:
@@ -312,8 +311,7 @@ def _read_codes(path: Path) -> tuple[pd.DataFrame, list[str]]:
         raise ValueError(f"{path} has columns {', '.join(table)}; expected sequence, frame and Action Units, each once")
     codes = pd.DataFrame({"sequence": table["sequence"], "frame": pd.to_numeric(table["frame"], errors="coerce")})
     wrong = ~(codes["frame"] % 1 == 0) | ~codes["sequence"].str.fullmatch(r"S\d{3}_\d{3}") | codes.duplicated()
-    if wrong.any():
-        line = codes.index[wrong][0]
+    for line in codes.index[wrong][:1]:
         given = f"{table.loc[line, 'sequence']}, frame {table.loc[line, 'frame']}"
         raise ValueError(f"{path}, line {line}: {given}; expected for example S005_001 and 11, each pair once")
     codes["frame"] = codes["frame"].astype(int)

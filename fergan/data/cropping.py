@@ -19,7 +19,7 @@ from fergan.cache import available_threads, digest, run_threads
 from fergan.data.config import FacesConfig
 from fergan.data.detection import MTCNNDetector, ViolaJones, WholePhotograph
 from fergan.data.faces import FACE_SIZE, FaceSet
-from fergan.data.photographs import Photograph, Photographs, UnreadablePhotograph
+from fergan.data.photographs import Photograph, Photographs
 from fergan.files import atomic_path, hash_parameters, read_json, write_json
 
 Detector = ViolaJones | MTCNNDetector | WholePhotograph
@@ -77,7 +77,7 @@ def make_faces(
     Raises:
         ValueError: No face was found at all.
     """
-    n_photographs, labels = len(photographs), photographs.labels
+    n_photographs = len(photographs)
     detector = make_detector(config)
     work = folder / f"work-{hash_parameters({'photographs': photographs.digest, 'config': digest(config)})}"
     work.mkdir(parents=True, exist_ok=True)
@@ -106,11 +106,12 @@ def make_faces(
     if config.nominal_box:
         _add_nominal_crops(photographs, config, images, boxes, reasons, batch_size)
     cropped = ~np.isnan(boxes[:, 0])
-    images = _close_gaps(images, np.flatnonzero(cropped), batch_size)
-    labels = labels.loc[cropped].reset_index(drop=True)
+    for number, row in enumerate(np.flatnonzero(cropped)):  # close the gaps in place
+        images[number] = images[row]
+    labels = photographs.labels.loc[cropped].reset_index(drop=True)
     labels[list(BOX_COLUMNS)] = boxes[cropped, :5]
     labels["detected"] = detected[cropped]
-    FaceSet(photographs.name, images, labels).save(folder)
+    FaceSet(photographs.name, images[: len(labels)], labels).save(folder)
     write_json(folder / "account.json", asdict(_account(photographs, boxes, detected, reasons)))
     shutil.rmtree(work, ignore_errors=True)  # what cannot be removed costs room, not a result
 
@@ -160,8 +161,6 @@ def _square(box: Sequence[float], margin: float) -> tuple[int, int, int]:
     left, top, right, bottom = box
     if not (right > left and bottom > top):
         raise ValueError(f"box is {tuple(box)}; expected left < right and top < bottom")
-    if margin <= -0.5:
-        raise ValueError(f"margin is {margin}, which leaves nothing; expected 0 or more of the box's side")
     side = max(1, round(max(right - left, bottom - top) * (1 + 2 * margin)))
     return side, round((left + right) / 2 - side / 2), round((top + bottom) / 2 - side / 2)
 
@@ -233,19 +232,9 @@ def _add_nominal_crops(
     blind[list(reasons)] = False
     for rows in _batches(np.flatnonzero(blind).tolist(), batch_size):
         for row, photograph in zip(rows, photographs.read(rows, _least_side(config)), strict=True):
-            if isinstance(photograph, UnreadablePhotograph):  # it went in the meantime
-                reasons[row] = str(photograph)
-                continue
             boxes[row, :4] = medians.loc[views[row]]
             seen = photograph.image, boxes[row, :4] / np.tile(photograph.scale, 2), config.margin
             images[row], boxes[row, 6] = crop_face(*seen), border_share(*seen)
-
-
-def _close_gaps(images: np.ndarray, rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """Move the images of these rows, in ascending order, to the front, in place; return them."""
-    for targets in _batches(range(len(rows)), batch_size):
-        images[targets.start : targets.stop] = images[rows[targets.start : targets.stop]]
-    return images[: len(rows)]
 
 
 def _account(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from fergan.data.config import CATALOGUE
@@ -164,11 +165,9 @@ def read_lines(path: Path, what: str) -> list[str]:
     """Return the lines of a table, with an error that names it, and the line where it is not UTF-8."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: {what}")
+    content = path.read_bytes()
     try:
-        content = path.read_bytes()
         return content.decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise ValueError(f"{path} is not readable ({error.strerror}); expected {what}") from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ValueError(f"{path}, line {line}, is not UTF-8 text; expected {what}") from error
@@ -341,14 +340,19 @@ def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFram
             labels[column] = text.map(canonical_emotion, na_action="ignore")
         else:
             labels[column] = text.str.lower() if column == "split" else text
-    return _smile_as_lip_corner_puller(path, labels)
+    if "smile" not in labels:
+        return labels
+    smile, unit = labels.pop("smile"), labels.get("AU12", pd.Series(np.nan, labels.index))
+    for line in labels.index[unit.notna() & smile.notna() & (unit != smile)][:1]:
+        raise ValueError(f"{path}, line {line}: AU12 is {unit[line]:g} but smile is {smile[line]:g}; "
+                         "a smile is AU12, so correct one or drop column 'smile'")
+    return labels.assign(AU12=unit.fillna(smile))
 
 
 def _numbers(path: Path, text: pd.Series, expected: str, among: Sequence[float] | None = None) -> pd.Series:
     numbers = pd.to_numeric(text, errors="coerce").astype("Float64").astype(float)
     wrong = text.notna() & (~numbers.isin(among) if among else numbers.isna())
-    if wrong.any():
-        line = text.index[wrong][0]
+    for line in text.index[wrong][:1]:
         raise ValueError(f"{path}, line {line}: {text.name} is {text[line]!r}; expected {expected}")
     return numbers
 
@@ -363,16 +367,3 @@ def _unknown_emotions(text: pd.Series) -> dict[str, int]:
         except ValueError:
             unknown[word] = text.index[text == word][0]
     return unknown
-
-
-def _smile_as_lip_corner_puller(path: Path, labels: pd.DataFrame) -> pd.DataFrame:
-    if "smile" not in labels:
-        return labels
-    smile = labels["smile"]
-    unit = labels.get("AU12", smile)
-    contradicts = unit.notna() & smile.notna() & (unit != smile)
-    if contradicts.any():
-        line = labels.index[contradicts][0]
-        raise ValueError(f"{path}, line {line}: AU12 is {unit[line]:g} but smile is {smile[line]:g}; "
-                         "a smile is AU12, so correct one or drop column 'smile'")
-    return labels.assign(AU12=unit.fillna(smile)).drop(columns="smile")

@@ -52,11 +52,8 @@ def render_faces(labels, size=128):
             `landmark_00_x`.. `landmark_67_y` (iBUG, pixels).
 
     Raises:
-        ValueError: For a missing column, an intensity outside 0..1 or an impossible size.
+        KeyError, ValueError: For a missing column, an intensity outside 0..1 or an impossible size.
     """
-    missing = [name for name in REQUIRED_COLUMNS if name not in labels]
-    if missing:
-        raise ValueError(f"labels: column {missing[0]!r} is missing; rows come from stand_in_labels")
     units = labels[list(SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
     images, truth = np.empty((len(labels), size, size, 3), np.uint8), np.empty((len(labels), len(TRUTH_COLUMNS)))
     for i, row in enumerate(labels[[name for name in REQUIRED_COLUMNS if name not in SIDES]].to_dict("records")):
