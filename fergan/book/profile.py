@@ -287,16 +287,10 @@ def _faults(profile: Profile) -> Iterator[str]:
     yield from _model_faults(profile)
 
 
-def _is_name(name: str) -> bool:
-    return bool(re.fullmatch(r"(?!summary)[a-z0-9][a-z0-9-]*", name))
-
-
 def _dataset_faults(profile: Profile) -> Iterator[str]:
     tables = (read_table("emotion_experiments"), read_table("table5_au_experiments"))  # the renderer is slow to import
     stand_ins = {name for table in tables for name in table.drop(columns=["experiment", "n"], errors="ignore").stack()}
     for name, dataset in profile.datasets.items():
-        if not _is_name(name) or "-on-" in name:
-            yield f"datasets.{name}: a name has only lower-case letters, digits and hyphens, no '-on-' or 'summary'"
         for key, place in ((name, dataset), (f"{name}.substitute", dataset.substitute)):
             if place and place.source == "rendered" and name not in stand_ins:
                 yield f"datasets.{key}: no rendered stand-in has this name; there are {', '.join(sorted(stand_ins))}"
@@ -305,9 +299,12 @@ def _dataset_faults(profile: Profile) -> Iterator[str]:
 
 
 def _model_faults(profile: Profile) -> Iterator[str]:
+    for name in [*profile.datasets, *profile.further_models]:
+        if not re.fullmatch(r"(?!summary)(?!.*-on-)[a-z0-9][a-z0-9-]*", name):
+            yield f"{name!r}: a name has only lower-case letters, digits and hyphens, no '-on-' or 'summary'"
     for name, model in profile.further_models.items():
-        if name in profile.datasets or not _is_name(name):
-            yield f"further_models.{name}: expected lower-case letters, digits and hyphens, and no dataset's name"
+        if name in profile.datasets:
+            yield f"further_models.{name} has a dataset's name"
         try:
             profile.training.changed(**model.changes)
         except ValidationError as error:
