@@ -128,8 +128,3 @@ def test_what_training_buys_is_said_with_its_sign(gain, words):
     gains = chapter.training_gains({"<b>": SimpleNamespace(scores=table)})
     text = say("layers", "training", gains=gains)
     assert words in text and f"{gain[0]:+.3f}".replace("-", "−") in text and "<b>" not in text
-
-
-def test_a_pair_says_how_its_faces_vary():
-    text = say("pair", "answer", n=1608, d=8192, active=0.48, shares=[0.3, 0.12])
-    assert "1,608" in text and "8,192" in text and "48 %" in text and "42 %" in text
