@@ -1,5 +1,7 @@
 """What notebooks show: data is text, numbers are numbers, tables and figures carry their captions."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -127,3 +129,14 @@ def test_on_a_page_tables_and_figures_have_labels_whatever_the_users_settings(mo
 def test_every_template_can_be_read():
     for path in show.TEMPLATES.glob("*.md.j2"):
         assert show._environment().get_template(path.name).module is not None
+
+
+def test_captions_are_short():
+    """At most 40 words; a value that is filled in counts as one, and so does a reference."""
+    macro = re.compile(r"{%-? macro (\w*caption)\(.*?%}(.*?){%-? endmacro", re.S)
+    long = {}
+    for path in show.TEMPLATES.glob("*.j2"):
+        for name, body in macro.findall(path.read_text(encoding="utf-8")):
+            words = re.sub(r"{{.*?}}|\{\w+\}`.*?`", "x", re.sub(r"{%.*?%}", "", body, flags=re.S), flags=re.S).split()
+            long |= {f"{path.name}: {name}": len(words)} if len(words) > 40 else {}
+    assert not long
