@@ -66,7 +66,8 @@ def test_the_board_shows_what_runs_below_what_is_made(monkeypatch, capsys):
     told = []
     board = fresh._Board({"a/one": 600.0, "b/two": 0.0}, told.append)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    for line in ("begun: a/one", "begun: b/two", "doing: a/one one: 50% 3/6", "b/two: 4 s", "failed: a/one", "fault: it: broke"):
+    for line in ("begun: a/one", "begun: b/two", "doing: a/one one: 50% 3/6", "b/two: 4 s", "failed: a/one", "fault: it: broke",
+                 "failed: never/begun"):
         board.read(*line.split(": ", 1))
     assert told == ["  [1/2] b/two: 4 s"] and board.faults == ["it: broke"]
     shown = capsys.readouterr().out

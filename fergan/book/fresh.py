@@ -237,12 +237,12 @@ class _Board:
         elif kind == "doing":
             page, self._running[page] = text.split(" ", 1)
         elif kind == "failed":
-            self._running.pop(text)
+            self._running.pop(text, None)
         elif kind == "fault":
             self.faults.append(text)
         else:
-            self._running.pop(kind)
-            del self._left[kind]
+            self._running.pop(kind, None)  # a line of another process can stand before its first one
+            self._left.pop(kind, None)
             self.clear()
             self._tell(f"  [{self._n - len(self._left)}/{self._n}] {kind}: {text}")
         if sys.stdout.isatty() and self._running:

@@ -145,7 +145,7 @@ def _beside_the_paper(
     """Return a row: an experiment, the paper's score, and ours under each protocol that it was scored under."""
     found = result and {words: result.score(_SCORES[kind], protocol=name) for name, words in EVERY_PROTOCOL.items()}
     ours = {words: None if np.isnan(score[0]) else interval(score) for words, score in (found or {}).items()}
-    return {"experiment": number, "network of": settings["pretrained"], "faces": faces_of(settings),
+    return {"experiment": f"{number}: {settings['pretrained']} on {faces_of(settings)}",
             "paper": papers_score(kind, number, settings), **ours}
 
 
