@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import yaml
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, face_walks, generator_styles
@@ -175,9 +176,10 @@ def training_gains(learnt: Mapping[str, ExperimentResult]) -> list[dict[str, Any
             for name, result in learnt.items()]
 
 
-def training_curves(learnt: Mapping[str, ExperimentResult], runs: Mapping[str, Run]) -> Figure:
+def training_curves(learnt: Mapping[str, ExperimentResult], runs: Mapping[str, Run],
+                    axes: Sequence[Axes] | None = None) -> Figure:
     """Draw what training buys: accuracy on people never seen at kept snapshots, the distance of samples at all of them."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3))
+    left, right = plt.subplots(1, 2, figsize=(WIDTH, 3))[1] if axes is None else axes
     styles = generator_styles(learnt)
     for name, result in learnt.items():
         seen, rows = runs[name].snapshots, result.scores.query("score == 'accuracy'")
@@ -188,4 +190,4 @@ def training_curves(learnt: Mapping[str, ExperimentResult], runs: Mapping[str, R
     left.set(ylabel="accuracy, people never seen", xlabel="training done (%)")
     right.set(ylabel="Fréchet distance", xlabel="training done (%)", ylim=(0, 1.05 * right.dataLim.y1))
     right.legend(frameon=False, fontsize="small", loc="lower left")
-    return figure
+    return left.figure

@@ -12,6 +12,7 @@ import seaborn as sns
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from fergan.book.chapters.networks import training_curves
 from fergan.book.plots import EVERY_PROTOCOL, WIDTH, score_dots, show_faces
 from fergan.book.show import escape, interval, say, signed
 from fergan.cache import current, project_path
@@ -87,20 +88,33 @@ def read_results(
 
 # ---- the paper's numbers beside ours
 
-def overview_figure(artifacts: str, faces: Mapping[str, FaceSet], emotions: Mapping[int, EmotionResult]) -> Figure:
-    """Draw real and generated faces of up to three sets, and below them each emotion experiment beside its opponents."""
-    homes = {name: project_path(f"{artifacts}/models/{name}") for name in faces}
-    names = [name for name, home in homes.items() if (home / "current.json").is_file()]
-    shown = names[:: max(1, len(names) // 3)][:3]
-    heights = [0.85 * len(shown), 0.8 + 0.52 * len(emotions)] if emotions else [0.85 * len(shown)]
-    figure, axes = plt.subplots(len(heights), 1, figsize=(WIDTH, sum(heights)), squeeze=False, height_ratios=heights)
-    rows = [images for name in shown for images in (
-        faces[name].images[np.linspace(0, len(faces[name]) - 1, 16).astype(int)],
-        sample(Run.load(current(homes[name])), 16))]
-    show_faces(axes[0, 0], np.concatenate(rows), n_columns=16)
+def overview_figure(artifacts: str, faces: Mapping[str, FaceSet], emotions: Mapping[int, EmotionResult],
+                    learnt: Mapping[str, ExperimentResult]) -> Figure:
+    """Draw faces and samples of up to three sets, each emotion experiment beside its opponents, and what training buys.
+
+    `learnt` has the accuracies at snapshots of the training, by set; see `fergan.experiments.transfer.snapshot_accuracies`.
+    """
+    runs = {name: Run.load(current(f"{artifacts}/models/{name}")) for name in faces
+            if (project_path(f"{artifacts}/models/{name}") / "current.json").is_file()}
+    shown = list(runs)[:: max(1, len(runs) // 3)][:3]
+    heights = [0.85 * len(shown)] + [0.8 + 0.52 * len(emotions)] * bool(emotions) + [2.2] * bool(learnt)
+    rows = [["faces"] * 2] + [["scores"] * 2] * bool(emotions) + [["left", "right"]] * bool(learnt)
+    figure, axes = plt.subplot_mosaic(rows, figsize=(WIDTH, sum(heights)), height_ratios=heights)
+    images = [images for name in shown for images in (
+        faces[name].images[np.linspace(0, len(faces[name]) - 1, 16).astype(int)], sample(runs[name], 16))]
+    show_faces(axes["faces"], np.concatenate(images), n_columns=16)
     if emotions:
-        score_dots(opponents(emotions), "experiment", "series", "accuracy on people never seen", ax=axes[1, 0])
+        score_dots(opponents(emotions), "experiment", "series", "accuracy on people never seen", ax=axes["scores"])
+    if learnt:
+        training_curves(learnt, runs, (axes["left"], axes["right"]))
     return figure
+
+
+def learnt_by_training(artifacts: str, datasets: Sequence[str]) -> dict[str, ExperimentResult]:
+    """Return the accuracies at the snapshots of the networks of those sets whose snapshots were scored."""
+    homes = {name: f"{artifacts}/snapshots/{name}" for name in datasets}
+    return {name: ExperimentResult.load(current(home)) for name, home in homes.items()
+            if (project_path(home) / "current.json").is_file()}
 
 
 #: Features -> their series in the overview.
