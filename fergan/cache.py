@@ -240,7 +240,7 @@ def hash_of_source(source: str, templates: Path) -> str:
     _, uses, words = _used_by(of, nodes)
     found, inside, folders = _closure([*uses, *(target for target in of.imported.values() if target[1])])
     files = _files(words | inside, {*folders, templates}, (*_DATA, *_SHOWN))
-    return hash_parameters({"code": sorted(found.values()), "files": {str(p): hash_file(p) for p in files}}, 16)
+    return hash_parameters({"code": sorted(found.values()), "files": {path.name: hash_file(path) for path in files}}, 16)
 
 
 # ---- results

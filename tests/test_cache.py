@@ -181,3 +181,12 @@ FIGURE = {"numbers": ('"figure"', '"another figure"')}
 def test_what_computes_a_result_makes_it_anew_and_nothing_else_does(package, edits, anew):
     assert (package(**edits) != package()) == anew
     assert package("show", **FIGURE) != package("show")  # a function that shows depends on more
+
+
+def test_a_page_of_a_moved_project_is_of_the_same_state(tmp_path):
+    def state(place, text):
+        (tmp_path / place).mkdir(exist_ok=True)
+        (tmp_path / place / "said.md.j2").write_text(text)
+        return cache.hash_of_source("speak('said', 'it')", tmp_path / place)
+
+    assert state("here", "It is.") == state("there", "It is.") != state("there", "It was.")
