@@ -101,11 +101,11 @@ def test_what_only_shows_computes_nothing(checkout, path, old, new, page):
 
 
 def test_a_changed_word_makes_its_page_only_and_the_prose_that_includes_it(checkout):
-    template = checkout / "fergan" / "book" / "templates" / "results.md.j2"
-    prose = checkout / "_build" / "quick" / "_build" / "html" / "book" / "conclusion.html"
-    with edited(template, "{% macro protocols(emotions, units) %}", "{% macro protocols(emotions, units) %}So it is."):
-        assert make(checkout) == ([1], set()) and "So it is." in prose.read_text()
-    assert make(checkout) == ([1], set()) and "So it is." not in prose.read_text()
+    template = checkout / "fergan" / "book" / "templates" / "claims.md.j2"
+    prose = checkout / "_build" / "quick" / "_build" / "html" / "book" / "intro.html"
+    with edited(template, "claims, which {ref}", "claims, so many, which {ref}"):
+        assert make(checkout) == ([1], set()) and "claims, so many, which" in prose.read_text()
+    assert make(checkout) == ([1], set()) and "so many" not in prose.read_text()
 
 
 def test_a_value_and_back(checkout):
