@@ -113,12 +113,10 @@ def test_a_value_and_back(checkout):
     profile = checkout / "profiles" / "quick.yaml"
     with edited(profile, "  epochs: 3", "  epochs: 4"):
         assert {name.split("/")[0] for name in computing(checkout)} == {"02_dcgan"}
-    experiments = {f"experiment-{n}" for n in range(1, 9)}
-    with edited(profile, "  n_evaluations: 3\n  nested_evaluations: 3", "  n_evaluations: 4\n  nested_evaluations: 3"):
-        assert experiments <= {name.split("/")[1] for name in computing(checkout)} <= experiments | {"matrix"}
+    with edited(profile, "  n_folds: 3\n  n_evaluations: 3\n\naction_units", "  n_folds: 3\n  n_evaluations: 4\n\naction_units"):
+        assert computing(checkout) == {"04c_transfer/matrix"}
         passes, results = make(checkout)
-        assert len(passes) > 1 and sum(passes) < 30
-        assert results <= {f"emotions/{name}" for name in experiments} | {"transfer/matrix"} and len(results) >= 8
+        assert len(passes) > 1 and sum(passes) < 8 and results == {"transfer/matrix"}
     assert make(checkout)[1] == set()
 
 
