@@ -124,12 +124,13 @@ def test_a_page_offers_its_notebook_and_captions_lead_to_how_they_were_made(book
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_no_barrier_to_readers_with_impairments(book, browser_page, mode):
-    """Axe finds nothing serious on one page of every kind."""
+    """Axe finds nothing serious on one page of every kind; of what it looks for, only contrast changes in the dark."""
+    rules = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if mode == "dark" else {}
     browser_page.add_init_script(f"localStorage.setItem('mode', '{mode}'); localStorage.setItem('theme', '{mode}')")
     found = {}
     for name, path in kinds(book).items():
         ready(browser_page, path)
-        result = Axe().run(browser_page, options={"resultTypes": ["violations"], "preload": False}).response
+        result = Axe().run(browser_page, options=rules | {"resultTypes": ["violations"], "preload": False}).response
         serious = [v for v in result["violations"] if v["impact"] in ("serious", "critical")]
         if serious:
             found[name] = [f"{v['id']}: {len(v['nodes'])} times, first {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in serious]

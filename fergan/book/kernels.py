@@ -103,6 +103,7 @@ def _guard(client: socket.socket) -> None:
     kernel = os.fork()
     if kernel == 0:
         client.close()
+        os.setsid()  # as every kernel: a terminal's Ctrl-C would reach it twice
         for number, file in enumerate(files):
             os.dup2(file, number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
