@@ -7,7 +7,7 @@ import pytest
 from planted import emotions
 
 from fergan.book.chapters import emotions as chapter
-from fergan.book.chapters.results import all_scores, rivals_of, rivals_reading, summary, titled
+from fergan.book.chapters.results import all_scores, beside_rivals, rivals_of, rivals_reading, summary, titled
 from fergan.book.show import markdown_table, say
 from fergan.data.faces import FaceSet
 
@@ -51,8 +51,9 @@ def test_experiments_are_summed_up_with_signs_and_only_the_papers_own_stand_besi
     kinds = dict(features=["discriminator", "hog", "untrained"])
     results = {1: experiment(1, 0.9, 0.1, **kinds), 5: experiment(5, 0.6, 0.2, **kinds), 11: experiment(1, 0.9, -0.1, target=HOSTILE, **kinds)}
     table = summary("emotions", results)
-    assert table["paper"].isna().tolist() == [False, False, True] and table["labels"].tolist() == [1, 1, 1]
-    assert table["minus hog"].tolist()[0] == "+0.100 [+0.050, +0.150]" and table["commonest emotion"].tolist() == [0.125] * 3
+    rivals = beside_rivals("emotions", results)
+    assert table["paper"].isna().tolist() == [False, False, True] and rivals["labels"].tolist() == [1, 1, 1]
+    assert rivals["minus hog"].tolist()[0] == "+0.100 [+0.050, +0.150]" and rivals["commonest emotion"].tolist() == [0.125] * 3
     assert "official split" not in table and (all_scores(titled(results), "accuracy")["experiment"] == "5: rafd-frontal").sum() == 2
     text = markdown_table(table)
     assert r"\{\{ 7\*7 \}\}" in text and "<b>" not in text and len(text.splitlines()) == 5

@@ -106,7 +106,9 @@ def test_faces_of_new_people_are_not_unlike():
     assert judge_variety(new, floor)["verdict"] == "unlike"
     assert judge_variety(new, floor, replace(floor, precision=0.3))["verdict"] == "varied"
     assert judge_variety(new, floor, replace(floor, precision=0.9))["verdict"] == "unlike"
-    assert judge_variety(new, floor, replace(floor, precision=0.0))["verdict"] == "unlike"  # which says nothing
+    beside_none = replace(floor, precision=0.0)  # frames of one film: nobody else's face is near them
+    assert judge_variety(new, floor, beside_none)["verdict"] == "varied", "nearer than other people's faces"
+    assert judge_variety(replace(floor, precision=0.02), floor, beside_none)["verdict"] == "unlike"
     nothing = replace(floor, precision=0.0, recall=0.0, coverage=0.0)
     assert judge_variety(nothing, floor, replace(floor, precision=0.3))["verdict"] == "diverged"
     assert judge_variety(nothing, floor, replace(floor, precision=0.0))["verdict"] == "unlike"  # nor are other people's faces near

@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import sys
+import time
 from unittest.mock import Mock
 
 import nbformat
@@ -106,7 +107,16 @@ def test_kernels_of_a_server_have_its_libraries_and_nothing_of_the_project_and_e
             notebook(new_code_cell(f"import os, time\nPAGE = {os.getpid()}\n{ending}"))
             with pytest.raises(NotebookError, match=fault):
                 run_by_hand(PAGE, [], tmp_path / "ended.ipynb")
-    assert len(pids) == 2 and not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+        code = f"import os\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nos.kill({{page}}, 9)\nwhile True: pass"
+        if (page := os.fork()) == 0:
+            notebook(new_code_cell(code.format(page=os.getpid())))
+            run_by_hand(PAGE, [], tmp_path / "killed.ipynb")
+        os.waitpid(page, 0)
+        pids.add(kernel := int((tmp_path / "pid").read_text()))
+        until = time.monotonic() + 30
+        while os.path.exists(f"/proc/{kernel}") and time.monotonic() < until:
+            time.sleep(0.1)
+    assert len(pids) == 3 and not any(os.path.exists(f"/proc/{pid}") for pid in pids)
     notebook(new_code_cell(FORKED))  # the server has gone
     found = nbformat.read(run_by_hand(PAGE, ["n=21"], tmp_path / "page.ipynb"), 4).cells[3].outputs[0]
     assert found["data"]["text/plain"].startswith("(False, False, 'two'")

@@ -23,6 +23,8 @@ from threading import Thread
 
 from fergan.files import ROOT
 
+_LOOK = 2.0  # seconds between two looks whether the parent still lives
+
 #: Where the server listens; without one a page starts a kernel of its own.
 ADDRESS = "FERGAN_KERNELS"
 
@@ -83,11 +85,18 @@ def serve(door: str, *libraries: str) -> None:
     with socket.socket(fileno=int(door)) as server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the pages, which pass it on
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a guard ended
+        parent = os.getppid()
+        server.settimeout(_LOOK)
         for library in libraries:
             with suppress(ImportError):  # the page that needs it says so
                 import_module(library)
         while True:
-            client, _ = server.accept()
+            try:
+                client, _ = server.accept()
+            except TimeoutError:
+                if os.getppid() != parent:  # it was killed, and cannot end this
+                    sys.exit()
+                continue
             if os.fork() == 0:
                 server.close()
                 return _guard(client)
@@ -140,8 +149,12 @@ def start(words: list[str]) -> None:
     socket.send_fds(server, [b"."], [0, 1, 2])
     words = [*words, f"--IPKernelApp.parent_handle={os.getppid()}"]  # which it otherwise reads when it is imported
     server.sendall(json.dumps([words, os.getcwd(), dict(os.environ)]).encode() + b"\n")
-    answer = server.recv(1)
-    sys.exit(answer[0] if answer else 1)
+    parent = os.getppid()
+    server.settimeout(_LOOK)
+    while os.getppid() == parent:  # where the page was killed, its kernel ends with this end of the socket
+        with suppress(TimeoutError):
+            answer = server.recv(1)
+            sys.exit(answer[0] if answer else 1)
 
 
 if __name__ == "__main__":

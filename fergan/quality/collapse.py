@@ -31,7 +31,8 @@ COLLAPSED, NARROW = 0.25, 0.5
 REPEATING = 0.5
 #: Below this share of what real faces reach, precision, recall and coverage all say that no sample is a face of the set.
 DIVERGED = 0.02
-#: ... which is telling where faces of other people have a precision above this: beside frames of one film none has.
+#: ... which is telling where faces of other people have a precision above this: beside frames of one film none has, and a
+#: generator whose samples reach more than that is not unlike.
 TELLING = 0.1
 
 _SAME = 0.01  # samples nearer to each other than all but this share of real faces are taken for the same face
@@ -124,7 +125,7 @@ def judge_variety(found: Variety, floor: Variety, floor_people: Variety | None =
     """Say whether samples have collapsed, by the variety found and that of real faces beside others (see `halves`).
 
     Returns: ``share``: precision, recall, coverage and spread as shares of their floors: precision of the floor by people
-        (where it is above 0), as faces of new people are not unlike; the others of that by faces, as these people's variety
+        (at least `TELLING`), as faces of new people are not unlike; the others of that by faces, as these people's variety
         was learnt. ``verdict``: *collapsed* where half of the samples repeat another one. *Diverged* where precision, recall
         and coverage are all but 0 and the precision of other people is not: the samples are no faces of the set, few or
         many. *Collapsed* where the spread is below a quarter, *narrow* below a half. *Unlike* where the precision is below a
@@ -143,7 +144,7 @@ def judge_variety(found: Variety, floor: Variety, floor_people: Variety | None =
     share = {score: getattr(found, score) / getattr(floor, score) for score in scores}
     away = max(share[score] for score in ("precision", "recall", "coverage"))
     bar = (floor_people or floor).precision
-    share["precision"] = found.precision / (bar or floor.precision)
+    share["precision"] = found.precision / max(bar, TELLING)
     if found.repeats > max(REPEATING, 2 * floor.repeats):
         verdict, because = "collapsed", "repeats"
     elif away < DIVERGED and bar > TELLING:

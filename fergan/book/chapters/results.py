@@ -137,6 +137,11 @@ def faces_of(settings: Mapping[str, Any]) -> str:
     return " → ".join(dict.fromkeys(settings[key] for key in ("train", "test", "target") if key in settings))
 
 
+def named(number: int, settings: Mapping[str, Any]) -> str:
+    """Return how tables call an experiment: "2: celeba on rafd-frontal", the network on the faces."""
+    return f"{number}: {settings['pretrained']} on {faces_of(settings)}"
+
+
 def titled(results: Mapping[int, ExperimentResult]) -> dict[str, ExperimentResult]:
     """Return the results of experiments by "number: faces"."""
     return {f"{number}: {faces_of(result.settings)}": result for number, result in results.items()}
@@ -159,8 +164,7 @@ def _beside_the_paper(
     """Return a row: an experiment, the paper's score, and ours under each protocol that it was scored under."""
     found = result and {words: result.score(_SCORES[kind], protocol=name) for name, words in EVERY_PROTOCOL.items()}
     ours = {words: None if np.isnan(score[0]) else interval(score) for words, score in (found or {}).items()}
-    return {"experiment": f"{number}: {settings['pretrained']} on {faces_of(settings)}",
-            "paper": papers_score(kind, number, settings), **ours}
+    return {"experiment": named(number, settings), "paper": papers_score(kind, number, settings), **ours}
 
 
 def paper_and_ours(
@@ -184,17 +188,23 @@ def rivals_of(kind: str, result: ExperimentResult) -> dict[str, Score]:
 
 
 def summary(kind: str, results: Mapping[int, ExperimentResult]) -> pd.DataFrame:
-    """Return one row per experiment: the paper's score beside ours, ours minus that of each rival, and what guessing gives.
+    """Return one row per experiment: the paper's score beside ours; `paper_and_ours` has both kinds."""
+    rows = [_beside_the_paper(kind, number, result.settings, result) for number, result in results.items()]
+    return pd.DataFrame(rows, dtype=object).astype({"paper": float}).dropna(axis=1, how="all")
+
+
+def beside_rivals(kind: str, results: Mapping[int, ExperimentResult]) -> pd.DataFrame:
+    """Return one row per experiment: ours minus that of each rival, and the accuracy of always naming the commonest emotion.
 
     ``labels`` counts the emotions, or the Action Units in the mean.
     """
     rows = []
     for number, result in results.items():
         rivals = {f"minus {name}": signed(difference) for name, difference in rivals_of(kind, result).items()}
-        guessing = result.score("majority_accuracy", features="none")[0] if kind == "emotions" else None
-        rows.append(_beside_the_paper(kind, number, result.settings, result) | rivals | {
-            "commonest emotion": guessing, "labels": int(result.row(_SCORES[kind])["n_labels"])})
-    table = pd.DataFrame(rows, dtype=object).astype({"paper": float, "commonest emotion": float, "labels": int})
+        guessing = result.score("majority_accuracy", features="none")[0] if kind == "emotions" else np.nan
+        rows.append({"experiment": named(number, result.settings), **rivals, "commonest emotion": guessing,
+                     "labels": int(result.row(_SCORES[kind])["n_labels"])})
+    table = pd.DataFrame(rows, dtype=object).astype({"commonest emotion": float, "labels": int})
     return table.dropna(axis=1, how="all")
 
 
