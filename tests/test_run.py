@@ -167,12 +167,13 @@ def shown(kind, **record):
 def test_a_page_of_the_book_opens_with_its_answer_and_figures_have_cells_of_their_own():
     figures = [shown("figure", figure=label, caption="It.", alt="A line.") for label in ("fig-a", "fig-b")]
     cells = [new_markdown_cell("# Title\n\nA question?"), new_code_cell("n = 1", metadata={"tags": ["parameters"]}),
+             new_markdown_cell("## A section of nothing", metadata={"needs": "units"}),
              new_code_cell("train()", outputs=[new_output("stream", text="50 %", name="stderr")]),
              new_code_cell("draw()", metadata={"tags": ["remove-input"]}, outputs=[shown("text", passage="data-text"), *figures]),
              new_code_cell("speak()", outputs=[shown("text", passage="data-answer")])]
     results = {"a": {"seconds": 3.0, "differs": ["threads"], "kept": True}}
     executed = new_notebook(cells=cells, metadata={"fergan": {"results": results}, "widgets": {"state": 1}})
-    publish(executed, PAGE, "# Faces of it\n\nStand-ins.", {"n": 1, "training": {"epochs": 3}}, 2.0)
+    publish(executed, PAGE, "# Faces of it\n\nStand-ins.", {"n": 1, "units": {}, "training": {"epochs": 3}}, 2.0)
     first, answer, parameters, train, text, one, two, made = executed.cells
     assert first.source.startswith("(data-small)=\n# Faces of it") and "A question?" in first.source and "# Title" not in first.source
     assert answer.outputs[0].metadata["fergan"]["passage"] == "data-answer"

@@ -302,9 +302,9 @@ def publish(executed: NotebookNode, page: Page, heading: str, values: Mapping[st
 
     The title and notices replace its first heading, and a passage ``answer...`` follows them. A figure becomes the output of
     a cell of its own, with label, caption and alternative text in the cell's metadata, where MyST-NB reads them. Bars of
-    progress and warnings go. The last cell says how the page was made.
+    progress and warnings go, and cells whose metadata ``needs`` an empty parameter. The last cell says how it was made.
     """
-    first, *rest = executed.cells
+    first, *rest = [cell for cell in executed.cells if values.get(cell.metadata.get("needs"), True)]
     cells = [cell for old in rest for cell in _cells_of(old)]
     answers = [cell for cell in cells if any(_record(output).get("passage", "").partition("-")[2].startswith("answer")
                                              for output in cell.get("outputs", ()))]
