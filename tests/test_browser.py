@@ -98,7 +98,7 @@ def test_figures_stay_legible_in_the_dark(book, browser_page):
 
 
 def test_claims_are_chosen_by_verdict_and_are_cards_on_a_telephone(book, browser_page):
-    ready(browser_page, book / "book" / "executed" / "07b_claims" / "verdicts.html")
+    ready(browser_page, book / "book" / "executed" / "07_results" / "results.html")
     rows, buttons = browser_page.locator("#tab-claims tbody tr"), browser_page.locator(".choose-verdict button")
     assert rows.count() == 54 and buttons.first.text_content() == "all (54)"
     chosen = buttons.filter(has_text="contradicts itself")

@@ -1,5 +1,6 @@
 """The chapters on generators, features and layers: what is said follows the numbers, whichever way they point."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import matplotlib
@@ -83,18 +84,12 @@ def test_the_film_shows_its_ends_and_curves_are_shares_of_their_floors():
 def test_directions_that_matter_have_their_closed_form():
     rng = np.random.default_rng(0)
     line = rng.normal(size=(400, 1)) * np.ones(8)
-    table = chapter.features_table({"a-on-b": line, "a-on-c": rng.normal(size=(400, 8))})
+    table = chapter.features_table({("a", "b"): line, ("a", "c"): rng.normal(size=(400, 8))})
     assert table["effective dimensions"].tolist() == [pytest.approx(1), pytest.approx(8, rel=0.1)]
     assert table[["network of", "faces of", "features"]].values.tolist() == [["a", "b", 8], ["a", "c", 8]]
-    text = say("features", "answer", sizes=[8, 8], directions=table["effective dimensions"].tolist())
-    assert "8 numbers" in text and "between 1 and 8" in text
-
-
-def test_the_map_that_varies_most_is_found_with_its_faces():
-    X = np.ones((30, 4 * 16))
-    X[:5, 2 * 16 + 7] = 9  # one place of map 2
-    (name, rows), *_ = chapter.strongest_maps(X, n_maps=2, n_faces=5).items()
-    assert name == "map 2" and set(rows) == set(range(5))
+    text = say("features", "answer", sizes=[8, 8], directions=table["effective dimensions"].tolist(), r=None)
+    assert "8 numbers" in text and "between 1 and 8" in text and "hidden layer" not in text
+    assert "a pair" in say("features", "maps_caption", n=1, seed=0) and "No set" in say("features", "method", cost=1, folds=3, n_sets=0)
 
 
 def result(accuracies, low):
@@ -112,10 +107,11 @@ def test_the_best_layer_is_counted_and_differences_judged_with_their_sign():
     assert table["features"].tolist()[:3] == [16, 64, 80] and table["difference"][2] == pytest.approx(0.1)
     found = chapter.layers_summary(table)
     assert found == dict(n=3, best=["a", "c"], others=["<b>"], higher=["a", "<b>", "c"], better=["a"], worse=["<b>"])
-    text = say("layers", "answer", r=found)
+    said = partial(say, "features", "answer", sizes=[8], directions=[1, 2])
+    text = said(r=found)
     assert "2 of 3 sets" in text and "clearly better than it on a" in text and "<b>" not in text
-    assert "every set" in say("layers", "answer", r=found | {"others": []})
-    assert "1 of 3" in say("layers", "found", r=found) and "none of 3" in say("layers", "found", r=found | {"better": []})
+    assert "every set" in said(r=found | {"others": []})
+    assert "1 of 3" in say("features", "found", r=found) and "none of 3" in say("features", "found", r=found | {"better": []})
 
 
 @pytest.mark.parametrize(("gain", "words"), [
@@ -126,5 +122,5 @@ def test_what_training_buys_is_said_with_its_sign(gain, words):
     row = dict(zip(("value", "low", "high"), gain, strict=True)) | {"features": "9", "score": "minus_untrained"}
     table = pd.DataFrame([row | {"features": "0", "value": 0.0}, row, row | {"score": "accuracy"}])
     gains = chapter.training_gains({"<b>": SimpleNamespace(scores=table)})
-    text = say("layers", "training", gains=gains)
+    text = say("features", "training", gains=gains)
     assert words in text and f"{gain[0]:+.3f}".replace("-", "−") in text and "<b>" not in text

@@ -1,5 +1,7 @@
 """The pages across all experiments: the paper's numbers beside ours, and what the templates say."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -34,8 +36,9 @@ def test_means_are_over_all_experiments_and_over_the_papers():
     assert found["honest_of_papers"] == 1 and 0.7 < found["honest"] < 0.8 and np.isnan(found["hog"])
     nothing = results.mean_scores({}, "units")
     assert nothing["n"] == 0 and np.isnan(nothing["honest"])
-    assert "none" not in (said := say("results", "answer", emotions=found, units=nothing)) and "Action Units" not in said
-    assert "No experiment" in say("results", "answer", emotions=nothing, units=nothing)
+    answer = partial(say, "results", "answer", total=54, n=dict.fromkeys(WORDS, 3))
+    assert "none" not in (said := answer(emotions=found, units=nothing)) and "Action Units" not in said and said.count(" 3 ") == 4
+    assert "No experiment" in answer(emotions=nothing, units=nothing)
     for values in (dict(emotions=found, units=nothing), dict(emotions=nothing, units=found)):
         table = say("results", "run", profile="mine", n_faces=9, n_sets=1, **values)
         assert "–" not in table and "\n\n" not in table and len(table.splitlines()) == 6
@@ -67,6 +70,4 @@ def test_hostile_names_and_missing_intervals_in_sentences():
     said = results.sentence("E1", Verdict("cannot be tested on this data", "replaced", {"sets": [HOSTILE, "b"]}))
     assert r"\{\{ 7\*7 \}\} \<b\>x\</b\> a\_\$5\_\$6 \| x and b" in said
     assert "[" not in results.sentence("E3", Verdict("not decided", "order", {"better": 1, "differences": {3: ((-0.02, np.nan, np.nan), True)}}))
-    n = dict.fromkeys(WORDS, 3)
-    for passage in ("answer", "counts"):
-        assert say("claims", passage, total=54, n=n).count("3") >= 4
+    assert say("claims", "counts", total=54, n=dict.fromkeys(WORDS, 3)).count("3") >= 4

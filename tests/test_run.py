@@ -209,7 +209,7 @@ def test_a_page_that_stays_stale_is_an_error_and_no_endless_loop(monkeypatch, tm
     book, lines = Book(load_profile(ROOT / "profiles" / "quick.yaml")), []
     book.home = tmp_path
     monkeypatch.setattr(Book, "_run_workflow", lambda *_: lines.append("runs"))
-    with pytest.raises(NotebookError, match=r"stale again[\s\S]*07b_claims/verdicts: it has not been made yet"):
+    with pytest.raises(NotebookError, match=r"stale again[\s\S]*07_results/results: it has not been made yet"):
         book.bring_up_to_date("1", lines.append)
     assert lines[0] == f"{len(DEMO)} of {len(DEMO)} pages to make:" and lines.count("runs") == 1
 

@@ -67,7 +67,7 @@ class Book:
         absences = self.profile.absences
         behind = self.behind(page) if absences.replaced else set()
         replaced = {name: by for name, by in absences.replaced.items() if f"01_data/{name}" in behind}
-        across = page.name == "summary" or page.chapter in ("07_results", "07b_claims")
+        across = page.name == "summary" or page.chapter in ("03_features", "07_results")
         left_out = {name: absences.experiments_without(name) for name in absences.left_out} if across else {}
         return say("pages", "heading", page=page, rendered=self.profile.rendered, replaced=replaced, left_out=left_out)
 

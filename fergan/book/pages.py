@@ -26,6 +26,9 @@ PAPERS_SET = "rafd-frontal"
 #: Where the weights of the Inception network are; see `fergan.quality.backbones`.
 INCEPTION = "FERGAN_INCEPTION"
 
+#: The page that computes the features of all experiments.
+FEATURES = "03_features/pairs"
+
 
 @dataclass(frozen=True)
 class Page:
@@ -77,7 +80,7 @@ def _plain(chapter: str) -> str:
 
 def pages_of(profile: Profile) -> list[Page]:
     """Return every page of the profile's book, in reading order."""
-    makers = (_rendered, _data, _models, _features, _layers, _emotions, _labels, _transfer, _units, _single_units, _saliency,
+    makers = (_rendered, _data, _models, _features, _emotions, _labels, _transfer, _units, _single_units, _saliency,
               _samples, _collapse, _study)
     pages = [page for make in makers for page in make(profile)]
     pages += [*_results(profile, pages), *_groups(profile)]
@@ -101,10 +104,6 @@ def _faces(*names: str) -> tuple[str, ...]:
 
 def _networks(*names: str) -> tuple[str, ...]:
     return tuple(f"02_dcgan/{name}" for name in names)
-
-
-def _pair(pretrained: str, target: str) -> str:
-    return f"03_features/{pretrained}-on-{target}"
 
 
 def _rendered(profile: Profile) -> Iterator[Page]:
@@ -141,22 +140,14 @@ def longest_training(profile: Profile) -> str:
     return f"02_dcgan/{max(faces_seen, key=faces_seen.get)}"
 
 
-def _features(profile: Profile) -> list[Page]:
-    pages = [
-        Page("03_features", f"{pretrained}-on-{target}",
-             dict(pretrained=pretrained, target=target, features=profile.features.model_dump()),
-             (*_networks(pretrained), *_faces(target)))
-        for pretrained, target in profile.pairs
-    ]
-    return _with_summary("03_features", pages, pairs=[page.name for page in pages])
-
-
-def _layers(profile: Profile) -> Iterator[Page]:
-    """The page that compares layers, where a set's emotions are classified with its own network."""
+def _features(profile: Profile) -> Iterator[Page]:
+    """The features of all experiments; layers are compared where a set's emotions are classified with its own network."""
     own = [e.target for e in profile.emotion_experiments if e.pretrained == e.target]
-    if sets := [name for name in profile.datasets if name in own]:
-        yield Page("03b_layers", "layers", dict(sets=sets, layers=profile.layers.model_dump()),
-                   (*_networks(*sets), *_faces(*sets)))
+    networks, targets = zip(*profile.pairs, strict=True)
+    yield Page(*FEATURES.split("/"), dict(
+        pairs=[list(pair) for pair in profile.pairs], features=profile.features.model_dump(),
+        sets=[name for name in profile.datasets if name in own], layers=profile.layers.model_dump(),
+    ), (*_networks(*networks), *_faces(*targets)))
 
 
 def _emotions(profile: Profile) -> list[Page]:
@@ -164,7 +155,7 @@ def _emotions(profile: Profile) -> list[Page]:
         Page("04_emotions", f"experiment-{e.experiment}",
              dict(experiment=e.experiment, pretrained=e.pretrained, target=e.target,
                   collection=profile.collections.get(e.target, e.target), emotions=profile.emotions.model_dump()),
-             (_pair(e.pretrained, e.target), *_faces(e.target), *_networks(e.pretrained)))
+             (FEATURES, *_faces(e.target), *_networks(e.pretrained)))
         for e in profile.emotion_experiments
     ]
     return _with_summary("04_emotions", pages, experiments=[e.experiment for e in profile.emotion_experiments])
@@ -183,7 +174,7 @@ def _labels(profile: Profile) -> list[Page]:
         networks = networks[: section.max_networks]
         pages.append(Page(
             "04b_label_efficiency", target, dict(target=target, networks=networks, label_efficiency=config.model_dump()),
-            (*(_pair(network, target) for network in networks), *_faces(target), *_networks(networks[0])),
+            (FEATURES, *_faces(target), *_networks(networks[0])),
         ))
     return _with_summary("04b_label_efficiency", pages, targets=[page.name for page in pages])
 
@@ -207,8 +198,7 @@ def _units(profile: Profile) -> list[Page]:
             experiment=e.experiment, pretrained=e.pretrained, train=e.train, test=e.test,
             relabel_train=profile.datasets[e.train].relabel, relabel_test=profile.datasets[e.test].relabel,
             action_units=profile.action_units.model_dump(),
-        ), (*_networks(e.pretrained), *(
-            page for name in (e.train, e.test) for page in (_pair(e.pretrained, name), *_faces(name)))))
+        ), (FEATURES, *_networks(e.pretrained), *_faces(e.train, e.test)))
         for e in profile.au_experiments
     ]
     return _with_summary("05_action_units", pages, experiments=[e.experiment for e in profile.au_experiments])
@@ -231,7 +221,7 @@ def _saliency(profile: Profile) -> Iterator[Page]:
         yield Page("05c_saliency", f"experiment-{e.experiment}", dict(
             experiment=e.experiment, pretrained=e.pretrained, train=e.train, relabel_train=dataset.relabel,
             margin=dataset.margin, saliency=profile.saliency.model_dump(),
-        ), (f"05_action_units/experiment-{e.experiment}", *_networks(e.pretrained), _pair(e.pretrained, e.train),
+        ), (f"05_action_units/experiment-{e.experiment}", FEATURES, *_networks(e.pretrained),
             *_faces(e.train)))
 
 
@@ -277,22 +267,17 @@ def _study(profile: Profile) -> Iterator[Page]:
 
 
 def _results(profile: Profile, pages: list[Page]) -> Iterator[Page]:
-    """The page across all chapters, and the one that judges every claim of the paper by the results."""
+    """The page across all chapters, which judges every claim of the paper by the results."""
     single = [page for page in pages if page.name != "summary"]
-    after, absences = tuple(page.id for page in single), profile.absences
-    yield Page("07_results", "results", dict(
-        profile=profile.name, rendered=profile.rendered, datasets=list(profile.datasets),
-        emotion_experiments=[e.experiment for e in profile.emotion_experiments],
-        au_experiments=[e.experiment for e in profile.au_experiments],
-        emotions_left_out=[e.model_dump() for e in absences.emotion_experiments],
-        aus_left_out=[e.model_dump() for e in absences.au_experiments],
-    ), after)
     models = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()}
     homes = [page.home for page in single if "judged" in CHAPTERS[page.chapter] and page.chapter != "06b_mode_collapse"]
     homes += [f"mode_collapse/{name}" for name in models]
-    yield Page("07b_claims", "verdicts", dict(
-        rendered=profile.rendered, replaced=list(absences.replaced), results=homes, models=models,
-    ), after)
+    absences = profile.absences
+    yield Page("07_results", "results", dict(
+        profile=profile.name, rendered=profile.rendered, datasets=list(profile.datasets), models=models, results=homes,
+        replaced=list(absences.replaced), emotions_left_out=[e.model_dump() for e in absences.emotion_experiments],
+        aus_left_out=[e.model_dump() for e in absences.au_experiments],
+    ), tuple(page.id for page in single))
 
 
 def _groups(profile: Profile) -> Iterator[Page]:

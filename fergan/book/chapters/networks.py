@@ -120,27 +120,19 @@ def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6, n_columns
 
 # ---- features
 
-def features_table(features: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Return one row per "network-on-faces": the size of its features, and how many directions of them matter.
+def features_table(features: Mapping[tuple[str, str], np.ndarray]) -> pd.DataFrame:
+    """Return one row per (network, faces): the size of its features, and how many directions of them matter.
 
     These are :math:`(\\sum\\lambda)^2 / \\sum\\lambda^2` over the eigenvalues of the covariance of about 500 faces.
     """
     rows = []
-    for pair, X in features.items():
-        pretrained, target = pair.split("-on-")
+    for (pretrained, target), X in features.items():
         centred = X[:: max(1, len(X) // 500)] - X.mean(0)
         variances = np.linalg.svd(centred, compute_uv=False) ** 2
         rows.append({"network of": pretrained, "faces of": target, "faces": len(X), "features": X.shape[1],
                      "above zero, %": 100 * float((X > 0).mean()),
                      "effective dimensions": variances.sum() ** 2 / (variances**2).sum()})
     return pd.DataFrame(rows)
-
-
-def strongest_maps(X: np.ndarray, n_maps: int = 5, n_faces: int = 12) -> dict[str, np.ndarray]:
-    """Return maps of the last layer X whose answers vary most: "map 7" -> rows of the faces that it answers to most."""
-    maps = X.reshape(len(X), -1, 16).max(axis=2)
-    strongest = np.argsort(-maps.std(axis=0) / (maps.mean(axis=0) + 1e-6))[:n_maps]
-    return {f"map {m}": np.argsort(-maps[:, m])[:n_faces] for m in strongest}
 
 
 def layers_table(results: Mapping[str, ExperimentResult]) -> pd.DataFrame:

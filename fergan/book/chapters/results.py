@@ -1,7 +1,7 @@
 """The pages across all experiments: the paper's numbers beside ours, and what became of each claim."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -46,11 +46,6 @@ _SCORES = {"emotions": "accuracy", "units": "auc"}
 #: First letter of a claim -> what it is about.
 _PARTS = {"A": "abstract", "Q": "questions", "C": "contributions", "M": "method", "E": "emotions", "U": "Action Units",
           "G": "generators", "F": "conclusion, future", "R": "figures, references"}
-
-
-def experiments(artifacts: str, kind: str, numbers: Iterable[int]) -> dict[int, Any]:
-    """Open the results of experiments, "emotions" or "action_units"."""
-    return {number: _OPEN[kind](current(f"{artifacts}/{kind}/experiment-{number}")) for number in numbers}
 
 
 def read_results(
