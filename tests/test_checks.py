@@ -16,6 +16,7 @@ from skimage.io import imsave
 
 import fergan.__main__ as command_line
 from fergan.book.checks import absence_lines, check_data, check_plan, load_profile
+from fergan.book.fresh import Book
 from fergan.book.pages import pages_of
 from fergan.book.profile import ProfileError
 from fergan.data import checks, collections, config
@@ -69,6 +70,9 @@ def test_a_substitute_takes_the_place_of_the_photographs_and_nothing_else(tmp_pa
     assert profile.absences.replaced == {"enhanced-ck": "CK+"} and not profile.absences.left_out
     assert absence_lines(profile.absences) == [f"enhanced-ck: {tmp_path / 'enhanced-ck'} does not exist; CK+ takes its place"]
     assert not paper(tmp_path, "lfw", *FOLDERS).absences.replaced, "the set itself goes before its substitute"
+    book = Book(profile)
+    told = {n for n in range(1, 9) if "CK+" in book.heading(book.pages[f"04_emotions/experiment-{n}"])}
+    assert told == {e.experiment for e in profile.emotion_experiments if e.pretrained == "enhanced-ck"}
 
 
 def test_what_is_left_out_has_no_pages_and_is_listed(tmp_path):

@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 
 from fergan.book.kernels import serving
-from fergan.book.pages import Page, pages_of
+from fergan.book.pages import FEATURES_PAGE, Page, pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NotebookError, check_parameters, code_of, execute, notebook_parameters, publish, read_notebook
 from fergan.book.show import TEMPLATES, say
@@ -59,8 +59,8 @@ class Book:
         return self.home / "pages" / f"{page.id}.done"
 
     def behind(self, page: Page) -> set[str]:
-        """Return the page's id and those of all that it depends on."""
-        return {page.id}.union(*(self.behind(self.pages[other]) for other in page.after))
+        """Return the page's id and those that it depends on; whoever reads features comes after their sources too."""
+        return {page.id}.union(*(self.behind(self.pages[other]) for other in page.after if other != FEATURES_PAGE))
 
     def heading(self, page: Page) -> str:
         """Return a page's title and notices as Markdown."""

@@ -27,7 +27,7 @@ PAPERS_SET = "rafd-frontal"
 INCEPTION = "FERGAN_INCEPTION"
 
 #: The page that computes the features of all experiments.
-_FEATURES = "03_features/pairs"
+FEATURES_PAGE = "03_features/pairs"
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _features(profile: Profile) -> Iterator[Page]:
     """The features of all experiments; layers are compared where a set's emotions are classified with its own network."""
     own = [e.target for e in profile.emotion_experiments if e.pretrained == e.target]
     networks, targets = zip(*profile.pairs, strict=True)
-    yield Page(*_FEATURES.split("/"), dict(
+    yield Page(*FEATURES_PAGE.split("/"), dict(
         pairs=[list(pair) for pair in profile.pairs], features=profile.features.model_dump(),
         sets=[name for name in profile.datasets if name in own], layers=profile.layers.model_dump(),
     ), (*_networks(*networks), *_faces(*targets)))
@@ -155,7 +155,7 @@ def _emotions(profile: Profile) -> list[Page]:
         Page("04_emotions", f"experiment-{e.experiment}",
              dict(experiment=e.experiment, pretrained=e.pretrained, target=e.target,
                   collection=profile.collections.get(e.target, e.target), emotions=profile.emotions.model_dump()),
-             (_FEATURES, *_faces(e.target), *_networks(e.pretrained)))
+             (FEATURES_PAGE, *_faces(e.target), *_networks(e.pretrained)))
         for e in profile.emotion_experiments
     ]
     return _with_summary("04_emotions", pages, experiments=[e.experiment for e in profile.emotion_experiments])
@@ -174,7 +174,7 @@ def _labels(profile: Profile) -> list[Page]:
         networks = networks[: section.max_networks]
         pages.append(Page(
             "04b_label_efficiency", target, dict(target=target, networks=networks, label_efficiency=config.model_dump()),
-            (_FEATURES, *_faces(target), *_networks(networks[0])),
+            (FEATURES_PAGE, *_faces(target), *_networks(*networks)),
         ))
     return _with_summary("04b_label_efficiency", pages, targets=[page.name for page in pages])
 
@@ -198,7 +198,7 @@ def _units(profile: Profile) -> list[Page]:
             experiment=e.experiment, pretrained=e.pretrained, train=e.train, test=e.test,
             relabel_train=profile.datasets[e.train].relabel, relabel_test=profile.datasets[e.test].relabel,
             action_units=profile.action_units.model_dump(),
-        ), (_FEATURES, *_networks(e.pretrained), *_faces(e.train, e.test)))
+        ), (FEATURES_PAGE, *_networks(e.pretrained), *_faces(e.train, e.test)))
         for e in profile.au_experiments
     ]
     return _with_summary("05_action_units", pages, experiments=[e.experiment for e in profile.au_experiments])
@@ -221,7 +221,7 @@ def _saliency(profile: Profile) -> Iterator[Page]:
         yield Page("05c_saliency", f"experiment-{e.experiment}", dict(
             experiment=e.experiment, pretrained=e.pretrained, train=e.train, relabel_train=dataset.relabel,
             margin=dataset.margin, saliency=profile.saliency.model_dump(),
-        ), (f"05_action_units/experiment-{e.experiment}", _FEATURES, *_networks(e.pretrained),
+        ), (f"05_action_units/experiment-{e.experiment}", FEATURES_PAGE, *_networks(e.pretrained),
             *_faces(e.train)))
 
 
