@@ -43,5 +43,5 @@ for name in TODO:
         priority: 30 if name in FIRST else PRIORITY.get(PAGES[name].chapter, 0)
         params: page=name, profile=PROFILE.name
         shell:
-            'OMP_NUM_THREADS={threads} "$FERGAN_PYTHON" -m fergan page {params.page} --profile {params.profile} '
-            '--data "$FERGAN_PHOTOGRAPHS"'
+            'OMP_NUM_THREADS={threads} "$FERGAN_PYTHON" -m fergan.book.kernels start fergan page {params.page} '
+            '--profile {params.profile} --data "$FERGAN_PHOTOGRAPHS"'

@@ -1,10 +1,10 @@
-"""Kernels that start at once: a process that has imported the libraries forks one for each page.
+"""Pages and kernels that start at once: a process that has imported the libraries forks them.
 
 Importing PyTorch, scikit-learn and seaborn takes most pages longer than what they do with them. Only libraries are imported
 beforehand: code of this project may change while a book is made, and a page must use what it finds.
 
     python -m fergan.book.kernels serve LISTENING_SOCKET LIBRARY ...
-    python -m fergan.book.kernels start -f CONNECTION_FILE     what a page takes for its kernel, see `kernel_spec`
+    python -m fergan.book.kernels start MODULE WORD ...     run a module: `fergan` for a page, `KERNEL` for its kernel
 """
 
 import json
@@ -21,16 +21,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
-from fergan.files import ROOT
+ROOT = Path(__file__).parents[2]  # not from `fergan.files`, which imports more than a process needs that only waits
 
 _LOOK = 2.0  # seconds between two looks whether the parent still lives
 
 #: Where the server listens; without one a page starts a kernel of its own.
 ADDRESS = "FERGAN_KERNELS"
 
+#: What a page takes for its kernel.
+KERNEL = "ipykernel_launcher"
+
 LIBRARIES = (
     "IPython.display", "cv2", "facenet_pytorch", "ipykernel.kernelapp", "ipywidgets", "jinja2", "lightning_fabric",
-    "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas", "pyarrow.parquet",
+    "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas", "papermill", "pyarrow.parquet",
     "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn", "skimage.feature", "sklearn.decomposition",
     "sklearn.metrics", "sklearn.model_selection", "sklearn.svm", "tensorboard.summary.writer.event_file_writer", "torch",
     "torchmetrics.functional", "yaml",
@@ -54,7 +57,7 @@ def environment(*, book: bool = False) -> dict[str, str]:
 
 def kernel_spec(folder: Path) -> None:
     """Write into a folder of JUPYTER_PATH that kernels of the name python3 are started by this module."""
-    spec = {"argv": [sys.executable, "-m", __name__, "start", "-f", "{connection_file}"], "display_name": "Python 3",
+    spec = {"argv": [sys.executable, "-m", __name__, "start", KERNEL, "-f", "{connection_file}"], "display_name": "Python 3",
             "language": "python"}
     path = folder / "kernels" / "python3" / "kernel.json"
     path.parent.mkdir(parents=True)
@@ -81,7 +84,7 @@ def serving(libraries: Sequence[str] = LIBRARIES) -> Iterator[dict[str, str]]:
 
 
 def serve(door: str, *libraries: str) -> None:
-    """Import the libraries, and fork for each process that connects; returns only in a kernel."""
+    """Import the libraries, and fork for each process that connects; returns only in a fork."""
     with socket.socket(fileno=int(door)) as server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the pages, which pass it on
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a guard ended
@@ -104,39 +107,39 @@ def serve(door: str, *libraries: str) -> None:
 
 
 def _guard(client: socket.socket) -> None:
-    """Fork a kernel, pass signals on to it, end it when its client has gone, and tell the client how it ended."""
+    """Fork once more, pass signals on, end the fork when its client has gone, and tell the client how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _, files, _, _ = socket.recv_fds(client, 1, 3)
     with client.makefile() as lines:
         words, folder, environment = json.loads(lines.readline())
-    kernel = os.fork()
-    if kernel == 0:
+    fork = os.fork()
+    if fork == 0:
         client.close()
-        os.setsid()  # as every kernel: a terminal's Ctrl-C would reach it twice
+        os.setsid()  # a terminal's Ctrl-C would reach it twice
         for number, file in enumerate(files):
             os.dup2(file, number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
-        sys.argv[1:] = words
+        sys.argv[2:] = words
         return
 
     def pass_signals_on() -> None:
         with suppress(OSError):
             while number := client.recv(1):
-                os.kill(kernel, number[0])
-            os.kill(kernel, signal.SIGKILL)
+                os.kill(fork, number[0])
+            os.kill(fork, signal.SIGKILL)
 
     Thread(target=pass_signals_on, daemon=True).start()
-    code = os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1])
     with suppress(OSError):
         client.sendall(bytes([code & 255]))
     os._exit(0)
 
 
-def start(words: list[str]) -> None:
-    """Be a kernel: one that the server forks, or else this process."""
+def start(*words: str) -> None:
+    """Let the server run a module, and pass on signals and how it ended; returns at once where there is no server."""
     server = socket.socket(socket.AF_UNIX)
     try:
         if os.environ.get("OMP_NUM_THREADS") != "1":
@@ -147,11 +150,12 @@ def start(words: list[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: server.sendall(bytes([number])))
     socket.send_fds(server, [b"."], [0, 1, 2])
-    words = [*words, f"--IPKernelApp.parent_handle={os.getppid()}"]  # which it otherwise reads when it is imported
+    if words[0] == KERNEL:
+        words += (f"--IPKernelApp.parent_handle={os.getppid()}",)  # which it otherwise reads when it is imported
     server.sendall(json.dumps([words, os.getcwd(), dict(os.environ)]).encode() + b"\n")
     parent = os.getppid()
     server.settimeout(_LOOK)
-    while os.getppid() == parent:  # where the page was killed, its kernel ends with this end of the socket
+    while os.getppid() == parent:  # where the parent was killed, the fork ends with this end of the socket
         with suppress(TimeoutError):
             answer = server.recv(1)
             sys.exit(answer[0] if answer else 1)
@@ -159,12 +163,11 @@ def start(words: list[str]) -> None:
 
 if __name__ == "__main__":
     task, *words = sys.argv[1:]
-    serve(*words) if task == "serve" else start(words)
-    if task == "start":
-        sys.argv[1:] = words
+    serve(*words) if task == "serve" else start(*words)
+    _, _, module, *sys.argv[1:] = sys.argv
     import tqdm.auto  # noqa: F401 - before there is a kernel: bars of progress are then text, which a page passes on
 
-    # The kernel imports this project anew.
+    # It imports this project anew.
     for name in [name for name in sys.modules if name.partition(".")[0] == "fergan"]:
         del sys.modules[name]
-    runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
