@@ -77,7 +77,7 @@ class OnePageConfig(Config):
     """The paper on one page, which draws and learns its own faces."""
 
     n_faces: int = Field(480, ge=96, description="faces that are drawn, about 24 of each person")
-    epochs: int = Field(20, ge=1, description="passes of the training over the faces")
+    epochs: int = Field(10, ge=1, description="passes of the training over the faces")
     width: int = Field(24, ge=1, description="channels of the layer nearest to the image; the paper has 64")
 
 
