@@ -33,10 +33,10 @@ KERNEL = "ipykernel_launcher"
 
 LIBRARIES = (
     "IPython.display", "cv2", "facenet_pytorch", "ipykernel.kernelapp", "ipywidgets", "jinja2", "lightning_fabric",
-    "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas", "papermill", "pyarrow.parquet",
-    "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn", "skimage.feature", "sklearn.decomposition",
-    "sklearn.metrics", "sklearn.model_selection", "sklearn.svm", "tensorboard.summary.writer.event_file_writer", "torch",
-    "torchmetrics.functional", "yaml",
+    "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas", "papermill",
+    "pyarrow.parquet", "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn", "skimage.feature",
+    "sklearn.decomposition", "sklearn.metrics", "sklearn.model_selection", "sklearn.svm",
+    "tensorboard.summary.writer.event_file_writer", "torch", "torchmetrics.functional", "yaml",
 )
 
 # Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
