@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fergan.files import locked
+
 ROOT = Path(__file__).parent.parent
 PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml", "requirements.txt")
 
@@ -33,19 +35,39 @@ def run_in(root, *words):
     return subprocess.run([sys.executable, *words], cwd=root, env=environment(root), capture_output=True, text=True)
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what needs the small book: other processes test the rest while it is made."""
+    items.sort(key=lambda item: "book" not in item.keywords)
+
+
 @pytest.fixture(scope="session")
-def checkout(tmp_path_factory):
-    """A copy of the project with the small book built in it; FERGAN_CHECKOUT names one that is there already."""
-    if os.environ.get("FERGAN_CHECKOUT"):
-        return Path(os.environ["FERGAN_CHECKOUT"])
-    root = tmp_path_factory.mktemp("checkout")
-    for part in PARTS:
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
-        ignore = {"ignore": shutil.ignore_patterns("__pycache__", "executed")} if (ROOT / part).is_dir() else {}
-        copy(ROOT / part, root / part, **ignore)
-    done = run_in(root, "-m", "fergan", "book", "--profile", "quick")
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    return root
+def built(tmp_path_factory):
+    """A folder that all processes of these tests share: ``checkout`` with the small book built in it, and its ``html``.
+
+    FERGAN_BUILT names one that is kept for the next tests.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    folder = Path(os.environ.get("FERGAN_BUILT", folder))
+    root, html = folder / "checkout", folder / "html"
+    with locked(folder / "checkout.lock"):
+        if not html.is_dir():
+            assert not root.is_dir(), "another process could not build the small book"
+            for part in PARTS:
+                copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
+                ignore = {"ignore": shutil.ignore_patterns("__pycache__", "executed")} if (ROOT / part).is_dir() else {}
+                root.mkdir(exist_ok=True)
+                copy(ROOT / part, root / part, **ignore)
+            done = run_in(root, "-m", "fergan", "book", "--profile", "quick")
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+            shutil.copytree(root / "_build" / "quick" / "_build" / "html", html)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout(built):
+    """A copy of the project with the small book built in it."""
+    return built / "checkout"
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +92,7 @@ def browser_page(browser):
     Nothing outside this machine is reached: such a request is a trouble, and refused.
     """
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(180_000)  # other tests keep the machine busy
     page = context.new_page()
     page.troubles = []
 

@@ -16,9 +16,9 @@ WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
-def book(checkout):
-    """The folder of the small book."""
-    return checkout / "_build" / "quick" / "_build" / "html"
+def book(built):
+    """The small book as it was built; other tests change the one in its checkout."""
+    return built / "html"
 
 
 def kinds(book):
