@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m fergan
 
 .DEFAULT_GOAL := help
-.PHONY: help book check-data run test bench prune serve lint clean
+.PHONY: help book check-data run test bench prune lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -39,9 +39,6 @@ bench: $(READY) ## measure what is claimed to be fast
 
 prune: $(READY) ## delete the results that the book no longer uses (PROFILE)
 	@$(RUN) prune --profile "$(PROFILE)" --data "$(DATA)"
-
-serve: $(READY) ## show the book at http://localhost:8000 and build its prose again as it is saved
-	@$(RUN) serve --profile "$(PROFILE)" --data "$(DATA)"
 
 lint: $(READY) ## check style
 	$(VENV)/bin/python -m ruff check .

@@ -1,4 +1,4 @@
-"""Command line: ``python -m fergan book|check-data|run|train|prune|serve|write``."""
+"""Command line: ``python -m fergan book|check-data|run|train|prune|write``."""
 
 import argparse
 import errno
@@ -19,7 +19,7 @@ sys.modules.setdefault("rfc3987_syntax", None)
 
 _OPTIONS = {
     "--profile": ("demo", "a file of profiles/"), "--data": ("", "folder of the photographs"),
-    "--cores": ("all", "processor cores to use"), "--output": ("", "the executed copy"), "--port": (8000, "of the preview"),
+    "--cores": ("all", "processor cores to use"), "--output": ("", "the executed copy"),
     "--devices": (1, "GPUs, or processes where there is none, on each machine"), "--num-nodes": (1, "machines"),
 }
 _BUSY = "another run is still writing to {}; wait for it, or end it, and try again"
@@ -119,13 +119,6 @@ def prune(arguments: argparse.Namespace) -> None:
         _say(*made.prune())
 
 
-def serve(arguments: argparse.Namespace) -> None:
-    """Show the book in the browser, and build its prose again whenever a file of it is saved."""
-    from fergan.book.build import preview
-
-    sys.exit(preview(_profile(arguments), arguments.port))
-
-
 def write(arguments: argparse.Namespace) -> None:
     """Write ``_toc.yml`` and the parameter cells of the notebooks from the profile and the configs."""
     from fergan.book.build import write_parameter_cells, write_table_of_contents
@@ -155,7 +148,6 @@ def main() -> None:
     command(page, "page")
     command(run, "page", "--output").add_argument("assignments", nargs="*", help="n_folds=5 or training.epochs=5")
     command(train, "model", "--devices", "--num-nodes")
-    command(serve, "--port")
     for function in (check_data, prune, write):
         command(function)
     arguments = parser.parse_args()

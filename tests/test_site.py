@@ -1,6 +1,5 @@
 """The built site: exactly the profile's pages, named as they read, and a check that sees what is wrong with them."""
 
-import shutil
 
 import nbformat
 import pytest
@@ -9,8 +8,7 @@ from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
-from fergan.book import site
-from fergan.book.build import table_of_contents, write_licences, write_settings, write_table_of_contents
+from fergan.book.build import table_of_contents, write_licences, write_table_of_contents
 from fergan.book.checks import load_profile
 from fergan.book.site import HEAVIEST, BookError, check_book, finish_pages
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
@@ -104,16 +102,3 @@ def test_the_committed_table_of_contents_is_the_demos_and_every_licence_is_said(
     write_licences(tmp_path / "licences.md")
     text = (tmp_path / "licences.md").read_text()
     assert "| jinja2 | " in text and "not installed" not in text
-
-
-def test_the_settings_name_the_extension_and_the_preview_follows_its_sources(tmp_path):
-    (tmp_path / "book").mkdir()
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
-    shutil.copy2(ROOT / "_config.yml", tmp_path)
-    write_settings(tmp_path, tmp_path / "_toc.yml", tmp_path / "preview")
-    settings = {}
-    exec((tmp_path / "preview" / "conf.py").read_text(), settings)
-    assert site.__name__ in settings["extensions"] and settings["external_toc_path"] == "_toc.yml"
-    assert settings["html_static_path"] == ["book/_static"] and settings["numfig"]
-    (tmp_path / "book" / "intro.md").write_text("# New\n")
-    assert (tmp_path / "preview" / "book" / "intro.md").read_text() == "# New\n"

@@ -1,4 +1,4 @@
-"""From executed pages to a published book: contents, what prose includes, the build and its check, a preview."""
+"""From executed pages to a published book: contents, what prose includes, the build and its check."""
 
 import base64
 import re
@@ -132,7 +132,7 @@ def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
                 yield said / f"{label}.{kind}", base64.b64decode(output["data"][f"image/{kind}"])
 
 
-# ---- the build, and a preview
+# ---- the build
 
 def build_book(book: Book) -> Path:
     """Build the HTML book of a profile whose pages are of the present state, and check it.
@@ -168,36 +168,3 @@ def build_book(book: Book) -> Path:
         raise
     done.touch()
     return html / "index.html"
-
-
-def write_settings(root: Path, toc: Path, folder: Path) -> None:
-    """Lay out a folder that Sphinx itself can build: the book's settings as ``conf.py``, its contents, and its sources.
-
-    The sources are a link, so that what is edited is what is built.
-    """
-    from jupyter_book.config import get_final_config
-
-    contents = {"external_toc_path": toc.name, "latex_individualpages": False}
-    settings, _ = get_final_config(user_yaml=root / "_config.yml", sourcedir=root, cli_config=contents)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "book").is_symlink():
-        (folder / "book").symlink_to(root / "book", target_is_directory=True)
-    shutil.copyfile(toc, folder / toc.name)
-    (folder / "conf.py").write_text("".join(f"{key} = {value!r}\n" for key, value in settings.items()), encoding="utf-8")
-
-
-def preview(profile: Profile, port: int) -> int:
-    """Build a preview, open a server for it, and build again what is saved in ``book/``; return the server's exit status.
-
-    Nothing is executed: BookError where a page of the last ``make book`` is not of the present state.
-    """
-    book, folder = Book(profile), ROOT / "_build" / "preview"
-    if stale := book.plan():
-        raise BookError(f"the preview shows what `make book` has made, and these pages are stale: {', '.join(stale)}")
-    write_settings(ROOT, prepare_sources(book), folder / "source")
-    command = [sys.executable, "-m", "sphinx_autobuild", str(folder / "source"), str(folder / "html"),
-               "--watch", str(ROOT / "book"), "--host", "127.0.0.1", "--port", str(port), "-q"]
-    try:
-        return subprocess.run(command, cwd=ROOT).returncode
-    except KeyboardInterrupt:
-        return 0
