@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
-ROOT = Path(__file__).parents[2]  # not from `fergan.files`, which imports more than a process needs that only waits
+_ROOT = Path(__file__).parents[2]  # not from `fergan.files`, which imports more than a process needs that only waits
 
 _LOOK = 2.0  # seconds between two looks whether the parent still lives
 
@@ -49,7 +49,7 @@ _FOREIGN = ("JUPYTER", "IPYTHON", "PYTHON", "MPL", "MATPLOTLIB", "SNAKEMAKE", "P
 def environment(*, book: bool = False) -> dict[str, str]:
     """Return a kernel's environment: the project's code, none of the user's settings of Jupyter, Python or matplotlib."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
-    kept |= _MEMORY | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull,
+    kept |= _MEMORY | {"PYTHONPATH": str(_ROOT), "MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull,
                        "JUPYTER_PREFER_ENV_PATH": "1"}
     kept.pop("FERGAN_BOOK", None)
     return kept | ({"FERGAN_BOOK": "1"} if book else {})
