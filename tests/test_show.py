@@ -114,6 +114,7 @@ def test_on_a_page_tables_and_figures_have_labels_whatever_the_users_settings(mo
     ax.plot([1, 2])
     show.show_table(pd.DataFrame({"a": ["[.1]", "0.5 [0.4, 0.6]"]}), "tab-a", "What it is.")
     show.show_table(pd.DataFrame({"a": []}), "tab-b", "Nothing.")
+    show.speak("claims", "chance", chance={"tested": 0})
     show.show_figure(figure, "fig-a", "A line.", "One line that rises.")
     plt.switch_backend("agg")
     faces, ax = plt.subplots()

@@ -221,8 +221,7 @@ def _saliency(profile: Profile) -> Iterator[Page]:
         yield Page("05c_saliency", f"experiment-{e.experiment}", dict(
             experiment=e.experiment, pretrained=e.pretrained, train=e.train, relabel_train=dataset.relabel,
             margin=dataset.margin, saliency=profile.saliency.model_dump(),
-        ), (f"05_action_units/experiment-{e.experiment}", FEATURES_PAGE, *_networks(e.pretrained),
-            *_faces(e.train)))
+        ), (f"05_action_units/experiment-{e.experiment}", FEATURES_PAGE, *_networks(e.pretrained), *_faces(e.train)))
 
 
 def _provoked(profile: Profile) -> str | None:

@@ -121,8 +121,9 @@ def plain(text: str) -> str:
 
 
 def speak(template: str, passage: str, **values: Any) -> None:
-    """Show a passage of a template; a passage whose name begins with ``answer`` opens its page. See `say`."""
-    _show_markdown(say(template, passage, **values), {"passage": f"{template}-{passage}"})
+    """Show a passage of a template, if it says anything; one whose name begins with ``answer`` opens its page. See `say`."""
+    if text := say(template, passage, **values):
+        _show_markdown(text, {"passage": f"{template}-{passage}"})
 
 
 def _show_markdown(text: str, record: dict[str, str]) -> None:
