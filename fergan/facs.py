@@ -5,22 +5,17 @@ Hager (2002). An *occurrence* is 0 or 1 (NaN where nobody coded it); an *intensi
 """
 
 from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
 
 EMOTIONS = ("angry", "contemptuous", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
 
-AU_MEANINGS = {
-    "AU01": "inner brow raiser", "AU02": "outer brow raiser", "AU04": "brow lowerer", "AU05": "upper lid raiser",
-    "AU06": "cheek raiser", "AU07": "lid tightener", "AU09": "nose wrinkler", "AU12": "lip corner puller",
-    "AU15": "lip corner depressor", "AU17": "chin raiser", "AU23": "lip tightener", "AU24": "lip pressor",
-    "AU25": "lips part", "AU27": "mouth stretch",
-}
+_WORDS = yaml.safe_load(Path(__file__).with_name("facs.yaml").read_text(encoding="utf-8"))
+AU_MEANINGS: dict[str, str] = _WORDS["meanings"]
 ACTION_UNITS = tuple(AU_MEANINGS)
-
-# Words that datasets use for the same eight classes.
-_SYNONYMS = {
-    "anger": "angry", "contempt": "contemptuous", "disgust": "disgusted", "fear": "fearful", "afraid": "fearful",
-    "happiness": "happy", "joy": "happy", "sadness": "sad", "surprise": "surprised",
-}
+EMOTION_MAPPINGS: dict[str, dict[str, tuple[str, ...]]] = {
+    name: {emotion: tuple(units) for emotion, units in mapping.items()} for name, mapping in _WORDS["mappings"].items()}
 
 
 def canonical_emotion(word: str) -> str:
@@ -29,37 +24,10 @@ def canonical_emotion(word: str) -> str:
     A ValueError names the word that is none of them nor a known synonym.
     """
     emotion = str(word).strip().lower()
-    emotion = _SYNONYMS.get(emotion, emotion)
+    emotion = _WORDS["synonyms"].get(emotion, emotion)
     if emotion not in EMOTIONS:
         raise ValueError(f"unknown emotion {word!r}; expected one of {', '.join(EMOTIONS)}")
     return emotion
-
-
-# "paper" is Table VI (paper/table6_emotion_aus.csv, with which a test compares it). "emfacs" holds the core Action Units of
-# the emotion prototypes of Ekman, Friesen and Hager, FACS Investigator's Guide (2002), cut to the fourteen studied here
-# (Fear's AU20 and AU26 are not among them).
-EMOTION_MAPPINGS: dict[str, dict[str, tuple[str, ...]]] = {
-    "paper": {
-        "angry": ("AU04", "AU05", "AU07", "AU17", "AU23", "AU24"),
-        "contemptuous": ("AU12",),
-        "disgusted": ("AU09", "AU15", "AU17", "AU25"),
-        "fearful": ("AU01", "AU02", "AU05", "AU15", "AU25"),
-        "happy": ("AU06", "AU12", "AU25"),
-        "neutral": (),
-        "sad": ("AU01", "AU04", "AU15", "AU17"),
-        "surprised": ("AU01", "AU02", "AU05", "AU25", "AU27"),
-    },
-    "emfacs": {
-        "angry": ("AU04", "AU05", "AU07", "AU23", "AU24"),
-        "contemptuous": ("AU12",),
-        "disgusted": ("AU09", "AU15", "AU17"),
-        "fearful": ("AU01", "AU02", "AU04", "AU05", "AU07", "AU25"),
-        "happy": ("AU06", "AU12", "AU25"),
-        "neutral": (),
-        "sad": ("AU01", "AU04", "AU15", "AU17"),
-        "surprised": ("AU01", "AU02", "AU05", "AU25", "AU27"),
-    },
-}
 
 
 def action_units_of(emotion: str, mapping: str = "paper") -> tuple[str, ...]:
@@ -72,8 +40,7 @@ def action_units_of(emotion: str, mapping: str = "paper") -> tuple[str, ...]:
 def label_groups(emotions: Iterable[str], mapping: str = "paper") -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Group the Action Units by the emotions, of those that a relabelled dataset has, that they are derived from.
 
-    Returns a list of (Action Units, emotions): Action Units with one and the same label, and the emotions that show them;
-    those that no emotion shows are left out.
+    Returns a list of (Action Units of one and the same label, the emotions that show them); others are left out.
     """
     shown_by: dict[tuple[str, ...], list[str]] = {}
     emotions = [canonical_emotion(emotion) for emotion in emotions]
