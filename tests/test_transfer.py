@@ -1,5 +1,6 @@
 """The transfer matrix: cells that can be recomputed by hand, one's own network against others."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,10 +44,12 @@ def face_set(emotions, subjects, name="a"):
 def run(tmp_path, monkeypatch):
     """Run a matrix whose networks and baseline have planted features, and load its result."""
     def run(features, faces, collections=(), **changes):
-        def planted(name, images, *_):
-            return features[name][: len(images)]
-        monkeypatch.setattr(transfer, "_features", planted)
-        networks = {name: SimpleNamespace() for name in features if name != "hog"}
+        def planted(name, *_):
+            return SimpleNamespace(transform=lambda images: features[name][: len(images)])
+        monkeypatch.setattr(transfer, "make_baseline", planted)
+        monkeypatch.setattr(transfer, "DiscriminatorFeatures", lambda path: planted(str(path.parent)))
+        networks = {name: SimpleNamespace(folder=Path(name), config=SimpleNamespace(width=8))
+                    for name in features if name != "hog"}
         run_transfer(tmp_path, TransferConfig(**QUICK | dict(baselines=["hog"]) | changes), faces=faces, networks=networks,
                      pretraining_faces=dict.fromkeys(networks, 100), collections=dict(collections))
         return TransferResult.load(tmp_path)

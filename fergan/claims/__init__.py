@@ -17,20 +17,16 @@ from fergan.paper import papers_own
 #: Every word that a verdict may use; the page says what each means.
 WORDS = REPRODUCED, NOT_REPRODUCED, NOT_DECIDED, CANNOT_TEST, CONTRADICTION, STATED, NOT_JUDGED = (
     "reproduced", "not reproduced", "not decided", "cannot be tested on this data", "contradicts itself", "stated",
-    "not judged",
-)
+    "not judged")
 
 LEVEL = 0.05  # of a decided verdict's p-value, and of the share of decided verdicts that chance may decide
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison that a claim needs: above 0 where it speaks for the claim, with the p-value (two-sided) of 0.
+    """One comparison that a claim needs; what could not be measured is open."""
 
-    What could not be measured is open: its value is NaN and its p-value 1.
-    """
-
-    value: float
-    p: float
+    value: float  # above 0 where it speaks for the claim; NaN where it is open
+    p: float  # of 0, two-sided; 1 where it is open
 
     @classmethod
     def of(cls, of: Score, bar: float = 0.0, sign: int = 1) -> "Comparison":
@@ -61,9 +57,8 @@ class Verdict:
 
     @classmethod
     def of_parts(cls, parts: Iterable[Comparison], reason: str, people: Mapping[str, int], **values: Any) -> "Verdict":
-        """Judge a claim that needs every part: it is reproduced where all are clear, refuted where one of them is.
-
-        The p-value of the first is the largest of all parts, that of the second the smallest times their number.
+        """Judge a claim that needs every part: it is reproduced where all are clear (the largest p-value), refuted where one
+        is (the smallest times their number).
         """
         parts = list(parts)
         against = [part.p for part in parts if part.value < 0]

@@ -19,8 +19,8 @@ from fergan.claims import Comparison, Results, Trained, Unjudged, Verdict, corre
 from fergan.experiments.action_units import area_difference
 from fergan.experiments.cross_validation import AS_PUBLISHED
 from fergan.experiments.emotions import accuracy_difference
-from fergan.experiments.intervals import Score, mean_over_people
-from fergan.experiments.label_efficiency import LabelEfficiencyResult, curve_mean, size_differences
+from fergan.experiments.intervals import mean_over_people
+from fergan.experiments.label_efficiency import curve_mean, size_differences
 from fergan.experiments.scores import ExperimentResult, triple
 from fergan.experiments.transfer import OTHERS, rank_correlation
 from fergan.facs import EMOTIONS, action_units_of, label_groups
@@ -117,15 +117,11 @@ def more_data(results: Results, more: int, less: int, times: float) -> Verdict:
     return replace(verdict, values=values)
 
 
-def above(
-    results: Results, emotions: Sequence[int] = (), units: Sequence[int] = (), rivals: Sequence[str] | None = None
-) -> Verdict:
-    """Judge that experiments on people never seen are above guessing (the commonest emotion, an area of .5) and rivals.
-
-    Without `rivals`, above all other features that were tried. Differences are paired; a rival that was not tried is open.
-    """
-    found = {("emotions", n): results.experiment("emotions", n) for n in emotions}
-    found |= {("units", n): results.experiment("units", n) for n in units}
+def above(results: Results, emotions: Sequence[int] = (), units: Sequence[int] = (),
+          rivals: Sequence[str] | None = None) -> Verdict:
+    """Judge that experiments on people never seen are above guessing and rivals, or all other features that were tried."""
+    asked = [*(("emotions", n) for n in emotions), *(("units", n) for n in units)]
+    found = {one: results.experiment(*one) for one in asked}
     parts, rows = [], []
     for (kind, number), result in found.items():
         name = "accuracy" if kind == "emotions" else "auc"
@@ -153,22 +149,18 @@ def lowest(results: Results, number: int, emotions: Sequence[str]) -> Verdict:
                             difference=difference)
 
 
-def curve_difference(result: LabelEfficiencyResult, first: str, second: str) -> Score:
-    """Return the mean height of one method's learning curve minus another's, with its interval over test people."""
-    right = result.right(first) - result.right(second)
-    subjects = result.predictions.drop_duplicates("face").set_index("face")["subject"].loc[right.index]
-    return triple(mean_over_people(curve_mean(np.array(result.sizes), right.to_numpy()), subjects.to_numpy(str)))
-
-
 def few_labels(results: Results) -> Verdict:
     """Judge A1: the features of the network that saw most faces against every method without pretraining, over the curve."""
     rows, plain = [], Trained({}, "")
     for target, result in results.need("labels").items():
         networks = [method for method in result.methods if method.startswith("network of ")]
         best = max(networks, key=lambda name: results.generators.get(name.removeprefix("network of "), plain).faces_seen)
-        if result.settings["networks"]:
-            rows += [dict(target=target, network=best, rival=rival, difference=curve_difference(result, best, rival))
-                     for rival in result.methods if not rival.startswith(("network of ", "fine-tuned"))]
+        rivals = [method for method in result.methods if not method.startswith(("network of ", "fine-tuned"))]
+        for rival in rivals if result.settings["networks"] else ():
+            right = result.right(best) - result.right(rival)
+            subjects = result.predictions.drop_duplicates("face").set_index("face")["subject"].loc[right.index].to_numpy(str)
+            difference = triple(mean_over_people(curve_mean(np.array(result.sizes), right.to_numpy()), subjects))
+            rows.append(dict(target=target, network=best, rival=rival, difference=difference))
     if not rows:
         return Verdict(v.CANNOT_TEST, "no_curves")
     parts = [Comparison.of(row["difference"]) for row in rows]
@@ -281,10 +273,7 @@ def faces_of_every_pose(results: Results, poses: Mapping[str, Sequence[str]]) ->
 
 
 def no_mode_collapse(results: Results, min_covered: float, min_trainings: int) -> Verdict:
-    """Judge G2: samples are varied and cover their set, this share of what real faces cover, in every training.
-
-    Generators count that learnt a whole set as this book trains it, from any seed: others were changed to see what happens.
-    """
+    """Judge G2: samples are varied and cover their set, in every training of a whole set as this book trains it."""
     own = results.generators
     judged = {name: one for name, one in results.judged_generators().items()
               if one.dataset in own and one.differs_in(own[one.dataset]) <= {"seed"}}
@@ -299,8 +288,8 @@ def no_mode_collapse(results: Results, min_covered: float, min_trainings: int) -
 
 def stable_training(results: Results) -> Verdict:
     """Say of G1, a comparison with networks that this book does not train, how many trainings failed."""
-    judged = results.judged_generators().values()
-    return Verdict(v.NOT_JUDGED, "no_comparison", {"n": len(judged), "n_failed": sum(one.failed for one in judged)})
+    failed = [one.failed for one in results.judged_generators().values()]
+    return Verdict(v.NOT_JUDGED, "no_comparison", {"n": len(failed), "n_failed": sum(failed)})
 
 
 def larger_beta1(results: Results) -> Verdict:
@@ -379,9 +368,7 @@ def text() -> Found:
 
 
 def table_two() -> Found:
-    """Return what Table II says of the number of emotions (M4), the least recognised ones (E9) and an average (E12), and
-    Fig. 6 of accuracies (E11).
-    """
+    """Return what Table II says of emotions (M4), the least recognised ones (E9) and an average (E12), and Fig. 6 of E11."""
     areas = read_table("table2_emotion_auc").set_index("emotion")
     areas.columns = areas.columns.str.removeprefix("exp").astype(int)
     counts, mean, average = areas.drop("Average").notna().sum(), areas[4].drop("Average").mean(), areas.loc["Average", 4]
@@ -397,10 +384,7 @@ def table_two() -> Found:
 
 
 def confusions() -> Found:
-    """Return what Fig. 6 says: whether classes are without error (E8), and what its shares are (E13).
-
-    The figure numbers its classes. Their names in the table are an inference, on which no verdict rests.
-    """
+    """Return what Fig. 6, which names no class, says: which are without error (E8), and what its shares are (E13)."""
     table = read_table("fig6_confusion").query("experiment in (1, 2)")
     counts = {n: rows.pivot(index="true", columns="predicted", values="count") for n, rows in table.groupby("experiment")}
     precisions = {n: np.diag(of) / of.sum() for n, of in counts.items()}

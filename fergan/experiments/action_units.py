@@ -42,15 +42,13 @@ class AUResult(ExperimentResult):
         return chosen.set_index("label")["C"].reindex(ACTION_UNITS).to_numpy(float)
 
 
-def run_au_experiment(
-    folder: Path, config: AUConfig, *, pretrained: str, train: FaceSet, features: Mapping[str, np.ndarray],
-    relabel_train: str | None = None, test: FaceSet | None = None, features_test: Mapping[str, np.ndarray] | None = None,
-    relabel_test: str | None = None, n_threads: int = 1,
-) -> None:
+def run_au_experiment(folder: Path, config: AUConfig, *, pretrained: str, train: FaceSet, features: Mapping[str, np.ndarray],
+                      relabel_train: str | None = None, test: FaceSet | None = None,
+                      features_test: Mapping[str, np.ndarray] | None = None, relabel_test: str | None = None,
+                      n_threads: int = 1) -> None:
     """Run an experiment; where its labels are derived, by every other mapping too, and with the truth where it is known.
 
-    Each variant's result is written into a folder of its own in `folder`, see `load_variants`; the experiment itself, which
-    alone is compared with rivals, last.
+    `load_variants` reads the results, a folder each; the experiment itself, alone compared with rivals, is written last.
 
     Args:
         pretrained: The name of the network.
@@ -81,19 +79,16 @@ def load_variants(folder: str | Path) -> dict[str, AUResult]:
     return {name: AUResult.load(Path(folder) / name) if name else main for name in main.settings["variants"]}
 
 
-def recognise(
-    train: AUData, test: AUData | None = None, *, config: AUConfig, on_training: bool = False, n_threads: int = 1
-) -> AUResult:
+def recognise(train: AUData, test: AUData | None = None, *, config: AUConfig, on_training: bool = False,
+              n_threads: int = 1) -> AUResult:
     """Recognise Action Units under both protocols; rivals on people never seen alone, on the same folds.
 
-    Without `test`, within one dataset, as in the emotion experiments: folds at random with C chosen on those same folds, or
-    folds of people with C chosen by a nested search. With `test`, of other people, from one dataset to another: trained on
-    all of `train`, scored on all of `test`; the protocols then differ in the folds of `train`, at random or by person, on
-    which C is chosen.
+    Without `test`, within one dataset: folds at random with C chosen on these folds, or folds of people with C chosen by a
+    nested search. With `test`, of other people, from one dataset to another: trained on all of `train`, scored on all of
+    `test`; the protocols then differ in the folds of `train`, at random or by person, on which C is chosen.
 
-    An Action Unit that is absent, or always present, in training or test is NaN and in no mean (label
-    "all"). For the scores see `occurrence_scores`, `rival_scores` and, within one set and `on_training`, `training_scores`.
-    With the features "emotion" come those of an oracle that knows the emotion and nothing else.
+    An Action Unit that is absent, or always present, in training or test is NaN and in no mean (label "all"). For the scores
+    see `occurrence_scores`, `rival_scores`, `training_scores` and, with the features "emotion", `oracle_scores`.
     """
     tested = train if test is None else test
     for where, data in (("train", train), ("test", tested)):
@@ -129,9 +124,8 @@ def recognise(
 def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray) -> list[dict]:
     """Return the rows of ``auc, average_precision, prevalence``, with means of the first two.
 
-    Where the truth behind derived labels is known, there is ``auc_true`` against it, and ``auc_true_within``: the same over
-    pairs of faces of one emotion, which knowing the emotion does not help to order; and ``auc_true_gap``, ``auc_true`` minus
-    ``auc`` paired.
+    Where the truth behind derived labels is known, there are ``auc_true`` against it, ``auc_true_within``: the same over
+    pairs of faces of one emotion, which knowing it does not help to order; and ``auc_true_gap``: ``auc_true`` minus ``auc``.
     """
     Y, truth, values = tested.Y, tested.truth, found.values
     scores = {"auc": (_area(values, Y), Y)}
@@ -187,11 +181,7 @@ def oracle_scores(tested: AUData) -> list[dict]:
 
 
 def _rows(scores: Mapping[str, Callable], Y: np.ndarray, scorable: np.ndarray, subjects: np.ndarray) -> list[dict]:
-    """Rows of some scores: each Action Unit that is `scorable`, and their mean, with 95 % intervals over people.
-
-    ``statistic(u, faces, counts, codes)`` of a score is that of the faces for which unit u is known, for each row of counts,
-    see `fergan.experiments.intervals.interval_over_people`.
-    """
+    """Rows of some scores ``(u, faces, counts, codes)``: each Action Unit that is `scorable`, and their mean."""
     coded, fine, rows = [np.flatnonzero(~np.isnan(y)) for y in Y.T], np.flatnonzero(scorable), []
     base = pd.DataFrame(dict(
         label=[*ACTION_UNITS, "all"], n_faces=[*map(len, coded), len(Y)], n_labels=1,
@@ -234,9 +224,8 @@ def _scorable(values: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.nda
     return varies[0] & varies[1] & ~(np.isnan(values) & ~np.isnan(test)).any(axis=0)
 
 
-def resampled_within(
-    values: np.ndarray, labels: np.ndarray, groups: np.ndarray, counts: np.ndarray, codes: np.ndarray
-) -> np.ndarray:
+def resampled_within(values: np.ndarray, labels: np.ndarray, groups: np.ndarray, counts: np.ndarray,
+                     codes: np.ndarray) -> np.ndarray:
     """Area under the ROC curve over pairs within a group: the share of (positive, negative) pairs of one group in order.
 
     Faces whose group is None take no part. Shape (n,), NaN where no group has both a positive and a negative face.
@@ -254,10 +243,9 @@ def resampled_within(
 
 
 def emotion_oracle(emotions: Sequence[str | None], truth: np.ndarray, subjects: np.ndarray) -> np.ndarray:
-    """Return what somebody would say who sees nothing but the emotion: how often others who show it show each unit.
+    """Return what somebody would say who sees nothing but the emotion: how often other people who show it show each unit.
 
-    Shares of shape (n_faces, n_units), NaN where the emotion is None or nobody else shows it. A face's own person does not
-    count.
+    Shares of shape (n_faces, n_units), NaN where the emotion is None or nobody else shows it.
     """
     table, emotion = pd.DataFrame(truth), pd.Series(emotions, dtype="object")
     of_all, of_own = table.groupby(emotion), table.groupby([emotion, pd.Series(subjects)])
@@ -265,9 +253,8 @@ def emotion_oracle(emotions: Sequence[str | None], truth: np.ndarray, subjects: 
     return (shown / coded.where(coded > 0)).to_numpy()
 
 
-def run_single_unit(
-    folder: Path, config: AUConfig, *, faces: FaceSet, features: Mapping[str, np.ndarray], unit: str, n_threads: int = 1
-) -> None:
+def run_single_unit(folder: Path, config: AUConfig, *, faces: FaceSet, features: Mapping[str, np.ndarray], unit: str,
+                    n_threads: int = 1) -> None:
     """Recognise one coded Action Unit of a set from the features (n_faces, n_features) of several networks, by name.
 
     Saves an `AUResult` of the faces that are coded, with `training_scores`, in which the first network is the main one.

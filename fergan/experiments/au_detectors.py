@@ -13,13 +13,7 @@ import pandas as pd
 
 from fergan.cache import run_threads
 from fergan.data.faces import FaceSet
-from fergan.experiments.cross_validation import (
-    AS_PUBLISHED,
-    fold_blocks,
-    folds_of_protocols,
-    other_rows,
-    people_or_duplicates,
-)
+from fergan.experiments import cross_validation as cv
 from fergan.experiments.intervals import auc
 from fergan.facs import ACTION_UNITS, action_units_of
 from fergan.svm.kernels import kernel_slice, linear_values
@@ -42,8 +36,7 @@ class AUData:
         (X, *_), rivals = features.values(), dict(list(features.items())[1:])
         coded, emotions = faces.labels[list(ACTION_UNITS)].to_numpy(float), faces.labels["emotion"]
         emotions = [None if pd.isna(emotion) else emotion for emotion in emotions]
-        people = people_or_duplicates(faces)
-        return cls(X, coded, people, None, emotions, rivals)
+        return cls(X, coded, cv.people_or_duplicates(faces), None, emotions, rivals)
 
     def derived(self, mapping: str | None) -> "AUData":
         """Return these faces with Action Units derived by a mapping, if there is one; what was coded is then the truth."""
@@ -79,7 +72,7 @@ def unit_folds(Y: np.ndarray, subjects: np.ndarray, n_folds: int, seed: int) -> 
         strata[rare] = names[counts.argmax()]
     if len(np.unique(strata)) < 2:  # nothing to stratify by: any two classes that are spread evenly will do
         strata = np.where(np.arange(len(Y)) % 2, "odd", "even")
-    return folds_of_protocols(strata, subjects, n_folds, seed)
+    return cv.folds_of_protocols(strata, subjects, n_folds, seed)
 
 
 def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
@@ -107,17 +100,15 @@ class UnitLearner:
     costs: np.ndarray  # ascending values of C to choose from (n_costs,)
     n_threads: int = 1  # Action Units fitted at the same time
 
-    def learn(
-        self, protocol: str, folds: Sequence[np.ndarray], inner_folds: int, K_test: np.ndarray | None = None
-    ) -> Decisions:
+    def learn(self, protocol: str, folds: Sequence[np.ndarray], inner_folds: int,
+              K_test: np.ndarray | None = None) -> Decisions:
         """Learn across datasets if there is a test set, otherwise within one dataset by the given protocol.
 
-        Labels that are the same for every face, as those derived from an emotion often are, share one classifier, so that
-        they cannot differ by rounding.
+        Labels that are the same for every face, as derived ones often are, share one classifier: they cannot differ.
         """
         columns, unit_of = np.unique(np.nan_to_num(self.Y, nan=-1), axis=1, return_inverse=True)
         learner = replace(self, Y=np.where(columns == -1, np.nan, columns))
-        nested = K_test is None and protocol != AS_PUBLISHED
+        nested = K_test is None and protocol != cv.AS_PUBLISHED
         found = learner.subject_independent(folds, inner_folds) if nested else learner.over_folds(folds, K_test)
         searches = [(served, chosen[unit_of], scores[unit_of]) for served, chosen, scores in found.searches]
         return Decisions(found.values[:, unit_of], searches)
@@ -139,12 +130,11 @@ class UnitLearner:
     def subject_independent(self, folds: Sequence[np.ndarray], inner_folds: int) -> Decisions:
         """Score each fold with costs chosen without it, by a search for each block of folds.
 
-        Decision values grow with the cost, and blocks may choose different ones. So that values of all folds can be pooled,
-        each block's are standardised: less the mean, and divided by the standard deviation, of the values with the same
-        costs of faces outside the block, by models that had not seen them. For the blocks see
-        `fergan.experiments.cross_validation.fold_blocks`.
+        Decision values grow with the cost, and blocks (see `fergan.experiments.cross_validation.fold_blocks`) may choose
+        different ones. So that values of all folds can be pooled, each block's are standardised: less the mean, and divided
+        by the deviation, of the values with the same costs of faces outside the block, by models that had not seen them.
         """
-        blocks = fold_blocks(len(folds), inner_folds)
+        blocks = cv.fold_blocks(len(folds), inner_folds)
         rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
         # Values of all faces outside block a by models that saw neither the block nor the one that the face is in: a model
         # without blocks a and c serves both of them.
@@ -167,7 +157,7 @@ class UnitLearner:
 
         Shape (n_test, n_units, n_costs), NaN for a unit of which the training faces show only one class.
         """
-        train = other_rows(len(self.Y), [test]) if train is None else train
+        train = cv.other_rows(len(self.Y), [test]) if train is None else train
         costs = np.tile(self.costs, (self.Y.shape[1], 1)) if costs is None else costs
         return self._fit(kernel_slice(self.K, train, train), self.Y[train], kernel_slice(self.K, test, train), costs)
 

@@ -113,9 +113,8 @@ def fold_blocks(n_folds: int, inner_folds: int) -> list[np.ndarray]:
 def official_parts(split: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | None:
     """Return the training and the test faces of a set's own division, and what the second part is called.
 
-    `split` (n_samples,) says "train", "test", "val" or "validation"; faces with anything else, also a missing value, take no
-    part. Where no face is for testing, because those labels are not public, the validation part stands for it; otherwise
-    validation faces take no part. None without faces on both sides.
+    `split` (n_samples,) says "train", "test", "val" or "validation"; others take no part, and validation faces only where no
+    face is for testing, because those labels are not public. None without faces on both sides.
     """
     words = np.asarray(split, dtype=object).astype(str)
     train, test, name = np.flatnonzero(words == "train"), np.flatnonzero(words == "test"), "test"
@@ -125,10 +124,7 @@ def official_parts(split: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | No
 
 
 def some_people(subjects: np.ndarray, max_faces: int | None, seed: int, at_least: int = 2) -> np.ndarray:
-    """Return the faces, ascending, of as many people, drawn at random, as have at most `max_faces` faces; None takes all.
-
-    So many people as `at_least` says are taken in any case.
-    """
+    """Return the faces, ascending, of random people, as many as have at most `max_faces` (None: all), but some at least."""
     if max_faces is None:
         return np.arange(len(subjects))
     people, codes = np.unique(subjects, return_inverse=True)

@@ -23,9 +23,8 @@ from fergan.svm.search import SearchResult, search_folds
 class EmotionResult(ExperimentResult):
     """Scores, predictions and searches of an emotion experiment.
 
-    ``predictions`` has one row per face, protocol and feature set: ``protocol, features, face, subject, fold, true,
-    predicted`` and ``value_<emotion>``, the decision value of each class. Under the official split only its test faces have
-    rows.
+    ``predictions`` has one row per (under the official split: test) face, protocol and feature set: ``protocol, features,
+    face, subject, fold, true, predicted`` and ``value_<emotion>``, the decision value of each class.
     """
 
     @property
@@ -50,25 +49,23 @@ class EmotionResult(ExperimentResult):
         return {e: roc((table["true"] == e).to_numpy(), table[f"value_{e}"].to_numpy()) for e in self.emotions}
 
 
-def run_emotion_experiment(
-    folder: Path, config: EmotionConfig, *, features: dict[str, np.ndarray], emotions: np.ndarray, subjects: np.ndarray,
-    split: np.ndarray | None = None, pretrained: str = "", target: str = "", collection: str = "", n_threads: int = 1,
-) -> None:
+def run_emotion_experiment(folder: Path, config: EmotionConfig, *, features: dict[str, np.ndarray], emotions: np.ndarray,
+                           subjects: np.ndarray, split: np.ndarray | None = None, pretrained: str = "", target: str = "",
+                           collection: str = "", n_threads: int = 1) -> None:
     """Recognise emotions from each feature set, and save an `EmotionResult`; see `emotion_scores`.
 
     The first feature set is scored under every protocol. The others are what it is compared with on people never seen, and
     on the official split: the published way of scoring is not theirs.
 
-    Finished trials are kept in ``folder/searches`` until the end. ValueError is raised before any fit: features that are
-    not finite, a missing or unknown emotion, too few people, faces or classes.
+    Finished trials are kept in ``folder/searches``. ValueError before any fit: features that are not finite, a missing or
+    unknown emotion, too few people, faces or classes.
 
     Args:
         features: Feature sets (n_faces, n_features), float32, by name; the first is compared with the others.
         emotions, subjects: (n_faces,), str; emotions or synonyms of them, none missing, and the person of each face.
         split: (n_faces,), optional; the set's official split, see `fergan.experiments.cross_validation.official_parts`.
             Where its training part is too small it is left out, and ``settings["official_split"]`` says why.
-        pretrained, target, collection: Names of the network's set, of the faces' set, and of the collection that the latter
-            is a part of: sets of one collection share people. Kept with the result.
+        pretrained, target, collection: Names of the network's set, of the faces' set, and of its collection, to be kept.
     """
     folder, subjects, first = Path(folder), np.asarray(subjects, dtype=str), next(iter(features), "")
     cv.check_features(features, len(emotions))
@@ -110,13 +107,11 @@ def emotion_classes(emotions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return np.array(names), np.array([names.index(word) for word in words])
 
 
-def _divided(
-    config: EmotionConfig, emotions: np.ndarray, subjects: np.ndarray, split: np.ndarray | None
-) -> tuple[dict[str, list[np.ndarray]], str]:
+def _divided(config: EmotionConfig, emotions: np.ndarray, subjects: np.ndarray,
+             split: np.ndarray | None) -> tuple[dict[str, list[np.ndarray]], str]:
     """Divide the faces for every protocol, and refuse what cannot work; the official split has two parts, train and test."""
     folds = {AS_PUBLISHED: cv.random_folds(emotions, config.n_folds, config.seed),
              SUBJECT_INDEPENDENT: cv.learnable_folds(emotions, subjects, config.n_folds, config.seed)}
-    cv.fold_blocks(config.n_folds, config.inner_folds)
     parts = None if split is None else cv.official_parts(split)
     if parts is None:
         return folds, ""
@@ -131,10 +126,8 @@ def _divided(
     return folds | {OFFICIAL_SPLIT: [train, test]}, name
 
 
-def _learn(
-    protocol: str, D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, parts: list[np.ndarray], config: EmotionConfig,
-    running: Mapping[str, Any],
-) -> tuple[np.ndarray, list[tuple[str, SearchResult]]]:
+def _learn(protocol: str, D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, parts: list[np.ndarray],
+           config: EmotionConfig, running: Mapping[str, Any]) -> tuple[np.ndarray, list[tuple[str, SearchResult]]]:
     """Return the decision values of the faces that a protocol scores, and its searches with the folds they served."""
     options = dict(running, n_evaluations=config.n_evaluations, seed=config.seed)
     if protocol == AS_PUBLISHED:
@@ -150,18 +143,14 @@ def _learn(
     return values, [("", result)]
 
 
-def as_published(
-    D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, n_threads: int = 1, **searching: Any
-) -> tuple[np.ndarray, SearchResult]:
+def as_published(D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, n_threads: int = 1,
+                 **searching: Any) -> tuple[np.ndarray, SearchResult]:
     """Choose C and gamma by the cross-validated accuracy over `folds`, and return those very predictions.
 
-    The accuracy of the returned values (n_samples, n_classes) is the maximum of the search, and therefore too good: the
-    faces that it is measured on took part in the choice.
+    The accuracy of the values (n_samples, n_classes) is the maximum of the search, and therefore too good.
 
-    Args:
-        D2: (n_samples, n_samples), float32 or float64; squared distances between the faces' features.
-        y: (n_samples,), int; classes from 0 upwards.
-        **searching: ``n_evaluations, seed, journal`` of `fergan.svm.search.search_folds`.
+    `D2` are squared distances (n_samples, n_samples) of the faces' features, `y` (n_samples,) classes from 0 upwards; for
+    ``n_evaluations, seed, journal`` see `fergan.svm.search.search_folds`.
     """
     models = SharedKernel(D2, y, n_threads=n_threads)
     parts = [(cv.other_rows(len(y), [fold]), fold) for fold in folds]
@@ -171,16 +160,14 @@ def as_published(
     return values, result
 
 
-def subject_independent(
-    D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, inner_folds: int = 3, n_threads: int = 1, **searching: Any
-) -> tuple[np.ndarray, list[tuple[np.ndarray, SearchResult]]]:
+def subject_independent(D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, inner_folds: int = 3,
+                        n_threads: int = 1, **searching: Any) -> tuple[np.ndarray, list[tuple[np.ndarray, SearchResult]]]:
     """Score each fold with C and gamma chosen without it.
 
     The search for a block of folds (see `fergan.experiments.cross_validation.fold_blocks`) maximises the accuracy on the
     other blocks, each predicted by a model trained without it and without the block that the search is for.
 
-    Arguments and values are those of `as_published`; no person is in two folds, the inner cross-validation has `inner_folds`
-    blocks, and there is a search for each block, with the numbers of the outer folds that it served.
+    Arguments and values are those of `as_published`, with a search for each block and the outer folds that it served.
     """
     models, distance = SharedKernel(D2, y, n_threads=n_threads), typical_distance(D2)
     blocks = cv.fold_blocks(len(folds), inner_folds)
@@ -195,18 +182,12 @@ def subject_independent(
     return values, results
 
 
-def train_and_test(
-    D2: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, folds: Sequence[np.ndarray], *,
-    distance: float | None = None, n_threads: int = 1, **searching: Any,
-) -> tuple[np.ndarray, SearchResult]:
+def train_and_test(D2: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, folds: Sequence[np.ndarray], *,
+                   distance: float | None = None, n_threads: int = 1, **searching: Any) -> tuple[np.ndarray, SearchResult]:
     """Choose C and gamma within the training faces, train on all of them, and score the test faces.
 
-    Other arguments and values are those of `as_published`, values in the order of `test`. The test faces do not reach the
-    search, and faces on neither side take no part.
-
-    Args:
-        folds: Positions in `train`; no person is in two of them.
-        distance: Unit of gamma; without it the `typical_distance` of training faces.
+    Other arguments and values are those of `as_published`, values in the order of `test`; folds are positions in `train`.
+    `distance` is the unit of gamma, without it `typical_distance` of training faces. Other faces take no part.
     """
     models = SharedKernel(D2, y, n_threads=n_threads)
     parts = [(train[cv.other_rows(len(train), [fold])], train[fold]) for fold in folds]
@@ -217,14 +198,9 @@ def train_and_test(
     return values, result
 
 
-def _against_chance(
-    D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, folds: list[np.ndarray], results: list[tuple[str, SearchResult]],
-    config: EmotionConfig, n_threads: int,
-) -> dict[str, Any]:
-    """Return the p-value of the accuracy on people never seen, and what else the test found.
-
-    The accuracies are quotients of one denominator: equal ones are equal to the last bit.
-    """
+def _against_chance(D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, folds: list[np.ndarray],
+                    results: list[tuple[str, SearchResult]], config: EmotionConfig, n_threads: int) -> dict[str, Any]:
+    """Return the p-value of the accuracy on people never seen, and what else `chance_test` found."""
     blocks = [(np.concatenate([folds[int(i)] for i in served.split()]), of.C, of.gamma) for served, of in results]
     strata = intervals.exchangeable(y, subjects)[2]
     accuracies = intervals.chance_test(D2, y, subjects, blocks, n_permutations=config.n_permutations, seed=config.seed,
@@ -234,22 +210,17 @@ def _against_chance(
                 highest=float(accuracies[1:].max()), n_alone=int(np.sum(strata == 0)), n_people=len(np.unique(subjects)))
 
 
-def emotion_scores(
-    values: Mapping[tuple[str, str], np.ndarray], rows: Mapping[str, np.ndarray], names: np.ndarray, y: np.ndarray,
-    subjects: np.ndarray,
-) -> list[dict]:
+def emotion_scores(values: Mapping[tuple[str, str], np.ndarray], rows: Mapping[str, np.ndarray], names: np.ndarray,
+                   y: np.ndarray, subjects: np.ndarray) -> list[dict]:
     """Return the rows of scores of all protocols and feature sets, for `fergan.experiments.scores.score_table`.
 
     ``accuracy, balanced_accuracy, macro_f1``; ``auc`` per emotion (one against the rest) and its mean, label "all";
     ``accuracy_difference``, the first feature set minus the one of the row, face by face; ``protocol_gap``, the first's
     accuracy as published minus subject-independent; ``majority_accuracy`` and ``chance_accuracy`` with features "none".
-    Decision values of n_folds models are pooled for an area: they are votes of pairwise classifiers, on the scale of classes
-    beaten.
+    Decision values of all folds are pooled for an area: they are votes, on the scale of classes beaten.
 
-    Args:
-        values: (protocol, features) -> decision values (n_rows, n_classes); the first features are compared with the others.
-        rows: Protocol -> the faces that it scores.
-        names, y: Emotions, and each face's position in them.
+    There are `values` (n_rows, n_classes) by protocol and features, the first of which are compared with the others, `rows`
+    that each protocol scores, emotions and each face's position in them.
     """
     first, found = next(iter(values))[1], []
     right = {key: (of_class.argmax(axis=1) == y[rows[key[0]]]).astype(float) for key, of_class in values.items()}
@@ -305,8 +276,6 @@ def accuracy_difference(first: EmotionResult, second: EmotionResult) -> tuple[Sc
     return tuple(map(float, intervals.interval_over_people(difference, both["subject"].to_numpy(str)))), True
 
 
-# ---- groups of people
-
 #: Trait of a rendered person -> what the lowest, middle and highest third of the people of a set are called.
 GROUPS = {
     "skin": ("lightest third", "middle third", "darkest third"),
@@ -328,10 +297,7 @@ def people_of_set(faces: FaceSet) -> pd.DataFrame:
 
 
 def accuracy_by_group(result: EmotionResult, people: pd.DataFrame) -> pd.DataFrame:
-    """Return the accuracy on each group of `people_of_set`, none of whom the classifier was trained on.
-
-    Columns ``trait, group, value, low, high, n_faces, n_people``; 95 % intervals over people.
-    """
+    """Return, by ``trait, group``, the accuracy on people never seen: ``value, low, high, n_faces, n_people``."""
     table = result.select()
     right, subjects = (table["true"] == table["predicted"]).to_numpy(float), table["subject"].to_numpy(str)
     rows = []

@@ -9,15 +9,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-from scipy.stats import rankdata, t
+from scipy.stats import t
 
 from fergan.cache import run_threads
 from fergan.experiments.cross_validation import other_rows
 from fergan.svm.kernels import fit_svc, gaussian_kernel, kernel_slice
 
-#: With fewer people no score has an interval: nothing would be left out of most of them.
-FEWEST_PEOPLE = 5
-
+FEWEST_PEOPLE = 5  # with fewer no score has an interval: nothing would be left out of most of them
 _MOST_LEFT_OUT = 1000  # more people than this are left out in this many groups, to bound the memory
 
 #: ``statistic(counts, codes)``: counts of shape (n, n_people), how often each person takes part, and codes (n_faces,), the
@@ -27,9 +25,8 @@ Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Score = tuple[float, float, float]  # value, low, high
 
 
-def interval_over_people(
-    statistic: Statistic, groups: np.ndarray, *, share: bool = False
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def interval_over_people(statistic: Statistic, groups: np.ndarray, *,
+                         share: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return a statistic of all people, and the ends of its 95 % interval over people: value, low, high.
 
     The interval is ``value -+ t s`` with the jackknife's s and Student's t. Its degrees of freedom are one less than people,
@@ -37,13 +34,12 @@ def interval_over_people(
     share would leave its bounds so: it gets Wilson's score interval with the same t, for as many independent faces as have
     that s (the faces over the design effect), at most all faces; where nothing varies, as many as there are people.
 
+    The ends are NaN with fewer than `FEWEST_PEOPLE`, and where the statistic is undefined without some person.
+
     Args:
         statistic: See `Statistic`, and `resampled_mean`, `resampled_auc`, `resampled_confusion`: each is a matrix product.
         groups: (n_faces,); the person of each face. More than 1,000 people are left out in 1,000 groups of people.
         share: Whether the statistic lies between 0 and 1, as accuracies and areas do; a difference of two does not.
-
-    Returns: three arrays. The ends are NaN with fewer than `FEWEST_PEOPLE`, and where the statistic is undefined without
-        some person.
     """
     codes = np.unique(groups, return_inverse=True)[1] % _MOST_LEFT_OUT
     n_people = codes.max(initial=-1) + 1
@@ -128,11 +124,7 @@ def resampled_auc(values: np.ndarray, positive: np.ndarray, counts: np.ndarray, 
 
 def auc(values: np.ndarray, positive: np.ndarray) -> float:
     """Area under the ROC curve: the share of (positive, negative) pairs in order, ties one half; NaN without any."""
-    n_positive = int(positive.sum())
-    n_pairs = n_positive * (len(positive) - n_positive)
-    if n_pairs == 0:
-        return float("nan")
-    return float((rankdata(values)[positive].sum() - n_positive * (n_positive + 1) / 2) / n_pairs)
+    return float(resampled_auc(values, positive, np.ones((1, 1)), np.zeros(len(values), dtype=int))[0])
 
 
 def independent_difference(first: Score, second: Score) -> Score:
@@ -152,8 +144,8 @@ def side(of: Score, bar: float = 0.0) -> int:
 def exchangeable(y: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what labels are permuted among: the unit of each face, the label of each unit, and its stratum.
 
-    A unit is a person's faces of one label, for these may be near-copies of one another. Units of a person are exchanged
-    with each other: a stratum, from 1. People with one unit, whose label could go nowhere, form stratum 0.
+    A unit is a person's faces of one label, which may be near-copies. Units of a person are exchanged with each other: a
+    stratum, from 1. People with one unit, whose label could go nowhere, form stratum 0.
     """
     pairs, units = np.unique(np.stack([np.unique(groups, return_inverse=True)[1], y]), axis=1, return_inverse=True)
     person, labels = pairs
@@ -167,10 +159,8 @@ def permuted_within(labels: np.ndarray, strata: np.ndarray, rng: np.random.Gener
     return permuted
 
 
-def chance_test(
-    D2: np.ndarray, y: np.ndarray, groups: np.ndarray, blocks: Sequence[tuple[np.ndarray, float, float]], *,
-    n_permutations: int, seed: int = 0, n_threads: int = 1,
-) -> np.ndarray:
+def chance_test(D2: np.ndarray, y: np.ndarray, groups: np.ndarray, blocks: Sequence[tuple[np.ndarray, float, float]], *,
+                n_permutations: int, seed: int = 0, n_threads: int = 1) -> np.ndarray:
     """Compare a Gaussian SVM's accuracy with that after permuting labels within people (Ojala and Garriga, JMLR 11, 2010).
 
     The blocks serve as folds: each is predicted by a model trained on the others, anew for each labelling, at the same C
@@ -180,8 +170,7 @@ def chance_test(
     Args:
         D2: (n_samples, n_samples), float32 or float64; squared distances between the faces' features.
         y, groups: (n_samples,); classes from 0 upwards, and the person of each face.
-        blocks: sequence of (ndarray of int, float, float); the faces of each block, with the C and gamma that were chosen
-            without them; no person in two blocks.
+        blocks: The faces of each block, with the C and gamma that were chosen without them; no person in two blocks.
 
     Returns: accuracies (1 + n_permutations,), the first with the true labels. They are quotients of one denominator: equal
         ones are equal to the last bit, and the p-value is the share of all that are at least the first.

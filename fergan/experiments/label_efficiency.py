@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,19 +25,10 @@ from fergan.experiments.intervals import independent_difference, interval_over_p
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.features import check_images
 from fergan.files import read_json, write_json
-from fergan.gan.networks import (
-    Discriminator,
-    has_native_bfloat16,
-    initialize_weights,
-    open_discriminator,
-    recalibrate_batch_norm,
-    to_float,
-)
+from fergan.gan import networks as net
+from fergan.gan.runs import Run
 from fergan.svm.kernels import gaussian_kernel, kernel_slice, multiclass_values, squared_distances, typical_distance
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
-
-if TYPE_CHECKING:
-    from fergan.gan.runs import Run
 
 #: What stands in for a search where the labelled people do not suffice for one: the middle of the box that is searched.
 DEFAULT_COST = float(np.sqrt(np.prod(COST_RANGE)))
@@ -50,10 +41,9 @@ _AT_ONCE = 256  # faces of its forward pass without gradients
 class LabelEfficiencyResult(ExperimentResult):
     """Scores, predictions and fits over the number of labelled people.
 
-    ``scores`` are those of `label_scores`. ``predictions`` has one row per method, draw, number of people and face:
-    ``features, split, draw, n_people, face, subject, true, predicted``. ``searches`` has one row per fitted model:
-    ``features, split, draw, n_people, n_train_people, n_train_faces, n_emotions``, for an SVM ``searched, C, gamma_scale``,
-    for a network ``steps, train_accuracy``.
+    ``scores`` are those of `label_scores`. ``predictions``, a row per method, draw, number of people and face, has
+    ``features, split, draw, n_people, face, subject, true, predicted``; ``searches``, a row per fitted model, ``features,
+    split, draw, n_people, n_train_people, n_train_faces, n_emotions``, and what the method found.
     """
 
     @property
@@ -78,29 +68,23 @@ class LabelEfficiencyResult(ExperimentResult):
 
 
 class Subset(NamedTuple):
-    """The labelled people of one draw of a split, and whom they are tested on.
-
-    Faces are ascending: `train` holds all faces of the labelled people, `pool` those of all training people of the split.
-    Where everybody is labelled, `n_people` is the smallest number that a split has.
-    """
+    """The labelled people of one draw of a split, and whom they are tested on; faces are ascending."""
 
     split: int
     draw: int
-    n_people: int
-    train: np.ndarray
+    n_people: int  # where everybody is labelled, the smallest number that a split has
+    train: np.ndarray  # all faces of the labelled people
     test: np.ndarray
-    pool: np.ndarray
+    pool: np.ndarray  # the faces of all training people of the split
 
 
-def run_label_efficiency(
-    folder: Path, config: LabelEfficiencyConfig, *, features: Mapping[str, np.ndarray], emotions: np.ndarray,
-    subjects: np.ndarray, images: np.ndarray | None = None, network: "Run | None" = None, target: str = "",
-    n_threads: int = 1,
-) -> None:
+def run_label_efficiency(folder: Path, config: LabelEfficiencyConfig, *, features: Mapping[str, np.ndarray],
+                         emotions: np.ndarray, subjects: np.ndarray, images: np.ndarray | None = None,
+                         network: Run | None = None, target: str = "", n_threads: int = 1) -> None:
     """Score every method at 1, 2, 4, ... and all labelled people, and save a `LabelEfficiencyResult`.
 
-    Finished predictions are kept in ``folder/unfinished`` until all are there. ValueError is raised before any fit: features
-    that are not finite, a missing or unknown emotion, one emotion only, too few people.
+    Finished predictions are kept in ``folder/unfinished``. ValueError before any fit: features that are not finite, a
+    missing or unknown emotion, one emotion only, too few people.
 
     Args:
         features: Name -> (n_faces, n_features); the first are compared with all others.
@@ -171,15 +155,9 @@ def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws
     return subsets
 
 
-def _by_features(
-    D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, config: LabelEfficiencyConfig, n_threads: int, subset: Subset
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Name the test faces by a Gaussian SVM, with C and gamma chosen among the labelled people.
-
-    Where these suffice for folds of whole people, none of which takes a class away, a search over the folds chooses both.
-    Otherwise they are `DEFAULT_COST` and `DEFAULT_GAMMA_SCALE` over the typical distance between the faces of the split's
-    training people, which needs no labels.
-    """
+def _by_features(D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, config: LabelEfficiencyConfig, n_threads: int,
+                 subset: Subset) -> tuple[np.ndarray, dict[str, Any]]:
+    """Name the test faces by a Gaussian SVM, whose C and gamma are searched where the labelled people suffice for folds."""
     train, test = subset.train, subset.test
     present = np.unique(y[train])
     if len(present) == 1:
@@ -199,9 +177,8 @@ def _by_features(
     return values.argmax(axis=1), {"searched": True, "C": found.C, "gamma_scale": found.gamma * distance}
 
 
-def _by_network(
-    architecture: Mapping[str, Any], images: np.ndarray, y: np.ndarray, config: LabelEfficiencyConfig, subset: Subset
-) -> tuple[np.ndarray, dict[str, Any]]:
+def _by_network(architecture: Mapping[str, Any], images: np.ndarray, y: np.ndarray, config: LabelEfficiencyConfig,
+                subset: Subset) -> tuple[np.ndarray, dict[str, Any]]:
     """Name the test faces by a network that is trained anew, with a seed of this split and draw."""
     present, codes = np.unique(y[subset.train], return_inverse=True)
     if len(present) == 1:
@@ -213,11 +190,7 @@ def _by_network(
     return present[named_by(network, images[subset.test])], {"steps": n_steps, "train_accuracy": float(right.mean())}
 
 
-#: method -> number of labelled people -> right answers (0 or 1) of shape (n_draws, n_faces)
-Curves = Mapping[str, Mapping[int, np.ndarray]]
-
-
-def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray) -> list[dict]:
+def label_scores(right: Mapping[str, Mapping[int, np.ndarray]], y: np.ndarray, subjects: np.ndarray) -> list[dict]:
     """Return the rows of scores of all methods, for `fergan.experiments.scores.score_table`.
 
     For each method ``accuracy`` (label: the number of labelled people), beside it ``lowest_draw`` and ``highest_draw``;
@@ -226,8 +199,8 @@ def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray) -> list[dic
     reached, its ends where the upper and the lower ends of the curve's intervals reach it. For features "none",
     ``majority_accuracy``. Intervals are over test people; the draws stay as they are.
 
-    `right` is `Curves`; every face, of class `y` (n_faces,) and person `subjects` (n_faces,), is tested once in each draw. A
-    method may have fewer draws than another: their difference is then over the draws that both have, the first ones.
+    `right` holds by method and number of labelled people the right answers, 0 or 1, (n_draws, n_faces); every face, of class
+    `y` and person `subjects` (n_faces,), is tested once in each draw. Differences are over the draws that both have.
     """
     first, rows = next(iter(right.values())), []
     sizes = np.array(list(first))
@@ -257,11 +230,8 @@ def label_scores(right: Curves, y: np.ndarray, subjects: np.ndarray) -> list[dic
     return [base | row for row in rows]
 
 
-# Sizes double from point to point, so between points a curve is taken as straight in the logarithm of the size. Sizes are
-# ascending and positive, scores of shape (..., n_sizes).
-
 def curve_mean(sizes: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return the mean height of curves over the logarithm of the size, by the trapezoidal rule; with one size, the score."""
+    """Return the mean height of curves (..., n_sizes) over the logarithm of the ascending sizes, by the trapezoidal rule."""
     scores = np.asarray(scores, dtype=float)
     if len(sizes) == 1:
         return scores[..., 0]
@@ -270,7 +240,7 @@ def curve_mean(sizes: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def curve_at(sizes: np.ndarray, scores: np.ndarray, size: float) -> np.ndarray:
-    """Return the height of curves at a size between their ends; NaN outside."""
+    """Return the height of curves (..., n_sizes), straight in the logarithm of the size, at any size; NaN outside."""
     return np.apply_along_axis(lambda curve: np.interp(np.log(size), np.log(sizes), curve, np.nan, np.nan), -1, scores)
 
 
@@ -286,10 +256,9 @@ def size_needed(sizes: np.ndarray, scores: np.ndarray, level: float) -> float:
 def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult) -> dict[str, Any]:
     """Compare the first method on a small set and on a larger one, at the same number of labelled faces.
 
-    ``full``: balanced accuracy on the larger set with all labels minus that on the small one, since sets differ in how often
-    their commonest emotion occurs; ``matched``: at ``size``, the largest
-    number of labelled faces that both have; ``shrinking``: what the larger set loses by being cut down to that. Each is
-    (value, low, high); the first two are differences of independent scores.
+    ``full``: balanced accuracy on the larger set with all labels minus that on the small one; ``matched``: at ``size``, the
+    largest number of labelled faces that both have; ``shrinking``: what the larger set loses by being cut down to that. Each
+    is (value, low, high); the first two are differences of independent scores.
     """
     size = float(min(result.train_faces().iloc[-1] for result in (small, large)))
     (all_small, cut_small, _), (all_large, cut_large, shrinking) = (_cut_down(result, size) for result in (small, large))
@@ -314,36 +283,27 @@ def _cut_down(result: LabelEfficiencyResult, size: float) -> list[tuple[float, .
     return [tuple(map(float, ends)) for ends in (*both, lost)]
 
 
-# ---- the network that learns from labels
-
-def train_cnn(
-    images: np.ndarray, y: np.ndarray, *, width: int, epochs: int, min_steps: int, weights: str | Path | None = None,
-    learning_rate: float = 1e-3, seed: int = 0,
-) -> tuple[nn.Sequential, int]:
+def train_cnn(images: np.ndarray, y: np.ndarray, *, width: int, epochs: int, min_steps: int,
+              weights: str | Path | None = None, learning_rate: float = 1e-3, seed: int = 0) -> tuple[nn.Sequential, int]:
     """Train on faces uint8 (n, 64, 64, 3) of classes 0, 1, ... (n,), all present; return the network and its steps.
 
-    Adam minimises the cross-entropy for a number of steps that is fixed beforehand, while the learning rate rises and then
-    falls to nothing (one cycle, Smith and Topin 2019). Running statistics of the batch normalisation are recomputed over
-    the training faces at the end, for a short training would leave them half way.
+    Adam minimises the cross-entropy while the learning rate rises to `learning_rate` and then falls to nothing (one cycle,
+    Smith and Topin 2019). Running statistics of the batch normalisation are recomputed over the training faces at the end,
+    for a short training would leave them half way. FloatingPointError where the loss is not finite.
 
     Args:
         width: Channels of the first layer, as of the discriminator.
         epochs, min_steps: Passes over the training faces, and steps where that many passes have fewer.
-        weights: A ``discriminator.safetensors`` of that width to start from; without it the start is random.
-        learning_rate: The largest one, reached after three tenths of the steps.
+        weights: A ``discriminator.safetensors`` of that width (else a ValueError) to start from; without, a random start.
         seed: Of the initial weights and of the order of the faces. On a processor the same seed gives the same network.
-
-    Raises:
-        FloatingPointError: The loss is not finite.
-        ValueError: The weights are those of a network of another width.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # The discriminator's hidden layers, then one logit per class where it has one in all: (n, 3, 64, 64) to (n, k).
     to_logits = nn.Conv2d(8 * width, int(y.max()) + 1, kernel_size=4)
-    network = nn.Sequential(Discriminator(width).blocks, to_logits, nn.Flatten())
-    initialize_weights(network, seed=seed)
+    network = nn.Sequential(net.Discriminator(width).blocks, to_logits, nn.Flatten())
+    net.initialize_weights(network, seed=seed)
     if weights is not None:
-        discriminator = open_discriminator(weights)
+        discriminator = net.open_discriminator(weights)
         if discriminator.n_features != 128 * width:
             raise ValueError(f"weights {weights} cannot be used: {discriminator.n_features // 128} channels, not {width}")
         network[0] = discriminator.requires_grad_(True).blocks
@@ -362,7 +322,7 @@ def train_cnn(
             waiting = rng.permutation(len(data))
         rows, waiting = waiting[:size], waiting[size:]
         with _autocast(device):
-            loss = cross_entropy(network(to_float(data[rows])).float(), classes[rows])
+            loss = cross_entropy(network(net.to_float(data[rows])).float(), classes[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -370,12 +330,12 @@ def train_cnn(
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower learning_rate")
     with torch.no_grad():
-        recalibrate_batch_norm(network, [to_float(part) for part in data.split(_AT_ONCE)])
+        net.recalibrate_batch_norm(network, [net.to_float(part) for part in data.split(_AT_ONCE)])
     return network.eval(), n_steps
 
 
 def _autocast(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_native_bfloat16(device))
+    return torch.autocast(device.type, torch.bfloat16, enabled=net.has_native_bfloat16(device))
 
 
 def named_by(network: nn.Sequential, images: np.ndarray) -> np.ndarray:
@@ -383,6 +343,6 @@ def named_by(network: nn.Sequential, images: np.ndarray) -> np.ndarray:
     device, named = next(network.parameters()).device, np.empty(len(check_images(images)), int)
     with torch.inference_mode(), _autocast(device):
         for start in range(0, len(images), _AT_ONCE):
-            logits = network(to_float(np.array(images[start : start + _AT_ONCE]), device)).float()
+            logits = network(net.to_float(np.array(images[start : start + _AT_ONCE]), device)).float()
             named[start : start + len(logits)] = logits.argmax(1).cpu().numpy()
     return named

@@ -50,18 +50,13 @@ class SaliencyMaps:
         return cls(**{"regions": None} | found, n_faces=content["n_faces"], checks=pd.DataFrame(content["checks"]))
 
 
-def map_saliency(
-    folder: Path, config: SaliencyConfig, *, faces: FaceSet, X: np.ndarray, mapping: str | None, costs: np.ndarray, run: Run,
-    margin: float,
-) -> None:
+def map_saliency(folder: Path, config: SaliencyConfig, *, faces: FaceSet, X: np.ndarray, mapping: str | None,
+                 costs: np.ndarray, run: Run, margin: float) -> None:
     """Map where the detectors of an Action Unit experiment look, and write a `SaliencyMaps` into `folder`.
 
-    Args:
-        faces: The set that the detectors learn from.
-        X: Its features by the discriminator of `run`, (n_faces, n_features), float32.
-        mapping: By which the Action Units are derived from the emotions; None takes the coded ones.
-        costs: C of each detector, (14,), NaN where there is none.
-        margin: Of the set's crops, a fraction of the face box.
+    The detectors, of `costs` C (14,), NaN where there is none, learn from `faces` and their features by the discriminator of
+    `run` (n_faces, n_features), float32. A mapping derives the Action Units from the emotions; None takes the coded ones.
+    The margin of the set's crops is a fraction of the face box.
     """
     labels, checks = faces.labels, []
     weights = linear_weights(X, AUData.of(faces, {"X": X}).derived(mapping).Y, costs)
@@ -80,8 +75,8 @@ def map_saliency(
 def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.ndarray:
     """Return the weights w of one linear C-SVC per column of labels (0, 1 or NaN), from their solutions on one Gram matrix.
 
-    Shape (n_units, n_features), per unit of X, so that ``X @ w`` differs from the decision values by a constant; NaN where
-    only one class is coded or the cost (in the unit of `fergan.svm.kernels.gram`) is NaN.
+    Shape (n_units, n_features): ``X @ w`` differs from the decision values by a constant; NaN where only one class is coded
+    or the cost (in the unit of `fergan.svm.kernels.gram`) is NaN.
     """
     K, mean = gram(X), X.mean(axis=0, dtype=np.float64)
     scale = np.mean([np.sum((row - mean) ** 2) for row in X])
@@ -151,11 +146,9 @@ def _crops(labels: pd.DataFrame, margin: float) -> np.ndarray:
 def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> dict[str, Any]:
     """Compare the saliency inside a unit's region with that inside shuffled regions of the same shape.
 
-    Regions are shuffled within the part of the face that any Action Unit moves (the rectangle around all regions), so that
-    hair and background, at which few detectors look, do not make the comparison easy. Every shift of the region within that
-    rectangle counts once, and every one of its mirror image; what leaves on one side comes in on the other.
-
-    The saliency is (h, w), the regions of all units (n_units, h, w), bool.
+    The saliency is (h, w), the regions of all units (n_units, h, w), bool. Regions are shuffled within the rectangle around
+    all of them, so that hair and background do not make the comparison easy: every cyclic shift of the region within it
+    counts once, and every one of its mirror image.
 
     Returns: ``share`` of the saliency inside the region; its ``area`` as a share of the part, which a detector that looks
         everywhere would reach; ``threshold``, the 95th percentile of the shares in shuffled regions; and whether it looks

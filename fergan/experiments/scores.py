@@ -13,11 +13,9 @@ from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.intervals import Score
 from fergan.files import atomic_path, read_json, write_json
 
-#: The features that are compared with others: those of a network's discriminator.
-FEATURES = "discriminator"
+FEATURES = "discriminator"  # those of a network's discriminator are compared with others
 
-#: Every table of scores has these columns; `label` is an emotion, an Action Unit, or "all" (the whole set, or
-#: the mean over `n_labels` labels).
+#: `label` is an emotion, an Action Unit, or "all" (the whole set, or the mean over `n_labels` labels).
 SCORE_COLUMNS = {
     "protocol": str, "features": str, "score": str, "label": str, "value": float, "low": float, "high": float,
     "n_faces": int, "n_subjects": int, "n_labels": int,
@@ -45,15 +43,11 @@ def roc(positive: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 @dataclass
 class ExperimentResult:
-    """What an experiment leaves: three tables and its settings.
+    """What an experiment leaves: three tables and its settings."""
 
-    `scores` has `SCORE_COLUMNS`; `predictions` one row per face (and Action Unit), protocol and feature set, out of fold;
-    `searches` every parameter tried, by protocol, feature set and the outer folds it was tried for.
-    """
-
-    scores: pd.DataFrame
-    predictions: pd.DataFrame
-    searches: pd.DataFrame
+    scores: pd.DataFrame  # `SCORE_COLUMNS`
+    predictions: pd.DataFrame  # one row per face (and Action Unit), protocol and feature set, out of fold
+    searches: pd.DataFrame  # every parameter tried, by protocol, feature set and the outer folds it was tried for
     settings: dict[str, Any] = field(default_factory=dict)
 
     def save(self, folder: str | Path) -> None:

@@ -1,14 +1,12 @@
 """Networks beside one another, and their layers: their features on sets of faces, under folds of whole people.
 
-In the transfer matrix the rows of a column share faces, folds and the search's budget, so that they can be compared face by
-face.
+In the transfer matrix the rows of a column share faces, folds and the search's budget: they are compared face by face.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,33 +21,26 @@ from fergan.experiments.intervals import interval_over_people, mean_over_people,
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.features.baselines import make_baseline
 from fergan.features.discriminator import N_LAYERS, DiscriminatorFeatures
+from fergan.gan.runs import Run
 from fergan.svm.kernels import gaussian_kernel, multiclass_values, squared_distances, typical_distance
-
-if TYPE_CHECKING:
-    from fergan.gan.runs import Run
 
 #: What stands under ``features`` for the mean of all networks that learnt other faces than the ones they look at.
 OTHERS = "networks of other faces"
-
-#: C of the classifier on single layers; its gamma is one over the typical squared distance. Nothing is searched.
-READOUT_COST = 10.0
+READOUT_COST = 10.0  # C of the classifier on single layers; its gamma is one over the typical squared distance
 
 
 @dataclass(frozen=True)
 class MatrixFaces:
     """The faces of all targets, and which of them each kind of features named rightly.
 
-    `right` (n_faces, n_features) holds 1 or 0, one column per network or baseline; `target` and `subject` (n_faces,) the set
-    of a face and its person. `networks` are named after the set they learnt. `collections` names the collection of sets that
-    are parts of one: these share people, and a network that learnt the one is neither own nor other to the faces of another.
-    People of different collections are different people.
+    Sets of one collection share people, and a network that learnt the one is neither own nor other to the faces of another.
     """
 
-    right: pd.DataFrame
-    target: np.ndarray
-    subject: np.ndarray
-    networks: tuple[str, ...]
-    collections: Mapping[str, str]
+    right: pd.DataFrame  # 1 or 0 (n_faces, n_features), one column per network or baseline
+    target: np.ndarray  # (n_faces,): the set of each face ...
+    subject: np.ndarray  # ... and its person
+    networks: tuple[str, ...]  # named after the set they learnt
+    collections: Mapping[str, str]  # set -> the collection that it is a part of; other collections have other people
 
     def collection(self, name: str) -> str:
         """Return the collection of a set, or its own name."""
@@ -107,17 +98,12 @@ class TransferResult(ExperimentResult):
                            tuple(settings["networks"]), settings["collections"])
 
 
-def run_transfer(
-    folder: Path, config: TransferConfig, *, faces: Mapping[str, FaceSet], networks: Mapping[str, "Run"],
-    pretraining_faces: Mapping[str, int], collections: Mapping[str, str], n_threads: int = 1,
-) -> None:
+def run_transfer(folder: Path, config: TransferConfig, *, faces: Mapping[str, FaceSet], networks: Mapping[str, Run],
+                 pretraining_faces: Mapping[str, int], collections: Mapping[str, str], n_threads: int = 1) -> None:
     """Classify every set by the features of every network and baseline, and save a `TransferResult`.
 
-    Args:
-        faces: The targets. One that cannot be classified is left out, and ``settings["skipped"]`` says why.
-        networks: Named after the sets that they learnt; features are made as they are needed, and dropped.
-        pretraining_faces: Network -> how many faces it learnt.
-        collections: Set -> the collection that it is a part of, for sets that share one.
+    A target that cannot be classified is left out, and ``settings["skipped"]`` says why. Networks are named after the sets
+    that they learnt, so many faces each; `collections` holds set -> the collection that it is a part of.
     """
     cells, skipped = [], {}
     for target, of_target in faces.items():
@@ -136,9 +122,8 @@ def run_transfer(
     result.save(folder)
 
 
-def _column(
-    target: str, faces: FaceSet, config: TransferConfig, networks: Mapping[str, "Run"], n_threads: int,
-) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+def _column(target: str, faces: FaceSet, config: TransferConfig, networks: Mapping[str, Run],
+            n_threads: int) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """Predict the faces of one set from every kind of features, each face by a model that knows none of its person."""
     faces = faces.select(faces.labels["emotion"].notna().to_numpy())
     if len(faces.emotions) < 2:
@@ -148,11 +133,11 @@ def _column(
     images, subjects = faces.images[rows], np.asarray(subjects[rows], dtype=str)
     names, y = emotion_classes(faces.labels["emotion"].to_numpy(str)[rows])
     folds = cv.learnable_folds(names[y], subjects, config.n_folds, config.seed)
-    cv.fold_blocks(config.n_folds, config.inner_folds)
     base = dict(target=target, face=np.arange(len(y)), subject=subjects, fold=cv.fold_numbers(len(y), folds), true=names[y])
-    cells = []
-    for name in (*networks, *config.baselines):
-        X = _features(name, images, config, networks)
+    kinds = {name: DiscriminatorFeatures(run.folder / "discriminator.safetensors") for name, run in networks.items()}
+    width, cells = next(iter(networks.values())).config.width, []
+    for name, kind in (kinds | {name: make_baseline(name, width, config.seed) for name in config.baselines}).items():
+        X = kind.transform(images)
         cv.check_features({name: X}, len(y))
         values, results = subject_independent(
             squared_distances(X), y, folds, inner_folds=config.inner_folds, n_evaluations=config.n_evaluations,
@@ -162,13 +147,6 @@ def _column(
                                  enumerate(results)], columns=["target", "features", "block", "C", "gamma", "accuracy"])
         cells.append((pd.DataFrame(base | dict(predicted=predicted, features=name)), searches))
     return cells
-
-
-def _features(name: str, images: np.ndarray, config: TransferConfig, networks: Mapping[str, "Run"]) -> np.ndarray:
-    if name in networks:
-        run = networks[name]
-        return DiscriminatorFeatures(run.folder / "discriminator.safetensors", width=run.config.width).transform(images)
-    return make_baseline(name, next(iter(networks.values())).config.width, config.seed).transform(images)
 
 
 def transfer_scores(result: TransferResult) -> list[dict]:
@@ -223,45 +201,37 @@ def rank_correlation(x: np.ndarray, y: np.ndarray, n_resamples: int = 9999, seed
     return float(test.statistic), float(test.pvalue)
 
 
-def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, network: "Run") -> None:
+def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, network: Run) -> None:
     """Recognise emotions of people never seen from each hidden layer, its maps reduced to 4x4, and from all of them.
 
     The result is an `ExperimentResult` whose features are the layers "1" to "4" and "all", with ``accuracy`` at fixed
     parameters (see `READOUT_COST`) and ``minus_last``, its paired difference to the last layer's.
     """
-    def of_layers(images: np.ndarray) -> dict[str, np.ndarray]:
-        weights, every = network.folder / "discriminator.safetensors", range(1, N_LAYERS + 1)
-        each = {str(k): DiscriminatorFeatures(weights, layers=(k,), pool=True).transform(images) for k in every}
-        return each | {"all": np.hstack(list(each.values()))}
-
-    _read_out(folder, config, faces, of_layers, "minus_last", str(N_LAYERS))
+    weights, every = network.folder / "discriminator.safetensors", range(1, N_LAYERS + 1)
+    kinds = {str(k): DiscriminatorFeatures(weights, layers=(k,), pool=True) for k in every}
+    kinds["all"] = DiscriminatorFeatures(weights, layers=every, pool=True)
+    _read_out(folder, config, faces, kinds, "minus_last", str(N_LAYERS))
 
 
-def snapshot_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, network: "Run") -> None:
+def snapshot_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, network: Run) -> None:
     """Recognise emotions of people never seen from the discriminator while it learnt: what does the training buy?
 
     The result is like that of `layer_accuracies`; its features are the steps of the snapshots whose weights the run keeps,
     "0" the untrained network, and ``minus_untrained`` is the paired difference to that one.
     """
-    def of_steps(images: np.ndarray) -> dict[str, np.ndarray]:
-        return {str(step): DiscriminatorFeatures(path).transform(images) for step, path in network.kept.items()}
-
-    _read_out(folder, config, faces, of_steps, "minus_untrained", "0")
+    kinds = {str(step): DiscriminatorFeatures(path) for step, path in network.kept.items()}
+    _read_out(folder, config, faces, kinds, "minus_untrained", "0")
 
 
-def _read_out(folder: Path, config: LayersConfig, faces: FaceSet, describe: Callable[[np.ndarray], dict[str, np.ndarray]],
+def _read_out(folder: Path, config: LayersConfig, faces: FaceSet, kinds: Mapping[str, DiscriminatorFeatures],
               difference: str, reference: str) -> None:
-    """Save the accuracy of a fixed classifier on each kind of features, and its paired difference to one of them.
-
-    Some people of the set are taken; faces without an emotion take no part. ValueError where faces, people or emotions are
-    too few, see `fergan.experiments.cross_validation.grouped_folds`.
-    """
+    """Save the accuracy of a fixed classifier on each kind of features, and its paired difference to one of them."""
     taken = cv.some_people(faces.subjects(), config.n_faces, config.seed, at_least=10)
     known = faces.select(np.isin(np.arange(len(faces)), taken) & faces.labels["emotion"].notna().to_numpy())
     subjects = known.subjects()
     names, y = emotion_classes(known.labels["emotion"])
     folds = cv.learnable_folds(y, subjects, config.n_folds, config.seed)
-    features, right = describe(known.images), {}
+    features, right = {kind: describer.transform(known.images) for kind, describer in kinds.items()}, {}
     for kind, X in features.items():
         D2 = squared_distances(X)
         K = gaussian_kernel(D2, 1 / typical_distance(D2))
