@@ -77,16 +77,13 @@ class DataReport:
         return content
 
 
-def check_photographs(
-    photographs: Photographs, source: str, variant: str = "", used: Collection[str] = ("emotions", "Action Units")
-) -> DataReport:
+def check_photographs(photographs: Photographs, source: str, variant: str = "",
+                      used: Collection[str] = ("emotions", "Action Units")) -> DataReport:
     """Compare photographs with what is published of their set, and look for damage and duplicates.
 
     Args:
-        photographs: A whole set, as `fergan.data.open_photographs` returns it without `n_faces`.
-        source, variant: What it was opened as.
-        used: Which labels something depends on, ``"emotions"`` and ``"Action Units"``: where they are
-            absent is a fault, and a warning of the others.
+        photographs: A whole set, as `open_photographs` returns it without `n_faces` from `source` and `variant`.
+        used: Which labels something depends on: where they are absent is a fault, and a warning of the others.
     """
     labels, record = photographs.labels, CATALOGUE.get(source)
     counts = labels["emotion"].value_counts()
@@ -95,8 +92,7 @@ def check_photographs(
         record.subjects if record else "people", len(labels), labels["subject"].nunique(),
         {emotion: int(counts[emotion]) for emotion in EMOTIONS if emotion in counts},
         record.variants[variant] if record else Published(),
-        list(photographs.missing), dict(photographs.unknown), list(photographs.notes), photographs.coded,
-    )  # fmt: skip
+        list(photographs.missing), dict(photographs.unknown), list(photographs.notes), photographs.coded)
     _judge_counts(report)
     _judge_labels(report, used)
     _judge_files(report, photographs)

@@ -14,29 +14,14 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from fergan.data import folders
 from fergan.data.config import CATALOGUE, Source
-from fergan.data.folders import (
-    Contents,
-    Files,
-    FileState,
-    first_of_name,
-    has_manifest,
-    is_picture,
-    list_files,
-    name_of,
-    named_units,
-    read_csv_table,
-    read_lines,
-    read_manifest,
-    read_named,
-    some_of,
-)  # fmt: skip
+from fergan.data.folders import Contents, Files, is_picture, name_of, read_lines, read_named, some_of
 from fergan.data.photographs import FolderPhotographs, Photographs, RenderedPhotographs
 from fergan.facs import ACTION_UNITS
 
-#: KDEF: two files are shipped with cut names. In each folder exactly one name of the rule is absent. The letter that is left
-#: agrees with it for AM31 ("H" of "HR"); for AF31 ("V") it says nothing, and the correction rests on elimination alone.
-#: Users of the set who wrote down a correction give these two.
+#: KDEF: two files are shipped with cut names, where exactly one name of the rule is absent in their folder. The letter that
+#: is left agrees with it for AM31 ("H" of "HR"); for AF31 ("V") it says nothing. Users of the set give these two as well.
 KDEF_MISNAMED = {"AF31V.JPG": "AF31SAHL.JPG", "AM31H.JPG": "AM31SUHR.JPG"}
 RAF_DB_TABLE = "EmoLabel/list_patition_label.txt"
 #: CelebA's tables -> the column that is read, the label that it becomes, and what may stand in it and means.
@@ -54,10 +39,8 @@ _TIME_STAMP = 1000  # frames of some sequences are numbered by the time of day, 
 _CODES = {"": np.nan, "0": 0.0, "1": 1.0} | dict.fromkeys("ABCDE", 1.0)
 
 
-def open_photographs(
-    name: str, source: str, *, folder: str | None = None, csv: str = "labels.csv", variant: str = "",
-    n_faces: int | None = None, seed: int = 0,
-) -> Photographs:  # fmt: skip
+def open_photographs(name: str, source: str, *, folder: str | None = None, csv: str = "labels.csv", variant: str = "",
+                     n_faces: int | None = None, seed: int = 0) -> Photographs:
     """Open a collection before its faces are cropped.
 
     Args:
@@ -69,9 +52,8 @@ def open_photographs(
         variant: Which part of the collection; empty takes its default.
         n_faces, seed: At most this many photographs, drawn or rendered with this seed; without it, all.
 
-    Raises:
-        ValueError, FileNotFoundError: The source or variant is unknown; a folder or table is missing, cannot be read or
-            holds nothing of this collection.
+    An unknown source or variant is a ValueError; so is, or a FileNotFoundError, a folder or table that is missing, cannot be
+    read or holds nothing of this collection.
     """
     if source not in SOURCES:
         raise ValueError(f"source is {source!r}; expected one of {', '.join(SOURCES)}")
@@ -96,12 +78,11 @@ def _read(folder: Path, source: str, variant: str, csv: str) -> Contents:
     if not folder.is_dir():
         raise FileNotFoundError(f"folder is {folder}, which does not exist; set parameter folder to where the "
                                 "photographs lie, or source to 'rendered' to do without")
-    if source == "manifest" or has_manifest(folder / csv):
-        return read_manifest(folder / csv)
+    if source == "manifest" or folders.has_manifest(folder / csv):
+        return folders.read_manifest(folder / csv)
     record = CATALOGUE[source]
-    # Archives unpack at various depths.
     root = next((folder / name for name in record.inside if (folder / name).is_dir()), folder)
-    files = list_files(root)
+    files = folders.list_files(root)
     contents = LOADERS[source](root, files, variant, csv)
     if contents.labels.empty:
         what = f"{record.title} (variant {variant!r})" if variant else record.title
@@ -178,7 +159,7 @@ def read_raf_db(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """
     place, ending = ("Image/aligned/", "_aligned.jpg") if variant == "aligned" else ("Image/original/", ".jpg")
     pictures = sorted((path for path in files if path.startswith(place) and is_picture(path)), key=lambda p: p.count("/"))
-    by_name, again = first_of_name({path: name_of(path) for path in pictures})
+    by_name, again = folders.first_of_name({path: name_of(path) for path in pictures})
     told = _read_column(root / RAF_DB_TABLE, "emotion", CATALOGUE["raf-db"].codes["emotion"])
     table = pd.DataFrame({"emotion": pd.Series(told, dtype="string")})
     table["split"] = table.index.str.partition("_").get_level_values(0)
@@ -193,8 +174,7 @@ def read_raf_db(root: Path, files: Files, variant: str, csv: str) -> Contents:
 def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """CelebA: tables, as text or CSV, and photographs in whatever folders the archives were unpacked.
 
-    ``Smiling`` becomes AU12, which is what a smile is. A missing table costs its labels only: the photographs can be trained
-    on without.
+    ``Smiling`` becomes AU12, which is what a smile is. A missing table costs its labels only.
     """
     places = {name_of(path).removesuffix(end): path for end in (".csv", ".txt") for path in files if path.endswith(end)}
     # Their folder may lie anywhere and be nested in one of its name.
@@ -221,9 +201,8 @@ def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """CK+: the apex of every sequence, labelled by its coders, and unless the variant is ``"apex"`` its neutral start.
 
     A FACS file lists what is shown, at whatever intensity: every other Action Unit was looked for and is 0. The first frame
-    is neutral by the set's design, not by a coder: its Action Units are 0. Where a sequence is cut, as in the release of 48
-    pixels, its first frames are not there, and no frame is taken for neutral. A sequence without a validated emotion keeps
-    its Action Units and has no emotion.
+    is neutral by the set's design, not by a coder: its Action Units are 0. Of a sequence that is cut, as in the release of
+    48 pixels, no frame is neutral. Without a validated emotion there is none, and its Action Units stay.
     """
     frames, unknown = _ck_frames(files)
     by_kind, problems, rows, n_coded, cut = {}, [], [], 0, []
@@ -293,7 +272,7 @@ def read_enhanced_ck(root: Path, files: Files, variant: str, csv: str) -> Conten
     """
     frames, unknown = _ck_frames(files)
     codes, problems = _read_codes(root / csv)
-    files.setdefault(csv, FileState.of(root / csv))
+    files.setdefault(csv, folders.FileState.of(root / csv))
     coded = frames.merge(codes, on=["sequence", "frame"], how="inner")
     listed, found = (list(zip(of["sequence"], of["frame"], strict=True)) for of in (codes, coded))
     missing = [f"{sequence}_{frame:08d}.png" for sequence, frame in listed if (sequence, frame) not in set(found)]
@@ -304,8 +283,8 @@ def read_enhanced_ck(root: Path, files: Files, variant: str, csv: str) -> Conten
 
 def _read_codes(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Return sequence, frame, and the Action Units of each line of the frames' table, and what of it is not used."""
-    table = read_csv_table(path, "the codes of each frame, with columns sequence, frame, AU01 and so on")
-    table.columns = named_units(table)
+    table = folders.read_csv_table(path, "the codes of each frame, with columns sequence, frame, AU01 and so on")
+    table.columns = folders.named_units(table)
     units = [unit for unit in ACTION_UNITS if unit in table]
     if not units or not {"sequence", "frame"} <= set(table) or table.columns.duplicated().any():
         raise ValueError(f"{path} has columns {', '.join(table)}; expected sequence, frame and Action Units, each once")
@@ -353,24 +332,16 @@ def read_lfw(root: Path, files: Files, variant: str, csv: str) -> Contents:
 
 
 def read_genki(root: Path, files: Files, variant: str, csv: str) -> Contents:
-    """GENKI-4K: line n of ``labels.txt`` belongs to ``files/file000n.jpg``. A smile is AU12.
-
-    ``yaw, pitch, roll`` are in radians. Nobody is named, so every photograph counts as a person of its own.
-    """
+    """GENKI-4K: line n of ``labels.txt`` belongs to ``files/file000n.jpg``. A smile is AU12. Nobody is named."""
     path, rows = root / "labels.txt", []
     lines = read_lines(path, "a line for each photograph: 1 (smile) or 0, then yaw, pitch and roll in radians")
     for number, line in enumerate(lines, start=1):
+        smile = {"0": 0.0, "1": 1.0}.get(line.strip()[:2].strip())
+        if line.strip() and (smile is None or len(line.split()) != 4):
+            raise ValueError(f"{path}, line {number}: {line.strip()!r}; expected 0 or 1, then yaw, pitch and roll")
         if line.strip():
-            try:
-                smile, yaw, pitch, roll = (float(value) for value in line.split())
-                if smile not in (0, 1):
-                    raise ValueError
-            except ValueError:
-                raise ValueError(
-                    f"{path}, line {number}: {line.strip()!r}; expected 0 or 1, then yaw, pitch and roll"
-                ) from None
-            rows.append((f"files/file{number:04d}.jpg", smile, yaw, pitch, roll))
-    table = pd.DataFrame(rows, columns=["source", "AU12", "yaw", "pitch", "roll"])
+            rows.append((f"files/file{number:04d}.jpg", smile))
+    table = pd.DataFrame(rows, columns=["source", "AU12"])
     there, named = table["source"].isin(files), set(table["source"])
     unknown = {path: "has no line in labels.txt" for path in files if is_picture(path) and path not in named}
     missing = table["source"][~there].tolist()
@@ -386,18 +357,16 @@ def read_cmu_faces(root: Path, files: Files, variant: str, csv: str) -> Contents
 def read_london(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """London Set. A smile is AU12. ``expression`` is what the people were asked for; it is not taken for an emotion."""
     codes = {"neutral": "03", "smiling": "08"}
-    folders = {f"{expression}_front" for expression in codes}  # the archives of other views may lie beside
-    labels, unknown = read_named([path for path in files if folders & set(path.split("/"))], "london")
+    fronts = {f"{expression}_front" for expression in codes}  # the archives of other views may lie beside
+    labels, unknown = read_named([path for path in files if fronts & set(path.split("/"))], "london")
     labels = labels.assign(view="frontal", AU12=(labels["expression"] == "smiling").to_numpy(float))
     missing = [f"{expression}_front/{subject}_{code}.jpg" for expression, code in codes.items()
                for subject in sorted(set(labels["subject"]) - set(labels["subject"][labels["expression"] == expression]))]
     return Contents(root, files, labels, missing=missing, unknown=unknown)
 
 
-#: Collections in folders -> what reads each.
 LOADERS: dict[str, Callable[[Path, Files, str, str], Contents]] = {
     "rafd": read_rafd, "kdef": read_kdef, "raf-db": read_raf_db, "celeba": read_celeba, "ck-plus": read_ck_plus,
     "enhanced-ck": read_enhanced_ck, "sfew": read_sfew, "lfw": read_lfw, "genki": read_genki, "cmu-faces": read_cmu_faces,
-    "london": read_london,
-}  # fmt: skip
+    "london": read_london}
 SOURCES = get_args(Source)

@@ -8,11 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fergan.cache import Config
 
-#: Where photographs can come from; see `fergan.data.collections`.
 Source = Literal[
     "rendered", "manifest", "rafd", "kdef", "raf-db", "celeba", "ck-plus", "enhanced-ck", "sfew", "lfw", "genki",
-    "cmu-faces", "london",
-]
+    "cmu-faces", "london"]
 
 
 class FacesConfig(Config):
@@ -57,8 +55,6 @@ class SetConfig(FacesConfig):
         """What changes the crops, without where the photographs lie."""
         return FacesConfig(**self.model_dump(include=set(FacesConfig.model_fields)))
 
-
-# ---- the collections: who may have each and how, its folder and names, what is published
 
 class Published(BaseModel):
     """What a collection, or a variant of it, holds by its owners' account; None or empty where it is not published."""

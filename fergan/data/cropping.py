@@ -1,7 +1,6 @@
 """From photographs to a `FaceSet`: one 64 x 64 crop per face, and an account of every face that was lost.
 
-An interrupted run takes up the batches that were finished. What is kept of a photograph in memory is its box: a hundred
-thousand of them need no more room than a hundred, but for that.
+An interrupted run takes up the batches that were finished. What is kept of a photograph in memory is its box.
 """
 
 import shutil
@@ -25,11 +24,8 @@ from fergan.files import atomic_path, hash_parameters, read_json, write_json
 Detector = ViolaJones | MTCNNDetector | WholePhotograph
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "detection_probability")
 
-#: Photographs are decoded large enough for the smallest face sought to have this many times the pixels of its crop.
-OVERSAMPLING = 2
-
-#: Faces whose crops lie outside their photographs by more than this share of their area, on average, are cut tight.
-TIGHT = 0.1
+OVERSAMPLING = 2  # times the pixels of its crop that the smallest face sought has in a photograph as it is decoded
+TIGHT = 0.1  # faces are cut tight whose crops lie outside their photographs by more than this share, on average
 
 
 @dataclass
@@ -59,23 +55,17 @@ class CroppingAccount:
         return cls(**read_json(Path(folder) / "account.json"))
 
 
-def make_faces(
-    folder: Path, config: FacesConfig, *, photographs: Photographs, batch_size: int = 64, progress: bool = True
-) -> None:
-    """Find, crop and collect the face of every photograph; what cannot be read or found is listed, not fatal.
+def make_faces(folder: Path, config: FacesConfig, *, photographs: Photographs, batch_size: int = 64,
+               progress: bool = True) -> None:
+    """Find, crop and collect the face of every photograph; what cannot be read or found is listed; ValueError if all are.
 
     Args:
         folder: Gets a face set and ``account.json`` (see `CroppingAccount`). The labels gain ``box_left, box_top, box_right,
             box_bottom`` (pixels of the photograph), ``detection_probability`` (0..1; NaN from Viola-Jones) and ``detected``,
             False for a nominal box.
         config: How to find and crop.
-        photographs: Large ones are decoded at reduced size, never so far that a crop would have to be enlarged because of
-            it.
+        photographs: Large ones are decoded at reduced size, never so far that a crop would have to be enlarged.
         batch_size: Photographs held in memory at once.
-        progress: Draw a progress bar on standard error.
-
-    Raises:
-        ValueError: No face was found at all.
     """
     n_photographs = len(photographs)
     detector = make_detector(config)
@@ -133,12 +123,10 @@ def sampled_border(photographs: Photographs, config: FacesConfig, n: int = 24) -
 
 
 def crop_face(image: np.ndarray, box: Sequence[float], margin: float) -> np.ndarray:
-    """Crop a square around a box and scale it to 64 x 64 pixels.
+    """Crop a square around a box (left, top, right and bottom in pixels) and scale it to 64 x 64 pixels.
 
-    Args:
-        image: (height, width, 3), uint8, RGB; where the square leaves it, its border pixels are repeated.
-        box: Left, top, right and bottom in pixels.
-        margin: Added on every side, as a fraction of the box's longer side.
+    Where the square leaves the image, uint8 (height, width, 3), its border pixels are repeated. `margin` is added on every
+    side, as a fraction of the box's longer side.
     """
     side, left, top = _square(box, margin)
     height, width = image.shape[:2]
@@ -166,15 +154,10 @@ def _square(box: Sequence[float], margin: float) -> tuple[int, int, int]:
 
 
 def detect(images: Sequence[np.ndarray], detector: Detector, padding: float) -> np.ndarray:
-    """Find a face in each image; look again with more border where there is none or its box leaves the image.
+    """Find a face in each image, as `ViolaJones.detect`; look again where there is none or its box leaves the image.
 
-    Detectors need surroundings, which a photograph that is cut tight lacks.
-
-    Args:
-        images: Each (height, width, 3), uint8, RGB.
-        padding: What is added on every side for the second look, of the shorter side; 0 for no second look.
-
-    Returns: (n_images, 6) as `ViolaJones.detect`; a box may leave its image.
+    Detectors need surroundings, which a photograph that is cut tight lacks: `padding`, a share of the shorter side, is added
+    on every side for the second look; 0 for none. A box may leave its image.
     """
     found = detector.detect(images)
     ends = np.array([image.shape[1::-1] for image in images]).reshape(-1, 2)
@@ -198,13 +181,9 @@ def _least_side(config: FacesConfig) -> int:
     return int(np.ceil(OVERSAMPLING * FACE_SIZE / config.min_face_fraction))
 
 
-def _crop_batch(
-    photographs: Photographs, rows: Sequence[int], detector: Detector, config: FacesConfig
-) -> dict[str, np.ndarray]:
-    """Return the crops of some photographs, blank without a face, why one is unreadable, and their boxes.
-
-    These (n, 7) are what `detect` says, in pixels of the photograph, and the share of the crop outside it.
-    """
+def _crop_batch(photographs: Photographs, rows: Sequence[int], detector: Detector,
+                config: FacesConfig) -> dict[str, np.ndarray]:
+    """Return crops, blank without a face, reasons, and boxes (n, 7): `detect`'s, and the share of the crop outside."""
     read = photographs.read(rows, _least_side(config))
     readable = [number for number, photograph in enumerate(read) if isinstance(photograph, Photograph)]
     reasons = ["" if isinstance(photograph, Photograph) else str(photograph) for photograph in read]
@@ -220,10 +199,8 @@ def _crop_batch(
     return {"crops": crops, "boxes": boxes, "reasons": np.array(reasons, dtype=str)}
 
 
-def _add_nominal_crops(
-    photographs: Photographs, config: FacesConfig, images: np.ndarray, boxes: np.ndarray, reasons: dict[int, str],
-    batch_size: int,
-) -> None:  # fmt: skip
+def _add_nominal_crops(photographs: Photographs, config: FacesConfig, images: np.ndarray, boxes: np.ndarray,
+                       reasons: dict[int, str], batch_size: int) -> None:
     """Crop each readable photograph without a face at the median box of its view; where a view has none, there is none."""
     views = photographs.labels["view"].fillna("").to_numpy(dtype=object)
     cropped = ~np.isnan(boxes[:, 0])
@@ -237,9 +214,7 @@ def _add_nominal_crops(
             images[row], boxes[row, 6] = crop_face(*seen), border_share(*seen)
 
 
-def _account(
-    photographs: Photographs, boxes: np.ndarray, detected: np.ndarray, reasons: dict[int, str]
-) -> CroppingAccount:
+def _account(photographs: Photographs, boxes: np.ndarray, detected: np.ndarray, reasons: dict[int, str]) -> CroppingAccount:
     sources, lost, cropped = photographs.labels["source"], pd.Series(~detected), ~np.isnan(boxes[:, 0])
     unreadable = np.isin(np.arange(len(sources)), list(reasons))
 
@@ -249,14 +224,8 @@ def _account(
                 for name, part in groups}
 
     return CroppingAccount(
-        photographs=len(sources),
-        found=int(cropped.sum()),
+        photographs=len(sources), found=int(cropped.sum()),
         unreadable=[{"source": sources[row], "reason": reason} for row, reason in sorted(reasons.items())],
-        no_face=sources[~cropped & ~unreadable].tolist(),
-        nominal=sources[cropped & ~detected].tolist(),
-        several=sources[boxes[:, 5] > 1].tolist(),
-        border=float(np.nanmean(boxes[:, 6])),
-        lost_by_emotion=lost_by("emotion"),
-        lost_by_view=lost_by("view"),
-        problems=list(photographs.problems),
-    )
+        no_face=sources[~cropped & ~unreadable].tolist(), nominal=sources[cropped & ~detected].tolist(),
+        several=sources[boxes[:, 5] > 1].tolist(), border=float(np.nanmean(boxes[:, 6])),
+        lost_by_emotion=lost_by("emotion"), lost_by_view=lost_by("view"), problems=list(photographs.problems))

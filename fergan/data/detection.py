@@ -6,7 +6,9 @@ IEEE Signal Processing Letters 23(10), 2016).
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -14,18 +16,17 @@ import numpy as np
 from fergan.cache import available_threads, run_threads
 from fergan.data.faces import FACE_SIZE
 
-#: Images that pass through MTCNN together on one thread: more of them leave the processor's cache.
-IMAGES_PER_THREAD = 8
+IMAGES_PER_THREAD = 8  # that pass through MTCNN together: more of them leave the processor's cache
 
 
+@dataclass
 class _Detector:
     """What both detectors share: how photographs are reduced before they are searched."""
 
-    face_pixels: int  # photographs are reduced until the smallest face looked for has this many, or a step less
-    sizes: tuple[float, float]  # the least size looked for in pixels, and the step between sizes
+    min_face_fraction: float = 0.2  # smallest face looked for, of the photograph's shorter side
 
-    def __init__(self, min_face_fraction: float = 0.2):
-        self.min_face_fraction = min_face_fraction  # smallest face looked for, of the photograph's shorter side
+    face_pixels: ClassVar[int]  # photographs are reduced until the smallest face looked for has this many, or a step less
+    sizes: ClassVar[tuple[float, float]]  # the least size looked for in pixels, and the step between sizes
 
     def _on_grid(self, pixels: float) -> float:
         """Return the largest size up to this one, of those looked for when a search starts at the least possible size."""
@@ -33,10 +34,7 @@ class _Detector:
         return least * step ** np.floor(np.log(max(pixels, least) / least) / np.log(step) + 1e-9)
 
     def _reduce(self, image: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return an image, reduced where it is large, and the smallest face looked for in its pixels.
-
-        The sizes looked for remain those of a search at full size, whose boxes they then resemble most.
-        """
+        """Return an image, reduced where it is large, and the smallest face looked for: sizes remain those at full size."""
         height, width = image.shape[:2]
         smallest = self.min_face_fraction * min(height, width)
         scale = self._on_grid(self.face_pixels) / self._on_grid(smallest)
@@ -53,15 +51,12 @@ class ViolaJones(_Detector):
     sizes = 24, 1.1
     min_neighbors = 3  # overlapping hits that make a face; more lose faces, fewer find what is none
 
-    def __init__(self, min_face_fraction: float = 0.2):
-        super().__init__(min_face_fraction)
-        self._cascades: list[cv2.CascadeClassifier] = []
+    @cached_property
+    def _cascades(self) -> list[cv2.CascadeClassifier]:
+        return []
 
     def detect(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Find one face in each image.
-
-        Args:
-            images: Each (height, width, 3), uint8, RGB, of any size.
+        """Find one face in each image uint8 (height, width, 3), RGB, of any size.
 
         Returns: (n_images, 6), float64; left, top, right and bottom in pixels of the photograph; how sure the detector is,
             0..1, always NaN from Viola-Jones, which does not say; and how many faces there are (see `portrayed`). NaN where
@@ -88,11 +83,9 @@ class ViolaJones(_Detector):
         return boxes
 
     def _find(self, grey: np.ndarray, cascade: cv2.CascadeClassifier, smallest: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return every box (n, 4) and its number of hits (n,)."""
         side = max(1, round(smallest))
-        found, hits = cascade.detectMultiScale2(
-            np.ascontiguousarray(grey), scaleFactor=self.sizes[1], minNeighbors=self.min_neighbors, minSize=(side, side)
-        )
+        found, hits = cascade.detectMultiScale2(np.ascontiguousarray(grey), scaleFactor=self.sizes[1],
+                                                minNeighbors=self.min_neighbors, minSize=(side, side))
         boxes = np.array(found, float).reshape(-1, 4)  # x, y, width, height
         boxes[:, 2:] += boxes[:, :2]
         return boxes, np.ravel(hits)
@@ -142,7 +135,6 @@ class MTCNNDetector(_Detector):
         return [found for group in groups for found in group]
 
     def _together(self, images: Sequence[Any]) -> list[Sequence[Any]]:
-        """Return what passes through the networks together."""
         size = max(1, len(images)) if self.device == "cuda" else IMAGES_PER_THREAD
         return [images[start : start + size] for start in range(0, len(images), size)]
 
@@ -184,10 +176,8 @@ class MTCNNDetector(_Detector):
             if len(images) == 1:
                 return [none]
             return [self._find(image[None], smallest)[0] for image in images]
-        return [
-            none if boxes is None else (np.asarray(boxes, float), np.asarray(probabilities, float))
-            for boxes, probabilities in found
-        ]
+        return [none if boxes is None else (np.asarray(boxes, float), np.asarray(probabilities, float))
+                for boxes, probabilities in found]
 
 
 class WholePhotograph:
@@ -232,11 +222,8 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
     (Mirroring them instead would make faces out of shuffled parts of faces.) Each crop is looked at as it is and
     turned left to right: the detector is not symmetric, and finds half of all profiles in one of the two only.
 
-    Args:
-        images: (n_images, 64, 64, 3), uint8; generated samples or real crops, RGB.
-        threshold: A face less probable than this counts as none.
-
-    Returns: (n_images,), float64; the probability of the best face, 0 where there is none.
+    Images are uint8 (n_images, 64, 64, 3), RGB. Returns the probability of the best face, float64 (n_images,), 0 where there
+    is none or it is less probable than `threshold`.
     """
     if images.dtype != np.uint8 or images.shape[1:] != (FACE_SIZE, FACE_SIZE, 3):
         raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 (n, {FACE_SIZE}, {FACE_SIZE}, 3)")

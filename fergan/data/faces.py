@@ -17,21 +17,16 @@ LABEL_COLUMNS = ("source", "subject", "emotion", "view", "split", *ACTION_UNITS)
 
 
 def complete_labels(labels: pd.DataFrame, where: str = "labels") -> pd.DataFrame:
-    """Bring a table of labels into the one vocabulary.
+    """Bring a table of labels, one row per face, into the one vocabulary; an error calls it `where`.
 
-    Args:
-        labels: One row per face, with at least ``source``. Missing columns of `LABEL_COLUMNS` are added as missing values.
-        where: What to call the table in an error message.
-
-    Returns: ``source, subject, emotion, view, split`` as strings, each Action Unit as float (0, 1 or NaN), a fresh index.
-
-    Raises:
-        ValueError: ``source`` is missing, an emotion is unknown, or an Action Unit is neither 0, 1 nor missing.
+    Returns: ``source, subject, emotion, view, split`` as strings, each Action Unit as float (0, 1 or NaN), a fresh index;
+        columns of `LABEL_COLUMNS` are added where they are missing. ValueError where ``source`` is, an emotion is unknown,
+        or an Action Unit is neither 0, 1 nor missing.
     """
     if "source" not in labels:
         raise ValueError(f"{where}: column 'source' is missing; it names where each face came from")
     labels = labels.reset_index(drop=True).copy()
-    for column in ("source", "subject", "emotion", "view", "split"):
+    for column in LABEL_COLUMNS[:5]:
         labels[column] = labels.get(column, pd.Series(pd.NA, index=labels.index)).astype("string")
     for unit in ACTION_UNITS:
         labels[unit] = labels.get(unit, pd.Series(np.nan, index=labels.index)).astype(float)
@@ -71,9 +66,8 @@ class FaceSet:
     def __post_init__(self):
         expected = (len(self.labels), FACE_SIZE, FACE_SIZE, 3)
         if self.images.shape != expected or self.images.dtype != np.uint8:
-            raise ValueError(
-                f"face set {self.name!r}: images are {self.images.dtype} {self.images.shape}, expected uint8 {expected}"
-            )
+            raise ValueError(f"face set {self.name!r}: images are {self.images.dtype} {self.images.shape}, "
+                             f"expected uint8 {expected}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -122,11 +116,7 @@ class FaceSet:
 
     @classmethod
     def load(cls, folder: str | Path) -> "FaceSet":
-        """Open a saved face set; the images stay on disk until they are read.
-
-        Raises:
-            FileNotFoundError, ValueError: The folder holds no face set; images and labels do not belong together.
-        """
+        """Open a saved face set, or a FileNotFoundError says what is missing; images stay on disk until they are read."""
         folder = Path(folder)
         for name in ("images.npy", "labels.parquet", "faceset.json"):
             if not (folder / name).is_file():

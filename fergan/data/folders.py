@@ -19,8 +19,9 @@ from fergan.facs import ACTION_UNITS, EMOTIONS, canonical_emotion
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".avif")
 #: Columns of a manifest that are read, beside Action Units, in any case of their letters; and other words for them.
-_READ = ("path", "subject", "emotion", "smile", "view", "split", "yaw", "pitch", "roll")
+_READ = ("path", "subject", "emotion", "smile", "view", "split")
 _SYNONYMS = {"person": "subject", "expression": "emotion", "pose": "view"}
+_SEPARATORS = ",;\t"
 #: What stands for a missing value, in lower case: blank, and what R, pandas and spreadsheets write.
 _MISSING = ("", "na", "n/a", "#n/a", "nan", "none", "null", "<na>")
 #: An Action Unit is present or not in AU12, au_12, "AU 12" and OpenFace's AU12_c; its AU12_r is an intensity.
@@ -48,16 +49,12 @@ class Files(dict[str, FileState]):
 
 @dataclass
 class Contents:
-    """What a loader found: `files` are relative to `root`, `tables` those of them whose content became labels.
-
-    `labels` has one row per photograph that exists, with at least ``source``; for the rest see
-    `fergan.data.photographs.Photographs`.
-    """
+    """What a loader found; for the rest see `fergan.data.photographs.Photographs`."""
 
     root: Path
-    files: Files
-    labels: pd.DataFrame
-    tables: Sequence[str] = ()
+    files: Files  # relative to the root
+    labels: pd.DataFrame  # one row per photograph that exists, with at least ``source``
+    tables: Sequence[str] = ()  # files whose content became labels
     missing: list[str] = field(default_factory=list)
     unknown: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -107,15 +104,11 @@ def list_files(folder: Path, depth: int = 8) -> Files:
     return files
 
 
-def read_named(
-    files: Iterable[str], source: str, normalise: Callable[[str], str] = str
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Read what the names of pictures say, by the rule of a collection in the catalogue.
+def read_named(files: Iterable[str], source: str,
+               normalise: Callable[[str], str] = str) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Read what the names of pictures say, by the rule (`names` and `codes`) of a collection in the catalogue.
 
-    Args:
-        files: Paths; of several with one name the first is kept, and rather one that `normalise` leaves alone.
-        source: The collection, see `names` and `codes` in `fergan.data.config.Collection`.
-        normalise: Corrects a file's name first.
+    `normalise` corrects a file's name first. Of several of one name the first is kept, and rather one that it leaves alone.
 
     Returns: A table with ``source`` and a column per group of the rule, indexed by the (corrected) name; and the path of
         each other picture -> why it is none.
@@ -143,9 +136,9 @@ def read_named(
 
 
 def first_of_name(names: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Keep one file per name: archives that were unpacked twice, or copied beside themselves, add nothing.
+    """Keep one of the files (path -> name) per name: archives that were unpacked twice add nothing.
 
-    `names` maps paths to names. Returns the first path of each name, and the path of each other file -> why it is left out.
+    Returns the first path of each name, and the path of each other file -> why it is left out.
     """
     first: dict[str, str] = {}
     for path, name in names.items():
@@ -184,8 +177,8 @@ def read_csv_table(path: Path, what: str) -> pd.DataFrame:
     rows: dict[int, list[str]] = {}
     try:
         text = unicodedata.normalize("NFC", path.read_bytes().decode("utf-8-sig"))
-        separator = _separator(text.partition("\n")[0])
-        reader = csv_files.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        reader = csv_files.reader(io.StringIO(text, newline=""), strict=True,
+                                  delimiter=max(_SEPARATORS, key=text.partition("\n")[0].count))
         header = [column.strip() for column in next(reader, [])]
         while header and not header[-1]:
             header.pop()
@@ -200,12 +193,7 @@ def read_csv_table(path: Path, what: str) -> pd.DataFrame:
         if len(row) != len(header):
             raise ValueError(f"{path}, line {line}: {len(row)} values for {len(header)} columns; "
                              "put values that contain a comma in double quotes")
-    table = pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=str)
-    return table.replace(r"^([-+]?\d+),(\d+)$", r"\1.\2", regex=True) if separator == ";" else table
-
-
-def _separator(header: str) -> str:
-    return max(",;\t", key=header.count)
+    return pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=str)
 
 
 def named_units(columns: Iterable[str]) -> list[str]:
@@ -222,7 +210,7 @@ def has_manifest(csv_path: Path) -> bool:
         return False
     with open(csv_path, encoding="utf-8-sig", errors="replace") as file:
         header = file.readline()
-    return "path" in (column.strip(' "\n').lower() for column in header.split(_separator(header)))
+    return "path" in (column.strip(' "\n').lower() for column in header.split(max(_SEPARATORS, key=header.count)))
 
 
 def read_manifest(path: Path) -> Contents:
@@ -230,8 +218,8 @@ def read_manifest(path: Path) -> Contents:
 
     Column ``path`` is relative to the file's folder, or absolute in it. Optional: ``subject`` or ``person``, ``emotion`` or
     ``expression`` (synonyms of emotions are understood), ``AU01`` .. ``AU27`` (0, 1 or blank), ``smile`` (as well; becomes
-    AU12), ``view`` or ``pose``, ``split``, and ``yaw``, ``pitch``, ``roll`` (numbers, in the owner's unit). Other columns
-    are named among the problems; they are kept as text where their names say nothing of Action Units.
+    AU12), ``view`` or ``pose``, and ``split``. Other columns are named among the problems; they are kept as text where their
+    names say nothing of Action Units.
 
     Raises:
         FileNotFoundError: The CSV, or every photograph that it lists, is missing.
@@ -297,10 +285,7 @@ def _check_paths(path: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _find_files(folder: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, Files]:
-    """Return the table with paths as they are on disk, and the files that are there.
-
-    A file system may hold accents decomposed where the table, as it was read, has them composed.
-    """
+    """Return the table with paths as they are on disk, where accents may be decomposed, and the files that are there."""
     files = Files()
     for name in table["path"]:
         try:
@@ -329,9 +314,10 @@ def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFram
         text = text.mask(missing)
         if column in ACTION_UNITS or column == "smile":
             text = text.str.lower().replace({"true": "1", "false": "0"})
-            labels[column] = _numbers(path, text, "0, 1 or blank (turn intensities into occurrences first)", [0, 1])
-        elif column in ("yaw", "pitch", "roll"):
-            labels[column] = _numbers(path, text, "a number or blank")
+            labels[column] = pd.to_numeric(text, errors="coerce").astype("Float64").astype(float)
+            for line in text.index[text.notna() & ~labels[column].isin([0, 1])][:1]:
+                raise ValueError(f"{path}, line {line}: {column} is {text[line]!r}; expected 0, 1 or blank (turn "
+                                 "intensities into occurrences first)")
         elif column == "emotion":
             if unknown := _unknown_emotions(text):
                 where = [f"{word!r} ({table.loc[line, 'path']}, line {line})" for word, line in unknown.items()]
@@ -347,14 +333,6 @@ def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFram
         raise ValueError(f"{path}, line {line}: AU12 is {unit[line]:g} but smile is {smile[line]:g}; "
                          "a smile is AU12, so correct one or drop column 'smile'")
     return labels.assign(AU12=unit.fillna(smile))
-
-
-def _numbers(path: Path, text: pd.Series, expected: str, among: Sequence[float] | None = None) -> pd.Series:
-    numbers = pd.to_numeric(text, errors="coerce").astype("Float64").astype(float)
-    wrong = text.notna() & (~numbers.isin(among) if among else numbers.isna())
-    for line in text.index[wrong][:1]:
-        raise ValueError(f"{path}, line {line}: {text.name} is {text[line]!r}; expected {expected}")
-    return numbers
 
 
 def _unknown_emotions(text: pd.Series) -> dict[str, int]:

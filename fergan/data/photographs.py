@@ -16,23 +16,18 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from fergan.cache import available_threads, code_hash, run_threads
 from fergan.data.faces import complete_labels
 from fergan.data.folders import Contents
-from fergan.facs import ACTION_UNITS
 from fergan.files import hash_array, hash_parameters
 
 MAX_MEGAPIXELS = 100
-
-#: What is opened. Pillow knows more, but some need another program, which a photograph must not start (EPS: Ghostscript).
+#: Pillow knows more, but some need another program, which a photograph must not start (EPS: Ghostscript).
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000", "AVIF")
-
 #: In files of more than 8 bits the brightest pixel, of 0..255, is at least this. A file whose pixels use less than a
 #: sixteenth of their range, for example 12 bits stored in 16, does not say what is white.
 LEAST_BRIGHTEST = 16
-
 #: Orientation in the Exif block -> what brings the photograph upright.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
 _ON_SIDE = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}
 _RENDERED = 128  # pixels a side
 _LISTED = 20  # problems of a kind
@@ -91,14 +86,16 @@ class Photographs:
     def read(self, rows: Sequence[int], least_side: int | None = None) -> list[Photograph | UnreadablePhotograph]:
         """Return the photographs of these rows, perhaps reduced (see `read_photographs`); a flat colour is unreadable."""
         paths = [self.folder / source for source in self.labels["source"].iloc[list(rows)]]
-        return [_unless_flat(read, path) for read, path in zip(read_photographs(paths, least_side), paths, strict=True)]
+        found = read_photographs(paths, least_side)
+        for n, (read, path) in enumerate(zip(found, paths, strict=True)):
+            # KDEF is shipped with some black pictures; a fixed camera's nominal box would be cropped from them.
+            if isinstance(read, Photograph) and np.ptp(read.image[::4, ::4]) < 8 and np.ptp(read.image) < 8:
+                found[n] = UnreadablePhotograph(f"{path}: one flat colour, so there is nothing to see")
+        return found
 
 
 class RenderedPhotographs(Photographs):
-    """Rendered faces that stand in for one of the paper's datasets; each is rendered when it is read.
-
-    `name` is one of `fergan.rendered.STAND_INS`; without `n_faces` there are as many as its design has.
-    """
+    """Rendered faces that stand in for one of the paper's datasets, see `fergan.rendered.stand_in_labels`."""
 
     def __init__(self, name: str, n_faces: int | None = None, seed: int = 0):
         # The renderer needs torch, which takes seconds to import and which own photographs do without.
@@ -118,18 +115,13 @@ class RenderedPhotographs(Photographs):
 
 
 class FolderPhotographs(Photographs):
-    """A collection in a folder, as a loader found it; no photograph is decoded on opening.
-
-    It is `folder` for the reader; with `n_faces`, so many photographs are drawn without replacement.
-    """
+    """A collection in a folder, as a loader found it; with `n_faces`, so many photographs are drawn."""
 
     def __init__(self, name: str, folder: Path, contents: Contents, *, n_faces: int | None = None, seed: int = 0):
         self.name, self.folder = name, contents.root
         self.missing, self.unknown, self.coded = contents.missing, contents.unknown, contents.coded
         self.notes = [*(f"{contents.root / path}" for path in contents.files.refused), *contents.problems]
-        # Every Action Unit's column, made in one go: thousands of rows, dozens of columns.
-        absent = [unit for unit in ACTION_UNITS if unit not in contents.labels]
-        labels = contents.labels.reindex(columns=[*contents.labels.columns, *absent])
+        labels = contents.labels
         if n_faces is not None and n_faces > len(labels):
             self.notes.append(f"{folder}: {n_faces} faces asked for, {len(labels)} there")
         if n_faces is not None:
@@ -141,21 +133,14 @@ class FolderPhotographs(Photographs):
         self.sizes = np.array([contents.files[path].size for path in sources], dtype=np.int64)
 
 
-def _unless_flat(read: Photograph | UnreadablePhotograph, path: Path) -> Photograph | UnreadablePhotograph:
-    # KDEF is shipped with some black pictures; where a fixed camera gives every face a nominal box, they would be cropped.
-    if isinstance(read, Photograph) and np.ptp(read.image[::4, ::4]) < 8 and np.ptp(read.image) < 8:
-        return UnreadablePhotograph(f"{path}: one flat colour, so there is nothing to see")
-    return read
-
-
 def read_photographs(paths: Sequence[str | Path], least_side: int | None = None) -> list[Photograph | UnreadablePhotograph]:
     """Decode photographs on as many threads as this process may use, large ones at reduced size.
 
     Args:
-        paths: Image files of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency (which becomes white), 8 or
-            16 bits. Of an animation or of pages the first picture is taken.
-        least_side: Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels. JPEG
-            files are then decoded at a half, a quarter or an eighth, which saves most of the time and memory.
+        paths: Of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency (which becomes white), 8 or 16 bits; of
+            an animation or of pages the first picture.
+        least_side: Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels; JPEG
+            files while they are decoded, which saves most of the time and memory.
 
     Returns: In order; why a file is unreadable: missing, empty, truncated, no image, above 100 megapixels (then nothing is
         decoded), or its pixels do not say what is white, as in 12 bits stored in 16.
