@@ -12,8 +12,7 @@ from pydantic import Field, field_validator
 
 from fergan.cache import Config
 
-#: Hidden layers of the discriminator; the last one is the paper's.
-N_LAYERS = 4
+N_LAYERS = 4  # hidden layers of the discriminator; the last one is the paper's
 
 
 def checked_layers(layers: Sequence[int]) -> Sequence[int]:

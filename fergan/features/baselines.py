@@ -4,15 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from fergan.features import N_LAYERS, computing_device
 from fergan.features.discriminator import DiscriminatorFeatures, StatelessFeatures
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _FACENET_SIDE = 160  # pixels, of the faces that FaceNet was trained on
 
@@ -67,7 +64,7 @@ class FacenetFeatures(StatelessFeatures):
         return describe
 
 
-def _named_tensors(path: Path, names: Iterable[str]) -> dict[str, "Tensor"]:
+def _named_tensors(path: Path, names: Iterable[str]) -> dict[str, Any]:
     """Read the named tensors; the file may hold more, such as the layer that named the people it was trained on."""
     import torch
     from safetensors.torch import load_file
@@ -82,28 +79,21 @@ def _named_tensors(path: Path, names: Iterable[str]) -> dict[str, "Tensor"]:
         raise ValueError(f"facenet weights {path} cannot be used ({type(error).__name__}: {error}); {expected}") from error
 
 
-def make_baseline(
-    name: str, width: int = 64, seed: int = 0, run: str | Path | None = None, facenet_weights: str | Path | None = None,
-) -> StatelessFeatures:
+def make_baseline(name: str, width: int = 64, seed: int = 0, run: str | Path | None = None,
+                  facenet_weights: str | Path | None = None) -> StatelessFeatures:
     """Return the transformer of a baseline.
 
-    Args:
-        name: ``"untrained"`` (the discriminator before training, of `width` and `seed`), ``"hog"``, ``"pixels"``,
-            ``"pooled"`` (all layers of the trained one, each reduced to 4x4), or ``"facenet"``.
-        run: Folder of the training run, for ``"pooled"``.
-        facenet_weights: See `FacenetFeatures`.
+    It is called ``"untrained"`` (the discriminator before training, of `width` and `seed`), ``"hog"``, ``"pixels"``,
+    ``"pooled"`` (all layers of the trained one of the folder `run`, each reduced to 4x4), or ``"facenet"``.
     """
     every_layer = range(1, N_LAYERS + 1)
     kinds = {
-        "untrained": lambda: DiscriminatorFeatures(None, width=width, seed=seed),
-        "hog": HOGFeatures,
-        "pixels": PixelFeatures,
-        "pooled": lambda: DiscriminatorFeatures(f"{run}/discriminator.safetensors", layers=every_layer, pool=True),
-        "facenet": lambda: FacenetFeatures(facenet_weights),
-    }
+        "untrained": DiscriminatorFeatures(None, width=width, seed=seed), "hog": HOGFeatures(), "pixels": PixelFeatures(),
+        "pooled": DiscriminatorFeatures(f"{run}/discriminator.safetensors", layers=every_layer, pool=True),
+        "facenet": FacenetFeatures(facenet_weights)}
     if name not in kinds:
         raise ValueError(f"unknown baseline {name!r}; expected one of {', '.join(kinds)}")
-    return kinds[name]()
+    return kinds[name]
 
 
 def absent_baselines(names: list[str], facenet_weights: str | None = None) -> list[str]:

@@ -29,9 +29,8 @@ class Generator(nn.Module):
         double = dict(stride=2, padding=1)
         self.latent_dim = latent_dim
         self.project = block(latent_dim, 8 * width)
-        self.blocks = nn.Sequential(
-            block(8 * width, 4 * width, **double), block(4 * width, 2 * width, **double), block(2 * width, width, **double)
-        )
+        self.blocks = nn.Sequential(block(8 * width, 4 * width, **double), block(4 * width, 2 * width, **double),
+                                    block(2 * width, width, **double))
         self.to_image = nn.ConvTranspose2d(width, 3, kernel_size=4, **double)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -55,8 +54,7 @@ class Discriminator(nn.Module):
         self.blocks = nn.Sequential(
             # No batch normalisation on the image itself (Radford et al., section 3).
             nn.Sequential(nn.Conv2d(3, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)),
-            block(width, 2 * width), block(2 * width, 4 * width), block(4 * width, 8 * width),
-        )
+            block(width, 2 * width), block(2 * width, 4 * width), block(4 * width, 8 * width))
         self.to_logit = nn.Conv2d(8 * width, 1, kernel_size=4)
 
     def hidden(self, images: Tensor | np.ndarray) -> Tensor:
@@ -73,10 +71,7 @@ class Discriminator(nn.Module):
 
 
 def initialize_weights(network: nn.Module, std: float = 0.02, seed: int = 0) -> None:
-    """Draw the weights from N(0, std) and batch-norm gains from N(1, std), in place.
-
-    A generator of its own makes the start depend on `seed` alone and not on what ran before.
-    """
+    """Draw the weights from N(0, std) and batch-norm gains from N(1, std), in place, by `seed` alone."""
     generator = torch.Generator().manual_seed(seed)
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
@@ -111,8 +106,7 @@ def to_float(images: np.ndarray | Tensor, device: torch.device | str | None = No
 def open_generator(path: str | Path) -> Generator:
     """Return the generator whose weights a ``.safetensors`` file holds, frozen, in evaluation mode; the file tells its size.
 
-    Raises:
-        ValueError: It holds something else, or cannot be read.
+    A file that holds something else, or cannot be read, is a ValueError.
     """
     return _opened(path, lambda weights: Generator(len(weights["project.0.weight"]), len(weights["project.1.weight"]) // 8))
 
@@ -136,8 +130,7 @@ def _opened(path: str | Path, build: Callable[[dict[str, Tensor]], nn.Module]) -
 def recalibrate_batch_norm(network: nn.Module, batches: list[Tensor]) -> None:
     """Recompute running statistics as plain means over `batches`.
 
-    A moving average of weights has activations of its own, which the averaged statistics only follow roughly
-    (Izmailov et al., 2018, section 3).
+    A moving average of weights has activations of its own, which averaged statistics follow roughly (Izmailov et al., 2018).
     """
     layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [layer.momentum for layer in layers]

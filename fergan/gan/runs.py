@@ -25,15 +25,10 @@ _NAME = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training run on disk.
+    """A finished training run on disk."""
 
-    Attributes:
-        folder: Holds the weights, the history and the filmstrip.
-        config: What it was trained with.
-    """
-
-    folder: Path
-    config: TrainConfig
+    folder: Path  # holds the weights, the history and the filmstrip
+    config: TrainConfig  # what it was trained with
 
     @classmethod
     def load(cls, folder: str | Path) -> "Run":
@@ -67,8 +62,7 @@ class Run:
     @property
     def snapshots(self) -> pd.DataFrame:
         """What was measured of the samples during training, see `fergan.quality.collapse`: one row per snapshot."""
-        names = ("snapshots.parquet", "watched.parquet")  # the second as earlier versions called it
-        return pd.read_parquet(next(self.folder / name for name in names if (self.folder / name).is_file()))
+        return pd.read_parquet(self.folder / "snapshots.parquet")
 
     @property
     def kept(self) -> dict[int, Path]:
@@ -82,14 +76,10 @@ class Run:
         return steps, np.stack([np.load(file, allow_pickle=False) for file in files])
 
 
-# ---- checkpoints and weights
-
 def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray, note: dict[str, Any]) -> None:
     """Replace the checkpoint; the old one stays where this fails or a weight is not finite (FloatingPointError).
 
-    Args:
-        run: Hash of what is trained with and on.
-        history, note: Losses (step, 4) and plain values, both of which `load_state` returns.
+    `run` is the hash of what is trained with and on; losses (step, 4) and plain values are what `load_state` returns.
     """
     weights = {f"{name}.{key}": value for name, network in state.networks().items()
                for key, value in network.state_dict().items()}
@@ -104,9 +94,9 @@ def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray
 
 
 def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray, dict[str, Any]]:
-    """Bring `state` to the folder's checkpoint; return what else it holds.
+    """Bring `state` to the folder's checkpoint, and return what else it holds; nothing where there is none.
 
-    That is empty without a checkpoint. One that cannot be read, or belongs to another run, is a ValueError.
+    A checkpoint that cannot be read, or belongs to another run, is a ValueError.
     """
     path = folder / _NAME
     if not path.is_file():

@@ -48,8 +48,8 @@ def noise_of(seed: int, *shape: int) -> Tensor:
 def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
     """Turn from one noise vector (latent_dim,) to another, share 0 to 1: along the great circle, the length in proportion.
 
-    The straight line passes through shorter vectors, unknown to the generator (White, 2016, arXiv:1609.04468). Of opposite
-    vectors, or where one is zero, there is no one arc: ValueError.
+    The straight line passes through shorter vectors, unknown to the generator (White, 2016, arXiv:1609.04468).
+    Vectors that are opposite or zero are a ValueError.
     """
     lengths = start.norm(), end.norm()
     if min(lengths) == 0:

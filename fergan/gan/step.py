@@ -1,8 +1,7 @@
 """One step of training, and all else that can change a weight: the start, random streams, augmentation, losses, Adam.
 
 Everything random in a step is drawn from a stream seeded by (seed, step), so the state of a run is its weights, its
-optimisers' moments and the step number. The step is the same on a processor, a GPU, or many of them: Lightning Fabric
-has the device, the precision and the processes.
+optimisers' moments and the step number. Lightning Fabric has the device, the precision and the processes.
 """
 
 from typing import TYPE_CHECKING
@@ -21,10 +20,9 @@ if TYPE_CHECKING:
 
 
 class TrainingState:
-    """The networks and optimisers of a run after `step` steps.
+    """The networks and optimisers of a run after `step` steps: wrapped for precision and distribution, ``.module`` is plain.
 
-    `generator` and `discriminator` are wrapped for precision and distribution, ``.module`` is the plain one; `average` is
-    the moving average of the generator, the generator itself where it forgets all but the last step.
+    `average` is the moving average of the generator, the generator itself where it forgets all but the last step.
     """
 
     def __init__(self, config: "TrainConfig", fabric: "Fabric"):
@@ -59,8 +57,6 @@ class TrainingState:
     @torch.no_grad()
     def move_average(self, decay: float) -> None:
         """Move the average towards the generator, batch-norm statistics included; quickly at first, to forget the start."""
-        if not decay:
-            return
         decay = min(decay, (1 + self.step) / (10 + self.step))
         pairs = list(zip(self.average.state_dict().values(), self.generator.module.state_dict().values(), strict=True))
         floats = [pair for pair in pairs if pair[0].is_floating_point()]
@@ -159,15 +155,14 @@ def _cutout(x: Tensor, random: torch.Generator) -> Tensor:
     return x * ~(blank_rows & blank_columns)[:, None]
 
 
-#: The parts of differentiable augmentation, in the order in which a policy names them.
-POLICIES = {"color": _color, "translation": _translation, "cutout": _cutout}
+POLICIES = {"color": _color, "translation": _translation, "cutout": _cutout}  # the parts, in the order that a policy names
 
 
 def augment(images: Tensor, policy: str, random: torch.Generator) -> Tensor:
-    """Change each image (n, 3, height, width) at random, differentiably: no small set is learnt by heart.
+    """Change each image (n, 3, height, width) at random, differentiably, by a policy: ``"none"`` or some `POLICIES`.
 
-    `policy` names keys of `POLICIES` joined by commas, or is ``"none"``. Zhao, Liu, Lin, Zhu and Han (2020), "Differentiable
-    augmentation for data-efficient GAN training", section 3 and appendix; strengths as there.
+    Zhao, Liu, Lin, Zhu and Han (2020), "Differentiable augmentation for data-efficient GAN training", section 3 and
+    appendix; strengths as there.
     """
     for name in [] if policy == "none" else policy.split(","):
         images = POLICIES[name](images, random)
@@ -195,8 +190,7 @@ def train_step(state: TrainingState, real: Tensor, noise: Tensor, config: "Train
                random: torch.Generator) -> Tensor:
     """Update both networks once, in place, on faces (n, 3, 64, 64) in -1..1 and noise (n, latent_dim).
 
-    Returns: Tensor of shape (4,); ``loss_d, loss_g, score_real, score_generated``, the scores as probabilities of being
-        real, each before the discriminator is updated on these faces.
+    Returns ``loss_d, loss_g, score_real, score_generated`` (4,), the scores as probabilities of being real.
     """
     generator, discriminator = state.generator, state.discriminator
     real = augment(mirror(real, config.flip_probability, random), config.augment, random)
@@ -219,7 +213,7 @@ def train_step(state: TrainingState, real: Tensor, noise: Tensor, config: "Train
         loss_generated = adversarial_loss(logit_generated, -1, config.label_noise, random)
         _update(state.optimizer_d, loss_real + loss_generated, fabric)
 
-    # Update the generator, through a discriminator whose own gradients nobody needs: so the plain one, without exchange.
+    # Update the generator, through the plain discriminator, whose own gradients nobody needs.
     discriminator.requires_grad_(False)
     with fabric.autocast():
         logit = discriminator.module(augment(generated, config.augment, random)).float()
@@ -231,7 +225,8 @@ def train_step(state: TrainingState, real: Tensor, noise: Tensor, config: "Train
     losses = torch.stack([loss_real + loss_generated, loss_g, *scores]).detach()
     if fabric.world_size > 1:
         losses = _merge(state, losses, fabric.world_size)
-    state.move_average(config.average_decay)
+    if config.average_decay:
+        state.move_average(config.average_decay)
     return losses
 
 

@@ -35,16 +35,15 @@ logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 SHOW_SECONDS = 0.5  # between reports of progress
 LOSSES = ["loss_d", "loss_g", "score_real", "score_generated"]  # of each step
 N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
+Progress = Callable[[int, int, dict[str, float]], None]  # called as ``progress(step, n_steps, losses)``
 KEEP_EVERY = 3  # so many snapshots the discriminator is kept, from the untrained one to the last
 
 
 def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1, accelerator: str = "") -> Fabric:
     """Return what runs the loop: the first GPU where there is one, else the processor; or several of either.
 
-    Args:
-        precision: See `fergan.gan.TrainConfig`.
-        devices, num_nodes: Processes on each machine, and machines; under ``torchrun`` both are its own.
-        accelerator: "cuda" or "cpu"; found out where it is empty.
+    There are `devices` processes on each of `num_nodes` machines; under ``torchrun`` both are its own. For `precision` see
+    `fergan.gan.TrainConfig`; an `accelerator` that is not named ("cuda" or "cpu") is found out.
     """
     accelerator = accelerator or ("cuda" if torch.cuda.is_available() else "cpu")
     if precision == "auto":
@@ -63,21 +62,19 @@ def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1
 WEIGHT_CODE = (make_fabric, TrainingState, RandomStreams, next_step, calibrate_average)
 
 
-def train(
-    folder: str | Path, config: TrainConfig, *, images: np.ndarray, monitor: Any = None, n_threads: int = 1,
-    checkpoint_seconds: float = 20.0, n_snapshots: int = 13, fabric: Fabric | None = None,
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
-) -> None:
+def train(folder: str | Path, config: TrainConfig, *, images: np.ndarray, monitor: Any = None, n_threads: int = 1,
+          checkpoint_seconds: float = 20.0, n_snapshots: int = 13, fabric: Fabric | None = None,
+          progress: Progress | None = None) -> None:
     """Train a DCGAN, or continue a run that is already there; `fergan.gan.runs.Run` reads it when it is finished.
 
     Args:
         images: Faces uint8 (n_faces, 64, 64, 3), all of which are kept on the device.
-        monitor: What measures the snapshots: a `fergan.quality.collapse.Monitor`, or what has `n_samples` and `measure`.
+        monitor: Measures the snapshots: a `fergan.quality.collapse.Monitor`, or what has `n_samples` and `measure`.
         n_threads: Processor threads; other counts give other rounding, so it is recorded.
         checkpoint_seconds: Between checkpoints. A killed run loses at most this much work.
         n_snapshots: How many times from start to end the samples of the same noise are drawn, kept and measured.
         fabric: Where to run, launched; without it one process on the first GPU or the processor.
-        progress: Called as ``progress(step, n_steps, losses)`` a few times a second at most.
+        progress: Called a few times a second at most.
 
     Raises:
         FloatingPointError, OSError: A loss is not finite, or something cannot be written; the last checkpoint is kept.
@@ -98,8 +95,7 @@ def train(
 
 
 def _loop(training: "_Training", snapshot_steps: np.ndarray, checkpoint_seconds: float,
-          progress: Callable[[int, int, dict[str, float]], None] | None) -> None:
-    """Take all steps that are left."""
+          progress: Progress | None) -> None:
     state, n_steps = training.state, training.n_steps
     saved = shown = time.monotonic()
     with _interrupts_noted() as interrupted:
@@ -206,8 +202,7 @@ class _Training:
             weights=weights, best_step=best["step"], best_frechet=best.get("frechet"),
             frechet=self._snapshots[-1].get("frechet"),
             alarms=[{"step": row["step"], "reason": row["alarm"]} for row in self._snapshots if row["alarm"]],
-            parts=self._parts,
-        )
+            parts=self._parts)
         history = pd.DataFrame(self.history, columns=LOSSES).rename_axis("step").reset_index()
         for name, table in (("history", history), ("snapshots", pd.DataFrame(self._snapshots))):
             with atomic_path(self._folder / f"{name}.parquet") as temporary:
@@ -242,10 +237,7 @@ def _agreed_to_stop(interrupted: bool, step: int, fabric: Fabric) -> bool:
 
 @contextmanager
 def _interrupts_noted() -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list instead of raising it in the middle of a step; the second one raises.
-
-    Half a step must never be saved: the discriminator would have learnt and the generator not.
-    """
+    """Collect Ctrl-C in a list instead of raising it in the middle of a step, for half a step is none; the second raises."""
     noted: list[int] = []
     before = signal.getsignal(signal.SIGINT)
 
@@ -261,9 +253,7 @@ def _interrupts_noted() -> Iterator[list[int]]:
 
 
 @contextmanager
-def training_progress(
-    title: str, batch_size: int, disable: bool = False
-) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+def training_progress(title: str, batch_size: int, disable: bool = False) -> Iterator[Progress]:
     """Yield what `train` calls to show how far it is; in all processes but the first, show nothing."""
     with tqdm(desc=title, unit="step", miniters=1, disable=disable) as bar:
 

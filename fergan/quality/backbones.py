@@ -24,7 +24,6 @@ WEIGHTS_FILE = "weights-inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS_FILE}"
 PUBLISHED_HASH = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
-
 #: A way from images uint8 (n, 64, 64, 3) to features (n, n_features), and class logits (n, n_classes) or None.
 Extract = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
@@ -47,30 +46,26 @@ def backbones(discriminator: Path | str, inception: Path | None = None) -> dict[
 def find_inception(where: str | None = None) -> tuple[Path | None, str]:
     """Return the file with the Inception network's weights; or None, and why it cannot be used and how to get it.
 
-    `where` is the file, or ``"download"``.
+    `where` is the file, or ``"download"``, which fetches it into PyTorch's cache.
     """
     if not where:
         return None, f"set {VARIABLE} to the file {WEIGHTS_FILE} (from {URL}), or to 'download'"
-    try:
-        path = _downloaded() if where == "download" else Path(where).expanduser()
-    except OSError as error:
-        return None, f"{URL} cannot be had ({error})"
+    path = Path(where).expanduser()
+    if where == "download":
+        import torch
+
+        path = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS_FILE
+        try:
+            if not path.is_file():
+                with atomic_path(path) as temporary, urllib.request.urlopen(URL, timeout=30) as answer:
+                    temporary.write_bytes(answer.read())
+        except OSError as error:
+            return None, f"{URL} cannot be had ({error})"
     if not path.is_file():
         return None, f"{path}, which {VARIABLE} names, does not exist; get it from {URL}"
     if (found := hash_file(path)) != PUBLISHED_HASH:
         return None, f"{path} has the hash {found[:12]}…, expected {PUBLISHED_HASH[:12]}…; get it from {URL}"
     return path, ""
-
-
-def _downloaded() -> Path:
-    """Return the weights' place in PyTorch's cache, fetched there unless they are there already."""
-    import torch
-
-    path = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS_FILE
-    if not path.is_file():
-        with atomic_path(path) as temporary, urllib.request.urlopen(URL, timeout=30) as answer:
-            temporary.write_bytes(answer.read())
-    return path
 
 
 def open_inception(path: Path):

@@ -14,26 +14,14 @@ from scipy.spatial.distance import cdist
 from fergan.data.faces import FaceSet
 from fergan.features.baselines import HOGFeatures
 from fergan.files import write_json
-from fergan.quality import QualityConfig
-from fergan.quality.distances import (
-    NEIGHBOURS,
-    frechet_distance,
-    halves,
-    mean_pairwise_distance,
-    nearest,
-    neighbourhoods,
-    thumbnails,
-)
+from fergan.quality import QualityConfig, distances
+from fergan.quality.distances import NEIGHBOURS, Neighbourhoods, thumbnails
 
-#: Chosen: below these shares of what real faces reach, spread or recall say that variety is gone, or that some is gone ...
-COLLAPSED, NARROW = 0.25, 0.5
-#: ... and above this share of samples that are all but equal to another one, that the same faces are drawn again and again.
-REPEATING = 0.5
-#: Below this share of what real faces reach, precision, recall and coverage all say that no sample is a face of the set.
-DIVERGED = 0.02
-#: ... which is telling where faces of other people have a precision above this: beside frames of one film none has, and a
-#: generator whose samples reach more than that is not unlike.
-TELLING = 0.1
+# Chosen: below these shares of what real faces reach ...
+COLLAPSED, NARROW = 0.25, 0.5  # ... spread or recall say that variety is gone, or that some is gone
+DIVERGED = 0.02  # ... precision, recall and coverage all say that no sample is a face of the set
+REPEATING = 0.5  # above this share of samples that all but equal another one, the same faces are drawn again and again
+TELLING = 0.1  # precision of other people's faces above which `DIVERGED` is telling: beside frames of one film none has more
 
 _SAME = 0.01  # samples nearer to each other than all but this share of real faces are taken for the same face
 _NO_CONTRAST = 1e-12  # mean square of the pixels (0..1) about each picture's own light, below which there is only rounding
@@ -41,16 +29,12 @@ _FACES_PER_PERSON = 2  # with fewer faces each, on average, people are hardly pe
 
 
 def judge_collapse(folder: Path, config: QualityConfig, *, generated: np.ndarray, faces: FaceSet) -> None:
-    """Judge how varied samples are, and how many of the people they show; write ``variety.json``.
+    """Judge how varied samples uint8 (n, 64, 64, 3) are, and how many people of the faces learnt; write ``variety.json``.
 
     It holds what `judge_variety` returns, ``found``, ``floor`` and, None where people cannot be divided, ``floor_people``
     (see `Variety` and `fergan.quality.distances.halves`), and ``people`` (`people_found`), None where nobody has two faces.
-
-    Args:
-        generated: (n_generated, 64, 64, 3), uint8
-        faces: What the generator learnt from.
     """
-    rows = halves(faces.subjects(), len(generated), config.seed)
+    rows = distances.halves(faces.subjects(), len(generated), config.seed)
     sides = {name: [np.array(faces.images[np.sort(side)]) for side in pair] for name, pair in rows.items()}
     half = sides["floor"][1]
     found, floors = variety(generated[: len(half)], half), {name: variety(*pair) for name, pair in sides.items()}
@@ -67,18 +51,14 @@ def can_be_judged(faces: FaceSet) -> bool:
 
 
 @dataclass(frozen=True)
-class Variety:
-    """How varied n samples are beside as many real faces, by their thumbnails.
+class Variety(Neighbourhoods):
+    """How varied n samples are beside as many real faces, by their thumbnails; see also `spread`.
 
-    ``precision, recall, coverage`` are those of `fergan.quality.distances`: recall falls to 0 when the samples are few faces
-    repeated. ``repeats`` is the share of samples that are all but equal to another sample (after
-    the birthday-paradox test of Arora and Zhang, 2018): nearer to it than all but 1 % of the real faces are to their
-    nearest, in units of the mean distance on its own side, so that contrast does not count. See also `spread`.
+    Recall falls to 0 when the samples are few faces repeated. ``repeats`` is the share of samples that are all but equal to
+    another one (after the birthday-paradox test of Arora and Zhang, 2018): nearer to it than all but 1 % of the real faces
+    are to their nearest, in units of the mean distance on its own side, so that contrast does not count.
     """
 
-    precision: float
-    recall: float
-    coverage: float
     repeats: float
     spread: float
     n: int
@@ -103,16 +83,15 @@ def variety(generated: np.ndarray, real: np.ndarray) -> Variety:
     if len(real) <= NEIGHBOURS + 1:
         raise ValueError(f"{len(real)} faces are too few; neighbourhoods of {NEIGHBOURS} need at least {NEIGHBOURS + 2}")
     x, y = thumbnails(generated), thumbnails(real)
-    near = neighbourhoods(x, y)
     repeats = float((_nearness(x) <= np.quantile(_nearness(y), _SAME)).mean())
-    return Variety(near.precision, near.recall, near.coverage, repeats, spread(x), len(real))
+    return Variety(**vars(distances.neighbourhoods(x, y)), repeats=repeats, spread=spread(x), n=len(real))
 
 
 def _nearness(points: np.ndarray) -> np.ndarray:
     """Distance of each point to its nearest other one, over the mean distance of all; 0 where all points are one."""
-    distances = cdist(points, points)  # not by their products: of equal points it is exactly 0
-    mean = distances.sum() / (len(points) * (len(points) - 1))
-    return np.sort(distances)[:, 1] / mean if mean > 0 else np.zeros(len(points))
+    apart = cdist(points, points)  # not by their products: of equal points it is exactly 0
+    mean = apart.sum() / (len(points) * (len(points) - 1))
+    return np.sort(apart)[:, 1] / mean if mean > 0 else np.zeros(len(points))
 
 
 def variety_floor(real: np.ndarray, n: int, seed: int = 0) -> Variety:
@@ -130,10 +109,8 @@ def judge_variety(found: Variety, floor: Variety, floor_people: Variety | None =
         and coverage are all but 0 and the precision of other people is not: the samples are no faces of the set, few or
         many. *Collapsed* where the spread is below a quarter, *narrow* below a half. *Unlike* where the precision is below a
         quarter: then recall says nothing, as samples far from all faces have large neighbourhoods. Else by recall:
-        *collapsed* below a quarter, *narrow* below a half, and *varied*. ``because``: the score that decided.
-
-    Raises:
-        ValueError: A number is not finite, or a floor by faces is 0: nothing can be compared.
+        *collapsed* below a quarter, *narrow* below a half, and *varied*. ``because``: the score that decided. A number that
+        is not finite, or a floor by faces that is 0, is a ValueError.
     """
     scores = ("precision", "recall", "coverage", "spread")
     for score in scores:
@@ -168,7 +145,7 @@ def people_found(generated: np.ndarray, real: np.ndarray, subjects: Sequence[str
         of the samples that fall to one person. ``n_generated``.
     """
     names, person = np.unique(np.asarray(subjects, str), return_inverse=True)
-    hits = np.bincount(person[nearest(generated, real)[0]], minlength=len(names))
+    hits = np.bincount(person[distances.nearest(generated, real)[0]], minlength=len(names))
     share, n = np.bincount(person) / len(person), len(generated)
     draws = np.random.default_rng(seed).multinomial(n, share, size=1000)
     low, high = np.quantile((draws > 0).sum(axis=1), [0.025, 0.975])
@@ -176,48 +153,34 @@ def people_found(generated: np.ndarray, real: np.ndarray, subjects: Sequence[str
             "low": float(low), "high": float(high), "largest_share": float(hits.max() / n), "n_generated": n}
 
 
-# ---- while a generator trains
-
 #: Samples less varied than this share of as many real faces are taken for a collapse. Chosen: a generator that has learnt
 #: its set comes near 1, one that ignores its noise is at 0; each generator's page shows its own.
 COLLAPSE_RATIO = 0.5
-
-#: A discriminator that gives real faces more than this, and generated ones less than the rest, has nothing to teach.
-CERTAINTY = 0.99
-
-#: Samples and real faces that are compared at each snapshot, or fewer where there are fewer faces.
-N_MONITORED = 192
-
-#: The first part of training, in which samples are all alike because nothing is learnt yet.
-WARM_UP = 0.2
+CERTAINTY = 0.99  # a discriminator that gives real faces more, and generated ones less than the rest, has nothing to teach
+N_MONITORED = 192  # samples and real faces that are compared at each snapshot, fewer where there are fewer faces
+WARM_UP = 0.2  # the first part of training, in which samples are all alike because nothing is learnt yet
 
 
 class Monitor:
-    """Measure the samples of a training against the faces it learns from; `fergan.gan.training.train` calls it.
+    """Measure the samples of a training against the faces it learns from, uint8 (n_faces, 64, 64, 3).
 
-    Args:
-        images: (n_faces, 64, 64, 3), uint8; the faces learnt from.
-        seed: Of the choice of real faces.
-        n_samples: Samples and real faces compared, fewer where there are fewer faces.
+    `fergan.gan.training.train` calls it; `seed` is that of the choice of real faces.
     """
 
-    def __init__(self, images: np.ndarray, seed: int = 0, n_samples: int = N_MONITORED):
-        self.n_samples = min(n_samples, len(images))
+    def __init__(self, images: np.ndarray, seed: int = 0):
+        self.n_samples = min(N_MONITORED, len(images))
         rows = np.random.default_rng(seed).choice(len(images), self.n_samples, replace=False)
         real = np.array(images[np.sort(rows)])
         self._hog = HOGFeatures().transform(real)
-        self._diversity = mean_pairwise_distance(real)
+        self._diversity = distances.mean_pairwise_distance(real)
         half = rows[: len(images) // 2]  # so that real faces can be compared with as many others
         self._half = np.array(images[np.sort(half)])
         self._floor = variety_floor(images, len(half), seed) if len(half) > NEIGHBOURS + 1 else None
 
     def measure(self, step: int, n_steps: int, samples: np.ndarray, scores: np.ndarray) -> dict[str, float | str]:
-        """Measure one snapshot.
+        """Measure one snapshot after `step` of `n_steps`: samples uint8 (n_samples, 64, 64, 3), of the same noise each time.
 
-        Args:
-            step, n_steps: Finished steps, and those of the whole training.
-            samples: (n_samples, 64, 64, 3), uint8; of the same noise each time.
-            scores: (n, 2); the discriminator's mean scores of real and generated faces in the steps since the last snapshot.
+        The scores (n, 2) are the discriminator's means of real and generated faces in the steps since the last snapshot.
 
         Returns: ``frechet`` (distance of HOG features to as many real faces; not comparable with published FID),
             ``diversity_ratio`` (mean pairwise distance of the samples' pixels over that of as many real faces),
@@ -227,9 +190,9 @@ class Monitor:
         """
         samples = samples[: self.n_samples]
         certainty = scores.mean(0) if len(scores) else np.full(2, np.nan)
-        ratio = mean_pairwise_distance(samples) / self._diversity if self._diversity else float("nan")
-        found = {"frechet": frechet_distance(HOGFeatures().transform(samples), self._hog), "diversity_ratio": ratio,
-                 "score_real": float(certainty[0]), "score_generated": float(certainty[1])}
+        ratio = distances.mean_pairwise_distance(samples) / self._diversity if self._diversity else float("nan")
+        found = {"frechet": distances.frechet_distance(HOGFeatures().transform(samples), self._hog),
+                 "diversity_ratio": ratio, "score_real": float(certainty[0]), "score_generated": float(certainty[1])}
         here = variety(samples[: len(self._half)], self._half) if self._floor else None
         for end, side in (("", here), ("_floor", self._floor)):
             found |= {f"{name}{end}": getattr(side, name, float("nan")) for name in ("spread", "recall", "coverage")}
@@ -241,8 +204,6 @@ def _alarm(ratio: float, certainty: np.ndarray) -> str:
     if ratio < COLLAPSE_RATIO:
         reasons.append(f"the samples are {ratio:.2f} times as varied as real faces (collapse: below {COLLAPSE_RATIO:g})")
     if certainty[0] > CERTAINTY and certainty[1] < 1 - CERTAINTY:
-        reasons.append(
-            f"the discriminator is certain ({certainty[0]:.3f} for real, {certainty[1]:.3f} for generated faces), "
-            "so the generator learns little"
-        )
+        reasons.append(f"the discriminator is certain ({certainty[0]:.3f} for real, {certainty[1]:.3f} for generated "
+                       "faces), so the generator learns little")
     return "; ".join(reasons)

@@ -9,18 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, stats
-from sklearn.utils import gen_batches
+from sklearn.utils import check_array, gen_batches
 
 from fergan.features import check_images
 from fergan.svm.kernels import squared_distances
 
-#: A point's neighbourhood reaches to its fifth neighbour, for all three scores, as in the code of Naeem et al. (2020).
-NEIGHBOURS = 5
+NEIGHBOURS = 5  # to the fifth neighbour reaches a point's neighbourhood, as in the code of Naeem et al. (2020)
 THUMBNAIL = 16  # pixels a side
+N_GROUPS = 10  # of which the jackknife leaves out each once
 _MEMORISED = 0.01  # samples nearer to a real face than all but this share of real faces are to another one
 _BLOCK = 128 << 20  # bytes of one block of distances; it does not change the scores
-
-N_GROUPS = 10  # of which the jackknife leaves out each once
 
 #: For each kind of floor, real faces (or their rows, or features) that stand for samples, and those they are compared with.
 Floors = Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -28,14 +26,7 @@ Floors = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 def checked_features(name: str, features: np.ndarray, minimum: int = 2) -> np.ndarray:
     """Return features (n_samples, n_features) as float64; an error where no score can be had from them."""
-    features = np.asarray(features, np.float64)
-    if features.ndim != 2:
-        raise ValueError(f"{name} has shape {features.shape}; expected (n_samples, n_features)")
-    if len(features) < minimum:
-        raise ValueError(f"{name} has {len(features)} rows; expected at least {minimum}")
-    if not np.isfinite(features).all():
-        raise ValueError(f"{name} holds values that are not finite")
-    return features
+    return check_array(features, dtype=np.float64, ensure_min_samples=minimum, input_name=name, estimator=name)
 
 
 def check_pair(generated: np.ndarray, real: np.ndarray, minimum: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -93,10 +84,8 @@ def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> fl
 
     Salimans et al. (2016), by torch-fidelity: 1 (every sample the same classes) to n_classes. It knows no real faces.
 
-    Args:
-        logits: (n_samples, n_classes); before the softmax.
-        n_splits: Parts, in an order drawn by `seed`, whose scores are averaged; the score of few samples is biased, so it
-            belongs to the number of splits.
+    Logits (n_samples, n_classes) are those before the softmax. The scores of `n_splits` parts, in an order drawn by `seed`,
+    are averaged; the score of few samples is biased, so it belongs to the number of splits.
     """
     import torch
     from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
@@ -110,16 +99,11 @@ def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> fl
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """What neighbourhoods, each to a point's fifth neighbour, say of samples.
+    """What neighbourhoods say of samples (Kynkäänniemi et al., 2019, equations 1 to 3; Naeem et al., 2020, equation 4)."""
 
-    Kynkäänniemi et al. (2019), equations 1 to 3. ``precision``: share of samples inside the neighbourhood of some real face.
-    ``recall``: share of real faces inside the neighbourhood of some sample. Naeem et al. (2020), equation 4:
-    ``coverage``: share of real faces whose neighbourhood holds a sample.
-    """
-
-    precision: float
-    recall: float
-    coverage: float
+    precision: float  # share of samples inside the neighbourhood of some real face
+    recall: float  # share of real faces inside the neighbourhood of some sample
+    coverage: float  # share of real faces whose neighbourhood holds a sample
 
 
 def neighbourhoods(generated: np.ndarray, real: np.ndarray) -> Neighbourhoods:
@@ -171,15 +155,8 @@ def _radii(x: np.ndarray, neighbour: int) -> np.ndarray:
     return radii
 
 
-def wilson(count: int, n: int) -> tuple[float, float]:
-    """Return the Wilson interval of a share, of `count` in `n`."""
-    interval = stats.binomtest(int(count), int(n)).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def jackknife(
-    score: Callable[..., float | Sequence[float]], *sides: np.ndarray, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def jackknife(score: Callable[..., float | Sequence[float]], *sides: np.ndarray,
+              seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return ``value, low, high`` of one or several scores of the sides, from leaving out a tenth of each at a time.
 
     A bootstrap draws rows twice, which makes samples look less varied and raises every distance; leaving rows out does not.
@@ -196,8 +173,6 @@ def jackknife(
     half, value = stats.t.ppf(0.975, N_GROUPS - 1) * deviation, np.asarray(score(*sides))
     return value, value - half, value + half
 
-
-# ---- how alike images uint8 (n, height, width, 3) are
 
 def thumbnails(images: np.ndarray) -> np.ndarray:
     """Return grey pictures of 16 x 16 pixels in 0..1, flattened: float64 (n, 256); sides of images are multiples of 16.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from fergan.data.detection import face_rate
 from fergan.data.faces import FaceSet
@@ -31,18 +32,12 @@ def quality_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(QUALITY_COLUMNS)).astype(QUALITY_COLUMNS)
 
 
-def judge_samples(
-    folder: Path, config: QualityConfig, *, generated: np.ndarray, faces: FaceSet, discriminator: Path,
-    inception: Path | None = None,
-) -> None:
-    """Judge the samples of one generator, each score beside its floors, see `fergan.quality.distances.halves`.
+def judge_samples(folder: Path, config: QualityConfig, *, generated: np.ndarray, faces: FaceSet, discriminator: Path,
+                  inception: Path | None = None) -> None:
+    """Judge samples uint8 (n, 64, 64, 3) of one generator beside the faces that it learnt from.
 
-    Writes ``scores.json``, which `load_scores` reads; NaN where a score could not be computed.
-
-    Args:
-        generated: (n, 64, 64, 3), uint8; as many as `config` says.
-        faces: What the generator learnt from.
-        discriminator, inception: See `fergan.quality.backbones.backbones`.
+    Writes ``scores.json``, which `load_scores` reads; NaN where a score could not be computed. Each score has floors, see
+    `fergan.quality.distances.halves`. For `discriminator` and `inception` see `fergan.quality.backbones.backbones`.
     """
     if len(generated) != config.n_samples:
         raise ValueError(f"generated has {len(generated)} images; expected n_samples, {config.n_samples}")
@@ -77,7 +72,7 @@ def _row(features: str, score: str, ends: Sequence[float], floors: Mapping[str, 
 
 
 def _share(hits: np.ndarray) -> tuple[float, float, float]:
-    return hits.mean(), *distances.wilson(hits.sum(), len(hits))
+    return hits.mean(), *binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
 
 
 def _memorised(generated: np.ndarray, real: np.ndarray, floors: Floors) -> dict[str, Any]:
@@ -103,9 +98,7 @@ def _similarity(generated: np.ndarray, floors: Floors, seed: int) -> dict[str, A
 Side = tuple[np.ndarray, np.ndarray | None]  # features, and logits where the backbone has classes
 
 
-def judge_features(
-    generated: Side, floors: Mapping[str, tuple[Side, Side]], seed: int = 0
-) -> list[dict[str, Any]]:
+def judge_features(generated: Side, floors: Mapping[str, tuple[Side, Side]], seed: int = 0) -> list[dict[str, Any]]:
     """Return every score that one backbone's features allow, as rows of `QUALITY_COLUMNS`.
 
     `floors` are pairs of as many real faces as there are samples, see `fergan.quality.distances.halves`; samples are

@@ -29,8 +29,7 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
 
     Args:
         n_evaluations: Points (C, gamma) that are tried, at least 3.
-        cv: int or scikit-learn splitter; a number of folds is drawn at random, stratified, of whole groups where `fit` is
-            given groups.
+        cv: int or scikit-learn splitter; folds are drawn at random, stratified, of whole groups where `fit` is given some.
         seed: Of these folds and of the search.
         n_threads, memory_gb: Folds fitted at the same time, see `fergan.svm.kernels.SharedKernel`.
         journal: See `fergan.svm.search.search`.
@@ -63,9 +62,8 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         parts = self._parts(y, groups)
         D2 = squared_distances(X)
         models = SharedKernel(D2, codes, n_threads=self.n_threads, memory_gb=self.memory_gb)
-        result = search_folds(
-            models, parts, typical_distance(D2), n_evaluations=self.n_evaluations, seed=self.seed, journal=self.journal,
-            name="gaussian-svc")
+        result = search_folds(models, parts, typical_distance(D2), n_evaluations=self.n_evaluations, seed=self.seed,
+                              journal=self.journal, name="gaussian-svc")
         del models  # and its kernel matrix
         self.best_params_, self.best_score_ = {"C": result.C, "gamma": result.gamma}, result.score
         self.best_index_, self.cv_results_ = int(result.trials["chosen"].argmax()), _cv_results(result)

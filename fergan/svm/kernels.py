@@ -1,10 +1,9 @@
 """Support vector machines on kernel matrices that are computed once and shared by all folds and parameters.
 
 A kernel SVM sees its n_features = 8,192 numbers per face only through inner products or distances. These cost one matrix
-product per feature set; after it a fold is a slice, and a new ``gamma`` is one elementwise exponential.
-
-Features are not standardised: no statistic of a test face can then reach the training, and the scale of the Gaussian kernel
-is relative to the data's own distances (`typical_distance`). Fits run on threads: LibSVM releases Python's global lock.
+product per feature set; after it a fold is a slice, and a new ``gamma`` is one elementwise exponential. Features are not
+standardised: no statistic of a test face can then reach the training, and the Gaussian kernel's scale is relative to the
+data's own distances (`typical_distance`). Fits run on threads: LibSVM releases Python's global lock.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,10 +29,8 @@ def squared_distances(X: np.ndarray, Y: np.ndarray | None = None, *, dtype: type
     rounded to float32, its error is about 1e-15 times the largest squared distance from the mean. The rounding, 6e-8 of each
     distance, changes a Gaussian kernel by at most 2.2e-8: less than LibSVM, which rounds its kernel to float32 in training.
 
-    Args:
-        X, Y: (n_rows, n_features) and (n_columns, n_features), float32 or float64; without `Y` it is `X` itself; the result
-            is then symmetric with a diagonal of exact zeros.
-        dtype: Of the result: float32 suffices for a search, or float64.
+    Matrices are (n_rows, n_features) and (n_columns, n_features), float32 or float64; without `Y` it is `X` itself, and the
+    result symmetric with a diagonal of exact zeros. Its `dtype` is float32, which suffices for a search, or float64.
     """
     D2 = np.empty((len(X), len(X if Y is None else Y)), dtype)
     for rows, columns, products, x_norms, y_norms in _centred_products(X, Y):
@@ -69,9 +66,7 @@ def gram(X: np.ndarray, Y: np.ndarray | None = None) -> np.ndarray:
     return K
 
 
-def _centred_products(
-    X: np.ndarray, Y: np.ndarray | None
-) -> Iterator[tuple[slice, slice, np.ndarray, np.ndarray, np.ndarray]]:
+def _centred_products(X: np.ndarray, Y: np.ndarray | None) -> Iterator[tuple]:
     """Yield rows, columns, ``(X - m) (Y - m)'`` and both squared norms of blocks; without `Y` none below the diagonal."""
     other = X if Y is None else Y
     n_rows, n_columns, n_features = len(X), len(other), X.shape[1]
@@ -96,18 +91,17 @@ def _centred_products(
 
 def _mirror(matrix: np.ndarray, rows: slice, columns: slice) -> None:
     """Copy a block on or above the diagonal to its mirror image, for both to have the same bits."""
-    if rows != columns:
-        matrix[columns, rows] = matrix[rows, columns].T
-        return
     block = matrix[rows, columns]
-    np.copyto(block, block.T.copy(), where=np.tri(len(block), k=-1, dtype=bool))
+    if rows != columns:
+        matrix[columns, rows] = block.T
+    else:
+        np.copyto(block, block.T.copy(), where=np.tri(len(block), k=-1, dtype=bool))
 
 
 def typical_distance(D2: np.ndarray) -> float:
     """Return the median squared distance between two faces, the data's own unit for ``1 / gamma``.
 
-    It uses every face without its label, test faces included, and only places the box that is searched. Above 2,000 faces
-    an even subset of rows stands for all.
+    It uses no label, and only places the box that is searched. Above 2,000 faces an even subset of rows stands for all.
     """
     rows = D2[:: max(1, len(D2) // 2000)]
     apart = rows[rows > 0]
@@ -149,8 +143,7 @@ class SharedKernel:
     """Gaussian SVMs on parts of one set of faces, several at a time, with one kernel matrix for each gamma.
 
     Args:
-        D2: (n_samples, n_samples), float32 or float64; see `fergan.svm.kernels.squared_distances`.
-        y: (n_samples,), int; classes from 0 upwards.
+        D2, y: `squared_distances` (n_samples, n_samples), and classes from 0 upwards, int (n_samples,).
         n_threads: Models fitted at the same time; fewer where the memory does not suffice.
         memory_gb: 1e9 bytes for the distances, the kernel matrix, and for each thread a part of it and LibSVM's cache; an
             error where not one model fits into it.
@@ -179,15 +172,12 @@ class SharedKernel:
         return run_threads(fit, parts, self.n_threads)
 
 
-def multiclass_values(
-    K: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, C: float, n_classes: int
-) -> np.ndarray:
-    """Train a one-vs-one C-SVC on some faces and return its decision values on others.
+def multiclass_values(K: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, C: float,
+                      n_classes: int) -> np.ndarray:
+    """Train a one-vs-one C-SVC of cost C on some faces and return its decision values on others.
 
-    Args:
-        K: (n_samples, n_samples), float64; the kernel matrix of all faces, of which `train` and `test` are rows.
-        y: (n_samples,), int; classes 0 to ``n_classes - 1``.
-        C: Cost of the margin's violations.
+    `train` and `test` are rows of the kernel matrix (n_samples, n_samples), float64; classes (n_samples,) are 0 to
+    ``n_classes - 1``.
 
     Returns: (n_test, n_classes), float64; pairwise votes for each class plus, between -1/3 and 1/3, the summed and squashed
         pairwise decision values; the predicted class is the largest. With two classes, minus and plus the decision value. A
@@ -198,17 +188,13 @@ def multiclass_values(
     present = np.unique(y[train])
     if len(present) < 2:
         raise ValueError("a training part holds a single class; use fewer folds or inner folds, or more people")
-    found = _decision(fit_svc(kernel_slice(K, train, train), y[train], C), kernel_slice(K, test, train))
+    with config_context(assume_finite=True):
+        found = fit_svc(kernel_slice(K, train, train), y[train], C).decision_function(kernel_slice(K, test, train))
     if len(present) == 2:
         found = np.column_stack([-found, found])
     values = np.full((len(test), n_classes), _MISSING_CLASS if len(present) > 2 else -np.inf)
     values[:, present] = found
     return values
-
-
-def _decision(model: SVC, K: np.ndarray) -> np.ndarray:
-    with config_context(assume_finite=True):
-        return model.decision_function(K)
 
 
 def linear_values(K_train: np.ndarray, y: np.ndarray, K_test: np.ndarray, costs: Sequence[float]) -> np.ndarray:
@@ -223,7 +209,8 @@ def linear_values(K_train: np.ndarray, y: np.ndarray, K_test: np.ndarray, costs:
         return values
     for index, C in enumerate(costs):
         model = fit_svc(K_train, y.astype(int), C)
-        values[:, index] = _decision(model, K_test)
+        with config_context(assume_finite=True):
+            values[:, index] = model.decision_function(K_test)
         if np.abs(model.dual_coef_).max(initial=0) < C * (1 - 1e-9):
             values[:, index + 1 :] = values[:, [index]]
             break

@@ -1,9 +1,8 @@
 """The search for the two parameters of a Gaussian SVM: Bayesian optimisation over log C and log gamma.
 
 A journal keeps the finished trials, so that a search that was stopped goes on where it was and ends in the same trials as
-one that was not: what is proposed next depends on the seed and the finished trials only. (Optuna's own journal ends in the
-same trials too, but after a kill it may wait 30 s for the lock of the dead process, and a log that ends in half a line
-cannot be opened again once anything was added.)
+one that was not: what is proposed next depends on the seed and the finished trials only. (Optuna's own journal may wait 30 s
+after a kill for the lock of the dead process, and a log that ends in half a line cannot be opened once anything was added.)
 """
 
 import warnings
@@ -25,23 +24,17 @@ GAMMA_SCALE_RANGE = (1e-2, 3.0)
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best point of a search, its score, and all points.
-
-    ``trials`` has the columns ``trial, C, gamma, gamma_scale, score, chosen``, in the order of evaluation; their
-    ``fold_scores`` have the shape (n_trials, n_folds).
-    """
+    """The best point of a search, its score, and all points in the order of evaluation."""
 
     C: float
     gamma: float
     score: float
-    trials: pd.DataFrame
-    fold_scores: np.ndarray
+    trials: pd.DataFrame  # ``trial, C, gamma, gamma_scale, score, chosen``
+    fold_scores: np.ndarray  # (n_trials, n_folds)
 
 
-def search(
-    objective: Callable[[float, float], Iterator[tuple[float, float]]], distance: float, *,
-    n_evaluations: int = 30, seed: int = 0, journal: str | Path | None = None, problem: str = "search",
-) -> SearchResult:
+def search(objective: Callable[[float, float], Iterator[tuple[float, float]]], distance: float, *, n_evaluations: int = 30,
+           seed: int = 0, journal: str | Path | None = None, problem: str = "search") -> SearchResult:
     """Maximise a cross-validated score over C and gamma by Bayesian optimisation with a Gaussian process.
 
     The first half of the evaluations (at most ten) is a Halton sequence, the same for every objective with the same seed;
@@ -53,8 +46,7 @@ def search(
             there were (faces). The score of a trial is the sum of the first over the sum of the second.
         distance: `typical_distance`; gamma is searched in `GAMMA_SCALE_RANGE` divided by it.
         n_evaluations: At least 3. A search of 20 or more continues the journal of a shorter one of 20 or more.
-        journal: Folder for a file that is written after each trial; the trials found in it are not evaluated again.
-        problem: Names what the objective computes, for example by a hash of its data, and with the settings the file.
+        journal: Folder for a file, named by the `problem` and the settings; trials found in it are not evaluated again.
     """
     if n_evaluations < 3:
         raise ValueError(f"n_evaluations is {n_evaluations}; a Bayesian search needs at least 3")
@@ -72,8 +64,8 @@ def search(
         box = {name: optuna.distributions.FloatDistribution(*limits, log=True)
                for name, limits in (("C", COST_RANGE), ("gamma_scale", GAMMA_SCALE_RANGE))}
         for trial in trials:
-            study.add_trial(optuna.create_trial(
-                params={name: trial[name] for name in box}, distributions=box, value=_score(trial)))
+            known = {name: trial[name] for name in box}
+            study.add_trial(optuna.create_trial(params=known, distributions=box, value=_score(trial)))
         for number in range(len(trials), n_evaluations):
             # A new sampler for each trial, or a resumed search would go on from another random state.
             seed_of_trial = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
@@ -115,10 +107,8 @@ def _middle(tied: pd.DataFrame) -> int:
     return tied.index[np.lexsort((to_centre, to_mean))[0]]
 
 
-def search_folds(
-    models: SharedKernel, parts: Sequence[TrainTest], distance: float, *, journal: str | Path | None = None,
-    name: str = "search", **options,
-) -> SearchResult:
+def search_folds(models: SharedKernel, parts: Sequence[TrainTest], distance: float, *, journal: str | Path | None = None,
+                 name: str = "search", **options) -> SearchResult:
     """Choose C and gamma by the accuracy over all parts, each predicted by the model that was trained for it.
 
     A `journal` is a folder for any number of problems: a file is named by `name` and a hash of the distances, the parts and
