@@ -52,7 +52,6 @@ def book(arguments: argparse.Namespace) -> None:
         for line in checked.lines_before_work():
             _say(line)
         made.bring_up_to_date(arguments.cores, _say)
-        # The pages are laid out in one place.
         with locked(ROOT / "_build" / ".lock", "the book of another profile is being built; wait for it and try again"):
             _say(f"every page is of the present state; the book: {build_book(made)}")
 

@@ -3,8 +3,7 @@
 A stage is a public function ``stage(folder, config, **inputs, **running)`` that writes its result into `folder`. The folder
 is named by a key: the hash of the config, of the content of each input, and of the code that computes. That code is the
 stage and every function, class and constant of this package that it uses, directly or through others, compared by syntax
-tree without docstrings and comments; and the tables (CSV, YAML) that it names. So an edit of a plot, a text or a docstring
-makes nothing anew, and a changed line of computing code does so by itself.
+tree without docstrings and comments; and the tables (CSV, YAML) that it names.
 
 A result's ``stamp.json`` is written last. Half-made work beside it (checkpoints, finished trials) is the stage's own matter.
 Nothing is deleted when a key changes: a value changed and changed back computes nothing.
@@ -34,11 +33,9 @@ from fergan.files import ROOT, UserError, hash_array, hash_file, hash_parameters
 
 _log = logging.getLogger(__name__)
 
-#: The packages whose version can change a number.
-PACKAGES = (
+PACKAGES = (  # whose version can change a number
     "torch", "torchvision", "numpy", "scipy", "pillow", "scikit-learn", "scikit-image", "opencv-python-headless",
-    "facenet-pytorch", "optuna", "torch-fidelity",
-)
+    "facenet-pytorch", "optuna", "torch-fidelity")
 
 
 class Config(BaseModel):
@@ -53,10 +50,7 @@ class Config(BaseModel):
 def digest(value: Any) -> str:
     """Return the hexadecimal hash of the content of an array, table, Config, string, number, None, or a collection of these.
 
-    A path counts by the content of its file; an object with an attribute ``digest`` has its own say.
-
-    Raises:
-        TypeError: Nothing is known about such a value's content.
+    A path counts by the content of its file; an object with an attribute ``digest`` has its own say. TypeError for others.
     """
     if hasattr(value, "digest"):
         return value.digest
@@ -209,15 +203,12 @@ def _files(words: set[str], folders: Iterable[Path], kinds: tuple[str, ...]) -> 
 
 
 def code_hash(*things: Any) -> str:
-    """Return the hash of all code of this package that functions or classes use, and of the tables that it names.
-
-    A thing that is given by name, ``module:name``, is not imported.
-    """
-    return _hash_of_code(tuple(tuple(name.split(":")) for name in _names_of(things)))
+    """Return the hash of all code that functions or classes (or ``module:name``) use, and of the tables that it names."""
+    return _hash_of_code(tuple(tuple(name.split(":")) for name in map(_name_of, things)))
 
 
-def _names_of(things: Iterable[Any]) -> list[str]:
-    return [each if isinstance(each, str) else f"{each.__module__}:{each.__qualname__.split('.')[0]}" for each in things]
+def _name_of(thing: Any) -> str:
+    return thing if isinstance(thing, str) else f"{thing.__module__}:{thing.__qualname__.split('.')[0]}"
 
 
 @cache
@@ -254,10 +245,8 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
-def cached(
-    home: str | Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], *,
-    code: Iterable[Any] = (), keep: bool = False, **running: Any,
-) -> Path:
+def cached(home: str | Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], *,
+           code: Iterable[Any] = (), keep: bool = False, **running: Any) -> Path:
     """Return the folder with the result of a stage; compute it where it is not there.
 
     Args:
@@ -275,7 +264,7 @@ def cached(
     if kept is None:
         with locked(folder / ".lock"):
             if not is_whole(folder):
-                _compute(folder, stage, config, inputs, made_of, _names_of(code or (stage,)), running)
+                _compute(folder, stage, config, inputs, made_of, list(map(_name_of, code or (stage,))), running)
     folder = kept or folder
     _opened.append(folder)
     if os.environ.get("FERGAN_BOOK") or not (home / "current.json").is_file():
@@ -333,11 +322,7 @@ class NoResultError(UserError, FileNotFoundError):
 
 
 def current(home: str | Path) -> Path:
-    """Return the folder of the result that the book now uses.
-
-    Raises:
-        NoResultError: There is none yet; the message says what makes it.
-    """
+    """Return the folder of the result that the book now uses; a NoResultError says what makes one that is not there."""
     home = project_path(home)
     path = home / "current.json"
     folder = home / read_json(path)["key"] if path.is_file() else home

@@ -21,10 +21,7 @@ class UserError(Exception):
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that replaces it when the block ends without an error.
-
-    The temporary file lies in the same folder, so that the final move is one rename on one file system.
-    """
+    """Yield a temporary path beside `path` that replaces it, by one rename, when the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
@@ -102,11 +99,8 @@ def hash_parameters(parameters: dict[str, Any], length: int = 10) -> str:
 
 def hash_file(path: str | Path, new: Callable[[], Any] = hashlib.sha256) -> str:
     """Return the hexadecimal hash of a file's content, read in blocks."""
-    digest = new()
     with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, new).hexdigest()
 
 
 def hash_array(array: np.ndarray) -> str:

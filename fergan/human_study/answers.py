@@ -15,12 +15,9 @@ from fergan.cache import Config
 from fergan.files import read_json, write_json
 from fergan.human_study.study import ANSWERS, Study
 
-#: Guessing is right in half of all trials, in either kind of study.
-CHANCE = 0.5
+CHANCE = 0.5  # guessing is right in half of all trials, in either kind of study
 
-#: Raters who get less than this share of the catch trials right are shown, and left out of what is pooled. Fixed beforehand.
-ATTENTIVE = 0.8
-
+ATTENTIVE = 0.8  # raters with a smaller share of catch trials right are shown, and not pooled; fixed beforehand
 _RATER_COLUMNS = ["n", "right", "low", "high", "p", "said_real", "caught", "n_catch", "counted", "milliseconds"]
 
 
@@ -40,10 +37,8 @@ class Answer(Config):
 def read_answers(paths: Iterable[Path]) -> pd.DataFrame:
     """Read answers from ``*.jsonl`` and from results of Mechanical Turk, ``*.csv``, whose workers get hashes for names.
 
-    Returns: One row for each `Answer`; a rejected task is left out.
-
-    Raises:
-        ValueError: A line is no answer, or a table is none of Mechanical Turk's.
+    There is a row for each `Answer`; a rejected task is left out. A ValueError says which line is no answer, or table none
+    of Mechanical Turk's.
     """
     rows = [row.model_dump() for path in paths for row in (_of_turk if path.suffix == ".csv" else _of_lines)(path)]
     table = pd.DataFrame(rows, columns=list(Answer.model_fields))
@@ -79,8 +74,7 @@ def _parsed(text: str, place: str) -> list[Answer]:
 def collected_answers(folder: Path, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
     """Return the answers to each study of all files of a folder, which need not exist; see `read_answers`.
 
-    Raises:
-        ValueError: A file holds answers to none of the studies.
+    A file with answers to none of the studies is a ValueError.
     """
     answers = read_answers(path for path in sorted(folder.glob("*")) if path.suffix in (".csv", ".jsonl"))
     known = {kind: study.digest for kind, study in studies.items()}
@@ -92,8 +86,7 @@ def collected_answers(folder: Path, studies: Mapping[str, Study]) -> dict[str, p
 def scored_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
     """Return the answers that count, of each rater the first to each item, with ``item, right_answer, catch, right``.
 
-    Raises:
-        ValueError: An answer is of a trial that the study does not have, or none of its kind's.
+    An answer to a trial that the study does not have, or none of its kind's, is a ValueError.
     """
     trials = pd.DataFrame([(sheet, number, trial.item, trial.right_answer, trial.catch)
                            for sheet, trials in enumerate(study.sheets) for number, trial in enumerate(trials)],
@@ -118,13 +111,12 @@ class StudyResult:
     `raters` has one row each: the share of right answers (``right``) of ``n``, its 95 % Wilson interval ``low, high`` and
     ``p`` of a binomial test against chance; how often a generated face was taken for real (``said_real``); the share of
     ``n_catch`` catch trials that were right (``caught``), whether the rater is pooled (``counted``), and the median
-    ``milliseconds`` to an answer. `pooled` has ``n, right, low, high, p, said_real, n_raters`` of those that count, if any.
-    `alpha` is Krippendorff's, of which face was taken for real; NaN where no item has two raters.
+    ``milliseconds`` to an answer.
     """
 
     raters: pd.DataFrame
-    pooled: dict[str, float]
-    alpha: float
+    pooled: dict[str, float]  # ``n, right, low, high, p, said_real, n_raters`` of those that count, if any
+    alpha: float  # Krippendorff's, of which face was taken for real; NaN where no item has two raters
 
 
 def analyse(study: Study, answers: pd.DataFrame) -> StudyResult:
@@ -183,10 +175,8 @@ def _share(rows: pd.DataFrame) -> dict[str, float]:
 def krippendorff_alpha(values: np.ndarray) -> float:
     """Return Krippendorff's alpha (2011) of nominal values, NaN where no item has two of them or all are the same.
 
-    It is 1 less the observed over the expected disagreement: 1 where raters agree, 0 where as often as by chance.
-
-    Args:
-        values: (n_raters, n_items); naN where a rater did not see an item.
+    It is 1 less the observed over the expected disagreement: 1 where raters agree, 0 where as often as by chance. Values are
+    (n_raters, n_items), NaN where a rater did not see an item.
     """
     counts = (values[:, :, None] == np.unique(values[~np.isnan(values)])).sum(axis=0)  # (n_items, n_names)
     counts = counts[counts.sum(axis=1) > 1].astype(float)
@@ -208,10 +198,7 @@ def trials_for_half_width(half_width: float) -> int:
 
 
 def power_against_chance(n: int, share: float, level: float = 0.05) -> float:
-    """Return how probably `n` trials show that raters do not guess, where they are right in `share` of them.
-
-    The exact two-sided binomial test at `level`, trials independent.
-    """
+    """Return how probably `n` independent trials, `share` of them right, pass the exact two-sided test of chance."""
     # The test at a half is symmetric: both tails beyond the same distance from the middle.
     tail = binom.cdf(np.arange(n + 1), n, CHANCE)
     lower = int(np.searchsorted(tail, level / 2, side="right")) - 1  # the largest count whose tail is small enough

@@ -1,7 +1,6 @@
 """The study: pairs or single faces, balanced, with trials that catch inattention, and the files that raters get.
 
-These files hold no right answer: one HTML file for any browser, or tasks of Amazon Mechanical Turk, which takes braces
-after a dollar sign for its variables and fills them from its columns.
+These files hold no right answer: one HTML file for any browser, or tasks of Amazon Mechanical Turk.
 """
 
 import base64
@@ -20,7 +19,6 @@ from fergan.files import atomic_path, hash_array, hash_parameters, read_json, re
 
 #: Kind of study -> its name, as the field calls it.
 KINDS = {"pair": "two-alternative forced choice", "single": "one face at a time"}
-
 #: Kind of study -> the two answers, in the order of the left and the right key. Guessing is right in half of all trials.
 ANSWERS = {"pair": ("left", "right"), "single": ("real", "generated")}
 
@@ -100,9 +98,8 @@ def load_studies(folder: Path) -> dict[str, Study]:
 def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: StudyConfig) -> Study:
     """Draw a study from faces uint8 (n, 64, 64, 3); a ValueError where they are too few.
 
-    Of a sheet's trials exactly half have the real face at the left (or are real faces, one at a time). No picture is
-    shown twice to a rater. One trial in every stretch of a sheet, never its first, is there to catch inattention: a
-    real face whose blocks are shuffled, in a pair with one that is whole.
+    Half of a sheet's trials have the real face at the left (or are real faces, one at a time). No picture is shown twice to
+    a rater. One trial in every stretch of a sheet, never its first, catches inattention: a real face of shuffled blocks.
     """
     from fergan.features import check_images  # slow to import, and a profile needs only the config
 
@@ -125,7 +122,6 @@ def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: Stu
 
 
 def _shuffled(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a picture whose square blocks have changed places."""
     height, width = (side // _BLOCK for side in image.shape[:2])
     blocks = image.reshape(height, _BLOCK, width, _BLOCK, 3).swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK, 3)
     mixed = blocks[rng.permutation(len(blocks))].reshape(height, width, _BLOCK, _BLOCK, 3)
@@ -152,19 +148,13 @@ def _balanced(n: int, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(np.arange(n) < (n + rng.integers(2)) // 2)
 
 
-# ---- its files
-
-def _png(image: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def _pictures(study: Study) -> tuple[dict[str, bytes], list[list[list[str]]]]:
     """Return the pictures by names that tell nothing of what they show, and the names that each trial shows."""
-    names = [f"p{row:04d}" for row in range(len(study.pictures))]
-    shown = [[[names[row] for row in trial.pictures] for trial in sheet] for sheet in study.sheets]
-    return dict(zip(names, map(_png, study.pictures), strict=True)), shown
+    names, files = [f"p{row:04d}" for row in range(len(study.pictures))], {}
+    for name, image in zip(names, study.pictures, strict=True):
+        Image.fromarray(image).save(buffer := io.BytesIO(), "PNG")
+        files[name] = buffer.getvalue()
+    return files, [[[names[row] for row in trial.pictures] for trial in sheet] for sheet in study.sheets]
 
 
 def _write(path: Path, study: Study, **data: object) -> None:
@@ -174,20 +164,14 @@ def _write(path: Path, study: Study, **data: object) -> None:
 
 
 def write_page(path: Path, study: Study) -> None:
-    """Write a study as one HTML file, with its pictures inside and without its right answers.
-
-    Closing the window loses nothing: whoever opens the file again in the same browser and gives the same name goes on.
-    """
+    """Write a study as one HTML file, with its pictures inside and without its right answers, which survives closing."""
     pictures, sheets = _pictures(study)
     inside = {name: f"data:image/png;base64,{base64.b64encode(png).decode()}" for name, png in pictures.items()}
     _write(path, study, turk=False, pictures=inside, sheets=sheets)
 
 
 def write_turk_tasks(folder: Path, study: Study, base_url: str) -> None:
-    """Write ``tasks.csv``, one task for each sheet, ``question.html``, and the pictures that have to be put at `base_url`.
-
-    `base_url` is where the folder ``pictures`` will be found, an https address.
-    """
+    """Write ``tasks.csv``, one task for each sheet, ``question.html``, and the ``pictures`` to be put at `base_url`."""
     if not base_url.startswith("https://"):
         raise ValueError(f"base_url is {base_url!r}; Mechanical Turk expects an address that starts with https://")
     pictures, sheets = _pictures(study)

@@ -19,10 +19,9 @@ SHADOW_DEPTH = 0.75  # share of the key light a full shadow takes away; the rest
 
 
 def face_colour(x, y, arc, person, curves, gaze, front):
-    """Albedo, gloss and catchlight of the face's skin; see :func:`part_colour`.
+    """Albedo, gloss and catchlight of the face's skin, see :func:`part_colour`; `front` is 1 there, 0 behind the ears.
 
-    `arc` is the way along the skin from the midline, cm: textures on it do not stretch on the head's sides. `front` is 1 on
-    the face and 0 behind the ears.
+    `arc` is the way along the skin from the midline, cm: textures on it do not stretch on the head's sides.
     """
     albedo = _skin(x, y, arc, person, curves, front)
     if person.beard:
@@ -174,12 +173,8 @@ def part_colour(name, coordinates, person, units, gaze, line):
     """Colour of the visible points of one part.
 
     `coordinates` (3, m) are the part's at each point, `gaze` the shift of both irises in cm, to the image's right and up,
-    `line` comes from :func:`fergan.rendered.geometry.hairline`; for the others see there.
-
-    Returns:
-        albedo: Tensor of shape (3, m); linear RGB.
-        gloss, catchlight: Tensor of shape (m,), or float; 1 for skin and more on wet lips; the light's reflection in the
-            eyes, added after shading.
+    `line` comes from :func:`fergan.rendered.geometry.hairline`; for the others see there. Returns the albedo (3, m), linear
+    RGB; gloss, 1 for skin and more on wet lips, and catchlight, the light's reflection in the eyes, (m,) or numbers.
     """
     u, v, w = coordinates
     if name == "head":
@@ -223,7 +218,6 @@ def _head_colour(x, y, azimuth, person, units, gaze, line):
 
 
 def _unit(vectors):
-    """Vectors scaled to length 1."""
     return vectors * (vectors * vectors).sum(0, keepdim=True).clamp(min=1e-12).rsqrt()
 
 
@@ -240,7 +234,6 @@ def _box_blur(n, widths):
 
 
 def _blur(field, *widths):
-    """Box blurs of (rows, columns)."""
     down, across = (_box_blur(n, widths) for n in field.shape)
     return down @ field @ across.T
 
@@ -265,10 +258,9 @@ def _ambient_share(part):
 
 
 def cast_shadows(positions, light):
-    """Share of the key light that reaches each point, 0..1, by an exponential shadow map.
+    """Share of the light from a direction that reaches surfaces (3, rows, columns), in cm, by an exponential shadow map.
 
-    `positions` are the surfaces as the camera sees them, each (3, rows, columns) in cm; `light` points to the light; the
-    result is a tensor (rows, columns) for each.
+    `positions` are as the camera sees them; the result, 0..1, is a tensor (rows, columns) for each.
     """
     right = _unit(torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0]), light))
     axes = torch.stack([right, torch.linalg.cross(light, right), light])
@@ -300,10 +292,7 @@ def arriving_light(part, position, key_share, light, setting):
 
 
 def shade(albedo, gloss, catchlight, arriving, setting):
-    """Light leaving each point, linear RGB (3, m): ambient, wrapped Lambert, two specular lobes.
-
-    `arriving` are the four channels of :func:`arriving_light`, (4, m).
-    """
+    """Light leaving each point, linear RGB (3, m), of that of :func:`arriving_light` (4, m): wrapped Lambert, two lobes."""
     facing, mirror, ambient, key_share = arriving
     diffuse = ((facing + PAINT.wrap) / (1 + PAINT.wrap)).clamp_(min=0)
     diffuse *= torch.addcmul(PAINT.bleed, key_share, 1 - PAINT.bleed)

@@ -3,12 +3,11 @@
 Frame: centimetres, x to the image's right, y up, z to the camera, origin on the head's axis at eye level. One set of curves
 (lids, brows, lips, nose) follows from identity and Action Units; relief, colour and landmarks all follow it, so that labels
 and pixels cannot disagree. In every function `x` and `y` are places on the smooth head, fields in cm, `person` comes from
-:func:`person_of`, `units` are the pairs of left and right intensities of all Action Units, and
-`curves` are the `FaceCurves` at the same x.
+:func:`person_of`, `units` are the pairs of left and right intensities of all Action Units, and `curves` the `FaceCurves`.
 
-One face is rendered at a time. A *field* is a tensor with a value at each of its points; what belongs to the whole face is
-a plain *number*. Arithmetic on numbers costs a fiftieth of a tensor operation, and what has strength 0 need not be
-computed: that makes one face at a time faster than many at once, and independent of the others bit for bit.
+A *field* is a tensor with a value at each of its points; what belongs to the whole face is a plain *number*. Arithmetic on
+numbers costs a fiftieth of a tensor operation, and what has strength 0 need not be computed: so one face at a time is faster
+than many at once, and independent of the others bit for bit.
 """
 
 import math
@@ -310,19 +309,14 @@ def _crows_feet(ax, y, person):
 
 @dataclass
 class Part:
-    """One grid of surface points.
-
-    `position` is (3, rows, columns), cm in the head's frame; of the same shape are the `coordinates` that the
-    colour depends on, whose meaning is the part's own. `refine` says how many points are drawn per grid step, down and
-    across, at 128 pixels; `outward` (1 or -1) which side faces out; `visible` which points are there, None for all.
-    """
+    """One grid of surface points."""
 
     name: str
-    position: torch.Tensor
-    coordinates: torch.Tensor
-    refine: tuple
-    outward: float = 1.0
-    visible: torch.Tensor | None = None
+    position: torch.Tensor  # (3, rows, columns), cm in the head's frame
+    coordinates: torch.Tensor  # of the same shape: what the colour depends on, whose meaning is the part's own
+    refine: tuple  # points that are drawn per grid step, down and across, at 128 pixels
+    outward: float = 1.0  # which side faces out, 1 or -1
+    visible: torch.Tensor | None = None  # which points are there, None for all
 
 
 def hairline(person):

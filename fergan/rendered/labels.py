@@ -1,10 +1,9 @@
 """What each face shows, as tables without pixels: people, expressions, cameras and light, and the seven stand-in sets.
 
-An identity is drawn from one integer: a dictionary of floats (centimetres unless said otherwise) and linear-RGB colours,
-which no expression, camera or light changes. An expression is 14 Action Units on either side, from 0 (absent) to 1
-(maximum). Sides are the person's own: *left* appears on the right of an unmirrored frontal photograph. A stand-in follows
-the published grammar of the dataset it stands in for (people, emotions, views, sizes, splits); smaller versions keep people
-balanced and keep each person's series of emotions whole.
+An identity is drawn from one integer, and no expression, camera or light changes it. An expression is 14 Action Units on
+either side, from 0 (absent) to 1 (maximum). Sides are the person's own: *left* appears on the right of a frontal photograph.
+A stand-in follows the published grammar of its dataset (people, emotions, views, sizes, splits); smaller ones keep people
+balanced and each person's series of emotions whole.
 """
 
 import zlib
@@ -30,11 +29,9 @@ PAINT = SimpleNamespace(**{name: torch.tensor(rgb)[:, None] for name, rgb in _PE
 ONE_SIDED = {("contemptuous", "AU12")}  # contempt is a smile on one side
 GAZE_SHIFT = SCENE["gaze"]
 
-# FACS scores five levels, A (trace) to E (maximum); we call an Action Unit present from B (slight) on. With
-# the levels spread over 0..1 a trace ends at about one fifth. An Action Unit on one side only is present.
+# FACS scores A (trace) to E (maximum); an Action Unit, also on one side, is present from B (slight) on, a fifth of 0..1.
 OCCURRENCE_THRESHOLD = 0.2
-# Traces that nobody intends: each Action Unit is now and then slightly active, always below the threshold.
-BACKGROUND_PROBABILITY, BACKGROUND_MAXIMUM = 0.06, 0.18
+BACKGROUND_PROBABILITY, BACKGROUND_MAXIMUM = 0.06, 0.18  # traces that nobody intends, always below the threshold
 
 FULL_SIZES = PUBLISHED["full_sizes"]
 STAND_INS = tuple(FULL_SIZES)
@@ -47,10 +44,7 @@ VIEWS = ("frontal", "yaw-45", "yaw+45", "yaw-90", "yaw+90")
 
 @lru_cache(maxsize=4096)
 def sample_identity(seed):
-    """Draw one person: the same seed is the same person on every machine.
-
-    Returns: Floats (lengths in cm, proportions 0..1) and linear-RGB colours, ndarray of shape (3,); read-only, it is cached.
-    """
+    """Draw one person: floats (cm, proportions 0..1) and linear-RGB colours, arrays (3,); read-only, for it is cached."""
     rng = np.random.default_rng([int(seed), 1])
     masculinity = float(rng.beta(0.6, 0.6))
     age = float(rng.beta(1.6, 2.2))
@@ -74,10 +68,8 @@ def sample_identity(seed):
     face["neckline"] = rng.uniform(-0.4, 2.4)
     bearded = masculinity > 0.55 and rng.random() < 0.45
     return face | {
-        "masculinity": masculinity, "age": age, "melanin": melanin,
-        "blush": rng.uniform(0.2, 0.8),
-        "makeup": float((masculinity < 0.5) * rng.random()),
-        "beard": float(bearded * rng.uniform(0.15, 1.0)),
+        "masculinity": masculinity, "age": age, "melanin": melanin, "blush": rng.uniform(0.2, 0.8),
+        "makeup": float((masculinity < 0.5) * rng.random()), "beard": float(bearded * rng.uniform(0.15, 1.0)),
         "freckles": float((rng.random() < 0.25) * rng.random() * (melanin < 0.5)),
         "texture": float(rng.integers(1 << 20)),
     }
@@ -124,16 +116,11 @@ def _hair_style(rng, masculinity, melanin, age):
 # ---- expressions
 
 def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
-    """Draw the Action Units of posed or spontaneous emotions.
+    """Draw the Action Units of n posed or spontaneous emotions.
 
-    Args:
-        emotions: n of `fergan.facs.EMOTIONS`.
-        rng: numpy.random.Generator.
-        gain: Scales every intensity: about 1.5 for a posed face, .95 in the wild.
-        asymmetry: Relative left-right jitter (one standard deviation).
-
-    Returns: ndarray of shape (n, 14, 2), float32; intensities 0..1 in the order of `fergan.facs.ACTION_UNITS`, person's left
-        then right.
+    `gain` scales every intensity: about 1.5 for a posed face, .95 in the wild; `asymmetry` is the relative left-right jitter
+    (one standard deviation). Returns intensities 0..1 (n, 14, 2), float32, of `fergan.facs.ACTION_UNITS`, person's left then
+    right.
     """
     emotions = np.asarray(emotions, dtype=object)
     units = np.zeros((len(emotions), len(ACTION_UNITS), 2))
@@ -202,18 +189,13 @@ def default_setting(**changes):
 def stand_in_labels(name, n_faces=None, seed=0):
     """Describe every face of a stand-in set: identity, expression, pose, light; no pixels yet.
 
-    Args:
-        name: One of `STAND_INS`.
-        n_faces: Exact number of rows, 16 up to the full size (the default).
-        seed: Another seed gives other people and other expressions in the same design.
+    `name` is one of `STAND_INS`; there are `n_faces` rows, 16 up to the full size (the default). Another seed gives other
+    people and other expressions in the same design. An unknown name or an impossible number of faces is a ValueError.
 
     Returns: pandas.DataFrame; one row per face: `source` (unique), `subject`, `emotion` (or missing), `view`, `gaze`,
         `split` and `session` (or missing), `sequence`, `frame` (missing and 0 where there are no sequences), the seeds and
         settings that :func:`render_faces` reads, see :func:`draw_setting` (at positive yaw the nose points to the image's
         right), `AU01`.. (occurrence 0. or 1.), `AU01_left`, `AU01_right`.. (intensity 0..1, the person's own sides).
-
-    Raises:
-        ValueError: For an unknown name or an impossible number of faces.
     """
     if name not in FULL_SIZES:
         raise ValueError(f"name: unknown stand-in {name!r}, expected one of {', '.join(STAND_INS)}")
@@ -252,11 +234,7 @@ def _table(person, emotion, view, gaze, split=pd.NA, session=pd.NA, sequence=pd.
 
 
 def _posed(n_people, emotions, n_faces, rng, views=("frontal",), gazes=("frontal",), sessions=(pd.NA,)):
-    """Laboratory photographs: every person poses every emotion, in every view and gaze, once in each session.
-
-    People are balanced to within one face. Sessions after the first fill up when people run out. Emotions vary fastest, so
-    that a person's series of emotions stays whole; each person starts at another one, so that incomplete series differ.
-    """
+    """Laboratory photographs: every person poses every emotion, which vary fastest, in every view, gaze and session."""
     cells = [(e, view, gaze, session) for session in sessions for view in views for gaze in gazes for e in emotions]
     used = int(np.clip(-(-n_faces // (len(cells) // len(sessions))), min(4, n_people), n_people))
     quota, n = n_faces // used + (np.arange(used) < n_faces % used), len(emotions)

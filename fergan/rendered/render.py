@@ -41,18 +41,14 @@ JAW_FINENESS = 5  # directions looked at for each one that is kept
 def render_faces(labels, size=128):
     """Render the faces that rows of :func:`fergan.rendered.stand_in_labels` describe.
 
-    Args:
-        labels: pandas.DataFrame; any rows in any order; a face does not depend on the others.
-        size: Width and height in pixels, 32 to 256 in steps of 16.
+    A face does not depend on other rows; `size` is width and height in pixels, 32 to 256 in steps of 16. A missing column,
+    an intensity outside 0..1 or an impossible size is a KeyError or ValueError.
 
     Returns:
         images: (n, size, size, 3), uint8; RGB.
         truth: pandas.DataFrame; same index as `labels`: `box_left`, `box_top`, `box_right`, `box_bottom` (pixels, lower
             forehead to chin, not clipped to the image), `covered` (share of the box behind something, 0..1),
             `landmark_00_x`.. `landmark_67_y` (iBUG, pixels).
-
-    Raises:
-        KeyError, ValueError: For a missing column, an intensity outside 0..1 or an impossible size.
     """
     units = labels[list(SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
     images, truth = np.empty((len(labels), size, size, 3), np.uint8), np.empty((len(labels), len(TRUTH_COLUMNS)))
@@ -67,14 +63,10 @@ def render_expression(identity_seed, action_units, size=128, scene_seed=0, **set
     Args:
         identity_seed, scene_seed: The person; background and camera noise.
         action_units: Action Unit name ("AU12") to an intensity 0..1, or to a (left, right) pair of the person's own sides.
-        size: Width and height in pixels.
         **setting: Any of `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm), `scale`, `glasses`, `light_azimuth`,
             `light_elevation` (degrees), `ambient`, `key`, `setting` ("studio", "wild", ..).
 
-    Returns: ndarray of shape (size, size, 3), uint8; RGB.
-
-    Raises:
-        ValueError: For an unknown Action Unit, an intensity outside 0..1, an unknown setting or an impossible size.
+    Returns: ndarray of shape (size, size, 3), uint8; RGB. What is unknown or outside its bounds is a ValueError.
     """
     seeds = dict(identity_seed=identity_seed, scene_seed=scene_seed, background_seed=scene_seed)
     for name in set(action_units) - set(ACTION_UNITS):
@@ -110,12 +102,7 @@ def _render(row, units, size):
 
 @torch.inference_mode()
 def _draw(person, units, setting, size):
-    """Draw a face without background.
-
-    `setting` has the names of :func:`fergan.rendered.labels.draw_setting`; `person` and `units` are those of
-    `fergan.rendered.geometry`. Returns linear RGB multiplied by coverage (3, size, size), coverage 0..1 (1, size, size),
-    the face's box (4,) and the landmarks (68, 2) in pixels.
-    """
+    """Draw a face: linear RGB times coverage (3, size, size), coverage (1, size, size), box (4,) and landmarks (68, 2)."""
     line = hairline(person)
     parts, base = all_parts(person, units, setting.glasses, line)
     turn = rotation(setting.yaw, setting.pitch, setting.roll)
@@ -181,11 +168,10 @@ class Camera:
 
 
 def draw_points(parts, surfaces, camera):
-    """Nearest point of any surface in every pixel.
+    """Nearest point in every pixel of surfaces (3 + c, rows, columns): position in cm, then whatever each point carries.
 
-    `surfaces` has a tensor (3 + c, rows, columns) for each part: position as the camera sees it (cm), then whatever each
-    point carries. Returns the index of the nearest point, counted over all parts and beyond the last where nothing is, int32
-    of shape (resolution * resolution,); and the dense points of each part (n_points, 3 + c): column, row, depth, the rest.
+    Returns the index of the nearest point, counted over all parts and beyond the last where nothing is, int32
+    (resolution * resolution,); and the dense points of each part (n_points, 3 + c): column, row, depth, the rest.
     """
     side = camera.resolution + 2  # one pixel of margin catches what falls outside
     buffer = torch.full((side * side,), 2**31 - 1, dtype=torch.int32)
@@ -273,11 +259,7 @@ def _on_surface(places, head):
 
 
 def _jaw(head, turn, camera):
-    """The 17 points of the face's outline, from beside one eye around the chin, (17, 2) in pixels.
-
-    They are the farthest points of the rendered face in 17 directions from its middle. In a turned face the near
-    side's points lie along the edge of the jaw, before the ear; hair and nose do not count.
-    """
+    """The farthest points of the face, without hair and nose, in 17 directions from its middle: (17, 2) in pixels."""
     azimuth, level = head.coordinates[2, 0], head.coordinates[1]
     columns = (azimuth.abs() < JAW_AZIMUTH).nonzero()[:, 0]
     patch = slice(int(columns[0]), int(columns[-1]) + 1)

@@ -66,7 +66,6 @@ def draw_background(setting, size, rng):
 
 
 def _pick(palette, rng, low=0.7, high=1.2):
-    """One of the colours, a little lighter or darker."""
     colour, level = palette[rng.integers(len(palette))], rng.uniform(low, high)
     return np.minimum(np.array(colour) * level, 1.0)
 
@@ -76,7 +75,6 @@ def _box(canvas, x, y, width, height, colour):
 
 
 def _room(canvas, rng):
-    """A wall with a corner, a floor or table, and what stands before it."""
     n, wall = CANVAS, _pick(WALLS, rng, 0.45, 1.0)
     canvas[:] = wall
     corner = int(rng.integers(-n // 4, n + n // 4))
@@ -145,7 +143,6 @@ def _drapes(canvas, rng):
 
 
 def _outdoors(canvas, rng):
-    """Sky over a horizon, houses or trees, and grass or pavement."""
     n, horizon = CANVAS, int(CANVAS * rng.uniform(0.35, 0.85))
     fade = np.linspace(0, 1, n, dtype=np.float32)[:, None, None]
     blue = np.float32([0.34, 0.50, 0.78]) * rng.uniform(0.7, 1.1)
@@ -178,7 +175,6 @@ def _tree(canvas, horizon, rng):
 
 
 def _foliage(canvas, rng, x, y, spread_x, spread_y, n_tufts):
-    """Tufts of leaves, darker below, lit from above."""
     centre = rng.normal(0, 0.45, (n_tufts, 2))
     tone, radius = rng.random(n_tufts), rng.integers(1, 4, n_tufts)
     base = _pick(LEAVES, rng)
@@ -242,7 +238,6 @@ def _cloth(exposure, rng):
 
 
 def _hand(canvas, exposure, rng):
-    """A hand at the cheek or before the mouth."""
     skin, side = canvas.skin, rng.choice([-1.0, 1.0])
     u, v = 0.5 + side * rng.uniform(0.15, 0.5), rng.uniform(0.85, 1.0)
     sleeve = (u + side * 0.45, v + 1.1)
@@ -259,7 +254,6 @@ def _hand(canvas, exposure, rng):
 
 
 def _microphone(canvas, exposure, rng):
-    """A microphone before the mouth, held from below."""
     u, v = rng.uniform(0.35, 0.65), rng.uniform(0.86, 1.0)
     lean = rng.uniform(-0.35, 0.35)
     canvas.shadow([(u - 0.15, v - 0.1), (u + 0.15, v - 0.1), (u + 0.15, v + 0.2), (u - 0.15, v + 0.2)], 0.3)
@@ -273,7 +267,6 @@ def _microphone(canvas, exposure, rng):
 
 
 def _scarf(canvas, exposure, rng):
-    """A scarf up to the chin, the mouth or the nose, in folds."""
     top = rng.choice([0.92, 0.78, 0.66])
     sag, tilt = rng.uniform(0.06, 0.14), rng.uniform(-0.05, 0.05)
     across = np.linspace(-0.14, 1.14, 15)
@@ -289,7 +282,6 @@ def _scarf(canvas, exposure, rng):
 
 
 def _cup(canvas, exposure, rng):
-    """A cup at the lips, held by a hand."""
     u, v, side = rng.uniform(0.42, 0.58), rng.uniform(0.72, 0.85), rng.choice([-1.0, 1.0])
     skin, china = canvas.skin, np.array(SLEEVES[rng.integers(len(SLEEVES))])
     canvas.shadow([(u - 0.22, v), (u + 0.22, v), (u + 0.2, v + 0.4), (u - 0.2, v + 0.4)], 0.3)
@@ -302,7 +294,6 @@ def _cup(canvas, exposure, rng):
 
 
 def _telephone(canvas, exposure, rng):
-    """A telephone at the ear: glass and fingers over one cheek."""
     side = rng.choice([-1.0, 1.0])
     u, lean = 0.5 + side * rng.uniform(0.36, 0.46), side * rng.uniform(-0.12, 0.02)
     skin = canvas.skin
@@ -315,7 +306,6 @@ def _telephone(canvas, exposure, rng):
 
 
 def _shoulder(canvas, exposure, rng):
-    """Somebody who stands nearer, out of focus: the back of a head and a shoulder."""
     side = rng.choice([-1.0, 1.0])
     u = 0.5 + side * rng.uniform(0.62, 0.8)
     angle = np.linspace(0, 2 * np.pi, 24)
