@@ -100,7 +100,7 @@ def test_the_explorer_loads_nothing_and_shows_the_same_numbers_without_scripts(b
     assert not page.select("[src], [href]") and "http" not in html
     assert len(json.loads(page.find("script", type="application/json").string)["<b>"]["tp"]) % 2
     assert page.option.string == "<b>" and page.div["aria-label"] == "a </script> title"
-    assert (share(1, 3), share(0, 3), share(2, 0)) == ("0.333", "0.000", "–")
+    assert (share(1, 3), share(0, 3), share(2, 0), share(1, 16)) == ("0.333", "0.000", "–", "0.063")
     shown = []
     for scripts in (False, True):
         page = opened(browser, html, scripts=scripts)

@@ -242,8 +242,8 @@ def operating_points(positive: np.ndarray, values: np.ndarray, n_points: int = 8
 
 
 def share(part: int, whole: int) -> str:
-    """Write a share with three decimals; a dash of nothing."""
-    return f"{part / whole:.3f}" if whole else "–"
+    """Write a share with three decimals, a half rounded up as in JavaScript; a dash of nothing."""
+    return f"{(2000 * part + whole) // (2 * whole) / 1000:.3f}" if whole else "–"
 
 
 def threshold_explorer(labels: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> HTML:
