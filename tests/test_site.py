@@ -8,6 +8,7 @@ from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
+from fergan.book import fresh
 from fergan.book.build import table_of_contents, write_licences, write_table_of_contents
 from fergan.book.checks import load_profile
 from fergan.book.site import HEAVIEST, BookError, check_book, finish_pages
@@ -102,3 +103,19 @@ def test_the_committed_table_of_contents_is_the_demos_and_every_licence_is_said(
     write_licences(tmp_path / "licences.md")
     text = (tmp_path / "licences.md").read_text()
     assert "| jinja2 | " in text and "not installed" not in text
+
+
+def test_pages_offer_their_notebook_where_the_book_has_an_address(tmp_path, monkeypatch):
+    monkeypatch.setattr(fresh, "ROOT", tmp_path)
+    book = fresh.Book(load_profile(ROOT / "profiles" / "quick.yaml"))
+
+    def heading(settings):
+        (tmp_path / "_config.yml").write_text(settings)
+        return book.heading(book.pages["04_emotions/experiment-5"])
+
+    assert "binder" not in heading("title: x\n")
+    offered = heading("repository: {url: 'https://github.com/owner/name.git', branch: dev}\n")
+    assert "mybinder.org/v2/gh/owner/name/dev?labpath=notebooks/04_emotions_experiment.ipynb)" in offered
+    assert "colab.research.google.com/github/owner/name/blob/dev/notebooks/04_emotions_experiment.ipynb)" in offered
+    with pytest.raises(fresh.NotebookError, match="repository.url is 'https://example.org'; expected https://github.com/"):
+        heading("repository: {url: 'https://example.org'}\n")

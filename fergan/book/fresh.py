@@ -7,6 +7,7 @@ result that comes out equal stops there.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 
 from fergan.book.kernels import serving
 from fergan.book.pages import FEATURES_PAGE, Page, pages_of
@@ -39,6 +41,21 @@ def record_of(path: Path) -> dict[str, Any]:
         return read_json(path)["metadata"].get("fergan", {})
     except (OSError, ValueError, KeyError):
         return {}
+
+
+def repository() -> dict[str, str]:
+    """Return the book's place on GitHub by ``_config.yml``, where pages offer their notebooks: ``github`` (owner/name) and
+    ``branch``; empty without an address.
+
+    Raises:
+        NotebookError: The address is of another form.
+    """
+    of = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8")).get("repository")
+    if not of:
+        return {}
+    if not (found := re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", of.get("url", ""))):
+        raise NotebookError(f"_config.yml: repository.url is {of.get('url')!r}; expected https://github.com/owner/name")
+    return {"github": found[1], "branch": of.get("branch", "main")}
 
 
 class Book:
@@ -69,7 +86,8 @@ class Book:
         replaced = {name: by for name, by in absences.replaced.items() if f"01_data/{name}" in behind}
         across = page.name == "summary" or page.chapter in ("03_features", "07_results")
         left_out = {name: absences.experiments_without(name) for name in absences.left_out} if across else {}
-        return say("pages", "heading", page=page, rendered=self.profile.rendered, replaced=replaced, left_out=left_out)
+        return say("pages", "heading", page=page, rendered=self.profile.rendered, replaced=replaced, left_out=left_out,
+                   repository=repository())
 
     def _notebook(self, name: str) -> dict[str, Any]:
         """Return the hashes of a notebook and of the code that its cells use, and its parameters; many pages share one."""
