@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fergan.book import build
 from fergan.book.chapters import data as chapter
 from fergan.book.show import markdown_table, say
 from fergan.data.config import CATALOGUE, FacesConfig
@@ -73,7 +74,7 @@ def test_hostile_names_come_out_as_text():
 
 def test_the_page_on_collections_holds_every_record(tmp_path, monkeypatch):
     monkeypatch.setattr(chapter, "_stand_ins", lambda: {"x": np.zeros((10, 64, 64, 3), np.uint8)})
-    chapter.write_datasets_chapter(tmp_path)
+    build._write_datasets_chapter(tmp_path)
     text = (tmp_path / "sets.md").read_text()
     assert re.findall(r"^\(data-set-(.+)\)=$", text, flags=re.M) == list(CATALOGUE)
     assert all(record.tree in text and record.address in text for record in CATALOGUE.values())
@@ -82,5 +83,5 @@ def test_the_page_on_collections_holds_every_record(tmp_path, monkeypatch):
     known = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "book" / "references.bib").read_text(), flags=re.M))
     assert {record.citation for record in CATALOGUE.values()} <= known
     before = (tmp_path / "sets.md").stat().st_mtime_ns
-    chapter.write_datasets_chapter(tmp_path)
+    build._write_datasets_chapter(tmp_path)
     assert (tmp_path / "sets.md").stat().st_mtime_ns == before, "written twice"

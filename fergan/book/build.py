@@ -12,15 +12,15 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from fergan.book.chapters.data import write_datasets_chapter
 from fergan.book.fresh import Book
 from fergan.book.pages import pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NOTEBOOKS, parameter_cell, passages_of, tags
-from fergan.book.show import say
+from fergan.book.show import TEMPLATES, say
 from fergan.book.site import EXECUTED, BookError, check_book, finish_pages
+from fergan.cache import hash_of_source
 from fergan.data.config import CATALOGUE
-from fergan.files import ROOT, atomic_path, read_json
+from fergan.files import ROOT, atomic_path, read_json, write_json
 
 _PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
 _PROSE_AFTER = ("book/conclusion", "book/limits", "book/lesson", "book/exercises", "book/code",
@@ -109,11 +109,22 @@ def prepare_sources(book: Book) -> Path:
         ours = old.suffix in (".ipynb", ".md", ".png", ".jpeg") and old.parent.name != "datasets" and old.stem != "licences"
         if ours and old not in wanted:
             old.unlink()
-    write_datasets_chapter(EXECUTED / "datasets")
+    _write_datasets_chapter(EXECUTED / "datasets")
     write_licences(EXECUTED / "licences.md")
     toc = ROOT / "_toc.yml" if book.profile.name == "demo" else html_folder(book.profile.name).parent / "_toc.yml"
     write_table_of_contents(book.profile, toc)
     return toc
+
+
+def _write_datasets_chapter(folder: Path) -> None:
+    """Write the page on the collections, unless the present code has written it before: importing that takes a second."""
+    done = folder / "made-of.json"
+    state = hash_of_source("from fergan.book.chapters.data import write_datasets_chapter", TEMPLATES)
+    if not done.is_file() or read_json(done) != state:
+        from fergan.book.chapters.data import write_datasets_chapter
+
+        write_datasets_chapter(folder)
+        write_json(done, state)
 
 
 def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:

@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, face_rows, show_faces, use_style
 from fergan.book.show import say
-from fergan.cache import code_hash, current
+from fergan.cache import current
 from fergan.data.config import CATALOGUE
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet
 from fergan.facs import ACTION_UNITS, AU_MEANINGS
-from fergan.files import atomic_path, hash_file, hash_parameters, read_json, write_json
+from fergan.files import atomic_path, read_json
 
 #: What became of a photograph in which no face was found.
 LEFT_OUT, PLACED = "left out", "placed by view"
@@ -105,22 +105,13 @@ def uneven_losses(artifacts: str | Path, names: Iterable[str]) -> list[dict[str,
 # ---- the page on the collections
 
 def write_datasets_chapter(folder: Path) -> None:
-    """Write what `book/datasets.md` includes, unless this code has written it before.
-
-    Nothing in it depends on which photographs are there, and no photograph is shown.
-    """
-    text = Path(__file__).parents[1] / "templates" / "datasets.md.j2"
-    made_of = hash_parameters({"code": code_hash(write_datasets_chapter), "text": hash_file(text)})
-    done = folder / "made-of.json"
-    if done.is_file() and read_json(done) == made_of:
-        return
+    """Write what `book/datasets.md` includes; nothing in it depends on photographs, and none is shown."""
     figure = face_rows(_stand_ins(), n_columns=10)
     with atomic_path(folder / "stand-ins.png") as temporary:
         figure.savefig(temporary, dpi=160)
     plt.close(figure)
     with atomic_path(folder / "sets.md") as temporary:
         temporary.write_text(say("datasets", "collections", collections=CATALOGUE), encoding="utf-8")
-    write_json(done, made_of)
 
 
 def _stand_ins() -> dict[str, np.ndarray]:
