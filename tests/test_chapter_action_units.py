@@ -13,6 +13,8 @@ from fergan.experiments.scores import score_table
 from fergan.facs import ACTION_UNITS
 from fergan.paper import papers_scores, read_table
 
+NOWHERE = {"n": 0, "inside": []}
+SPANS = {"within": [0.6, 0.7], "across": []}
 HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6\n|"
 
 
@@ -51,7 +53,7 @@ def test_tables_have_the_paper_where_the_sets_are_its_own_and_no_empty_rows(resu
 def test_rivals_are_counted_by_their_intervals(results):
     reading = rivals_reading("units", results)
     assert reading["hog"] == {"n": 8, "better": 0, "worse": 8, "mean": pytest.approx(-0.2)} and reading["untrained"]["better"] == 0
-    said = say("action_units", "answer", spans=chapter.spans_of(results), reading=None, rivals=reading)
+    said = say("action_units", "answer", spans=chapter.spans_of(results), reading=None, rivals=reading, alone=[], looks=NOWHERE)
     assert "Histograms of gradients have a clearly lower area in no experiment and clearly higher ones in 8" in said
     assert rivals_reading("units", {1: as_result(1, baselines=[])}) == {}
 
@@ -65,7 +67,7 @@ def sides(**means):
 def test_what_goes_with_the_emotion():
     reading = chapter.reading_of(sides(derived=0.9, true=0.8, oracle=0.7, within=0.6))
     assert reading["lost"] == pytest.approx(2 / 3) and np.isnan(reading["learnt_within"])
-    words = say("action_units", "answer", spans={"within": [0.6, 0.7], "across": []}, reading=reading, rivals={})
+    words = say("action_units", "answer", spans=SPANS, reading=reading, rivals={}, alone=[], looks=NOWHERE)
     assert "67 %" in words and "between 0.600 and 0.700 within one set;" in words
     assert "0.300" in say("action_units", "reading", reading=reading | {"learnt_within": 0.3})
     assert chapter.reading_of(sides(true=0.4, within=0.45))["lost"] != 0 and chapter.reading_of(sides()) is None
@@ -84,13 +86,14 @@ def single(difference, only=0.6, dataset="enhanced-ck"):
 
 
 @pytest.mark.parametrize(("result", "verdict", "word"), [
-    (single((-0.2, -0.05)), "worse", "less"), (single((0.01, 0.2)), "better", "more"), (single((-0.2, 0.1)), "open", "cannot tell"),
+    (single((-0.2, -0.05)), "worse", "less"), (single((0.01, 0.2)), "better", "more"), (single((-0.2, 0.1)), "open", "cannot be told"),
     (single((np.nan, np.nan), np.nan), "not learnt", "too few"),
 ])
 def test_a_network_of_one_unit_is_compared_by_the_interval(result, verdict, word):
     reading = chapter.single_unit_reading(result)
-    assert reading["verdict"] == verdict and word in say("single_unit", "answer", unit="AU07", r=reading)
-    assert reading["gaps"].get(FEATURES, 0.3) == pytest.approx(0.3) and "0.100" in say("single_unit", "gaps", gaps=reading["gaps"])
+    said = say("action_units", "answer", spans=SPANS, reading=None, rivals={}, alone=[("AU07", reading)], looks=NOWHERE)
+    assert reading["verdict"] == verdict and word in said and "look where" not in said
+    assert reading["gaps"].get(FEATURES, 0.3) == pytest.approx(0.3) and "0.100" in say("action_units", "gaps", gaps=reading["gaps"])
     assert chapter.single_unit_table(result).iloc[0].tolist()[2:] == ["0.842", "0.580"]
     assert "the paper" not in chapter.single_unit_table(single((0, 0), dataset="mine"))["protocol"].tolist()
 
@@ -98,9 +101,9 @@ def test_a_network_of_one_unit_is_compared_by_the_interval(result, verdict, word
 def test_saliency_says_how_many_and_names_are_text():
     checks = pd.DataFrame({"AU": ["AU12", "AU01"], "share": [0.5, 0.1], "inside": [True, False]})
     reading = chapter.region_reading(checks)
-    few = [" Most detectors do not" in say("saliency", "answer", r=chapter.region_reading(of)).replace("\n", " ") for of in (checks, checks[:1])]
-    assert reading == {"n": 2, "inside": ["AU12"]} and few == [True, False]
+    said = say("action_units", "answer", spans=SPANS, reading=None, rivals={}, alone=[], looks=reading)
+    assert reading == {"n": 2, "inside": ["AU12"]} and "1 of 2 detectors look where their Action Unit acts (AU12)" in said
+    assert chapter.region_reading(checks[:0]) == NOWHERE and "only show" in say("action_units", "regions", known=0, n_people=3)
     assert chapter.region_table(checks)["looks there"].tolist() == ["yes", "no"]
-    assert "1 of 2" in say("saliency", "answer", r=reading) and "only show" in say("saliency", "answer", r=chapter.region_reading(checks[:0]))
     caption = say("action_units_experiment", "scores_caption", train=HOSTILE, test="b", n=1234, seed=0, mapping=None)
     assert "\n" not in caption and "<b>" not in caption and "{{" not in caption and "1,234" in caption

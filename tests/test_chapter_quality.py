@@ -1,4 +1,4 @@
-"""The chapters on sample quality and mode collapse: every branch of their sentences, what is absent, hostile names."""
+"""The chapter on quality and collapse: every branch of their sentences, what is absent, hostile names."""
 
 import matplotlib
 import numpy as np
@@ -43,20 +43,22 @@ def test_answers_hold_the_numbers_and_leave_out_what_is_not_there():
     text = say("quality_model", "answer", found=of["faces_found"], frechet=of["frechet"], recall=of.get("recall"), memorised=of["memorised"])
     assert "too few faces" in text and "nan" not in text and "Varied" not in text
     found = chapter.summary_values({HOSTILE: SCORES, "b": SCORES.assign(value=1.0)})
-    text = say("quality", "answer", **found)
+    text = say("quality", "answer", **found, verdicts=chapter.by_verdict({}), provoked=None)
     assert "90 % to 100 %" in text and "between 0.2 and 1.3 times" in text and "between 0.1 and 0.9 times that of other people" in text
-    assert "7\\*7" in text and "<b>" not in text
+    assert "7\\*7" in text and "<b>" not in text and "generators draw" not in text
     alone = chapter.summary_values({"b": SCORES.assign(floor_people=np.nan)})
-    assert "other people" not in say("quality", "answer", **alone)
+    assert "other people" not in say("quality", "answer", **alone, verdicts={}, provoked=None)
 
 
 def test_what_is_absent_is_a_dash():
     table = chapter.scores_table(SCORES)
     assert table["samples"].iloc[3] == "6.70 [6.50, 6.90]" and table["features"].tolist()[-2:] == ["Inception"] * 2
     assert table["samples"].tolist()[-2:] == ["–", "–"] and table["real, other people"].tolist()[:4] == ["–", "–", "0.000", "7.70"]
-    summary = chapter.summary_table({"a": SCORES, "b": WITHOUT}, ["frechet", "faces_found", "recall"])
-    assert summary.iloc[0].tolist() == ["a", "6.70 (5.10 / 7.70)", "0.90 (0.99)", "0.10 (0.90 / 0.40)"]
-    assert markdown_table(summary).endswith("| b | – | 0.90 (0.99) | – |")
+    summary = chapter.generators_table("abc", {"a": SCORES, "b": WITHOUT}, {"a": record(), "c": record() | {"people": None}})
+    assert summary.loc[0, ["Fréchet distance ↓", "faces found ↑", "recall ↑"]].tolist() == ["6.70 (5.10 / 7.70)", "0.90 (0.99)", "1.00 (1.00)"]
+    _, _, a, b, c = markdown_table(summary).splitlines()
+    assert a.startswith("| a | varied (spread 100 % of the floor) |") and a.endswith("| 2 of 4 (3.9) |")
+    assert b == "| b | – | – | – | – | – | 0.90 (0.99) | – |" and c.endswith("| 1.00 (1.00) | – | – | – |")
     assert "FERGAN" in say("quality_model", "absent", reason="set FERGAN_INCEPTION")
 
 
@@ -77,18 +79,18 @@ def test_table_seven_has_the_papers_rows_and_ours_with_what_sets_them_apart():
 ])
 def test_each_verdict_has_its_reason_and_place_in_the_answer(changes, verdict, words):
     one = record(**changes)
-    assert one["verdict"] == verdict and words in say("mode_collapse", "because", record=one)
-    text = say("mode_collapse", "answer", verdicts=chapter.by_verdict({HOSTILE: one, "b": record()}), provoked=one)
+    assert one["verdict"] == verdict and words in say("quality", "verdict", record=one)
+    found = chapter.summary_values({"b": SCORES})
+    text = say("quality", "answer", **found, verdicts=chapter.by_verdict({HOSTILE: one, "b": record()}), provoked=one)
     assert ("2 of 2" in text) == (verdict == "varied") and f"samples are {verdict}" in text
     assert ("; not" in text) == ("7\\*7" in text) == (verdict != "varied") and "<b>" not in text
-    assert "should collapse" not in say("mode_collapse", "answer", verdicts=chapter.by_verdict({"b": record()}), provoked=None)
+    assert "should collapse" not in say("quality", "answer", **found, verdicts=chapter.by_verdict({"b": record()}), provoked=None)
 
 
 def test_tables_and_figures_of_variety_have_what_they_were_given():
     people = record() | {"floor_people": record(precision=0.5)["found"]}
-    verdicts = chapter.verdict_table({"a": people, "b": record() | {"people": None}})
-    assert verdicts["precision ↑"].tolist() == ["1.00 (1.00 / 0.50)", "1.00 (1.00)"]
-    assert verdicts["people ↑"].tolist() == ["2 of 4 (3.9)", None]
+    table = chapter.generators_table("ab", {}, {"a": people, "b": record()})
+    assert table["precision ↑"].tolist() == ["1.00 (1.00 / 0.50)", "1.00 (1.00)"]
     axes = chapter.generators_against_floors({"a": SCORES, "b": WITHOUT}).axes
     assert [tick.get_text() for tick in axes[0].get_yticklabels()] == ["a", "b"]
     assert {line.get_label(): line.get_xdata()[0] for line in axes[0].lines[-2:]} == {

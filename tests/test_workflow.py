@@ -124,7 +124,7 @@ def test_a_value_and_back(checkout):
 
 
 @pytest.mark.parametrize(("path", "old", "new", "chapter"), [
-    ("fergan/experiments/saliency.py", "    write_json(", "    assert folder\n    write_json(", "05c_saliency"),
+    ("fergan/experiments/saliency.py", "    write_json(", "    assert folder\n    write_json(", "05_action_units"),
     ("fergan/quality/judge.py", "    write_json(", "    assert folder\n    write_json(", "06_quality"),
     ("fergan/paper/claims.csv", "A1,", "A1 ,", ""),
 ])
@@ -151,7 +151,7 @@ def test_a_deleted_and_a_truncated_result_are_made_again(checkout):
     content = saliency.read_bytes()
     unit.unlink()
     saliency.write_bytes(content[:-5])
-    assert make(checkout) == ([2], {"single_unit/enhanced-ck-au07", "saliency/experiment-1"})
+    assert make(checkout) == ([1], {"single_unit/enhanced-ck-au07", "saliency/experiment-1"})
     assert saliency.read_bytes() == content and unit.is_file()
 
 

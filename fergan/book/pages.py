@@ -80,8 +80,7 @@ def _plain(chapter: str) -> str:
 
 def pages_of(profile: Profile) -> list[Page]:
     """Return every page of the profile's book, in reading order."""
-    makers = (_rendered, _data, _models, _features, _emotions, _labels, _transfer, _units, _single_units, _saliency,
-              _samples, _collapse, _study)
+    makers = (_rendered, _data, _models, _features, _emotions, _labels, _transfer, _units, _samples, _study)
     pages = [page for make in makers for page in make(profile)]
     pages += [*_results(profile, pages), *_groups(profile)]
     home = f"artifacts/{profile.name}"
@@ -91,9 +90,9 @@ def pages_of(profile: Profile) -> list[Page]:
     return [one_page, *pages]
 
 
-def _with_summary(chapter: str, pages: list[Page], /, **parameters: Any) -> list[Page]:
-    """Put the page across a chapter's others before them; it waits for all of them."""
-    return [Page(chapter, "summary", parameters, tuple(page.id for page in pages)), *pages] if pages else []
+def _with_summary(chapter: str, pages: list[Page], /, after: tuple[str, ...] = (), **parameters: Any) -> list[Page]:
+    """Put the page across a chapter's others before them; it waits for all of them, and for what else it reads."""
+    return [Page(chapter, "summary", parameters, (*(page.id for page in pages), *after)), *pages] if pages else []
 
 
 # The pages whose results others read: faces, networks, features.
@@ -201,59 +200,40 @@ def _units(profile: Profile) -> list[Page]:
         ), (FEATURES_PAGE, *_networks(e.pretrained), *_faces(e.train, e.test)))
         for e in profile.au_experiments
     ]
-    return _with_summary("05_action_units", pages, experiments=[e.experiment for e in profile.au_experiments])
-
-
-def _single_units(profile: Profile) -> list[Page]:
-    """One page for each network that is trained only on the faces with one Action Unit."""
-    return [
-        Page("05b_single_unit", name,
-             dict(model=name, dataset=dataset, unit=only, action_units=profile.action_units.model_dump()),
-             (*_networks(name, dataset), *_faces(dataset)))
-        for name, (dataset, _, only) in profile.models.items() if only and profile.au_experiments
-    ]
-
-
-def _saliency(profile: Profile) -> Iterator[Page]:
-    """The detectors of the first experiment that trains on coded Action Units, or else of the first."""
-    for e in sorted(profile.au_experiments, key=lambda e: bool(profile.datasets[e.train].relabel))[:1]:
-        dataset = profile.datasets[e.train]
-        yield Page("05c_saliency", f"experiment-{e.experiment}", dict(
-            experiment=e.experiment, pretrained=e.pretrained, train=e.train, relabel_train=dataset.relabel,
-            margin=dataset.margin, saliency=profile.saliency.model_dump(),
-        ), (f"05_action_units/experiment-{e.experiment}", FEATURES_PAGE, *_networks(e.pretrained), *_faces(e.train)))
-
-
-def _provoked(profile: Profile) -> str | None:
-    """Return the generator that is the example of a collapse, if there is one."""
-    return next((name for name, model in profile.further_models.items() if name in profile.models and model.collapses), None)
+    if not pages:
+        return []
+    single_units = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items() if only}
+    sets = [dataset for dataset, _ in single_units.values()]
+    # Saliency is that of the first experiment that trains on coded Action Units, or else of the first.
+    looked = min(profile.au_experiments, key=lambda e: bool(profile.datasets[e.train].relabel))
+    return _with_summary(
+        "05_action_units", pages, experiments=[e.experiment for e in profile.au_experiments], single_units=single_units,
+        saliency_of=looked.experiment, margin=profile.datasets[looked.train].margin,
+        action_units=profile.action_units.model_dump(), saliency=profile.saliency.model_dump(),
+        after=(FEATURES_PAGE, *_networks(*single_units, *sets, looked.pretrained), *_faces(*sets, looked.train)))
 
 
 def _samples(profile: Profile) -> list[Page]:
     def judge(dataset: str) -> str:  # another set's discriminator: the judged generator has learnt to deceive its own
         return next((name for name in profile.pretrained_sets if name != dataset), dataset)
 
-    others = {name for name, model in profile.further_models.items() if model.only or not model.quality}
-    models = {name: dataset for name, (dataset, _, _) in profile.models.items() if name not in others}
+    further, quality = profile.further_models, profile.quality.model_dump()
+    models = {name: dataset for name, (dataset, _, _) in profile.models.items()}
+    scored = [name for name in models if name not in further or (further[name].quality and not further[name].only)]
     pages = [
         Page("06_quality", name,
-             dict(model=name, dataset=dataset, judge=judge(dataset), inception=os.environ.get(INCEPTION) or None,
-                  quality=profile.quality.model_dump()),
-             (*_networks(name, judge(dataset)), *_faces(dataset)))
-        for name, dataset in models.items()
+             dict(model=name, dataset=models[name], judge=judge(models[name]), inception=os.environ.get(INCEPTION) or None,
+                  quality=quality),
+             (*_networks(name, judge(models[name])), *_faces(models[name])))
+        for name in scored
     ]
-    papers = PAPERS_SET if PAPERS_SET in models else None
-    made = _with_summary("06_quality", pages, models=list(models), paper_model=papers)
-    if made and papers:  # whose raters stand in the paper's table too
-        made[0] = replace(made[0], after=(*made[0].after, f"06c_human_study/{papers}"))
-    return made
-
-
-def _collapse(profile: Profile) -> Iterator[Page]:
-    models = {name: dataset for name, (dataset, _, _) in profile.models.items()}
-    units = {name: only for name, (_, _, only) in profile.models.items() if only}
-    parameters = dict(models=models, units=units, provoked=_provoked(profile), quality=profile.quality.model_dump())
-    yield Page("06b_mode_collapse", "generators", parameters, (*_networks(*models), *_faces(*models.values())))
+    provoked = next((name for name, model in further.items() if name in models and model.collapses), None)
+    papers = PAPERS_SET if PAPERS_SET in scored else None  # whose raters stand in the paper's table too
+    raters = [f"06c_human_study/{papers}"] if papers else []
+    return _with_summary(
+        "06_quality", pages, models=models, units={name: only for name, (_, _, only) in profile.models.items() if only},
+        scored=scored, paper_model=papers, provoked=provoked, quality=quality,
+        after=(*_networks(*models), *_faces(*models.values()), *raters))
 
 
 def _study(profile: Profile) -> Iterator[Page]:
@@ -267,16 +247,16 @@ def _study(profile: Profile) -> Iterator[Page]:
 
 def _results(profile: Profile, pages: list[Page]) -> Iterator[Page]:
     """The page across all chapters, which judges every claim of the paper by the results."""
-    single = [page for page in pages if page.name != "summary"]
     models = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()}
-    homes = [page.home for page in single if "judged" in CHAPTERS[page.chapter] and page.chapter != "06b_mode_collapse"]
+    homes = [page.home for page in pages if page.name != "summary" and "judged" in CHAPTERS[page.chapter]]
     homes += [f"mode_collapse/{name}" for name in models]
+    homes += [f"single_unit/{name}" for name, (_, only) in models.items() if only and profile.au_experiments]
     absences = profile.absences
     yield Page("07_results", "results", dict(
         profile=profile.name, rendered=profile.rendered, datasets=list(profile.datasets), models=models, results=homes,
         replaced=list(absences.replaced), emotions_left_out=[e.model_dump() for e in absences.emotion_experiments],
         aus_left_out=[e.model_dump() for e in absences.au_experiments],
-    ), tuple(page.id for page in single))
+    ), tuple(page.id for page in pages))
 
 
 def _groups(profile: Profile) -> Iterator[Page]:

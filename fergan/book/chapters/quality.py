@@ -17,10 +17,9 @@ from fergan.quality.judge import quality_rows
 
 SCORE_WORDS = yaml.safe_load((Path(__file__).parent / "quality.yaml").read_text(encoding="utf-8"))
 
-_DECIMALS = {"frechet": 2}  # that a score needs
 _PUBLISHED = ("inception_score", "frechet")
 _COLOURS = {"floor": "0.35", "floor_people": "C1"}
-_VARIETY = ("spread", "recall", "coverage", "precision", "repeats")
+_VARIETY, _QUALITY = ("recall", "precision", "coverage"), ("frechet", "faces_found")  # what the table of generators shows
 BACKBONE = "HOG"  # whose features generators are compared by
 
 Records = Mapping[str, Mapping[str, Any]]  # generator -> what judge_collapse wrote
@@ -38,36 +37,49 @@ def rows_of_scores(scores: pd.DataFrame, backbone: str = BACKBONE) -> dict[str, 
     return {row["score"]: row for row in rows}
 
 
-def scores_of_variety(record: Mapping[str, Any]) -> pd.DataFrame:
-    """Return what judge_collapse found as a table like that of sample quality."""
-    sides = {"value": record["found"], "floor": record["floor"], "floor_people": record["floor_people"] or {}}
-    return quality_rows([{"features": "thumbnails", "score": score, "n": record["found"]["n"]} | {
-        column: of.get(score, np.nan) for column, of in sides.items()} for score in _VARIETY])
-
-
 def scores_table(scores: pd.DataFrame) -> pd.DataFrame:
     """Return one row per score of a generator: its value beside what real faces reach, of the same and of other people."""
     rows = scores.to_dict("records")
     if "Inception" not in set(scores["features"]):  # what published scores rest on has its rows, though without numbers
         rows += quality_rows([{"features": "Inception", "score": name, "n": 0} for name in _PUBLISHED]).to_dict("records")
-    decimals = [_DECIMALS.get(row["score"], 3) for row in rows]
+    decimals = [2 if row["score"] == "frechet" else 3 for row in rows]
     return _table([{"features": row["features"], "score": SCORE_WORDS["scores"][row["score"]], "n": row["n"] or None,
                     "samples": interval(row, digits), "real, same people": rounded(row["floor"], digits),
                     "real, other people": rounded(row["floor_people"], digits)}
                    for row, digits in zip(rows, decimals, strict=True)]).astype({"n": "Int64"})
 
 
-def summary_table(scores: Mapping[str, pd.DataFrame], shown: Sequence[str]) -> pd.DataFrame:
-    """Return one row per generator: some scores, in brackets what real faces reach, of the same and of other people."""
-    return _table({"generator": name} | {
-        SCORE_WORDS["scores"][score]: _with_floors(of[score]) if score in of else None for score in shown}
-        for name, of in zip(scores, map(rows_of_scores, scores.values()), strict=True))
+def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], records: Records) -> pd.DataFrame:
+    """Return one row per generator: its verdict with what decided it, the variety of its thumbnails, quality, and people.
+
+    In brackets stands what real faces reach, of the same and of other people. A generator that was not judged, or not
+    scored, lacks these numbers.
+    """
+    return _table(_generator(model, scores.get(model), records.get(model)) for model in models)
+
+
+def _generator(model: str, scores: pd.DataFrame | None, record: Mapping[str, Any] | None) -> dict[str, Any]:
+    of, verdict, people = {}, None, None
+    if record:
+        verdict, people = say("quality", "verdict", record=record), record["people"]
+        sides = {"value": record["found"], "floor": record["floor"], "floor_people": record["floor_people"] or {}}
+        of = {score: {side: by.get(score) for side, by in sides.items()} for score in _VARIETY}
+    if scores is not None:
+        of |= {score: row for score, row in rows_of_scores(scores).items() if score in _QUALITY}
+    shown = {SCORE_WORDS["scores"][score]: of.get(score) for score in (*_VARIETY, *_QUALITY)}
+    return {"generator": model, "verdict": verdict} | {title: row and _with_floors(row) for title, row in shown.items()} | {
+        "people ↑": people and f"{people['n_found']} of {people['n_people']} ({people['expected']:.1f})"}
 
 
 def _with_floors(row: Mapping[str, Any]) -> str | None:
-    digits = _DECIMALS.get(row["score"], 2)
-    floors = [rounded(row[floor], digits) for floor in ("floor", "floor_people") if pd.notna(row[floor])]
-    return None if pd.isna(row["value"]) else f"{rounded(row['value'], digits)} ({' / '.join(floors)})"
+    floors = [rounded(row[floor], 2) for floor in ("floor", "floor_people") if pd.notna(row[floor])]
+    return None if pd.isna(row["value"]) else f"{rounded(row['value'], 2)} ({' / '.join(floors)})"
+
+
+def by_verdict(records: Records) -> dict[str, list[str]]:
+    """Return the generators of each verdict."""
+    return {word: [model for model, record in records.items() if record["verdict"] == word]
+            for word in ("varied", "collapsed", "diverged", "narrow", "unlike")}
 
 
 def summary_values(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
@@ -118,21 +130,3 @@ def generators_against_floors(
     axes[0, 0].set(yticks=range(len(scores)), yticklabels=list(scores), ylim=(len(scores) - 0.5, -0.5))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
-
-
-# ---- mode collapse
-
-def by_verdict(records: Records) -> dict[str, list[str]]:
-    """Return the generators of each verdict."""
-    return {word: [model for model, record in records.items() if record["verdict"] == word]
-            for word in ("varied", "collapsed", "diverged", "narrow", "unlike")}
-
-
-def verdict_table(records: Records) -> pd.DataFrame:
-    """Return one row per generator: its verdict, what decided it, its variety and the people, beside those of real faces."""
-    verdicts = _table({"verdict": record["verdict"], "because": say("mode_collapse", "because", record=record)}
-                      for record in records.values())
-    people = _table({"people ↑": one and f"{one['n_found']} of {one['n_people']} ({one['expected']:.1f})"}
-                    for one in (record["people"] for record in records.values()))
-    scores = summary_table({model: scores_of_variety(record) for model, record in records.items()}, _VARIETY)
-    return pd.concat([scores[["generator"]], verdicts, scores.drop(columns="generator"), people], axis=1)
