@@ -10,6 +10,7 @@ import pytest
 from planted import curves, emotions, ends, matrix, units
 from scipy.stats import norm
 
+from fergan import cache
 from fergan.book.chapters.results import chance_reading, claims_table, sentence, verdict_counts
 from fergan.book.show import say
 from fergan.claims import NOT_DECIDED, REPRODUCED, WORDS, Comparison, Results, Trained, Verdict, corrected, rules
@@ -56,6 +57,13 @@ def test_every_claim_has_a_rule_a_verdict_and_a_sentence(book):
         assert not table["what we found"].str.contains("nan|None|<").any()
         assert verdict_counts(verdicts)["claims"].sum() == len(table) == 54
     assert "40 people of 1 set" in claims_table(judge_all(book)).set_index("where").loc["Exp 1", "rests on"]
+
+
+def test_the_cache_follows_every_rule_to_its_code():
+    """A changed rule makes the verdicts anew: no name of a rule is looked up where the cache cannot see it."""
+    found, _, _ = cache._closure([(rules.__name__, "judge_all")])
+    named = {line.get("rule") or line["printed"] for line in REGISTER.values()}
+    assert {(rules.__name__, name) for name in named} <= set(found) and named == set(rules.RULES)
 
 
 def test_people_of_related_sets_count_once(book):

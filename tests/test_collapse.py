@@ -158,6 +158,9 @@ def test_a_set_is_judged_from_the_first_size_that_can_be(tmp_path):
     few, enough = (labelled_faces(n) for n in (13, 14))
     assert not can_be_judged(few) and can_be_judged(enough)
     assert record_of(tmp_path, pictures(20, seed=5), enough)["found"]["n"] == 7
+    uneven = labelled_faces(16)  # divided by people, the smaller side has six faces
+    uneven.labels["subject"] = ["a"] * 10 + ["b"] * 3 + ["c"] * 3
+    assert not can_be_judged(uneven)
     with pytest.raises(ValueError, match="too few"):
         record_of(tmp_path, pictures(20, seed=5), few)
 

@@ -72,6 +72,7 @@ def test_demo_is_the_papers_plan():
      "label_efficiency.size_targets has 'b', which is among the targets already"),
     ({"label_efficiency": {"baselines": []}}, "label_efficiency.baselines is []"),
     ({"transfer": {"targets": ["c"]}}, "transfer.targets has 'c', which is not among the datasets (b, kdef)"),
+    ({"datasets": {"kdef": {"source": "rendered", "seed": 3}}, "emotion_experiments": []}, "datasets.kdef.seed is not used"),
     ({"datasets": {"kdef": {"source": "rendered", "relabel": "darwin"}}, "emotion_experiments": []},
      "datasets.kdef.relabel is 'darwin'; expected one of paper, emfacs"),
     ({"datasets": {"A b": {"source": "rendered"}}, "emotion_experiments": []}, "a name has only lower-case letters"),

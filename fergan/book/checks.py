@@ -260,8 +260,8 @@ def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterat
             yield f"{where}: no photograph has an emotion; add a column 'emotion', or take the experiment out"
             continue
         y, people = known["emotion"].to_numpy(str), subjects_of(known)
-        yield from refusals(where, (cv.random_folds, y, emotions.n_folds, profile.seed),
-                            (cv.learnable_folds, y, people, emotions.n_folds, profile.seed),
+        yield from refusals(where, (cv.random_folds, y, emotions.n_folds, emotions.seed),
+                            (cv.learnable_folds, y, people, emotions.n_folds, emotions.seed),
                             (cv.fold_blocks, emotions.n_folds, emotions.inner_folds))
         if experiment.target in (*efficiency.targets, *efficiency.size_targets):
             yield from refusals(f"label_efficiency.n_splits on {experiment.target}",

@@ -225,14 +225,21 @@ class Book:
                                            f"command goes on from there (its log: {log})"]))
 
     def prune(self) -> list[str]:
-        """Delete results that are no page's current one; return one line for each folder."""
+        """Delete results, finished or not, that no page uses; return one line for each folder.
+
+        Raises:
+            NotebookError: Pages are not of the present state: they may need what would be deleted.
+        """
+        if plan := self.plan():
+            raise NotebookError(f"{len(plan)} pages are not of the present state and may need what would be deleted; make "
+                                "the book first")
+        used = {Path(folder).parts[-3:] for page in self.pages.values()
+                for folder in record_of(self.executed(page))["results"]}
         lines = []
-        for pointer in self.home.glob("*/*/current.json"):
-            kept = read_json(pointer)["key"]
-            for folder in (stamp.parent for stamp in pointer.parent.glob("*/stamp.json")):
-                if folder.name != kept:
-                    shutil.rmtree(folder)
-                    lines.append(f"deleted {folder.relative_to(self.home)}")
+        for folder in sorted(self.home.glob("*/*/" + "[0-9a-f]" * 16)):
+            if folder.parts[-3:] not in used:
+                shutil.rmtree(folder)
+                lines.append(f"deleted {folder.relative_to(self.home)}")
         return lines or ["there is nothing that the book does not use"]
 
 

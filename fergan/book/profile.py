@@ -294,6 +294,8 @@ def _dataset_faults(profile: Profile) -> Iterator[str]:
         for key, place in ((name, dataset), (f"{name}.substitute", dataset.substitute)):
             if place and place.source == "rendered" and name not in stand_ins:
                 yield f"datasets.{key}: no rendered stand-in has this name; there are {', '.join(sorted(stand_ins))}"
+        if "seed" in dataset.model_fields_set:
+            yield f"datasets.{name}.seed is not used; the profile's seed is that of every set"
         if dataset.relabel and dataset.relabel not in EMOTION_MAPPINGS:
             yield f"datasets.{name}.relabel is {dataset.relabel!r}; expected one of {', '.join(EMOTION_MAPPINGS)}"
 

@@ -41,11 +41,11 @@ def judge(claim: str, results: Results) -> Verdict:
     arguments = dict(REGISTER[claim])
     label, needs = arguments.pop("shown_by", ""), arguments.pop("needs", "")
     if "printed" in arguments:
-        contradicts, values = globals()[arguments["printed"]]()[claim]
+        contradicts, values = RULES[arguments["printed"]]()[claim]
         verdict = Verdict({True: v.CONTRADICTION, False: v.STATED, None: v.NOT_DECIDED}[contradicts], "printed", values)
     else:
         try:
-            verdict = globals()[arguments.pop("rule")](results, **arguments)
+            verdict = RULES[arguments.pop("rule")](results, **arguments)
         except Unjudged as found:
             return found.verdict
     if needs and not getattr(results, needs):
@@ -425,3 +425,12 @@ def table_four() -> Found:
         "U9": (not set(best) & set(ACROSS), {"best": best}),
         "U11": (one_label and equal.nunique() > 1, {"areas": equal.to_dict()}),
     }
+
+
+#: The rules by the names that ``rules.yaml`` calls them by, written out: the cache follows names to the code that judges.
+RULES = {rule.__name__: rule for rule in (
+    above, consistency, diverse_data, faces_of_every_pose, few_labels, generalisation, indiscernible, larger_beta1, lowest,
+    more_data, no_mode_collapse, one_unit_alone, order, pretraining, published_accuracy, ranks_of_the_paper,
+    relabelled_units, sample_quality, small_set_suffers, stable_training, stated,
+    confusions, mapped_units, sample_scores, table_four, table_two, text,
+)}

@@ -120,6 +120,6 @@ class FaceSet:
         folder = Path(folder)
         for name in ("images.npy", "labels.parquet", "faceset.json"):
             if not (folder / name).is_file():
-                raise FileNotFoundError(f"{folder / name} is missing; run notebook 01_data for this set first")
+                raise FileNotFoundError(f"{folder / name} is missing; make the book, which makes it")
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         return cls(read_json(folder / "faceset.json")["name"], images, pd.read_parquet(folder / "labels.parquet"))

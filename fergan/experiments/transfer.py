@@ -228,7 +228,7 @@ def _read_out(folder: Path, config: LayersConfig, faces: FaceSet, kinds: Mapping
     """Save the accuracy of a fixed classifier on each kind of features, and its paired difference to one of them."""
     taken = cv.some_people(faces.subjects(), config.n_faces, config.seed, at_least=10)
     known = faces.select(np.isin(np.arange(len(faces)), taken) & faces.labels["emotion"].notna().to_numpy())
-    subjects = known.subjects()
+    subjects = cv.people_or_duplicates(known)
     names, y = emotion_classes(known.labels["emotion"])
     folds = cv.learnable_folds(y, subjects, config.n_folds, config.seed)
     features, right = {kind: describer.transform(known.images) for kind, describer in kinds.items()}, {}

@@ -35,7 +35,7 @@ class Run:
         """Open a finished run, with an error that says what to do where it is not finished."""
         folder = Path(folder)
         if not (folder / "finished.json").is_file():
-            raise FileNotFoundError(f"{folder} holds no finished training run; run notebook 02_dcgan for it")
+            raise FileNotFoundError(f"{folder} holds no finished training run; make the book, which finishes it")
         parameters = read_json(folder / "config.json")["parameters"]
         if parameters.get("generator_width") == 0:  # as earlier versions wrote it
             parameters["generator_width"] = None

@@ -47,7 +47,7 @@ def judge_collapse(folder: Path, config: QualityConfig, *, generated: np.ndarray
 
 def can_be_judged(faces: FaceSet) -> bool:
     """Say whether a set has faces enough for neighbourhoods on either side of a comparison."""
-    return len(faces) // 2 > NEIGHBOURS + 1
+    return len(distances.halves(faces.subjects(), len(faces))["floor"][0]) > NEIGHBOURS + 1
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def training_curves(learnt: Mapping[str, ExperimentResult], runs: Mapping[str, R
     for name, result in learnt.items():
         seen, rows = runs[name].snapshots, result.scores.query("score == 'accuracy'")
         done = 100 / seen["step"].max()
-        errors = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
+        errors = np.maximum(0, [rows["value"] - rows["low"], rows["high"] - rows["value"]])  # which rounding can miss
         left.errorbar(done * rows["features"].astype(int), rows["value"], errors, capsize=3, **styles[name])
         right.plot(done * seen["step"], seen["frechet"], markersize=3.5, label=name, **styles[name])
     left.set(ylabel="accuracy, people never seen", xlabel="training done (%)")
