@@ -32,7 +32,7 @@ run: $(READY) ## run one page with parameters changed: make run PAGE=04_emotions
 	@$(RUN) run "$(PAGE)" $(ARGS) --profile "$(PROFILE)" --data "$(DATA)"
 
 test: $(READY) ## run the tests, a small book among them
-	$(VENV)/bin/python -m pytest -n 4 --dist loadfile
+	$(VENV)/bin/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## measure what is claimed to be fast
 	for file in benchmarks/*.py; do $(VENV)/bin/python $$file || exit 1; done
