@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments.action_units import AUResult
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.label_efficiency import LabelEfficiencyResult, label_scores
@@ -14,6 +15,28 @@ from fergan.paper import read_table
 HONEST = dict(protocol="subject_independent", features="discriminator")
 N = 120  # faces of a planted set, each of a person of its own
 WORDS = np.array(["angry", "happy", "sad"])
+
+
+def face_set(n, name="some", images=None, **labels):
+    """A set of n faces, black unless given, with these labels."""
+    images = np.zeros((n, 64, 64, 3), np.uint8) if images is None else images
+    return FaceSet(name, images, complete_labels(pd.DataFrame({"source": [f"{i}.png" for i in range(n)]} | labels)))
+
+
+def people(n_people=12, n_repeats=1, signal=8.0, seed=0):
+    """Faces of people with each of three emotions: features hold the emotion and noise of deviation 1."""
+    rng = np.random.default_rng(seed)
+    y, person, _ = (a.ravel() for a in np.meshgrid(range(3), range(n_people), range(n_repeats), indexing="ij"))
+    X = signal * np.eye(3, 6)[y] + rng.normal(size=(len(y), 6))
+    return X.astype(np.float32), WORDS[y], np.array([f"p{i:02d}" for i in person])
+
+
+def clusters(n_samples=120, n_features=8, n_classes=4, seed=0):
+    """Overlapping Gaussian clusters in random order."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n_samples) % n_classes)
+    X = rng.normal(size=(n_classes, n_features))[y] + 1.5 * rng.normal(size=(n_samples, n_features))
+    return X.astype(np.float32), y
 
 
 def ends(score, value, half, **base):

@@ -132,8 +132,6 @@ def test_digests_tell_contents_apart(one, other, tmp_path):
         digest({1, 2})
 
 
-# ---- the code that computes: a small package of its own
-
 FILES = {
     "fergan/__init__.py": "",
     "fergan/maths/__init__.py": "",

@@ -1,18 +1,16 @@
 """Before work: what is there is used, what is not is replaced or left out, and what cannot work is said before anything runs."""
 
-import io
 import itertools
 import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from PIL import Image
 from skimage.data import astronaut
 from skimage.io import imsave
+from tiny import write_pictures, write_text
 
 import fergan.__main__ as command_line
 from fergan.book.checks import absence_lines, check_data, check_plan, load_profile
@@ -49,19 +47,6 @@ def refused(path, data=""):
     return str(caught.value)
 
 
-# What is not there.
-
-
-def test_with_every_folder_it_is_the_papers_plan(tmp_path):
-    profile = paper(tmp_path, *FOLDERS)
-    assert not absence_lines(profile.absences) and not profile.rendered
-    assert list(profile.datasets) == ["enhanced-ck", "celeba", "rafd-frontal", "rafd-multiview", "raf-db", "kdef", "sfew"]
-    assert experiments(profile) == [f"{kind}/experiment-{n}" for kind in ("04_emotions", "05_action_units") for n in range(1, 9)]
-    assert profile.datasets["celeba"].n_faces == 30_000
-    assert profile.training.preset == "radford2015"
-    assert (profile.emotions.n_folds, profile.emotions.n_evaluations) == (10, 30)
-
-
 def test_a_substitute_takes_the_place_of_the_photographs_and_nothing_else(tmp_path):
     profile = paper(tmp_path, "ck-plus", *FOLDERS[1:])
     replaced = profile.datasets["enhanced-ck"]
@@ -88,11 +73,18 @@ def test_what_is_left_out_has_no_pages_and_is_listed(tmp_path):
     assert lines[1] == f"raf-db: {tmp_path / 'raf-db'} does not exist; left out, and with it emotion experiment 6"
 
 
-def test_without_a_data_folder_the_seven_are_listed():
+def test_without_a_data_folder_the_seven_are_listed_and_with_every_one_it_is_the_papers_plan(tmp_path):
     text = refused(PROFILES / "paper.yaml")
     assert "no folder of photographs was given" in text
     assert [line.split(": ")[1] for line in text.splitlines()[1:8]] == [
         f"DATA/{folder}" for folder in ("enhanced-ck", "celeba", "rafd", "rafd", "raf-db", "kdef", "sfew")]
+    profile = paper(tmp_path, *FOLDERS)
+    assert not absence_lines(profile.absences) and not profile.rendered
+    assert list(profile.datasets) == ["enhanced-ck", "celeba", "rafd-frontal", "rafd-multiview", "raf-db", "kdef", "sfew"]
+    assert experiments(profile) == [f"{kind}/experiment-{n}" for kind in ("04_emotions", "05_action_units") for n in range(1, 9)]
+    assert profile.datasets["celeba"].n_faces == 30_000
+    assert profile.training.preset == "radford2015"
+    assert (profile.emotions.n_folds, profile.emotions.n_evaluations) == (10, 30)
 
 
 def test_a_folder_without_its_frame_labels_or_without_files_is_a_missing_set(tmp_path):
@@ -133,68 +125,41 @@ def test_a_set_that_is_not_optional_is_required_to_exist_unless_its_substitute_d
     assert load_profile(tmp_path / "one.yaml", data=str(tmp_path)).datasets["kdef"].source == "genki"
 
 
-# Collections as their owners ship them.
-
-
 def write_tree(data, n_people=12):
     """Write all six folders with the names that their owners give, a dozen people in each."""
-    rng = np.random.default_rng(0)
-
-    def write(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        noise = io.BytesIO()
-        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(noise, "png" if path.suffix == ".png" else "jpeg")
-        path.write_bytes(noise.getvalue())
-
     models = [(f"{number:02d}", "Caucasian", "female") for number in range(1, n_people + 1)]
-    for name in {*collections.rafd_names(models, "frontal"), *collections.rafd_names(models, "multiview")}:
-        write(data / "rafd" / name)
-    for name in collections.kdef_names("session-a"):
-        if int(name[2:4]) <= n_people // 2:
-            write(data / "kdef" / name[:4] / name)
-    lines = []
-    for number, code in enumerate(list(CATALOGUE["raf-db"].codes["emotion"]) * n_people, start=1):
-        lines.append(f"train_{number:05d}.jpg {code}")
-        write(data / "raf-db" / "Image" / "original" / f"train_{number:05d}.jpg")
-    (data / "raf-db" / "EmoLabel").mkdir()
-    (data / "raf-db" / collections.RAF_DB_TABLE).write_text("\n".join(lines))
-    for number in range(1, 41):
-        write(data / "celeba" / "img_align_celeba" / f"{number:06d}.jpg")
-    for film, emotion in itertools.product(range(n_people), CATALOGUE["sfew"].codes["emotion"]):
-        write(data / "sfew" / ("Train" if film else "Val") / emotion / f"Film{film}_000100000_00000001.png")
-    codes = ["sequence,frame," + ",".join(ACTION_UNITS)]
-    for person, frame in itertools.product(range(1, n_people + 1), range(1, 5)):
-        write(data / "enhanced-ck" / "cohn-kanade-images" / f"S{person:03d}" / "001" / f"S{person:03d}_001_{frame:08d}.png")
-        codes.append(f"S{person:03d}_001,{frame}," + ",".join(str((frame + unit) % 2) for unit in range(len(ACTION_UNITS))))
-    (data / "enhanced-ck" / "labels.csv").write_text("\n".join(codes))
+    for variant in ("frontal", "multiview"):
+        write_pictures(data / "rafd", *collections.rafd_names(models, variant))
+    of_kdef = (name for name in collections.kdef_names("session-a") if int(name[2:4]) <= n_people // 2)
+    write_pictures(data / "kdef", *(f"{name[:4]}/{name}" for name in of_kdef))
+    codes = list(enumerate(list(CATALOGUE["raf-db"].codes["emotion"]) * n_people, start=1))
+    write_pictures(data / "raf-db" / "Image" / "original", *(f"train_{number:05d}.jpg" for number, _ in codes))
+    write_text(data / "raf-db", collections.RAF_DB_TABLE, *(f"train_{number:05d}.jpg {code}" for number, code in codes))
+    write_pictures(data / "celeba" / "img_align_celeba", *(f"{number:06d}.jpg" for number in range(1, 41)))
+    films = itertools.product(range(n_people), CATALOGUE["sfew"].codes["emotion"])
+    write_pictures(data / "sfew", *(f"{'Train' if n else 'Val'}/{word}/Film{n}_000100000_00000001.png" for n, word in films))
+    frames = list(itertools.product((f"S{person:03d}" for person in range(1, n_people + 1)), range(1, 5)))
+    write_pictures(data / "enhanced-ck", *(f"images/{person}/001/{person}_001_{frame:08d}.png" for person, frame in frames))
+    shown = (f"{person}_001,{frame}," + ",".join(str((frame + unit) % 2) for unit in range(14)) for person, frame in frames)
+    write_text(data / "enhanced-ck", "labels.csv", "sequence,frame," + ",".join(ACTION_UNITS), *shown)
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    data = tmp_path_factory.mktemp("data")
-    write_tree(data)
-    return data
-
-
-def test_folders_as_their_owners_ship_them_serve_every_experiment(tree, monkeypatch):
+def test_folders_as_their_owners_ship_them_serve_every_experiment(tmp_path, monkeypatch):
     """With the published numbers set aside, a dozen people of each set are enough for ten folds."""
+    write_tree(tmp_path)
     monkeypatch.setattr(checks, "LEAST_SHARE", 0.0)
     celeba = config.CATALOGUE["celeba"]
     smaller = {name: published.model_copy(update={"least": 1}) for name, published in celeba.variants.items()}
     monkeypatch.setitem(config.CATALOGUE, "celeba", celeba.model_copy(update={"variants": smaller}))
-    profile = load_profile(PROFILES / "paper.yaml", data=str(tree))
+    profile = load_profile(PROFILES / "paper.yaml", data=str(tmp_path))
     found = check_data(profile.model_copy(update={"training": profile.training.changed(batch_size=40)}))
     assert found.faults == []
     assert found.n_photographs == {
         "enhanced-ck": 48, "celeba": 40, "rafd-frontal": 12 * 24, "rafd-multiview": 12 * 40, "raf-db": 84, "kdef": 12 * 35, "sfew": 84}
 
 
-# Photographs of one's own.
-
-
 def plan(folder, labels, **changes):
-    for number, name in enumerate(labels["path"]):
-        imsave(folder / name, astronaut()[number : number + 8, :8], check_contrast=False)
+    write_pictures(folder, *labels["path"])
     labels.to_csv(folder / "labels.csv", index=False)
     small = {"emotions": {"n_folds": 3}, "action_units": {"n_folds": 3}, "training": {"batch_size": 4}}
     content = {"description": "mine", "datasets": {"mine": {"source": "manifest"}}} | small | changes
@@ -208,10 +173,6 @@ def table(n_people=4, emotions=("happy", "sad"), **columns):
     return frame.assign(path=[f"{i}.png" for i in range(len(frame))])
 
 
-def test_a_plan_that_can_work_passes(tmp_path):
-    check_plan(plan(tmp_path, table(smile=[0, 1] * 8), **OWN, **UNITS))
-
-
 @pytest.mark.parametrize(("labels", "experiments", "words"), [
     (table().drop(columns="emotion"), OWN, "no photograph has an emotion; add a column 'emotion'"),
     (table(emotions=("happy",)), OWN, "class"),
@@ -221,6 +182,8 @@ def test_a_plan_that_can_work_passes(tmp_path):
     (table(smile=1), UNITS, "no Action Unit is coded both present and absent"),
     (table(n_people=2, smile=[0, 1] * 4), UNITS, "2 people for 3 folds; lower action_units.n_folds"),
     (table(emotions=("happy", "hangry")), OWN, "hangry"),
+    (table(), OWN | {"training": {"batch_size": 17}}, "16 photographs of mine, a batch needs 17; lower batch_size"),
+    (table(), OWN | {"label_efficiency": {"targets": ["mine"]}}, "n_splits on mine: the dataset has 4 people, 5 folds"),
 ])  # fmt: skip
 def test_what_cannot_work_is_named(tmp_path, labels, experiments, words):
     with pytest.raises(ProfileError) as caught:
@@ -243,22 +206,8 @@ def test_a_network_of_one_action_unit_needs_a_batch_of_faces(tmp_path):
         check_plan(plan(tmp_path, table(smile=[0, 1] * 8), **UNITS, further_models=only))
 
 
-@pytest.mark.parametrize(("changes", "words"), [
-    ({"training": {"batch_size": 17}}, "training on mine: 16 photographs of mine, a batch needs 17; lower batch_size"),
-    ({"label_efficiency": {"targets": ["mine"]}}, "label_efficiency.n_splits on mine: the dataset has 4 people, 5 folds"),
-    ({"emotions": {"n_folds": 3, "inner_folds": 3}}, None),
-])
-def test_what_would_stop_a_later_page_is_refused(tmp_path, changes, words):
-    faults = check_data(plan(tmp_path, table(), **OWN, **changes)).faults
-    assert not faults if words is None else any(words in fault for fault in faults), faults
-
-
-# Photographs of one's own, with profile own: what the table holds decides.
-
-
 def own(folder, labels):
-    for number, name in enumerate(labels["path"]):
-        imsave(folder / name, np.random.default_rng(number).integers(0, 255, (8, 8), dtype=np.uint8), check_contrast=False)
+    write_pictures(folder, *labels["path"])
     labels.to_csv(folder / "labels.csv", index=False)
     return load_profile(PROFILES / "own.yaml", data=str(folder))
 
@@ -277,14 +226,6 @@ def test_profile_own_asks_what_the_table_can_answer_and_trains_as_long_as_few_fa
     assert found.faults == [] and f"{folds} folds; a training of {epochs} epochs in batches of {batch}" in found.lines_before_work()[0]
 
 
-def test_profile_own_says_what_it_cannot_work_without(tmp_path):
-    for labels, words in ((table().drop(columns="emotion"), "no photograph has an emotion"), (table(n_people=2), "people"),
-                          (table(n_people=1), "single person")):
-        assert any(words in fault for fault in check_data(own(tmp_path, labels)).faults)
-    (tmp_path / "labels.csv").write_text("file,emotion\n0.png,sad\n")
-    assert any("no column 'path'" in fault for fault in check_data(load_profile(PROFILES / "own.yaml", data=str(tmp_path))).faults)
-
-
 def test_faces_that_are_cut_tight_are_said_before_work(tmp_path):
     labels = table()
     profile = own(tmp_path, labels)
@@ -292,9 +233,6 @@ def test_faces_that_are_cut_tight_are_said_before_work(tmp_path):
         imsave(tmp_path / name, astronaut()[82:165, 186:266], check_contrast=False)
     (warning,) = [warning for warning in check_data(profile).warnings if "cut tight" in warning]
     assert "set datasets.photographs.detector to none" in warning
-
-
-# The command.
 
 
 @pytest.fixture
@@ -319,7 +257,7 @@ def check(tmp_path, monkeypatch):
 
 
 def test_check_data_is_content_with_good_photographs(check, capsys):
-    plan(check.data, table(smile=[0, 1] * 8), **OWN, **UNITS)
+    plan(check.data, table(smile=[0, 1] * 8), **OWN, **UNITS, emotions={"n_folds": 3, "inner_folds": 3})
     assert check("mine", check.data) == 0
     printed = capsys.readouterr().out
     assert "mine: 16 photographs are used" in printed and "faults: 0" in printed

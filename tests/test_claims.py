@@ -88,7 +88,7 @@ def test_every_sentence_belongs_to_a_rule_and_every_reason_has_one():
     assert reasons <= {reason for _, reason in named} | set(macros)
 
 
-def test_planted_orders_are_found(book):
+def test_planted_orders_are_found_and_better_than_guessing_is_not_enough(book):
     found = words(book)
     assert found["E1"] == found["E3"] == found["E6"] == found["U1"] == "reproduced"
     assert found["E2"] == "not reproduced"  # 2 is far below 1
@@ -99,10 +99,7 @@ def test_planted_orders_are_found(book):
     assert found["A4"] == "not decided"  # half of the samples of the wild sets
     assert found["G2"] == "not decided"  # one is narrow
     assert re.search(r"minus 6: \S+ \[.*?\] in balanced accuracy;", sentence("E6", judge("E6", book)))  # other people
-
-
-def test_better_than_guessing_is_not_enough(book):
-    """Features that an untrained network has as well are no achievement of the training; what was not tried stays open."""
+    # Features that an untrained network has as well are no achievement of the training; what was not tried stays open.
     assert judged("Q2", book).word == "reproduced"
     poor = units(1, 0.9)
     poor.scores.loc[poor.scores["score"] == "auc_difference", ["value", "low", "high"]] = -0.1, -0.15, -0.05
@@ -111,23 +108,17 @@ def test_better_than_guessing_is_not_enough(book):
     assert judged("U1", replace(book, units=book.units | {1: poor})).word == "not decided"
 
 
-def test_more_data_needs_more_data(book):
+def test_what_cannot_be_tested_on_this_data_or_is_absent_or_replaced_is_said(book):
     few = replace(book, generators=book.generators | {"celeba": Trained({}, "celeba", n_faces=1033)})
     verdict = judged("E2", few)
     assert verdict.word == "cannot be tested on this data" and "1,033 faces of celeba" in sentence("E2", verdict)
     assert judged("E2", replace(book, generators={})).reason == "no_network"
-
-
-def test_numbers_on_photographs_are_compared_on_photographs_only(book):
     assert {judge(claim, book).word for claim in ("A2", "E5", "G3")} == {"cannot be tested on this data"}
     on_photographs = replace(book, rendered=False)
     assert judged("A2", on_photographs).word == judged("E5", on_photographs).word == "not reproduced"  # .95 and .8
     wide = emotions(1, 0.9)
     wide.scores[["low", "high"]] = 0.5, 1.0
     assert judged("A2", replace(on_photographs, emotions={1: wide})).word == "not decided", "a wide interval proves nothing"
-
-
-def test_what_is_absent_or_replaced_is_said(book):
     assert sentence("E1", judged("E1", replace(book, emotions={}))) == "This book has no emotion experiment 1."
     assert judged("E1", replace(book, emotions=book.emotions | {1: emotions(2, 0.9)})).reason == "other_experiment"
     replaced = judged("E1", replace(book, replaced=frozenset({"enhanced-ck"})))
@@ -165,8 +156,6 @@ def test_verdicts_point_to_what_is_there(book):
         assert re.sub(r"-\d$", "", label) in sources, label
 
 
-# ---- verdicts
-
 def test_p_values_are_those_of_the_interval():
     assert Comparison.of((0.6, 0.5, 0.9), 0.5).p == pytest.approx(0.05) and Comparison.of((0.6, 0.5, 0.9), 0.4).p == pytest.approx(2 * norm.sf(2 * 1.959964))
     assert Comparison.of((0.4, 0.1, 0.5), 0.5) == Comparison(pytest.approx(-0.1), pytest.approx(0.05)) and Comparison.of((0.4, 0.1, 0.5), 0.5, -1).value > 0
@@ -195,8 +184,6 @@ def test_among_many_claims_of_noise_few_are_decided_and_clear_ones_stay():
     assert len(reading["lost"]) == sum(p <= 0.05) and all(found[claim].word == NOT_DECIDED for claim in reading["lost"])
     assert "chance" in sentence("E3", replace(found[reading["lost"][0]], reason="order", values={"better": 1, "differences": {}}))
 
-
-# ---- generators
 
 def trained(**generators):
     """Trainings on kdef, or on the set of their name: changed values, variety, alarms, faces, covered share."""
@@ -233,17 +220,14 @@ def test_a_larger_beta1_is_judged_by_several_pairs(results, word):
     assert judged("M2", results).word == word
 
 
-def test_other_faces_or_further_changes_are_no_comparison_of_beta1():
-    results = trained(kdef=({}, "varied", 0, 100, 0.8), sfew=({"beta1": 0.9}, "varied", 0, 100, 0.8),
-                      other=({"beta1": 0.9, "epochs": 2}, "varied", 0, 100, 0.8))
-    assert judged("M2", results).reason == "no_pair" and judged("G1", results).word == "not judged"
-
-
-def test_more_faces_cover_more_or_do_not():
+def test_more_faces_cover_more_or_do_not_and_changed_trainings_are_no_comparison():
     names = ("kdef", "sfew", "rafd", "celeba", "raf")
     for slope, more, word in ((0.1, 100, "reproduced"), (-0.1, 100, "not reproduced"), (0.1, 0, "not judged")):
         of = {name: ({}, "varied", 0, 100 + more * i, 0.5 + slope * (i - 3)) for i, name in enumerate(names, 1)}
         assert judged("F5", trained(**of)).word == word
+    results = trained(kdef=({}, "varied", 0, 100, 0.8), sfew=({"beta1": 0.9}, "varied", 0, 100, 0.8),
+                      other=({"beta1": 0.9, "epochs": 2}, "varied", 0, 100, 0.8))
+    assert judged("M2", results).reason == "no_pair" and judged("G1", results).word == "not judged"
 
 
 @pytest.mark.parametrize(("share", "word"), [((0.7, 0.6, 0.75), "not reproduced"), ((0.5, 0.47, 0.53), "reproduced"), ((0.5, 0.4, 0.6), "not decided")])
@@ -253,25 +237,19 @@ def test_raters_who_can_only_guess(share, word):
     assert verdict.word == word and verdict.shown_by == "tab-kdef-human"
 
 
-# ---- few labels
-
 @pytest.mark.parametrize(("cnn", "word", "value"), [
     ((0.4, 0.5, 0.6), "reproduced", 0.1),  # the strongest rival is hog; another network is no rival
     ((0.8, 0.9, 1.0), "not reproduced", -0.2),
     ((0.6, 0.7, 0.8), "not decided", 0.0),
 ])
-def test_few_labels(cnn, word, value):
+def test_few_labels_are_judged_by_the_network_that_saw_most(cnn, word, value):
     shares = {"network of a": (0.6, 0.7, 0.8), "network of b": (0.9, 0.9, 0.9), "hog": (0.5, 0.6, 0.7)}
-    found = judged("A1", Results(labels={"r": curves(shares | {"supervised CNN": cnn})}))
+    results = Results(labels={"r": curves(shares | {"supervised CNN": cnn})})
+    found = judged("A1", results)
     assert found.word == word and found.values["difference"][0] == pytest.approx(value)
     assert judged("A1", Results(labels={"r": curves(shares)})).reason == "no_curves"  # no network trained with labels
-
-
-def test_few_labels_are_judged_by_the_network_that_saw_most():
-    labels = {"r": curves({"network of a": (0.3, 0.3, 0.3), "network of b": (0.9, 0.9, 0.9), "supervised CNN": (0.5, 0.6, 0.7)})}
     seen = {name: Trained(dict(epochs=epochs), name, n_faces=100) for name, epochs in (("a", 3), ("b", 9))}
-    assert judged("A1", Results(labels=labels)).word == "not reproduced"
-    assert judged("A1", Results(labels=labels, generators=seen)).values["network"] == "network of b"
+    assert judged("A1", replace(results, generators=seen)).values["network"] == "network of b"
 
 
 @pytest.mark.parametrize(("small", "large", "word"), [
@@ -289,8 +267,6 @@ def test_a_small_set(small, large, word):
     assert found.word == word and found.values["sets"]["raf-db"]["size"] == 50
     assert judged("E7", Results(labels={"sfew": results["sfew"]})).reason == "no_curves"
 
-
-# ---- transfer between sets
 
 EVEN = {"a": {"a": 0.7, "b": 0.7, "c": 0.7, "untrained": 0.4}, "b": {"a": 0.6, "b": 0.6, "c": 0.6, "untrained": 0.4}}
 WORSE_ON_B = {"a": {"a": 0.7, "b": 0.75, "c": 0.75, "untrained": 0.2}, "b": {"a": 0.3, "b": 0.6, "c": 0.3, "untrained": 0.2}}
@@ -331,8 +307,6 @@ def test_many_examples_and_frontal_faces():
     assert three.word == "not decided" and three.values["frontal"][0] == pytest.approx(0.3)
     assert verdict({"a": 0.5, "b": 0.6}).reason == "too_few_networks"
 
-
-# ---- emotions, Action Units
 
 @pytest.mark.parametrize(("weak", "word"), [(("happy", "sad"), "reproduced"), (("angry", "neutral"), "not reproduced")])
 def test_the_least_recognised_emotions_need_an_interval(weak, word):

@@ -4,22 +4,12 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
+from planted import face_set
+from tiny import noise
 
-from fergan.data.faces import FaceSet, complete_labels
-from fergan.quality import QualityConfig
-from fergan.quality.collapse import (
-    Monitor,
-    Variety,
-    can_be_judged,
-    judge_collapse,
-    judge_variety,
-    people_found,
-    spread,
-    variety,
-    variety_floor,
-)
+from fergan.quality import QualityConfig, collapse
+from fergan.quality.collapse import Monitor, Variety, judge_variety, people_found, spread, variety
 
 
 def pictures(n, seed=0, n_modes=0):
@@ -32,7 +22,8 @@ def pictures(n, seed=0, n_modes=0):
 
 
 def verdict(generated, real):
-    return judge_variety(variety(generated, real), variety_floor(np.concatenate([real, pictures(len(real), seed=99)]), len(real)))
+    floor = collapse.variety_floor(np.concatenate([real, pictures(len(real), seed=99)]), len(real))
+    return judge_variety(variety(generated, real), floor)
 
 
 REAL = pictures(120)
@@ -69,49 +60,37 @@ def test_verdicts(generated, word, because):
     assert found["verdict"] == word and found["because"] in because, found
 
 
-def test_of_pictures_without_contrast_nothing_can_be_said():
+def test_pictures_without_contrast_are_refused_and_weak_ones_are_not_taken_for_repetition():
     grey = np.full((120, 64, 64, 3), 128, np.uint8) + np.random.default_rng(0).integers(0, 3, (120, 1, 1, 3), dtype=np.uint8)
     with pytest.raises(ValueError, match="spread of samples"):
         verdict(grey, REAL)
-
-
-def test_weak_contrast_is_not_taken_for_repetition():
     weak = pictures(120, seed=5) // 6 + 100
     assert variety(weak, REAL).repeats < 0.1 and variety(weak, REAL).spread == pytest.approx(variety(REAL, REAL).spread, rel=0.02)
 
 
-def test_what_lies_beside_the_real_faces_is_not_called_collapsed():
-    floor = Variety(precision=1.0, recall=1.0, coverage=1.0, repeats=0.0, spread=0.5, n=9)
-
-    def word(floor=floor, **changes):
-        return judge_variety(replace(floor, repeats=0.0, **{"spread": 0.5} | changes) if "repeats" not in changes else
-                             replace(floor, **changes), floor)["verdict"]
-
-    assert word() == "varied"
-    assert word(recall=0.1) == "collapsed"
-    assert word(recall=0.1, precision=0.1) == "unlike"
-    assert word(precision=0.1) == "unlike", "scattered samples have large neighbourhoods"
-    assert word(precision=0.1, spread=0.2) == "narrow", "spread needs no real face"
-    assert word(precision=0, recall=0, coverage=0, spread=0.1) == "diverged", "none of them is a face of the set"
-    assert word(precision=0.3, recall=0, coverage=0.01, spread=0.1) == "collapsed"
-    assert word(recall=0.1, precision=0.1, spread=0.1) == "collapsed"
-    assert word(recall=0.4) == "narrow"
-    assert word(repeats=0.6) == "collapsed"
-    assert word(floor=replace(floor, repeats=0.4), repeats=0.6) == "varied", "frames of one film are alike too"
+FLOOR = Variety(precision=1.0, recall=1.0, coverage=1.0, repeats=0.0, spread=0.5, n=9)
+NOTHING = dict(precision=0.0, recall=0.0, coverage=0.0)
 
 
-def test_faces_of_new_people_are_not_unlike():
-    floor = Variety(precision=1.0, recall=1.0, coverage=1.0, repeats=0.0, spread=0.5, n=9)
-    new = replace(floor, precision=0.2)
-    assert judge_variety(new, floor)["verdict"] == "unlike"
-    assert judge_variety(new, floor, replace(floor, precision=0.3))["verdict"] == "varied"
-    assert judge_variety(new, floor, replace(floor, precision=0.9))["verdict"] == "unlike"
-    beside_none = replace(floor, precision=0.0)  # frames of one film: nobody else's face is near them
-    assert judge_variety(new, floor, beside_none)["verdict"] == "varied", "nearer than other people's faces"
-    assert judge_variety(replace(floor, precision=0.02), floor, beside_none)["verdict"] == "unlike"
-    nothing = replace(floor, precision=0.0, recall=0.0, coverage=0.0)
-    assert judge_variety(nothing, floor, replace(floor, precision=0.3))["verdict"] == "diverged"
-    assert judge_variety(nothing, floor, replace(floor, precision=0.0))["verdict"] == "unlike"  # nor are other people's faces near
+@pytest.mark.parametrize(("changes", "floor", "people", "word"), [
+    ({}, {}, None, "varied"), (dict(recall=0.1), {}, None, "collapsed"), (dict(recall=0.4), {}, None, "narrow"),
+    (dict(recall=0.1, precision=0.1), {}, None, "unlike"),
+    (dict(precision=0.1), {}, None, "unlike"),  # scattered samples have large neighbourhoods
+    (dict(precision=0.1, spread=0.2), {}, None, "narrow"),  # spread needs no real face
+    (NOTHING | dict(spread=0.1), {}, None, "diverged"),  # none of them is a face of the set
+    (dict(precision=0.3, recall=0, coverage=0.01, spread=0.1), {}, None, "collapsed"),
+    (dict(recall=0.1, precision=0.1, spread=0.1), {}, None, "collapsed"),
+    (dict(repeats=0.6), {}, None, "collapsed"),
+    (dict(repeats=0.6), dict(repeats=0.4), None, "varied"),  # frames of one film are alike too
+    # The faces of other people, where those are known: what is nearer to the real faces than they are is not unlike.
+    (dict(precision=0.2), {}, None, "unlike"), (dict(precision=0.2), {}, 0.9, "unlike"),
+    (dict(precision=0.2), {}, 0.3, "varied"), (dict(precision=0.2), {}, 0.0, "varied"),
+    (dict(precision=0.02), {}, 0.0, "unlike"),  # near to nobody, as in one film
+    (NOTHING, {}, 0.3, "diverged"), (NOTHING, {}, 0.0, "unlike"),
+])
+def test_the_verdict_on_samples_beside_the_real_faces_and_beside_those_of_other_people(changes, floor, people, word):
+    people = people if people is None else replace(FLOOR, precision=people)
+    assert judge_variety(replace(FLOOR, **changes), replace(FLOOR, **floor), people)["verdict"] == word
 
 
 def test_too_few_faces_and_unequal_numbers_are_refused():
@@ -120,7 +99,7 @@ def test_too_few_faces_and_unequal_numbers_are_refused():
     with pytest.raises(ValueError, match="too few"):
         variety(REAL[:6], REAL[:6])
     with pytest.raises(ValueError, match="as many of each"):
-        variety_floor(REAL, 61)
+        collapse.variety_floor(REAL, 61)
 
 
 def test_people_found_and_expected():
@@ -134,70 +113,53 @@ def test_people_found_and_expected():
 
 
 def labelled_faces(n=60):
-    labels = pd.DataFrame({"source": "x", "subject": [f"p{i % 12}" for i in range(n)]})
-    return FaceSet("small", pictures(n), complete_labels(labels))
+    return face_set(n, images=pictures(n), subject=[f"p{i % 12}" for i in range(n)])
 
 
 def record_of(folder, generated, faces):
-    judge_collapse(folder, QualityConfig(), generated=generated, faces=faces)
+    collapse.judge_collapse(folder, QualityConfig(), generated=generated, faces=faces)
     return json.loads((folder / "variety.json").read_text())
 
 
-def test_a_generators_record_leaves_out_what_the_labels_do_not_allow(tmp_path):
+def test_records_leave_out_what_labels_do_not_allow_and_a_set_is_judged_from_the_first_size_that_can_be(tmp_path):
     faces = labelled_faces()
     record = record_of(tmp_path, pictures(40, seed=3), faces)
     assert record["verdict"] in ("varied", "narrow") and record["found"]["n"] == 30
     assert record["people"]["n_people"] == 12
     assert record["floor"]["n"] == record["floor_people"]["n"] == 30
-    unnamed = FaceSet("small", faces.images, complete_labels(faces.labels.assign(subject=pd.NA)))
-    record = record_of(tmp_path, pictures(40, seed=3), unnamed)
+    record = record_of(tmp_path, pictures(40, seed=3), face_set(60, images=faces.images))
     assert record["people"] is record["floor_people"] is None
-
-
-def test_a_set_is_judged_from_the_first_size_that_can_be(tmp_path):
     few, enough = (labelled_faces(n) for n in (13, 14))
-    assert not can_be_judged(few) and can_be_judged(enough)
+    assert not collapse.can_be_judged(few) and collapse.can_be_judged(enough)
     assert record_of(tmp_path, pictures(20, seed=5), enough)["found"]["n"] == 7
     uneven = labelled_faces(16)  # divided by people, the smaller side has six faces
     uneven.labels["subject"] = ["a"] * 10 + ["b"] * 3 + ["c"] * 3
-    assert not can_be_judged(uneven)
+    assert not collapse.can_be_judged(uneven)
     with pytest.raises(ValueError, match="too few"):
         record_of(tmp_path, pictures(20, seed=5), few)
 
 
-# ---- while a generator trains
-
 SURE, UNSURE = np.array([[0.999, 0.002]] * 5), np.array([[0.7, 0.3]] * 5)
-
-
-def noise(n=30, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (n, 64, 64, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
 def monitor():
-    return Monitor(noise(), seed=0)
+    return Monitor(noise(30), seed=0)
 
 
-def test_real_faces_are_at_distance_0_and_as_varied_as_themselves(monitor):
-    found = monitor.measure(50, 100, noise(), UNSURE)
+def test_real_faces_are_at_distance_0_and_what_cannot_be_compared_is_nan(monitor):
+    found = monitor.measure(50, 100, noise(30), UNSURE)
     assert found["frechet"] == pytest.approx(0, abs=1e-6) and found["diversity_ratio"] == pytest.approx(1)
     assert found["alarm"] == "" and found["score_real"] == pytest.approx(0.7)
     assert found["spread"] == pytest.approx(found["spread_floor"], rel=0.1)
+    equal = Monitor(np.zeros((10, 64, 64, 3), np.uint8)).measure(5, 10, noise(10), UNSURE)
+    assert np.isnan(equal["diversity_ratio"]) and np.isnan(equal["recall"])  # no variety, and too few for neighbourhoods
 
 
-def test_samples_that_are_all_alike_give_an_alarm(monitor):
+def test_alarms_are_given_where_samples_are_all_alike_or_the_discriminator_is_certain(monitor):
     one = np.repeat(noise(1), 30, axis=0)
     assert monitor.measure(0, 100, one, np.empty((0, 2)))["alarm"] == ""  # untrained: all alike, and nothing to worry about
     found = monitor.measure(50, 100, one, UNSURE)
     assert found["diversity_ratio"] < 1e-6 and "times as varied" in found["alarm"]
-
-
-def test_a_certain_discriminator_gives_an_alarm(monitor):
-    assert "discriminator is certain" in monitor.measure(50, 100, noise(), SURE)["alarm"]
-    assert monitor.measure(60, 100, noise(), np.array([[0.999, 0.2]]))["alarm"] == ""
-
-
-def test_what_cannot_be_compared_is_nan():
-    equal = Monitor(np.zeros((10, 64, 64, 3), np.uint8)).measure(5, 10, noise(10), UNSURE)
-    assert np.isnan(equal["diversity_ratio"]) and np.isnan(equal["recall"])  # no variety, and too few for neighbourhoods
+    assert "discriminator is certain" in monitor.measure(50, 100, noise(30), SURE)["alarm"]
+    assert monitor.measure(60, 100, noise(30), np.array([[0.999, 0.2]]))["alarm"] == ""

@@ -3,36 +3,23 @@
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
+from planted import face_set
 
-from fergan.data.faces import FaceSet, complete_labels
-from fergan.experiments.cross_validation import (
-    check_features,
-    fold_blocks,
-    fold_numbers,
-    grouped_folds,
-    learnable_folds,
-    other_rows,
-    people_or_duplicates,
-    random_folds,
-    some_people,
-)
+from fergan.experiments import cross_validation
+from fergan.experiments.cross_validation import fold_numbers, grouped_folds, learnable_folds, other_rows, random_folds
 
 Y = np.repeat(["happy", "sad"], 30)
 PEOPLE = np.tile([f"p{i}" for i in range(12)], 5)
 
 
-def test_folds_are_a_partition_and_no_person_is_in_two_grouped_ones():
+def test_folds_are_a_partition_that_depends_on_the_seed_alone_and_no_person_is_in_two_grouped_ones():
     for folds in (random_folds(Y, 5, seed=1), grouped_folds(Y, PEOPLE, 5, seed=1)):
         assert sorted(np.concatenate(folds)) == list(range(60))
         assert all(set(Y[fold]) == {"happy", "sad"} for fold in folds)
     for fold in grouped_folds(Y, PEOPLE, 5, seed=1):
         assert not set(PEOPLE[fold]) & set(PEOPLE[other_rows(60, [fold])])
     assert any(set(PEOPLE[f]) & set(PEOPLE[other_rows(60, [f])]) for f in random_folds(Y, 5, seed=1))
-
-
-def test_folds_depend_on_the_seed_alone():
     first, same, other = (fold_numbers(60, random_folds(Y, 5, seed)) for seed in (1, 1, 2))
     assert np.array_equal(first, same) and not np.array_equal(first, other) and np.bincount(first).tolist() == [12] * 5
 
@@ -71,39 +58,36 @@ def test_features_that_are_not_finite_or_not_one_row_per_face_are_refused():
         wrong = X.copy()
         wrong[2, 1] = value
         with pytest.raises(ValueError, match=r"'hog' hold NaN or infinity in 1 of 4 faces .*row 2"):
-            check_features({"ours": X, "hog": wrong}, 4)
+            cross_validation.check_features({"ours": X, "hog": wrong}, 4)
     with pytest.raises(ValueError, match="expected \\(5, n_features\\)"):
-        check_features({"ours": X}, 5)
+        cross_validation.check_features({"ours": X}, 5)
 
 
 def test_blocks_hold_every_fold_once():
-    assert [list(b) for b in fold_blocks(10, 3)] == [[0, 1, 2], [3, 4, 5], [6, 7], [8, 9]]
-    assert [list(b) for b in fold_blocks(3, 5)] == [[0], [1], [2]]
+    assert [list(b) for b in cross_validation.fold_blocks(10, 3)] == [[0, 1, 2], [3, 4, 5], [6, 7], [8, 9]]
+    assert [list(b) for b in cross_validation.fold_blocks(3, 5)] == [[0], [1], [2]]
     for wrong in ((2, 3), (10, 1)):
         with pytest.raises(ValueError, match="nested"):
-            fold_blocks(*wrong)
+            cross_validation.fold_blocks(*wrong)
 
 
 def test_people_are_taken_whole_until_there_are_enough_faces():
     subjects = np.repeat([f"p{i}" for i in range(10)], 5)
-    rows = some_people(subjects, 22, seed=1)
+    some = cross_validation.some_people
+    rows = some(subjects, 22, seed=1)
     assert len(rows) == 20 and set(np.unique(subjects[rows], return_counts=True)[1]) == {5}
-    assert np.array_equal(rows, some_people(subjects, 22, seed=1)) and not np.array_equal(rows, some_people(subjects, 22, seed=2))
-    assert len(some_people(subjects, None, 0)) == len(some_people(subjects, 99, 0)) == 50
-    assert len(some_people(subjects, 3, 0)) == 10 and len(some_people(subjects, 3, 0, at_least=4)) == 20
+    assert np.array_equal(rows, some(subjects, 22, seed=1)) and not np.array_equal(rows, some(subjects, 22, seed=2))
+    assert len(some(subjects, None, 0)) == len(some(subjects, 99, 0)) == 50
+    assert len(some(subjects, 3, 0)) == 10 and len(some(subjects, 3, 0, at_least=4)) == 20
 
 
-def test_people_who_are_known_are_left_as_they_are():
+def test_unknown_people_of_one_picture_are_one_and_no_frame_leaves_its_sequence():
     images = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
     images[4], images[5] = images[1], images[3]
-    labels = complete_labels(pd.DataFrame({"source": list("abcdef"), "subject": [None, "anna", "anna", None, None, None]}))
-    found = people_or_duplicates(FaceSet("some", images, labels))
-    assert found.tolist() == ["face-0", "anna", "anna", "face-3", "face-4", "face-3"]  # 1 equals 4
-
-
-def test_a_picture_in_two_sequences_of_unknown_people_joins_them_and_no_frame_leaves_its_own():
-    images = np.random.default_rng(2).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    names = [None, "anna", "anna", None, None, None]
+    found = cross_validation.people_or_duplicates(face_set(6, images=images, subject=names))
+    assert found.tolist() == ["face-0", "anna", "anna", "face-3", "face-4", "face-3"]  # who is known stays
     images[2] = images[1]  # the last frame of the first sequence is the first of the second
-    labels = pd.DataFrame({"source": list("abcdef"), "sequence": ["s1", "s1", "s2", "s2", "s3", "s3"]})
-    people = people_or_duplicates(FaceSet("x", images, complete_labels(labels)))
+    images[4:] = 255 - images[4:]
+    people = cross_validation.people_or_duplicates(face_set(6, images=images, sequence=["s1", "s1", "s2", "s2", "s3", "s3"]))
     assert len(set(people[:4])) == 1 and len(set(people[4:])) == 1 and people[0] != people[4]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
+from tiny import write_pictures
 
 from fergan.data import collections, config
 from fergan.data.checks import check_photographs
@@ -18,26 +19,19 @@ from fergan.facs import EMOTIONS
 PEOPLE = [f"{session}{sex}{number:02d}" for session in "A" for sex in "FM" for number in range(1, 6)]
 
 
-def published(photographs, people, emotions=None, **more):
-    return Published(photographs=photographs, people=people, emotions=emotions or {}, **more)
-
-
-def with_variants(source, variants):
-    return CATALOGUE[source].model_copy(update={"variants": {"": Published()} | variants})
+def publish(monkeypatch, source="kdef", variant="session-a", **numbers):
+    """Let the catalogue say that a variant of a set is as large as this."""
+    record = CATALOGUE[source].model_copy(update={"variants": {"": Published(), variant: Published(**numbers)}})
+    monkeypatch.setitem(config.CATALOGUE, source, record)
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """Ten people of KDEF's first session, and a catalogue that says that this is all: 350 photographs."""
-    content = np.random.default_rng(0).integers(0, 256, (350, 6, 8), dtype=np.uint8)
     names = [name for name in collections.kdef_names("session-a") if name[:4] in PEOPLE]
-    for name, image in zip(names, content, strict=True):
-        path = tmp_path / name[:4] / name
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(image).save(path, "JPEG")
+    write_pictures(tmp_path, *(f"{name[:4]}/{name}" for name in names))
     emotions = {emotion: 50 for emotion in EMOTIONS if emotion != "contemptuous"}
-    record = with_variants("kdef", {"session-a": published(350, 10, emotions)})
-    monkeypatch.setitem(config.CATALOGUE, "kdef", record)
+    publish(monkeypatch, photographs=350, people=10, emotions=emotions)
     monkeypatch.setattr(collections, "kdef_names", lambda variant: names)
     return tmp_path
 
@@ -46,19 +40,12 @@ def check(folder: Path):
     return check_photographs(open_photographs("kdef", "kdef", folder=str(folder), variant="session-a"), "kdef", "session-a")
 
 
-def replace(folder: Path, old: str, new: str) -> None:
-    shutil.copy(folder / old[:4] / old, folder / new[:4] / new)
-
-
-def test_a_whole_set_is_as_published(tree):
+def test_a_whole_set_is_as_published_few_missing_photographs_are_a_warning_and_many_a_fault(tree):
     report = check(tree)
     assert (report.photographs, report.people, sum(report.emotions.values())) == (350, 10, 350)
     assert report.faults == report.warnings == []
     assert report.lines()[0] == "KDEF, session-a: 350 photographs, people: 10" and report.lines()[-1] == "as published"
     json.dumps(report.to_dict(), allow_nan=False)
-
-
-def test_a_few_missing_photographs_are_a_warning_and_many_a_fault(tree):
     names = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("AF0*AFS.JPG"))
     (tree / names[0]).unlink()
     report = check(tree)
@@ -74,16 +61,24 @@ def test_a_few_missing_photographs_are_a_warning_and_many_a_fault(tree):
     assert "9 people; published are 10" in report.warnings
 
 
-def publish(monkeypatch, *counts, **more):
-    monkeypatch.setitem(config.CATALOGUE, "kdef", with_variants("kdef", {"session-a": published(*counts, **more)}))
-
-
-def test_too_few_people_are_a_fault_even_where_photographs_suffice(tree, monkeypatch):
-    publish(monkeypatch, 350, 20)
+def test_too_few_people_a_surplus_or_many_copies_are_faults(tree, monkeypatch):
+    publish(monkeypatch, photographs=350, people=20)
     assert check(tree).faults == ["10 people; published are 20"]
-    publish(monkeypatch, 5000, 70, least=300)  # a set of which a part may be used
+    publish(monkeypatch, photographs=5000, people=70, least=300)  # a set of which a part may be used
     report = check(tree)
     assert report.faults == [] and report.warnings == ["350 photographs; published are 5,000", "10 people; published are 70"]
+    publish(monkeypatch, photographs=319, people=10)  # 350 are not a tenth more
+    assert check(tree).faults == [] and "350 photographs; published are 319" in check(tree).warnings
+    publish(monkeypatch, photographs=318, people=10)
+    assert check(tree).faults == ["350 photographs; KDEF has 318: something lies in the folder twice, or does not belong"]
+    publish(monkeypatch, photographs=350, people=10)
+    for person, n_copies in (("AF01", 34), ("AF02", 1), ("AF03", 1)):
+        first, *others = sorted((tree / person).glob("*.JPG"))
+        for path in others[:n_copies]:
+            shutil.copy(first, path)
+        report = check(tree)
+        assert bool(report.faults) == (person == "AF03")
+    assert report.faults[0].startswith("photographs there more than once: 36 of 350, for example AF01/AF01AFFL.JPG and ")
 
 
 def test_an_emotion_that_is_absent_is_a_fault(tree):
@@ -131,8 +126,8 @@ def test_other_formats_are_whole_and_portable_pixmaps_that_are_cut_off_are_found
 
 
 def test_the_same_photograph_within_and_across_people(tree):
-    replace(tree, "AF01AFS.JPG", "AF01ANS.JPG")  # under another emotion of the same person
-    replace(tree, "AM02NES.JPG", "AM03NES.JPG")  # under another person
+    shutil.copy(tree / "AF01/AF01AFS.JPG", tree / "AF01/AF01ANS.JPG")  # under another emotion of the same person
+    shutil.copy(tree / "AM02/AM02NES.JPG", tree / "AM03/AM03NES.JPG")  # under another person
     report = check(tree)
     assert report.repeated == [["AF01/AF01AFS.JPG", "AF01/AF01ANS.JPG"]]
     assert report.shared == [["AM02/AM02NES.JPG", "AM03/AM03NES.JPG"]] and report.faults == []
@@ -142,7 +137,7 @@ def test_the_same_photograph_within_and_across_people(tree):
                   "under different emotions: 1 of 350, for example AF01/AF01AFS.JPG and AF01/AF01ANS.JPG"):
         assert f"photographs {words}" in text
     for emotion in ("NES", "HAS", "SAS"):
-        replace(tree, f"AM02{emotion}.JPG", f"AM04{emotion}.JPG")
+        shutil.copy(tree / f"AM02/AM02{emotion}.JPG", tree / f"AM04/AM04{emotion}.JPG")
     assert any("filed under several people: 4 of 350" in fault for fault in check(tree).faults)
 
 
@@ -157,9 +152,8 @@ def test_files_that_agree_in_size_and_samples_but_not_in_content_are_no_duplicat
 
 
 def test_a_photograph_in_both_parts_of_an_official_split_is_a_warning(tmp_path):
-    for name in ("Train/Angry/Juno_1_2.png", "Val/Angry/Juno_1_3.png", "Train/Angry/Juno_1_4.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (8, 8), 100 if "4" in name else 50).save(tmp_path / name)
+    write_pictures(tmp_path, "Train/Angry/Juno_1_2.png", "Val/Angry/Juno_1_3.png", "Train/Angry/Juno_1_4.png")
+    shutil.copy(tmp_path / "Train/Angry/Juno_1_2.png", tmp_path / "Val/Angry/Juno_1_3.png")
     report = check_photographs(open_photographs("sfew", "sfew", folder=str(tmp_path)), "sfew")
     both = "1 of 3, for example Train/Angry/Juno_1_2.png and Val/Angry/Juno_1_3.png"
     assert f"photographs in more than one part of the official split: {both}" in report.warnings
@@ -169,8 +163,8 @@ def test_a_photograph_in_both_parts_of_an_official_split_is_a_warning(tmp_path):
 
 
 def test_a_manifest_and_rendered_faces_have_nothing_to_compare_with(tmp_path):
-    for name in "abc":
-        Image.new("L", (8, 8), 7 if name == "c" else 9).save(tmp_path / f"{name}.png")
+    write_pictures(tmp_path, "a.png", "c.png")
+    shutil.copy(tmp_path / "a.png", tmp_path / "b.png")
     (tmp_path / "labels.csv").write_text("path,emotion\na.png,happy\nb.png,happy\nc.png,sad\ngone.png,sad\n")
     report = check_photographs(open_photographs("mine", "manifest", folder=str(tmp_path)), "manifest")
     assert (report.title, report.people, report.emotions) == ("mine", 0, {"happy": 2, "sad": 1})
@@ -182,47 +176,24 @@ def test_a_manifest_and_rendered_faces_have_nothing_to_compare_with(tmp_path):
     assert rendered.faults == rendered.warnings == [] and "nothing wrong was found" in rendered.lines()
 
 
-def test_emotions_are_known_and_their_counts_add_up():
+def test_counts_of_the_catalogue_add_up_and_a_wrong_record_is_refused():
     for source, record in CATALOGUE.items():
         assert "" in record.variants
-        for variant in record.variants.values():
+        for name, variant in record.variants.items():
             assert {*variant.emotions, *variant.present} <= set(EMOTIONS)
-            if variant.emotions and source != "ck-plus":
-                assert sum(variant.emotions.values()) == variant.photographs
-    assert sum(CATALOGUE["ck-plus"].variants["apex"].emotions.values()) == 327
-
-
-@pytest.mark.parametrize(("change", "word"), [
-    ({"title": ""}, "title"), ({"adress": "x"}, "adress"), ({"address": "kdef.se"}, "address"), ({"variants": {"": {"photographs": "many"}}}, "photographs"),
-])  # fmt: skip
-def test_a_wrong_record_is_refused(change, word):
-    with pytest.raises(ValidationError, match=word):
-        Collection.model_validate(CATALOGUE["kdef"].model_dump() | change)
-
-
-def test_a_surplus_or_many_copies_are_faults(tree, monkeypatch):
-    publish(monkeypatch, 319, 10)  # 350 are not a tenth more
-    assert check(tree).faults == [] and "350 photographs; published are 319" in check(tree).warnings
-    publish(monkeypatch, 318, 10)
-    assert check(tree).faults == ["350 photographs; KDEF has 318: something lies in the folder twice, or does not belong"]
-    publish(monkeypatch, 350, 10)
-    for person, n_copies in (("AF01", 34), ("AF02", 1), ("AF03", 1)):
-        first, *others = sorted((tree / person).glob("*.JPG"))
-        for path in others[:n_copies]:
-            shutil.copy(first, path)
-        report = check(tree)
-        assert bool(report.faults) == (person == "AF03")
-    assert report.faults[0].startswith("photographs there more than once: 36 of 350, for example AF01/AF01AFFL.JPG and ")
+            labelled = 327 if (source, name) == ("ck-plus", "apex") else variant.photographs
+            assert not variant.emotions or source == "ck-plus" != name or sum(variant.emotions.values()) == labelled
+    for change, word in (({"title": ""}, "title"), ({"adress": "x"}, "adress"), ({"address": "kdef.se"}, "address"),
+                         ({"variants": {"": {"photographs": "many"}}}, "photographs")):
+        with pytest.raises(ValidationError, match=word):
+            Collection.model_validate(CATALOGUE["kdef"].model_dump() | change)
 
 
 def test_sequences_of_ck_plus_that_are_not_coded_are_counted(tmp_path, monkeypatch):
     for number in range(1, 11):
-        for folder, frame in (("a", 1), ("a", 2)):
-            path = tmp_path / folder / f"S005_{number:03d}_{frame:08d}.png"
-            path.parent.mkdir(exist_ok=True)
-            Image.new("L", (8, 8), number * 10 + frame).save(path)
+        write_pictures(tmp_path, *(f"a/S005_{number:03d}_{frame:08d}.png" for frame in (1, 2)))
         (tmp_path / f"S005_{number:03d}_00000002_facs.txt").write_text("12 3")
-    monkeypatch.setitem(config.CATALOGUE, "ck-plus", with_variants("ck-plus", {"": published(20, 1, coded=10)}))
+    publish(monkeypatch, "ck-plus", "", photographs=20, people=1, coded=10)
 
     def judge(**options):
         report = check_photographs(open_photographs("ck", "ck-plus", folder=str(tmp_path)), "ck-plus", **options)

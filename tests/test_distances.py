@@ -4,22 +4,11 @@ import numpy as np
 import pytest
 import torch
 from scipy import linalg
-from skimage.metrics import structural_similarity as theirs
+from skimage.metrics import structural_similarity
 from torch_fidelity.metric_prc import prc_features_to_metric
 
-from fergan.quality.distances import (
-    frechet_distance,
-    halves,
-    inception_score,
-    jackknife,
-    mean_pairwise_distance,
-    memorised_below,
-    nearest,
-    nearest_real,
-    neighbourhoods,
-    structural_similarity,
-    thumbnails,
-)
+from fergan.quality import distances
+from fergan.quality.distances import frechet_distance, jackknife, memorised_below, nearest, neighbourhoods
 
 
 def with_statistics(n, mean, covariance, seed):
@@ -45,22 +34,21 @@ def test_frechet_equals_the_matrix_square_root_route(n):
     rng = np.random.default_rng(3)
     first, second = rng.standard_normal((n, 40)), 0.3 + rng.standard_normal((n, 40)) @ rng.standard_normal((40, 40))
     c1, c2 = np.cov(first.T), np.cov(second.T)
-    eigenvalues = linalg.eigvals(c1 @ c2).real.clip(min=0)
     difference = first.mean(0) - second.mean(0)
-    expected = difference @ difference + np.trace(c1 + c2) - 2 * np.sqrt(eigenvalues).sum()
+    expected = difference @ difference + np.trace(c1 + c2) - 2 * np.sqrt(linalg.eigvals(c1 @ c2).real.clip(min=0)).sum()
     assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-6)
     assert frechet_distance(first, first) == pytest.approx(0, abs=1e-10)
     assert frechet_distance(second[::-1], first) == pytest.approx(frechet_distance(first, second), rel=1e-10)
 
 
 def test_inception_score_of_a_uniform_classifier_is_one_and_of_a_perfect_one_the_number_of_classes():
-    assert inception_score(np.zeros((100, 8))) == pytest.approx(1, abs=1e-12)
+    assert distances.inception_score(np.zeros((100, 8))) == pytest.approx(1, abs=1e-12)
     certain = 50 * np.eye(5)[np.arange(200) % 5]
-    assert inception_score(certain, n_splits=1) == pytest.approx(5, rel=1e-9)
+    assert distances.inception_score(certain, n_splits=1) == pytest.approx(5, rel=1e-9)
     with pytest.raises(ValueError, match="some class has probability 0"):  # the library's NaN is an error here
-        inception_score(20 * certain[:1].repeat(200, axis=0))
+        distances.inception_score(20 * certain[:1].repeat(200, axis=0))
     with pytest.raises(ValueError, match="minimum of 20 is required by logits"):
-        inception_score(np.zeros((15, 8)))
+        distances.inception_score(np.zeros((15, 8)))
 
 
 def test_neighbourhoods_by_hand():
@@ -86,30 +74,35 @@ def test_precision_and_recall_equal_torch_fidelitys_and_blocks_change_nothing(mo
         assert neighbourhoods(x, y) == found
 
 
-def test_memorised_faces_are_found_by_the_distances_of_real_ones():
+def test_memorised_faces_are_found_by_the_distances_of_real_ones_and_a_planted_copy_is_the_nearest():
     rng = np.random.default_rng(11)
     real = rng.standard_normal((300, 10))
     below = memorised_below(real)
     new, copied = rng.standard_normal((200, 10)), real[:20] + 1e-4 * rng.standard_normal((20, 10))
     assert (nearest(new, real)[1] <= below).mean() < 0.05
-    rows, distances = nearest(copied, real)
-    assert (distances <= below).all() and np.array_equal(rows, np.arange(20))
+    rows, apart = nearest(copied, real)
+    assert (apart <= below).all() and np.array_equal(rows, np.arange(20))
     twice = np.concatenate([real, real[:20]])  # exact duplicates among the real faces: copies of any face are copies still
     assert memorised_below(twice) == pytest.approx(below) and (nearest(real, twice)[1] <= memorised_below(twice)).all()
     by_hand = np.sort(np.linalg.norm(real[:, None] - real, axis=2))[:, 1]
     assert below == pytest.approx(np.quantile(by_hand, 0.01))
+    real = np.random.default_rng(1).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+    rows, apart = distances.nearest_real(real[[7, 3]], real)
+    assert rows.tolist() == [7, 3]
+    np.testing.assert_allclose(apart, 0, atol=1e-6)
+    assert distances.nearest_real(255 - real[:1], real)[1][0] > 1
 
 
 def test_halves_of_people_share_nobody_and_all_sides_have_as_many_faces():
     subjects = np.repeat(np.arange(7), [30, 5, 5, 10, 10, 20, 20])
-    floors = halves(subjects, 1000, seed=1)
+    floors = distances.halves(subjects, 1000, seed=1)
     assert {len(side) for sides in floors.values() for side in sides} == {50}
     (first, second), faces = floors["floor_people"], floors["floor"]
     assert not set(subjects[first]) & set(subjects[second]) and set(subjects[faces[0]]) & set(subjects[faces[1]])
     assert all(not set(a) & set(b) for a, b in floors.values())
-    assert {len(side) for sides in halves(subjects, 12).values() for side in sides} == {12}
+    assert {len(side) for sides in distances.halves(subjects, 12).values() for side in sides} == {12}
     for alone in (np.arange(40), np.zeros(40), np.repeat([0, 1], [35, 5])):  # nothing to divide by, or nearly one person only
-        assert list(halves(alone, 1000)) == ["floor"]
+        assert list(distances.halves(alone, 1000)) == ["floor"]
 
 
 @pytest.mark.parametrize("score", [frechet_distance, neighbourhoods])
@@ -136,43 +129,30 @@ def test_intervals_of_means_and_shares_are_the_textbooks():
         jackknife(np.mean, x[:19])
 
 
-# ---- pictures
-
 @pytest.mark.parametrize(("images", "words"), [
     (np.zeros((4, 3, 64, 64), np.uint8), "expected uint8"), (np.zeros((4, 64, 64, 3), np.float32), "values 0 to 255"),
     (np.ones((4, 64, 64, 3), np.uint8), "no value above 1"), (np.zeros((0, 64, 64, 3), np.uint8), "expected at least 1"),
 ])
 def test_images_of_another_shape_or_range_are_refused(images, words):
     good = np.full((4, 64, 64, 3), 9, np.uint8)
-    for score in (structural_similarity, nearest_real):
+    for score in (distances.structural_similarity, distances.nearest_real):
         with pytest.raises(ValueError, match=words):
             score(images, good)
 
 
-def test_a_thumbnail_is_the_mean_of_its_squares():
+def test_thumbnails_and_pairwise_distance_by_hand():
     image = np.zeros((1, 64, 64, 3), np.uint8)
     image[0, 4:8, 0:4] = 255  # one square of 4 x 4: row 1, column 0
-    found = thumbnails(image).reshape(16, 16)
+    found = distances.thumbnails(image).reshape(16, 16)
     assert found[1, 0] == pytest.approx(1) and found.sum() == pytest.approx(1)
     with pytest.raises(ValueError, match="63 x 64 pixels have no thumbnails of 16 x 16"):
-        thumbnails(image[:, 1:])
-
-
-def test_pairwise_distance_by_hand_and_zero_for_a_collapsed_generator():
+        distances.thumbnails(image[:, 1:])
     images = np.zeros((3, 2, 2, 3), np.uint8)
     images[1] = 255  # distance sqrt(12) to the others
-    assert mean_pairwise_distance(images) == pytest.approx(np.sqrt(12) * 2 / 3)
-    assert mean_pairwise_distance(images[[0, 0, 0]]) == 0
+    assert distances.mean_pairwise_distance(images) == pytest.approx(np.sqrt(12) * 2 / 3)
+    assert distances.mean_pairwise_distance(images[[0, 0, 0]]) == 0
     with pytest.raises(ValueError, match="expected at least 2"):
-        mean_pairwise_distance(images[:1])
-
-
-def test_nearest_real_finds_the_planted_copy():
-    real = np.random.default_rng(1).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
-    rows, distances = nearest_real(real[[7, 3]], real)
-    assert rows.tolist() == [7, 3]
-    np.testing.assert_allclose(distances, 0, atol=1e-6)
-    assert nearest_real(255 - real[:1], real)[1][0] > 1
+        distances.mean_pairwise_distance(images[:1])
 
 
 def test_structural_similarity_is_wangs():
@@ -181,10 +161,10 @@ def test_structural_similarity_is_wangs():
     x = rng.integers(40, 220, (2, 16, 16, 3)).repeat(4, axis=1).repeat(4, axis=2).astype(np.uint8)
     y = (x.astype(int) + rng.integers(-40, 41, x.shape)).clip(0, 255).astype(np.uint8)
     how = dict(channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255)
-    expected = [theirs(a, b, **how) for a, b in zip(x, y, strict=True)]
-    np.testing.assert_allclose(structural_similarity(x, y), expected, rtol=1e-5)  # torchmetrics counts in float32
-    np.testing.assert_allclose(structural_similarity(x, x), 1, atol=1e-3)  # float32, over flat squares
+    expected = [structural_similarity(a, b, **how) for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(distances.structural_similarity(x, y), expected, rtol=1e-5)  # torchmetrics counts in float32
+    np.testing.assert_allclose(distances.structural_similarity(x, x), 1, atol=1e-3)  # float32, over flat squares
     textured = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
-    assert structural_similarity(255 - textured, textured).max() < 0
+    assert distances.structural_similarity(255 - textured, textured).max() < 0
     with pytest.raises(ValueError, match="pair by pair"):
-        structural_similarity(x, x[:1])
+        distances.structural_similarity(x, x[:1])

@@ -5,21 +5,18 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from planted import HONEST, ends, face_set
 from sklearn.metrics import f1_score
+from tiny import interrupt_call
 
 from fergan.experiments import emotions
 from fergan.experiments.config import EmotionConfig
 from fergan.experiments.cross_validation import PROTOCOLS, grouped_folds
-from fergan.experiments.emotions import (
-    EmotionResult,
-    accuracy_difference,
-    run_emotion_experiment,
-    subject_independent,
-    train_and_test,
-)
+from fergan.experiments.emotions import GROUPS, EmotionResult, accuracy_difference, run_emotion_experiment
 from fergan.experiments.intervals import auc
 from fergan.experiments.scores import SCORE_COLUMNS, score_table
 from fergan.paper import papers_scores
+from fergan.rendered.labels import sample_identity
 from fergan.svm.kernels import gaussian_kernel, kernel_slice, multiclass_values, squared_distances
 
 NAMES = np.array(["angry", "happy", "sad", "surprised"])
@@ -82,7 +79,7 @@ def value_of(result, features, protocol, name, label="all"):
     return result.score(name, label, features, protocol)[0]
 
 
-def test_every_score_follows_from_the_predictions(result):
+def test_every_score_follows_from_the_predictions_and_the_published_one_is_the_maximum_of_its_search(result):
     for protocol, features in scored(result):
         table = result.select(protocol, features)
         found = partial(value_of, result, features, protocol)
@@ -98,9 +95,6 @@ def test_every_score_follows_from_the_predictions(result):
         assert np.trapezoid(true_positive, false_positive) == pytest.approx(found("auc", "sad"))
     value, low, _ = result.score("accuracy_difference", features="noise")
     assert 0 < low < value == pytest.approx(result.score("accuracy")[0] - result.score("accuracy", features="noise")[0])
-
-
-def test_published_score_is_the_maximum_of_its_search_and_nested_searches_serve_all_folds(result):
     table = result.searches.query("features == 'discriminator'")
     published = table[table["protocol"] == "as_published"]
     assert len(published) == 4 and published["chosen"].sum() == 1
@@ -158,7 +152,7 @@ def split_result(run):
     return run({"x": X, "first": X[:, :1]}, NAMES[y], subjects, split, QUICK | {"n_permutations": 19}), split
 
 
-def test_an_official_split_is_a_third_protocol_on_its_own_faces(split_result):
+def test_an_official_split_is_a_third_protocol_on_its_own_faces_and_a_signal_is_told_from_chance(split_result):
     result, split = split_result
     assert result.protocols == ["as_published", "subject_independent", "official_split"]
     assert result.settings["official_split"] == "test" and set(result.searches["protocol"]) == set(result.protocols)
@@ -167,6 +161,9 @@ def test_an_official_split_is_a_third_protocol_on_its_own_faces(split_result):
     row = result.row("accuracy", features="x", protocol="official_split")
     assert (row["n_faces"], row["n_subjects"]) == (36, 3)
     assert row["value"] == np.mean(table["true"] == table["predicted"]) > 0.9
+    tested = result.settings["chance_test"]  # of the first kind of features only
+    expected = dict(p_value=1 / 20, n_permutations=19, n_alone=0, n_people=15)
+    assert tested == tested | expected and tested["mean"] <= tested["highest"] < tested["observed"]
 
 
 def test_a_split_that_cannot_work_is_left_out_and_says_why(run):
@@ -176,28 +173,16 @@ def test_a_split_that_cannot_work_is_left_out_and_says_why(run):
     assert result.protocols == list(PROTOCOLS) and result.settings["official_split"] == "left out: no training face shows surprised"
 
 
-def test_a_signal_is_told_from_chance_for_the_first_features_only(split_result):
-    tested = split_result[0].settings["chance_test"]
-    assert tested["p_value"] == 1 / 20 and (tested["n_permutations"], tested["n_alone"], tested["n_people"]) == (19, 0, 15) and tested["mean"] <= tested["highest"] < tested["observed"]
-
-
 def test_a_killed_experiment_goes_on(tmp_path, monkeypatch):
     X, y, subjects = faces(n_subjects=6)
     given = dict(features={"x": X}, emotions=NAMES[y], subjects=subjects)
-    calls, search = [], emotions.search_folds
-
-    def counting(*arguments, **options):
-        calls.append(options["name"])
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return search(*arguments, **options)
-
-    monkeypatch.setattr(emotions, "search_folds", counting)
+    calls = interrupt_call(monkeypatch, emotions, "search_folds", at=2)
     with pytest.raises(KeyboardInterrupt):
         run_emotion_experiment(tmp_path, EmotionConfig(**FAST), **given)
     assert len(list((tmp_path / "searches").iterdir())) == 1
     run_emotion_experiment(tmp_path, EmotionConfig(**FAST), **given)
-    assert calls == ["as-published", "nested", "as-published", *["nested"] * 3] and not (tmp_path / "searches").exists()
+    names = [options["name"] for options in calls]
+    assert names == ["as-published", "nested", "as-published", *["nested"] * 3] and not (tmp_path / "searches").exists()
 
 
 def hits_of(K, y, folds, C):
@@ -206,12 +191,12 @@ def hits_of(K, y, folds, C):
     return sum(np.sum(multiclass_values(K, y, np.setdiff1d(faces, fold), fold, C, 4).argmax(1) == y[fold]) for fold in folds)
 
 
-def test_a_nested_search_is_plain_nested_cross_validation():
-    """Neither the search of a fold nor the model that names its faces has seen it."""
+def test_a_nested_search_is_plain_nested_cross_validation_and_an_official_split_is_scored_once():
+    """Neither the search of a fold nor the model that names its faces has seen it, and no search has seen tested faces."""
     X, y, subjects = faces(signal=0.7)
     D2 = squared_distances(X)
     folds = grouped_folds(y, subjects, 3, seed=0)
-    values, searches = subject_independent(D2, y, folds, n_evaluations=4, inner_folds=2)
+    values, searches = emotions.subject_independent(D2, y, folds, n_evaluations=4, inner_folds=2)
     for a, (_, result) in enumerate(searches):
         rest = [fold for i, fold in enumerate(folds) if i != a]
         for trial in result.trials.itertuples():
@@ -219,26 +204,21 @@ def test_a_nested_search_is_plain_nested_cross_validation():
         expected = multiclass_values(gaussian_kernel(D2, result.gamma), y, np.sort(np.concatenate(rest)), folds[a], result.C, 4)
         assert np.array_equal(values[folds[a]], expected)
 
-
-def test_an_official_split_is_searched_within_its_training_faces_and_scored_once():
-    X, y, subjects = faces(signal=0.7)
-    D2, folds = squared_distances(X), grouped_folds(y, subjects, 5, seed=0)
+    folds = grouped_folds(y, subjects, 5, seed=0)
     train, test = np.sort(np.concatenate(folds[2:])), folds[0]  # the faces of fold 1 take no part
     inner = grouped_folds(y[train], subjects[train], 3, seed=2)
-    values, result = train_and_test(D2, y, train, test, inner, n_evaluations=4, seed=2)
+    values, result = emotions.train_and_test(D2, y, train, test, inner, n_evaluations=4, seed=2)
     assert np.array_equal(values, multiclass_values(gaussian_kernel(D2, result.gamma), y, train, test, result.C, 4))
-    of_train = kernel_slice(D2, train, train)
     for trial in result.trials.itertuples():
-        assert trial.score == hits_of(gaussian_kernel(of_train, trial.gamma), y[train], inner, trial.C) / len(train)
+        K = gaussian_kernel(kernel_slice(D2, train, train), trial.gamma)
+        assert trial.score == hits_of(K, y[train], inner, trial.C) / len(train)
 
 
 def compared(right, collection="some", half=0.05):
     """An experiment with these right (1) and wrong (0) answers, two faces of each person."""
-    predictions = pd.DataFrame({
-        "protocol": "subject_independent", "features": "discriminator", "face": range(len(right)),
-        "subject": [f"p{i // 2}" for i in range(len(right))], "true": "sad", "predicted": np.where(right, "sad", "happy")})
-    row = dict(protocol="subject_independent", features="discriminator", score="balanced_accuracy", label="all", value=right.mean())
-    scores = score_table([row | dict(low=right.mean() - half, high=right.mean() + half)])
+    predictions = pd.DataFrame(HONEST | dict(face=range(len(right)), true="sad", predicted=np.where(right, "sad", "happy")))
+    predictions["subject"] = predictions["face"] // 2
+    scores = score_table([ends("balanced_accuracy", right.mean(), half)])
     return EmotionResult(scores, predictions, pd.DataFrame(), {"collection": collection})
 
 
@@ -253,3 +233,22 @@ def test_a_difference_on_the_same_people_is_paired_and_sharper_whatever_their_fa
     people = np.repeat(np.random.default_rng(1).random(100) < 0.5, 2)
     (_, low, high), paired = accuracy_difference(compared(people), compared(np.where(np.arange(200) % 20, people, ~people)))
     assert paired and high - low < 0.12 < 2 * 1.96 * np.sqrt(2 * 0.25 / 100)
+
+
+def test_people_are_in_thirds_by_trait_and_a_planted_difference_is_found_and_no_other():
+    number = np.repeat(np.arange(60), 10)
+    faces = face_set(600, subject=[f"p{p}" for p in number], emotion="happy", identity_seed=number)
+    people = emotions.people_of_set(faces)
+    for trait, groups in GROUPS.items():
+        lows, _, highs = (people.loc[people[f"{trait}_group"] == group, trait] for group in groups)
+        assert len(lows) == len(highs) == 20 and lows.max() < highs.min()
+    assert people.loc["p7", "skin"] == sample_identity(7)["melanin"]
+    dark = people["skin_group"].reindex(faces.subjects()).to_numpy() == GROUPS["skin"][-1]
+    right = np.random.default_rng(0).random(600) < np.where(dark, 0.4, 0.9)
+    answers = pd.DataFrame(HONEST | dict(face=range(600), true="happy", predicted=np.where(right, "happy", "sad")))
+    answers["subject"] = faces.subjects()
+    table = emotions.accuracy_by_group(EmotionResult(score_table([]), answers, None, {}), people)
+    found = emotions.group_differences(table)
+    assert table.set_index("group")["value"]["darkest third"] == right[dark].mean() and set(table["n_people"]) == {20}
+    # What the other trait shows is what chance and its overlap with the first leave.
+    assert found["skin"][1] > 0.3 and abs(found["age"][0]) < abs(found["skin"][0]) / 2

@@ -2,14 +2,7 @@
 
 import pytest
 
-from fergan.facs import (
-    ACTION_UNITS,
-    EMOTION_MAPPINGS,
-    EMOTIONS,
-    action_units_of,
-    canonical_emotion,
-    label_groups,
-)
+from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS, EMOTIONS, action_units_of, canonical_emotion, label_groups
 from fergan.paper import read_table
 
 

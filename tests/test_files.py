@@ -16,21 +16,6 @@ import pytest
 from fergan.files import ROOT, UserError, atomic_path, hash_file, hash_parameters, locked, read_json, write_array, write_json
 
 
-def test_an_error_or_a_kill_inside_the_block_leaves_the_old_file(tmp_path):
-    path = tmp_path / "result.txt"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-    assert path.read_text() == "old" and os.listdir(tmp_path) == ["result.txt"]
-    code = ("import sys, time\nfrom fergan.files import atomic_path\nwith atomic_path(sys.argv[1]) as temporary:\n"
-            "    temporary.write_text('half')\n    print('writing', flush=True)\n    time.sleep(60)\n")
-    with subprocess.Popen([sys.executable, "-c", code, path], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "writing\n"
-        child.send_signal(signal.SIGKILL)
-    assert path.read_text() == "old"
-
-
 def test_a_lock_is_held_by_one_and_its_absence_is_one_line(tmp_path, monkeypatch, caplog):
     path = tmp_path / "new" / ".lock"
     with locked(path, "busy"), pytest.raises(UserError, match="busy"), locked(path, "busy"):
@@ -44,18 +29,27 @@ def test_a_lock_is_held_by_one_and_its_absence_is_one_line(tmp_path, monkeypatch
         pass
 
 
-def test_the_new_file_replaces_the_old_one_and_others_can_read_it(tmp_path):
+def test_a_file_is_replaced_whole_and_an_error_or_a_kill_inside_the_block_leaves_the_old_one(tmp_path):
     path = tmp_path / "new" / "folder" / "result.txt"
     for text in ("first", "second"):
         with atomic_path(path) as temporary:
             assert temporary.suffix == ".txt"
             temporary.write_text(text)
         assert path.read_text() == text
-    assert os.listdir(path.parent) == ["result.txt"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "second" and os.listdir(path.parent) == ["result.txt"]
+    code = ("import sys, time\nfrom fergan.files import atomic_path\nwith atomic_path(sys.argv[1]) as temporary:\n"
+            "    temporary.write_text('half')\n    print('writing', flush=True)\n    time.sleep(60)\n")
+    with subprocess.Popen([sys.executable, "-c", code, path], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "writing\n"
+        child.send_signal(signal.SIGKILL)
+    assert path.read_text() == "second"
 
 
-def test_json_holds_numpy_values_and_what_it_cannot_hold_leaves_the_old_file(tmp_path):
+def test_json_and_arrays_hold_numpy_values_and_what_they_cannot_hold_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"auc": np.float32("nan"), "n": np.int64(3), 7: [np.inf, 0.5], "array": np.array([1.0, np.nan]),
                       "where": Path("a") / "b", "yes": np.bool_(True)})
@@ -67,9 +61,6 @@ def test_json_holds_numpy_values_and_what_it_cannot_hold_leaves_the_old_file(tmp
     path.write_text('{"a": ')
     with pytest.raises(ValueError, match=r"a.json is not readable as JSON .* delete it"):
         read_json(path)
-
-
-def test_arrays_are_written_without_pickle(tmp_path):
     array = np.arange(6, dtype=np.uint8).reshape(2, 3)
     write_array(tmp_path / "a.npy", array)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), array)

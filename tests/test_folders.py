@@ -5,7 +5,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from PIL import Image
+from tiny import write_pictures, write_text
 
 from fergan.data.collections import open_photographs
 from fergan.data.faces import subjects_of
@@ -16,14 +16,13 @@ from fergan.rendered import render_faces, stand_in_labels
 @pytest.fixture
 def folder(tmp_path):
     """Three small photographs."""
-    for number, name in enumerate("abc"):
-        Image.new("RGB", (8, 6), (number, 100, 200)).save(tmp_path / f"{name}.png")
+    write_pictures(tmp_path, "a.png", "b.png", "c.png")
     return tmp_path
 
 
 def open_csv(folder, *lines: str, **options):
     if lines:
-        (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_text(folder, "labels.csv", *lines)
     return open_photographs("people", "manifest", folder=str(folder), **options)
 
 
@@ -125,7 +124,7 @@ def test_a_wrong_csv_is_refused_with_file_line_and_reason(folder, lines, message
         open_csv(folder)
 
 
-def test_missing_files_are_listed_and_left_out(folder):
+def test_missing_files_are_listed_and_left_out_and_the_fingerprint_follows_files(folder):
     photographs = open_csv(folder, "path,subject", "a.png,ann", "gone.png,bob", ",eve", "c.png,cid")
     assert photographs.labels[["source", "subject"]].to_numpy().tolist() == [["a.png", "ann"], ["c.png", "cid"]]
     blank, missing = photographs.problems
@@ -134,9 +133,6 @@ def test_missing_files_are_listed_and_left_out(folder):
         open_csv(folder, "path", "x.png", "y.png")
     with pytest.raises(FileNotFoundError, match=r"other.csv is missing; write a CSV"):
         open_csv(folder, csv="other.csv")
-
-
-def test_the_fingerprint_changes_when_a_file_does(folder):
     first = open_csv(folder, "path", "a.png", "b.png").fingerprint
     assert open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad").fingerprint == first
     os.utime(folder / "a.png", ns=(0, 0))

@@ -9,30 +9,21 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from fergan.experiments import intervals
 from fergan.experiments.cross_validation import grouped_folds, other_rows
-from fergan.experiments.intervals import (
-    auc,
-    balanced_accuracy_and_f1,
-    chance_test,
-    exchangeable,
-    independent_difference,
-    interval_over_people,
-    mean_over_people,
-    permuted_within,
-    resampled_auc,
-    resampled_confusion,
-    resampled_mean,
-    side,
-)
+from fergan.experiments.intervals import auc, chance_test, interval_over_people, mean_over_people, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.svm.kernels import gaussian_kernel, multiclass_values, squared_distances
 
 
-def test_auc_of_four_faces_by_hand():
+def test_auc_f1_and_balanced_accuracy_by_hand():
     # Pairs (positive, negative): 3 > 1, 3 > 2, 2 > 1 are right, 2 against 2 is a tie: 3.5 of 4.
     values, positive = np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True])
     assert auc(values, positive) == 3.5 / 4 and auc(-values, positive) == 0.5 / 4
     assert np.isnan(auc(values, np.ones(4, bool))) and np.isnan(auc(values, np.zeros(4, bool)))
+    confusion = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])  # nobody shows the third class, which is named twice
+    found = intervals.balanced_accuracy_and_f1(confusion)
+    assert found.tolist() == [pytest.approx((3 / 4 + 2 / 4) / 2), pytest.approx((6 / 7 + 4 / 7) / 2)]
 
 
 def test_resampled_statistics_equal_those_of_a_set_in_which_faces_are_really_repeated():
@@ -40,9 +31,9 @@ def test_resampled_statistics_equal_those_of_a_set_in_which_faces_are_really_rep
     codes = rng.integers(0, 6, 40)
     values, positive, predicted = rng.integers(0, 8, 40) / 2, rng.random(40) < 0.4, rng.integers(0, 2, 40)
     counts = rng.multinomial(6, [1 / 6] * 6, size=25).astype(float)
-    areas = resampled_auc(values, positive, counts, codes)
+    areas = intervals.resampled_auc(values, positive, counts, codes)
     means = resampled_mean(values, counts, codes)
-    confusions = resampled_confusion(positive.astype(int), predicted, 2, counts, codes)
+    confusions = intervals.resampled_confusion(positive.astype(int), predicted, 2, counts, codes)
     for row, area, mean, confusion in zip(counts, areas, means, confusions, strict=True):
         repeated = np.repeat(np.arange(40), row[codes].astype(int))
         np.testing.assert_allclose(area, roc_auc_score(positive[repeated], values[repeated]))
@@ -102,32 +93,25 @@ def test_what_has_no_error_still_has_an_interval_and_few_people_or_an_absent_cla
         assert np.isnan([found["low"], found["high"]]).all() == undefined and np.isfinite(found["value"])
     # One person of ten has all positives: without that person there is no area.
     values, positive = np.arange(20.0), np.arange(20) >= 18
-    value, low, high = interval_over_people(partial(resampled_auc, values, positive), np.arange(20) // 2, share=True)
+    areas = partial(intervals.resampled_auc, values, positive)
+    value, low, high = interval_over_people(areas, np.arange(20) // 2, share=True)
     assert value == 1 and np.isnan([low, high]).all()
 
 
-def test_macro_f1_and_balanced_accuracy_leave_out_a_class_that_no_face_shows():
-    confusion = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])  # nobody shows the third class, which is named twice
-    found = balanced_accuracy_and_f1(confusion)
-    assert found.tolist() == [pytest.approx((3 / 4 + 2 / 4) / 2), pytest.approx((6 / 7 + 4 / 7) / 2)]
-
-
 def test_a_difference_of_independent_scores_has_the_variances_of_both():
-    found = independent_difference((0.8, 0.77, 0.84), (0.5, 0.46, 0.53))
+    found = intervals.independent_difference((0.8, 0.77, 0.84), (0.5, 0.46, 0.53))
     assert found == pytest.approx((0.3, 0.3 - np.hypot(0.03, 0.03), 0.3 + np.hypot(0.04, 0.04)))
-    assert [side((0, *ends), 0.5) for ends in ((0.6, 0.7), (0.3, 0.4), (0.4, 0.6), (np.nan, np.nan))] == [1, -1, 0, 0]
+    sides = [intervals.side((0, *ends), 0.5) for ends in ((0.6, 0.7), (0.3, 0.4), (0.4, 0.6), (np.nan, np.nan))]
+    assert sides == [1, -1, 0, 0]
 
 
-def test_labels_stay_within_their_stratum_and_go_everywhere_in_it():
+def test_labels_stay_within_their_stratum_and_whole_expressions_of_a_person_are_exchanged():
     y, strata = np.array([0, 1, 2, 5, 6, 9]), np.array([3, 1, 3, 1, 3, 2])
     rng = np.random.default_rng(0)
-    seen = {tuple(map(int, permuted_within(y, strata, rng))) for _ in range(300)}
+    seen = {tuple(map(int, intervals.permuted_within(y, strata, rng))) for _ in range(300)}
     assert seen == {(a, b, c, d, e, 9) for a, c, e in permutations((0, 2, 6)) for b, d in permutations((1, 5))}
-
-
-def test_whole_expressions_of_a_person_are_exchanged_and_those_of_people_with_one_among_themselves():
     y, people = np.array([2, 2, 0, 1, 1, 1, 0]), np.array(list("aaabbcd"))
-    units, labels, strata = exchangeable(y, people)
+    units, labels, strata = intervals.exchangeable(y, people)
     assert labels[units].tolist() == y.tolist() and units[0] == units[1] and units[3] == units[4]
     assert len(labels) == 5 and (strata[units] == 0).tolist() == [False] * 3 + [True] * 4
     assert strata[units[0]] == strata[units[2]]

@@ -53,8 +53,8 @@ def texts(page):
 TWO_FILMS = play_filmstrip(STEPS, grey_frames(), "x").data + play_filmstrip([5, 6, 7], grey_frames(), "y").data
 
 
-def test_films_play_once_by_themselves_each_at_its_pace(browser):
-    """Each element brings the script along; a player set up twice would be moved by two clocks."""
+def test_films_play_once_by_themselves_each_at_its_pace_or_rest_where_less_motion_is_asked_for(browser):
+    # Each element brings the script along; a player set up twice would be moved by two clocks.
     page = opened(browser, TWO_FILMS)
     while [button.inner_text() for button in page.locator("button").all()] != ["Pause", "Pause"]:
         time.sleep(0.02)
@@ -63,9 +63,6 @@ def test_films_play_once_by_themselves_each_at_its_pace(browser):
         page.clock.run_for(500)
         assert texts(page) == expected
     page.context.close()
-
-
-def test_a_film_rests_where_less_motion_is_asked_for_and_obeys_its_own_slider(browser):
     page = opened(browser, TWO_FILMS, "reduce")
     page.clock.run_for(3000)
     assert texts(page) == ["step 4,300", "step 7"]

@@ -1,4 +1,4 @@
-"""The transfer matrix: cells that can be recomputed by hand, one's own network against others."""
+"""The transfer matrix: cells that can be recomputed by hand, one's own network against others; single layers."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,38 +6,17 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from planted import WORDS, face_set, people
 
-from fergan.data.faces import FaceSet, complete_labels
 from fergan.experiments import transfer
-from fergan.experiments.config import TransferConfig
+from fergan.experiments.config import LayersConfig, TransferConfig
 from fergan.experiments.cross_validation import grouped_folds
 from fergan.experiments.emotions import subject_independent
-from fergan.experiments.scores import score_table
-from fergan.experiments.transfer import (
-    OTHERS,
-    MatrixFaces,
-    TransferResult,
-    rank_correlation,
-    run_transfer,
-    transfer_scores,
-)
+from fergan.experiments.scores import ExperimentResult, score_table
+from fergan.experiments.transfer import OTHERS, MatrixFaces, TransferResult, rank_correlation, run_transfer, transfer_scores
 from fergan.svm.kernels import squared_distances
 
-WORDS = np.array(["angry", "happy", "sad"])
 QUICK = dict(n_folds=3, inner_folds=2, n_evaluations=3)
-
-
-def people(n_people=12, signal=8.0, seed=0):
-    rng = np.random.default_rng(seed)
-    y, person = (a.ravel() for a in np.meshgrid(range(3), range(n_people), indexing="ij"))
-    X = signal * np.eye(3, 5)[y] + rng.normal(size=(len(y), 5))
-    return X.astype(np.float32), WORDS[y], np.array([f"p{i:02d}" for i in person])
-
-
-def face_set(emotions, subjects, name="a"):
-    table = pd.DataFrame({"source": [str(i) for i in range(len(emotions))], "emotion": emotions, "subject": subjects})
-    images = np.random.default_rng(0).integers(0, 256, (len(emotions), 64, 64, 3), dtype=np.uint8)
-    return FaceSet(name, images, complete_labels(table))
 
 
 @pytest.fixture
@@ -62,7 +41,7 @@ def matrix(run):
     def matrix(own=8.0, other=8.0, hog=8.0):
         X, emotions, subjects = people(signal=own)
         features = {"a": X, "b": people(signal=other, seed=1)[0], "hog": people(signal=hog, seed=2)[0]}
-        return run(features, {"a": face_set(emotions, subjects)})
+        return run(features, {"a": face_set(36, emotion=emotions, subject=subjects)})
     return matrix
 
 
@@ -107,13 +86,10 @@ def test_an_advantage_favours_no_network_for_its_easy_targets():
     assert easy.others.tolist() == [1, 1, 0, 0] and np.isnan(easy.own[:2]).all() and easy.own[2:].tolist() == [0, 0]
 
 
-def test_each_target_counts_once():
+def test_each_target_counts_once_and_sets_of_one_collection_are_neither_own_nor_other_to_each_other():
     one = faces({"a": [1, 0, 0, 0, 0]}, ["x"] * 1 + ["y"] * 4, networks=("a",))
     row = one.interval(one.right["a"].to_numpy())
     assert row["value"] == 0.5 and row["n_faces"] == 5 and np.isnan(one.interval(np.full(5, np.nan))["value"])
-
-
-def test_sets_of_one_collection_share_people_and_are_neither_own_nor_other_to_each_other():
     right = {"a": [1, 0, 1, 0], "b": [0, 0, 1, 1], "c": [1, 1, 0, 0]}
     apart = faces(right, ["a", "a", "b", "b"], subject=["p", "q", "p", "q"])
     related = faces(right, ["a", "a", "b", "b"], subject=["p", "q", "p", "q"], a="both", b="both")
@@ -124,10 +100,11 @@ def test_sets_of_one_collection_share_people_and_are_neither_own_nor_other_to_ea
 
 def test_sets_that_cannot_be_classified_are_left_out_and_duplicates_are_one_person(run):
     words = ["happy", "sad"] * 20
-    whole = face_set([*words, None], [None] * 41, "x")
-    whole.images[2] = whole.images[0]  # the same photograph twice
+    images = np.random.default_rng(0).integers(0, 256, (41, 64, 64, 3), dtype=np.uint8)
+    images[2] = images[0]  # the same photograph twice
+    whole = face_set(41, images=images, emotion=[*words, None])
     X = np.random.default_rng(0).normal(size=(41, 5)).astype(np.float32)
-    empty = FaceSet("y", whole.images, whole.labels.assign(emotion=None).astype({"emotion": "string"}))
+    empty = face_set(41)
     result = run({"a": X, "hog": X}, {"x": whole, "y": empty})
     assert result.settings["skipped"] == {"y": "its faces show no emotion that is known"} and result.settings["targets"] == ["x"]
     one = result.predictions.query("features == 'a'").set_index("face")
@@ -143,3 +120,36 @@ def test_ranks_are_correlated_and_all_orders_are_tried():
     assert rho == pytest.approx(-1) and p == pytest.approx(2 / 120)
     assert np.isnan(rank_correlation(np.array([1, 2]), np.array([1, 2]))).all()
     assert np.isnan(rank_correlation(np.array([1, 1, 1]), np.array([1, 2, 3]))).all()
+
+
+@pytest.fixture
+def network(unlearnt_run):
+    weights = unlearnt_run / "discriminator.safetensors"
+    return SimpleNamespace(folder=unlearnt_run, kept={0: weights, 10: weights})
+
+
+def light_faces(permuted=False):
+    """Faces whose emotion is how light they are; or has nothing to do with it."""
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    images = (rng.integers(0, 60, (90, 64, 64, 3)) + 60 * y[:, None, None, None]).astype(np.uint8)
+    shown = rng.permutation(y) if permuted else y
+    return face_set(90, images=images, emotion=WORDS[shown], subject=[f"p{i // 6}" for i in range(90)])
+
+
+def scores(stage, folder, network, **of):
+    stage(folder, LayersConfig(), faces=light_faces(**of), network=network)
+    return ExperimentResult.load(folder).scores.set_index(["score", "features"])[["value", "low", "high"]]
+
+
+def test_emotions_in_the_light_are_read_from_every_layer_and_snapshot_and_permuted_ones_from_none(tmp_path, network):
+    found = scores(transfer.layer_accuracies, tmp_path / "r", network)
+    assert found.loc["accuracy"].index.tolist() == ["1", "2", "3", "4", "all"] and (found.loc["accuracy", "value"] > 0.95).all()
+    assert found.loc[("minus_last", "4")].tolist() == [0, 0, 0]
+    found = scores(transfer.layer_accuracies, tmp_path / "w", network, permuted=True)
+    accuracy = found.loc["accuracy"]
+    np.testing.assert_allclose(found.loc["minus_last", "value"], accuracy["value"] - accuracy.loc["4", "value"])
+    assert (accuracy["low"] < 1 / 3).all() and (accuracy["value"] < 0.6).all()
+    # Snapshots that are one and the same differ by nothing.
+    found = scores(transfer.snapshot_accuracies, tmp_path / "s", network)["value"]
+    assert found["accuracy", "0"] == found["accuracy", "10"] > 0.95 and found["minus_untrained", "10"] == 0

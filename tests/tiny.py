@@ -1,6 +1,9 @@
-"""Trees of tiny files, as several tests of datasets lay them out."""
+"""Trees of tiny files, as several tests of datasets lay them out; processes that are killed."""
 
 import os
+import signal
+import subprocess
+import time
 import zlib
 from pathlib import Path
 
@@ -22,11 +25,40 @@ def write_pictures(folder: Path, *names: str) -> None:
             Image.fromarray(rng.integers(0, 256, (6, 8), dtype=np.uint8)).save(file, kind)
 
 
+def noise(n: int = 40, seed: int = 0, low: int = 0, high: int = 256) -> np.ndarray:
+    """Faces of noise."""
+    return np.random.default_rng(seed).integers(low, high, (n, 64, 64, 3), dtype=np.uint8)
+
+
 def write_text(folder: Path, name: str, *lines: str) -> None:
     """Write a table."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def kill_when(ready, *command, **options) -> None:
+    """Start a process, and kill it as soon as this holds."""
+    process = subprocess.Popen(command, **options)
+    deadline = time.monotonic() + 60
+    while not ready() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+def interrupt_call(monkeypatch, module, name: str, at: int) -> list[dict]:
+    """Press Ctrl-C at one of the calls of a function; return the list of the options of all calls."""
+    calls, function = [], getattr(module, name)
+
+    def counting(*arguments, **options):
+        calls.append(options)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(module, name, counting)
+    return calls
 
 
 def open_all(folder: Path, source: str, **options):
