@@ -5,30 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from planted import face_set
 from sklearn.metrics import average_precision_score
 
-from fergan.data.faces import FaceSet, complete_labels
-from fergan.experiments.action_units import (
-    FEATURES,
-    MAIN,
-    TRUTH,
-    AUResult,
-    area_difference,
-    emotion_oracle,
-    load_variants,
-    recognise,
-    resampled_within,
-    run_au_experiment,
-    run_single_unit,
-)
-from fergan.experiments.au_detectors import AUData, relabel
+from fergan.experiments import action_units
+from fergan.experiments.action_units import FEATURES, MAIN, TRUTH, AUResult, load_variants, recognise, run_au_experiment
+from fergan.experiments.au_detectors import AUData, UnitLearner, relabel
 from fergan.experiments.config import AUConfig
-from fergan.experiments.cross_validation import AS_PUBLISHED, PROTOCOLS, SUBJECT_INDEPENDENT
+from fergan.experiments.cross_validation import AS_PUBLISHED, PROTOCOLS, SUBJECT_INDEPENDENT, fold_blocks, grouped_folds
 from fergan.experiments.intervals import auc
 from fergan.experiments.scores import SCORE_COLUMNS
 from fergan.facs import ACTION_UNITS, EMOTIONS
+from fergan.svm.kernels import gram
 
 QUICK = AUConfig(n_folds=4, costs=[0.1, 1.0])
+SMALL = AUConfig(n_folds=3, inner_folds=2, costs=[1.0])
 
 
 def faces(n_subjects=10, emotions=EMOTIONS, noise=0.8, seed=0, width=30):
@@ -48,10 +39,6 @@ def changed(data, **units):
     for unit, labels in units.items():
         Y[:, ACTION_UNITS.index(unit)] = labels
     return replace(data, Y=Y)
-
-
-def column(data, unit):
-    return data.Y[:, ACTION_UNITS.index(unit)]
 
 
 def value(result, protocol, score, label, key="value", features=FEATURES):
@@ -81,14 +68,7 @@ def test_units_in_the_features_are_found_and_every_score_follows_from_the_predic
     assert np.trapezoid(true_positive, false_positive) == pytest.approx(value(within, SUBJECT_INDEPENDENT, "auc", "AU12"))
 
 
-def test_identical_labels_give_identical_scores(within):
-    for name in ("auc", "average_precision"):
-        scores = {value(within, AS_PUBLISHED, name, unit) for unit in ("AU07", "AU23", "AU24")}
-        assert len(scores) == 1  # the three of anger; the paper prints .984, .980 and .984
-    assert value(within, AS_PUBLISHED, "auc", "AU04") != value(within, AS_PUBLISHED, "auc", "AU07")
-
-
-def test_a_constant_unit_is_nan_and_in_no_mean():
+def test_a_constant_unit_and_uncoded_ones_are_nan_in_no_mean_and_counted():
     result = recognise(changed(faces(), AU06=1.0), config=QUICK)
     for protocol in PROTOCOLS:
         for name in ("auc", "average_precision"):
@@ -99,6 +79,12 @@ def test_a_constant_unit_is_nan_and_in_no_mean():
         assert value(result, protocol, "prevalence", "AU06") == 1
     assert np.isnan(result.roc()["AU06"][0]).all()
     assert result.select(AS_PUBLISHED, FEATURES).query("label == 'AU06'")["value"].isna().all()
+    data = faces()
+    data.Y[100:, 7], data.Y[:, 8] = np.nan, np.nan  # AU12 and AU15
+    result = recognise(data, config=SMALL)
+    assert value(result, SUBJECT_INDEPENDENT, "auc", "AU12", "n_faces") == 100
+    assert np.isnan(value(result, SUBJECT_INDEPENDENT, "auc", "AU15")) and result.row("auc")["n_labels"] == 13
+    assert value(result, SUBJECT_INDEPENDENT, "prevalence", "AU12") == data.Y[:100, 7].mean()
 
 
 def test_train_comes_first_and_test_second():
@@ -120,8 +106,7 @@ def test_frames_of_one_sequence_stay_together_in_the_honest_folds():
     rng = np.random.default_rng(1)
     sequence = np.repeat(np.arange(40), 5)
     X = rng.standard_normal((40, 60))[sequence] + 0.1 * rng.standard_normal((len(sequence), 60))
-    table = {"source": sequence.astype(str), "sequence": sequence.astype(str), "AU12": rng.permutation(np.arange(40) % 2)[sequence]}
-    faces = FaceSet("frames", np.zeros((len(sequence), 64, 64, 3), np.uint8), complete_labels(pd.DataFrame(table)))
+    faces = face_set(200, sequence=sequence.astype(str), AU12=rng.permutation(np.arange(40) % 2)[sequence])
     data = AUData(X.astype(np.float32), faces.labels[list(ACTION_UNITS)].to_numpy(float), faces.subjects())
     result = recognise(data, config=AUConfig(n_folds=4, costs=[0.1, 1.0]))
     assert value(result, AS_PUBLISHED, "auc", "AU12") > 0.95 and value(result, SUBJECT_INDEPENDENT, "auc", "AU12") < 0.7
@@ -147,10 +132,14 @@ def test_what_cannot_work_is_refused_before_any_fit(change, message, monkeypatch
         recognise(replace(faces(), **change), config=QUICK)
 
 
-def test_threads_change_nothing(within):
+def test_neither_threads_nor_one_label_under_other_names_change_a_score(within):
     again = recognise(faces(), config=QUICK, n_threads=2)
     for name in ("scores", "predictions", "searches"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(within, name))
+    for name in ("auc", "average_precision"):
+        scores = {value(within, AS_PUBLISHED, name, unit) for unit in ("AU07", "AU23", "AU24")}
+        assert len(scores) == 1  # the three of anger; the paper prints .984, .980 and .984
+        assert value(within, AS_PUBLISHED, name, "AU04") not in scores
 
 
 def test_two_experiments_on_the_same_faces_are_paired(within):
@@ -158,9 +147,9 @@ def test_two_experiments_on_the_same_faces_are_paired(within):
     other = recognise(changed(faces(noise=1.2), AU06=0.0), config=QUICK)
     units = [unit for unit in ACTION_UNITS if unit != "AU06"]
     apart = [np.mean([value(result, SUBJECT_INDEPENDENT, "auc", unit) for unit in units]) for result in (within, other)]
-    difference, low, high = area_difference(within, other)
+    difference, low, high = action_units.area_difference(within, other)
     assert difference == pytest.approx(apart[0] - apart[1]) and low < difference < high
-    assert area_difference(within, within) == (0, 0, 0)
+    assert action_units.area_difference(within, within) == (0, 0, 0)
 
 
 def test_costs_are_those_chosen_as_published(within):
@@ -170,20 +159,21 @@ def test_costs_are_those_chosen_as_published(within):
     assert np.array_equal(costs[1:], within.costs()[1:])
 
 
+def with_truth(n_people, n_each):
+    """Emotions, truth in which half of the happy faces show AU06, features that hold the emotion, and people."""
+    rng = np.random.default_rng(0)
+    emotions = np.tile(np.repeat(EMOTIONS, n_each), n_people)
+    truth = pd.DataFrame(relabel(emotions), columns=list(ACTION_UNITS)).assign(AU06=lambda t: t["AU06"] * (rng.random(len(t)) < 0.5))
+    X = rng.standard_normal((len(emotions), 20)) + 3 * np.pad(emotions[:, None] == EMOTIONS, ((0, 0), (0, 12)))
+    return emotions, truth, X.astype(np.float32), np.repeat([f"p{i:02d}" for i in range(n_people)], n_each * len(EMOTIONS))
+
+
 @pytest.fixture(scope="module")
 def sets():
     """Three sets of the same faces: with emotions and the truth beside them, with coded units alone, with emotions alone."""
-    rng = np.random.default_rng(0)
-    emotions, subjects = np.tile(np.repeat(EMOTIONS, 2), 12), np.repeat([f"p{i:02d}" for i in range(12)], 16)
-    truth = pd.DataFrame(relabel(emotions), columns=list(ACTION_UNITS)).assign(AU06=lambda t: t["AU06"] * (rng.random(len(t)) < 0.5))
-    X = rng.standard_normal((len(emotions), 20)) + 3 * (emotions[:, None] == np.resize(EMOTIONS, 20))
-    table = pd.DataFrame({"source": [str(i) for i in range(len(X))], "subject": subjects})
-    tables = {"posed": table.assign(emotion=emotions, **truth), "coded": table.assign(**truth), "bare": table.assign(emotion=emotions)}
-    images = np.zeros((len(X), 64, 64, 3), np.uint8)
-    return {name: FaceSet(name, images, complete_labels(t)) for name, t in tables.items()}, X.astype(np.float32)
-
-
-SMALL = AUConfig(n_folds=3, inner_folds=2, costs=[1.0])
+    emotions, truth, X, subjects = with_truth(12, 2)
+    labels = {"posed": dict(emotion=emotions, **truth), "coded": dict(truth), "bare": dict(emotion=emotions)}
+    return {name: face_set(len(X), name, subject=subjects, **of) for name, of in labels.items()}, X
 
 
 def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth(sets, tmp_path):
@@ -215,36 +205,29 @@ def test_other_sets_have_fewer_variants(sets, tmp_path, train, test, mappings, v
     assert [runs[MAIN].settings[key] for key in ("train", "test", "across")] == [train, test or train, test is not None]
 
 
-# ---- emotion or Action Unit
-
-def test_pairs_within_a_group_are_counted_as_by_hand():
+def test_scores_within_an_emotion_and_its_oracle_are_as_counted_by_hand():
     values, labels = np.array([0.9, 0.1, 0.4, 0.8, 0.7]), np.array([1.0, 0.0, 1.0, 0.0, 1.0])
 
     def within(groups):
-        return resampled_within(values, labels, np.array(groups, dtype=object), np.ones((1, 1)), np.zeros(5, int))[0]
+        groups = np.array(groups, dtype=object)
+        return action_units.resampled_within(values, labels, groups, np.ones((1, 1)), np.zeros(5, int))[0]
 
     assert within(["a", "a", "b", "b", None]) == 0.5  # right within a, wrong within b
     assert within(["a"] * 5) == auc(values, labels == 1)
     assert np.isnan(within(list("abcde")))
-
-
-def test_the_oracle_says_how_often_other_people_show_it():
     truth = np.array([[1.0], [0.0], [1.0], [1.0], [np.nan]])
-    found = emotion_oracle(["sad", "sad", "sad", "happy", "sad"], truth, np.array(["p", "q", "r", "p", "q"]))
+    found = action_units.emotion_oracle(["sad", "sad", "sad", "happy", "sad"], truth, np.array(["p", "q", "r", "p", "q"]))
     assert found[:3, 0].tolist() == [0.5, 1.0, 0.5]  # of the other people who are sad
     assert np.isnan(found[3, 0]), "nobody else is happy"
     assert found[4, 0] == 1.0
-    assert np.isnan(emotion_oracle([None, "sad"], truth[:2], np.array(["p", "q"]))).all()
+    assert np.isnan(action_units.emotion_oracle([None, "sad"], truth[:2], np.array(["p", "q"]))).all()
 
 
 def test_a_derived_detector_recognises_the_emotion_and_one_of_the_truth_the_action_unit():
     """Half of the happy faces truly show AU06: features hold the emotion, and, more faintly, AU06 itself."""
-    rng = np.random.default_rng(0)
-    emotions, subjects = np.tile(np.repeat(EMOTIONS, 3), 20), np.repeat([f"p{i:02d}" for i in range(20)], 3 * len(EMOTIONS))
-    truth = pd.DataFrame(relabel(emotions), columns=list(ACTION_UNITS)).assign(AU06=lambda t: t["AU06"] * (rng.random(len(t)) < 0.5))
-    X = rng.standard_normal((len(emotions), 20)) + 3 * np.pad(emotions[:, None] == EMOTIONS, ((0, 0), (0, 12)))
-    X[:, 10] += 3.5 * truth["AU06"]
-    data = AUData(X.astype(np.float32), relabel(emotions), subjects, truth.to_numpy(), emotions)
+    emotions, truth, X, subjects = with_truth(20, 3)
+    X[:, 10] += 3.5 * truth["AU06"].to_numpy()
+    data = AUData(X, relabel(emotions), subjects, truth.to_numpy(), emotions)
     derived, learnt = recognise(data, config=QUICK), recognise(replace(data, Y=data.truth), config=QUICK)
 
     def score(result, name, key="value", features=FEATURES):
@@ -262,17 +245,6 @@ def test_a_derived_detector_recognises_the_emotion_and_one_of_the_truth_the_acti
     assert np.isnan(value(derived, SUBJECT_INDEPENDENT, "auc_true_within", "AU27"))
 
 
-def test_uncoded_units_are_left_out_and_counted():
-    data = faces()
-    data.Y[100:, 7], data.Y[:, 8] = np.nan, np.nan  # AU12 and AU15
-    result = recognise(data, config=SMALL)
-    assert value(result, SUBJECT_INDEPENDENT, "auc", "AU12", "n_faces") == 100
-    assert np.isnan(value(result, SUBJECT_INDEPENDENT, "auc", "AU15")) and result.row("auc")["n_labels"] == 13
-    assert value(result, SUBJECT_INDEPENDENT, "prevalence", "AU12") == data.Y[:100, 7].mean()
-
-
-# ---- one Action Unit, and rivals
-
 def drawn(n_people=12, width=150):
     """More features than faces: noise separates what it was fitted to and nothing else; "all" holds the Action Unit."""
     subjects = np.repeat([f"p{i:02d}" for i in range(n_people)], 8)
@@ -284,9 +256,8 @@ def drawn(n_people=12, width=150):
 
 
 def single(folder, features, occurrence, subjects):
-    table = complete_labels(pd.DataFrame({"source": np.arange(len(subjects)).astype(str), "subject": subjects, "AU07": occurrence}))
-    faces = FaceSet("mine", np.zeros((len(subjects), 64, 64, 3), np.uint8), table)
-    run_single_unit(folder, AUConfig(n_folds=4, costs=[0.1]), faces=faces, features=features, unit="AU07")
+    faces = face_set(len(subjects), subject=subjects, AU07=occurrence)
+    action_units.run_single_unit(folder, AUConfig(n_folds=4, costs=[0.1]), faces=faces, features=features, unit="AU07")
     return AUResult.load(folder)
 
 
@@ -313,3 +284,41 @@ def test_uncoded_faces_take_no_part_and_one_person_alone_cannot_teach(tmp_path):
     assert np.isnan(single(tmp_path, features, alone, subjects).score("auc", "AU07")[0])
     with pytest.raises(ValueError, match="no Action Unit is both present and absent"):
         single(tmp_path, features, np.zeros(len(shown)), subjects)
+
+
+def test_relabelling_follows_table_six():
+    table = pd.DataFrame(relabel(["happy", "anger", None, "neutral", pd.NA]), columns=list(ACTION_UNITS))
+    assert list(table.columns[table.loc[0] == 1]) == ["AU06", "AU12", "AU25"]
+    assert list(table.columns[table.loc[1] == 1]) == ["AU04", "AU05", "AU07", "AU17", "AU23", "AU24"]
+    assert table.loc[[2, 4]].isna().all(axis=None) and (table.loc[3] == 0).all()
+    assert relabel(["angry"], "emfacs")[0, ACTION_UNITS.index("AU17")] == 0
+
+
+def test_neither_cost_nor_value_of_a_fold_depends_on_its_labels():
+    data = faces(noise=2.0)
+    Y, K = data.Y[:, [2, 3, 7]], gram(data.X)
+    folds, block = grouped_folds(Y[:, 0], data.subjects, 4, seed=0), fold_blocks(4, 3)[1]
+    assert len(block) == 1
+    rows = folds[block[0]]
+    other = Y.copy()
+    other[rows] = 1 - Y[rows]
+    before, after = (UnitLearner(K, labels, np.array([0.01, 0.1, 1.0])).subject_independent(folds, 3) for labels in (Y, other))
+    assert np.array_equal(before.values[rows], after.values[rows])
+    assert np.array_equal(before.searches[1][2], after.searches[1][2])
+    assert not np.array_equal(before.searches[0][2], after.searches[0][2])
+
+
+def test_folds_with_different_costs_are_pooled_on_one_scale(monkeypatch):
+    data = faces(noise=3.0, n_subjects=16)
+    y = data.Y[:, ACTION_UNITS.index("AU12")]
+    folds, learner = grouped_folds(y, data.subjects, 8, seed=0), UnitLearner(gram(data.X), y[:, None], np.array([0.003, 30.0]))
+    turns = iter([0, 1] * 16)
+    monkeypatch.setattr(UnitLearner, "_choose", lambda self, values: (np.array([next(turns)]), np.zeros((1, 2))))
+    found = learner.subject_independent(folds, 3)
+    each = [auc(found.values[fold, 0], y[fold] == 1) for fold in folds]
+    assert auc(found.values[:, 0], y == 1) == pytest.approx(np.mean(each), abs=0.03)
+    # Without it the values of one cost are spread many times as wide as those of the other.
+    monkeypatch.setattr("fergan.experiments.au_detectors._scale_of", lambda values: (0.0, 1.0))
+    raw = learner.subject_independent(folds, 3)
+    spreads = [np.array([np.std(result.values[fold]) for fold in folds]) for result in (raw, found)]
+    assert spreads[0].max() > 10 * spreads[0].min() and spreads[1].max() < 2 * spreads[1].min()

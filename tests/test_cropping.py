@@ -1,20 +1,20 @@
 """From photographs to a face set, with photographs and a detector of which everything is known; crops with exact answers."""
 
 import os
-import signal
 import subprocess
 import sys
-import textwrap
 import time
 import tracemalloc
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
 from PIL import Image
+from tiny import kill_when
 
 from fergan.data import cropping
 from fergan.data.config import FacesConfig, SetConfig
@@ -35,10 +35,8 @@ class Numbered(Photographs):
 
     def __init__(self):
         self.labels = complete_labels(pd.DataFrame({
-            "source": [f"{n}.png" for n in range(10)],
-            "emotion": ["happy"] * 4 + ["sad"] * 4 + [None] * 2,
-            "view": ["left", "right"] * 5,
-        }))  # fmt: skip
+            "source": [f"{n}.png" for n in range(10)], "emotion": ["happy"] * 4 + ["sad"] * 4 + [None] * 2,
+            "view": ["left", "right"] * 5}))
         self.asked: list[int] = []
 
     def read(self, rows, least_side=None):
@@ -49,17 +47,22 @@ class Numbered(Photographs):
 
 def finds(*, fails_at=None):
     """A detector that finds a face in all but photographs 1 and 9, and fails at one."""
+    def detect(images):
+        numbers = [int(image[0, 0, 0]) for image in images]
+        if fails_at in numbers:
+            raise KeyboardInterrupt
+        boxes = np.array([[n, 0, n + 64, 64, np.nan if n == 2 else 0.9, 2 if n == 3 else 1] for n in numbers]).reshape(-1, 6)
+        boxes[np.isin(numbers, (1, 9))] = np.nan
+        return boxes
 
-    class Known:
-        def detect(self, images):
-            numbers = [int(image[0, 0, 0]) for image in images]
-            if fails_at in numbers:
-                raise KeyboardInterrupt
-            boxes = np.array([[n, 0, n + 64, 64, np.nan if n == 2 else 0.9, 2 if n == 3 else 1] for n in numbers]).reshape(-1, 6)
-            boxes[np.isin(numbers, (1, 9))] = np.nan
-            return boxes
+    return detect
 
-    return lambda config: Known()
+
+def files(folder, *names):
+    photographs = Photographs()
+    photographs.name, photographs.folder, photographs.fingerprint = "files", folder, ""
+    photographs.labels = complete_labels(pd.DataFrame({"source": names, "view": "front"}))
+    return photographs
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def crop(tmp_path, monkeypatch):
     """Crop into a folder; without margin unless told."""
 
     def make(photographs=None, detector=None, folder=tmp_path / "faces", batch_size=64, **config):
-        monkeypatch.setattr(cropping, "make_detector", detector or finds())
+        monkeypatch.setattr(cropping, "make_detector", lambda config: SimpleNamespace(detect=detector or finds()))
         make_faces(folder, FacesConfig(**{"margin": 0.0} | config), photographs=photographs or Numbered(),
                    batch_size=batch_size, progress=False)
         return FaceSet.load(folder), CroppingAccount.load(folder)
@@ -82,25 +85,15 @@ def check_faces(faces, account):
     assert faces.labels["box_left"].tolist() == FOUND and faces.labels["box_right"].tolist() == [n + 64 for n in FOUND]
     assert np.isnan(faces.labels["detection_probability"][1])
     assert (faces.labels["detection_probability"].drop(1) == 0.9).all() and faces.labels["detected"].all()
-    assert asdict(account) == {
-        "photographs": 10,
-        "found": 7,
-        "unreadable": [{"source": "4.png", "reason": "4.png: broken"}],
-        "no_face": ["1.png", "9.png"],
-        "nominal": [],
-        "several": ["3.png"],
-        "border": pytest.approx((1 + 2) / 64 / 7),  # photographs 7 and 8 are 70 pixels wide, and their boxes end at 71 and 72
-        "lost_by_emotion": {
-            "happy": {"photographs": 4, "lost": 1, "fraction": 0.25},
-            "sad": {"photographs": 4, "lost": 1, "fraction": 0.25},
-            "not labelled": {"photographs": 2, "lost": 1, "fraction": 0.5},
-        },
-        "lost_by_view": {
-            "left": {"photographs": 5, "lost": 1, "fraction": 0.2},
-            "right": {"photographs": 5, "lost": 2, "fraction": 0.4},
-        },
-        "problems": ["a table has no header"],
-    }
+
+    def lost(**of):
+        return {word.replace("_", " "): dict(photographs=n, lost=lost, fraction=lost / n) for word, (n, lost) in of.items()}
+
+    # Photographs 7 and 8 are 70 pixels wide, and their boxes end at 71 and 72.
+    assert asdict(account) == dict(
+        photographs=10, found=7, unreadable=[{"source": "4.png", "reason": "4.png: broken"}], no_face=["1.png", "9.png"],
+        nominal=[], several=["3.png"], border=pytest.approx((1 + 2) / 64 / 7), problems=["a table has no header"],
+        lost_by_emotion=lost(happy=(4, 1), sad=(4, 1), not_labelled=(2, 1)), lost_by_view=lost(left=(5, 1), right=(5, 2)))
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
@@ -133,13 +126,9 @@ def test_an_interrupted_run_goes_on_where_it_stopped_unless_its_parameters_or_ph
 
 
 def test_when_no_face_is_found_the_error_says_what_to_do(crop):
-    class Blind:
-        def detect(self, images):
-            return np.full((len(images), 6), np.nan)
-
     message = r"numbered: mtcnn found no face in any of 10 photographs, of which 1 are unreadable .*4.png: broken.*try"
     with pytest.raises(ValueError, match=message):
-        crop(detector=lambda config: Blind())
+        crop(detector=lambda images: np.full((len(images), 6), np.nan))
 
 
 def test_where_photographs_lie_is_no_part_of_what_changes_the_crops():
@@ -154,17 +143,14 @@ def test_large_photographs_are_looked_at_reduced_and_boxes_are_the_photographs_o
     Image.fromarray(whole).save(tmp_path / "a.jpg", quality=95)
     Image.fromarray(whole[:, ::-1]).save(tmp_path / "blind.jpg", quality=95)
     Image.fromarray(whole[:400, :400]).save(tmp_path / "small.png")
-    photographs, seen = Photographs(), []
-    photographs.name, photographs.folder, photographs.fingerprint = "files", tmp_path, ""
-    photographs.labels = complete_labels(pd.DataFrame({"source": ["a.jpg", "blind.jpg", "small.png"], "view": "front"}))
+    photographs, seen = files(tmp_path, "a.jpg", "blind.jpg", "small.png"), []
 
-    class Middle:
-        def detect(self, images):
-            seen.extend(image.shape[:2] for image in images)
-            return np.stack([[*np.outer(np.array(image.shape[1::-1]) / 2, [0.75, 1.25]).T.ravel(), 1, 1]
-                             if image[0, 0, 0] < 200 else np.full(6, np.nan) for image in images])
+    def middle(images):
+        seen.extend(image.shape[:2] for image in images)
+        return np.stack([[*np.outer(np.array(image.shape[1::-1]) / 2, [0.75, 1.25]).T.ravel(), 1, 1]
+                         if image[0, 0, 0] < 200 else np.full(6, np.nan) for image in images])
 
-    faces, account = crop(photographs, lambda config: Middle(), margin=0.1, min_face_fraction=0.25, nominal_box=True)
+    faces, account = crop(photographs, middle, margin=0.1, min_face_fraction=0.25, nominal_box=True)
     assert seen == [(600, 600), (600, 600), (400, 400)], "twice the crop's 64 pixels over a quarter are 512"
     boxes = faces.labels[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy()
     assert boxes.tolist() == [[900, 900, 1500, 1500], [525, 525, 875, 875], [150, 150, 250, 250]], "the median of both others"
@@ -174,15 +160,10 @@ def test_large_photographs_are_looked_at_reduced_and_boxes_are_the_photographs_o
     np.testing.assert_array_equal(faces.images[2], crop_face(whole[:400, :400], boxes[2], 0.1))
 
 
-# Faces that are cut tight.
-
-
 def test_a_second_look_with_more_border_finds_a_face_that_is_cut_tight_and_its_border_is_counted(tmp_path):
     tight = skimage.data.astronaut()[82:165, 186:266]
     Image.fromarray(tight).save(tmp_path / "tight.png")
-    photographs = Photographs()
-    photographs.name, photographs.folder, photographs.fingerprint = "files", tmp_path, ""
-    photographs.labels = complete_labels(pd.DataFrame({"source": ["tight.png"], "view": "front"}))
+    photographs = files(tmp_path, "tight.png")
 
     def made(**config):
         config = FacesConfig(**{"detector": "viola-jones"} | config)
@@ -201,60 +182,39 @@ def test_a_second_look_with_more_border_finds_a_face_that_is_cut_tight_and_its_b
     assert whole_account.border == 0 and not whole_account.tight
 
 
-def test_the_share_of_border_is_the_area_outside_the_photograph(ramp):
-    for box, share in (((0, 0, 40, 40), 0), ((-20, 0, 20, 40), 0.5), ((80, 60, 120, 100), 0.75), ((200, 0, 240, 40), 1)):
-        assert border_share(ramp, box, 0) == share
+class Slow(Photographs):
+    """Sixty pictures of noise; those whose first pixel is dark have no face."""
 
+    name, fingerprint, read_rows = "slow", "", 0
+    labels = complete_labels(pd.DataFrame({"source": [f"{n}.png" for n in range(60)], "view": "front"}))
 
-# Killed, and many.
+    def read(self, rows, least_side=None):
+        self.read_rows += len(rows)
+        images = [np.random.default_rng(row).integers(0, 256, (80, 80, 3), dtype=np.uint8) for row in rows]
+        return [Photograph(image, (80, 80)) for image in images]
 
-SLOW_RUN = textwrap.dedent("""
-    import sys, time
-    from pathlib import Path
-    import numpy as np
-    import pandas as pd
-    from fergan.data import cropping
-    from fergan.data.photographs import Photographs
-    from fergan.data.config import FacesConfig
-    from fergan.data.faces import complete_labels
-    from fergan.data.photographs import Photograph
+    def crop(self, folder, seconds):
+        def detect(images):
+            time.sleep(float(seconds))
+            return np.array([[np.nan] * 6 if i[0, 0, 0] < 60 else [3, 4, 70, 71, i[0, 0, 1] / 255, 1] for i in images])
 
-    class Slow(Photographs):
-        name, fingerprint, read_rows = "slow", "", 0
-        labels = complete_labels(pd.DataFrame({"source": [f"{n}.png" for n in range(60)], "view": "front"}))
-
-        def read(self, rows, least_side=None):
-            self.read_rows += len(rows)
-            images = [np.random.default_rng(row).integers(0, 256, (80, 80, 3), dtype=np.uint8) for row in rows]
-            return [Photograph(image, (80, 80)) for image in images]
-
-    class Detector:
-        def detect(self, images):
-            time.sleep(float(sys.argv[2]))
-            return np.array([[np.nan] * 6 if image[0, 0, 0] < 60 else [3, 4, 70, 71, image[0, 0, 1] / 255, 1] for image in images])
-
-    cropping.make_detector = lambda config: Detector()
-    photographs = Slow()
-    cropping.make_faces(Path(sys.argv[1]), FacesConfig(nominal_box=True), photographs=photographs, batch_size=4, progress=False)
-    print(photographs.read_rows)
-""")
+        cropping.make_detector = lambda config: SimpleNamespace(detect=detect)
+        make_faces(Path(folder), FacesConfig(nominal_box=True), photographs=self, batch_size=4, progress=False)
+        print(self.read_rows)
 
 
 def test_a_killed_process_goes_on_where_it_was_and_gives_the_same_faces(tmp_path):
-    script = tmp_path / "slow.py"
-    script.write_text(SLOW_RUN)
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
 
     def command(folder, seconds):
-        return [sys.executable, str(script), str(tmp_path / folder), str(seconds)]
+        code = f"from test_cropping import Slow; Slow().crop({str(tmp_path / folder)!r}, {seconds})"
+        return [sys.executable, "-c", code]
 
-    process = subprocess.Popen(command("resumed", 0.2), env=environment)
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("resumed/work-*/batch-*.npz"))) < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    done = len(list(tmp_path.glob("resumed/work-*/batch-*.npz")))
+    def n_done():
+        return len(list(tmp_path.glob("resumed/work-*/batch-*.npz")))
+
+    kill_when(lambda: n_done() >= 3, *command("resumed", 0.2), env=environment)
+    done = n_done()
     assert 3 <= done < 15
     resumed, whole = (int(subprocess.run(command(folder, 0), env=environment, capture_output=True, check=True, text=True).stdout)
                       for folder in ("resumed", "whole"))
@@ -274,13 +234,12 @@ def test_memory_does_not_grow_with_the_crops(crop, tmp_path):
             return [UnreadablePhotograph("no") if row % 10 == 0 else Photograph(image + np.uint8(row % 10 == 1), (64, 64))
                     for row in rows]
 
-    class Zeros:
-        def detect(self, images):
-            return np.array([[np.nan] * 6 if image[0, 0, 0] else [0, 0, 64, 64, 1, 1] for image in images])
+    def zeros(images):
+        return np.array([[np.nan] * 6 if image[0, 0, 0] else [0, 0, 64, 64, 1, 1] for image in images])
 
     def peak(n_photographs):
         tracemalloc.start()
-        faces, _ = crop(Many(n_photographs), lambda config: Zeros(), nominal_box=True)
+        faces, _ = crop(Many(n_photographs), zeros, nominal_box=True)
         assert len(faces) == 0.9 * n_photographs
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -289,9 +248,6 @@ def test_memory_does_not_grow_with_the_crops(crop, tmp_path):
     peak(100)  # what is imported and cached once
     grown = (peak(4000) - peak(400)) / 3600
     assert grown < 2000, f"{grown:.0f} bytes for each photograph; its crop alone has 12288"
-
-
-# One crop.
 
 
 @pytest.fixture
@@ -319,14 +275,13 @@ def test_reducing_averages_and_enlarging_is_smooth(ramp):
     assert (steps[1:-1] == 1).all(), "pixels were repeated: steps of 0 and 2"
 
 
-def test_outside_the_photograph_its_border_is_repeated(ramp):
+def test_outside_the_photograph_its_border_is_repeated_and_counted_as_its_share(ramp):
     crop = crop_face(ramp, (-32, -32, 32, 32), 0)
     assert crop.shape == (FACE_SIZE, FACE_SIZE, 3) and (crop[:32, :32] == ramp[0, 0]).all()
     np.testing.assert_array_equal(crop[32:, 32:], ramp[:32, :32])
     assert (crop_face(ramp, (200, 200, 264, 264), 0) == ramp[-1, -1]).all()
-
-
-@pytest.mark.parametrize("box", [(5, 5, 5, 9), (9, 5, 5, 9)])
-def test_an_empty_box_is_refused(ramp, box):
-    with pytest.raises(ValueError, match=r"box is"):
-        crop_face(ramp, box, 0)
+    for empty in ((5, 5, 5, 9), (9, 5, 5, 9)):
+        with pytest.raises(ValueError, match="box is"):
+            crop_face(ramp, empty, 0)
+    for box, share in (((0, 0, 40, 40), 0), ((-20, 0, 20, 40), 0.5), ((80, 60, 120, 100), 0.75), ((200, 0, 240, 40), 1)):
+        assert border_share(ramp, box, 0) == share

@@ -7,13 +7,7 @@ from safetensors.torch import save_file
 from skimage.color import rgb2gray
 
 from fergan.features import FeaturesConfig
-from fergan.features.baselines import (
-    FacenetFeatures,
-    HOGFeatures,
-    PixelFeatures,
-    absent_baselines,
-    make_baseline,
-)
+from fergan.features.baselines import FacenetFeatures, HOGFeatures, PixelFeatures, absent_baselines, make_baseline
 from fergan.features.discriminator import DiscriminatorFeatures, extract, load_features
 from fergan.gan.networks import Discriminator, initialize_weights, to_float
 
@@ -42,22 +36,23 @@ def test_discriminator_features_are_the_last_hidden_layer(weights):
     np.testing.assert_allclose(DiscriminatorFeatures(path).transform(IMAGES[3:4]), X[3:4], atol=1e-5)
 
 
-def test_the_untrained_baseline_depends_on_its_seed_only():
+def test_baselines_are_made_by_name_and_the_untrained_one_depends_on_its_seed_only(weights, tmp_path):
     first = make_baseline("untrained", width=4, seed=1).transform(IMAGES)
     np.testing.assert_array_equal(first, make_baseline("untrained", width=4, seed=1).transform(IMAGES))
     assert np.abs(first - make_baseline("untrained", width=4, seed=2).transform(IMAGES)).max() > 1e-3
+    pooled = make_baseline("pooled", run=tmp_path).transform(IMAGES)
+    assert pooled.shape == (7, 16 * (4 + 8 + 16 + 32))
+    assert absent_baselines(["hog", "facenet"]) == ["facenet"]
+    assert absent_baselines(["hog", "facenet"], "weights.pt") == absent_baselines(["hog"]) == []
 
 
-def test_pixels_are_grey_values():
+def test_pixels_are_grey_values_and_hog_sees_edges_and_not_brightness():
     X = PixelFeatures().transform(IMAGES)
     assert X.shape == (7, 4096)
     # scikit-image weighs the channels by another standard (BT.709), so only the order of magnitude agrees.
     assert np.corrcoef(X.ravel(), rgb2gray(IMAGES).ravel())[0, 1] > 0.97
     white = np.full((1, 64, 64, 3), 255, np.uint8)
     np.testing.assert_allclose(PixelFeatures().transform(white), 1, rtol=1e-5)
-
-
-def test_hog_sees_edges_and_not_brightness():
     ramp = np.tile(np.arange(64, dtype=np.uint8), (64, 1))[None, :, :, None].repeat(3, axis=3)
     X = HOGFeatures().transform(np.concatenate([ramp, ramp + 100, ramp.transpose(0, 2, 1, 3)]))
     assert X.shape == (3, 1764)
@@ -111,7 +106,7 @@ def test_a_stage_writes_features_whole_or_not_at_all(weights, tmp_path):
         FeaturesConfig(layers=[4, 5])
 
 
-def test_facenet_reads_tensors_only_and_sees_each_face_alone(tmp_path):
+def test_facenet_reads_tensors_only_and_sees_each_face_alone_and_code_is_refused(tmp_path, capsys):
     from facenet_pytorch import InceptionResnetV1
 
     torch.manual_seed(0)
@@ -128,18 +123,8 @@ def test_facenet_reads_tensors_only_and_sees_each_face_alone(tmp_path):
         FacenetFeatures(tmp_path / "other.pt").transform(IMAGES)
     with pytest.raises(FileNotFoundError, match="none.pt do not exist"):
         FacenetFeatures(tmp_path / "none.pt").transform(IMAGES)
-
-
-def test_weights_that_hold_code_are_refused(tmp_path, capsys):
     payload = type("Payload", (), {"__reduce__": lambda self: (print, ("code ran",))})
     torch.save({"conv2d_1a.conv.weight": payload()}, tmp_path / "evil.pt")
     with pytest.raises(ValueError, match="cannot be used"):
         FacenetFeatures(tmp_path / "evil.pt").transform(IMAGES)
     assert "code ran" not in capsys.readouterr().out
-
-
-def test_baselines_by_name(weights, tmp_path):
-    pooled = make_baseline("pooled", run=tmp_path).transform(IMAGES)
-    assert pooled.shape == (7, 16 * (4 + 8 + 16 + 32))
-    assert absent_baselines(["hog", "facenet"]) == ["facenet"]
-    assert absent_baselines(["hog", "facenet"], "weights.pt") == absent_baselines(["hog"]) == []

@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from planted import clusters
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold, cross_val_predict
@@ -16,12 +17,10 @@ WORDS = np.array(["sad", "angry", "happy", "fearful"])
 QUICK = {"n_evaluations": 4, "cv": 4}
 
 
-def samples(n_samples=120, n_features=8, n_classes=4, seed=0):
-    """Overlapping Gaussian clusters in random order, in float32 and far from the origin, with words as labels."""
-    rng = np.random.default_rng(seed)
-    y = rng.permutation(np.arange(n_samples) % n_classes)
-    X = rng.normal(size=(n_classes, n_features))[y] + 1.5 * rng.normal(size=(n_samples, n_features)) + 10
-    return X.astype(np.float32), WORDS[y]
+def samples(n_samples=120, n_classes=4):
+    """Clusters far from the origin, with words as labels."""
+    X, y = clusters(n_samples, n_classes=n_classes)
+    return X + 10, WORDS[y]
 
 
 @parametrize_with_checks([GaussianSVC(n_evaluations=3, cv=2)])

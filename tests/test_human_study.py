@@ -1,4 +1,6 @@
-"""The human study: balanced sheets, an analysis that finds what was planted, and its page."""
+"""The human study: balanced sheets, an analysis that finds what was planted, and its page in a real browser."""
+
+import re
 
 import matplotlib
 import numpy as np
@@ -6,13 +8,15 @@ import pandas as pd
 import pytest
 from pydantic import TypeAdapter
 from scipy.stats import binomtest
+from tiny import noise
 
 from fergan.book.chapters.human_study import example_trials, pooled_table, raters_table
 from fergan.book.show import markdown_table, say
 from fergan.cache import Config
 from fergan.human_study import answers as answered
+from fergan.human_study import study as designed
 from fergan.human_study.answers import Answer, analyse, collected_answers, read_answers
-from fergan.human_study.study import ANSWERS, Study, StudyConfig, design_study, load_studies, make_studies, write_turk_tasks
+from fergan.human_study.study import ANSWERS, Study, StudyConfig, design_study, load_studies, make_studies
 
 matplotlib.use("agg")
 
@@ -34,14 +38,10 @@ def table_of(*answers):
     return pd.DataFrame([answer.model_dump() for part in answers for answer in part])
 
 
-def faces(n, seed, low, high):
-    return np.random.default_rng(seed).integers(low, high, (n, 64, 64, 3), dtype=np.uint8)
-
-
 def study(kind="pair", n_trials=20, n_catch=4, n=80, **options):
     """Generated faces are darker than real ones, so that a test can tell them."""
     config = StudyConfig(n_trials=n_trials, n_catch=n_catch, **options)
-    return design_study(faces(n - 20, 0, 0, 90), faces(n, 1, 150, 256), kind, config)
+    return design_study(noise(n - 20, 0, 0, 90), noise(n, 1, 150, 256), kind, config)
 
 
 def answer(made, trial, word="left", **changes):
@@ -75,37 +75,27 @@ def test_sheets_are_balanced_whole_and_each_in_an_order_of_its_own(kind):
     assert all(pairs == partners[0] for pairs in partners), "the same question on every sheet"
 
 
-def test_a_shuffled_face_has_the_faces_pixels_in_other_places():
-    made = study("pair", n_catch=3)
-    catch = next(trial for trial in made.sheets[0] if trial.catch)
-    broken = made.pictures[catch.pictures[catch.right_answer == "left"]]
-    (source,) = [image for image in faces(80, 1, 150, 256) if image.astype(int).sum() == broken.astype(int).sum()]
-    assert not np.array_equal(source, broken)
-    np.testing.assert_array_equal(np.sort(source, axis=None), np.sort(broken, axis=None))
-
-
-def test_a_study_comes_back_from_its_folder_and_another_seed_is_another_study(tmp_path):
+def test_a_study_comes_back_from_its_folder_and_a_shuffled_face_has_the_faces_pixels(tmp_path):
     made = study()
     made.save(tmp_path)
     again = Study.load(tmp_path)
     assert again.digest == made.digest != study(seed=1).digest and again.sheets == made.sheets
     np.save(tmp_path / "pictures.npy", made.pictures[::-1])
     assert Study.load(tmp_path).digest != made.digest, "answers to the one are none to the other"
+    catch = next(trial for trial in made.sheets[0] if trial.catch)
+    broken = made.pictures[catch.pictures[catch.right_answer == "left"]]
+    (source,) = [image for image in noise(80, 1, 150, 256) if image.astype(int).sum() == broken.astype(int).sum()]
+    assert not np.array_equal(source, broken)
+    np.testing.assert_array_equal(np.sort(source, axis=None), np.sort(broken, axis=None))
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    (dict(n_trials=7), "multiple of 2"), (dict(n_catch=30), "no more than the 20 trials"),
-    (dict(n_trials=70), "generated are 60; expected at least 70"), (dict(exposure=0), "greater than or equal to 1"),
-])
-def test_a_study_that_cannot_be_drawn_is_refused(options, words):
-    with pytest.raises(ValueError, match=words):
-        study(**options)
-
-
-@pytest.mark.parametrize(("n_real", "expected"), [(120, (100, 10)), (60, (50, 5)), (16, (14, 1))])
-def test_a_small_set_has_a_smaller_study(n_real, expected):
-    found = StudyConfig().fitting(n_real)
-    assert (found.n_trials, found.n_catch) == expected
+def test_a_study_that_cannot_be_drawn_is_refused_and_a_small_set_has_a_smaller_one():
+    for options, words in ((dict(n_trials=7), "multiple of 2"), (dict(n_catch=30), "no more than the 20 trials"),
+                           (dict(n_trials=70), "are 60; expected at least 70"), (dict(exposure=0), "or equal to 1")):
+        with pytest.raises(ValueError, match=words):
+            study(**options)
+    found = [StudyConfig().fitting(n_real) for n_real in (120, 60, 16)]
+    assert [(of.n_trials, of.n_catch) for of in found] == [(100, 10), (50, 5), (14, 1)]
 
 
 @pytest.mark.parametrize("kind", ["pair", "single"])
@@ -125,16 +115,7 @@ def test_planted_accuracies_are_recovered(kind):
     assert found.pooled["low"] <= np.mean(list(planted.values())) <= found.pooled["high"]
 
 
-def test_raters_agree_by_skill_and_not_by_chance():
-    made = study("pair", 200, 0, n=320, n_sheets=3)
-    guessing = [simulated_answers(made, str(sheet), sheet, 0.5) for sheet in range(3)]
-    assert abs(analyse(made, table_of(*guessing)).alpha) < 0.12
-    hard = [simulated_answers(made, rater, 0, 0.7, seed=4) for rater in "ab"]  # the same items are hard for both
-    assert analyse(made, table_of(*hard)).alpha > 0.95
-    assert np.isnan(analyse(made, table_of(hard[0])).alpha), "nobody to agree with"
-
-
-def test_alpha_of_krippendorffs_own_example():
+def test_alpha_is_that_of_krippendorffs_own_example_and_raters_agree_by_skill_and_not_by_chance():
     nan = np.nan
     values = np.array([
         [1, 2, 3, 3, 2, 1, 4, 1, 2, nan, nan, nan], [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, nan, 3],
@@ -142,6 +123,12 @@ def test_alpha_of_krippendorffs_own_example():
     ])
     assert answered.krippendorff_alpha(values) == pytest.approx(0.743, abs=5e-4)
     assert np.isnan(answered.krippendorff_alpha(values[:1])) and np.isnan(answered.krippendorff_alpha(np.ones((2, 5))))
+    made = study("pair", 200, 0, n=320, n_sheets=3)
+    guessing = [simulated_answers(made, str(sheet), sheet, 0.5) for sheet in range(3)]
+    assert abs(analyse(made, table_of(*guessing)).alpha) < 0.12
+    hard = [simulated_answers(made, rater, 0, 0.7, seed=4) for rater in "ab"]  # the same items are hard for both
+    assert analyse(made, table_of(*hard)).alpha > 0.95
+    assert np.isnan(analyse(made, table_of(hard[0])).alpha), "nobody to agree with"
 
 
 def test_repeated_answers_count_once_and_what_is_no_answer_is_named(tmp_path):
@@ -151,31 +138,22 @@ def test_repeated_answers_count_once_and_what_is_no_answer_is_named(tmp_path):
     assert answers["trial"].tolist() == [0, 1, 0] and answers["shown"].isna().tolist() == [False, True, True]
     counted = answered.scored_answers(made, answers)
     assert counted.set_index("trial").loc[0, "answer"] == "left" and len(counted) == 2
+    for change, words in ((dict(trial=99), "no trial 99 on sheet 0"), (dict(sheet=-1), "on sheet -1"),
+                          (dict(answer="real"), "'real' is no answer; expected left or right")):
+        with pytest.raises(ValueError, match=words):
+            answered.scored_answers(made, table_of([answer(made, 0).model_copy(update=change)]))
     for words in ("nonsense", '{"study": "x"}'):
         (tmp_path / "b.jsonl").write_text(f"\n{words}\n")
         with pytest.raises(ValueError, match="b.jsonl, line 2 is no answer"):
             read_answers([tmp_path / "b.jsonl"])
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (dict(trial=99), "no trial 99 on sheet 0"),
-    (dict(sheet=-1), "on sheet -1"), (dict(answer="real"), "'real' is no answer; expected left or right"),
-])
-def test_answers_that_do_not_belong_are_refused(change, words):
-    made = study()
-    with pytest.raises(ValueError, match=words):
-        answered.scored_answers(made, table_of([answer(made, 0).model_copy(update=change)]))
-
-
-def test_trials_for_three_percent():
+def test_trials_for_three_percent_and_power_as_the_share_of_simulated_studies_that_find_it():
     n = answered.trials_for_half_width(0.03)
     here, fewer = (binomtest(trials // 2, trials).proportion_ci(method="wilson") for trials in (n, n - 2))
     assert n == 1064 and np.ptp(here) <= 0.06 < np.ptp(fewer)
     table = answered.power_table()
     assert (np.diff(table["trials"]) > 0).all() and table["power at 60 %"].iloc[-1] > 0.999
-
-
-def test_power_is_the_share_of_simulated_studies_that_find_it():
     counts, n_studies = np.unique(np.random.default_rng(0).binomial(200, 0.58, size=2000), return_counts=True)
     found = sum(n for count, n in zip(counts, n_studies, strict=True) if binomtest(int(count), 200).pvalue <= 0.05) / 2000
     assert answered.power_against_chance(200, 0.58) == pytest.approx(found, abs=0.035)
@@ -184,7 +162,7 @@ def test_power_is_the_share_of_simulated_studies_that_find_it():
 
 def test_mechanical_turk_there_and_back(tmp_path):
     made, folder = study(n_sheets=3), tmp_path / "answers"
-    write_turk_tasks(tmp_path, made, "https://example.org/faces")
+    designed.write_turk_tasks(tmp_path, made, "https://example.org/faces")
     tasks = pd.read_csv(tmp_path / "tasks.csv", dtype=str)
     assert list(tasks) == ["study", "sheet", "trials"] and len(tasks) == 3 and len(tasks["trials"][0].split(";")) == 24
     assert len(list((tmp_path / "pictures").glob("*.png"))) == len(made.pictures)
@@ -201,7 +179,7 @@ def test_mechanical_turk_there_and_back(tmp_path):
     assert answers["rater"].nunique() == 2 and not answers["rater"].str.contains("A0|A1").any()
     assert sorted(analyse(made, answers).raters["right"]) == [0, 1]
     with pytest.raises(ValueError, match="https://"):
-        write_turk_tasks(tmp_path, made, "http://example.org")
+        designed.write_turk_tasks(tmp_path, made, "http://example.org")
     with pytest.raises(ValueError, match="holds answers to study"):
         collected_answers(folder, {"pair": study(seed=2)})
     (folder / "other.csv").write_text("a,b\n1,2\n")
@@ -209,12 +187,10 @@ def test_mechanical_turk_there_and_back(tmp_path):
         read_answers([folder / "other.csv"])
 
 
-# ---- its page
-
 @pytest.fixture
 def studies(tmp_path):
     config = StudyConfig(n_trials=20, n_catch=4, n_sheets=3)
-    make_studies(tmp_path / "design", config, generated=faces(40, 0, 0, 90), real=faces(40, 1, 150, 240))
+    make_studies(tmp_path / "design", config, generated=noise(40, 0, 0, 90), real=noise(40, 1, 150, 240))
     return load_studies(tmp_path / "design")
 
 
@@ -223,15 +199,12 @@ def results_of(folder, studies):
     return answered.load_results(folder)
 
 
-def test_without_raters_there_is_no_row_and_no_number(studies, tmp_path):
+def test_with_raters_there_are_numbers_and_no_names_and_without_them_no_number(studies, tmp_path):
     results = results_of(tmp_path, studies)
     assert set(results) == {"pair", "single"} and pooled_table(results).empty and raters_table(results["pair"]).empty
     assert all(found.pooled == {} and np.isnan(found.alpha) for found in results.values())
     text = say("human_study", "answer", results=results, n_needed=1064)
     assert "Nobody has been asked" in text and "1,064" in text and "0.5" not in text
-
-
-def test_with_raters_there_are_numbers_and_no_names(studies, tmp_path):
     for sheet, (name, accuracy, attention) in enumerate([("anna `{{ 7*7 }}`", 1.0, 1.0), ("<b>|ben</b>", 0.5, 0.0)]):
         write_answers(tmp_path / "answers" / f"{sheet}.jsonl", *simulated_answers(studies["pair"], name, sheet, accuracy, attention))
     results = results_of(tmp_path, studies)
@@ -251,3 +224,92 @@ def test_the_example_shows_an_easy_trial_and_the_method_the_studys_numbers(studi
     text = say("human_study", "method", config=StudyConfig(n_trials=20, n_catch=4, exposure=1500), chance=0.5, attentive=0.8)
     assert "50 %" in text and "1,500 ms" in text and "gets 20 trials" in text and "80 %" in text
     assert "one face" in say("human_study", "raters", kind="single") and "forced choice" in say("human_study", "raters", kind="pair")
+
+
+SHORT = dict(n_sheets=4, exposure=120)
+ELSEWHERE = re.compile("^https?://")
+
+
+@pytest.fixture(scope="module")
+def context(browser):
+    """A browser without a network."""
+    context = browser.new_context(accept_downloads=True)
+    context.route(ELSEWHERE, lambda route: route.abort())
+    yield context
+    context.close()
+
+
+def begin(context, path, name):
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(path.as_uri())
+    page.fill("#rater", name)
+    page.keyboard.press("Enter")
+    return page, errors
+
+
+def press(page, sheet, number, keys, right=True):
+    """Answer one trial, before or after the faces are hidden."""
+    page.wait_for_selector(f".study-trial[data-ready='{number}'] .keys button:not([disabled])")
+    trial = sheet[number]
+    assert page.locator(".faces img").count() == len(trial.pictures)
+    page.keyboard.press(keys[(trial.right_answer in ("right", "generated")) == right])
+
+
+@pytest.mark.parametrize("kind", ["pair", "single"])
+def test_a_rater_answers_by_keys_closes_the_window_goes_on_and_saves(context, tmp_path, kind):
+    made, path = study(kind, 6, 2, 40, **SHORT), tmp_path / "study.html"
+    designed.write_page(path, made)
+    assert "right_answer" not in path.read_text() and "catch" not in path.read_text().split("<script>")[0]
+    page, errors = begin(context, path, "Anna Ω")
+    page.wait_for_selector(".study-trial[data-ready='0']")
+    sheet = made.sheets[page.evaluate("JSON.parse(document.getElementById('study-data').textContent).sheets.findIndex(sheet => "
+                                      "sheet[0].join() === [...document.querySelectorAll('.faces img')].map(image => Object.entries("
+                                      "JSON.parse(document.getElementById('study-data').textContent).pictures).find(entry => "
+                                      "entry[1] === image.src)[0]).join())")]
+    for number in range(3):
+        press(page, sheet, number, ("f", "j"))
+    page.close()  # the window is closed before anything was saved
+
+    page, more = begin(context, path, "Anna Ω")
+    page.wait_for_selector(".study-trial[data-ready='3']")
+    assert page.inner_text(".count") == "4 of 8"
+    page.wait_for_selector(".faces.hidden", timeout=5000)  # the faces go after their time
+    for number in range(3, 8):
+        press(page, sheet, number, ("ArrowLeft", "ArrowRight"), right=number != 7 or sheet[7].catch)
+    page.wait_for_selector(".study-end:not([hidden])")
+    with page.expect_download() as download:
+        page.click(".save")
+    download.value.save_as(tmp_path / "answers.jsonl")
+    page.close()
+    assert errors == more == []
+
+    answers = read_answers([tmp_path / "answers.jsonl"])
+    assert answers["trial"].tolist() == list(range(8)) and set(answers["rater"]) == {"Anna Ω"}
+    seen = answers.loc[answers["trial"] == 3, "shown"].item()
+    assert SHORT["exposure"] <= seen < SHORT["exposure"] + 250 and (answers["milliseconds"] > 0).all()
+    (row,) = analyse(made, answers).raters.to_dict("records")
+    assert row["n"] == 6 and row["caught"] == 1 and row["right"] == pytest.approx(1 if sheet[7].catch else 5 / 6)
+
+
+def test_the_question_of_mechanical_turk_sends_its_answers(context, tmp_path):
+    """With its variables filled in, its pictures at hand and a stand-in for Amazon's element."""
+    made = study("pair", 2, 0, 40, **SHORT)
+    designed.write_turk_tasks(tmp_path, made, "https://example.org/faces")
+    task = (tmp_path / "tasks.csv").read_text().splitlines()[1].split(",")
+    text = (tmp_path / "question.html").read_text().replace("${sheet}", task[1]).replace("${trials}", task[2])
+    (tmp_path / "filled.html").write_text(f"<!doctype html><meta charset=utf-8><form id=send>{text}</form>"
+                                          "<script>document.querySelector('crowd-form').submit = () => { document.title = 'sent'; };</script>")
+    page = context.new_page()
+    page.route(ELSEWHERE, lambda route: route.fulfill(path=tmp_path / "pictures" / route.request.url.rsplit("/", 1)[1])
+               if route.request.url.endswith(".png") else route.abort())
+    page.goto((tmp_path / "filled.html").as_uri())
+    page.click(".study-start button")
+    for number in range(2):
+        page.wait_for_selector(f".study-trial[data-ready='{number}'] .keys button:not([disabled])")
+        page.click(".keys button >> nth=0")
+    page.wait_for_function("document.title === 'sent'")
+    assert page.evaluate("JSON.parse(document.getElementById('answers').value).map(answer => answer.answer)") == ["left", "left"]
+    page.close()

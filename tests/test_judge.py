@@ -3,14 +3,11 @@
 import hashlib
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from planted import face_set
 
 from fergan.cache import cached
-from fergan.data.faces import FaceSet, complete_labels
-from fergan.gan.networks import Discriminator, Generator, initialize_weights
-from fergan.gan.runs import save_weights
 from fergan.quality import QualityConfig
 from fergan.quality import backbones as inception
 from fergan.quality.backbones import backbones, find_inception, inception_features, open_inception
@@ -91,14 +88,10 @@ def test_few_faces_give_no_score_and_logits_an_inception_score():
     assert 1 < row["low"] < row["value"] < row["high"] and row["floor"] > 1
 
 
-def test_the_stage_writes_what_is_read(tmp_path, no_detector):
-    networks = Generator(10, 8), Discriminator(8)
-    for network in networks:
-        initialize_weights(network, seed=0)
-    save_weights(tmp_path, *networks)
-    faces = FaceSet("some", pictures(60), complete_labels(pd.DataFrame({"source": ["x"] * 60, "subject": list("abcdef") * 10})))
-    inputs = {"generated": pictures(200, seed=1), "faces": faces, "discriminator": tmp_path / "discriminator.safetensors",
-              "inception": None}
+def test_the_stage_writes_what_is_read(tmp_path, unlearnt_run, no_detector):
+    faces = face_set(60, images=pictures(60), subject=list("abcdef") * 10)
+    inputs = {"generated": pictures(200, seed=1), "faces": faces, "inception": None,
+              "discriminator": unlearnt_run / "discriminator.safetensors"}
     found = load_scores(cached(tmp_path / "quality", judge_samples, QualityConfig(n_samples=200), inputs))
     assert set(found["features"]) == {"MTCNN", "pixels", "thumbnails", "discriminator", "HOG"}
     assert found.set_index(["features", "score"])["floor_people"]["HOG"].notna().all()
@@ -106,7 +99,7 @@ def test_the_stage_writes_what_is_read(tmp_path, no_detector):
         judge_samples(tmp_path, QualityConfig(n_samples=300), **inputs)
 
 
-def test_weights_of_another_hash_are_never_opened(tmp_path, monkeypatch):
+def test_weights_of_another_hash_are_never_opened_and_without_a_network_a_download_says_why(tmp_path, monkeypatch):
     path = tmp_path / "weights.pth"
     path.write_bytes(b"a pickle that would run code")
 
@@ -124,16 +117,14 @@ def test_weights_of_another_hash_are_never_opened(tmp_path, monkeypatch):
     with pytest.raises(AssertionError, match="opened before"):
         backbones(path, path)  # the right hash goes on to be opened
 
-
-def test_without_a_network_a_download_says_why(tmp_path, monkeypatch):
     def nowhere(*_, **__):
         raise OSError("no network")
 
     monkeypatch.setattr(inception.urllib.request, "urlopen", nowhere)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    path, reason = find_inception("download")
-    assert path is None and "cannot be had (no network)" in reason
-    assert not list(tmp_path.rglob("*.pth")), "nothing half-written is left"
+    found, reason = find_inception("download")
+    assert found is None and "cannot be had (no network)" in reason
+    assert list(tmp_path.rglob("*.pth")) == [path], "nothing half-written is left"
 
 
 def test_inception_features_do_not_depend_on_the_batch(monkeypatch, tmp_path):

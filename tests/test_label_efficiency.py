@@ -3,39 +3,23 @@
 import numpy as np
 import pandas as pd
 import pytest
+from planted import WORDS, people
 from sklearn.svm import SVC
+from tiny import interrupt_call
 
 from fergan.experiments import label_efficiency
 from fergan.experiments.config import LabelEfficiencyConfig
-from fergan.experiments.label_efficiency import (
-    DEFAULT_COST,
-    DEFAULT_GAMMA_SCALE,
-    LabelEfficiencyResult,
-    curve_at,
-    curve_mean,
-    label_scores,
-    label_subsets,
-    run_label_efficiency,
-    size_needed,
-    sizes_up_to,
-)
+from fergan.experiments.label_efficiency import LabelEfficiencyResult, curve_at, curve_mean, label_subsets, size_needed
+from fergan.gan.networks import open_discriminator
 from fergan.svm.kernels import squared_distances, typical_distance
 
-WORDS = np.array(["angry", "happy", "sad"])
+pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = dict(cnn_width=None, n_splits=3, n_draws=2, n_evaluations=3, inner_folds=2)
 
 
-def people(n_people=15, n_repeats=2, signal=8.0, seed=0):
-    """Faces of people with each of three emotions; features hold the emotion and noise of standard deviation 1."""
-    rng = np.random.default_rng(seed)
-    y, person, _ = (a.ravel() for a in np.meshgrid(range(3), range(n_people), range(n_repeats), indexing="ij"))
-    X = signal * np.eye(3, 6)[y] + rng.normal(size=(len(y), 6))
-    return X.astype(np.float32), WORDS[y], np.array([f"p{i:02d}" for i in person])
-
-
-def run(folder, features, emotions, subjects, **changes):
-    given = dict(features=features, emotions=emotions, subjects=subjects)
-    run_label_efficiency(folder, LabelEfficiencyConfig(**QUICK | changes), **given)
+def run(folder, features, emotions, subjects, images=None, **changes):
+    given = dict(features=features, emotions=emotions, subjects=subjects, images=images)
+    label_efficiency.run_label_efficiency(folder, LabelEfficiencyConfig(**QUICK | changes), **given)
     return LabelEfficiencyResult.load(folder)
 
 
@@ -44,8 +28,8 @@ def curve(result, method):
 
 
 def test_labelled_people_are_nested_whole_and_never_tested():
-    assert sizes_up_to(1) == [1] and sizes_up_to(8) == [1, 2, 4, 8] and sizes_up_to(9) == [1, 2, 4, 9], "eight of nine are nearly all"
-    _, y, subjects = people()
+    assert [label_efficiency.sizes_up_to(n) for n in (1, 8, 9)] == [[1], [1, 2, 4, 8], [1, 2, 4, 9]], "8 of 9 are nearly all"
+    _, y, subjects = people(15, 2)
     subsets = label_subsets(y, subjects, n_splits=3, n_draws=4, seed=1)
     tested = np.concatenate([s.test for s in subsets if s.draw == 0 and s.n_people == 1])
     assert sorted(tested) == list(range(len(y))), "everybody is tested once"
@@ -61,7 +45,7 @@ def test_labelled_people_are_nested_whole_and_never_tested():
 
 
 def test_features_that_separate_need_one_person_and_noise_never_does(tmp_path):
-    X, emotions, subjects = people(signal=30)
+    X, emotions, subjects = people(15, 2, signal=30)
     noise = np.random.default_rng(3).normal(size=X.shape).astype(np.float32)
     result = run(tmp_path, {"clear": X, "noise": noise}, emotions, subjects)
     assert result.sizes == [1, 2, 4, 8, 10] and (curve(result, "clear") == 1).all()
@@ -82,7 +66,7 @@ def answer(X, y, subjects, subset, **changes):
 
 def test_the_labels_of_test_people_reach_nothing():
     """Other labels of the test people change neither the predictions nor the parameters."""
-    X, emotions, subjects = people(signal=1.5)
+    X, emotions, subjects = people(15, 2, signal=1.5)
     y = np.unique(emotions, return_inverse=True)[1]
     for subset in label_subsets(emotions, subjects, n_splits=3, n_draws=1, seed=0)[-3:]:
         other = y.copy()
@@ -96,19 +80,19 @@ def test_the_labels_of_test_people_reach_nothing():
 
 
 def test_without_enough_people_for_folds_the_declared_parameters_stand():
-    X, emotions, subjects = people(signal=1.5)
+    X, emotions, subjects = people(15, 2, signal=1.5)
     y = np.unique(emotions, return_inverse=True)[1]
     subsets = [s for s in label_subsets(emotions, subjects, n_splits=3, n_draws=1, seed=0) if s.split == 0]
     fits = {s.n_people: answer(X, y, subjects, s, inner_folds=4)[1]["searched"] for s in subsets}
     assert fits == {1: False, 2: False, 4: True, 8: True, 10: True}
     one = subsets[0]
-    gamma = DEFAULT_GAMMA_SCALE / typical_distance(squared_distances(X[one.pool]))
-    plain = SVC(C=DEFAULT_COST, gamma=gamma, break_ties=True).fit(X[one.train], y[one.train])
-    assert np.array_equal(answer(X, y, subjects, one)[0], plain.predict(X[one.test])) and pytest.approx(10) == DEFAULT_COST
+    gamma = label_efficiency.DEFAULT_GAMMA_SCALE / typical_distance(squared_distances(X[one.pool]))
+    plain = SVC(C=label_efficiency.DEFAULT_COST, gamma=gamma, break_ties=True).fit(X[one.train], y[one.train])
+    assert np.array_equal(answer(X, y, subjects, one)[0], plain.predict(X[one.test]))
 
 
 def test_an_emotion_that_no_labelled_person_shows_counts_as_wrong(tmp_path):
-    X, emotions, subjects = people(n_people=12, signal=30)
+    X, emotions, subjects = people(n_repeats=2, signal=30)
     kept = ~((emotions == "sad") & np.isin(subjects, [f"p{i:02d}" for i in range(6)]))  # half the people are never sad
     result = run(tmp_path, {"clear": X[kept]}, emotions[kept], subjects[kept], n_draws=3)
     fits = result.searches.merge(result.predictions, on=["features", "split", "draw", "n_people"]).astype({"true": str, "predicted": str})
@@ -117,17 +101,9 @@ def test_an_emotion_that_no_labelled_person_shows_counts_as_wrong(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_result_and_a_stopped_run_goes_on(tmp_path, monkeypatch):
-    X, emotions, subjects = people(signal=1.5)
+    X, emotions, subjects = people(15, 2, signal=1.5)
     whole = run(tmp_path / "whole", {"weak": X}, emotions, subjects)
-    calls, learn = [], label_efficiency._by_features
-
-    def stopping(*arguments):
-        calls.append(1)
-        if len(calls) == 5:
-            raise KeyboardInterrupt
-        return learn(*arguments)
-
-    monkeypatch.setattr(label_efficiency, "_by_features", stopping)
+    calls = interrupt_call(monkeypatch, label_efficiency, "_by_features", at=5)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "stopped", {"weak": X}, emotions, subjects)
     assert len(list((tmp_path / "stopped" / "unfinished").glob("*.json"))) == 4
@@ -139,17 +115,7 @@ def test_the_same_seed_gives_the_same_result_and_a_stopped_run_goes_on(tmp_path,
     assert whole.right("weak").mean().to_dict() == pytest.approx(curve(whole, "weak").to_dict())
 
 
-def test_methods_with_fewer_draws_are_compared_over_the_draws_that_both_have():
-    subjects, y = np.array(list("aabb")), np.array([0, 1, 0, 1])
-    many = {1: np.array([[1, 1, 1, 1], [0, 0, 0, 0.0]]), 2: np.ones((1, 4))}
-    few = {1: np.array([[1, 0, 1, 0.0]]), 2: np.ones((1, 4))}
-    rows = label_scores({"many": many, "few": few}, y, subjects)
-    found = {(row["features"], row["score"], row["label"]): row["value"] for row in rows}
-    assert found["many", "accuracy", "1"] == 0.5 and found["few", "curve_mean_difference", "all"] == 0.25
-    assert (found["many", "lowest_draw", "1"], found["many", "highest_draw", "1"]) == (0, 1)
-
-
-def test_learning_curves_in_one_number():
+def test_learning_curves_in_one_number_and_compared_over_the_draws_that_both_have():
     sizes = np.array([1, 2, 4, 8])
     straight = np.array([0.1, 0.3, 0.5, 0.7])  # in the logarithm of the size
     assert curve_mean(sizes, straight) == pytest.approx(0.4)
@@ -160,3 +126,70 @@ def test_learning_curves_in_one_number():
     assert size_needed(sizes, straight, 0.4) == pytest.approx(np.sqrt(8))
     curves = (straight, straight[::-1], np.array([0.0, 0.6, 0.1, 0.9]), np.zeros(4), np.full(4, np.nan))
     assert [size_needed(sizes, of, 0.6) for of in curves] == pytest.approx([4 * np.sqrt(2), 1, 2, np.nan, np.nan], nan_ok=True)
+    subjects, y = np.array(list("aabb")), np.array([0, 1, 0, 1])
+    many = {1: np.array([[1, 1, 1, 1], [0, 0, 0, 0.0]]), 2: np.ones((1, 4))}
+    few = {1: np.array([[1, 0, 1, 0.0]]), 2: np.ones((1, 4))}
+    rows = label_efficiency.label_scores({"many": many, "few": few}, y, subjects)
+    found = {(row["features"], row["score"], row["label"]): row["value"] for row in rows}
+    assert found["many", "accuracy", "1"] == 0.5 and found["few", "curve_mean_difference", "all"] == 0.25
+    assert (found["many", "lowest_draw", "1"], found["many", "highest_draw", "1"]) == (0, 1)
+
+
+SMALL = dict(width=4, epochs=20, min_steps=30)
+
+
+def marked_faces(n=96, seed=0):
+    """Noise with a bright patch whose place is the class."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 120, (n, 64, 64, 3), dtype=np.uint8)
+    y = np.arange(n) % 3
+    for image, place in zip(images, y, strict=True):
+        image[20:40, 4 + 20 * place : 20 + 20 * place] += 100
+    return images, y
+
+
+def test_it_learns_a_planted_pattern_and_names_a_loss_that_is_not_finite():
+    images, y = marked_faces()
+    network, n_steps = label_efficiency.train_cnn(images, y, **SMALL)
+    new, true = marked_faces(seed=1)
+    assert np.mean(label_efficiency.named_by(network, new) == true) > 0.9 and n_steps == 20 * 96 // 32
+    images, y = marked_faces(12)
+    with pytest.raises(FloatingPointError, match="the loss is .* at step"):
+        label_efficiency.train_cnn(images, y, **SMALL, learning_rate=1e30)
+
+
+def weights_of(network):
+    return network[0][0][0].weight.detach()
+
+
+def test_the_same_seed_gives_the_same_network_and_short_training_has_the_statistics_of_its_faces():
+    images, y = marked_faces(48)
+    trained = (label_efficiency.train_cnn(images, y, **SMALL | {"epochs": 2}, seed=seed)[0] for seed in (3, 3, 4))
+    one, same, other = map(weights_of, trained)
+    assert one.equal(same) and not one.equal(other)
+    images, y = marked_faces(48)
+    network, n_steps = label_efficiency.train_cnn(images, y, width=4, epochs=1, min_steps=1)
+    assert n_steps == 1
+    assert network[0][1][1].num_batches_tracked == 1, "one batch of all faces, not the last few steps"
+
+
+def test_it_goes_on_from_the_weights_of_a_discriminator(unlearnt_run):
+    images, y = marked_faces(48)
+    weights = unlearnt_run / "discriminator.safetensors"
+    start = open_discriminator(weights).blocks[0][0].weight.detach()
+    still = dict(width=8, epochs=1, min_steps=1, learning_rate=1e-12)
+    assert np.allclose(weights_of(label_efficiency.train_cnn(images, y, **still, weights=weights)[0]), start, atol=1e-6)
+    assert not np.allclose(weights_of(label_efficiency.train_cnn(images, y, **still)[0]), start, atol=1e-3)
+    with pytest.raises(ValueError, match=r"discriminator.safetensors cannot be used"):
+        label_efficiency.train_cnn(images, y, **still | {"width": 4}, weights=weights)
+
+
+def test_it_is_one_method_of_label_efficiency(tmp_path):
+    images, y = marked_faces(54)
+    subjects, words = np.array([f"p{i // 6}" for i in range(54)]), WORDS[y]
+    pixels = images.reshape(54, -1)[:, ::97].astype(np.float32)
+    result = run(tmp_path, {"pixels": pixels}, words, subjects, images, cnn_width=4, cnn_epochs=20, cnn_min_steps=30)
+    fits = result.searches.query("features == 'supervised CNN'")
+    assert result.methods == ["pixels", "supervised CNN"] and result.sizes == [1, 2, 4, 6]
+    assert (fits["draw"] == 0).all() and len(fits) == 3 * 4 and (fits["steps"] >= 30).all()
+    assert result.score("accuracy", 6, "supervised CNN")[0] > 0.8

@@ -32,16 +32,13 @@ def same_weights(network, of):
     return network.eval()
 
 
-def test_features_are_those_of_the_package(page):
+def test_networks_are_those_of_the_package(page):
     for name, network in (("trained", page["D"]), ("untrained", page["untrained"])):
         discriminator = same_weights(Discriminator(SMALL["width"]), network)
         with torch.no_grad():
             expected = discriminator.hidden(page["faces"]).flatten(1).numpy()
         np.testing.assert_allclose(page["X"][name], expected, atol=1e-5)
     assert not np.allclose(page["X"]["trained"], page["X"]["untrained"], atol=1e-2)
-
-
-def test_generator_is_that_of_the_package(page):
     generator, noise = same_weights(Generator(100, SMALL["width"]), page["G"]), torch.randn(5, 100)
     with torch.no_grad():
         torch.testing.assert_close(page["G"].eval()(noise[:, :, None, None]), generator(noise), atol=1e-5, rtol=0)

@@ -21,10 +21,7 @@ def read_photograph(path):
 @pytest.fixture
 def pixels():
     """A red, a green, a blue and a grey quarter, 32 wide and 24 high."""
-    pixels = np.zeros((24, 32, 3), np.uint8)
-    pixels[:12, :16], pixels[:12, 16:] = (200, 0, 0), (0, 200, 0)
-    pixels[12:, :16], pixels[12:, 16:] = (0, 0, 200), (90, 90, 90)
-    return pixels
+    return np.uint8([[(200, 0, 0), (0, 200, 0)], [(0, 0, 200), (90, 90, 90)]]).repeat(12, axis=0).repeat(16, axis=1)
 
 
 @pytest.fixture
@@ -43,20 +40,18 @@ def difference(decoded, expected):
     return np.abs(decoded.astype(int) - expected).max()
 
 
-# Handled.
+ANIMATED = dict(save_all=True, append_images=[Image.new("RGB", (32, 24), "white")], lossless=True)
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "tolerance"),
-    [("a.png", {}, 0), ("a.bmp", {}, 0), ("a.tif", {}, 0), ("a.ppm", {}, 0), ("a.webp", {"lossless": True}, 0),
-     ("a.jp2", {}, 0), ("a.avif", {"quality": 100, "subsampling": "4:4:4"}, 3),
-     ("a.jpg", {"quality": 100, "subsampling": 0}, 3), ("no-suffix", {"format": "PNG"}, 0)],
-)  # fmt: skip
-def test_every_common_format_gives_the_same_rgb(tmp_path, picture, pixels, name, options, tolerance):
+@pytest.mark.parametrize(("name", "options", "tolerance"), [
+    *((f"a.{kind}", {}, 0) for kind in ("png", "bmp", "tif", "ppm", "jp2")), ("a.webp", {"lossless": True}, 0),
+    ("a.avif", {"quality": 100, "subsampling": "4:4:4"}, 3), ("a.jpg", {"quality": 100, "subsampling": 0}, 3),
+    ("no-suffix", {"format": "PNG"}, 0), *((f"a.{kind}", ANIMATED, 2) for kind in ("gif", "png", "webp", "tif")),
+])
+def test_every_common_format_gives_the_same_rgb_and_a_film_its_first(tmp_path, picture, pixels, name, options, tolerance):
     picture.save(tmp_path / name, **options)
     decoded = read_photograph(tmp_path / name)
-    assert decoded.dtype == np.uint8
-    assert difference(decoded, pixels) <= tolerance
+    assert decoded.dtype == np.uint8 and difference(decoded, pixels) <= tolerance
 
 
 def test_transparent_parts_are_white(tmp_path, picture, pixels):
@@ -68,39 +63,27 @@ def test_transparent_parts_are_white(tmp_path, picture, pixels):
     assert (read_photograph(tmp_path / "grey-alpha.png")[12:] == 255).all()
 
 
-@pytest.mark.parametrize("name", ["grey.png", "grey.pgm", "grey.tif"])
-def test_grey_of_eight_and_sixteen_bits_keeps_its_brightness(tmp_path, name):
-    grey = np.linspace(0, 255, 120).round().astype(np.uint8).reshape(10, 12)
-    Image.fromarray(grey).save(tmp_path / name)
-    Image.fromarray(grey.astype(np.uint16) * 256 + 77).save(tmp_path / f"deep-{name}")
-    for file in (name, f"deep-{name}"):
-        np.testing.assert_array_equal(read_photograph(tmp_path / file), np.repeat(grey[..., None], 3, axis=2))
-
-
 DEEP = np.linspace(0, 255, 120).round().astype(np.int64).reshape(10, 12)
 
 
-@pytest.mark.parametrize("maximum", [4095, 1023])
-def test_a_pgm_file_says_what_is_white(tmp_path, maximum):
-    pixels = DEEP * (maximum + 1) // 256
-    (tmp_path / "deep.pgm").write_bytes(b"P5 12 10 %d\n" % maximum + pixels.astype(">u2").tobytes())
-    assert difference(read_photograph(tmp_path / "deep.pgm")[..., 0], DEEP) <= 1
-
-
-@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp", "a.tif"])
-def test_of_an_animation_the_first_picture_is_taken(tmp_path, picture, pixels, name):
-    picture.save(tmp_path / name, save_all=True, append_images=[Image.new("RGB", picture.size, "white")], lossless=True)
-    assert difference(read_photograph(tmp_path / name), pixels) <= 2
+@pytest.mark.parametrize("name", ["grey.png", "grey.pgm", "grey.tif"])
+def test_grey_of_eight_and_sixteen_bits_keeps_its_brightness_and_a_pgm_file_says_what_is_white(tmp_path, name):
+    Image.fromarray(DEEP.astype(np.uint8)).save(tmp_path / name)
+    Image.fromarray(DEEP.astype(np.uint16) * 256 + 77).save(tmp_path / f"deep-{name}")
+    for file in (name, f"deep-{name}"):
+        np.testing.assert_array_equal(read_photograph(tmp_path / file), np.repeat(DEEP[..., None], 3, axis=2))
+    for maximum in (4095, 1023):
+        pixels = (DEEP * (maximum + 1) // 256).astype(">u2")
+        (tmp_path / "deep.pgm").write_bytes(b"P5 12 10 %d\n" % maximum + pixels.tobytes())
+        assert difference(read_photograph(tmp_path / "deep.pgm")[..., 0], DEEP) <= 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("least_side", [None, 12])
 def test_a_photograph_stored_turned_or_mirrored_is_set_upright(tmp_path, large, orientation, least_side):
-    turns = [None, Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
-             Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_90, Image.Transpose.TRANSVERSE,
-             Image.Transpose.ROTATE_270]  # fmt: skip
+    names = ["", "FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM", "TRANSPOSE", "ROTATE_90", "TRANSVERSE", "ROTATE_270"]
     upright = Image.fromarray(large).resize((64, 48))
-    stored = upright if orientation == 1 else upright.transpose(turns[orientation - 1])
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose[names[orientation - 1]])
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored.save(tmp_path / "turned.jpg", exif=exif, quality=100, subsampling=0)
@@ -111,16 +94,6 @@ def test_a_photograph_stored_turned_or_mirrored_is_set_upright(tmp_path, large, 
     assert difference(photograph.image, np.asarray(upright.resize((width, height), Image.Resampling.BOX))) <= 4
 
 
-def test_an_exif_block_with_a_field_of_a_wrong_type_says_nothing(tmp_path, picture, pixels):
-    ascii_orientation = struct.pack("<HHII", 0x0112, 2, 4, 0x00414141)  # letters where a number belongs
-    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + ascii_orientation + bytes(4)
-    picture.save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=block)
-    assert difference(read_photograph(tmp_path / "a.jpg"), pixels) <= 3
-
-
-# Reduced while decoding.
-
-
 @pytest.mark.parametrize(("name", "decoded"), [("a.jpg", (400, 300)), ("a.png", (1600, 1200))])
 def test_large_photographs_are_reduced_and_jpeg_files_decoded_small(tmp_path, large, monkeypatch, name, decoded):
     sizes = []
@@ -128,10 +101,8 @@ def test_large_photographs_are_reduced_and_jpeg_files_decoded_small(tmp_path, la
     monkeypatch.setattr(photographs, "_to_rgb", lambda image: sizes.append(image.size) or convert(image))
     Image.fromarray(large).save(tmp_path / name)
     (photograph,) = read_photographs([tmp_path / name], least_side=300)
-    assert sizes == [decoded]
-    assert photograph.image.shape == (300, 400, 3)
-    assert photograph.size == (1600, 1200)
-    assert photograph.scale.tolist() == [4, 4]
+    assert sizes == [decoded] and photograph.image.shape == (300, 400, 3)
+    assert photograph.size == (1600, 1200) and photograph.scale.tolist() == [4, 4]
     blocks = large.reshape(300, 4, 400, 4, 3).mean(axis=(1, 3))
     assert np.abs(photograph.image - blocks).max() <= 8  # JPEG's own error
 
@@ -142,16 +113,12 @@ def test_the_shorter_side_keeps_what_it_must(tmp_path, large, least_side):
         Image.fromarray(large).save(tmp_path / name)
         (photograph,) = read_photographs([tmp_path / name], least_side)
         shorter = min(photograph.image.shape[:2])
-        assert min(least_side, 1200) <= shorter <= 1200
-        assert shorter < 2 * least_side
+        assert min(least_side, 1200) <= shorter <= 1200 and shorter < 2 * least_side
         np.testing.assert_allclose(photograph.scale * photograph.image.shape[1::-1], (1600, 1200))
 
 
-# Refused by name.
-
-
-def refused(path):
-    (read,) = read_photographs([path])
+def refused(path, least_side=None):
+    (read,) = read_photographs([path], least_side)
     assert isinstance(read, UnreadablePhotograph) and str(path) in str(read)
     return str(read)
 
@@ -177,27 +144,26 @@ def test_a_truncated_file(tmp_path, large, name, least_side):
     Image.fromarray(large).save(tmp_path / name)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2])
-    (problem,) = read_photographs([tmp_path / name], least_side)
-    assert isinstance(problem, UnreadablePhotograph)
-    assert name in str(problem)
+    assert refused(tmp_path / name, least_side)
 
 
-def test_deep_pixels_of_an_undeclared_range_are_no_black_photograph(tmp_path):
+def test_pixels_whose_range_is_unknown_are_refused_and_an_exif_block_of_a_wrong_type_says_nothing(tmp_path, picture, pixels):
     for kind in (np.uint16, np.int32):
         Image.fromarray((DEEP * 16 + 5).astype(kind)).save(tmp_path / "dark.tif")
         assert "what is white is unknown; save it with 8 bits" in refused(tmp_path / "dark.tif")
     cv2.imwrite(str(tmp_path / "dark.png"), np.repeat(DEEP[..., None] * 16, 3, axis=2).astype(np.uint16))
     assert "what is white is unknown" in refused(tmp_path / "dark.png"), "nor are twelve bits of colour in sixteen"
+    ascii_orientation = struct.pack("<HHII", 0x0112, 2, 4, 0x00414141)  # letters where a number belongs
+    block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + ascii_orientation + bytes(4)
+    picture.save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=block)
+    assert difference(read_photograph(tmp_path / "a.jpg"), pixels) <= 3
 
 
-@pytest.mark.parametrize("size", [(12_000, 9_000), (20_000, 20_000)])  # the second is what Pillow takes for an attack
+@pytest.mark.parametrize("size", [(12_000, 9_000), (14_000, 13_000)])  # the second is what Pillow takes for an attack
 def test_a_decompression_bomb_is_refused_before_decoding(tmp_path, monkeypatch, size):
     Image.new("1", size).save(tmp_path / "bomb.png")
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("the image was decoded"))
     assert "above 100 megapixels; reduce it" in refused(tmp_path / "bomb.png")
-
-
-# Many at once.
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
@@ -213,7 +179,7 @@ def test_order_is_kept_and_one_bad_file_spoils_no_other(tmp_path, monkeypatch, n
     assert read_photographs([]) == []
 
 
-def test_a_collection_of_files_reads_its_rows_and_passes_over_what_is_missing_or_flat(tmp_path, large):
+def test_a_collection_of_files_reads_its_rows_and_its_digest_follows_labels_and_files_and_not_the_folder(tmp_path, large):
     collection = Photographs()
     collection.folder, collection.labels = tmp_path, pd.DataFrame({"source": ["a.jpg", "missing.jpg", "b.jpg", "flat.png"]})
     Image.fromarray(large).save(tmp_path / "a.jpg")
@@ -226,8 +192,6 @@ def test_a_collection_of_files_reads_its_rows_and_passes_over_what_is_missing_or
     assert a.image.shape == b.image.shape == (600, 800, 3)
     assert (a.size, b.size) == ((1600, 1200), (800, 600))
 
-
-def test_the_digest_follows_labels_and_files_and_not_the_folder(tmp_path):
     def digest(folder="a", fingerprint="x", emotion="sad"):
         collection = Photographs()
         collection.folder, collection.fingerprint = tmp_path / folder, fingerprint

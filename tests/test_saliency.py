@@ -1,23 +1,15 @@
 """Saliency: where the answer is known, it is found; a map of nothing in particular is not taken for one."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from planted import face_set
+from sklearn.svm import SVC
 from torch import nn
 
-from fergan.data.faces import FaceSet, complete_labels
+from fergan.experiments import saliency
 from fergan.experiments.config import SaliencyConfig
-from fergan.experiments.saliency import (
-    SaliencyMaps,
-    action_regions,
-    check_region,
-    linear_weights,
-    map_saliency,
-    saliency_maps,
-    shifted_shares,
-    smallest_region,
-)
+from fergan.experiments.saliency import SaliencyMaps, action_regions, linear_weights, saliency_maps
 from fergan.facs import ACTION_UNITS
 
 
@@ -45,20 +37,15 @@ def grid_features(images):
         return Grid().hidden(torch.as_tensor(images).permute(0, 3, 1, 2).float() / 127.5 - 1).flatten(1).numpy()
 
 
-def test_a_detector_is_found_to_look_where_its_label_was_planted(planted):
+def test_a_detector_is_found_to_look_where_its_label_was_planted_and_its_map_is_the_finite_difference(planted):
     images, labels, region = planted
     other = np.roll(region, (-32, 24), axis=(0, 1))
     w = linear_weights(grid_features(images), labels[:, None], [1.0])
     (found,) = saliency_maps(Grid(), w, images)
     assert found.shape == (64, 64) and found.min() >= 0 and found.sum() == pytest.approx(1)
-    checks = [check_region(found, np.stack([region, other]), unit) for unit in (0, 1)]
+    checks = [saliency.check_region(found, np.stack([region, other]), unit) for unit in (0, 1)]
     assert checks[0]["inside"] and checks[0]["share"] > 2 * checks[0]["area"]
     assert not checks[1]["inside"]
-
-
-def test_a_map_is_the_finite_difference_of_the_decision(planted):
-    images, labels, _ = planted
-    w = linear_weights(grid_features(images), labels[:, None], [1.0])
     (found,) = saliency_maps(Grid(), w, images[:2])
     cells = np.abs(w[0]).reshape(8, 8)  # each pixel of a cell moves the decision by the cell's weight, the same for all
     centres = found[4::8, 4::8]
@@ -73,8 +60,6 @@ def test_weights_are_those_of_the_decision_values_and_absent_units_have_none(pla
     assert np.isnan(w[1]).all() and np.isnan(w[3]).all() and not np.isnan(w[[0, 2]]).any()
     centred = X - X.mean(axis=0)
     scale = np.mean(np.sum(centred.astype(float) ** 2, axis=1))
-    from sklearn.svm import SVC
-
     direct = SVC(kernel="linear", C=1.0).fit(centred / np.sqrt(scale), labels)
     np.testing.assert_allclose(w[0], direct.coef_[0] / np.sqrt(scale), rtol=0.02, atol=0.02 * np.abs(w[0]).max())
     assert np.isnan(saliency_maps(Grid(), w, images[:4])[1]).all()
@@ -82,21 +67,20 @@ def test_weights_are_those_of_the_decision_values_and_absent_units_have_none(pla
 
 def test_the_smallest_region_holds_its_share_with_the_fewest_pixels_and_shifts_are_every_cyclic_one():
     change = np.array([[5.0, 1.0], [3.0, 1.0]])
-    assert smallest_region(change, 0.5).tolist() == [[True, False], [False, False]]
-    assert smallest_region(change, 0.7).tolist() == [[True, False], [True, False]]
+    assert saliency.smallest_region(change, 0.5).tolist() == [[True, False], [False, False]]
+    assert saliency.smallest_region(change, 0.7).tolist() == [[True, False], [True, False]]
     rng = np.random.default_rng(0)
     values, mask = rng.random((5, 7)), rng.random((5, 7)) < 0.3
     direct = [values[np.roll(mask, (i, j), axis=(0, 1))].sum() for i in range(5) for j in range(7)]
-    np.testing.assert_allclose(np.sort(shifted_shares(values, [mask])), np.sort(direct))
+    np.testing.assert_allclose(np.sort(saliency.shifted_shares(values, [mask])), np.sort(direct))
 
 
 def test_the_stage_maps_photographs_without_regions(planted, tmp_path, monkeypatch):
     images, labels, _ = planted
-    table = complete_labels(pd.DataFrame({"source": [str(i) for i in range(len(images))], "AU12": labels}))
     monkeypatch.setattr("fergan.experiments.saliency.load_discriminator", lambda run: Grid())
     costs = np.where(np.array(ACTION_UNITS) == "AU12", 1.0, np.nan)
-    map_saliency(tmp_path, SaliencyConfig(n_faces=20), faces=FaceSet("mine", images, table), X=grid_features(images), mapping=None,
-                 costs=costs, run=None, margin=0.1)
+    saliency.map_saliency(tmp_path, SaliencyConfig(n_faces=20), faces=face_set(len(images), images=images, AU12=labels),
+                          X=grid_features(images), mapping=None, costs=costs, run=None, margin=0.1)
     found = SaliencyMaps.load(tmp_path)
     assert found.maps[7].sum() == pytest.approx(1) and np.isnan(np.delete(found.maps, 7, axis=0)).all()
     assert found.n_faces == 20 and found.average.shape == (64, 64, 3) and found.regions is None and found.checks.empty
@@ -105,7 +89,7 @@ def test_the_stage_maps_photographs_without_regions(planted, tmp_path, monkeypat
 def test_action_units_act_where_they_should(one_thread):
     from fergan.rendered import render_faces, stand_in_labels
 
-    labels = stand_in_labels("rafd-frontal", n_faces=32)
+    labels = stand_in_labels("rafd-frontal", n_faces=16)
     _, truth = render_faces(labels)
     labels[["box_left", "box_top", "box_right", "box_bottom"]] = truth[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy()
     regions = dict(zip(ACTION_UNITS, action_regions(labels, 0.1, n_people=2), strict=True))

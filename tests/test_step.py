@@ -6,8 +6,9 @@ import sys
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from fergan.files import ROOT
 from fergan.gan import TrainConfig, step
 from fergan.gan.step import POLICIES, TrainingState, adversarial_loss, augment, mirror, train_step
 from fergan.gan.training import make_fabric
@@ -32,8 +33,15 @@ def test_the_cross_entropy_is_that_of_torch():
     assert torch.allclose(adversarial_loss(logit, -1, 0.2, random(1)), torch.log1p(torch.exp(-label * logit)).mean())
 
 
-def test_two_updates_show_generated_faces_first():
-    """The second update must see a discriminator that the first has changed."""
+def test_the_discriminator_sees_every_face_augmented_afresh_and_two_updates_show_generated_faces_first(monkeypatch):
+    seen = []
+    monkeypatch.setattr(step, "augment", lambda shown, policy, random: seen.append(shown) or shown)
+    fabric = make_fabric("float32", accelerator="cpu")
+    real, config = torch.rand(8, 3, 64, 64), TrainConfig(**SMALL, augment="cutout")
+    train_step(TrainingState(config, fabric), real, torch.randn(8, 8), config, fabric, random())
+    assert len(seen) == 3 and torch.equal(seen[0], real)  # real faces, those shown, and those that teach the generator
+    assert torch.equal(seen[1], seen[2]) and not seen[1].requires_grad and seen[2].requires_grad
+    # The second update must see a discriminator that the first has changed.
     fabric = make_fabric("float32", accelerator="cpu")
     real, noise, scores = torch.rand(8, 3, 64, 64), torch.randn(8, 8), {}
     for updates in (1, 2):
@@ -42,42 +50,33 @@ def test_two_updates_show_generated_faces_first():
     assert scores[1][1] == scores[2][1] and scores[1][0] != scores[2][0]
 
 
-def test_the_discriminator_sees_every_face_augmented_afresh(monkeypatch):
-    seen = []
-    monkeypatch.setattr(step, "augment", lambda shown, policy, random: seen.append(shown) or shown)
-    fabric = make_fabric("float32", accelerator="cpu")
-    real, config = torch.rand(8, 3, 64, 64), TrainConfig(**SMALL, augment="cutout")
-    train_step(TrainingState(config, fabric), real, torch.randn(8, 8), config, fabric, random())
-    assert len(seen) == 3 and torch.equal(seen[0], real)  # real faces, those shown, and those that teach the generator
-    assert torch.equal(seen[1], seen[2]) and not seen[1].requires_grad and seen[2].requires_grad
+def batch():
+    source = random(5)
+    return torch.rand(8, 3, 64, 64, generator=source), torch.randn(8, 8, generator=source)
+
+
+def take_a_half(folder):
+    """Take the step on this process's half of the batch, and write its weights and losses."""
+    fabric = make_fabric("float32", devices=2, accelerator="cpu")
+    fabric.launch()
+    config = TrainConfig(**SMALL)
+    state, rank, (real, noise) = TrainingState(config, fabric), fabric.global_rank, batch()
+    losses = train_step(state, real[rank::2], noise[rank::2], config, fabric, torch.Generator())
+    weights = {f"{n}.{k}": v.contiguous() for n, net in state.networks().items() for k, v in net.state_dict().items()}
+    save_file(weights | {"losses": losses}, f"{folder}/{rank}.safetensors")
+    fabric.barrier()
 
 
 def test_two_processes_take_the_step_that_one_takes_on_both_halves(tmp_path):
     """Each process sees half of the batch: the gradients are means over both, batch norm's statistics too."""
     path = tmp_path / "two.py"
-    path.write_text(f"""
-import sys, torch
-from fergan.gan import TrainConfig
-from fergan.gan.step import TrainingState, train_step
-from fergan.gan.training import make_fabric
-from safetensors.torch import save_file
-config = TrainConfig(**{SMALL!r})
-fabric = make_fabric('float32', devices=2, accelerator='cpu')
-fabric.launch()
-state, rank = TrainingState(config, fabric), fabric.global_rank
-random = torch.Generator().manual_seed(5)
-real, noise = torch.rand(8, 3, 64, 64, generator=random), torch.randn(8, 8, generator=random)
-losses = train_step(state, real[rank::2], noise[rank::2], config, fabric, torch.Generator())
-weights = {{f'{{n}}.{{k}}': v.contiguous() for n, net in state.networks().items() for k, v in net.state_dict().items()}}
-save_file(weights | {{'losses': losses}}, f'{{sys.argv[1]}}/{{rank}}.safetensors')
-fabric.barrier()
-""")
-    subprocess.run([sys.executable, str(path), str(tmp_path)], check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    path.write_text(f"from test_step import take_a_half; take_a_half({str(tmp_path)!r})")
+    places = f"{ROOT}:{ROOT / 'tests'}"
+    subprocess.run([sys.executable, str(path)], check=True, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": places})
     first, second = (load_file(tmp_path / f"{rank}.safetensors") for rank in (0, 1))
     assert all(torch.equal(value, second[key]) for key, value in first.items())
 
-    fabric, source = make_fabric("float32", accelerator="cpu"), random(5)
-    real, noise = torch.rand(8, 3, 64, 64, generator=source), torch.randn(8, 8, generator=source)
+    fabric, (real, noise) = make_fabric("float32", accelerator="cpu"), batch()
     state = TrainingState(TrainConfig(**SMALL), fabric)
     generator, discriminator = state.generator.module, state.discriminator.module
     entropy = torch.nn.functional.binary_cross_entropy_with_logits
@@ -98,8 +97,6 @@ fabric.barrier()
             assert torch.allclose(first[f"{name}.{key}"], value, atol=1e-5), key
 
 
-# ---- augmentation
-
 @pytest.mark.parametrize("policy", [*POLICIES, "color,translation,cutout"])
 def test_each_policy_depends_on_the_seed_and_passes_gradients(policy):
     x = images().requires_grad_()
@@ -110,13 +107,8 @@ def test_each_policy_depends_on_the_seed_and_passes_gradients(policy):
     assert x.grad.abs().sum() > 0
 
 
-def test_none_leaves_images_as_they_are():
-    x = images()
-    assert augment(x, "none", random()) is x and mirror(x, 0.0, random()) is x
-
-
-def test_translation_moves_by_at_most_an_eighth_and_fills_with_grey():
-    """Every image holds one bright pixel, which 8 +- 2 never moves out of 16 pixels."""
+def test_translation_moves_by_at_most_an_eighth_and_fills_with_grey_and_cutout_blanks_at_most_a_quarter():
+    # Every image holds one bright pixel, which 8 +- 2 never moves out of 16 pixels.
     x = torch.zeros(200, 3, 16, 16)
     x[:, :, 8, 8] = 1
     moved = augment(x, "translation", random())
@@ -127,9 +119,6 @@ def test_translation_moves_by_at_most_an_eighth_and_fills_with_grey():
     moved = augment(torch.ones(100, 3, 16, 16), "translation", random())
     assert set(moved.unique().tolist()) == {0.0, 1.0}
     assert ((moved == 0).all(dim=1).sum(dim=(1, 2)) <= 16 * 16 - 14 * 14).all()
-
-
-def test_cutout_blanks_at_most_a_quarter():
     kept = augment(torch.ones(300, 3, 16, 16), "cutout", random())
     assert set(kept.unique().tolist()) == {0.0, 1.0}
     blank = (kept[:, 0] == 0).sum(dim=(1, 2))
@@ -149,8 +138,10 @@ def test_colour_changes_saturation_brightness_and_contrast_as_far_as_published()
         assert low - 1e-4 <= factor.min() < low + 0.01 and high - 0.01 < factor.max() <= high + 1e-4
 
 
-def test_mirroring_turns_the_asked_share():
+def test_mirroring_turns_the_asked_share_and_none_leaves_images_as_they_are():
     x = images(n=2000, size=4)
     turned = mirror(x, 0.3, random())
     same, flipped = (turned == x).all(dim=(1, 2, 3)), (turned == x.flip(3)).all(dim=(1, 2, 3))
     assert (same | flipped).all() and abs(float(flipped.float().mean()) - 0.3) < 0.04
+    x = images()
+    assert augment(x, "none", random()) is x and mirror(x, 0.0, random()) is x

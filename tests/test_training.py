@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny import noise
 
 from fergan.cache import _closure
 from fergan.files import UserError, locked
@@ -28,14 +29,11 @@ CONFIG = TrainConfig(**SMALL, epochs=3)
 def script(n_snapshots, before=""):
     """Return a program that trains the same run and writes a checkpoint after every step."""
     return f"""
-import sys, numpy as np
-from fergan.gan import TrainConfig
-from fergan.gan.training import train
-from fergan.quality.collapse import Monitor
+import sys
+sys.path.insert(0, {os.path.dirname(__file__)!r})
+from test_training import run_of
 {before}
-images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
-train(sys.argv[1], TrainConfig(**{SMALL!r}, epochs=3), images=images, monitor=Monitor(images), checkpoint_seconds=0,
-      n_snapshots={n_snapshots})
+run_of(sys.argv[1], checkpoint_seconds=0, n_snapshots={n_snapshots})
 """
 
 
@@ -50,12 +48,8 @@ training.save_state = save_and_die
 """
 
 
-def faces(n=40, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (n, 64, 64, 3), dtype=np.uint8)
-
-
 def run_of(folder, config=CONFIG, images=None, monitor=Monitor, **options):
-    images = faces() if images is None else images
+    images = noise() if images is None else images
     train(folder, config, images=images, monitor=monitor and monitor(images), **options)
     return Run.load(folder)
 
@@ -111,7 +105,7 @@ def interrupt_at(monkeypatch, *steps):
     return seen
 
 
-def test_a_run_leaves_weights_history_and_filmstrip(finished):
+def test_a_run_leaves_weights_history_filmstrip_and_logs(finished):
     assert finished.finished["steps"] == 15 and finished.finished["threads"] == 1 and finished.config == CONFIG
     assert list(finished.history["step"]) == list(range(15))
     assert np.isfinite(finished.history.to_numpy()).all()
@@ -129,6 +123,12 @@ def test_a_run_leaves_weights_history_and_filmstrip(finished):
     before = (finished.folder / "finished.json").stat().st_mtime_ns
     assert run_of(finished.folder).finished == finished.finished  # found, not trained again
     assert (finished.folder / "finished.json").stat().st_mtime_ns == before
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(finished.folder / "tensorboard"))
+    events.Reload()
+    assert {"loss_d", "loss_g", "frechet", "diversity_ratio"} <= set(events.Tags()["scalars"])
+    assert events.Scalars("frechet")[-1].step == 15
 
 
 def test_every_interruption_ends_bit_identical(tmp_path, finished, monkeypatch):
@@ -166,21 +166,20 @@ def test_every_way_of_training_resumes_bit_identical(tmp_path, monkeypatch, chan
     assert_equal_runs(run_of(tmp_path / "parts", config, n_snapshots=3), whole)
 
 
-def test_a_folder_of_another_run_is_refused(half):
-    for other in (dict(config=CONFIG.changed(epochs=4)), dict(images=faces(seed=1))):
+def test_a_folder_of_another_run_is_refused_and_a_broken_checkpoint_named(half):
+    for other in (dict(config=CONFIG.changed(epochs=4)), dict(images=noise(seed=1))):
         with pytest.raises(ValueError, match="belongs to a run with other parameters or faces; move"):
             run_of(half, **other)
+    path = half / "checkpoint.safetensors"
+    whole = path.read_bytes()
+    for broken in (b"not a checkpoint", b"\x08\0\0\0\0\0\0\0{}      ", whole[:5000]):
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match="checkpoint.safetensors cannot be used .* delete it to train again"):
+            run_of(half)
+    path.write_bytes(whole)
     (half / "config.json").unlink()
     with pytest.raises(ValueError, match="checkpoint .* belongs to a run with other"):
         run_of(half, CONFIG.changed(epochs=4))
-
-
-@pytest.mark.parametrize("broken", [lambda old: b"not a checkpoint", lambda old: b"\x08\0\0\0\0\0\0\0{}      ", lambda old: old[:5000]])
-def test_a_broken_checkpoint_is_named(half, broken):
-    path = half / "checkpoint.safetensors"
-    path.write_bytes(broken(path.read_bytes()))
-    with pytest.raises(ValueError, match="checkpoint.safetensors cannot be used .* delete it to train again"):
-        run_of(half)
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(half):
@@ -193,14 +192,8 @@ def test_a_full_disk_keeps_the_last_checkpoint(half):
     assert not list(half.glob(".checkpoint*"))  # nor half a file left behind
 
 
-def test_a_loss_that_is_not_finite_stops_with_its_step(tmp_path, monkeypatch):
-    monkeypatch.setattr("fergan.gan.step.softplus", lambda logit: logit * float("nan"))
-    with pytest.raises(FloatingPointError, match="not finite at step 0 of 15"):
-        run_of(tmp_path)
-
-
-def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
-    """The loss of the last step is finite, but its update is not."""
+def test_what_is_not_finite_stops_a_training_with_its_step_and_is_never_saved(tmp_path, monkeypatch):
+    # The loss of the last step is finite, but its update is not.
     step_of = training.next_step
 
     def broken_step(state, *rest):
@@ -213,20 +206,20 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
     with pytest.raises(FloatingPointError, match="generator.to_image.bias is not finite after step 15"):
         run_of(tmp_path, checkpoint_seconds=1e9)
     assert not (tmp_path / "finished.json").exists()
+    monkeypatch.setattr("fergan.gan.step.softplus", lambda logit: logit * float("nan"))
+    with pytest.raises(FloatingPointError, match="not finite at step 0 of 15"):
+        run_of(tmp_path)
 
 
-def test_bad_input_is_refused_before_training(tmp_path):
+def test_bad_input_is_refused_before_training_and_a_run_is_trained_by_one_process_at_a_time(tmp_path):
     with pytest.raises(ValueError, match="at least one batch of 8 faces and the set has 5"):
-        run_of(tmp_path / "few", images=faces(5))
+        run_of(tmp_path / "few", images=noise(5))
     with pytest.raises(FileNotFoundError, match="no finished training run"):
         Run.load(tmp_path)
     assert not list(tmp_path.iterdir())
     (tmp_path / "models").write_text("a file, not a folder")
     with pytest.raises(OSError, match="models"):
         run_of(tmp_path / "models")
-
-
-def test_a_run_is_trained_by_one_process_at_a_time(tmp_path):
     with locked(tmp_path / ".training.lock"), pytest.raises(UserError, match="is being trained by another process"):
         run_of(tmp_path)
 
@@ -249,22 +242,12 @@ def test_a_generator_that_ignores_its_noise_gives_alarms(tmp_path, monkeypatch):
     assert run.snapshots["diversity_ratio"].iloc[-1] < 0.01
 
 
-def test_tensorboard_logs_can_be_read(finished):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(str(finished.folder / "tensorboard"))
-    events.Reload()
-    assert {"loss_d", "loss_g", "frechet", "diversity_ratio"} <= set(events.Tags()["scalars"])
-    assert events.Scalars("frechet")[-1].step == 15
-
-
-@pytest.mark.parametrize(("asked", "native", "found"), [
-    ("auto", False, "32-true"), ("bf16", False, "bf16-mixed"), ("auto", True, "bf16-mixed"), ("float32", True, "32-true"),
-])
-def test_precision_follows_what_the_processor_can_do(monkeypatch, asked, native, found):
-    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        monkeypatch.setattr(torch.cpu, name, lambda: native)
-    assert make_fabric(asked, accelerator="cpu").strategy.precision.precision == found
+def test_precision_follows_what_the_processor_can_do(monkeypatch):
+    for asked, native, found in (("auto", False, "32-true"), ("bf16", False, "bf16-mixed"), ("auto", True, "bf16-mixed"),
+                                 ("float32", True, "32-true")):
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+            monkeypatch.setattr(torch.cpu, name, lambda native=native: native)
+        assert make_fabric(asked, accelerator="cpu").strategy.precision.precision == found
 
 
 def test_the_code_that_can_change_a_weight_is_that_of_the_step():
