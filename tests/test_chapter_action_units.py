@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fergan.book.chapters import action_units as chapter
-from fergan.book.chapters.results import beside_rivals, rivals_reading, summary
+from fergan.book.chapters.results import beside_rivals, beside_the_paper, rivals_reading
 from fergan.book.show import say
 from fergan.experiments.action_units import FEATURES, AUResult
 from fergan.experiments.cross_validation import PROTOCOLS, SUBJECT_INDEPENDENT
@@ -41,7 +41,7 @@ def test_tables_have_the_paper_where_the_sets_are_its_own_and_no_empty_rows(resu
     assert list(table.index) == list(ACTION_UNITS) and table.loc["AU04", "above chance"] == "2 of 4"
     assert chapter.transfer_table({1: results[1]}).empty and list(chapter.area_cells(results)) == ["1", "2", "3", "4×", "5×", "6", "7×", "8×"]
     two = {2: as_result(2, half=0.02, shift=-0.1), 12: as_result(2, train="mine")}
-    means = summary("units", two)
+    means = beside_the_paper({"units": two})
     assert means["people never seen"][0] == "0.893 [0.873, 0.913]" and np.isnan(means["paper"][1])
     assert beside_rivals("units", two)["labels"][0] == 14 and "commonest emotion" not in beside_rivals("units", two)
     mine = as_result(1, train="mine")

@@ -7,7 +7,7 @@ import pytest
 from planted import emotions
 
 from fergan.book.chapters import emotions as chapter
-from fergan.book.chapters.results import all_scores, beside_rivals, rivals_of, rivals_reading, summary, titled
+from fergan.book.chapters.results import all_scores, beside_rivals, beside_the_paper, rivals_of, rivals_reading, titled
 from fergan.book.show import markdown_table, say
 from fergan.data.faces import FaceSet
 
@@ -50,7 +50,7 @@ def test_chance_official_splits_and_few_people_are_said_only_where_there_are_som
 def test_experiments_are_summed_up_with_signs_and_only_the_papers_own_stand_beside_it():
     kinds = dict(features=["discriminator", "hog", "untrained"])
     results = {1: experiment(1, 0.9, 0.1, **kinds), 5: experiment(5, 0.6, 0.2, **kinds), 11: experiment(1, 0.9, -0.1, target=HOSTILE, **kinds)}
-    table = summary("emotions", results)
+    table = beside_the_paper({"emotions": results})
     rivals = beside_rivals("emotions", results)
     assert table["paper"].isna().tolist() == [False, False, True] and rivals["labels"].tolist() == [1, 1, 1]
     assert rivals["minus hog"].tolist()[0] == "+0.100 [+0.050, +0.150]" and rivals["commonest emotion"].tolist() == [0.125] * 3

@@ -1,7 +1,7 @@
 """The chapters on label efficiency and transfer: tables and sentences follow from planted results."""
 
 import matplotlib
-from planted import N, curves, matrix
+from planted import curves, matrix
 
 from fergan.book.chapters import labels
 from fergan.book.show import say
@@ -17,8 +17,6 @@ def rivals(cnn, network="network of a"):
 
 def test_tables_of_label_efficiency():
     result = rivals((0.4, 0.5, 0.6))
-    table = labels.accuracy_table(result)
-    assert table["labelled faces"].tolist() == [1, 50, 100] and table["hog"][0].startswith("0.30 [")
     summary = labels.label_summary({"r": result}).set_index("method")["first method minus this"]
     assert summary["network of a"] == "–" and summary["supervised CNN"].startswith("+0.200 [") and summary["network of b"].startswith("−0.2")
 
@@ -42,8 +40,6 @@ def test_the_claims_of_labels_are_told():
 
 def test_transfer_is_told_by_signs():
     result = matrix({"a": {"a": 0.7, "b": 0.75, "c": 0.75, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "c": 0.25, "hog": 0.6}})
-    cells = labels.cell_table(result).set_index("features")
-    assert cells.loc["network of a", "b"].startswith("0.300 [") and cells.loc["n faces", "a"] == str(N)
     own = labels.own_table(result).set_index("faces of")
     assert own.loc["b", "these minus own"].startswith("−0.325 [") and own.loc["mean over sets", "own network"] == "–"
     assert labels.pretraining_table(result)["faces learnt"].tolist() == [300, 200, 100]
@@ -60,9 +56,9 @@ def test_transfer_is_told_by_signs():
 def test_figures_show_every_method_and_mark_cells():
     result = rivals((0.4, 0.5, 0.6))
     figure = labels.learning_curves(labels.method_curves(result), "labelled faces", 0.5)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == result.methods
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["commonest emotion", *result.methods]
     assert list(labels.sizes_of({"r": result})) == ["r (commonest emotion 0.33)"]
     shares = {"a": {"a": 0.7, "b": 0.7, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "hog": 0.6}}
     words = [text.get_text() for text in labels.transfer_map(matrix(shares), {("a", "b"): 7, ("z", "b"): 8}).axes[0].texts]
-    assert words == ["0.70\nown", "0.30\nno. 7", "0.70", "0.60\nown", "0.60", "0.60"]
+    assert words[:6] == ["0.70\nown", "0.30\nno. 7", "0.70", "0.60\nown", "0.60", "0.60"] and len(words) == 8, "and guessing"
     matplotlib.pyplot.close("all")

@@ -10,6 +10,8 @@ import pytest
 
 from fergan.book.chapters import networks as chapter
 from fergan.book.show import say
+from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
+from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.gan import TrainConfig
 
 matplotlib.use("agg")
@@ -89,7 +91,6 @@ def test_directions_that_matter_have_their_closed_form():
     assert table[["network of", "faces of", "features"]].values.tolist() == [["a", "b", 8], ["a", "c", 8]]
     text = say("features", "answer", sizes=[8, 8], directions=table["effective dimensions"].tolist(), r=None)
     assert "8 numbers" in text and "between 1 and 8" in text and "hidden layer" not in text
-    assert "a pair" in say("features", "maps_caption", n=1, seed=0)
 
 
 def result(accuracies, low):
@@ -98,14 +99,12 @@ def result(accuracies, low):
     rows = [dict(features=f, score="accuracy", value=a, low=0.0, high=1.0) for f, a in zip(layers, accuracies, strict=True)]
     rows += [dict(features=f, score="minus_last", value=a - last, low=left, high=right)
              for f, a, left, right in zip(layers, accuracies, (-0.1, 0, low), (0.1, 0, low + 0.05), strict=True)]
-    return SimpleNamespace(scores=pd.DataFrame(rows), settings={"n_features": dict(zip(layers, (16, 64, 80), strict=True))})
+    return ExperimentResult(score_table(row | dict(label="all", protocol=SUBJECT_INDEPENDENT) for row in rows), None, None)
 
 
 def test_the_best_layer_is_counted_and_differences_judged_with_their_sign():
-    table = chapter.layers_table({"a": result([0.5, 0.6, 0.7], 0.05), "<b>": result([0.5, 0.4, 0.45], -0.1), "c": result([0.3, 0.4, 0.41], -0.01)})
-    assert table["verdict"].tolist() == ["open", "", "better", "open", "", "worse", "open", "", "open"]
-    assert table["features"].tolist()[:3] == [16, 64, 80] and table["difference"][2] == pytest.approx(0.1)
-    found = chapter.layers_summary(table)
+    planted = {"a": result([0.5, 0.6, 0.7], 0.05), "<b>": result([0.5, 0.4, 0.45], -0.1), "c": result([0.3, 0.4, 0.41], -0.01)}
+    found = chapter.layers_summary(planted)
     assert found == dict(n=3, best=["a", "c"], others=["<b>"], higher=["a", "<b>", "c"], better=["a"], worse=["<b>"])
     said = partial(say, "features", "answer", sizes=[8], directions=[1, 2])
     text = said(r=found)

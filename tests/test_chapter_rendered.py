@@ -1,11 +1,9 @@
 """The chapter of the rendered faces: its pictures show what their captions say, its tables count the labels."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from fergan.book.chapters import rendered as chapter
-from fergan.book.show import say
 from fergan.rendered import render_expression, render_faces, stand_in_labels
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,23 +28,6 @@ def test_panels_carry_titles_and_captions():
     assert [ax.get_title(loc="left") for ax in figure.axes[:3]] == ["AU12 lip corner puller", "two", "three"]
     assert all([text.get_text() for text in ax.get_xticklabels()] == ["−0.5", "b"] for ax in figure.axes[:3])
     assert not figure.axes[3].axison
-
-
-def test_the_table_counts_the_labels():
-    table = chapter.design_table({"kdef": 1120, "enhanced-ck": 1000, "sfew": None}, seed=0).set_index("set")
-    people = stand_in_labels("kdef", 1120)["subject"].nunique()
-    columns = ["faces", "all faces", "people", "all people", "emotions", "views", "gazes"]
-    assert table.loc["kdef", columns].tolist() == [1120, 4900, people, 70, 7, 5, 1]
-    assert table.loc["sfew", "faces"] == table.loc["sfew", "all faces"] == 1260 and table.loc["enhanced-ck", "all sequences"] == 593
-    assert table.loc["sfew", ["views", "gazes", "sequences"]].isna().all()
-
-
-def test_the_page_says_how_hard_the_faces_are():
-    scores = pd.DataFrame({"score": "accuracy", "protocol": "subject_independent", "features": ["true Action Units", "pixels"],
-                           "value": [0.97, 0.5], "low": [0.9, 0.1], "high": [0.99, 0.6]})
-    table = chapter.difficulty_table(scores)
-    assert table["features"].tolist() == ["pixels", "true Action Units"] and table["value"].tolist() == [0.5, 0.97]
-    assert "0.970 [0.900, 0.990]" in say("rendered", "answer", pixels=table.iloc[0], units=table.iloc[1], chance=0.125)
 
 
 def test_picture_and_labels_follow_the_sliders(monkeypatch):

@@ -19,13 +19,13 @@ def test_the_papers_number_stands_beside_its_own_experiment_only():
     other = emotions(1, 0.9)
     other.settings["target"] = HOSTILE
     left = {"emotions": [dict(experiment=6, pretrained="raf-db", target="raf-db")]}
-    table = results.paper_and_ours({1: emotions(1, 0.9), 11: other}, {4: units(4, 0.8)}, left)
+    table = results.beside_the_paper({"emotions": {1: emotions(1, 0.9), 11: other}, "units": {4: units(4, 0.8)}}, left)
     assert table["experiment"].str.split(":").str[0].tolist() == ["1", "6", "11", "4"]
     assert table["experiment"][3].endswith(" on enhanced-ck → rafd-frontal")
     assert table["paper"].round(3).fillna(0).tolist() == [0.986, 0.619, 0, 0.697]
     text = markdown_table(table)
     assert r"\{\{ 7\*7 \}\} \<b\>x\</b\> a\_\$5\_\$6 \| x" in text and "| – |" in text
-    assert results.paper_and_ours({}, {}).empty
+    assert results.beside_the_paper({"emotions": {}, "units": {}}).empty
 
 
 def test_means_are_over_all_experiments_and_over_the_papers():

@@ -161,6 +161,7 @@ def build_book(book: Book) -> Path:
                *(ROOT / "fergan").rglob("*.py")]  # whose code and docstrings the prose includes
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"
+    before = done.stat().st_mtime if done.is_file() else 0.0
     done.unlink(missing_ok=True)
     # By module: the environment's scripts name the folder that it was made in, which may have been moved.
     program = "import sys; from jupyter_book.cli.main import main; sys.argv[0] = 'jupyter-book'; main()"
@@ -172,7 +173,8 @@ def build_book(book: Book) -> Path:
         pages = ["book/intro", *_PROSE_BEFORE, *(f"book/executed/{name}" for name in book.pages), *_PROSE_AFTER]
         for old in set((html / "book").rglob("*.html")) - {html / f"{name}.html" for name in pages}:
             old.unlink()  # of an earlier build, with other pages
-        check_book(pages, html, finish_pages(html))
+        finish_pages(html, before)
+        check_book(pages, html)
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.
         shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)

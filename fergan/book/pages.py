@@ -106,8 +106,8 @@ def _networks(*names: str) -> tuple[str, ...]:
 
 
 def _rendered(profile: Profile) -> Iterator[Page]:
-    if sets := {name: dataset.n_faces for name, dataset in profile.datasets.items() if dataset.source == "rendered"}:
-        yield Page("00_faces", "rendered", dict(sets=sets, seed=profile.seed))
+    if profile.rendered:
+        yield Page("00_faces", "rendered", dict(seed=profile.seed))
 
 
 def _data(profile: Profile) -> list[Page]:

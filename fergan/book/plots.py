@@ -186,20 +186,6 @@ def heat_map(table: pd.DataFrame, label: str, low: float, high: float, center: f
     return figure
 
 
-def projections(panels: Mapping[str, tuple[np.ndarray, Sequence[float], Sequence[str]]]) -> Figure:
-    """Scatter points (n, 2), a panel for each title; their two shares of the variance, and one colour for each class."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.2), squeeze=False)
-    order = sorted({name for _, _, classes in panels.values() for name in classes})
-    for ax, (title, (points, shares, classes)) in zip(axes.flat, panels.items(), strict=True):
-        sns.scatterplot(x=points[:, 0], y=points[:, 1], hue=classes, style=classes, hue_order=order, style_order=order,
-                        ax=ax, s=14, linewidth=0, alpha=0.8)
-        ax.set(xticks=[], yticks=[], xlabel=f"{shares[0]:.0%} of variance", ylabel=f"{shares[1]:.0%}", title=title)
-        ax.get_legend().remove()
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False,
-                  fontsize="small", markerscale=1.4)
-    return figure
-
-
 # ---- what moves
 
 def play_filmstrip(steps: Sequence[int], frames: np.ndarray, label: str, n_columns: int = 8) -> HTML:

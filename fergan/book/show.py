@@ -8,12 +8,13 @@ by hand, a notebook shows the same as plain text and tables; in the book tables 
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -138,6 +139,13 @@ def _cell(value: Any, decimals: int) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
         return "–"
     return rounded(value, decimals) if isinstance(value, float) else escape(value)
+
+
+def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a table whose text may hold Markup, see `show_table`; columns of numbers alone are numeric."""
+    table = pd.DataFrame(list(rows), dtype=object)
+    numbers = [name for name in table if all(isinstance(value, (int, float, np.number)) for value in table[name])]
+    return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
 
 
 def markdown_table(table: pd.DataFrame, decimals: int = 3) -> str:

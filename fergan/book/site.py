@@ -2,22 +2,19 @@
 
 ``_config.yml`` names this module as a Sphinx extension. Pages ask no other host for anything (MathJax comes with a package
 whose own extension copies more than twice what they can ask for), and captions lead to how they were made.
-Sphinx's own link checker looks at addresses of other hosts only, and so not at what is checked here.
 """
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 from docutils import nodes
 
-from fergan.files import ROOT, UserError, atomic_path, read_json, write_json
+from fergan.files import ROOT, UserError, atomic_path, read_json
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -88,54 +85,21 @@ def _link_captions(app: "Sphinx", doctree: nodes.document, page: str) -> None:
                                    reftitle="How this was made")
 
 
-# ---- pages are finished
+# ---- pages are finished and checked
 
-@dataclass(frozen=True)
-class BuiltPage:
-    """What the checks look at in one page of the built book."""
-
-    links: list[str]
-    images: list[tuple[str, str | None]]  # address, and the text that says what it shows
-    anchors: list[str]
-    classes: list[str]
-    traceback: bool
-
-
-def finish_pages(html: Path) -> dict[Path, BuiltPage]:
-    """Finish the pages of a built book that are new, and return what is in each.
-
-    What was found in a page is noted beside the book, and the page is left as it is until Sphinx writes it again.
-    """
-    html, built, code = html.resolve(), {}, Path(__file__).stat().st_mtime_ns
-    for path in sorted(html.rglob("*.html")):
-        name = path.relative_to(html)
-        if "_static" in name.parts:
-            continue
-        note = html.parent / f".{html.name}-pages" / f"{name}.json"
-        if not note.is_file() or note.stat().st_mtime_ns < max(code, path.stat().st_mtime_ns):
-            write_json(note, asdict(_finish(path)))
-        built[path] = BuiltPage(**read_json(note))
-    return built
-
-
-def _finish(path: Path) -> BuiltPage:
-    before = path.read_text(encoding="utf-8")
-    soup = BeautifulSoup(before, "html.parser")
-    _mend_names(soup)
-    for script in soup.find_all("script"):
-        if any(word in f"{script.get('src')} {script.get('type')} {script.string}" for word in _UNUSED_SCRIPTS):
-            script.decompose()
-    if str(soup) != before:
-        with atomic_path(path) as temporary:
-            temporary.write_text(str(soup), encoding="utf-8")
-    tags = soup.find_all(True)
-    return BuiltPage(
-        links=[tag["href"] for tag in soup.find_all("a", href=True)],
-        images=[(tag.get("src", ""), tag.get("alt")) for tag in soup.find_all("img")],
-        anchors=[tag[key] for tag in tags for key in ("id", "name") if tag.get(key)],
-        classes=sorted({name for tag in tags for name in tag.get("class", ())}),
-        traceback="Traceback (most recent call last)" in soup.get_text(),
-    )
+def finish_pages(html: Path, since: float) -> None:
+    """Finish the pages of a built book that were written after a time, in seconds since the epoch."""
+    for path in html.rglob("*.html"):
+        if "_static" not in path.relative_to(html).parts and path.stat().st_mtime > since:
+            before = path.read_text(encoding="utf-8")
+            soup = BeautifulSoup(before, "html.parser")
+            _mend_names(soup)
+            for script in soup.find_all("script"):
+                if any(word in f"{script.get('src')} {script.get('type')} {script.string}" for word in _UNUSED_SCRIPTS):
+                    script.decompose()
+            if str(soup) != before:
+                with atomic_path(path) as temporary:
+                    temporary.write_text(str(soup), encoding="utf-8")
 
 
 def _mend_names(soup: BeautifulSoup) -> None:
@@ -152,69 +116,30 @@ def _mend_names(soup: BeautifulSoup) -> None:
         tag["aria-hidden"] = "true"
 
 
-# ---- pages are checked
-
-def check_book(pages: Iterable[str], html: Path, built: Mapping[Path, BuiltPage], sources: Path = ROOT) -> None:
-    """Check that every page of a book is there and sound.
+def check_book(pages: Iterable[str], html: Path, sources: Path = ROOT) -> None:
+    """Check that every page of a book is there with its figures, and light; Sphinx itself refuses what leads nowhere.
 
     Args:
         pages: Their paths below `html` and `sources` without suffix, for example ``book/method``.
         html: The folder of the built book.
-        built: What `finish_pages` returned.
         sources: The folder that it was built from.
 
     Raises:
         BookError: The message lists each fault.
     """
-    html = html.resolve()
-    faults = [f"{name}.html is missing" for name in pages if html / f"{name}.html" not in built]
-    for path, page in built.items():
-        name = path.relative_to(html)
-        faults += [f"{name}: {fault}" for fault in _page_faults(path, built)]
-        if (notebook := sources / name.with_suffix(".ipynb")).is_file():
-            faults += [f"{name}: {fault}" for fault in _notebook_faults(path, page, notebook)]
+    faults = []
+    for name in pages:
+        page, notebook = html / f"{name}.html", sources / f"{name}.ipynb"
+        if not page.is_file():
+            faults.append(f"{name}.html is missing")
+            continue
+        found = re.findall(r'src="[./]*(_images/[^"]+)"', page.read_text(encoding="utf-8"))
+        cells = read_json(notebook)["cells"] if notebook.is_file() else ()
+        expected = sum("figure" in cell["metadata"].get("mystnb", {}) for cell in cells)
+        if len(found) < expected:
+            faults.append(f"{name}.html holds {len(found)} images; its notebook has {expected} figures")
+        weight = sum(file.stat().st_size for file in (page, *(html / picture for picture in set(found))))
+        if weight > HEAVIEST:
+            faults.append(f"{name}.html weighs {weight:,} bytes with its pictures; at most {HEAVIEST:,} are allowed")
     if faults:
         raise BookError("the built book has faults:\n" + "\n".join(f"- {fault}" for fault in faults))
-
-
-def _target(path: Path, link: str) -> Path:
-    """Return the file that a link or a picture's source on a page names."""
-    name = unquote(urlsplit(link).path)
-    return (path.parent / name).resolve() if name else path
-
-
-def _pictures(path: Path, page: BuiltPage) -> list[Path]:
-    """Return the picture files that a page shows."""
-    return [_target(path, source) for source, _ in page.images if not urlsplit(source).scheme]
-
-
-def _notebook_faults(path: Path, page: BuiltPage, notebook: Path) -> Iterator[str]:
-    """Yield what a page lacks of the executed notebook that it shows."""
-    cells = read_json(notebook)["cells"]
-    expected = sum("figure" in cell["metadata"].get("mystnb", {}) for cell in cells)
-    found = [image for image in _pictures(path, page) if image.parent.name == "_images"]
-    if len(found) < expected:
-        yield f"holds {len(found)} images; its notebook has {expected} figures"
-    for notice in set(re.findall(r"^:class: (\S+)$", "".join(cells[0]["source"]), re.M)).difference(page.classes):
-        yield f"does not have its notice {notice}"
-
-
-def _page_faults(path: Path, built: Mapping[Path, BuiltPage]) -> Iterator[str]:
-    """Yield what is wrong with any page."""
-    page = built[path]
-    if page.traceback:
-        yield "contains a traceback"
-    yield from (f"image {picture.name} does not exist" for picture in _pictures(path, page) if not picture.is_file())
-    for source, alt in page.images:
-        if alt is None or alt.startswith(("../", "_images")):
-            yield f"image {source[:80]} has no text that says what it shows"
-    pictures = {picture for picture in _pictures(path, page) if picture.parent.name == "_images" and picture.is_file()}
-    if (weight := sum(file.stat().st_size for file in (path, *pictures))) > HEAVIEST:
-        yield f"weighs {weight:,} bytes with its pictures; at most {HEAVIEST:,} are allowed"
-    for link in dict.fromkeys(page.links):
-        parts = urlsplit(link)
-        anchor, target = unquote(parts.fragment), _target(path, link)
-        if parts.scheme or parts.netloc:
-            continue
-        if not target.exists() or (anchor and target in built and anchor not in built[target].anchors):
-            yield f"its link {link} leads nowhere"

@@ -82,9 +82,7 @@ def sets_table(artifacts: str | Path, names: Iterable[str]) -> pd.DataFrame:
             "views": faces.labels["view"].nunique() or None,
             "detector": config["detector"],
         })
-    table = pd.DataFrame(rows)
-    whole = [column for column in ("people", "emotions", "AUs", "views") if pd.api.types.is_numeric_dtype(table[column])]
-    return table.astype(dict.fromkeys(whole, "Int64"))
+    return pd.DataFrame(rows).convert_dtypes()
 
 
 def uneven_losses(artifacts: str | Path, names: Iterable[str]) -> list[dict[str, Any]]:

@@ -1,8 +1,7 @@
 """The emotion experiments: scores beside the paper's, other features, the search, mistakes, groups of people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,20 +10,13 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots
-from fergan.book.show import interval, signed
+from fergan.book.show import interval, signed, table_of
 from fergan.data.faces import FaceSet
 from fergan.experiments.emotions import EmotionResult
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import papers_own, papers_scores, read_table
 
 Experiments = Mapping[int, EmotionResult]
-
-
-def table_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows as a table whose text may hold Markup, see `fergan.book.show.show_table`."""
-    table = pd.DataFrame(rows, dtype=object)
-    numbers = [name for name in table if all(isinstance(value, (int, float, np.number)) for value in table[name])]
-    return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
 
 
 def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:

@@ -1,39 +1,37 @@
 """The human study: an example of what raters see, and who told real faces from generated ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, show_faces
-from fergan.book.show import interval
+from fergan.book.show import interval, rounded, table_of
 from fergan.human_study.answers import StudyResult
 from fergan.human_study.study import KINDS, Study
 
 
+def _right(row: Mapping[str, float]) -> str:
+    return interval((row["right"], row["low"], row["high"]))
+
+
 def raters_table(result: StudyResult) -> pd.DataFrame:
     """Return one row per rater."""
-    raters = result.raters
-    return pd.DataFrame({
-        "rater": raters["rater"], "trials": raters["n"], "right answers": _intervals(raters.to_dict("records")),
-        "p against chance": raters["p"], "taken for real": raters["said_real"], "catch trials right": raters["caught"],
-        "median ms": raters["milliseconds"].astype(float).round().astype("Int64"),
-        "counted": raters["counted"].map({True: "yes", False: "no"})})
+    return table_of({
+        "rater": row["rater"], "trials": row["n"], "right answers": _right(row), "p against chance": row["p"],
+        "taken for real": row["said_real"], "catch trials right": row["caught"],
+        "median ms": rounded(row["milliseconds"], 0), "counted": "yes" if row["counted"] else "no"}
+        for row in result.raters.to_dict("records"))
 
 
 def pooled_table(results: Mapping[str, StudyResult]) -> pd.DataFrame:
     """Return one row for each kind of study that raters have answered."""
-    rows = [{"kind": kind, "alpha": result.alpha} | result.pooled for kind, result in results.items() if result.pooled]
-    return pd.DataFrame([{
-        "design": KINDS[row["kind"]], "raters": row["n_raters"], "trials": row["n"], "p against chance": row["p"],
-        "taken for real (%)": 100 * row["said_real"], "Krippendorff’s α": row["alpha"]} for row in rows],
-    ).assign(**{"right answers": _intervals(rows)})
-
-
-def _intervals(rows: Sequence[Mapping[str, float]]) -> pd.Series:
-    """Return the share of right answers of each row with its interval; the type keeps it from being escaped."""
-    return pd.Series([interval((row["right"], row["low"], row["high"])) for row in rows], dtype=object)
+    pooled = {kind: result for kind, result in results.items() if result.pooled}
+    return table_of({
+        "design": KINDS[kind], "raters": of.pooled["n_raters"], "trials": of.pooled["n"], "p against chance": of.pooled["p"],
+        "taken for real (%)": 100 * of.pooled["said_real"], "Krippendorff’s α": of.alpha, "right answers": _right(of.pooled)}
+        for kind, of in pooled.items())
 
 
 def example_trials(study: Study, n: int = 6) -> Figure:

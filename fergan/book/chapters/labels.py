@@ -11,9 +11,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from fergan.book.chapters.emotions import table_of
-from fergan.book.plots import WIDTH
-from fergan.book.show import interval, rounded, signed, thousands
+from fergan.book.plots import WIDTH, generator_styles
+from fergan.book.show import interval, signed, table_of
 from fergan.experiments.intervals import side
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.transfer import OTHERS, TransferResult
@@ -22,14 +21,6 @@ from fergan.experiments.transfer import OTHERS, TransferResult
 def counted_in(result: LabelEfficiencyResult) -> str:
     """Return "people", or "faces" where no person has two faces."""
     return "people" if result.predictions.groupby("subject")["face"].nunique().max() > 1 else "faces"
-
-
-def accuracy_table(result: LabelEfficiencyResult) -> pd.DataFrame:
-    """Return one row per number of labels: the accuracy of each method with its interval."""
-    counted, faces = counted_in(result), result.train_faces()
-    return table_of([{
-        f"labelled {counted}": n, **({"their faces": round(faces[n])} if counted == "people" else {}),
-        **{method: interval(result.score("accuracy", n, method), 2) for method in result.methods}} for n in result.sizes])
 
 
 def half(result: LabelEfficiencyResult) -> dict[str, Any]:
@@ -81,18 +72,16 @@ def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: flo
     counts, `chance` where always naming the commonest class would land. Each doubling takes the same room.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
+    styles = generator_styles(curves)
     for index, (name, curve) in enumerate(curves.items()):
         x = curve["size"] * 1.012 ** (2 * index - len(curves) + 1)  # a little apart, or intervals would hide one another
         if "lowest" in curve:
-            ax.vlines(x, curve["lowest"], curve["highest"], color=f"C{index % 10}", linewidth=6, alpha=0.3)
+            ax.vlines(x, curve["lowest"], curve["highest"], color=styles[name]["color"], linewidth=6, alpha=0.3)
         errors = np.maximum(0, [curve["value"] - curve["low"], curve["high"] - curve["value"]])
-        ax.errorbar(x, curve["value"], yerr=np.nan_to_num(errors), color=f"C{index % 10}", fmt="osD^vPX*"[index % 8],
-                    markersize=4.5, linestyle=("-", "--", "-.", ":")[index % 4], linewidth=2.2 if index == 0 else 1.4,
-                    elinewidth=1, capsize=2, label=name)
+        ax.errorbar(x, curve["value"], yerr=np.nan_to_num(errors), markersize=4.5, linewidth=1.4 + 0.8 * (index == 0),
+                    elinewidth=1, capsize=2, label=name, **styles[name])
     if chance is not None:
-        ax.axhline(chance, color="0.4", linestyle=":", linewidth=1, zorder=0)
-        ax.annotate("commonest emotion", (0.99, chance), (0, 2), xycoords=("axes fraction", "data"),
-                    textcoords="offset points", fontsize="x-small", color="0.4", ha="right", va="bottom")
+        ax.axhline(chance, color="0.4", linestyle=":", linewidth=1, zorder=0, label="commonest emotion")
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.tick_params(labelsize="small")
@@ -103,20 +92,6 @@ def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: flo
 
 
 # ---- the transfer matrix
-
-def cell_table(result: TransferResult) -> pd.DataFrame:
-    """Return every cell with its interval: networks and baselines in rows, sets in columns, their sizes below."""
-    targets, baselines = result.settings["targets"], result.settings["baselines"]
-    names = {name: f"network of {name}" for name in result.settings["networks"]} | {n: n for n in (OTHERS, *baselines)}
-    rows = [{"features": words, **{t: interval(result.score("accuracy", t, name)) for t in targets}}
-            for name, words in names.items()]
-    rows.append({"features": "commonest emotion",
-                 **{t: rounded(result.score("majority_accuracy", t, "none")[0]) for t in targets}})
-    sizes = {t: result.row("accuracy", t, result.settings["networks"][0]) for t in targets}
-    rows += [{"features": words, **{t: thousands(row[key]) for t, row in sizes.items()}}
-             for words, key in (("n faces", "n_faces"), ("n people", "n_subjects"))]
-    return table_of(rows)
-
 
 def own_table(result: TransferResult) -> pd.DataFrame:
     """Return one row per set: its own network, those of other faces, and these minus it and minus each baseline, paired."""
@@ -142,14 +117,15 @@ def beside_others(result: TransferResult) -> list[dict[str, Any]]:
 
 
 def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -> Figure:
-    """Draw accuracy as shaded cells, one row per network or baseline (below a line) and one column per set of faces.
+    """Draw accuracy as shaded cells, one row per network, or per baseline and guessing below a line, one column per set.
 
     Below its number a cell says "own" where a network learnt these faces, and the number of its experiment, by `marks`
     (network, faces).
     """
     networks, targets = result.settings["networks"], result.settings["targets"]
     names = [*networks, *result.settings["baselines"]]
-    matrix = pd.DataFrame({t: {name: result.score("accuracy", t, name)[0] for name in names} for t in targets})
+    matrix = pd.DataFrame({t: {name: result.score("accuracy", t, name)[0] for name in names} | {
+        "commonest": result.score("majority_accuracy", t, "none")[0]} for t in targets})
 
     def words(row: str, column: str) -> str:
         number = f"no. {marks[row, column]}" if (row, column) in marks else ""

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, face_walks, generator_styles
+from fergan.experiments.intervals import side
 from fergan.experiments.scores import ExperimentResult
 from fergan.gan import TrainConfig
 from fergan.gan.runs import Run
@@ -135,31 +136,16 @@ def features_table(features: Mapping[tuple[str, str], np.ndarray]) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
-def layers_table(results: Mapping[str, ExperimentResult]) -> pd.DataFrame:
-    """Return ``faces, layer, features, value, low, high, difference, verdict`` of each set and layer.
-
-    The last two are against layer 4: "better", "worse", "open", or "" for layer 4 itself.
-    """
-    tables = []
-    for name, result in results.items():
-        one, other = (result.scores.query("score == @score").reset_index(drop=True) for score in ("accuracy", "minus_last"))
-        cases = [one["features"] == _PAPERS, other["low"] > 0, other["high"] < 0]
-        verdict = np.select(cases, ["", "better", "worse"], "open")
-        tables.append(pd.DataFrame({
-            "faces": name, "layer": one["features"], "features": one["features"].map(result.settings["n_features"]),
-            **one[["value", "low", "high"]], "difference": other["value"], "verdict": verdict}))
-    return pd.concat(tables, ignore_index=True)
-
-
-def layers_summary(table: pd.DataFrame) -> dict[str, Any]:
+def layers_summary(results: Mapping[str, ExperimentResult]) -> dict[str, Any]:
     """Return the sets on which the paper's layer is the best single one, and how all layers together compare with it."""
-    single, together = table[table["layer"] != "all"], table[table["layer"] == "all"]
-    papers = single[single["layer"] == _PAPERS].set_index("faces")["value"]
-    ahead = papers >= single.groupby("faces")["value"].max()[papers.index]
-    return dict(n=len(papers), best=list(papers.index[ahead]), others=list(papers.index[~ahead]),
-                higher=list(together["faces"][together["difference"] > 0]),
-                better=list(together["faces"][together["verdict"] == "better"]),
-                worse=list(together["faces"][together["verdict"] == "worse"]))
+    accuracies = {name: of.scores.query("score == 'accuracy' and features != 'all'").set_index("features")["value"]
+                  for name, of in results.items()}
+    best = [name for name, of in accuracies.items() if of[_PAPERS] >= of.max()]
+    together = {name: of.score("minus_last", features="all") for name, of in results.items()}
+    return dict(n=len(results), best=best, others=[name for name in results if name not in best],
+                higher=[name for name, difference in together.items() if difference[0] > 0],
+                better=[name for name, difference in together.items() if side(difference) > 0],
+                worse=[name for name, difference in together.items() if side(difference) < 0])
 
 
 def training_gains(learnt: Mapping[str, ExperimentResult]) -> list[dict[str, Any]]:

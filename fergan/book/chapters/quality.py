@@ -1,34 +1,24 @@
-"""Sample quality and mode collapse: one form of table, scores beside their floors, and the figures behind them."""
+"""Sample quality and mode collapse: one form of table, scores beside their floors."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import yaml
-from matplotlib.figure import Figure
 
-from fergan.book.plots import WIDTH
-from fergan.book.show import interval, rounded, say
+from fergan.book.show import interval, rounded, say, table_of
 from fergan.paper import read_table
 from fergan.quality.judge import quality_rows
 
 SCORE_WORDS = yaml.safe_load((Path(__file__).parent / "quality.yaml").read_text(encoding="utf-8"))
 
 _PUBLISHED = ("inception_score", "frechet")
-_COLOURS = {"floor": "0.35", "floor_people": "C1"}
 _VARIETY, _QUALITY = ("recall", "precision", "coverage"), ("frechet", "faces_found")  # what the table of generators shows
 BACKBONE = "HOG"  # whose features generators are compared by
 
 Records = Mapping[str, Mapping[str, Any]]  # generator -> what judge_collapse wrote
-
-
-def _table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Make a table of rows; texts stay objects, as a column of strings would forget which ones are Markdown already."""
-    with pd.option_context("future.infer_string", False):
-        return pd.DataFrame(rows)
 
 
 def rows_of_scores(scores: pd.DataFrame, backbone: str = BACKBONE) -> dict[str, Mapping[str, Any]]:
@@ -43,10 +33,10 @@ def scores_table(scores: pd.DataFrame) -> pd.DataFrame:
     if "Inception" not in set(scores["features"]):  # what published scores rest on has its rows, though without numbers
         rows += quality_rows([{"features": "Inception", "score": name, "n": 0} for name in _PUBLISHED]).to_dict("records")
     decimals = [2 if row["score"] == "frechet" else 3 for row in rows]
-    return _table([{"features": row["features"], "score": SCORE_WORDS["scores"][row["score"]], "n": row["n"] or None,
-                    "samples": interval(row, digits), "real, same people": rounded(row["floor"], digits),
-                    "real, other people": rounded(row["floor_people"], digits)}
-                   for row, digits in zip(rows, decimals, strict=True)]).astype({"n": "Int64"})
+    return table_of([{"features": row["features"], "score": SCORE_WORDS["scores"][row["score"]], "n": row["n"] or None,
+                      "samples": interval(row, digits), "real, same people": rounded(row["floor"], digits),
+                      "real, other people": rounded(row["floor_people"], digits)}
+                     for row, digits in zip(rows, decimals, strict=True)]).astype({"n": "Int64"})
 
 
 def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], records: Records) -> pd.DataFrame:
@@ -55,7 +45,7 @@ def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], 
     In brackets stands what real faces reach, of the same and of other people. A generator that was not judged, or not
     scored, lacks these numbers.
     """
-    return _table(_generator(model, scores.get(model), records.get(model)) for model in models)
+    return table_of(_generator(model, scores.get(model), records.get(model)) for model in models)
 
 
 def _generator(model: str, scores: pd.DataFrame | None, record: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -110,23 +100,3 @@ def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float
     remarks = [say("quality", "remark", row=row) for row in table.to_dict("records")]
     names = {"model": "model", "is": "IS", "fid": "FID", "ssim": "SSIM", "amt_percent": "AMT (%)"}
     return table[list(names)].rename(columns=names).assign(remark=pd.Series(remarks, dtype=object))
-
-
-def generators_against_floors(
-    scores: Mapping[str, pd.DataFrame], shown: Sequence[str] = ("frechet", "precision", "recall", "coverage")
-) -> Figure:
-    """Draw scores of all generators with their intervals, and both floors beside them."""
-    figure, axes = plt.subplots(1, len(shown), figsize=(WIDTH, 1.2 + 0.27 * len(scores)), sharey=True, squeeze=False)
-    for ax, score in zip(axes.flat, shown, strict=True):
-        rows = {place: of[score] for place, of in enumerate(map(rows_of_scores, scores.values())) if score in of}
-        part = pd.DataFrame(rows, index=["value", "low", "high", "floor", "floor_people"]).T.astype(float)
-        errors = np.maximum(0, [part["value"] - part["low"], part["high"] - part["value"]])
-        ax.errorbar(part["value"], part.index, xerr=errors, fmt="o", color="C0", markersize=4.5, capsize=2, label="samples")
-        for floor in ("floor", "floor_people"):
-            ax.plot(part[floor], part.index, "|", color=_COLOURS[floor], markersize=11, markeredgewidth=2,
-                    label=SCORE_WORDS["sides"][floor])
-        ax.set_title(SCORE_WORDS["scores"][score], fontsize="small")
-        ax.set_xlim(0, None)
-    axes[0, 0].set(yticks=range(len(scores)), yticklabels=list(scores), ylim=(len(scores) - 0.5, -0.5))
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
-    return figure

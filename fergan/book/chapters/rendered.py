@@ -13,7 +13,7 @@ from PIL import Image
 
 from fergan.book.plots import WIDTH, show_faces
 from fergan.facs import ACTION_UNITS, AU_MEANINGS
-from fergan.rendered import STAND_INS, render_expression, stand_in_labels
+from fergan.rendered import render_expression
 from fergan.rendered.labels import GAZE_SHIFT, OCCURRENCE_THRESHOLD, default_setting
 
 BOARD_SIZE = 192  # pixels: drawn in under a tenth of a second
@@ -64,30 +64,6 @@ def true_places(titles: list[str], images: np.ndarray, truth: pd.DataFrame, n_co
         ax.plot(x, y, "o", color="#56b4e9", markeredgecolor="#10324a", markeredgewidth=0.4, markersize=2.4)
         ax.set_title(title, loc="left", pad=3)
     return figure
-
-
-def design_table(sizes: Mapping[str, int | None], seed: int) -> pd.DataFrame:
-    """Return one row for each stand-in in use: faces, people and sequences, here and in the full set, and its design.
-
-    `sizes` has the faces of each set that the book uses, None for all. Of emotions, views and gazes there are none where
-    anything goes.
-    """
-    rows = []
-    for name in (name for name in STAND_INS if name in sizes):
-        full, here = stand_in_labels(name, seed=seed), stand_in_labels(name, sizes[name], seed=seed)
-        counts = {"set": name}
-        for title, column in {"faces": "source", "people": "subject", "sequences": "sequence"}.items():
-            counts |= {title: here[column].nunique() or None, f"all {title}": full[column].nunique() or None}
-        for column in ("emotion", "view", "gaze"):
-            counts[f"{column}s"] = full[column].replace("wild", None).nunique() or None
-        rows.append(counts)
-    return pd.DataFrame(rows).convert_dtypes()
-
-
-def difficulty_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the accuracy on unseen people by pixels and by the true Action Units, from an experiment's scores."""
-    independent = scores.query("score == 'accuracy' and protocol == 'subject_independent'").set_index("features")
-    return independent.loc[["pixels", "true Action Units"], ["value", "low", "high"]].reset_index()
 
 
 def face_board(person: int) -> widgets.Widget:

@@ -8,13 +8,12 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from fergan.book.chapters.networks import training_curves
 from fergan.book.plots import EVERY_PROTOCOL, WIDTH, score_dots, show_faces
-from fergan.book.show import escape, interval, say, signed
+from fergan.book.show import escape, interval, say, signed, table_of
 from fergan.cache import current, project_path
 from fergan.claims import LEVEL, NOT_DECIDED, WORDS, Results, Trained, Verdict
 from fergan.data.faces import FaceSet
@@ -42,10 +41,6 @@ _OPEN = {
 
 #: Kind of experiment -> the score that stands for it.
 _SCORES = {"emotions": "accuracy", "units": "auc"}
-
-#: First letter of a claim -> what it is about.
-_PARTS = {"A": "abstract", "Q": "questions", "C": "contributions", "M": "method", "E": "emotions", "U": "Action Units",
-          "G": "generators", "F": "conclusion, future", "R": "figures, references"}
 
 
 def read_results(
@@ -153,39 +148,30 @@ def papers_score(kind: str, number: int, settings: Mapping[str, Any]) -> float:
     return papers_scores(kind, number, settings).get("accuracy" if kind == "emotions" else "all", np.nan)
 
 
-def _beside_the_paper(
-    kind: str, number: int, settings: Mapping[str, Any], result: ExperimentResult | None = None,
-) -> dict[str, Any]:
-    """Return a row: an experiment, the paper's score, and ours under each protocol that it was scored under."""
-    found = result and {words: result.score(_SCORES[kind], protocol=name) for name, words in EVERY_PROTOCOL.items()}
-    ours = {words: None if np.isnan(score[0]) else interval(score) for words, score in (found or {}).items()}
-    return {"experiment": named(number, settings), "paper": papers_score(kind, number, settings), **ours}
-
-
-def paper_and_ours(
-    emotions: Mapping[int, EmotionResult], units: Mapping[int, AUResult],
-    left_out: Mapping[str, Sequence[Mapping]] | None = None,
+def beside_the_paper(
+    results: Mapping[str, Mapping[int, ExperimentResult]], left_out: Mapping[str, Sequence[Mapping]] | None = None,
 ) -> pd.DataFrame:
-    """Return one row per experiment of either kind; one that was `left_out` (kind -> settings) has a row without scores."""
+    """Return one row per experiment of each kind ("emotions", "units"): the paper's score, and ours under each protocol.
+
+    One that was `left_out` (kind -> settings) has a row without our scores.
+    """
     rows = []
-    for kind, results in (("emotions", emotions), ("units", units)):
-        known = {number: (result.settings, result) for number, result in results.items()}
-        known |= {settings["experiment"]: (settings,) for settings in (left_out or {}).get(kind, ())}
-        words = "emotions, accuracy" if kind == "emotions" else "AUs, mean AUC"
-        rows += [{"kind": words} | _beside_the_paper(kind, number, *of) for number, of in sorted(known.items())]
-    return pd.DataFrame(rows, dtype=object).astype({"paper": float}).dropna(axis=1, how="all") if rows else pd.DataFrame()
+    for kind, of in results.items():
+        known = {number: (result.settings, result) for number, result in of.items()}
+        known |= {settings["experiment"]: (settings, None) for settings in (left_out or {}).get(kind, ())}
+        words = {"emotions": "emotions, accuracy", "units": "AUs, mean AUC"}[kind]
+        for number, (settings, result) in sorted(known.items()):
+            ours = result and {title: result.score(_SCORES[kind], protocol=name) for name, title in EVERY_PROTOCOL.items()}
+            rows.append({"kind": words} if len(results) > 1 else {})
+            rows[-1] |= {"experiment": named(number, settings), "paper": papers_score(kind, number, settings)}
+            rows[-1] |= {title: None if np.isnan(score[0]) else interval(score) for title, score in (ours or {}).items()}
+    return table_of(rows).dropna(axis=1, how="all")
 
 
 def rivals_of(kind: str, result: ExperimentResult) -> dict[str, Score]:
     """Return ours minus that of each other kind of features on people never seen, face by face."""
     names = result.settings["features"][1:] if kind == "emotions" else result.settings["baselines"]
     return {name: result.score(f"{_SCORES[kind]}_difference", features=name) for name in names}
-
-
-def summary(kind: str, results: Mapping[int, ExperimentResult]) -> pd.DataFrame:
-    """Return one row per experiment: the paper's score beside ours; `paper_and_ours` has both kinds."""
-    rows = [_beside_the_paper(kind, number, result.settings, result) for number, result in results.items()]
-    return pd.DataFrame(rows, dtype=object).astype({"paper": float}).dropna(axis=1, how="all")
 
 
 def beside_rivals(kind: str, results: Mapping[int, ExperimentResult]) -> pd.DataFrame:
@@ -199,8 +185,7 @@ def beside_rivals(kind: str, results: Mapping[int, ExperimentResult]) -> pd.Data
         guessing = result.score("majority_accuracy", features="none")[0] if kind == "emotions" else np.nan
         rows.append({"experiment": named(number, result.settings), **rivals, "commonest emotion": guessing,
                      "labels": int(result.row(_SCORES[kind])["n_labels"])})
-    table = pd.DataFrame(rows, dtype=object).astype({"commonest emotion": float, "labels": int})
-    return table.dropna(axis=1, how="all")
+    return table_of(rows).dropna(axis=1, how="all")
 
 
 def rivals_reading(kind: str, results: Mapping[int, ExperimentResult]) -> dict[str, dict[str, Any]]:
@@ -269,8 +254,8 @@ def chance_reading(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
 def verdict_counts(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
     """Return one row per word of a verdict: how many claims have it, and what it means."""
     words = [verdict.word for verdict in verdicts.values()]
-    rows = [{"verdict": word, "claims": words.count(word), "meaning": say("claims", "meaning", word=word)} for word in WORDS]
-    return pd.DataFrame(rows, dtype=object).astype({"claims": int})
+    return table_of({"verdict": word, "claims": words.count(word), "meaning": say("claims", "meaning", word=word)}
+                    for word in WORDS)
 
 
 def claims_table(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
@@ -284,16 +269,4 @@ def claims_table(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
         if verdict.people or verdict.trainings > 1:
             row["rests on"] = say("claims", "strength", people=verdict.people, trainings=verdict.trainings)
         rows.append(row)
-    return pd.DataFrame(rows, dtype=object)
-
-
-def verdict_cells(verdicts: Mapping[str, Verdict]) -> Figure:
-    """Draw how many claims of each part of the paper have which verdict."""
-    parts, words = pd.Series([_PARTS[claim[0]] for claim in verdicts]), pd.Series([one.word for one in verdicts.values()])
-    counts = pd.crosstab(parts, words).reindex(index=_PARTS.values(), columns=WORDS, fill_value=0)
-    figure, ax = plt.subplots(figsize=(WIDTH, 3.8))
-    words = counts.astype(str).replace("0", "")
-    sns.heatmap(counts, annot=words, fmt="", cmap="Blues", vmax=12, cbar=False, linewidths=1, linecolor="0.9", ax=ax)
-    ax.set(xlabel="", ylabel="")
-    ax.set_xticklabels([word.replace(" on this", "\non this") for word in WORDS], rotation=30, ha="right")
-    return figure
+    return table_of(rows)
