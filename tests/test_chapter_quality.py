@@ -9,7 +9,6 @@ from fergan.book.show import markdown_table, say
 from fergan.quality.collapse import Variety, judge_variety
 from fergan.quality.judge import quality_rows
 
-
 HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6\n|"
 
 
