@@ -392,6 +392,21 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@cache
+def computing_device(device: str = "auto") -> str:
+    """Return "cuda" for "auto" where there is a GPU that PyTorch can compute on, else "cpu"; any other word as it is."""
+    import torch  # slow to import
+
+    if device != "auto" or not torch.cuda.is_available():
+        return device.replace("auto", "cpu")
+    try:
+        torch.ones(1, device="cuda").sum().item()
+    except RuntimeError as error:  # it has no kernels for this GPU, or somebody else has all of it
+        _log.warning("PyTorch cannot compute on the GPU (%s); the processor does its work", str(error).splitlines()[0])
+        return "cpu"
+    return "cuda"
+
+
 def run_threads(function: Callable[[Any], Any], items: Iterable[Any], n_threads: int) -> list[Any]:
     """Apply a function that leaves Python's lock to others to every item, on several threads; keep the order."""
     if n_threads == 1:

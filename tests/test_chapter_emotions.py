@@ -35,6 +35,25 @@ def test_the_answer_of_an_experiment_has_its_numbers():
     assert "Nobody is named" in text and "(the paper: 0.976)" in text and "–" not in text
 
 
+def test_where_nobody_is_named_no_people_are_counted():
+    numbers = dict(experiment=11, n=1992, folds=5, seed=0, majority=0.25, splits=3, draws=2, network_draws=1, counted="faces", chance=0.25, units=3)
+    for template, passage, keys in (
+        ("emotions_experiment", "scores_caption", "experiment n folds seed"), ("emotions_experiment", "dots_caption", "n majority seed"),
+        ("label_efficiency_set", "curves_caption", "n counted splits draws chance seed"), ("action_units_experiment", "roc_caption", "n units seed"),
+        ("label_efficiency_set", "accuracy_caption", "n counted splits draws network_draws seed"),
+    ):  # fmt: skip
+        nobody, some = (say(template, passage, people=people, **{key: numbers[key] for key in keys.split()}) for people in (0, 30))
+        assert "1,992 faces, nobody named" in nobody and "of 30 people" in some and "nobody" not in some
+    assert "only 9 photographs" in say("emotions_experiment", "few", people=9, least=5, named=False)
+    half = dict(needed={}, never=[], n_all=4, counted="faces", target="mine", best="hog", accuracy=(0.4, 0.3, 0.5))
+    answers = [say("label_efficiency_set", "answer", half=half, named=named) for named in (True, False)]
+    units = dict(never=(0.5, 0.4, 0.6), published=(0.5, 0.4, 0.6), paper=float("nan"), n=1, reading=None, rivals={})
+    answers += [say("action_units_experiment", "answer", named=named, **units) for named in (True, False)]
+    assert ["are photographs never seen" in answer for answer in answers] == [False, True, False, True]
+    test = dict(n_permutations=19, n_alone=9, n_people=9, n_blocks=3, observed=0.5, mean=0.1, highest=0.2, p_value=0.05)
+    assert "times among photographs, and" in say("emotions_experiment", "chance", test=test, named=False)
+
+
 def test_chance_official_splits_and_few_people_are_said_only_where_there_are_some():
     test = dict(n_permutations=19, n_alone=0, n_people=20, n_blocks=3, observed=0.5, mean=0.1, highest=0.2, p_value=0.05)
     say_it = lambda **more: say("emotions_experiment", "chance", test=test | more)
@@ -62,6 +81,8 @@ def test_experiments_are_summed_up_with_signs_and_only_the_papers_own_stand_besi
     said = say("emotions", "answer", never=[0.4, 0.6], published=[0.5, 0.5], others=reading)
     assert "between 0.400 and 0.600 of the emotions; as published, where people are known, 0.500." in said
     assert "(HOG) do clearly better in 1 of 3 experiments and clearly worse in 2" in said and "untrained, on average" in said
+    alone = say("emotions", "answer", never=[0.4], published=[0.5], others=rivals_reading("emotions", {11: results[11]}))
+    assert "experiments" not in alone and "average" not in alone and "(HOG) do clearly better." in alone
     assert chapter.emotion_table(results[1], 1)["features"].tolist() == ["discriminator (the paper)", *["discriminator"] * 2]
     assert chapter.state_of_the_art({1: results[1]})["faces"].str.contains("here").sum() == 2
 
@@ -76,6 +97,7 @@ def test_mistakes_are_shown_by_their_margin_and_figures_draw_every_line():
     rows = chapter.typical_mistakes(found, faces, n_faces=2)
     assert {name: images[:, 0, 0, 0].tolist() for name, images in rows.items()} == {"sad →\nhappy (20)": [29, 30]}
     assert len(chapter.area_figure({1: found, 2: experiment(2, 0.5)}).axes) == 4
+    assert len(chapter.area_figure({11: experiment(1, 0.5, target=HOSTILE)}).axes) == 3, "no empty panel of the paper's"
     groups = pd.DataFrame([dict(experiment="1: x", trait=trait, group=group, value=0.5, low=0.4, high=0.6)
                            for trait in ("skin", "age") for group in ("low", "high")])
     assert [ax.get_title(loc="left") for ax in chapter.group_figure(groups).axes] == ["skin", "age"]

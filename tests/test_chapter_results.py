@@ -70,4 +70,8 @@ def test_hostile_names_and_missing_intervals_in_sentences():
     said = results.sentence("E1", Verdict("cannot be tested on this data", "replaced", {"sets": [HOSTILE, "b"]}))
     assert r"\{\{ 7\*7 \}\} \<b\>x\</b\> a\_\$5\_\$6 \| x and b" in said
     assert "[" not in results.sentence("E3", Verdict("not decided", "order", {"better": 1, "differences": {3: ((-0.02, np.nan, np.nan), True)}}))
+    assert "Nobody is named in x" in say("results", "faces_note", rendered=False, unnamed=["x"])
+    assert say("results", "faces_note", rendered=False) == "We made it from photographs."
+    table = results.claims_table({"A1": Verdict("not decided", "no_curves", {}, people={"x": 1992, "y": 8})}, ["x"])
+    assert table["rests on"].tolist() == ["8 people of 1 set, 1,992 photographs of nobody named, one training of each network"]
     assert say("claims", "counts", total=54, n=dict.fromkeys(WORDS, 3)).count("3") >= 4

@@ -226,6 +226,20 @@ def test_profile_own_asks_what_the_table_can_answer_and_trains_as_long_as_few_fa
     assert found.faults == [] and f"{folds} folds; a training of {epochs} epochs in batches of {batch}" in found.lines_before_work()[0]
 
 
+def test_profile_own_says_what_it_cannot_work_without(tmp_path):
+    for labels, words in ((table().drop(columns="emotion"), "no photograph has an emotion"), (table(n_people=2), "people"),
+                          (table(n_people=1), "single person")):
+        assert any(words in fault for fault in check_data(own(tmp_path, labels)).faults)
+    (tmp_path / "labels.csv").write_text("file,emotion\n0.png,sad\n")
+    assert any("no column 'path'" in fault for fault in check_data(load_profile(PROFILES / "own.yaml", data=str(tmp_path))).faults)
+
+
+def test_photographs_without_a_face_found_are_said_before_work_with_how_to_find_smaller_ones(tmp_path):
+    (warning,) = [warning for warning in check_data(own(tmp_path, table())).warnings if "no face is found" in warning]
+    assert "in 16 of 16 photographs that were tried" in warning
+    assert "lower datasets.photographs.min_face_fraction (it is 0.2)" in warning and "raise padding (it is 0.25)" in warning
+
+
 def test_faces_that_are_cut_tight_are_said_before_work(tmp_path):
     labels = table()
     profile = own(tmp_path, labels)

@@ -18,7 +18,7 @@ from tiny import kill_when
 
 from fergan.data import cropping
 from fergan.data.config import FacesConfig, SetConfig
-from fergan.data.cropping import CroppingAccount, border_share, crop_face, make_faces, sampled_border
+from fergan.data.cropping import CroppingAccount, border_share, crop_face, make_faces, tried
 from fergan.data.faces import FACE_SIZE, FaceSet, complete_labels
 from fergan.data.photographs import Photograph, Photographs, UnreadablePhotograph
 
@@ -176,7 +176,8 @@ def test_a_second_look_with_more_border_finds_a_face_that_is_cut_tight_and_its_b
     left, top, right, bottom = faces.labels[["box_left", "box_top", "box_right", "box_bottom"]].iloc[0]
     assert left < 0 < 60 < right and top < 0 < 60 < bottom, "in pixels of the photograph without what was added"
     assert account.border > 0.1 and account.tight
-    assert sampled_border(photographs, FacesConfig(detector="viola-jones", padding=0.25)) == pytest.approx(account.border)
+    assert tried(photographs, FacesConfig(detector="viola-jones", padding=0.25)) == (pytest.approx(account.border), 1, 0)
+    assert tried(photographs, FacesConfig(detector="viola-jones")) == (0.0, 1, 1)
     whole, whole_account = made(detector="none")
     np.testing.assert_array_equal(whole.images[0], crop_face(tight, (0, 2, 80, 82), 0))
     assert whole_account.border == 0 and not whole_account.tight

@@ -201,6 +201,9 @@ def test_a_page_is_found_by_its_id_and_an_unknown_one_answered_with_names():
     assert find_page(DEMO, "04_emotions/experiment-5").chapter == "04_emotions"
     with pytest.raises(NotebookError, match="no page '04_emotion/experiment-5'; did you mean '04_emotions/experiment-5'"):
         find_page(DEMO, "04_emotion/experiment-5")
+    assert find_page(DEMO, "04_emotions/experiment-5.ipynb").chapter == "04_emotions"
+    with pytest.raises(NotebookError, match="no page 'xyz'; there are 00_one_page"):
+        find_page(DEMO, "xyz")
 
 
 # ---- the book and its command

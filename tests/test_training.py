@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from tiny import noise
 
-from fergan.cache import _closure
+from fergan.cache import _closure, computing_device
 from fergan.files import UserError, locked
 from fergan.gan import TrainConfig, training
 from fergan.gan.networks import Discriminator, Generator, initialize_weights, open_discriminator
@@ -248,6 +248,24 @@ def test_precision_follows_what_the_processor_can_do(monkeypatch):
         for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
             monkeypatch.setattr(torch.cpu, name, lambda native=native: native)
         assert make_fabric(asked, accelerator="cpu").strategy.precision.precision == found
+
+
+def test_a_gpu_that_pytorch_has_no_kernels_for_is_left_alone_and_said_once(monkeypatch, caplog):
+    def no_kernels(*_size, device="cpu"):
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nCompile with ...")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    computing_device.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "ones", no_kernels)
+        assert [make_fabric("float32").device.type, computing_device(), computing_device("cuda")] == ["cpu", "cpu", "cuda"]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "cannot compute on the GPU (CUDA error: no kernel image" in line and "\n" not in line
+    computing_device.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "ones", lambda *size, device: torch.zeros(*size))
+        assert computing_device() == "cuda", "one that works is used"
+    computing_device.cache_clear()
 
 
 def test_the_code_that_can_change_a_weight_is_that_of_the_step():

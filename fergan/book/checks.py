@@ -16,7 +16,7 @@ from fergan.book.profile import Absences, ActionUnitExperiment, Profile, Profile
 from fergan.data.checks import DataReport, check_photographs
 from fergan.data.collections import open_photographs
 from fergan.data.config import SetConfig, Substitute
-from fergan.data.cropping import TIGHT, sampled_border
+from fergan.data.cropping import TIGHT, tried
 from fergan.data.faces import subjects_of
 from fergan.data.photographs import Photographs
 from fergan.facs import ACTION_UNITS
@@ -213,7 +213,12 @@ def check_data(profile: Profile) -> DataCheck:
         try:
             opened = _open(profile, name, None)
             reports[name] = check_photographs(opened, dataset.source, dataset.variant, _labels_used(profile, name))
-            border = 0.0 if dataset.detector == "none" else sampled_border(opened, dataset.faces)
+            border, n_tried, n_lost = tried(opened, dataset.faces)
+            if n_lost:
+                reports[name].warnings.append(
+                    f"no face is found in {n_lost} of {n_tried} photographs that were tried; where faces are small, lower "
+                    f"datasets.{name}.min_face_fraction (it is {dataset.min_face_fraction:g}), and where nothing surrounds "
+                    f"them, raise padding (it is {dataset.padding:g})")
             if border > TIGHT:
                 reports[name].warnings.append(
                     f"the faces are cut tight: about {border:.0%} of the area of their crops lies outside the photographs "

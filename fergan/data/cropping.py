@@ -115,11 +115,12 @@ def make_detector(config: FacesConfig) -> Detector:
     return MTCNNDetector(config.min_face_fraction)
 
 
-def sampled_border(photographs: Photographs, config: FacesConfig, n: int = 24) -> float:
-    """Return the share of border in the crops of a few photographs, see `border_share`; 0 where no face is found."""
+def tried(photographs: Photographs, config: FacesConfig, n: int = 24) -> tuple[float, int, int]:
+    """Crop a few; return the share of border (`border_share`), how many can be read, and in how many no face is found."""
     rows = np.linspace(0, len(photographs) - 1, min(n, len(photographs))).astype(int).tolist()
-    shares = _crop_batch(photographs, rows, make_detector(config), config)["boxes"][:, 6]
-    return 0.0 if np.isnan(shares).all() else float(np.nanmean(shares))
+    batch = _crop_batch(photographs, rows, make_detector(config), config)
+    found, n_read = ~np.isnan(batch["boxes"][:, 6]), int(np.sum(batch["reasons"] == ""))
+    return float(batch["boxes"][found, 6].mean()) if found.any() else 0.0, n_read, n_read - int(found.sum())
 
 
 def crop_face(image: np.ndarray, box: Sequence[float], margin: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
-from fergan.cache import available_threads, run_threads
+from fergan.cache import available_threads, computing_device, run_threads
 from fergan.data.faces import FACE_SIZE
 
 IMAGES_PER_THREAD = 8  # that pass through MTCNN together: more of them leave the processor's cache
@@ -106,7 +106,7 @@ class MTCNNDetector(_Detector):
         import torch
         from facenet_pytorch import MTCNN
 
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = computing_device()
         networks = MTCNN(thresholds=list(thresholds), factor=0.709, device=self.device).eval()
         # Max-pooling with a pixel's channels side by side halves the time on a processor.
         self._networks = networks.to(memory_format=torch.channels_last)

@@ -41,12 +41,3 @@ def check_images(images: np.ndarray, name: str = "images", minimum: int = 1) -> 
     if images.max(initial=0) == 1:
         raise ValueError(f"{name} have no value above 1; expected 0 to 255")
     return images
-
-
-def computing_device(device: str) -> str:
-    """Return "cuda" for "auto" where PyTorch finds a GPU, else "cpu"; any other word as it is."""
-    import torch  # here, so that chapters which only need HOG or pixels start faster
-
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fergan.features import N_LAYERS, computing_device
+from fergan.cache import computing_device
+from fergan.features import N_LAYERS
 from fergan.features.discriminator import DiscriminatorFeatures, StatelessFeatures
 
 _FACENET_SIDE = 160  # pixels, of the faces that FaceNet was trained on

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from fergan.features import N_LAYERS, FeaturesConfig, check_images, checked_layers, computing_device
+from fergan.cache import computing_device
+from fergan.features import N_LAYERS, FeaturesConfig, check_images, checked_layers
 from fergan.files import atomic_path
 
 _GRID = 4  # rows and columns of the last layer's maps, and of those that are pooled
@@ -67,7 +68,7 @@ class DiscriminatorFeatures(StatelessFeatures):
         batch_size: Faces at a time.
         layers: Hidden layers from 1 (nearest to the image, ``width`` maps of 32x32) to 4 (the last), in this order.
         pool: Reduce every map to 4x4 by the maximum.
-        device: "cpu", "cuda", or "auto": a GPU where there is one, in float32 too.
+        device: "cpu", "cuda", or "auto": a GPU that works, in float32 too.
 
     Source: The paper, section 3: "the discriminator's convolutional penultimate layer". Radford et al. (2015), section 5.1.
     """

@@ -23,6 +23,7 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from fergan.cache import computing_device
 from fergan.files import atomic_path, hash_array, hash_parameters, locked, read_json, write_array, write_json
 from fergan.gan import TrainConfig
 from fergan.gan.networks import has_native_bfloat16, to_uint8
@@ -40,12 +41,12 @@ KEEP_EVERY = 3  # so many snapshots the discriminator is kept, from the untraine
 
 
 def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1, accelerator: str = "") -> Fabric:
-    """Return what runs the loop: the first GPU where there is one, else the processor; or several of either.
+    """Return what runs the loop: the first GPU that works, else the processor; or several of either.
 
     There are `devices` processes on each of `num_nodes` machines; under ``torchrun`` both are its own. For `precision` see
     `fergan.gan.TrainConfig`; an `accelerator` that is not named ("cuda" or "cpu") is found out.
     """
-    accelerator = accelerator or ("cuda" if torch.cuda.is_available() else "cpu")
+    accelerator = accelerator or computing_device()
     if precision == "auto":
         precision = "bf16" if has_native_bfloat16(torch.device(accelerator)) else "float32"
     if "LOCAL_WORLD_SIZE" in os.environ:

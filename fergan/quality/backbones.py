@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import gen_batches
 
-from fergan.features import check_images, computing_device
+from fergan.cache import computing_device
+from fergan.features import check_images
 from fergan.features.baselines import HOGFeatures
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.files import atomic_path, hash_file
@@ -87,7 +88,7 @@ def inception_features(network, images: np.ndarray, batch_size: int = 32) -> tup
     """
     import torch
 
-    images, device = check_images(images), computing_device("auto")
+    images, device = check_images(images), computing_device()
     network = network.to(device)
     parts = []
     with torch.inference_mode():

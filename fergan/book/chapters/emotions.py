@@ -75,9 +75,10 @@ def typical_mistakes(result: EmotionResult, faces: FaceSet, n_rows: int = 5, n_f
 # ---- all experiments
 
 def area_figure(results: Experiments) -> Figure:
-    """Draw the areas under the curve of every emotion (row) in every experiment (column): the paper's, then ours."""
+    """Draw the areas under the curve of every emotion (row) in every experiment (column): the paper's if any, then ours."""
     order = {e: e for e in EMOTIONS if any(e in result.emotions for result in results.values())} | {"all": "mean"}
-    panels = {"the paper": "paper"} | {f"this book, {words}": protocol for protocol, words in TWO_PROTOCOLS.items()}
+    papers = {"the paper": "paper"} if any(papers_scores("emotions", n, of.settings) for n, of in results.items()) else {}
+    panels = papers | {f"this book, {words}": protocol for protocol, words in TWO_PROTOCOLS.items()}
     figure, axes = plt.subplots(len(panels), 1, figsize=(WIDTH, (0.7 + 0.27 * len(order)) * len(panels)))
     for ax, (title, protocol) in zip(axes, panels.items(), strict=True):
         found = {n: papers_scores("emotions", n, of.settings) if protocol == "paper" else
