@@ -372,8 +372,7 @@ def _how_made(executed: NotebookNode, page: Page, values: Mapping[str, Any], sec
 
 def find_page(pages: Sequence[Page], word: str) -> Page:
     """Return the page of this id; NotebookError where there is none."""
-    by_id = {page.id: page for page in pages}
-    word = word.removesuffix(".ipynb")
+    by_id, word = {page.id: page for page in pages}, word.removesuffix(".ipynb")
     if word not in by_id:
         raise NotebookError(f"there is no page {word!r}{meant(word, by_id) or '; there are ' + ', '.join(by_id)}")
     return by_id[word]

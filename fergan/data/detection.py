@@ -94,7 +94,7 @@ class ViolaJones(_Detector):
 class MTCNNDetector(_Detector):
     """The multi-task cascaded network of facenet-pytorch, for any view; it finds no face below 20 pixels.
 
-    `thresholds` are the least probabilities after each of the three networks, as published. It uses a GPU that is there.
+    `thresholds` are the least probabilities after each of the three networks, as published. It uses a GPU that works.
     """
 
     face_pixels = 60

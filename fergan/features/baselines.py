@@ -87,10 +87,9 @@ def make_baseline(name: str, width: int = 64, seed: int = 0, run: str | Path | N
     It is called ``"untrained"`` (the discriminator before training, of `width` and `seed`), ``"hog"``, ``"pixels"``,
     ``"pooled"`` (all layers of the trained one of the folder `run`, each reduced to 4x4), or ``"facenet"``.
     """
-    every_layer = range(1, N_LAYERS + 1)
     kinds = {
         "untrained": DiscriminatorFeatures(None, width=width, seed=seed), "hog": HOGFeatures(), "pixels": PixelFeatures(),
-        "pooled": DiscriminatorFeatures(f"{run}/discriminator.safetensors", layers=every_layer, pool=True),
+        "pooled": DiscriminatorFeatures(f"{run}/discriminator.safetensors", layers=range(1, N_LAYERS + 1), pool=True),
         "facenet": FacenetFeatures(facenet_weights)}
     if name not in kinds:
         raise ValueError(f"unknown baseline {name!r}; expected one of {', '.join(kinds)}")

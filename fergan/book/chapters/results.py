@@ -259,10 +259,7 @@ def verdict_counts(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
 
 
 def claims_table(verdicts: Mapping[str, Verdict], unnamed: Sequence[str] = ()) -> pd.DataFrame:
-    """Return one row per claim: where it stands, its verdict, what we found, a link to that, and what it rests on.
-
-    In sets that are `unnamed` photographs count as people.
-    """
+    """Return one row per claim: its place, verdict, what we found, a link, what it rests on (photographs in `unnamed` sets)."""
     rows, claims = [], read_table("claims").set_index("id")
     for claim, verdict in verdicts.items():
         role = "numref" if verdict.shown_by.startswith(("fig-", "tab-")) else "ref"
@@ -270,8 +267,6 @@ def claims_table(verdicts: Mapping[str, Verdict], unnamed: Sequence[str] = ()) -
         row = {"claim": Markup(f"**{claim}** {escape(claims.loc[claim, 'claim'])}"), "where": claims.loc[claim, "where"],
                "verdict": Markup(f"**{verdict.word}**"), "what we found": Markup(f"{sentence(claim, verdict)}{link}")}
         if verdict.people or verdict.trainings > 1:
-            row["rests on"] = say("claims", "strength", trainings=verdict.trainings,
-                                  people={name: n for name, n in verdict.people.items() if name not in unnamed},
-                                  photographs=sum(verdict.people.get(name, 0) for name in unnamed))
+            row["rests on"] = say("claims", "strength", people=verdict.people, unnamed=unnamed, trainings=verdict.trainings)
         rows.append(row)
     return table_of(rows)
