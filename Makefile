@@ -22,14 +22,14 @@ $(READY): requirements.txt
 	@touch $@
 
 book: $(READY) ## make what is not of the present state and build the book (PROFILE=demo, DATA=folder of photographs, CORES=all)
-	@$(RUN) book --profile "$(PROFILE)" --data "$(DATA)" --cores $(CORES)
+	@$(RUN) book --profile "$(PROFILE)" --data "$$DATA" --cores $(CORES)
 
 check-data: $(READY) ## look whether the photographs are what they should be (PROFILE=paper, DATA=folder of photographs)
-	@$(RUN) check-data --profile "$(PROFILE)" --data "$(DATA)"
+	@$(RUN) check-data --profile "$(PROFILE)" --data "$$DATA"
 
 run: $(READY) ## run one page with parameters changed: make run PAGE=04_emotions/experiment-5 ARGS="n_folds=5"
 	@test -n "$(PAGE)" || { echo 'say which: make run PAGE=04_emotions/experiment-5 ARGS="n_folds=5"'; exit 1; }
-	@$(RUN) run "$(PAGE)" $(ARGS) --profile "$(PROFILE)" --data "$(DATA)"
+	@$(RUN) run "$(PAGE)" $(ARGS) --profile "$(PROFILE)" --data "$$DATA"
 
 test: $(READY) ## run the tests, a small book among them
 	$(VENV)/bin/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
@@ -38,7 +38,7 @@ bench: $(READY) ## measure what is claimed to be fast
 	for file in benchmarks/*.py; do $(VENV)/bin/python $$file || exit 1; done
 
 prune: $(READY) ## delete the results that the book no longer uses (PROFILE)
-	@$(RUN) prune --profile "$(PROFILE)" --data "$(DATA)"
+	@$(RUN) prune --profile "$(PROFILE)" --data "$$DATA"
 
 lint: $(READY) ## check style
 	$(VENV)/bin/python -m ruff check .

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import importlib
 import os
+import subprocess
 import sys
 import time
 from unittest.mock import Mock
@@ -141,6 +142,12 @@ def test_what_does_not_fit_is_refused_before_anything_runs(notebook, tmp_path, w
     assert not (tmp_path / "ran").exists() and not (tmp_path / "out.ipynb").exists()
 
 
+def test_a_kernel_that_ends_well_logs_no_error(notebook, tmp_path, capfd):
+    notebook(new_code_cell("get_ipython().kernel.log.error('KeyboardInterrupt caught in kernel')"))
+    run_by_hand(PAGE, [], tmp_path / "page.ipynb")
+    assert "caught in kernel" not in "".join(capfd.readouterr())
+
+
 def test_values_are_found_by_their_names_and_types(notebook):
     notebook()
     given = checked("epochs=5", "n=2", "name=7", "rate=1", only="AU07")
@@ -215,6 +222,14 @@ def test_a_page_that_stays_stale_is_an_error_and_no_endless_loop(monkeypatch, tm
     with pytest.raises(NotebookError, match=r"stale again[\s\S]*07_results/results: it has not been made yet"):
         book.bring_up_to_date("1", lines.append)
     assert lines[0] == f"{len(DEMO)} of {len(DEMO)} pages to make:" and lines.count("runs") == 1
+
+
+@pytest.mark.parametrize("folder", ["faces #2", "Study 3: pilot", "a$b", "it's", ""])
+def test_a_folder_may_have_any_name(folder):
+    command = ["make", "-C", str(ROOT), "check-data", "READY=", "RUN=printf %s\\n"]
+    surroundings = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")} | {"DATA": folder}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=surroundings).stdout.splitlines()
+    assert said[said.index("--data") + 1] == folder
 
 
 @pytest.mark.parametrize(("error", "words"), [

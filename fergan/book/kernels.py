@@ -57,8 +57,9 @@ def environment(*, book: bool = False) -> dict[str, str]:
 
 def kernel_spec(folder: Path) -> None:
     """Write into a folder of JUPYTER_PATH that kernels of the name python3 are started by this module."""
-    spec = {"argv": [sys.executable, "-m", __name__, "start", KERNEL, "-f", "{connection_file}"], "display_name": "Python 3",
-            "language": "python"}
+    # Whoever ends a kernel interrupts it first, which it would log as an error.
+    spec = {"argv": [sys.executable, "-m", __name__, "start", KERNEL, "-f", "{connection_file}",
+                     "--IPKernelApp.log_level=CRITICAL"], "display_name": "Python 3", "language": "python"}
     path = folder / "kernels" / "python3" / "kernel.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(spec), encoding="utf-8")

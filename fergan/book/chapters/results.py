@@ -259,7 +259,7 @@ def verdict_counts(verdicts: Mapping[str, Verdict]) -> pd.DataFrame:
 
 
 def claims_table(verdicts: Mapping[str, Verdict], unnamed: Sequence[str] = ()) -> pd.DataFrame:
-    """Return one row per claim: its place, verdict, what we found, a link, what it rests on (photographs in `unnamed` sets)."""
+    """Return one row per claim: its place, verdict, what we found, a link, what it rests on (photographs in `unnamed`)."""
     rows, claims = [], read_table("claims").set_index("id")
     for claim, verdict in verdicts.items():
         role = "numref" if verdict.shown_by.startswith(("fig-", "tab-")) else "ref"
