@@ -1,11 +1,14 @@
 """What notebooks show: data is text, numbers are numbers, tables and figures carry their captions."""
 
 import re
+from html import unescape
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from markupsafe import Markup
 
 from fergan.book import show
@@ -50,10 +53,17 @@ def test_what_comes_from_data_is_text(templates, name):
     assert " ".join(name.split()) in table
 
 
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.sampled_from([*HOSTILE, "{{ 7*7 }}", "<b>", "$5_$6", "[1](2)", "`", "\\", "|", "&lt;", "**", "~~~", "{ref}`x`"])
+                | st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=6), max_size=4).map("".join))
+def test_any_name_comes_out_as_itself(name):
+    text = unescape(" ".join(name.split()))
+    assert _as_html(f"It is {show.escape(name)}.") == f"It is {text}."
+    assert text in _as_html(show.markdown_table(pd.DataFrame({"a": [name]})))
+
+
 def _as_html(text):
     """Return the text that a reader of Markdown sees; nothing of it may have become markup."""
-    from html import unescape
-
     from markdown_it import MarkdownIt
     from mdit_py_plugins.dollarmath import dollarmath_plugin
     from mdit_py_plugins.myst_role import myst_role_plugin
