@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide results from colleagues
+        with suppress(OSError):  # some file systems know no rights
+            os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide results from colleagues
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -38,7 +39,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 @contextmanager
 def locked(path: Path, refusal: str = "") -> Iterator[None]:
     """Hold the lock of a file, which a killed process gives back; wait for another one, or leave with a `refusal`."""
-    import fcntl  # which Windows has not; its WSL has
+    try:
+        import fcntl
+    except ImportError:
+        raise UserError("Windows has no locks for files of this kind; run the project in WSL, its Linux") from None
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:

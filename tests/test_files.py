@@ -29,6 +29,16 @@ def test_a_lock_is_held_by_one_and_its_absence_is_one_line(tmp_path, monkeypatch
         pass
 
 
+def test_windows_and_file_systems_without_rights_are_no_traceback(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "chmod", Mock(side_effect=PermissionError("Operation not permitted")))
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("written")
+    assert (tmp_path / "a.txt").read_text() == "written"
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(UserError, match="run the project in WSL"), locked(tmp_path / ".lock"):
+        pass
+
+
 def test_a_file_is_replaced_whole_and_an_error_or_a_kill_inside_the_block_leaves_the_old_one(tmp_path):
     path = tmp_path / "new" / "folder" / "result.txt"
     for text in ("first", "second"):
