@@ -393,7 +393,7 @@ def available_threads() -> int:
 
 
 @cache
-def computing_device(device: str = "auto") -> str:
+def computing_device(device: str) -> str:
     """Return "cuda" for "auto" where there is a GPU that PyTorch can compute on, else "cpu"; any other word as it is."""
     import torch  # slow to import
 

@@ -106,7 +106,7 @@ class MTCNNDetector(_Detector):
         import torch
         from facenet_pytorch import MTCNN
 
-        self.device = computing_device()
+        self.device = computing_device("auto")
         networks = MTCNN(thresholds=list(thresholds), factor=0.709, device=self.device).eval()
         # Max-pooling with a pixel's channels side by side halves the time on a processor.
         self._networks = networks.to(memory_format=torch.channels_last)

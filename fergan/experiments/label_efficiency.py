@@ -298,7 +298,7 @@ def train_cnn(images: np.ndarray, y: np.ndarray, *, width: int, epochs: int, min
         weights: A ``discriminator.safetensors`` of that width (else a ValueError) to start from; without, a random start.
         seed: Of the initial weights and of the order of the faces. On a processor the same seed gives the same network.
     """
-    device = torch.device(computing_device())
+    device = torch.device(computing_device("auto"))
     # The discriminator's hidden layers, then one logit per class where it has one in all: (n, 3, 64, 64) to (n, k).
     to_logits = nn.Conv2d(8 * width, int(y.max()) + 1, kernel_size=4)
     network = nn.Sequential(net.Discriminator(width).blocks, to_logits, nn.Flatten())

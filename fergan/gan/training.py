@@ -46,7 +46,7 @@ def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1
     There are `devices` processes on each of `num_nodes` machines; under ``torchrun`` both are its own. For `precision` see
     `fergan.gan.TrainConfig`; an `accelerator` that is not named ("cuda" or "cpu") is found out.
     """
-    accelerator = accelerator or computing_device()
+    accelerator = accelerator or computing_device("auto")
     if precision == "auto":
         precision = "bf16" if has_native_bfloat16(torch.device(accelerator)) else "float32"
     if "LOCAL_WORLD_SIZE" in os.environ:

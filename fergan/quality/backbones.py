@@ -88,7 +88,7 @@ def inception_features(network, images: np.ndarray, batch_size: int = 32) -> tup
     """
     import torch
 
-    images, device = check_images(images), computing_device()
+    images, device = check_images(images), computing_device("auto")
     network = network.to(device)
     parts = []
     with torch.inference_mode():
