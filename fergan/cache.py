@@ -396,15 +396,13 @@ def available_threads() -> int:
 def computing_device(device: str) -> str:
     """Return "cuda" for "auto" where there is a GPU that PyTorch can compute on, else "cpu"; any other word as it is."""
     import torch  # slow to import
-
-    if device != "auto" or not torch.cuda.is_available():
-        return device.replace("auto", "cpu")
+    if device != "auto":
+        return device
     try:
-        torch.ones(1, device="cuda").sum().item()
+        return "cuda" if torch.cuda.is_available() and torch.ones(1, device="cuda").sum().item() else "cpu"
     except RuntimeError as error:  # it has no kernels for this GPU, or somebody else has all of it
         _log.warning("PyTorch cannot compute on the GPU (%s); the processor does its work", str(error).splitlines()[0])
         return "cpu"
-    return "cuda"
 
 
 def run_threads(function: Callable[[Any], Any], items: Iterable[Any], n_threads: int) -> list[Any]:

@@ -39,15 +39,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 @contextmanager
 def locked(path: Path, refusal: str = "") -> Iterator[None]:
     """Hold the lock of a file, which a killed process gives back; wait for another one, or leave with a `refusal`."""
-    try:
-        import fcntl
-    except ImportError:
-        raise UserError("Windows has no locks for files of this kind; run the project in WSL, its Linux") from None
-
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
         try:
+            import fcntl  # which Windows has not
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            raise UserError("Windows has no locks for files of this kind; run the project in WSL, its Linux") from None
         except BlockingIOError:
             if refusal:
                 raise UserError(refusal) from None

@@ -237,7 +237,7 @@ def test_profile_own_says_what_it_cannot_work_without(tmp_path):
 def test_photographs_without_a_face_found_are_said_before_work_with_how_to_find_smaller_ones(tmp_path):
     (warning,) = [warning for warning in check_data(own(tmp_path, table())).warnings if "no face is found" in warning]
     assert "in 16 of 16 photographs that were tried" in warning
-    assert "lower datasets.photographs.min_face_fraction (it is 0.2)" in warning and "raise padding (it is 0.25)" in warning
+    assert "lower datasets.photographs.min_face_fraction (0.2), where they fill it, raise padding" in warning
 
 
 def test_faces_that_are_cut_tight_are_said_before_work(tmp_path):

@@ -263,7 +263,7 @@ def test_a_gpu_that_pytorch_has_no_kernels_for_is_left_alone_and_said_once(monke
     assert "cannot compute on the GPU (CUDA error: no kernel image" in line and "\n" not in line
     computing_device.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(torch, "ones", lambda *size, device: torch.zeros(*size))
+        patch.setattr(torch, "ones", lambda *size, device: torch.full(size, 1.0))
         assert computing_device("auto") == "cuda", "one that works is used"
     computing_device.cache_clear()
 

@@ -217,8 +217,7 @@ def check_data(profile: Profile) -> DataCheck:
             if n_lost:
                 reports[name].warnings.append(
                     f"no face is found in {n_lost} of {n_tried} photographs that were tried; where faces are small, lower "
-                    f"datasets.{name}.min_face_fraction (it is {dataset.min_face_fraction:g}), and where nothing surrounds "
-                    f"them, raise padding (it is {dataset.padding:g})")
+                    f"datasets.{name}.min_face_fraction ({dataset.min_face_fraction:g}), where they fill it, raise padding")
             if border > TIGHT:
                 reports[name].warnings.append(
                     f"the faces are cut tight: about {border:.0%} of the area of their crops lies outside the photographs "

@@ -142,9 +142,8 @@ def confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def score_dots(
-    table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float | None = None, ylabel: str = "", ax: Axes | None = None
-) -> Figure:
+def score_dots(table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float | None = None, ylabel: str = "",
+               ax: Axes | None = None) -> Figure:
     """Draw scores with intervals as dots, one line per `y`, one colour and marker per `hue`.
 
     Args:

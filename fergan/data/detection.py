@@ -142,16 +142,13 @@ class MTCNNDetector(_Detector):
         """Apply `function` to each group, each on a thread of its own, which torch does not divide further."""
         import torch
 
-        if self.device == "cuda":
-            return [function(group) for group in groups]
-
         def alone(group: Any) -> Any:
             torch.set_num_threads(1)
             return function(group)
 
         own = torch.get_num_threads()
         try:
-            return run_threads(alone, groups, available_threads())
+            return run_threads(alone, groups, 1 if self.device == "cuda" else available_threads())
         finally:
             torch.set_num_threads(own)
 

@@ -85,11 +85,6 @@ class FaceSet:
         present = set(self.labels["emotion"].dropna())
         return [emotion for emotion in EMOTIONS if emotion in present]
 
-    @property
-    def named(self) -> bool:
-        """Whether anybody is named; where nobody is, each photograph counts as a person of its own."""
-        return bool(self.labels["subject"].notna().any())
-
     def select(self, mask: np.ndarray | pd.Series) -> "FaceSet":
         """Return the faces where `mask` (booleans, one per face) holds; a missing value counts as False."""
         rows = np.flatnonzero(pd.array(mask, dtype="boolean").fillna(False))

@@ -44,14 +44,13 @@ class FacenetFeatures(StatelessFeatures):
 
     weights: str | Path
     batch_size: int = 64
-    device: str = "auto"
 
     def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
         import torch
         from facenet_pytorch import InceptionResnetV1
         from torch.nn.functional import interpolate
 
-        device = computing_device(self.device)
+        device = computing_device("auto")
         network = InceptionResnetV1(classify=False)
         network.load_state_dict(_named_tensors(Path(self.weights), network.state_dict()))
         network.eval().to(device)

@@ -24,9 +24,8 @@ _Variants = Mapping[str, AUResult]  # of one experiment, see `fergan.experiments
 _Results = Mapping[int, AUResult]  # experiment -> its result
 
 
-def scores_of(
-    result: AUResult, score: str = "auc", protocol: str = SUBJECT_INDEPENDENT, features: str = FEATURES
-) -> pd.DataFrame:
+def scores_of(result: AUResult, score: str = "auc", protocol: str = SUBJECT_INDEPENDENT,
+              features: str = FEATURES) -> pd.DataFrame:
     """Return the row of one score for each of `LABELS`, NaN where there is none."""
     table = result.scores
     chosen = table[(table["score"] == score) & (table["protocol"] == protocol) & (table["features"] == features)]

@@ -43,9 +43,8 @@ _OPEN = {
 _SCORES = {"emotions": "accuracy", "units": "auc"}
 
 
-def read_results(
-    artifacts: str, homes: Sequence[str], models: Mapping[str, Sequence[str]], *, rendered: bool, replaced: Sequence[str]
-) -> Results:
+def read_results(artifacts: str, homes: Sequence[str], models: Mapping[str, Sequence[str]], *, rendered: bool,
+                 replaced: Sequence[str]) -> Results:
     """Read the results of a book, see `Results`.
 
     Args:
