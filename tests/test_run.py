@@ -226,7 +226,7 @@ def test_a_page_that_stays_stale_is_an_error_and_no_endless_loop(monkeypatch, tm
 
 @pytest.mark.parametrize("folder", ["faces #2", "Study 3: pilot", "a$b", "it's", ""])
 def test_a_folder_may_have_any_name(folder):
-    command = ["make", "-C", str(ROOT), "check-data", "READY=", "RUN=printf %s\\n"]
+    command = ["make", "-C", str(ROOT), "check-data", "READY=", "RUN=printf '%s\\n'"]
     surroundings = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")} | {"DATA": folder}
     said = subprocess.run(command, capture_output=True, text=True, check=True, env=surroundings).stdout.splitlines()
     assert said[said.index("--data") + 1] == folder
