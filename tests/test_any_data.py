@@ -43,7 +43,7 @@ def tables(draw):
     return "\n".join(separator.join(row) for row in quoted).encode(draw(st.sampled_from(["utf-8", "utf-8", "utf-16", "latin-1"])), "replace")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+@settings(max_examples=350, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
 @given(table=tables(), files=st.lists(FILES, min_size=3, max_size=3), of_set=SETS, sections=SECTIONS)
 def test_any_table_files_and_profile_give_a_clear_line_or_the_finished_page(table, files, of_set, sections):
     with tempfile.TemporaryDirectory() as place:
