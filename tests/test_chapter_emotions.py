@@ -36,11 +36,10 @@ def test_the_answer_of_an_experiment_has_its_numbers():
 
 
 def test_where_nobody_is_named_no_people_are_counted():
-    numbers = dict(experiment=11, n=1992, folds=5, seed=0, majority=0.25, splits=3, draws=2, network_draws=1, counted="faces", chance=0.25, units=3)
+    numbers = dict(experiment=11, n=1992, folds=5, seed=0, majority=0.25, splits=3, draws=2, counted="faces", chance=0.25, units=3)
     for template, passage, keys in (
         ("emotions_experiment", "scores_caption", "experiment n folds seed"), ("emotions_experiment", "dots_caption", "n majority seed"),
         ("label_efficiency_set", "curves_caption", "n counted splits draws chance seed"), ("action_units_experiment", "roc_caption", "n units seed"),
-        ("label_efficiency_set", "accuracy_caption", "n counted splits draws network_draws seed"),
     ):  # fmt: skip
         nobody, some = (say(template, passage, people=people, **{key: numbers[key] for key in keys.split()}) for people in (0, 30))
         assert "1,992 faces, nobody named" in nobody and "of 30 people" in some and "nobody" not in some
