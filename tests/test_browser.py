@@ -1,14 +1,11 @@
 """The built book in a real browser, opened as a folder: nothing from elsewhere, no errors, usable by everybody."""
 
-import io
 import json
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
 
 pytestmark = pytest.mark.book
 
@@ -90,11 +87,11 @@ def test_figures_stay_legible_in_the_dark(book, browser_page):
     browser_page.add_init_script("localStorage.setItem('mode', 'dark'); localStorage.setItem('theme', 'dark')")
     ready(browser_page, book / "book" / "executed" / "07_results" / "results.html")
     assert browser_page.evaluate("document.documentElement.dataset.theme") == "dark"
-    for figure in browser_page.locator("figure img").all():
-        figure.scroll_into_view_if_needed()
-        figure.evaluate("image => image.decode()")
-        pixels = np.asarray(Image.open(io.BytesIO(figure.screenshot())).convert("L"))
-        assert pixels[[2, -3]].mean() > 150, figure.get_attribute("src")
+    figures = browser_page.locator("figure img")
+    assert figures.count()
+    for figure in figures.all():  # what is computed, not what is painted: on a busy machine pictures come late
+        style = figure.evaluate("image => (({backgroundColor, filter}) => [backgroundColor, filter])(getComputedStyle(image))")
+        assert style == ["rgb(255, 255, 255)", "none"], figure.get_attribute("src")
 
 
 def test_claims_are_chosen_by_verdict_and_are_cards_on_a_telephone(book, browser_page):
