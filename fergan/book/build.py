@@ -22,9 +22,10 @@ from fergan.cache import hash_of_source
 from fergan.data.config import CATALOGUE
 from fergan.files import ROOT, atomic_path, read_json, write_json
 
-_PROSE_BEFORE = ("book/reading", "book/related", "book/method", "book/datasets")
-_PROSE_AFTER = ("book/conclusion", "book/limits", "book/lesson", "book/exercises", "book/code",
-                "book/glossary", "book/licences", "book/references")
+# The pages that are written, not executed: before the chapters, after them, and for those who use the book.
+_METHOD, _LIMITS = "book/method", "book/limits"
+_USE = ("book/reading", "book/lesson", "book/exercises", "book/code", "book/datasets", "book/related",
+        "book/glossary", "book/licences", "book/references")
 
 
 # ---- what is written from the profile and the environment
@@ -38,11 +39,11 @@ def table_of_contents(profile: Profile) -> dict:
             chapters[page.chapter].setdefault("sections", []).append(file)
         else:
             chapters[page.chapter] = file
-    before = [chapters.pop("00_one_page"), *({"file": file} for file in _PROSE_BEFORE)]
+    before = [chapters.pop("00_one_page"), {"file": _METHOD}]
     return {"format": "jb-book", "root": "book/intro", "parts": [
-        {"caption": "Before you start", "chapters": before},
-        {"caption": "The reproduction", "numbered": 1, "chapters": list(chapters.values())},
-        {"caption": "After", "chapters": [{"file": file} for file in _PROSE_AFTER]}]}
+        {"caption": "The paper", "chapters": before},
+        {"caption": "The reproduction", "numbered": 1, "chapters": [*chapters.values(), {"file": _LIMITS}]},
+        {"caption": "Using the book", "chapters": [{"file": file} for file in _USE]}]}
 
 
 def _write_where_different(path: Path, content: str | bytes) -> None:
@@ -170,7 +171,7 @@ def build_book(book: Book) -> Path:
     try:
         if subprocess.run(command, cwd=ROOT).returncode:
             raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
-        pages = ["book/intro", *_PROSE_BEFORE, *(f"book/executed/{name}" for name in book.pages), *_PROSE_AFTER]
+        pages = ["book/intro", _METHOD, *(f"book/executed/{name}" for name in book.pages), _LIMITS, *_USE]
         for old in set((html / "book").rglob("*.html")) - {html / f"{name}.html" for name in pages}:
             old.unlink()  # of an earlier build, with other pages
         finish_pages(html, before)

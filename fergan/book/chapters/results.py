@@ -127,8 +127,9 @@ def faces_of(settings: Mapping[str, Any]) -> str:
 
 
 def named(number: int, settings: Mapping[str, Any]) -> str:
-    """Return how tables call an experiment: "2: celeba on rafd-frontal", the network on the faces."""
-    return f"{number}: {settings['pretrained']} on {faces_of(settings)}"
+    """Return how tables call an experiment: "2: celeba on rafd-frontal", the network on the faces; "7: kdef" on its own."""
+    network, faces = settings["pretrained"], faces_of(settings)
+    return f"{number}: {faces}" if network == faces else f"{number}: {network} on {faces}"
 
 
 def titled(results: Mapping[int, ExperimentResult]) -> dict[str, ExperimentResult]:
