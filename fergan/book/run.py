@@ -7,7 +7,6 @@ value. The same notebook runs by hand in JupyterLab, and by plain papermill.
 import ast
 import os
 import re
-import shlex
 import signal
 import sys
 import time
@@ -363,10 +362,10 @@ def _how_made(executed: NotebookNode, page: Page, values: Mapping[str, Any], sec
     for key, value in values.items():
         flat |= {f"{key}.{k}": v for k, v in value.items()} if key in SECTIONS else {key: value}
     results = executed.metadata["fergan"]["results"].values()
-    example = next((f"{k.rpartition('.')[2]}={v}" for k, v in flat.items() if isinstance(v, int) and "." in k),
-                   "seed=1" if "seed" in flat else "")
+    numbers = (f"{k.rpartition('.')[2]}={v}" for k, v in flat.items() if isinstance(v, int) and "." in k)
+    example = next(numbers, "seed=1" if "seed" in flat else "")  # names and whole numbers: nothing that a shell would read
     return say("pages", "made", page=page, seconds=seconds, commit=commit(), machine=machine(), packages=versions(),
-               parameters=flat, computed=sum(result["seconds"] for result in results), example=example and shlex.quote(example),
+               parameters=flat, computed=sum(result["seconds"] for result in results), example=example,
                differs=sorted({key for result in results for key in result["differs"]}),
                kept=any(result["kept"] for result in results))
 
