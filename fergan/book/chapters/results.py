@@ -128,8 +128,7 @@ def faces_of(settings: Mapping[str, Any]) -> str:
 
 def named(number: int, settings: Mapping[str, Any]) -> str:
     """Return how tables call an experiment: "2: celeba on rafd-frontal", the network on the faces; "7: kdef" on its own."""
-    network, faces = settings["pretrained"], faces_of(settings)
-    return f"{number}: {faces}" if network == faces else f"{number}: {network} on {faces}"
+    return f"{number}: {' on '.join(dict.fromkeys((settings['pretrained'], faces_of(settings))))}"
 
 
 def titled(results: Mapping[int, ExperimentResult]) -> dict[str, ExperimentResult]:
