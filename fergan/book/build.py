@@ -22,9 +22,9 @@ from fergan.cache import hash_of_source
 from fergan.data.config import CATALOGUE
 from fergan.files import ROOT, atomic_path, read_json, write_json
 
-# The pages that are written, not executed: before the chapters, after them, and for those who use the book.
 _METHOD, _LIMITS = "book/method", "book/limits"
-_USE = [f"book/{name}" for name in "reading lesson exercises code datasets related glossary licences references".split()]
+_USE = ("book/reading", "book/lesson", "book/exercises", "book/code", "book/datasets", "book/related",
+        "book/glossary", "book/licences", "book/references")
 
 
 # ---- what is written from the profile and the environment
