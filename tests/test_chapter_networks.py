@@ -76,8 +76,10 @@ def test_the_film_shows_its_ends_and_curves_are_shares_of_their_floors():
     assert [label.get_text() for label in film.axes[0].get_xticklabels()][::8] == ["0", "1,200"]
     one = run(40.0, 10.0)
     one.snapshots = one.snapshots.assign(recall=[0.1, 0.3], recall_floor=0.6)
-    left, right = chapter.snapshot_curves({"a": one, "b": one}, ["frechet", "recall"], marked="b").axes
-    assert left.lines[0].get_ydata().tolist() == [40, 10] and right.lines[1].get_ydata() == pytest.approx([1 / 6, 0.5])
+    for runs in ({"a": one}, {"a": one, "b": one}):  # a panel for each score of one, and for each of several
+        frechet, recall, *_ = (line.get_ydata() for ax in chapter.snapshot_curves(runs, ["frechet", "recall"]).axes[:2]
+                               for line in ax.lines if len(line.get_ydata()) > 1 and line.get_label()[0] != "_")
+        assert frechet.tolist() == [40, 10] and recall == pytest.approx([1 / 6, 0.5])
     matplotlib.pyplot.close("all")
 
 

@@ -1,5 +1,6 @@
 """Profiles: every fault is one line that names the key, before anything runs."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -137,6 +138,13 @@ def test_pages_are_exactly_the_profiles_and_each_comes_after_pages_that_are_ther
         assert len(pages) == len(pages_of(profile)) == len({page.label for page in pages.values()})
         for page in pages.values():
             assert set(page.after) <= set(pages) - {page.id}, page.id
+
+
+def test_prose_refers_only_to_pages_that_every_profile_has(data):
+    prose = "".join(path.read_text(encoding="utf-8") for path in (PROFILES.parent / "book").glob("*.md"))
+    demo, least = ({page.label for page in pages_of(profile)} for profile in (
+        load_profile(PROFILES / "demo.yaml"), load(data, SMALL | {"datasets": {"b": SMALL["datasets"]["b"]}, "emotion_experiments": []})))
+    assert not demo & set(re.findall(r"\{\w+\}`(?:[^`]*<)?([\w-]+)>?`", prose)) - least
 
 
 def test_labels_and_transfer_have_pages_where_there_is_something_to_compare(data):

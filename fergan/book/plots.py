@@ -1,7 +1,7 @@
 """What several chapters draw: faces, scores with intervals, curves, tables as shades; and what moves on a page.
 
-Figures are made for a column about 7 inches wide and stay readable at 400 pixels: few panels, no legend over data, colours
-that differ in lightness as well as in hue. What moves needs no kernel and no network: one HTML element holds its pictures
+Figures are made for a column about 7 inches wide and stay readable at 390 pixels: no text under 9 points, few panels, no
+legend over data, colours that differ in lightness as well as in hue. What moves needs no kernel and no network: one HTML element holds its pictures
 and numbers. It shows its last frame or middle threshold without scripts, and is left out on paper, where a figure shows
 the same.
 """
@@ -38,24 +38,17 @@ _MARKERS, _DASHES = "osD^vPX*<>dp1", ("-", "--", ":", "-.", (0, (6, 2, 1, 2, 1, 
 
 def use_style() -> None:
     """Set the book's look; each notebook calls it once."""
-    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9)
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
     plt.rcParams.update({
         "figure.dpi": 110, "savefig.bbox": "tight", "figure.constrained_layout.use": True, "axes.titlesize": "medium",
         "axes.spines.top": False, "axes.spines.right": False, "image.interpolation": "nearest",
     })
 
 
-def generator_styles(names: Iterable[str], marked: str = "") -> dict[str, dict[str, Any]]:
-    """Return how to draw the curve of each generator, the same in every figure; `marked` is drawn in red above the others.
-
-    Markers and dashes tell all curves apart where colours cannot.
-    """
-    free = [f"C{k}" for k in range(10) if k != 3]  # C3 is the red
-    cycles = zip(names, cycle(free), cycle(_MARKERS), cycle(_DASHES))
-    styles = {name: {"color": color, "marker": marker, "linestyle": dash} for name, color, marker, dash in cycles}
-    if marked:
-        styles[marked] |= {"color": "C3", "linewidth": 2, "zorder": 5}
-    return styles
+def generator_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return how to draw the curve of each generator: markers and dashes tell curves apart where colours cannot."""
+    cycles = zip(names, cycle(range(10)), cycle(_MARKERS), cycle(_DASHES))
+    return {name: {"color": f"C{k}", "marker": marker, "linestyle": dash} for name, k, marker, dash in cycles}
 
 
 # ---- faces
@@ -165,7 +158,7 @@ def score_dots(table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float
         ax.plot(part["value"], place, marker, color=color, label=group, markersize=5.5)
     if chance is not None:
         ax.axvline(chance, color="0.4", linestyle=":", linewidth=1)
-        ax.annotate("chance", (chance, -0.7), fontsize="x-small", color="0.4", ha="center", va="bottom")
+        ax.annotate("chance", (chance, -0.7), fontsize="small", color="0.4", ha="center", va="bottom")
     ax.set(yticks=range(len(lines)), yticklabels=lines, xlabel=xlabel, ylabel=ylabel, ylim=(len(lines) - 0.4, -0.7))
     ax.legend(frameon=False, ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), fontsize="small")
     return ax.figure

@@ -169,6 +169,7 @@ def show_table(table: pd.DataFrame, label: str, caption: str, *, decimals: int =
     if table.empty:
         return
     body, caption = markdown_table(table, decimals), " ".join(caption.split())  # a caption ends with its line
+    body = re.sub(r"\[([^][\s]+), (?=[^][\s]+\])", "[\\1,\u00a0", body)  # intervals break before their bracket only
     kind = ":class: text\n" if sentences else ":class: wide\n" if "[" in body.replace("\\[", "") else ""
     # A fence of tildes: behind one of backticks a caption could hold none, and with them no reference.
     text = f"~~~{{table}} {caption}\n:name: {label}\n{kind}\n{body}\n~~~" if in_book() else f"**{caption}**\n\n{body}"

@@ -115,10 +115,9 @@ def group_figure(table: pd.DataFrame) -> Figure:
     """Draw the accuracy on each group of people (`accuracy_by_group`, with ``experiment``): one panel per trait."""
     traits = list(dict.fromkeys(table["trait"]))
     n_lines = table["experiment"].nunique()
-    figure, axes = plt.subplots(1, len(traits), figsize=(WIDTH, 0.55 * n_lines + 1.6), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(traits), figsize=(WIDTH, 0.55 * n_lines + 2), sharey=True, squeeze=False)
     for ax, trait in zip(axes[0], traits, strict=True):
         score_dots(table[table["trait"] == trait], "experiment", "group", "accuracy", ax=ax)
-        ax.set_title(trait, loc="left", pad=22)
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False, fontsize=7, handletextpad=0.1,
-                  columnspacing=0.6)
+        ax.set_title(trait, pad=60)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize="small")
     return figure

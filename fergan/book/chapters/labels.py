@@ -133,9 +133,9 @@ def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -
         return "\n".join(filter(None, (f"{matrix.loc[row, column]:.2f}", below)))
 
     text = [[words(row, column) for column in matrix] for row in matrix.index]
-    figure, ax = plt.subplots(figsize=(WIDTH, 1.4 + 0.46 * len(matrix)))
+    figure, ax = plt.subplots(figsize=(WIDTH, 1.4 + 0.5 * len(matrix)))
     sns.heatmap(matrix, annot=np.array(text), fmt="", cmap="viridis", vmin=0, vmax=1, ax=ax, linewidths=1.5,
-                linecolor="white", annot_kws={"fontsize": "x-small"}, cbar_kws={"label": "accuracy, people never seen"})
+                linecolor="white", annot_kws={"fontsize": "small"}, cbar_kws={"label": "accuracy, people never seen"})
     ax.axhline(len(networks), color="black", linewidth=2.5)
     ax.set(xlabel="faces of", ylabel="network of; below: features that learnt nothing")
     ax.tick_params(labelsize="small", rotation=0)

@@ -87,24 +87,34 @@ def loss_curves(history: pd.DataFrame, window: int = 15) -> Figure:
     return figure
 
 
-def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str], marked: str | None = None) -> Figure:
+def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str]) -> Figure:
     """Draw what was measured of each generator's samples while it trained, beside what real faces reach where that is known.
 
-    `scores` are columns of `Run.snapshots`; those with a floor are drawn as shares of it. One generator is `marked` in red.
+    `scores` are columns of `Run.snapshots`; those with a floor are drawn as shares of it. Several generators have a panel
+    each, with all scores; of a single one each score has its own.
     """
-    figure, axes = plt.subplots(1, len(scores), figsize=(WIDTH, 2.7 + 0.1 * len(runs)), squeeze=False)
-    styles = generator_styles(runs, marked or "")
-    for ax, score in zip(axes.flat, scores, strict=True):
-        for name, run in runs.items():
-            seen = run.snapshots
+    several = len(runs) > 1
+    panels = [(name, [*scores]) for name in runs] if several else [(name, [score]) for name in runs for score in scores]
+    n_across = min(3, len(panels))
+    n_down = -(-len(panels) // n_across)
+    figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, 1 + (1.35 if several else 2) * n_down), sharex=True,
+                                sharey=several, squeeze=False)
+    for ax in axes.flat[len(panels):]:
+        ax.set_axis_off()
+    for ax, (name, shown) in zip(axes.flat, panels):
+        seen = runs[name].snapshots
+        for score, style in zip(shown, ("o-", "s--", "^:")):
             values = seen[score] / seen.get(f"{score}_floor", 1)
-            ax.plot(100 * seen["step"] / max(seen["step"].max(), 1), values, markersize=3.5, label=name, **styles[name])
-        if score != "frechet":
+            ax.plot(100 * seen["step"] / max(seen["step"].max(), 1), values, style, markersize=3, label=_SCORES[score])
+        if "frechet" not in shown:
             ax.axhline(1, color="0.6", linewidth=0.8, zorder=0)  # real faces
-        ax.set(title=_SCORES[score], ylim=(0, 1.05 * ax.dataLim.y1), xlabel="training done (%)")
-    if len(runs) > 1:
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False,
-                      fontsize="small")
+        ax.set_title(name if several else _SCORES[shown[0]], fontsize="small")
+        ax.set_ylim(0, max(ax.get_ylim()[1], 1.05 * ax.dataLim.y1))
+    figure.supxlabel("training done (%)", fontsize="medium")
+    if several and len(scores) == 1:
+        figure.supylabel(_SCORES[scores[0]], fontsize="medium")
+    elif several:
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
