@@ -143,7 +143,8 @@ def test_pages_are_exactly_the_profiles_and_each_comes_after_pages_that_are_ther
 def test_prose_refers_only_to_pages_that_every_profile_has(data):
     prose = "".join(path.read_text(encoding="utf-8") for path in (PROFILES.parent / "book").glob("*.md"))
     demo, least = ({page.label for page in pages_of(profile)} for profile in (
-        load_profile(PROFILES / "demo.yaml"), load(data, SMALL | {"datasets": {"b": SMALL["datasets"]["b"]}, "emotion_experiments": []})))
+        load_profile(PROFILES / "demo.yaml"), load(data, SMALL | {"datasets": {"b": SMALL["datasets"]["b"]}, "emotion_experiments": [], "au_experiments": [
+            {"experiment": 1, "pretrained": "b", "train": "b", "test": "b"}]})))
     assert not demo & set(re.findall(r"\{\w+\}`(?:[^`]*<)?([\w-]+)>?`", prose)) - least
 
 

@@ -1,9 +1,9 @@
 """What several chapters draw: faces, scores with intervals, curves, tables as shades; and what moves on a page.
 
 Figures are made for a column about 7 inches wide and stay readable at 390 pixels: no text under 9 points, few panels, no
-legend over data, colours that differ in lightness as well as in hue. What moves needs no kernel and no network: one HTML element holds its pictures
-and numbers. It shows its last frame or middle threshold without scripts, and is left out on paper, where a figure shows
-the same.
+legend over data, colours that differ in lightness as well as in hue. What moves needs no kernel and no network: one HTML
+element holds its pictures and numbers. It shows its last frame or middle threshold without scripts, and is left out on
+paper, where a figure shows the same.
 """
 
 import base64

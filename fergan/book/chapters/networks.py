@@ -101,9 +101,9 @@ def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str]) -> Figure:
                                 sharey=several, squeeze=False)
     for ax in axes.flat[len(panels):]:
         ax.set_axis_off()
-    for ax, (name, shown) in zip(axes.flat, panels):
+    for ax, (name, shown) in zip(axes.flat, panels, strict=False):
         seen = runs[name].snapshots
-        for score, style in zip(shown, ("o-", "s--", "^:")):
+        for score, style in zip(shown, ("o-", "s--", "^:"), strict=False):
             values = seen[score] / seen.get(f"{score}_floor", 1)
             ax.plot(100 * seen["step"] / max(seen["step"].max(), 1), values, style, markersize=3, label=_SCORES[score])
         if "frechet" not in shown:
