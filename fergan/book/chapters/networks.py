@@ -95,8 +95,7 @@ def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str]) -> Figure:
     """
     several = len(runs) > 1
     panels = [(name, [*scores]) for name in runs] if several else [(name, [score]) for name in runs for score in scores]
-    n_across = min(3, len(panels))
-    n_down = -(-len(panels) // n_across)
+    n_across, n_down = min(3, len(panels)), -(-len(panels) // 3)
     figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, 1 + (1.35 if several else 2) * n_down), sharex=True,
                                 sharey=several, squeeze=False)
     for ax in axes.flat[len(panels):]:
@@ -111,9 +110,7 @@ def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str]) -> Figure:
         ax.set_title(name if several else _SCORES[shown[0]], fontsize="small")
         ax.set_ylim(0, max(ax.get_ylim()[1], 1.05 * ax.dataLim.y1))
     figure.supxlabel("training done (%)", fontsize="medium")
-    if several and len(scores) == 1:
-        figure.supylabel(_SCORES[scores[0]], fontsize="medium")
-    elif several:
+    if several:
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
 
