@@ -78,8 +78,8 @@ def test_experiments_are_summed_up_with_signs_and_only_the_papers_own_stand_besi
     reading = rivals_reading("emotions", results)
     assert reading["hog"] == {"n": 3, "better": 2, "worse": 1, "mean": pytest.approx(0.2 / 3)}
     said = say("emotions", "answer", never=[0.4, 0.6], published=[0.5, 0.5], others=reading)
-    assert "between 0.400 and 0.600 of the emotions; as published, where people are known, 0.500." in said
-    assert "(HOG) do clearly better in 1 of 3 experiments and clearly worse in 2" in said and "untrained, on average" in said
+    assert "between 0.400 and 0.600; as published, where the SVM may know the people, 0.500." in said
+    assert "(HOG) do clearly better in 1 of 3 experiments and clearly worse in 2" in said and "on average: it clearly raises it in" in said
     alone = say("emotions", "answer", never=[0.4], published=[0.5], others=rivals_reading("emotions", {11: results[11]}))
     assert "experiments" not in alone and "average" not in alone and "(HOG) do clearly better." in alone
     assert chapter.emotion_table(results[1], 1)["features"].tolist() == ["discriminator (the paper)", *["discriminator"] * 2]

@@ -25,7 +25,7 @@ def test_half_of_the_faces_is_reached_or_not_and_names_are_text():
     half = labels.half(rivals((0.2, 0.3, 0.4), network="network of <b>{{ 7*7 }}"))
     assert half["never"] == ["hog", "supervised CNN"] and list(half["needed"]) == ["network of <b>{{ 7*7 }}", "network of b"]
     text = say("label_efficiency_set", "answer", half=half)
-    assert "do not suffice for hog and supervised CNN" in text and "<b>" not in text and "49" not in text
+    assert "are too few for hog and supervised CNN" in text and "<b>" not in text and "49" not in text
     none = labels.half(curves({"network of a": (0.1, 0.2, 0.3), "hog": (0.1, 0.2, 0.4)}))
     assert "best method, hog, reaches 0.400 [" in say("label_efficiency_set", "answer", half=none)
 
@@ -47,7 +47,7 @@ def test_transfer_is_told_by_signs():
     assert "clearly worse than" in say("transfer", "answer", compared=labels.beside_others(result))
     assert "No set" in say("transfer", "answer", compared=[])
     verdicts = [judge(claim, Results(transfer=result)) for claim in ("Q3", "C3")]
-    assert "the worst is" in say("transfer", "own", consistent=verdicts[0], margin=0.02)
+    assert "the difference is lowest on" in say("transfer", "own", consistent=verdicts[0], margin=0.02)
     assert "over 3 networks" in say("transfer", "size", verdict=verdicts[1])
     remarks = say("transfer", "remarks", skipped={"<b>": "too few"}, collections=["u", "v"])
     assert "<b>" not in remarks and "u and v share people" in remarks and say("transfer", "remarks", skipped={}, collections=[]) == ""

@@ -116,7 +116,7 @@ def test_the_best_layer_is_counted_and_differences_judged_with_their_sign():
 
 
 @pytest.mark.parametrize(("gain", "words"), [
-    ((0.1, 0.05, 0.15), "training pays"), ((-0.1, -0.15, -0.05), "training costs"), ((0.01, -0.1, 0.1), "holds 0"),
+    ((0.1, 0.05, 0.15), "it helps"), ((-0.1, -0.15, -0.05), "it harms"), ((0.01, -0.1, 0.1), "contains 0"),
     ((0.01, np.nan, np.nan), "too few people"),
 ])
 def test_what_training_buys_is_said_with_its_sign(gain, words):
