@@ -86,7 +86,7 @@ def single(difference, only=0.6, dataset="enhanced-ck"):
 
 
 @pytest.mark.parametrize(("result", "verdict", "word"), [
-    (single((-0.2, -0.05)), "worse", "less"), (single((0.01, 0.2)), "better", "more"), (single((-0.2, 0.1)), "open", "cannot be told"),
+    (single((-0.2, -0.05)), "worse", "clearly worse"), (single((0.01, 0.2)), "better", "clearly better"), (single((-0.2, 0.1)), "open", "not clearly"),
     (single((np.nan, np.nan), np.nan), "not learnt", "too few"),
 ])
 def test_a_network_of_one_unit_is_compared_by_the_interval(result, verdict, word):

@@ -81,7 +81,7 @@ def test_each_verdict_has_its_reason_and_place_in_the_answer(changes, verdict, w
     text = say("quality", "answer", **found, verdicts=chapter.by_verdict({HOSTILE: one, "b": record()}), provoked=one)
     assert ("2 of 2" in text) == (verdict == "varied") and f"samples are {verdict}" in text
     assert ("; not" in text) == ("7\\*7" in text) == (verdict != "varied") and "<b>" not in text
-    assert "should collapse" not in say("quality", "answer", **found, verdicts=chapter.by_verdict({"b": record()}), provoked=None)
+    assert "meant to collapse" not in say("quality", "answer", **found, verdicts=chapter.by_verdict({"b": record()}), provoked=None)
 
 
 def test_the_table_of_generators_has_the_floors_it_was_given():
