@@ -10,7 +10,7 @@ from PIL import Image
 from fergan.book import fresh
 from fergan.book.build import table_of_contents, write_licences, write_table_of_contents
 from fergan.book.checks import load_profile
-from fergan.book.site import HEAVIEST, BookError, check_book, finish_pages
+from fergan.book.site import HEAVIEST, BookError, check_book
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
 PAGES = ("book/intro", "book/method", "book/executed/01_data/kdef", "book/executed/04_emotions/summary")
@@ -45,18 +45,6 @@ def test_each_fault_of_a_page_is_found(check):
     page.unlink()
     with pytest.raises(BookError, match="01_data/kdef.html is missing"):
         run()
-
-
-def test_buttons_are_called_what_they_say_and_unused_scripts_go(tmp_path):
-    page = tmp_path / "html" / "page.html"
-    page.parent.mkdir()
-    page.write_text('<button class="search-button-field" aria-label="Search">Search Ctrl+K</button><summary aria-label="Toggle hidden content">Show</summary>'
-                    '<summary><span class="toctree-toggle"></span></summary><script src="_static/sphinx-thebe.js"></script><script>1 < 2</script>')
-    finish_pages(page.parent, page.stat().st_mtime + 1)
-    assert "thebe" in page.read_text()  # finished before
-    finish_pages(page.parent, 0)
-    assert page.read_text() == ('<button class="search-button-field">Search Ctrl+K</button><summary>Show</summary>'
-                                '<summary aria-label="Pages of this chapter"><span class="toctree-toggle"></span></summary><script>1 < 2</script>')
 
 
 def test_the_method_gives_the_range_that_is_searched():

@@ -17,7 +17,7 @@ from fergan.book.pages import pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NOTEBOOKS, parameter_cell, passages_of, tags
 from fergan.book.show import TEMPLATES, say
-from fergan.book.site import EXECUTED, BookError, check_book, finish_pages
+from fergan.book.site import EXECUTED, BookError, check_book
 from fergan.cache import hash_of_source
 from fergan.data.config import CATALOGUE
 from fergan.files import ROOT, atomic_path, read_json, write_json
@@ -161,7 +161,6 @@ def build_book(book: Book) -> Path:
                *(ROOT / "fergan").rglob("*.py")]  # whose code and docstrings the prose includes
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"
-    before = done.stat().st_mtime if done.is_file() else 0.0
     done.unlink(missing_ok=True)
     # By module: the environment's scripts name the folder that it was made in, which may have been moved.
     program = "import sys; from jupyter_book.cli.main import main; sys.argv[0] = 'jupyter-book'; main()"
@@ -173,7 +172,6 @@ def build_book(book: Book) -> Path:
         pages = ["book/intro", _METHOD, *(f"book/executed/{name}" for name in book.pages), _LIMITS, *_USE]
         for old in set((html / "book").rglob("*.html")) - {html / f"{name}.html" for name in pages}:
             old.unlink()  # of an earlier build, with other pages
-        finish_pages(html, before)
         check_book(pages, html)
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.

@@ -1,4 +1,4 @@
-"""The built site: what Sphinx does for it; its pages finished and checked.
+"""The built site: what Sphinx does for it, and its check.
 
 ``_config.yml`` names this module as a Sphinx extension. Pages ask no other host for anything (MathJax comes with a package
 whose own extension copies more than twice what they can ask for), and captions lead to how they were made.
@@ -11,10 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bs4 import BeautifulSoup
 from docutils import nodes
 
-from fergan.files import ROOT, UserError, atomic_path, read_json
+from fergan.files import ROOT, UserError, read_json
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -27,8 +26,6 @@ EXECUTED = ROOT / "book" / "executed"
 #: Bytes of a page with its pictures, without the scripts, styles and fonts that all pages share.
 HEAVIEST = 1_500_000
 
-# Scripts for a server that runs code on the reader's behalf; no page of the book has a button for it.
-_UNUSED_SCRIPTS = ("thebe", "THEBE_JS_URL", "kernelName = ")
 _UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "mml", "mml-*", "tex-chtml.js", "core.js", "liteDOM.js")
 
 
@@ -44,6 +41,10 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     app.connect("env-get-updated", _pages_that_cite_others, priority=900)  # after figures have got their numbers
     app.connect("doctree-resolved", _link_captions)
     app.connect("build-finished", _copy_mathjax)
+    # Scripts for a server that runs code on the reader's behalf: no page of the book has a button for it.
+    for event in ("env-before-read-docs", "doctree-resolved"):
+        listeners = app.events.listeners[event]
+        listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -85,36 +86,7 @@ def _link_captions(app: "Sphinx", doctree: nodes.document, page: str) -> None:
                                    reftitle="How this was made")
 
 
-# ---- pages are finished and checked
-
-def finish_pages(html: Path, since: float) -> None:
-    """Finish the pages of a built book that were written after a time, in seconds since the epoch."""
-    for path in html.rglob("*.html"):
-        if "_static" not in path.relative_to(html).parts and path.stat().st_mtime > since:
-            before = path.read_text(encoding="utf-8")
-            soup = BeautifulSoup(before, "html.parser")
-            _mend_names(soup)
-            for script in soup.find_all("script"):
-                if any(word in f"{script.get('src')} {script.get('type')} {script.string}" for word in _UNUSED_SCRIPTS):
-                    script.decompose()
-            if str(soup) != before:
-                with atomic_path(path) as temporary:
-                    temporary.write_text(str(soup), encoding="utf-8")
-
-
-def _mend_names(soup: BeautifulSoup) -> None:
-    """Name what the theme names otherwise than it reads: a spoken command says what is seen, so a name must hold it."""
-    wrong = {"button.search-button-field": "aria-label", 'summary[aria-label="Toggle hidden content"]': "aria-label",
-             "div.citation-list": "role"}
-    for selector, attribute in wrong.items():
-        for tag in soup.select(selector):
-            tag.attrs.pop(attribute, None)
-    for tag in soup.select("summary:has(> .toctree-toggle)"):
-        tag["aria-label"] = "Pages of this chapter"
-    for tag in soup.select("i.theme-switch[title]"):
-        del tag["title"]
-        tag["aria-hidden"] = "true"
-
+# ---- the check
 
 def check_book(pages: Iterable[str], html: Path, sources: Path = ROOT) -> None:
     """Check that every page of a book is there with its figures, and light; Sphinx itself refuses what leads nowhere.
