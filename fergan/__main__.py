@@ -4,12 +4,8 @@ import argparse
 import errno
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fergan.files import ROOT, UserError, locked
-
-if TYPE_CHECKING:
-    from fergan.book.profile import Profile
 
 # What a command needs is imported in it, so that each starts as fast as it can.
 
@@ -25,7 +21,7 @@ _OPTIONS = {
 _BUSY = "another run is still writing to {}; wait for it, or end it, and try again"
 
 
-def _profile(arguments: argparse.Namespace) -> "Profile":
+def _profile(arguments: argparse.Namespace):
     """Load the profile that the command line names, by name or as a file."""
     from fergan.book.checks import load_profile
 

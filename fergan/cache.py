@@ -39,10 +39,7 @@ PACKAGES = (  # whose version can change a number
 
 
 class Config(BaseModel):
-    """Base of every stage's parameters: a profile's section and a notebook's dictionary are checked by it.
-
-    Types are strict (a whole number passes for a float), unknown names are refused, values do not change.
-    """
+    """Base of every stage's parameters: types are strict (a whole number passes for a float), and unknown names refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 

@@ -19,10 +19,7 @@ EMOTION_MAPPINGS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def canonical_emotion(word: str) -> str:
-    """Translate a dataset's word for an emotion ("Happiness", "anger", "sad") into one of `EMOTIONS`.
-
-    A ValueError names the word that is none of them nor a known synonym.
-    """
+    """Translate a word for an emotion ("Happiness", "anger") into one of `EMOTIONS`; a ValueError names an unknown one."""
     emotion = str(word).strip().lower()
     emotion = _WORDS["synonyms"].get(emotion, emotion)
     if emotion not in EMOTIONS:

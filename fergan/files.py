@@ -114,10 +114,7 @@ def hash_array(array: np.ndarray) -> str:
 
 
 def rendered(template: str | Path, **values: Any) -> str:
-    """Return a Jinja template filled with values, which are escaped for HTML.
-
-    In it, ``part(name)`` puts another file of its folder there as it is: a script or a style.
-    """
+    """Return a Jinja template filled with values, escaped for HTML; ``part(name)`` puts a file beside it in as it is."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -62,8 +62,7 @@ def write_table_of_contents(profile: Profile, path: Path) -> None:
 def write_licences(path: Path) -> None:
     """Write the tables of the book's page on licences where they differ from the file.
 
-    They hold the packages that ``requirements.txt`` pins, one ``name==version  # reason`` a line, with the licence that each
-    installed package states, and the collections of faces.
+    They hold the collections of faces, and the packages that ``requirements.txt`` pins, ``name==version  # reason`` a line.
     """
     pinned = re.findall(r"^([\w.-]+)==(\S+)\s+# (.*)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M)
     packages = [{"package": name, "version": version, "licence": _licence_of(name), "purpose": purpose}
@@ -146,14 +145,9 @@ def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
 # ---- the build
 
 def build_book(book: Book) -> Path:
-    """Build the HTML book of a profile whose pages are of the present state, and check it.
+    """Build the HTML book of a profile whose pages are of the present state, check it, and return its ``index.html``.
 
-    Nothing is built when no page, prose or setting is newer than the last good build.
-
-    Returns: The book's ``index.html``.
-
-    Raises:
-        BookError: Something in the pages or the prose is wrong; the message lists each fault.
+    Nothing is built when no page, prose or setting is newer than the last good build. A BookError lists each fault.
     """
     html = html_folder(book.profile.name)
     done, toc = html.parent / ".checked", prepare_sources(book)

@@ -44,11 +44,9 @@ def record_of(path: Path) -> dict[str, Any]:
 
 
 def repository() -> dict[str, str]:
-    """Return the book's place on GitHub by ``_config.yml``, where pages offer their notebooks: ``github`` (owner/name) and
-    ``branch``; empty without an address.
+    """Return the book's ``github`` (owner/name) and ``branch`` by ``_config.yml``, where pages offer their notebooks.
 
-    Raises:
-        NotebookError: The address is of another form.
+    Nothing where it gives no address, NotebookError where that is of another form.
     """
     of = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8")).get("repository")
     if not of:
@@ -151,9 +149,7 @@ class Book:
     def make(self, page: Page, tell: Callable[[str], None]) -> float:
         """Make one page, and return the seconds that this took; `tell` is called with how far it is.
 
-        Raises:
-            NotebookError: A parameter does not fit (nothing has run then), or a cell failed: the half-executed copy is kept
-                and named.
+        NotebookError where a parameter does not fit (nothing has run then), or a cell failed: the copy so far is named.
         """
         path = self.executed(page)
         partial = path.with_name(f"{page.name}.failed.ipynb")
@@ -170,14 +166,9 @@ class Book:
         return seconds
 
     def bring_up_to_date(self, cores: str, tell: Callable[[str], None]) -> None:
-        """Make all pages that are not of the present state, pass by pass.
+        """Make all pages that are not of the present state, pass by pass, on so many cores or ``all``.
 
-        Args:
-            cores: How many to use, or ``all``.
-            tell: Called with each line of what a reader may want to know.
-
-        Raises:
-            NotebookError: A page failed, or is stale for the same reason as before it was made.
+        `tell` takes lines for the reader. NotebookError where a page failed, or is stale for the same reason as before.
         """
         made: dict[str, str] = {}
         while plan := self.plan():
@@ -227,8 +218,7 @@ class Book:
     def prune(self) -> list[str]:
         """Delete results, finished or not, that no page uses; return one line for each folder.
 
-        Raises:
-            NotebookError: Pages are not of the present state: they may need what would be deleted.
+        NotebookError where pages are not of the present state: they may need what would be deleted.
         """
         if plan := self.plan():
             raise NotebookError(f"{len(plan)} pages are not of the present state and may need what would be deleted; make "
@@ -244,10 +234,7 @@ class Book:
 
 
 class _Board:
-    """What a workflow's reader sees: a line for each page that is made and, in a terminal, what runs now below them.
-
-    `took` has the seconds that each page took last time.
-    """
+    """A line for each page that is made and, in a terminal, what runs now; `took` has the seconds of each last time."""
 
     def __init__(self, took: Mapping[str, float], tell: Callable[[str], None]):
         self._left, self._n, self._tell = dict(took), len(took), tell

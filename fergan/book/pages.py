@@ -32,21 +32,13 @@ FEATURES_PAGE = "03_features/pairs"
 
 @dataclass(frozen=True)
 class Page:
-    """One executed notebook.
+    """One executed notebook."""
 
-    Attributes:
-        chapter: A key of `CHAPTERS`.
-        name: Of the set, network or experiment; ``"summary"`` for the page across all of them.
-        parameters: What papermill sets: numbers, words, lists, and configs as dictionaries.
-        after: The pages whose results it reads, by `id`.
-        threads: Processor threads it uses.
-    """
-
-    chapter: str
-    name: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    after: tuple[str, ...] = ()
-    threads: int = 1
+    chapter: str  # a key of `CHAPTERS`
+    name: str  # of the set, network or experiment; "summary" for the page across all of them
+    parameters: dict[str, Any] = field(default_factory=dict)  # what papermill sets; configs are dictionaries
+    after: tuple[str, ...] = ()  # the pages whose results it reads, by `id`
+    threads: int = 1  # of the processor
 
     @property
     def id(self) -> str:

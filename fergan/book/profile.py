@@ -197,12 +197,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _SCIENTIFIC, list("-+01
 def read_profile(path: str | Path, data: str = "") -> Profile:
     """Read a profile and check what can be checked without looking for its photographs.
 
-    Args:
-        path: A YAML file.
-        data: The data folder; needed where a dataset comes from photographs.
-
-    Raises:
-        ProfileError: Something in it cannot work; the message has one line per fault.
+    `data` is the data folder, needed where a dataset comes from photographs. A ProfileError has one line per fault.
     """
     path = Path(path)
     if not path.is_file():
@@ -221,8 +216,7 @@ def read_profile(path: str | Path, data: str = "") -> Profile:
         profile = Profile.model_validate(content)
     except ValidationError as error:
         raise ProfileError("\n".join(f"{path}: {explain(item, Profile)}" for item in error.errors())) from None
-    faults = list(_faults(profile))
-    if faults:
+    if faults := list(_faults(profile)):
         raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
     return profile
 

@@ -74,10 +74,8 @@ def notebook_parameters(notebook: NotebookNode, name: str) -> dict[str, Any]:
 def check_parameters(declared: Mapping[str, Any], given: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return given values, checked against the declared ones of a notebook; papermill itself would only warn.
 
-    Of a config only the values that differ need be given; it is returned whole.
-
-    Raises:
-        NotebookError: A parameter is unknown, of another type, or a config's value is not allowed.
+    Of a config only the values that differ need be given; it is returned whole. NotebookError where a parameter is unknown,
+    of another type, or a config's value is not allowed.
     """
     checked = {}
     for key, value in given.items():
@@ -132,10 +130,7 @@ def _literal(text: str) -> Any:
 
 
 def parameter_cell(values: Mapping[str, Any]) -> str:
-    """Return the source of a parameters cell: every name with its value and what it means.
-
-    ``parameters.yaml`` says the meaning of what is no config; a config's are those of its fields.
-    """
+    """Return the source of a parameters cell: every name, its value and its meaning, by a config's fields or a YAML file."""
     comments = yaml.safe_load((Path(__file__).parent / "parameters.yaml").read_text(encoding="utf-8"))
     lines = []
     for key, value in values.items():
@@ -156,13 +151,10 @@ def _source(value: Any) -> str:
 
 @contextmanager
 def _surroundings(book: bool) -> Iterator[None]:
-    """Let the kernel start in `environment`, and pass the first Ctrl-C or SIGTERM on to it; it then fails in the usual way.
-
-    The kernel lives in a process session of its own, which a terminal's Ctrl-C does not reach. A second signal ends this
-    process at once.
-    """
+    """Start kernels in `environment`; pass the first Ctrl-C or SIGTERM on to them, and let the second end this process."""
     import psutil
 
+    # A kernel lives in a process session of its own, which a terminal's Ctrl-C does not reach; it fails in the usual way.
     def pass_on(number: int, _frame: object) -> None:
         for kernel in psutil.Process().children():
             kernel.send_signal(signal.SIGINT)
@@ -209,10 +201,8 @@ def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], nam
     """Execute a notebook with checked parameters; what it opened is in its metadata, under ``fergan``.
 
     The executed cells are written to `partial` meanwhile. What becomes a page of the `book` has results that others read.
-    `tell` is called with how far long work is, every few seconds.
-
-    Raises:
-        NotebookError: A cell failed or the kernel died: the half-executed copy is kept and named.
+    `tell` is called with how far long work is, every few seconds. NotebookError where a cell failed or the kernel died: the
+    half-executed copy is kept and named.
     """
     import papermill  # slow to import, and not needed for checks
     from nbclient.exceptions import DeadKernelError
@@ -259,14 +249,9 @@ def run_by_hand(page: Page, assignments: Sequence[str], output: Path) -> Path:
 def train_model(profile: Profile, model: str, *, devices: int = 1, num_nodes: int = 1) -> Path | None:
     """Train a generator on several GPUs or machines, which a notebook cannot use, where its notebook looks for it.
 
-    Under ``torchrun`` its processes are joined; otherwise as many are started as there are devices. ProfileError where the
-    profile trains no such generator, FileNotFoundError where its faces have not been cropped yet.
-
-    Args:
-        model: The name of its page in the chapter on generators.
-        devices, num_nodes: GPUs (or processes, without GPUs) on each machine, and machines.
-
-    Returns: Path or None; the folder of the finished run, and None in every process but the first.
+    Under ``torchrun`` its processes are joined; otherwise as many are started as there are devices: GPUs, or processes
+    without GPUs, on each machine. Returns the folder of the finished run, and None in every process but the first.
+    ProfileError where the profile trains no such generator, FileNotFoundError where its faces have not been cropped yet.
     """
     from fergan.data.faces import FaceSet  # these are slow to import
     from fergan.gan.training import WEIGHT_CODE, make_fabric, train, training_progress

@@ -158,13 +158,10 @@ def markdown_table(table: pd.DataFrame, decimals: int = 3) -> str:
 def show_table(table: pd.DataFrame, label: str, caption: str, *, decimals: int = 3, sentences: bool = False) -> None:
     """Show a table with a number, a caption and a label that other pages can cite; nothing where it has no row.
 
-    Args:
-        table: Its columns become the header. Cells that are text are escaped, unless they are Markup in a column of dtype
-            object (pandas makes plain strings of those in any other).
-        label: Unique in the book, ``tab-...``.
-        caption: What it shows, n, seed and interval: a passage of the chapter's template.
-        decimals: Of floating-point cells.
-        sentences: Whether cells hold sentences, which wrap.
+    The table's columns become the header; text is escaped, unless it is Markup in a column of dtype object (pandas makes
+    plain strings of those in any other). The label is unique in the book, ``tab-...``. The caption, a passage of the
+    chapter's template, says what it shows, n, seed and interval. Decimals are those of floating-point cells; `sentences`
+    wrap.
     """
     if table.empty:
         return
@@ -179,13 +176,9 @@ def show_table(table: pd.DataFrame, label: str, caption: str, *, decimals: int =
 def show_figure(figure: Any, label: str, caption: str, alt: str) -> None:
     """Show a matplotlib figure with a number, a caption and a label that other pages can cite, and close it.
 
-    The picture is drawn here, so that no setting of matplotlib or IPython changes what a page shows: as PNG, which
-    keeps lines, or as JPEG where that is less than half as large, as it is of faces.
-
-    Args:
-        label: Unique in the book, ``fig-...``.
-        caption: What it shows, n, seed and interval: a passage of the chapter's template.
-        alt: What a reader who does not see it needs to know; one sentence without markup.
+    The picture is drawn here, so that no setting of matplotlib or IPython changes what a page shows: as PNG, which keeps
+    lines, or as JPEG where that is less than half as large, as it is of faces. Label and caption are as in `show_table`, but
+    for ``fig-...``; `alt` is what a reader who does not see it needs to know, one sentence without markup.
     """
     import matplotlib.pyplot as plt
     import PIL.Image

@@ -9,16 +9,11 @@ import shutil
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from docutils import nodes
 
 from fergan.files import ROOT, UserError, read_json
-
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-    from sphinx.config import Config
-    from sphinx.environment import BuildEnvironment
 
 #: Where the executed pages lie that the book is built from.
 EXECUTED = ROOT / "book" / "executed"
@@ -35,7 +30,7 @@ class BookError(UserError):
 
 # ---- what Sphinx does
 
-def setup(app: "Sphinx") -> dict[str, Any]:
+def setup(app: Any) -> dict[str, Any]:
     """Connect the extension; Sphinx calls this."""
     app.connect("config-inited", _use_own_mathjax, priority=100)  # before all others
     app.connect("env-get-updated", _pages_that_cite_others, priority=900)  # after figures have got their numbers
@@ -48,22 +43,19 @@ def setup(app: "Sphinx") -> dict[str, Any]:
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _use_own_mathjax(app: "Sphinx", config: "Config") -> None:
+def _use_own_mathjax(app: Any, config: Any) -> None:
     config.mathjax_path = "mathjax/tex-mml-chtml.js"
     config.nb_ipywidgets_js = {}  # no page has a widget that would need a kernel
 
 
-def _copy_mathjax(app: "Sphinx", error: Exception | None) -> None:
+def _copy_mathjax(app: Any, error: Exception | None) -> None:
     if error is None:
         source = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
         shutil.copytree(source, Path(app.outdir) / "_static" / "mathjax", ignore=_UNUSED_MATHJAX, dirs_exist_ok=True)
 
 
-def _pages_that_cite_others(app: "Sphinx", env: "BuildEnvironment") -> list[str]:
-    """Return the pages that cite figures by number, to be written anew, where a number or a label is another than before.
-
-    Sphinx does not know of the dependence, and an unchanged text would keep the numbers of an earlier build.
-    """
+def _pages_that_cite_others(app: Any, env: Any) -> list[str]:
+    """Return the pages that cite by number, to be written anew, where one changed: Sphinx does not know that they depend."""
     def cites(node: nodes.Node) -> bool:
         return node.tagname == "pending_xref" and node["reftype"] == "numref"
 
@@ -75,7 +67,7 @@ def _pages_that_cite_others(app: "Sphinx", env: "BuildEnvironment") -> list[str]
     return [name for name in env.found_docs if any(env.get_doctree(name).findall(cites))]
 
 
-def _link_captions(app: "Sphinx", doctree: nodes.document, page: str) -> None:
+def _link_captions(app: Any, doctree: nodes.document, page: str) -> None:
     """Let the caption of every figure and table link to the box that says how its page was made."""
     def is_caption(node: nodes.Node) -> bool:
         return isinstance(node, nodes.caption) or (isinstance(node, nodes.title) and isinstance(node.parent, nodes.table))
@@ -91,13 +83,8 @@ def _link_captions(app: "Sphinx", doctree: nodes.document, page: str) -> None:
 def check_book(pages: Iterable[str], html: Path, sources: Path = ROOT) -> None:
     """Check that every page of a book is there with its figures, and light; Sphinx itself refuses what leads nowhere.
 
-    Args:
-        pages: Their paths below `html` and `sources` without suffix, for example ``book/method``.
-        html: The folder of the built book.
-        sources: The folder that it was built from.
-
-    Raises:
-        BookError: The message lists each fault.
+    Pages are paths without suffix, for example ``book/method``, below `html`, the built book, and below its `sources`. A
+    BookError lists each fault.
     """
     faults = []
     for name in pages:

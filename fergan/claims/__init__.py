@@ -70,10 +70,7 @@ class Verdict:
 
 
 def corrected(verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
-    """Leave undecided what many verdicts at once may decide by chance: of those decided, 5 % are expected to be wrong.
-
-    The correction is that of Benjamini and Hochberg (1995) over all verdicts that have a p-value.
-    """
+    """Leave undecided what chance may decide: of verdicts decided, 5 % are expected wrong (Benjamini and Hochberg, 1995)."""
     judged = {claim: verdict.p for claim, verdict in verdicts.items() if np.isfinite(verdict.p)}
     found = dict(verdicts)
     for claim, p in zip(judged, false_discovery_control(list(judged.values())) if judged else (), strict=True):

@@ -123,10 +123,7 @@ def kdef_names(variant: str = "") -> Iterator[str]:
 
 
 def read_kdef(root: Path, files: Files, variant: str, csv: str) -> Contents:
-    """KDEF: names of eight letters; the averaged faces (AKDEF) shipped beside them are left alone.
-
-    ``subject`` has no session: AF01 and BF01 are the same woman.
-    """
+    """KDEF: names of eight letters, of which AF01 and BF01 are the same woman; averaged faces (AKDEF) are left alone."""
     table, unknown = read_named(files, "kdef", lambda name: KDEF_MISNAMED.get(name.upper(), name.upper()))
     problems = [f"{root / path}: taken for {true}, by the name that is absent there"
                 for true, path in table["source"].items() if name_of(path).upper() in KDEF_MISNAMED]

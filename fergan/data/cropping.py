@@ -59,13 +59,10 @@ def make_faces(folder: Path, config: FacesConfig, *, photographs: Photographs, b
                progress: bool = True) -> None:
     """Find, crop and collect the face of every photograph; what cannot be read or found is listed; ValueError if all are.
 
-    Args:
-        folder: Gets a face set and ``account.json`` (see `CroppingAccount`). The labels gain ``box_left, box_top, box_right,
-            box_bottom`` (pixels of the photograph), ``detection_probability`` (0..1; NaN from Viola-Jones) and ``detected``,
-            False for a nominal box.
-        config: How to find and crop.
-        photographs: Large ones are decoded at reduced size, never so far that a crop would have to be enlarged.
-        batch_size: Photographs held in memory at once.
+    The folder gets a face set and ``account.json`` (see `CroppingAccount`). The labels gain ``box_left, box_top, box_right,
+    box_bottom`` (pixels of the photograph), ``detection_probability`` (0..1; NaN from Viola-Jones) and ``detected``, False
+    for a nominal box. Large photographs are decoded at reduced size, never so far that a crop would have to be enlarged;
+    `batch_size` of them are held in memory at once.
     """
     n_photographs = len(photographs)
     detector = make_detector(config)

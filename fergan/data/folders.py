@@ -136,10 +136,7 @@ def read_named(files: Iterable[str], source: str,
 
 
 def first_of_name(names: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Keep one of the files (path -> name) per name: archives that were unpacked twice add nothing.
-
-    Returns the first path of each name, and the path of each other file -> why it is left out.
-    """
+    """Return the first path of each name in files (path -> name), and each other path -> why it is left out."""
     first: dict[str, str] = {}
     for path, name in names.items():
         first.setdefault(name, path)

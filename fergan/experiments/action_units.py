@@ -268,10 +268,7 @@ def run_single_unit(folder: Path, config: AUConfig, *, faces: FaceSet, features:
 
 
 def area_difference(first: AUResult, second: AUResult) -> Score:
-    """Return the mean area of one experiment minus another's on the same faces of people never seen.
-
-    It is over the Action Units that both score, and paired.
-    """
+    """Return the mean area of one experiment minus another's, paired on people never seen, over units that both score."""
     one, other = (result.select().set_index(["label", "face"]) for result in (first, second))
     Y, values, others = (column.unstack("face").loc[list(ACTION_UNITS)].to_numpy(float).T
                          for column in (one["occurrence"], one["value"], other["value"]))

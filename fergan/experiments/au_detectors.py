@@ -102,10 +102,7 @@ class UnitLearner:
 
     def learn(self, protocol: str, folds: Sequence[np.ndarray], inner_folds: int,
               K_test: np.ndarray | None = None) -> Decisions:
-        """Learn across datasets if there is a test set, otherwise within one dataset by the given protocol.
-
-        Labels that are the same for every face, as derived ones often are, share one classifier: they cannot differ.
-        """
+        """Learn across datasets if there is a test set, else by the protocol; equal columns of labels share a classifier."""
         columns, unit_of = np.unique(np.nan_to_num(self.Y, nan=-1), axis=1, return_inverse=True)
         learner = replace(self, Y=np.where(columns == -1, np.nan, columns))
         nested = K_test is None and protocol != cv.AS_PUBLISHED

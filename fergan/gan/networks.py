@@ -128,10 +128,7 @@ def _opened(path: str | Path, build: Callable[[dict[str, Tensor]], nn.Module]) -
 
 @torch.no_grad()
 def recalibrate_batch_norm(network: nn.Module, batches: list[Tensor]) -> None:
-    """Recompute running statistics as plain means over `batches`.
-
-    A moving average of weights has activations of its own, which averaged statistics follow roughly (Izmailov et al., 2018).
-    """
+    """Recompute running statistics over `batches`, as averaged weights need (Izmailov et al., 2018)."""
     layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:

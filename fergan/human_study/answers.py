@@ -72,10 +72,7 @@ def _parsed(text: str, place: str) -> list[Answer]:
 
 
 def collected_answers(folder: Path, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
-    """Return the answers to each study of all files of a folder, which need not exist; see `read_answers`.
-
-    A file with answers to none of the studies is a ValueError.
-    """
+    """Return the answers to each study in the files of a folder, if it exists; ValueError for those to none of them."""
     answers = read_answers(path for path in sorted(folder.glob("*")) if path.suffix in (".csv", ".jsonl"))
     known = {kind: study.digest for kind, study in studies.items()}
     if strange := sorted(set(answers["study"]) - set(known.values())):

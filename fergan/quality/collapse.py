@@ -162,10 +162,7 @@ WARM_UP = 0.2  # the first part of training, in which samples are all alike beca
 
 
 class Monitor:
-    """Measure the samples of a training against the faces it learns from, uint8 (n_faces, 64, 64, 3).
-
-    `fergan.gan.training.train` calls it; `seed` is that of the choice of real faces.
-    """
+    """Measure the samples of a training against faces it learns from, uint8 (n_faces, 64, 64, 3), chosen by `seed`."""
 
     def __init__(self, images: np.ndarray, seed: int = 0):
         self.n_samples = min(N_MONITORED, len(images))

@@ -107,10 +107,7 @@ class Neighbourhoods:
 
 
 def neighbourhoods(generated: np.ndarray, real: np.ndarray) -> Neighbourhoods:
-    """Measure how the neighbourhoods of samples and of real faces (n_samples, n_features) hold each other.
-
-    All three scores depend on both numbers of samples, so compare at equal ones.
-    """
+    """Measure how neighbourhoods of samples and real faces (n_samples, n_features) hold each other; compare at equal n."""
     x, y = check_pair(generated, real, minimum=NEIGHBOURS + 1)
     reach, of_generated = _radii(y, NEIGHBOURS), _radii(x, NEIGHBOURS)
     inside, covered, recalled = 0, np.zeros(len(y), bool), np.zeros(len(y), bool)

@@ -57,10 +57,7 @@ def paper_confusion(experiment: int, result: EmotionResult) -> pd.DataFrame | No
 
 
 def typical_mistakes(result: EmotionResult, faces: FaceSet, n_rows: int = 5, n_faces: int = 8) -> dict[str, np.ndarray]:
-    """Return faces of the commonest confusions of people never seen: "true → predicted (n)" -> images.
-
-    They are those of middling margin, the decision value of the wrong emotion minus that of the true one.
-    """
+    """Return faces of middling margin of the commonest confusions, people never seen: "true → predicted (n)" -> images."""
     table = result.select().reset_index(drop=True)
     values = table[[f"value_{e}" for e in result.emotions]].to_numpy()
     of_true, predicted = (values[np.arange(len(table)), table[c].map(result.emotions.index)] for c in ("true", "predicted"))

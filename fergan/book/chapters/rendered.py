@@ -25,9 +25,7 @@ SCENE_SLIDERS = {"yaw": (-90, 90), "pitch": (-30, 30), "gaze_x": (-GAZE_SHIFT["l
 def face_panels(panels: Mapping[str, Mapping[Any, np.ndarray]], n_across: int = 2) -> Figure:
     """Show short rows of faces, each face with its caption below, each row with its title above.
 
-    Args:
-        panels: Title -> {caption: image uint8 (h, w, 3)}; an Action Unit as a title gets its FACS name.
-        n_across: Panels beside each other.
+    Panels are title -> {caption: image uint8 (h, w, 3)}; an Action Unit as a title gets its FACS name.
     """
     widest = max(len(panel) for panel in panels.values())
     figure, axes = _axes(len(panels), n_across, WIDTH / n_across / widest + 0.15)
@@ -67,10 +65,7 @@ def true_places(titles: list[str], images: np.ndarray, truth: pd.DataFrame, n_co
 
 
 def face_board(person: int) -> widgets.Widget:
-    """Return sliders that draw one face live and say which Action Units are present; it needs a kernel.
-
-    `person` is the first one shown. Sliders report when they are let go: a drag draws once.
-    """
+    """Return sliders that draw a face live, at first this person's, and say which Action Units are present."""
     def draw(person: int, **sliders: float) -> tuple[np.ndarray, list[str]]:
         sides = {unit: (sliders.pop(f"{unit}_left"), sliders.pop(f"{unit}_right")) for unit in ACTION_UNITS}
         image = render_expression(person, sides, size=BOARD_SIZE, **sliders)

@@ -47,9 +47,8 @@ def read_results(artifacts: str, homes: Sequence[str], models: Mapping[str, Sequ
                  replaced: Sequence[str]) -> Results:
     """Read the results of a book, see `Results`.
 
-    Args:
-        homes: Folders of its results; where nothing could be found out (a set too small) there may be none.
-        models: Generator -> its face set, and the Action Unit whose faces it learnt (None for all).
+    In the folders `homes` there may be none, where a set is too small. For each generator `models` has its face set, and the
+    Action Unit whose faces it learnt (None for all).
     """
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     for kind, name in (home.split("/") for home in homes):
@@ -147,9 +146,8 @@ def papers_score(kind: str, number: int, settings: Mapping[str, Any]) -> float:
     return papers_scores(kind, number, settings).get("accuracy" if kind == "emotions" else "all", np.nan)
 
 
-def beside_the_paper(
-    results: Mapping[str, Mapping[int, ExperimentResult]], left_out: Mapping[str, Sequence[Mapping]] | None = None,
-) -> pd.DataFrame:
+def beside_the_paper(results: Mapping[str, Mapping[int, ExperimentResult]],
+                     left_out: Mapping[str, Sequence[Mapping]] | None = None) -> pd.DataFrame:
     """Return one row per experiment of each kind ("emotions", "units"): the paper's score, and ours under each protocol.
 
     One that was `left_out` (kind -> settings) has a row without our scores.
