@@ -247,7 +247,7 @@ def cached(home: str | Path, stage: Callable[..., None], config: BaseModel, inpu
     """Return the folder with the result of a stage; compute it where it is not there.
 
     Args:
-        home: The folder of all results of this kind and name; relative to the project.
+        home: The folder of all results of this kind and name; where it is not absolute, below the project.
         inputs: Name -> what it computes from, see `digest`.
         code: Functions and classes that can change the result, where those are less than all that the stage uses.
         keep: Open a result of the same parameters and inputs by earlier code, where the environment has ``KEEP_RUNS=1``.
@@ -255,7 +255,7 @@ def cached(home: str | Path, stage: Callable[..., None], config: BaseModel, inpu
 
     Returns: ``home/<key>``. The book's own pages, and the first result of its kind, also become what `current` returns.
     """
-    home, made_of = project_path(home), _made_of(stage, config, inputs, code)
+    home, made_of = ROOT / home, _made_of(stage, config, inputs, code)
     folder = home / hash_parameters(made_of, 16)
     kept = _kept(home, made_of) if keep and not is_whole(folder) else None
     if kept is None:
@@ -272,7 +272,7 @@ def cached(home: str | Path, stage: Callable[..., None], config: BaseModel, inpu
 def result_folder(home: str | Path, stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any],
                   code: Iterable[Any] = ()) -> Path:
     """Return where `cached` keeps this result, there or not: for processes that work on one result together."""
-    return project_path(home) / hash_parameters(_made_of(stage, config, inputs, code), 16)
+    return ROOT / home / hash_parameters(_made_of(stage, config, inputs, code), 16)
 
 
 def _made_of(stage: Callable[..., None], config: BaseModel, inputs: Mapping[str, Any], code: Iterable[Any]) -> dict:
@@ -304,8 +304,8 @@ def _compute(folder: Path, stage: Callable[..., None], config: BaseModel, inputs
     write_json(folder / "stamp.json", {
         "stage": f"{stage.__module__}:{stage.__qualname__}", "made_of": made_of, "code_of": code_of,
         "config": config.model_dump(mode="json"), "files": files, "digest": hash_parameters(content, 64),
-        "provenance": provenance(time.monotonic() - start),
-    })
+        "provenance": machine() | {"packages": versions(), "commit": commit(), "seconds": round(time.monotonic() - start, 1),
+                                   "created": datetime.now(UTC).isoformat(timespec="seconds")}})
     with open(folder.parent / "computed.log", "a", encoding="utf-8") as file:
         file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {folder.name}\n")
 
@@ -320,7 +320,7 @@ class NoResultError(UserError, FileNotFoundError):
 
 def current(home: str | Path) -> Path:
     """Return the folder of the result that the book now uses; a NoResultError says what makes one that is not there."""
-    home = project_path(home)
+    home = ROOT / home
     path = home / "current.json"
     folder = home / read_json(path)["key"] if path.is_file() else home
     if not is_whole(folder):
@@ -342,11 +342,6 @@ def opened() -> dict[str, Any]:
             "differs": sorted(key for key in now if now[key] != then[key])}
     reads = {str(home): read_json(home / "current.json")["digest"] for home in dict.fromkeys(_read)}
     return {"results": results, "reads": reads}
-
-
-def project_path(path: str | Path) -> Path:
-    """Return a path as it is where it is absolute, else below the project: notebooks run in folders of their own."""
-    return ROOT / path
 
 
 # ---- where a result came from
@@ -373,12 +368,6 @@ def commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
     except (OSError, subprocess.TimeoutExpired):
         return ""
-
-
-def provenance(seconds: float) -> dict[str, Any]:
-    """Return where and with what a result was made, in so many seconds."""
-    return machine() | {"packages": versions(), "commit": commit(), "seconds": round(seconds, 1),
-                        "created": datetime.now(UTC).isoformat(timespec="seconds")}
 
 
 def available_threads() -> int:

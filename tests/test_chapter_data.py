@@ -52,19 +52,6 @@ def test_what_became_of_photographs_is_said_only_where_it_happened():
     assert "min_face_fraction" in lossy and "0.25" in lossy and "1 show two or more faces" in lossy and "42 % of the crops" in lossy
 
 
-def test_misses_are_compared_between_groups(monkeypatch):
-    spread = {"even": {"happy": 0.1, "sad": 0.1}, "uneven": {"happy": 0.0, "sad": 0.25}, "unlabelled": {}}
-    accounts = {name: account(lost_by_emotion={g: {"photographs": 4, "lost": 1, "fraction": f} for g, f in groups.items()})
-                for name, groups in spread.items()}
-    monkeypatch.setattr(chapter, "current", lambda home: home.rpartition("/")[2])
-    monkeypatch.setattr(CroppingAccount, "load", accounts.get)
-    (span,) = chapter.uneven_losses("artifacts", spread)
-    assert (span["set"], span["least_in"], span["most_in"]) == ("uneven", "happy", "sad")
-    assert "0.0 % (happy) to 25.0 % (sad)" in say("data", "uneven", spans=[span])
-    assert chapter.uneven_losses("artifacts", ["even", "unlabelled"]) == []
-    assert "No set" in say("data", "uneven", spans=[])
-
-
 def test_hostile_names_come_out_as_text():
     table = chapter.listed_photographs(account(no_face=[HOSTILE], problems=[HOSTILE]))
     for text in (markdown_table(table), say("data", "losses", dataset=HOSTILE, n=0)):

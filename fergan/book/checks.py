@@ -6,7 +6,7 @@ source reads: a named substitute takes its place where there is one, else the se
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -188,8 +188,8 @@ class DataCheck:
         """Write everything as JSON."""
         write_json(path, {
             "profile": self.profile.name, "absences": self.profile.absences.model_dump(), "faults": self.faults,
-            "sets": {name: {"used": self.n_photographs[name]} | report.to_dict() for name, report in self.reports.items()},
-        })
+            "sets": {name: {"used": self.n_photographs[name]} | asdict(of) | {"published": of.published.model_dump()}
+                     for name, of in self.reports.items()}})
 
 
 def check_plan(profile: Profile) -> DataCheck:

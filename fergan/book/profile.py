@@ -17,14 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from fergan.cache import Config
 from fergan.data.config import FacesConfig, SetConfig
-from fergan.experiments.config import (
-    AUConfig,
-    EmotionConfig,
-    LabelEfficiencyConfig,
-    LayersConfig,
-    SaliencyConfig,
-    TransferConfig,
-)
+from fergan.experiments import config as experiments
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.features import FeaturesConfig
 from fergan.files import UserError
@@ -113,12 +106,12 @@ class Profile(Config):
     training: TrainConfig = TrainConfig()
     further_models: dict[str, ModelProfile] = Field({})
     features: FeaturesConfig = FeaturesConfig()
-    layers: LayersConfig = LayersConfig()
-    emotions: EmotionConfig = EmotionConfig()
-    label_efficiency: LabelEfficiencyConfig = LabelEfficiencyConfig()
-    transfer: TransferConfig = TransferConfig()
-    action_units: AUConfig = AUConfig()
-    saliency: SaliencyConfig = SaliencyConfig()
+    layers: experiments.LayersConfig = experiments.LayersConfig()
+    emotions: experiments.EmotionConfig = experiments.EmotionConfig()
+    label_efficiency: experiments.LabelEfficiencyConfig = experiments.LabelEfficiencyConfig()
+    transfer: experiments.TransferConfig = experiments.TransferConfig()
+    action_units: experiments.AUConfig = experiments.AUConfig()
+    saliency: experiments.SaliencyConfig = experiments.SaliencyConfig()
     quality: QualityConfig = QualityConfig()
     human_study: StudyConfig = StudyConfig()
     emotion_experiments: list[EmotionExperiment] = Field([])

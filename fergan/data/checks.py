@@ -6,8 +6,7 @@ Nothing is decoded but files that look cut off. Only those that agree in size, b
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -67,14 +66,6 @@ class DataReport:
         lines += [*(f"fault: {fault}" for fault in self.faults), *(f"warning: {warning}" for warning in self.warnings)]
         as_expected = "as published" if self.published.photographs else "nothing wrong was found"
         return lines if self.faults or self.warnings else [*lines, as_expected]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain values for JSON; of each list of files its length and the first hundred."""
-        content = asdict(self) | {"published": self.published.model_dump()}
-        for name in ("missing", "notes", "repeated", "shared", "unknown", "unreadable"):
-            first = list(content[name].items() if isinstance(content[name], dict) else content[name])[:100]
-            content[name] = {"n": len(content[name]), "first": first}
-        return content
 
 
 def check_photographs(photographs: Photographs, source: str, variant: str = "",

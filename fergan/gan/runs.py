@@ -89,8 +89,7 @@ def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray
     moments = {f"{name}.{index}.{key}": value for name, optimizer in state.optimizers().items()
                for index, moments in optimizer.state_dict()["state"].items() for key, value in moments.items()}
     note = {"training": json.dumps(note | {"run": run, "step": state.step}, default=float)}
-    with atomic_path(folder / _NAME) as temporary:
-        _save(temporary, weights | moments | {"history": torch.from_numpy(history)}, note)
+    _save(folder / _NAME, weights | moments | {"history": torch.from_numpy(history)}, note)
 
 
 def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray, dict[str, Any]]:
@@ -121,16 +120,15 @@ def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray
 def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
     """Write final networks and return the SHA-256 of the discriminator's file."""
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        with atomic_path(folder / f"{name}.safetensors") as temporary:
-            _save(temporary, network.state_dict())
+        _save(folder / f"{name}.safetensors", network.state_dict())
     return hash_file(folder / "discriminator.safetensors")
 
 
 def keep_discriminator(folder: Path, step: int, discriminator: nn.Module) -> None:
     """Write a discriminator under way, in half precision: for a look at its features, not to go on from."""
-    with atomic_path(folder / "kept" / f"step-{step:07d}.safetensors") as temporary:
-        weights = discriminator.state_dict()
-        _save(temporary, {key: value.half() if value.is_floating_point() else value for key, value in weights.items()})
+    weights = discriminator.state_dict()
+    weights = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
+    _save(folder / "kept" / f"step-{step:07d}.safetensors", weights)
 
 
 def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -139,7 +137,8 @@ def _part(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def _save(path: Path, tensors: dict[str, Tensor], note: dict[str, str] | None = None) -> None:
-    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, path, metadata=note)
+    with atomic_path(path) as temporary:
+        save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary, metadata=note)
 
 
 def _restore_moments(optimizer: torch.optim.Adam, saved: dict[str, Tensor]) -> None:

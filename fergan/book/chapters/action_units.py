@@ -7,7 +7,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
 
 from fergan.book.plots import TWO_PROTOCOLS, WIDTH, score_dots
 from fergan.book.show import interval, signed
@@ -114,7 +113,7 @@ def reading_of(sides: pd.DataFrame) -> dict[str, float] | None:
     return found | {"lost": lost, "n": sides["experiment"].nunique()}
 
 
-def sides_figure(sides: pd.DataFrame) -> Figure:
+def sides_figure(sides: pd.DataFrame) -> plt.Figure:
     """Draw how much of a score on relabelled faces is the recognition of emotions, see `emotion_or_unit`."""
     height = 1.9 + 0.55 * sides["experiment"].nunique()
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, height), sharex=True, sharey=True)
@@ -165,7 +164,7 @@ def transfer_table(results: _Results) -> pd.DataFrame:
     return pd.DataFrame(table).dropna(subset="mean").dropna(axis=1, how="all").rename_axis("AU").reset_index()
 
 
-def roc_panels(results: _Results) -> Figure:
+def roc_panels(results: _Results) -> plt.Figure:
     """Draw one small panel of ROC curves for each Action Unit, one curve for each experiment; across sets with dashes."""
     curves = pd.concat([
         pd.DataFrame({"false-positive rate": false, "true-positive rate": true, "AU": unit, "experiment": str(n),
@@ -226,7 +225,7 @@ def region_table(checks: pd.DataFrame) -> pd.DataFrame:
     return checks.replace({"inside": {True: "yes", False: "no"}}).rename(columns=names)
 
 
-def outlined_maps(background: np.ndarray, maps: np.ndarray, regions: np.ndarray | None = None) -> Figure:
+def outlined_maps(background: np.ndarray, maps: np.ndarray, regions: np.ndarray | None = None) -> plt.Figure:
     """Draw the map of each Action Unit (14, h, w) over one face (h, w, 3) in grey, with the outline of its region.
 
     Each map is scaled to its own maximum; NaN leaves the face bare.

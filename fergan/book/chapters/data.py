@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, face_rows, show_faces, use_style
 from fergan.book.show import say
@@ -27,7 +25,7 @@ def subjects_named(source: str) -> str:
     return CATALOGUE[source].subjects if source in CATALOGUE else "people"
 
 
-def face_steps(photograph: np.ndarray, box: np.ndarray, crop: np.ndarray) -> Figure:
+def face_steps(photograph: np.ndarray, box: np.ndarray, crop: np.ndarray) -> plt.Figure:
     """Show a photograph with the box of its face, and the crop made from it."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH * 0.7, WIDTH * 0.35))
     for ax, image in zip(axes, (photograph, crop), strict=True):
@@ -83,21 +81,6 @@ def sets_table(artifacts: str | Path, names: Iterable[str]) -> pd.DataFrame:
             "detector": config["detector"],
         })
     return pd.DataFrame(rows).convert_dtypes()
-
-
-def uneven_losses(artifacts: str | Path, names: Iterable[str]) -> list[dict[str, Any]]:
-    """Return for emotions and for views the set over whose groups losses are spread most unevenly, and between which."""
-    found = []
-    for kind in ("emotion", "view"):
-        spans = []
-        for name in names:
-            lost = losses(CroppingAccount.load(current(f"{artifacts}/faces/{name}")))
-            share = lost[lost["by"] == kind].set_index("group")["no face found"]
-            if share.max() > share.min():
-                spans.append({"kind": kind, "set": name, "least_in": share.idxmin(), "least": share.min(),
-                              "most_in": share.idxmax(), "most": share.max()})
-        found += [max(spans, key=lambda span: span["most"] - span["least"])] if spans else []
-    return found
 
 
 # ---- the page on the collections

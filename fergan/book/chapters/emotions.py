@@ -7,7 +7,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
 
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots
 from fergan.book.show import interval, signed, table_of
@@ -36,13 +35,9 @@ def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
 
 def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
     """Return the parameters that each search chose, and the accuracy it had there on its own folds."""
-    keys = ["protocol", "features", "outer_folds"]
-    table = result.searches.assign(tried=result.searches.groupby(keys)["trial"].transform("size")).query("chosen")
-    table = table.assign(protocol=table["protocol"].map(EVERY_PROTOCOL), **{name: table[name].map("{:.3g}".format)
-                                                                       for name in ("C", "gamma", "gamma_scale")})
-    names = {"features": "features", "protocol": "protocol", "outer_folds": "for folds", "C": "C", "gamma": "gamma",
-             "gamma_scale": "times the typical distance", "accuracy": "accuracy in the search", "tried": "tried"}
-    return table[list(names)].rename(columns=names)
+    names = {"features": "features", "protocol": "protocol", "outer_folds": "for folds", "C": "C",
+             "gamma_scale": "gamma, times the typical distance", "accuracy": "accuracy in the search"}
+    return result.searches.query("chosen").replace({"protocol": EVERY_PROTOCOL})[list(names)].rename(columns=names)
 
 
 def paper_confusion(experiment: int, result: EmotionResult) -> pd.DataFrame | None:
@@ -71,7 +66,7 @@ def typical_mistakes(result: EmotionResult, faces: FaceSet, n_rows: int = 5, n_f
 
 # ---- all experiments
 
-def area_figure(results: Experiments) -> Figure:
+def area_figure(results: Experiments) -> plt.Figure:
     """Draw the areas under the curve of every emotion (row) in every experiment (column): the paper's if any, then ours."""
     order = {e: e for e in EMOTIONS if any(e in result.emotions for result in results.values())} | {"all": "mean"}
     papers = {"the paper": "paper"} if any(papers_scores("emotions", n, of.settings) for n, of in results.items()) else {}
@@ -108,7 +103,7 @@ def state_of_the_art(results: Experiments) -> pd.DataFrame:
 
 # ---- groups of people
 
-def group_figure(table: pd.DataFrame) -> Figure:
+def group_figure(table: pd.DataFrame) -> plt.Figure:
     """Draw the accuracy on each group of people (`accuracy_by_group`, with ``experiment``): one panel per trait."""
     traits = list(dict.fromkeys(table["trait"]))
     n_lines = table["experiment"].nunique()

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, show_faces
 from fergan.book.show import interval, rounded, table_of
@@ -34,7 +33,7 @@ def pooled_table(results: Mapping[str, StudyResult]) -> pd.DataFrame:
         for kind, of in pooled.items())
 
 
-def example_trials(study: Study, n: int = 6) -> Figure:
+def example_trials(study: Study, n: int = 6) -> plt.Figure:
     """Show the first trials of a sheet, an easy one among them, with the right answer below each."""
     trials = study.sheets[0][:n]
     if not any(trial.catch for trial in trials):

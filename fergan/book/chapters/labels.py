@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, generator_styles
 from fergan.book.show import interval, signed, table_of
@@ -65,7 +64,7 @@ def sizes_of(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, pd.DataF
     return curves
 
 
-def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: float | None = None) -> Figure:
+def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: float | None = None) -> plt.Figure:
     """Draw accuracy against the number of labels, with the interval of each point and the reach of its draws.
 
     Each of `curves` has columns ``size, value, low, high`` and, optionally, ``lowest, highest``; `xlabel` says what the size
@@ -116,7 +115,7 @@ def beside_others(result: TransferResult) -> list[dict[str, Any]]:
     return [{"with": name, "sign": side(of), "difference": of} for name, of in rows.items() if not np.isnan(of[0])]
 
 
-def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -> Figure:
+def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -> plt.Figure:
     """Draw accuracy as shaded cells, one row per network, or per baseline and guessing below a line, one column per set.
 
     Below its number a cell says "own" where a network learnt these faces, and the number of its experiment, by `marks`

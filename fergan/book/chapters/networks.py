@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import yaml
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from fergan.book.plots import WIDTH, face_walks, generator_styles
 from fergan.experiments.intervals import side
@@ -75,7 +74,7 @@ def runs_summary(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> dict[s
                 early=[name for name, one in every.items() if one["early"]])
 
 
-def loss_curves(history: pd.DataFrame, window: int = 15) -> Figure:
+def loss_curves(history: pd.DataFrame, window: int = 15) -> plt.Figure:
     """Draw both losses per step, faint, and their running median over `window` steps."""
     figure, ax = plt.subplots(figsize=(WIDTH, 2.8))
     for column, label, style in (("loss_d", "discriminator", "-"), ("loss_g", "generator", "--")):
@@ -87,7 +86,7 @@ def loss_curves(history: pd.DataFrame, window: int = 15) -> Figure:
     return figure
 
 
-def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str]) -> Figure:
+def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str]) -> plt.Figure:
     """Draw what was measured of each generator's samples while it trained, beside what real faces reach where that is known.
 
     `scores` are columns of `Run.snapshots`; those with a floor are drawn as shares of it. Several generators have a panel
@@ -119,7 +118,7 @@ _SCORES = {"frechet": "Fréchet distance", "diversity_ratio": "variety, real fac
     score: f"{score}, real faces = 1" for score in ("spread", "recall", "coverage")}
 
 
-def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6, n_columns: int = 9) -> Figure:
+def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6, n_columns: int = 9) -> plt.Figure:
     """Show the same noise over training, some of the frames uint8 (n_frames, n, 64, 64, 3) and of their faces."""
     shown = np.linspace(0, len(steps) - 1, min(n_columns, len(steps))).round().astype(int)
     faces = frames[shown, :n_faces].swapaxes(0, 1)
@@ -162,7 +161,7 @@ def training_gains(learnt: Mapping[str, ExperimentResult]) -> list[dict[str, Any
 
 
 def training_curves(learnt: Mapping[str, ExperimentResult], runs: Mapping[str, Run],
-                    axes: Sequence[Axes] | None = None) -> Figure:
+                    axes: Sequence[Axes] | None = None) -> plt.Figure:
     """Draw what training buys: accuracy on people never seen at kept snapshots, the distance of samples at all of them."""
     left, right = plt.subplots(1, 2, figsize=(WIDTH, 3))[1] if axes is None else axes
     styles = generator_styles(learnt)

@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import display
-from matplotlib.figure import Figure
 from PIL import Image
 
 from fergan.book.plots import WIDTH, show_faces
@@ -22,7 +21,7 @@ SCENE_SLIDERS = {"yaw": (-90, 90), "pitch": (-30, 30), "gaze_x": (-GAZE_SHIFT["l
                  "light_azimuth": (-80, 80), "light_elevation": (-40, 80), "key": (0, 1.2)}  # fmt: skip
 
 
-def face_panels(panels: Mapping[str, Mapping[Any, np.ndarray]], n_across: int = 2) -> Figure:
+def face_panels(panels: Mapping[str, Mapping[Any, np.ndarray]], n_across: int = 2) -> plt.Figure:
     """Show short rows of faces, each face with its caption below, each row with its title above.
 
     Panels are title -> {caption: image uint8 (h, w, 3)}; an Action Unit as a title gets its FACS name.
@@ -42,7 +41,7 @@ def face_panels(panels: Mapping[str, Mapping[Any, np.ndarray]], n_across: int = 
     return figure
 
 
-def _axes(n: int, n_across: int, height: float) -> tuple[Figure, list[Any]]:
+def _axes(n: int, n_across: int, height: float) -> tuple[plt.Figure, list[Any]]:
     """Return a figure and n axes of this height in inches, and room for their titles, in rows of n_across."""
     n_down = -(-n // n_across)
     figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, n_down * (height + 0.3)), squeeze=False)
@@ -51,7 +50,7 @@ def _axes(n: int, n_across: int, height: float) -> tuple[Figure, list[Any]]:
     return figure, list(axes.flat[:n])
 
 
-def true_places(titles: list[str], images: np.ndarray, truth: pd.DataFrame, n_columns: int = 3) -> Figure:
+def true_places(titles: list[str], images: np.ndarray, truth: pd.DataFrame, n_columns: int = 3) -> plt.Figure:
     """Show faces (n, h, w, 3) with their box and landmarks, from the truth that `fergan.rendered.render_faces` returns."""
     figure, axes = _axes(len(images), n_columns, WIDTH / n_columns)
     for ax, title, image, (_, row) in zip(axes, titles, images, truth.iterrows(), strict=True):

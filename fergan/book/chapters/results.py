@@ -9,12 +9,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from fergan.book.chapters.networks import training_curves
 from fergan.book.plots import EVERY_PROTOCOL, WIDTH, score_dots, show_faces
 from fergan.book.show import escape, interval, say, signed, table_of
-from fergan.cache import current, project_path
+from fergan.cache import current
 from fergan.claims import LEVEL, NOT_DECIDED, WORDS, Results, Trained, Verdict
 from fergan.data.faces import FaceSet
 from fergan.experiments.action_units import AUResult
@@ -24,7 +23,7 @@ from fergan.experiments.intervals import Score, side
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.scores import ExperimentResult, triple
 from fergan.experiments.transfer import TransferResult
-from fergan.files import read_json
+from fergan.files import ROOT, read_json
 from fergan.gan.runs import Run
 from fergan.gan.sampling import sample
 from fergan.human_study.answers import load_results
@@ -77,13 +76,13 @@ def read_results(artifacts: str, homes: Sequence[str], models: Mapping[str, Sequ
 # ---- the paper's numbers beside ours
 
 def overview_figure(artifacts: str, faces: Mapping[str, FaceSet], emotions: Mapping[int, EmotionResult],
-                    learnt: Mapping[str, ExperimentResult]) -> Figure:
+                    learnt: Mapping[str, ExperimentResult]) -> plt.Figure:
     """Draw faces and samples of up to three sets, each emotion experiment beside its opponents, and what training buys.
 
     `learnt` has the accuracies at snapshots of the training, by set; see `fergan.experiments.transfer.snapshot_accuracies`.
     """
     runs = {name: Run.load(current(f"{artifacts}/models/{name}")) for name in faces
-            if (project_path(f"{artifacts}/models/{name}") / "current.json").is_file()}
+            if (ROOT / artifacts / "models" / name / "current.json").is_file()}
     shown = list(runs)[:: max(1, len(runs) // 3)][:3]
     heights = [0.85 * len(shown)] + [0.8 + 0.52 * len(emotions)] * bool(emotions) + [2.2] * bool(learnt)
     rows = [["faces"] * 2] + [["scores"] * 2] * bool(emotions) + [["left", "right"]] * bool(learnt)
@@ -102,7 +101,7 @@ def learnt_by_training(artifacts: str, datasets: Sequence[str]) -> dict[str, Exp
     """Return the accuracies at the snapshots of the networks of those sets whose snapshots were scored."""
     homes = {name: f"{artifacts}/snapshots/{name}" for name in datasets}
     return {name: ExperimentResult.load(current(home)) for name, home in homes.items()
-            if (project_path(home) / "current.json").is_file()}
+            if (ROOT / home / "current.json").is_file()}
 
 
 #: Features -> their series in the overview.
