@@ -73,7 +73,7 @@ def test_what_goes_with_the_emotion():
     assert chapter.reading_of(sides(true=0.4, within=0.45))["lost"] != 0 and chapter.reading_of(sides()) is None
     assert "do not know" in say("action_units", "reading", reading=None)
     never = say("action_units_experiment", "answer", never=(0.7, 0.6, 0.8), published=(0.9, 0.8, 1), n=3, paper=np.nan, reading=None, rivals={"hog": (0.1, 0, 0.2)})
-    assert "0.700 [0.600, 0.800]" in never and "+0.100 [+0.000, +0.200] from that of histograms" in never and "paper" not in never
+    assert "0.700 [0.600, 0.800]" in never and "+0.100 [+0.000, +0.200] (histograms of gradients)." in never and "paper" not in never
 
 
 def single(difference, only=0.6, dataset="enhanced-ck"):

@@ -29,7 +29,7 @@ def test_the_answer_of_an_experiment_has_its_numbers():
     said = dict(never=(0.5, 0.45, 0.55), published=(0.7, 0.6, 0.8), majority=0.125)
     rivals = rivals_of("emotions", experiment(1, 0.5, -0.1, features=["discriminator", "hog"]))
     text = say("emotions_experiment", "answer", paper=float("nan"), rivals=rivals, **said)
-    assert "(HOG) on the same folds: ours minus theirs is −0.100 [−0.150, −0.050]." in text
+    assert "is −0.100 [−0.150, −0.050] (histograms of gradients, HOG)." in text
     assert "0.500 [0.450, 0.550]" in text and "0.125" in text and "the paper" not in text
     text = say("emotions_experiment", "answer", paper=0.976, rivals={}, named=False, **said)
     assert "Nobody is named" in text and "(the paper: 0.976)" in text and "–" not in text
@@ -60,7 +60,7 @@ def test_chance_official_splits_and_few_people_are_said_only_where_there_are_som
     assert "among people" in say_it(n_alone=20) and "those of the 3 people" in say_it(n_alone=3)
     gaps = [say("emotions_experiment", "gap", gap=(0.1, 0, 0.2), official=official)
             for official in ("", "test", "left out: no training face shows sad")]
-    assert "divided" not in gaps[0] and "test part" in gaps[1] and "no training face shows sad" in gaps[2]
+    assert "split" not in gaps[0] and "test part" in gaps[1] and "no training face shows sad" in gaps[2]
     few = [say("emotions_experiment", "few", people=n, least=5) for n in (4, 9, 10)]
     assert "at least 5" in few[0] and "only 9 people" in few[1] and few[2] == ""
 
