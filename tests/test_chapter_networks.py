@@ -27,7 +27,7 @@ def run(first, last, alarms=(), best=100, **changes):
 
 @pytest.mark.parametrize(("one", "words"), [
     (run(30.0, 10.0), ["learns to draw", "30.0 to 10.0", "none of 2"]), (run(10.0, 30.0), ["does not learn"]),
-    (run(30.0, 10.0, ["collapse"]), ["near a collapse", "1 of 2"]),
+    (run(30.0, 10.0, ["collapse"]), ["with alarms", "1 of 2"]),
 ])
 def test_a_page_says_how_its_training_went(one, words):
     text = say("generator", "answer", r=chapter.run_summary(one)).lower()
