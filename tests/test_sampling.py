@@ -43,9 +43,6 @@ def test_slerp_turns_in_proportion():
     torch.testing.assert_close(middle, torch.tensor([math.sqrt(2), math.sqrt(2)]))
     a = torch.tensor([1.0, 2.0, 2.0])
     torch.testing.assert_close(slerp(a, 2 * a, 0.5), 1.5 * a)
-    for wrong, words in ((-a, "opposite directions; use another seed"), (0 * a, "not zero")):
-        with pytest.raises(ValueError, match=words):
-            slerp(a, wrong, 0.5)
     a, b = torch.randn(2, 50, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     b *= 3
     angle = torch.acos(a @ b / (a.norm() * b.norm()))

@@ -8,9 +8,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
 from fergan.book import fresh
-from fergan.book.build import table_of_contents, write_licences, write_table_of_contents
+from fergan.book.build import HEAVIEST, BookError, check_book, table_of_contents, write_licences, write_table_of_contents
 from fergan.book.checks import load_profile
-from fergan.book.site import HEAVIEST, BookError, check_book
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE
 
 PAGES = ("book/intro", "book/method", "book/executed/01_data/kdef", "book/executed/04_emotions/summary")

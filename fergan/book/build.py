@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -17,14 +17,23 @@ from fergan.book.pages import pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NOTEBOOKS, parameter_cell, passages_of, tags
 from fergan.book.show import TEMPLATES, say
-from fergan.book.site import EXECUTED, BookError, check_book
 from fergan.cache import hash_of_source
 from fergan.data.config import CATALOGUE
-from fergan.files import ROOT, atomic_path, read_json, write_json
+from fergan.files import ROOT, UserError, atomic_path, read_json, write_json
+
+#: Where the executed pages lie that the book is built from.
+EXECUTED = ROOT / "book" / "executed"
+
+#: Bytes of a page with its pictures, without the scripts, styles and fonts that all pages share.
+HEAVIEST = 1_500_000
 
 _METHOD, _LIMITS = "book/method", "book/limits"
 _USE = ("book/reading", "book/lesson", "book/exercises", "book/code", "book/datasets", "book/related",
         "book/glossary", "book/licences", "book/references")
+
+
+class BookError(UserError):
+    """The book could not be built or is not what it should be; the message lists each fault."""
 
 
 # ---- what is written from the profile and the environment
@@ -173,3 +182,27 @@ def build_book(book: Book) -> Path:
         raise
     done.touch()
     return html / "index.html"
+
+
+def check_book(pages: Iterable[str], html: Path, sources: Path = ROOT) -> None:
+    """Check that every page of a book is there with its figures, and light; Sphinx itself refuses what leads nowhere.
+
+    Pages are paths without suffix, for example ``book/method``, below `html`, the built book, and below its `sources`. A
+    BookError lists each fault.
+    """
+    faults = []
+    for name in pages:
+        page, notebook = html / f"{name}.html", sources / f"{name}.ipynb"
+        if not page.is_file():
+            faults.append(f"{name}.html is missing")
+            continue
+        found = re.findall(r'src="[./]*(_images/[^"]+)"', page.read_text(encoding="utf-8"))
+        cells = read_json(notebook)["cells"] if notebook.is_file() else ()
+        expected = sum("figure" in cell["metadata"].get("mystnb", {}) for cell in cells)
+        if len(found) < expected:
+            faults.append(f"{name}.html holds {len(found)} images; its notebook has {expected} figures")
+        weight = sum(file.stat().st_size for file in (page, *(html / picture for picture in set(found))))
+        if weight > HEAVIEST:
+            faults.append(f"{name}.html weighs {weight:,} bytes with its pictures; at most {HEAVIEST:,} are allowed")
+    if faults:
+        raise BookError("the built book has faults:\n" + "\n".join(f"- {fault}" for fault in faults))

@@ -16,15 +16,13 @@ import yaml
 
 from fergan.book.profile import Profile
 from fergan.cache import available_threads
+from fergan.quality import INCEPTION
 
 #: Chapter, named by its notebook -> what ``chapters.yaml`` says of it.
 CHAPTERS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "chapters.yaml").read_text(encoding="utf-8"))
 
 #: The set whose samples the paper scores and shows to raters.
 PAPERS_SET = "rafd-frontal"
-
-#: Where the weights of the Inception network are; see `fergan.quality.backbones`.
-INCEPTION = "FERGAN_INCEPTION"
 
 #: The page that computes the features of all experiments.
 FEATURES_PAGE = "03_features/pairs"

@@ -270,11 +270,6 @@ def _faults(profile: Profile) -> Iterator[str]:
     weights = profile.emotions.facenet_weights
     if weights and not Path(weights).is_file():
         yield f"emotions.facenet_weights: {weights} does not exist; name the weights file, or leave it out"
-    yield from _dataset_faults(profile)
-    yield from _model_faults(profile)
-
-
-def _dataset_faults(profile: Profile) -> Iterator[str]:
     tables = (read_table("emotion_experiments"), read_table("table5_au_experiments"))  # the renderer is slow to import
     stand_ins = {name for table in tables for name in table.drop(columns=["experiment", "n"], errors="ignore").stack()}
     for name, dataset in profile.datasets.items():
@@ -285,9 +280,6 @@ def _dataset_faults(profile: Profile) -> Iterator[str]:
             yield f"datasets.{name}.seed is not used; the profile's seed is that of every set"
         if dataset.relabel and dataset.relabel not in EMOTION_MAPPINGS:
             yield f"datasets.{name}.relabel is {dataset.relabel!r}; expected one of {', '.join(EMOTION_MAPPINGS)}"
-
-
-def _model_faults(profile: Profile) -> Iterator[str]:
     for name in [*profile.datasets, *profile.further_models]:
         if not re.fullmatch(r"(?!summary)(?!.*-on-)[a-z0-9][a-z0-9-]*", name):
             yield f"{name!r}: a name has only lower-case letters, digits and hyphens, no '-on-' or 'summary'"

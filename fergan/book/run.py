@@ -58,10 +58,7 @@ def code_of(notebook: NotebookNode) -> str:
 # ---- parameters
 
 def notebook_parameters(notebook: NotebookNode, name: str) -> dict[str, Any]:
-    """Return the parameters of a notebook with their defaults.
-
-    NotebookError where not exactly one cell is tagged ``parameters``, or it holds more than assignments of literals.
-    """
+    """Return a notebook's parameters with their defaults; NotebookError unless one cell tagged so holds literals alone."""
     cells = [cell.source for cell in notebook.cells if "parameters" in tags(cell)]
     try:
         (source,) = cells
@@ -230,10 +227,7 @@ def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], nam
 
 
 def run_by_hand(page: Page, assignments: Sequence[str], output: Path) -> Path:
-    """Execute a page with some parameters changed and keep the copy; the book and its results stay as they are.
-
-    NotebookError where an assignment does not fit (nothing has run then), or a cell failed.
-    """
+    """Execute a page with parameters changed, beside the book; NotebookError where one does not fit or a cell failed."""
     notebook, name = read_notebook(page.notebook), f"{page.notebook}.ipynb"
     declared = notebook_parameters(notebook, name)
     declared |= check_parameters(declared, page.parameters, name)

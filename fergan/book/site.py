@@ -1,34 +1,18 @@
-"""The built site: what Sphinx does for it, and its check.
+"""What Sphinx does for the built site.
 
 ``_config.yml`` names this module as a Sphinx extension. Pages ask no other host for anything (MathJax comes with a package
 whose own extension copies more than twice what they can ask for), and captions lead to how they were made.
 """
 
-import re
 import shutil
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 
-from fergan.files import ROOT, UserError, read_json
-
-#: Where the executed pages lie that the book is built from.
-EXECUTED = ROOT / "book" / "executed"
-
-#: Bytes of a page with its pictures, without the scripts, styles and fonts that all pages share.
-HEAVIEST = 1_500_000
-
 _UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "mml", "mml-*", "tex-chtml.js", "core.js", "liteDOM.js")
 
-
-class BookError(UserError):
-    """The book could not be built or is not what it should be; the message lists each fault."""
-
-
-# ---- what Sphinx does
 
 def setup(app: Any) -> dict[str, Any]:
     """Connect the extension; Sphinx calls this."""
@@ -76,29 +60,3 @@ def _link_captions(app: Any, doctree: nodes.document, page: str) -> None:
     for caption in list(doctree.findall(is_caption)) if boxes else ():
         caption += nodes.reference("", "how made", refid=boxes[0], internal=True, classes=["how-made"],
                                    reftitle="How this was made")
-
-
-# ---- the check
-
-def check_book(pages: Iterable[str], html: Path, sources: Path = ROOT) -> None:
-    """Check that every page of a book is there with its figures, and light; Sphinx itself refuses what leads nowhere.
-
-    Pages are paths without suffix, for example ``book/method``, below `html`, the built book, and below its `sources`. A
-    BookError lists each fault.
-    """
-    faults = []
-    for name in pages:
-        page, notebook = html / f"{name}.html", sources / f"{name}.ipynb"
-        if not page.is_file():
-            faults.append(f"{name}.html is missing")
-            continue
-        found = re.findall(r'src="[./]*(_images/[^"]+)"', page.read_text(encoding="utf-8"))
-        cells = read_json(notebook)["cells"] if notebook.is_file() else ()
-        expected = sum("figure" in cell["metadata"].get("mystnb", {}) for cell in cells)
-        if len(found) < expected:
-            faults.append(f"{name}.html holds {len(found)} images; its notebook has {expected} figures")
-        weight = sum(file.stat().st_size for file in (page, *(html / picture for picture in set(found))))
-        if weight > HEAVIEST:
-            faults.append(f"{name}.html weighs {weight:,} bytes with its pictures; at most {HEAVIEST:,} are allowed")
-    if faults:
-        raise BookError("the built book has faults:\n" + "\n".join(f"- {fault}" for fault in faults))

@@ -9,13 +9,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from fergan.data import folders
-from fergan.data.config import CATALOGUE, Source
+from fergan.data.config import CATALOGUE
 from fergan.data.folders import Contents, Files, is_picture, name_of, read_lines, read_named, some_of
 from fergan.data.photographs import FolderPhotographs, Photographs, RenderedPhotographs
 from fergan.facs import ACTION_UNITS
@@ -45,18 +44,16 @@ def open_photographs(name: str, source: str, *, folder: str | None = None, csv: 
 
     Args:
         name: What the face set is called; for ``"rendered"``, which stand-in.
-        source: One of `SOURCES`.
+        source: One of `fergan.data.config.Source`.
         folder, csv: Where the photographs lie (see catalogue.yaml), and their table there: of frames for ``"enhanced-ck"``,
             else with a column ``path``. A folder of any collection may hold such a table too: then it is read as
             ``"manifest"``, whatever its files are called.
         variant: Which part of the collection; empty takes its default.
         n_faces, seed: At most this many photographs, drawn or rendered with this seed; without it, all.
 
-    An unknown source or variant is a ValueError; so is, or a FileNotFoundError, a folder or table that is missing, cannot be
+    An unknown variant is a ValueError; so is, or a FileNotFoundError, a folder or table that is missing, cannot be
     read or holds nothing of this collection.
     """
-    if source not in SOURCES:
-        raise ValueError(f"source is {source!r}; expected one of {', '.join(SOURCES)}")
     known = CATALOGUE[source].variants if source in CATALOGUE else [""]
     if variant not in known:
         raise ValueError(f"variant is {variant!r}; source {source!r} has {', '.join(map(repr, known))}")
@@ -366,4 +363,3 @@ LOADERS: dict[str, Callable[[Path, Files, str, str], Contents]] = {
     "rafd": read_rafd, "kdef": read_kdef, "raf-db": read_raf_db, "celeba": read_celeba, "ck-plus": read_ck_plus,
     "enhanced-ck": read_enhanced_ck, "sfew": read_sfew, "lfw": read_lfw, "genki": read_genki, "cmu-faces": read_cmu_faces,
     "london": read_london}
-SOURCES = get_args(Source)

@@ -20,11 +20,9 @@ class FacesConfig(Config):
     variant: str = Field("", description="which part of the collection, for example frontal; empty is its default")
     n_faces: int | None = Field(None, ge=16, description="cut to this many photographs; null takes all")
     seed: int = Field(0, description="of the draw, or of the rendering")
-    detector: Literal["viola-jones", "mtcnn", "none"] = Field("mtcnn", description="face detector; none: photographs are "
-                                                              "cropped already")
+    detector: Literal["viola-jones", "mtcnn", "none"] = Field("mtcnn", description="none: photographs are cropped already")
     min_face_fraction: float = Field(0.2, gt=0, le=1, description="smallest face sought, fraction of the shorter side")
-    padding: float = Field(0.0, ge=0, le=1, description="border repeated outwards, fraction of the shorter side, for a "
-                           "second look where no face is found or its box leaves the photograph")
+    padding: float = Field(0.0, ge=0, le=1, description="border added for a second look, fraction of the shorter side")
     margin: float = Field(0.1, ge=0, le=1, description="widening of the face box on every side, fraction of its side")
     nominal_box: bool = Field(False, description="crop undetected faces at the median box of their view (fixed cameras)")
 

@@ -82,13 +82,10 @@ def coded_auc(values: np.ndarray, labels: np.ndarray) -> float:
 
 
 class Decisions(NamedTuple):
-    """Decision values (n_faces, n_units), with the searches behind them.
+    """Decision values, with the searches behind them."""
 
-    Each search has the outer folds that it served, each unit's index of a cost (n_units,), and areas (n_units, n_costs).
-    """
-
-    values: np.ndarray
-    searches: list[tuple[str, np.ndarray, np.ndarray]]
+    values: np.ndarray  # (n_faces, n_units)
+    searches: list[tuple[str, np.ndarray, np.ndarray]]  # folds served, cost indices (n_units,), areas (n_units, n_costs)
 
 
 @dataclass(frozen=True)
@@ -111,10 +108,7 @@ class UnitLearner:
         return Decisions(found.values[:, unit_of], searches)
 
     def over_folds(self, folds: Sequence[np.ndarray], K_test: np.ndarray | None = None) -> Decisions:
-        """Choose the costs over `folds`; decide on those very folds, as published, or train on all and decide on a test set.
-
-        `K_test`, of shape (n_test, n_faces), is the Gram matrix of test and training faces.
-        """
+        """Choose costs over `folds`; decide on these, as published, or train on all for `K_test` (n_test, n_faces)."""
         every = np.empty((*self.Y.shape, len(self.costs)))  # by models of the other folds
         for fold in folds:
             every[fold] = self.values(fold)

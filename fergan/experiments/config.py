@@ -44,10 +44,8 @@ class LabelEfficiencyConfig(Config):
     """Accuracy against the number of labelled people, for sets that some emotion experiment classifies."""
 
     # Which pages there are: not a part of any result, and therefore of no key.
-    targets: list[str] = Field(
-        [], exclude=True, description="sets on which every method is compared, a network trained with labels too")
-    size_targets: list[str] = Field(
-        [], exclude=True, description="sets with features only: accuracy against the size of the set")
+    targets: list[str] = Field([], exclude=True, description="sets on which every method is compared, trained networks too")
+    size_targets: list[str] = Field([], exclude=True, description="sets with features only: accuracy against their size")
     size_baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
         ["untrained", "hog"], min_length=1, exclude=True, description="baselines of sets with features only")
     max_networks: int = Field(3, ge=1, exclude=True, description="networks of a target: those of its first experiments")
@@ -58,8 +56,7 @@ class LabelEfficiencyConfig(Config):
     n_draws: int = Field(3, ge=1, description="orders in which training people are labelled, in each split")
     n_evaluations: int = Field(10, ge=3, description="candidates of each search among the labelled people")
     inner_folds: int = Field(3, ge=2, description="folds of each search")
-    cnn_width: int | None = Field(
-        16, ge=1, description="channels of the first layer of the network trained with labels; null trains none")
+    cnn_width: int | None = Field(16, ge=1, description="channels of a network trained with labels at first; null: none")
     cnn_epochs: int = Field(30, ge=1, description="its passes over the labelled faces")
     cnn_min_steps: int = Field(100, ge=1, description="its steps where that many passes have fewer")
     cnn_draws: int = Field(1, ge=1, description="in how many of the draws it is trained")
@@ -76,8 +73,7 @@ class LabelEfficiencyConfig(Config):
 class TransferConfig(Config):
     """Every network on every set of faces."""
 
-    targets: list[str] = Field(
-        [], exclude=True, description="sets that are classified; those without two emotions are left out")
+    targets: list[str] = Field([], exclude=True, description="sets that are classified, where they show two emotions")
     baselines: list[Literal["untrained", "hog", "pixels"]] = Field(
         ["untrained", "hog", "pixels"], min_length=1, description="features beside those of the networks")
     n_folds: int = Field(10, ge=3, description="folds of people")

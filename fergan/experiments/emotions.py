@@ -55,10 +55,8 @@ def run_emotion_experiment(folder: Path, config: EmotionConfig, *, features: dic
     """Recognise emotions from each feature set, and save an `EmotionResult`; see `emotion_scores`.
 
     The first feature set is scored under every protocol. The others are what it is compared with on people never seen, and
-    on the official split: the published way of scoring is not theirs.
-
-    Finished trials are kept in ``folder/searches``. ValueError before any fit: features that are not finite, a missing or
-    unknown emotion, too few people, faces or classes.
+    on the official split: the published way of scoring is not theirs. Finished trials are kept in ``folder/searches``.
+    ValueError before any fit: features that are not finite, a missing or unknown emotion, too few people, faces or classes.
 
     Args:
         features: Feature sets (n_faces, n_features), float32, by name; the first is compared with the others.
@@ -148,7 +146,6 @@ def as_published(D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, 
     """Choose C and gamma by the cross-validated accuracy over `folds`, and return those very predictions.
 
     The accuracy of the values (n_samples, n_classes) is the maximum of the search, and therefore too good.
-
     `D2` are squared distances (n_samples, n_samples) of the faces' features, `y` (n_samples,) classes from 0 upwards; for
     ``n_evaluations, seed, journal`` see `fergan.svm.search.search_folds`.
     """
@@ -166,7 +163,6 @@ def subject_independent(D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarra
 
     The search for a block of folds (see `fergan.experiments.cross_validation.fold_blocks`) maximises the accuracy on the
     other blocks, each predicted by a model trained without it and without the block that the search is for.
-
     Arguments and values are those of `as_published`, with a search for each block and the outer folds that it served.
     """
     models, distance = SharedKernel(D2, y, n_threads=n_threads), typical_distance(D2)

@@ -60,10 +60,7 @@ class MatrixFaces:
         return self.right[list(self.networks)].where(own).mean(axis=1).to_numpy()
 
     def interval(self, values: np.ndarray, share: bool = False) -> dict[str, float]:
-        """Return the mean over targets of the mean over their faces (without NaN), with its 95 % interval over people.
-
-        `share` as of `fergan.experiments.intervals.interval_over_people`.
-        """
+        """Return the mean over targets of their faces' mean (without NaN), and its 95 % interval; a `share` lies in 0..1."""
         there = np.isfinite(values)
         if not there.any():
             return dict(value=np.nan, n_faces=0, n_subjects=0)

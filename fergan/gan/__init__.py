@@ -27,17 +27,12 @@ class TrainConfig(Config):
     beta2: float = Field(0.999, ge=0, lt=1, description="of Adam, decay of the second moment per step")
     weight_std: float = Field(0.02, gt=0, description="standard deviation of the initial weights")
     epochs: int = Field(300, ge=1, description="passes over the faces")
-    average_decay: float = Field(0.0, ge=0, lt=1, description="decay per step of the moving average of the generator that "
-                                 "draws the samples; 0 uses the generator itself")
-    label_noise: float = Field(0.0, ge=0, description="standard deviation of noise on the labels -1 and 1 that the "
-                               "discriminator learns, afresh for each face")
-    discriminator_updates: Literal[1, 2] = Field(1, description="1: on real and generated faces together; 2: on generated, "
-                                                 "then on real ones")
-    augment: str = Field("none", pattern=_POLICIES, description="differentiable augmentation of all that the discriminator "
-                         "sees: none, or some of color,translation,cutout joined by commas")
+    average_decay: float = Field(0.0, ge=0, lt=1, description="per step, of the average of generators that samples; 0: none")
+    label_noise: float = Field(0.0, ge=0, description="standard deviation of noise on the discriminator's labels -1 and 1")
+    discriminator_updates: Literal[1, 2] = Field(1, description="1: real and generated faces together; 2: in turn")
+    augment: str = Field("none", pattern=_POLICIES, description="none, or some of color,translation,cutout joined by commas")
     flip_probability: float = Field(0.0, ge=0, le=1, description="share of the real faces mirrored, afresh in each step")
-    precision: Literal["auto", "bf16", "float32"] = Field("auto", description="bfloat16 where the device has it "
-                                                          "(auto), always, or never")
+    precision: Literal["auto", "bf16", "float32"] = Field("auto", description="auto: bfloat16 where the device has it")
     seed: int = Field(0, ge=0, description="of the initial weights, the noise and the order of the faces")
 
     @model_validator(mode="before")

@@ -95,10 +95,7 @@ def to_uint8(images: Tensor) -> np.ndarray:
 
 
 def to_float(images: np.ndarray | Tensor, device: torch.device | str | None = None) -> Tensor:
-    """Turn images uint8 (n, h, w, 3) into float (n, 3, h, w) in -1..1, channels last in memory.
-
-    Without a device a tensor stays where it is; an array is in the processor's memory.
-    """
+    """Turn images uint8 (n, h, w, 3) into float (n, 3, h, w) in -1..1, channels last, where they are or on a device."""
     tensor = torch.as_tensor(np.asarray(images) if isinstance(images, np.ndarray) else images).to(device)
     return tensor.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 

@@ -49,16 +49,11 @@ def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
     """Turn from one noise vector (latent_dim,) to another, share 0 to 1: along the great circle, the length in proportion.
 
     The straight line passes through shorter vectors, unknown to the generator (White, 2016, arXiv:1609.04468).
-    Vectors that are opposite or zero are a ValueError.
     """
     lengths = start.norm(), end.norm()
-    if min(lengths) == 0:
-        raise ValueError("slerp needs two vectors that are not zero")
     u, v = start / lengths[0], end / lengths[1]
     # Twice the arctangent is exact for nearly parallel vectors too, where the arc cosine of their product is not.
     angle = 2 * torch.atan2((u - v).norm(), (u + v).norm())
-    if torch.pi - angle < 1e-4:
-        raise ValueError("slerp needs two vectors that do not point in opposite directions; use another seed")
     length = (1 - share) * lengths[0] + share * lengths[1]
     # sinc is 1 at 0, so that parallel vectors need no case of their own.
     weights = [part * torch.sinc(part * angle / torch.pi) / torch.sinc(angle / torch.pi) for part in (1 - share, share)]

@@ -81,10 +81,7 @@ def collected_answers(folder: Path, studies: Mapping[str, Study]) -> dict[str, p
 
 
 def scored_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the answers that count, of each rater the first to each item, with ``item, right_answer, catch, right``.
-
-    An answer to a trial that the study does not have, or none of its kind's, is a ValueError.
-    """
+    """Return each rater's first answer to each item, with ``item, right_answer, catch, right``; ValueError for no answer."""
     trials = pd.DataFrame([(sheet, number, trial.item, trial.right_answer, trial.catch)
                            for sheet, trials in enumerate(study.sheets) for number, trial in enumerate(trials)],
                           columns=["sheet", "trial", "item", "right_answer", "catch"])

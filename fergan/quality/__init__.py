@@ -4,6 +4,8 @@ from pydantic import Field
 
 from fergan.cache import Config
 
+INCEPTION = "FERGAN_INCEPTION"  # of the environment: where the weights of that network are
+
 
 class QualityConfig(Config):
     """How good and how varied the samples of a generator are."""

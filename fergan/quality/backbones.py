@@ -1,7 +1,7 @@
 """Whose features the scores are taken of: Inception where its weights are found, a discriminator and HOG always.
 
 Published scores rest on one network, trained on photographs of a thousand kinds of things. Its weights (95 MB) do not come
-with this project: the environment variable `VARIABLE` names the file, or says ``download``, which fetches it once. A file
+with this project: the environment variable `INCEPTION` names the file, or says ``download``, which fetches it once. A file
 with another hash than the published one is not opened. Scores on other backbones cannot be compared with published ones.
 """
 
@@ -19,8 +19,8 @@ from fergan.features import check_images
 from fergan.features.baselines import HOGFeatures
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.files import atomic_path, hash_file
+from fergan.quality import INCEPTION
 
-VARIABLE = "FERGAN_INCEPTION"  # also in fergan.book.pages
 WEIGHTS_FILE = "weights-inception-2015-12-05-6726825d.pth"
 URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS_FILE}"
 PUBLISHED_HASH = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -50,7 +50,7 @@ def find_inception(where: str | None = None) -> tuple[Path | None, str]:
     `where` is the file, or ``"download"``, which fetches it into PyTorch's cache.
     """
     if not where:
-        return None, f"set {VARIABLE} to the file {WEIGHTS_FILE} (from {URL}), or to 'download'"
+        return None, f"set {INCEPTION} to the file {WEIGHTS_FILE} (from {URL}), or to 'download'"
     path = Path(where).expanduser()
     if where == "download":
         import torch
@@ -63,7 +63,7 @@ def find_inception(where: str | None = None) -> tuple[Path | None, str]:
         except OSError as error:
             return None, f"{URL} cannot be had ({error})"
     if not path.is_file():
-        return None, f"{path}, which {VARIABLE} names, does not exist; get it from {URL}"
+        return None, f"{path}, which {INCEPTION} names, does not exist; get it from {URL}"
     if (found := hash_file(path)) != PUBLISHED_HASH:
         return None, f"{path} has the hash {found[:12]}…, expected {PUBLISHED_HASH[:12]}…; get it from {URL}"
     return path, ""

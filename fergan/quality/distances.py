@@ -83,7 +83,6 @@ def inception_score(logits: np.ndarray, n_splits: int = 10, seed: int = 0) -> fl
     """Inception score: exponential of the mean divergence of each sample's classes from those of all samples.
 
     Salimans et al. (2016), by torch-fidelity: 1 (every sample the same classes) to n_classes. It knows no real faces.
-
     Logits (n_samples, n_classes) are those before the softmax. The scores of `n_splits` parts, in an order drawn by `seed`,
     are averaged; the score of few samples is biased, so it belongs to the number of splits.
     """
@@ -130,10 +129,8 @@ def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def memorised_below(real: np.ndarray) -> float:
-    """Return the distance below which a sample counts as memorised: the 1 % quantile of real faces' nearest others.
-
-    Exact duplicates count once: they would make it 0, which no distance that is rounded stays below.
-    """
+    """Return the distance below which a sample counts as memorised: the 1 % quantile of real faces' nearest others."""
+    # Exact duplicates count once: they would make it 0, which no distance that is rounded stays below.
     return float(np.quantile(np.sqrt(_radii(checked_features("real", np.unique(real, axis=0)), 1)), _MEMORISED))
 
 

@@ -279,10 +279,7 @@ def cast_shadows(positions, light):
 
 
 def arriving_light(part, position, key_share, light, setting):
-    """What reaches each point of a part and in which direction it leaves: Tensor of shape (4, rows, columns).
-
-    Cosine to the light, cosine of the mirrored view to the light, ambient light, share of the key light.
-    """
+    """What reaches points (4, rows, columns): cosines to light and mirrored view, ambient light, share of the key light."""
     down, across = torch.gradient(position, dim=(1, 2))
     normal = _unit(torch.linalg.cross(down, across, dim=0) * part.outward)
     half = _unit(light + torch.tensor([0.0, 0.0, 1.0]))

@@ -61,10 +61,7 @@ def edge(x, width):
 
 
 def total(like, *terms):
-    """Sum of strength times shape: a field like `like`.
-
-    A term is a strength, a number or field, followed by what :func:`bell` takes or by a function that returns a field.
-    """
+    """Sum of strength times shape, a field like `like`; a term: a strength, and what :func:`bell` takes or a function."""
     result = torch.zeros_like(like)
     for strength, *shape in terms:
         if not torch.is_tensor(strength) and strength == 0:

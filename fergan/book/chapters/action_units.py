@@ -226,10 +226,7 @@ def region_table(checks: pd.DataFrame) -> pd.DataFrame:
 
 
 def outlined_maps(background: np.ndarray, maps: np.ndarray, regions: np.ndarray | None = None) -> plt.Figure:
-    """Draw the map of each Action Unit (14, h, w) over one face (h, w, 3) in grey, with the outline of its region.
-
-    Each map is scaled to its own maximum; NaN leaves the face bare.
-    """
+    """Draw each map (14, h, w), scaled to its maximum, over a grey face (h, w, 3), with its region's outline; NaN: bare."""
     n_across = 5
     n_down = -(-len(maps) // n_across)
     figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, WIDTH / n_across * n_down * 1.18), squeeze=False)

@@ -84,10 +84,7 @@ def summary_values(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
 
 
 def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float = np.nan) -> pd.DataFrame:
-    """Return Table VII of the paper, with a remark on what can be compared, and a row for a generator of this book's.
-
-    `said_real` is how often raters took its samples for real; NaN without raters.
-    """
+    """Return the paper's Table VII with remarks and this book's row; raters took a share `said_real` of samples for real."""
     table = read_table("table7_sample_quality_rafd").assign(ours=False)
     if scores is not None:
         row = {"model": say("quality", "ours", model=model), "amt_percent": 100 * said_real, "ours": True}
