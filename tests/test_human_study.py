@@ -6,7 +6,6 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import TypeAdapter
 from scipy.stats import binomtest
 from tiny import noise
 
@@ -160,33 +159,6 @@ def test_trials_for_three_percent_and_power_as_the_share_of_simulated_studies_th
     assert answered.power_against_chance(200, 0.5) <= 0.05 and answered.power_against_chance(4, 0.9) == 0
 
 
-def test_mechanical_turk_there_and_back(tmp_path):
-    made, folder = study(n_sheets=3), tmp_path / "answers"
-    designed.write_turk_tasks(tmp_path, made, "https://example.org/faces")
-    tasks = pd.read_csv(tmp_path / "tasks.csv", dtype=str)
-    assert list(tasks) == ["study", "sheet", "trials"] and len(tasks) == 3 and len(tasks["trials"][0].split(";")) == 24
-    assert len(list((tmp_path / "pictures").glob("*.png"))) == len(made.pictures)
-    question = (tmp_path / "question.html").read_text()
-    variables = {part.split("}")[0] for part in question.split("${")[1:]}
-    assert variables == {"sheet", "trials"}, "what Mechanical Turk fills in, and nothing else that it would"
-    assert "right_answer" not in question
-    rows = [{"WorkerId": f"A{sheet}", "AssignmentStatus": "Approved", "Input.study": made.digest, "Answer.answers": TypeAdapter(
-        list[Answer]).dump_json(simulated_answers(made, "worker", sheet, accuracy)).decode()} for sheet, accuracy in ((0, 1.0), (1, 0.0))]
-    rows.append(rows[0] | {"WorkerId": "A9", "AssignmentStatus": "Rejected"})
-    folder.mkdir()
-    pd.DataFrame(rows).to_csv(folder / "results.csv", index=False)
-    answers = collected_answers(folder, {"pair": made})["pair"]
-    assert answers["rater"].nunique() == 2 and not answers["rater"].str.contains("A0|A1").any()
-    assert sorted(analyse(made, answers).raters["right"]) == [0, 1]
-    with pytest.raises(ValueError, match="https://"):
-        designed.write_turk_tasks(tmp_path, made, "http://example.org")
-    with pytest.raises(ValueError, match="holds answers to study"):
-        collected_answers(folder, {"pair": study(seed=2)})
-    (folder / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="has no column WorkerId"):
-        read_answers([folder / "other.csv"])
-
-
 @pytest.fixture
 def studies(tmp_path):
     config = StudyConfig(n_trials=20, n_catch=4, n_sheets=3)
@@ -211,6 +183,8 @@ def test_with_raters_there_are_numbers_and_no_names_and_without_them_no_number(s
     table = raters_table(results["pair"])
     assert sorted(table["right answers"])[1].startswith("1.000 [") and sorted(table["counted"]) == ["no", "yes"]
     assert pooled_table(results)[["raters", "trials"]].to_numpy().tolist() == [[1, 20]]
+    with pytest.raises(ValueError, match="holds answers to study"):
+        collected_answers(tmp_path / "answers", {"pair": study(seed=2)})
     assert pd.isna(pooled_table(results)["Krippendorff’s α"]).all(), "one rater agrees with nobody"
     written = markdown_table(table) + (tmp_path / "scores.json").read_text()
     assert "anna" not in written and "ben" not in written and "49" not in written.replace("0.49", "")
@@ -292,24 +266,3 @@ def test_a_rater_answers_by_keys_closes_the_window_goes_on_and_saves(context, tm
     assert SHORT["exposure"] <= seen < SHORT["exposure"] + 250 and (answers["milliseconds"] > 0).all()
     (row,) = analyse(made, answers).raters.to_dict("records")
     assert row["n"] == 6 and row["caught"] == 1 and row["right"] == pytest.approx(1 if sheet[7].catch else 5 / 6)
-
-
-def test_the_question_of_mechanical_turk_sends_its_answers(context, tmp_path):
-    """With its variables filled in, its pictures at hand and a stand-in for Amazon's element."""
-    made = study("pair", 2, 0, 40, **SHORT)
-    designed.write_turk_tasks(tmp_path, made, "https://example.org/faces")
-    task = (tmp_path / "tasks.csv").read_text().splitlines()[1].split(",")
-    text = (tmp_path / "question.html").read_text().replace("${sheet}", task[1]).replace("${trials}", task[2])
-    (tmp_path / "filled.html").write_text(f"<!doctype html><meta charset=utf-8><form id=send>{text}</form>"
-                                          "<script>document.querySelector('crowd-form').submit = () => { document.title = 'sent'; };</script>")
-    page = context.new_page()
-    page.route(ELSEWHERE, lambda route: route.fulfill(path=tmp_path / "pictures" / route.request.url.rsplit("/", 1)[1])
-               if route.request.url.endswith(".png") else route.abort())
-    page.goto((tmp_path / "filled.html").as_uri())
-    page.click(".study-start button")
-    for number in range(2):
-        page.wait_for_selector(f".study-trial[data-ready='{number}'] .keys button:not([disabled])")
-        page.click(".keys button >> nth=0")
-    page.wait_for_function("document.title === 'sent'")
-    assert page.evaluate("JSON.parse(document.getElementById('answers').value).map(answer => answer.answer)") == ["left", "left"]
-    page.close()

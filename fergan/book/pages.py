@@ -230,9 +230,8 @@ def _study(profile: Profile) -> Iterator[Page]:
     """The human study, of the paper's set or of the first one."""
     sets = profile.pretrained_sets
     name = PAPERS_SET if PAPERS_SET in sets else sets[0]
-    yield Page("06c_human_study", name, dict(
-        model=name, dataset=name, human_study=profile.human_study.model_dump(), pictures_url="",
-    ), (*_networks(name), *_faces(name)))
+    yield Page("06c_human_study", name, dict(model=name, dataset=name, human_study=profile.human_study.model_dump()),
+               (*_networks(name), *_faces(name)))
 
 
 def _results(profile: Profile, pages: list[Page]) -> Iterator[Page]:

@@ -1,14 +1,13 @@
 """What raters answered, one JSON object a line; what it says, and how many answers are needed to say it."""
 
-import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from scipy.stats import binom, binomtest, norm
 
 from fergan.cache import Config
@@ -35,45 +34,22 @@ class Answer(Config):
 
 
 def read_answers(paths: Iterable[Path]) -> pd.DataFrame:
-    """Read answers from ``*.jsonl`` and from results of Mechanical Turk, ``*.csv``, whose workers get hashes for names.
-
-    There is a row for each `Answer`; a rejected task is left out. A ValueError says which line is no answer, or table none
-    of Mechanical Turk's.
-    """
-    rows = [row.model_dump() for path in paths for row in (_of_turk if path.suffix == ".csv" else _of_lines)(path)]
+    """Read answers from ``*.jsonl``, a row for each `Answer`; a ValueError says which line is none."""
+    rows = []
+    for path in paths:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                rows += [Answer.model_validate_json(line).model_dump()] if line.strip() else []
+            except ValidationError as error:
+                first = error.errors()[0]
+                raise ValueError(f"{path}, line {number} is no answer: {first['msg']} {first['loc']}") from None
     table = pd.DataFrame(rows, columns=list(Answer.model_fields))
     return table.astype({"sheet": int, "trial": int, "milliseconds": float, "shown": float})
 
 
-def _of_lines(path: Path) -> Iterator[Answer]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.strip():
-            yield from _parsed(f"[{line}]", f"{path}, line {number}")
-
-
-def _of_turk(path: Path) -> Iterator[Answer]:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if missing := [column for column in ("WorkerId", "Input.study", "Answer.answers") if column not in table]:
-        raise ValueError(f"{path} has no column {missing[0]}; expected the results of a batch as Mechanical Turk gives them")
-    for number, task in enumerate(table.to_dict("records"), start=2):
-        if task.get("AssignmentStatus") != "Rejected":
-            study = task["Input.study"]
-            rater = "turk-" + hashlib.sha256(f"{study} {task['WorkerId']}".encode()).hexdigest()[:12]
-            for answer in _parsed(task["Answer.answers"], f"{path}, line {number}"):
-                yield answer.model_copy(update={"study": study, "rater": rater})
-
-
-def _parsed(text: str, place: str) -> list[Answer]:
-    try:
-        return TypeAdapter(list[Answer]).validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{place} is no answer: {first['msg']} {first['loc'][1:]}") from None
-
-
 def collected_answers(folder: Path, studies: Mapping[str, Study]) -> dict[str, pd.DataFrame]:
     """Return the answers to each study in the files of a folder, if it exists; ValueError for those to none of them."""
-    answers = read_answers(path for path in sorted(folder.glob("*")) if path.suffix in (".csv", ".jsonl"))
+    answers = read_answers(sorted(folder.glob("*.jsonl")))
     known = {kind: study.digest for kind, study in studies.items()}
     if strange := sorted(set(answers["study"]) - set(known.values())):
         raise ValueError(f"{folder} holds answers to study {strange[0]}; expected those to {', '.join(known.values())}")

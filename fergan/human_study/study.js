@@ -1,9 +1,7 @@
-// Shows trials in a browser: on the page of one's own and on Mechanical Turk's. It knows no right answers.
-// Braces after a dollar sign are avoided: Mechanical Turk would take them for its variables.
+// Shows trials in a browser. It knows no right answers.
 (() => {
   'use strict';
   const data = JSON.parse(document.getElementById('study-data').textContent);
-  const task = data.turk && document.getElementById('task').dataset;  // filled in by Mechanical Turk, one task for each sheet
   const part = name => document.querySelector('.study .' + name);
   const pause = milliseconds => new Promise(done => setTimeout(done, milliseconds));
   const frame = () => new Promise(done => requestAnimationFrame(done));
@@ -23,8 +21,8 @@
   const show = async pictures => {
     const faces = part('faces'), mine = ++turn;
     faces.className = 'faces hidden';
-    faces.replaceChildren(...pictures.map(name => { const box = document.createElement('div'), image = new Image();
-      image.alt = ''; image.src = data.pictures[name] || data.base + name + '.png'; box.append(image); return box; }));
+    faces.replaceChildren(...pictures.map(row => { const box = document.createElement('div'), image = new Image();
+      image.alt = ''; image.src = data.pictures[row]; box.append(image); return box; }));
     await Promise.all([...faces.querySelectorAll('img')].map(image => image.decode()));
     await pause(FIXATION);
     await frame();
@@ -66,10 +64,7 @@
     for (let number = 0; number < trials.length; number++) if (!known.has(number)) await ask(number);
     part('study-trial').hidden = true;
     part('study-end').hidden = false;
-    if (data.turk) {
-      document.getElementById('answers').value = JSON.stringify(answers);
-      document.querySelector('crowd-form').submit();
-    } else part('save').focus();
+    part('save').focus();
   };
 
   const save = () => {
@@ -90,26 +85,17 @@
     event.preventDefault();
     waiting(data.answers[side]);
   });
-  if (!data.turk) {
-    document.querySelectorAll('.study .save').forEach(button => { button.onclick = save; });
-    addEventListener('beforeunload', event => { if (unsaved) event.preventDefault(); });
-  }
-  // No form of its own: Mechanical Turk puts everything into one, and forms within forms are dropped.
+  document.querySelectorAll('.study .save').forEach(button => { button.onclick = save; });
+  addEventListener('beforeunload', event => { if (unsaved) event.preventDefault(); });
+  const name = document.getElementById('rater');
   const begin = () => {
-    if (data.turk) {
-      rater = 'worker';
-      sheet = +task.sheet;
-      trials = task.trials.split(';').map(trial => trial.split(' '));
-    } else {
-      rater = name.value.trim();
-      if (!rater) { name.focus(); return; }
-      sheet = sheetOf(rater);
-      trials = data.sheets[sheet];
-    }
-    answers = data.turk ? [] : remembered();
+    rater = name.value.trim();
+    if (!rater) { name.focus(); return; }
+    sheet = sheetOf(rater);
+    trials = data.sheets[sheet];
+    answers = remembered();
     run();
   };
-  const name = document.getElementById('rater');
   part('begin').onclick = begin;
-  if (name) name.onkeydown = event => { if (event.key === 'Enter') begin(); };
+  name.onkeydown = event => { if (event.key === 'Enter') begin(); };
 })();

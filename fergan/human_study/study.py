@@ -1,7 +1,4 @@
-"""The study: pairs or single faces, balanced, with trials that catch inattention, and the files that raters get.
-
-These files hold no right answer: one HTML file for any browser, or tasks of Amazon Mechanical Turk.
-"""
+"""The study: pairs or single faces, balanced, with trials that catch inattention, and the page that raters get."""
 
 import base64
 import io
@@ -148,37 +145,13 @@ def _balanced(n: int, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(np.arange(n) < (n + rng.integers(2)) // 2)
 
 
-def _pictures(study: Study) -> tuple[dict[str, bytes], list[list[list[str]]]]:
-    """Return the pictures by names that tell nothing of what they show, and the names that each trial shows."""
-    names, files = [f"p{row:04d}" for row in range(len(study.pictures))], {}
-    for name, image in zip(names, study.pictures, strict=True):
-        Image.fromarray(image).save(buffer := io.BytesIO(), "PNG")
-        files[name] = buffer.getvalue()
-    return files, [[[names[row] for row in trial.pictures] for trial in sheet] for sheet in study.sheets]
-
-
-def _write(path: Path, study: Study, **data: object) -> None:
-    data = {"id": study.digest, "exposure": study.exposure, "answers": ANSWERS[study.kind]} | data
-    with atomic_path(path) as temporary:
-        temporary.write_text(rendered(Path(__file__).with_name("study.html.j2"), study=study, data=data), encoding="utf-8")
-
-
 def write_page(path: Path, study: Study) -> None:
     """Write a study as one HTML file, with its pictures inside and without its right answers, which survives closing."""
-    pictures, sheets = _pictures(study)
-    inside = {name: f"data:image/png;base64,{base64.b64encode(png).decode()}" for name, png in pictures.items()}
-    _write(path, study, turk=False, pictures=inside, sheets=sheets)
-
-
-def write_turk_tasks(folder: Path, study: Study, base_url: str) -> None:
-    """Write ``tasks.csv``, one task for each sheet, ``question.html``, and the ``pictures`` to be put at `base_url`."""
-    if not base_url.startswith("https://"):
-        raise ValueError(f"base_url is {base_url!r}; Mechanical Turk expects an address that starts with https://")
-    pictures, sheets = _pictures(study)
-    for name, png in pictures.items():
-        with atomic_path(folder / "pictures" / f"{name}.png") as temporary:
-            temporary.write_bytes(png)
-    tasks = [f"{study.digest},{number},{';'.join(map(' '.join, sheet))}" for number, sheet in enumerate(sheets)]
-    with atomic_path(folder / "tasks.csv") as temporary:
-        temporary.write_text("\n".join(["study,sheet,trials", *tasks, ""]), encoding="utf-8")
-    _write(folder / "question.html", study, turk=True, pictures={}, sheets=[], base=base_url.rstrip("/") + "/")
+    pictures = []
+    for image in study.pictures:
+        Image.fromarray(image).save(buffer := io.BytesIO(), "PNG")
+        pictures.append(f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}")
+    data = {"id": study.digest, "exposure": study.exposure, "answers": ANSWERS[study.kind], "pictures": pictures,
+            "sheets": [[trial.pictures for trial in sheet] for sheet in study.sheets]}
+    with atomic_path(path) as temporary:
+        temporary.write_text(rendered(Path(__file__).with_name("study.html.j2"), study=study, data=data), encoding="utf-8")
