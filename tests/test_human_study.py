@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest
 from tiny import noise
 
-from fergan.book.chapters.human_study import example_trials, pooled_table, raters_table
+from fergan.book.chapters.quality import example_trials, pooled_table, raters_table
 from fergan.book.show import markdown_table, say
 from fergan.cache import Config
 from fergan.human_study import answers as answered

@@ -69,10 +69,7 @@ def write_table_of_contents(profile: Profile, path: Path) -> None:
 
 
 def write_licences(path: Path) -> None:
-    """Write the tables of the book's page on licences where they differ from the file.
-
-    They hold the collections of faces, and the packages that ``requirements.txt`` pins, ``name==version  # reason`` a line.
-    """
+    """Write the tables of the page on licences, of collections and of pinned packages, where they differ from the file."""
     pinned = re.findall(r"^([\w.-]+)==(\S+)\s+# (.*)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M)
     packages = [{"package": name, "version": version, "licence": _licence_of(name), "purpose": purpose}
                 for name, version, purpose in pinned]

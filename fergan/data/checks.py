@@ -113,11 +113,9 @@ def _judge_counts(report: DataReport) -> None:
 
 def _judge_labels(report: DataReport, used: Collection[str]) -> None:
     published = report.published
-    absent = [emotion for emotion in (*published.emotions, *published.present) if emotion not in report.emotions]
-    if absent:
+    if absent := [emotion for emotion in (*published.emotions, *published.present) if emotion not in report.emotions]:
         (report.faults if "emotions" in used else report.warnings).append(f"no photograph is {', '.join(absent)}")
-    odd = {emotion: n for emotion, n in published.emotions.items() if report.emotions.get(emotion, n) != n}
-    if odd:
+    if odd := {emotion: n for emotion, n in published.emotions.items() if report.emotions.get(emotion, n) != n}:
         counts = (f"{report.emotions[emotion]:,} {emotion} ({n:,})" for emotion, n in odd.items())
         report.warnings.append(f"other numbers per emotion than published: {', '.join(counts)}")
     if published.coded and report.coded not in (None, published.coded):

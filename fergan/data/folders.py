@@ -218,10 +218,9 @@ def read_manifest(path: Path) -> Contents:
     AU12), ``view`` or ``pose``, and ``split``. Other columns are named among the problems; they are kept as text where their
     names say nothing of Action Units.
 
-    Raises:
-        FileNotFoundError: The CSV, or every photograph that it lists, is missing.
-        ValueError: The CSV is unreadable or empty, has no ``path``, lists a path twice or outside the folder, or holds an
-            unknown emotion or an Action Unit that is neither 0, 1 nor blank; the message names the file and line.
+    FileNotFoundError where the CSV, or every photograph that it lists, is missing. ValueError, with file and line, where it
+    is unreadable or empty, has no ``path``, lists one twice or outside the folder, or holds an unknown emotion or an Action
+    Unit that is neither 0, 1 nor blank.
     """
     table, problems = _name_columns(path, read_csv_table(path, "a column 'path' beside the photographs"))
     blank = table["path"] == ""

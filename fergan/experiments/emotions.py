@@ -214,7 +214,6 @@ def emotion_scores(values: Mapping[tuple[str, str], np.ndarray], rows: Mapping[s
     ``accuracy_difference``, the first feature set minus the one of the row, face by face; ``protocol_gap``, the first's
     accuracy as published minus subject-independent; ``majority_accuracy`` and ``chance_accuracy`` with features "none".
     Decision values of all folds are pooled for an area: they are votes, on the scale of classes beaten.
-
     There are `values` (n_rows, n_classes) by protocol and features, the first of which are compared with the others, `rows`
     that each protocol scores, emotions and each face's position in them.
     """

@@ -32,9 +32,8 @@ def interval_over_people(statistic: Statistic, groups: np.ndarray, *,
     The interval is ``value -+ t s`` with the jackknife's s and Student's t. Its degrees of freedom are one less than people,
     or fewer where a few people make most of s (by Satterthwaite's equation, the fourth moment being that of a Gaussian). A
     share would leave its bounds so: it gets Wilson's score interval with the same t, for as many independent faces as have
-    that s (the faces over the design effect), at most all faces; where nothing varies, as many as there are people.
-
-    The ends are NaN with fewer than `FEWEST_PEOPLE`, and where the statistic is undefined without some person.
+    that s (the faces over the design effect), at most all faces; where nothing varies, as many as there are people. The ends
+    are NaN with fewer than `FEWEST_PEOPLE`, and where the statistic is undefined without some person.
 
     Args:
         statistic: See `Statistic`, and `resampled_mean`, `resampled_auc`, `resampled_confusion`: each is a matrix product.

@@ -101,10 +101,7 @@ def to_float(images: np.ndarray | Tensor, device: torch.device | str | None = No
 
 
 def open_generator(path: str | Path) -> Generator:
-    """Return the generator whose weights a ``.safetensors`` file holds, frozen, in evaluation mode; the file tells its size.
-
-    A file that holds something else, or cannot be read, is a ValueError.
-    """
+    """Return the frozen generator of a ``.safetensors`` file, which tells its size; ValueError where it cannot be used."""
     return _opened(path, lambda weights: Generator(len(weights["project.0.weight"]), len(weights["project.1.weight"]) // 8))
 
 

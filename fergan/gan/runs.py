@@ -93,10 +93,7 @@ def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray
 
 
 def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray, dict[str, Any]]:
-    """Bring `state` to the folder's checkpoint, and return what else it holds; nothing where there is none.
-
-    A checkpoint that cannot be read, or belongs to another run, is a ValueError.
-    """
+    """Bring `state` to the folder's checkpoint, if any, and return what else it holds; ValueError where it is of no use."""
     path = folder / _NAME
     if not path.is_file():
         return np.empty((0, 4)), {}

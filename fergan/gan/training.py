@@ -77,9 +77,8 @@ def train(folder: str | Path, config: TrainConfig, *, images: np.ndarray, monito
         fabric: Where to run, launched; without it one process on the first GPU or the processor.
         progress: Called a few times a second at most.
 
-    Raises:
-        FloatingPointError, OSError: A loss is not finite, or something cannot be written; the last checkpoint is kept.
-        ValueError: There are fewer faces than one batch, or the folder holds something else.
+    FloatingPointError or OSError where a loss is not finite or something cannot be written (the last checkpoint is kept),
+    ValueError where there are fewer faces than one batch or the folder holds something else.
     """
     folder, fabric = Path(folder), fabric or make_fabric(config.precision)
     n_steps = steps_per_epoch(len(images), config) * config.epochs

@@ -45,10 +45,7 @@ def backbones(discriminator: Path | str, inception: Path | None = None) -> dict[
 
 
 def find_inception(where: str | None = None) -> tuple[Path | None, str]:
-    """Return the file with the Inception network's weights; or None, and why it cannot be used and how to get it.
-
-    `where` is the file, or ``"download"``, which fetches it into PyTorch's cache.
-    """
+    """Return the file of Inception's weights, `where` it is or by ``"download"``; or None, and why not and how to get it."""
     if not where:
         return None, f"set {INCEPTION} to the file {WEIGHTS_FILE} (from {URL}), or to 'download'"
     path = Path(where).expanduser()

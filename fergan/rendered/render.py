@@ -44,11 +44,9 @@ def render_faces(labels, size=128):
     A face does not depend on other rows; `size` is width and height in pixels, 32 to 256 in steps of 16. A missing column,
     an intensity outside 0..1 or an impossible size is a KeyError or ValueError.
 
-    Returns:
-        images: (n, size, size, 3), uint8; RGB.
-        truth: pandas.DataFrame; same index as `labels`: `box_left`, `box_top`, `box_right`, `box_bottom` (pixels, lower
-            forehead to chin, not clipped to the image), `covered` (share of the box behind something, 0..1),
-            `landmark_00_x`.. `landmark_67_y` (iBUG, pixels).
+    Returns: images, uint8 (n, size, size, 3), RGB, and the truth, with the index of `labels`: `box_left`, `box_top`,
+        `box_right`, `box_bottom` (pixels, lower forehead to chin, not clipped to the image), `covered` (share of the box
+        behind something, 0..1), `landmark_00_x`.. `landmark_67_y` (iBUG, pixels).
     """
     units = labels[list(SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
     images, truth = np.empty((len(labels), size, size, 3), np.uint8), np.empty((len(labels), len(TRUTH_COLUMNS)))

@@ -142,11 +142,9 @@ def fit_svc(K: np.ndarray, y: np.ndarray, C: float) -> SVC:
 class SharedKernel:
     """Gaussian SVMs on parts of one set of faces, several at a time, with one kernel matrix for each gamma.
 
-    Args:
-        D2, y: `squared_distances` (n_samples, n_samples), and classes from 0 upwards, int (n_samples,).
-        n_threads: Models fitted at the same time; fewer where the memory does not suffice.
-        memory_gb: 1e9 bytes for the distances, the kernel matrix, and for each thread a part of it and LibSVM's cache; an
-            error where not one model fits into it.
+    `D2` are `squared_distances` (n_samples, n_samples), `y` classes from 0 upwards, int (n_samples,). At most `n_threads`
+    models are fitted at a time, fewer where `memory_gb`, 1e9 bytes for the distances, the kernel matrix, and for each thread
+    a part of it and LibSVM's cache, do not suffice; an error where not one fits.
     """
 
     def __init__(self, D2: np.ndarray, y: np.ndarray, *, n_threads: int = 1, memory_gb: float = 12.0) -> None:

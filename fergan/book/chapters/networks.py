@@ -39,14 +39,13 @@ def training_runs(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> pd.Da
     """Return one row per run: what it changes against its set's own run, what it saw, and how its samples came out."""
     rows = []
     for model, run in runs.items():
-        plain, finished, snapshots = runs.get(datasets[model], run), run.finished, run.snapshots
+        plain, finished, of = runs.get(datasets[model], run), run.finished, run_summary(run)
         changes = [f"{name} {value}" for name, value in run.config if value != getattr(plain.config, name)]
         rows.append({
             "generator": model, "differs in": ", ".join(changes) or "–", "faces": finished["n_faces"],
-            "steps": finished["steps"], "minutes": finished["seconds"] / 60,
-            "distance at first": snapshots["frechet"].iloc[0], "at the end": snapshots["frechet"].iloc[-1],
-            "smallest": finished["best_frechet"], "at step": finished["best_step"],
-            "variety": snapshots["diversity_ratio"].iloc[-1], "alarms": len(finished["alarms"])})
+            "steps": of["steps"], "minutes": finished["seconds"] / 60, "distance at first": of["first"],
+            "at the end": of["last"], "smallest": of["best"], "at step": of["best_step"], "variety": of["variety"],
+            "alarms": len(finished["alarms"])})
     return pd.DataFrame(rows)
 
 

@@ -77,10 +77,7 @@ def read_results(artifacts: str, homes: Sequence[str], models: Mapping[str, Sequ
 
 def overview_figure(artifacts: str, faces: Mapping[str, FaceSet], emotions: Mapping[int, EmotionResult],
                     learnt: Mapping[str, ExperimentResult]) -> plt.Figure:
-    """Draw faces and samples of up to three sets, each emotion experiment beside its opponents, and what training buys.
-
-    `learnt` has the accuracies at snapshots of the training, by set; see `fergan.experiments.transfer.snapshot_accuracies`.
-    """
+    """Draw up to three sets' faces and samples, experiments beside opponents, and what was learnt (`learnt_by_training`)."""
     runs = {name: Run.load(current(f"{artifacts}/models/{name}")) for name in faces
             if (ROOT / artifacts / "models" / name / "current.json").is_file()}
     shown = list(runs)[:: max(1, len(runs) // 3)][:3]
@@ -147,10 +144,7 @@ def papers_score(kind: str, number: int, settings: Mapping[str, Any]) -> float:
 
 def beside_the_paper(results: Mapping[str, Mapping[int, ExperimentResult]],
                      left_out: Mapping[str, Sequence[Mapping]] | None = None) -> pd.DataFrame:
-    """Return one row per experiment of each kind ("emotions", "units"): the paper's score, and ours under each protocol.
-
-    One that was `left_out` (kind -> settings) has a row without our scores.
-    """
+    """Return one row per experiment of each kind: the paper's score, and ours by protocol, without ours if `left_out`."""
     rows = []
     for kind, of in results.items():
         known = {number: (result.settings, result) for number, result in of.items()}
@@ -171,10 +165,7 @@ def rivals_of(kind: str, result: ExperimentResult) -> dict[str, Score]:
 
 
 def beside_rivals(kind: str, results: Mapping[int, ExperimentResult]) -> pd.DataFrame:
-    """Return one row per experiment: ours minus that of each rival, and the accuracy of always naming the commonest emotion.
-
-    ``labels`` counts the emotions, or the Action Units in the mean.
-    """
+    """Return one row per experiment: ours minus each rival's, what guessing reaches, and how many labels are in the mean."""
     rows = []
     for number, result in results.items():
         rivals = {f"minus {name}": signed(difference) for name, difference in rivals_of(kind, result).items()}
