@@ -76,13 +76,6 @@ def test_no_circles():
     assert not circle, " -> ".join(circle)
 
 
-def test_the_package_does_not_grow():
-    """What it is now, on the way to the limits below; lower these with each cut."""
-    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in FILES) <= 13_296
-    assert len(FILES) <= 75
-
-
-@pytest.mark.xfail(strict=False, reason="not reached yet")
 def test_the_package_is_small():
     flat = [path.name for path in PACKAGE.glob("*.py")]
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in FILES)
