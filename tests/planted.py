@@ -12,6 +12,7 @@ from fergan.experiments.transfer import TransferResult, transfer_scores
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.paper import read_table
 
+HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6 |\nq"  # a name that must come out as text
 HONEST = dict(protocol="subject_independent", features="discriminator")
 N = 120  # faces of a planted set, each of a person of its own
 WORDS = np.array(["angry", "happy", "sad"])

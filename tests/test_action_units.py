@@ -132,7 +132,7 @@ def test_what_cannot_work_is_refused_before_any_fit(change, message, monkeypatch
         recognise(replace(faces(), **change), config=QUICK)
 
 
-def test_neither_threads_nor_one_label_under_other_names_change_a_score(within):
+def test_neither_threads_nor_other_names_change_a_score_and_two_experiments_on_the_same_faces_are_paired(within):
     again = recognise(faces(), config=QUICK, n_threads=2)
     for name in ("scores", "predictions", "searches"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(within, name))
@@ -140,19 +140,13 @@ def test_neither_threads_nor_one_label_under_other_names_change_a_score(within):
         scores = {value(within, AS_PUBLISHED, name, unit) for unit in ("AU07", "AU23", "AU24")}
         assert len(scores) == 1  # the three of anger; the paper prints .984, .980 and .984
         assert value(within, AS_PUBLISHED, name, "AU04") not in scores
-
-
-def test_two_experiments_on_the_same_faces_are_paired(within):
-    """The difference is that of their areas, and sharper than from two intervals; an Action Unit that one cannot score is out."""
     other = recognise(changed(faces(noise=1.2), AU06=0.0), config=QUICK)
     units = [unit for unit in ACTION_UNITS if unit != "AU06"]
     apart = [np.mean([value(result, SUBJECT_INDEPENDENT, "auc", unit) for unit in units]) for result in (within, other)]
     difference, low, high = action_units.area_difference(within, other)
     assert difference == pytest.approx(apart[0] - apart[1]) and low < difference < high
     assert action_units.area_difference(within, within) == (0, 0, 0)
-
-
-def test_costs_are_those_chosen_as_published(within):
+    # The costs of a result are those chosen as published.
     searches = within.searches.assign(auc=within.searches["auc"].where(within.searches["label"] != "AU01"))
     costs, first = AUResult(within.scores, within.predictions, searches).costs(), searches[searches["protocol"] == AS_PUBLISHED]
     assert np.isnan(costs[0]) and costs[7] == first.query("label == 'AU12' and chosen")["C"].item()
@@ -168,17 +162,23 @@ def with_truth(n_people, n_each):
     return emotions, truth, X.astype(np.float32), np.repeat([f"p{i:02d}" for i in range(n_people)], n_each * len(EMOTIONS))
 
 
-@pytest.fixture(scope="module")
-def sets():
-    """Three sets of the same faces: with emotions and the truth beside them, with coded units alone, with emotions alone."""
-    emotions, truth, X, subjects = with_truth(12, 2)
+def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth_where_it_is_known(tmp_path):
+    """Sets of the same faces: with emotions and the truth beside them, with coded units alone, with emotions alone."""
+    emotions, truth, X, subjects = with_truth(8, 2)
     labels = {"posed": dict(emotion=emotions, **truth), "coded": dict(truth), "bare": dict(emotion=emotions)}
-    return {name: face_set(len(X), name, subject=subjects, **of) for name, of in labels.items()}, X
+    sets = {name: face_set(len(X), name, subject=subjects, **of) for name, of in labels.items()}
 
+    def variants(train, test=None, **mappings):
+        folder, features = tmp_path / f"{train}-{test}", {"net": X} | ({} if test is None else {"hog": X[:, :9]})
+        other = {} if test is None else {"test": sets[test], "features_test": features}
+        run_au_experiment(folder, SMALL, pretrained="net", train=sets[train], features=features, **other, **mappings)
+        return load_variants(folder)
 
-def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth(sets, tmp_path):
-    run_au_experiment(tmp_path, SMALL, pretrained="net", train=sets[0]["posed"], features={"net": sets[1]}, relabel_train="paper")
-    runs = load_variants(tmp_path)
+    assert list(variants("coded")) == [MAIN] and list(variants("bare", relabel_train="paper")) == [MAIN, "emfacs"]
+    # Trained on coded labels and tested on derived ones, the truth needs no detectors of its own.
+    runs = variants("coded", "posed", relabel_test="paper")
+    assert list(runs) == [MAIN, "emfacs"] and [runs[MAIN].settings[key] for key in ("train", "test", "across")] == ["coded", "posed", True]
+    runs = variants("posed", relabel_train="paper")
     assert list(runs) == [MAIN, "emfacs", TRUTH]
     assert [run.settings["relabel_train"] for run in runs.values()] == ["paper", "emfacs", None]
     of_truth = [value(runs[TRUTH], SUBJECT_INDEPENDENT, score, "AU06") for score in ("auc", "auc_true")]
@@ -189,23 +189,7 @@ def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth(sets, tmp
         assert len({value(runs[name], SUBJECT_INDEPENDENT, "prevalence", unit) for name in (MAIN, "emfacs")}) == n
 
 
-@pytest.mark.parametrize(("train", "test", "mappings", "variants"), [
-    ("coded", None, {}, [MAIN]),
-    ("bare", None, {"relabel_train": "paper"}, [MAIN, "emfacs"]),
-    # Trained on coded labels and tested on derived ones, the truth needs no detectors of its own.
-    ("coded", "posed", {"relabel_test": "paper"}, [MAIN, "emfacs"]),
-])
-def test_other_sets_have_fewer_variants(sets, tmp_path, train, test, mappings, variants):
-    found, X = sets
-    features = {"net": X, "hog": X[:, :9]}
-    other = {} if test is None else {"test": found[test], "features_test": features}
-    run_au_experiment(tmp_path, SMALL, pretrained="net", train=found[train], features=features, **other, **mappings)
-    runs = load_variants(tmp_path)
-    assert list(runs) == variants
-    assert [runs[MAIN].settings[key] for key in ("train", "test", "across")] == [train, test or train, test is not None]
-
-
-def test_scores_within_an_emotion_and_its_oracle_are_as_counted_by_hand():
+def test_scores_within_an_emotion_its_oracle_and_relabelling_are_as_counted_by_hand():
     values, labels = np.array([0.9, 0.1, 0.4, 0.8, 0.7]), np.array([1.0, 0.0, 1.0, 0.0, 1.0])
 
     def within(groups):
@@ -221,6 +205,9 @@ def test_scores_within_an_emotion_and_its_oracle_are_as_counted_by_hand():
     assert np.isnan(found[3, 0]), "nobody else is happy"
     assert found[4, 0] == 1.0
     assert np.isnan(action_units.emotion_oracle([None, "sad"], truth[:2], np.array(["p", "q"]))).all()
+    happy, nobody, rest, missing = relabel(["happy", None, "neutral", pd.NA])
+    assert [ACTION_UNITS[i] for i in np.flatnonzero(happy)] == ["AU06", "AU12", "AU25"] and (rest == 0).all()
+    assert np.isnan([nobody, missing]).all()
 
 
 def test_a_derived_detector_recognises_the_emotion_and_one_of_the_truth_the_action_unit():
@@ -262,7 +249,6 @@ def single(folder, features, occurrence, subjects):
 
 
 def test_noise_is_learnt_by_heart_and_a_signal_is_found_beside_it(tmp_path):
-    """A difference from a rival is that of the areas on the same people; the first network is the main one."""
     result = single(tmp_path, *drawn())
     for protocol in PROTOCOLS:
         learnt, unseen, gap = (result.score(name, "AU07", protocol=protocol) for name in ("auc_train", "auc", "auc_train_gap"))
@@ -271,10 +257,7 @@ def test_noise_is_learnt_by_heart_and_a_signal_is_found_beside_it(tmp_path):
     rival, gap, difference = (result.score(name, "AU07", "all") for name in ("auc", "auc_train_gap", "auc_difference"))
     assert rival[0] > 0.95 and gap[1] < 0.05 and difference[2] < 0
     assert difference[0] == pytest.approx(result.score("auc", "AU07")[0] - rival[0])
-    assert set(result.scores.query("features == 'all'")["protocol"]) == {SUBJECT_INDEPENDENT}
-
-
-def test_uncoded_faces_take_no_part_and_one_person_alone_cannot_teach(tmp_path):
+    # Uncoded faces take no part, and one person alone cannot teach.
     features, shown, subjects = drawn(width=12)
     same = {"only": features["only"], "all": features["only"]}
     result = single(tmp_path, same, np.where(np.arange(len(shown)) < 64, shown, np.nan), subjects)
@@ -286,15 +269,7 @@ def test_uncoded_faces_take_no_part_and_one_person_alone_cannot_teach(tmp_path):
         single(tmp_path, features, np.zeros(len(shown)), subjects)
 
 
-def test_relabelling_follows_table_six():
-    table = pd.DataFrame(relabel(["happy", "anger", None, "neutral", pd.NA]), columns=list(ACTION_UNITS))
-    assert list(table.columns[table.loc[0] == 1]) == ["AU06", "AU12", "AU25"]
-    assert list(table.columns[table.loc[1] == 1]) == ["AU04", "AU05", "AU07", "AU17", "AU23", "AU24"]
-    assert table.loc[[2, 4]].isna().all(axis=None) and (table.loc[3] == 0).all()
-    assert relabel(["angry"], "emfacs")[0, ACTION_UNITS.index("AU17")] == 0
-
-
-def test_neither_cost_nor_value_of_a_fold_depends_on_its_labels():
+def test_neither_cost_nor_value_of_a_fold_depends_on_its_labels_and_folds_are_pooled_on_one_scale(monkeypatch):
     data = faces(noise=2.0)
     Y, K = data.Y[:, [2, 3, 7]], gram(data.X)
     folds, block = grouped_folds(Y[:, 0], data.subjects, 4, seed=0), fold_blocks(4, 3)[1]
@@ -306,9 +281,6 @@ def test_neither_cost_nor_value_of_a_fold_depends_on_its_labels():
     assert np.array_equal(before.values[rows], after.values[rows])
     assert np.array_equal(before.searches[1][2], after.searches[1][2])
     assert not np.array_equal(before.searches[0][2], after.searches[0][2])
-
-
-def test_folds_with_different_costs_are_pooled_on_one_scale(monkeypatch):
     data = faces(noise=3.0, n_subjects=16)
     y = data.Y[:, ACTION_UNITS.index("AU12")]
     folds, learner = grouped_folds(y, data.subjects, 8, seed=0), UnitLearner(gram(data.X), y[:, None], np.array([0.003, 30.0]))

@@ -1,11 +1,15 @@
-"""Results are computed once: again where what makes them changed, and only then."""
+"""Files are written whole or not at all, results computed once: again where what makes them changed, and only then."""
 
+import errno
+import fcntl
 import logging
+import os
 import signal
+import stat
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -14,7 +18,32 @@ from pydantic import Field
 
 from fergan import cache
 from fergan.cache import Config, cached, current, digest, is_whole
-from fergan.files import read_json, write_array, write_json
+from fergan.files import ROOT, UserError, atomic_path, hash_file, hash_parameters, locked, read_json, write_array, write_json
+
+X = np.arange(6.0)
+SLOW = """
+import sys, time
+from pathlib import Path
+from fergan.cache import Config, cached
+def slow(folder, config):
+    half = folder / ".half"
+    if not half.exists():
+        half.write_text("done so far"); print("working", flush=True); time.sleep(60)
+    (folder / "result.txt").write_text(half.read_text())
+slow.__module__ = "fergan.files"; slow.__qualname__ = "write_json"
+print(cached(Path(sys.argv[1]), slow, Config(), {}))
+"""
+FILES = {
+    "fergan/__init__.py": "", "fergan/maths/__init__.py": "",
+    "fergan/maths/numbers.py": '"""Numbers."""\nBASE = 10\nOTHER = 3\ndef double(x):\n    """Twice."""\n    return BASE * x\ndef plot(x):\n    return "figure"\n',
+    "fergan/maths/stage.py": "from fergan.maths.numbers import double, plot\nfrom fergan.maths import tables\n"
+                             "class Learner:\n    def fit(self):\n        return double(1)\n"
+                             "def stage(folder):\n    # a comment\n    return Learner().fit() + len(tables.read('first'))\n"
+                             "def show(folder):\n    return plot(stage(folder))\n",
+    "fergan/maths/tables.py": "from pathlib import Path\ndef read(name):\n    return (Path(__file__).parent / f'{name}.csv').read_text()\n",
+    "fergan/maths/first.csv": "a,b\n1,2\n", "fergan/maths/second.csv": "a,b\n1,2\n",
+}
+FIGURE = {"numbers": ('"figure"', '"another figure"')}
 
 
 class ScaleConfig(Config):
@@ -43,11 +72,8 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "artifacts" / "scaled"
 
 
-X = np.arange(6.0)
-
-
-def test_the_same_is_computed_once_and_what_differs_anew(home):
-    first = cached(home, scale, ScaleConfig(), {"X": X})
+def test_the_same_is_computed_once_what_differs_anew_and_a_run_of_earlier_code_is_kept_on_request(home, monkeypatch):
+    first = cached(home, scale, ScaleConfig(), {"X": X}, keep=True)
     assert cached(home, scale, ScaleConfig(), {"X": X.copy()}, n_threads=4) == first and computed(home) == 1
     assert np.array_equal(np.load(first / "scaled.npy"), 2 * X)
     assert cached(home, scale, ScaleConfig(factor=3), {"X": X}) != first
@@ -55,6 +81,10 @@ def test_the_same_is_computed_once_and_what_differs_anew(home):
     for other in (X.astype("float32"), X.reshape(2, 3)):
         assert cached(home, scale, ScaleConfig(), {"X": other}) != first
     assert computed(home) == 4
+    monkeypatch.setattr(cache, "code_hash", lambda *functions: "new code")
+    monkeypatch.setenv("KEEP_RUNS", "1")
+    assert cached(home, scale, ScaleConfig(), {"X": X}, keep=True) == first and computed(home) == 4
+    assert cached(home, scale, ScaleConfig(), {"X": X}) != first and computed(home) == 5
 
 
 @pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-1])])
@@ -85,36 +115,13 @@ def test_only_the_book_moves_what_is_current_and_what_it_read_is_known(home, mon
     assert seen["reads"] == {str(home): before}
 
 
-def test_a_run_of_earlier_code_is_kept_on_request_only(home, monkeypatch):
-    before = cached(home, scale, ScaleConfig(), {"X": X}, keep=True)
-    monkeypatch.setattr(cache, "code_hash", lambda *functions: "new code")
-    monkeypatch.setenv("KEEP_RUNS", "1")
-    assert cached(home, scale, ScaleConfig(), {"X": X}, keep=True) == before
-    assert cached(home, scale, ScaleConfig(), {"X": X}) != before
-    monkeypatch.delenv("KEEP_RUNS")
-    assert computed(home) == 2
-
-
 def test_a_killed_stage_leaves_no_result_and_goes_on(tmp_path):
-    code = textwrap.dedent("""
-        import sys, time
-        from pathlib import Path
-        from fergan.cache import Config, cached
-        def slow(folder, config):
-            half = folder / ".half"
-            if not half.exists():
-                half.write_text("done so far"); print("working", flush=True); time.sleep(60)
-            (folder / "result.txt").write_text(half.read_text())
-        slow.__module__ = "fergan.files"; slow.__qualname__ = "write_json"
-        print(cached(Path(sys.argv[1]), slow, Config(), {}))
-    """)
-    root = Path(__file__).parents[1]
-    words = [sys.executable, "-c", code, str(tmp_path / "home")]
-    with subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE, text=True) as child:
+    words = [sys.executable, "-c", SLOW, str(tmp_path / "home")]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "working\n"
         child.send_signal(signal.SIGKILL)
     assert not list(tmp_path.rglob("stamp.json"))
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     folder = Path(done.stdout.strip())
     assert is_whole(folder) and (folder / "result.txt").read_text() == "done so far"
 
@@ -123,27 +130,10 @@ def test_a_killed_stage_leaves_no_result_and_goes_on(tmp_path):
     (np.zeros(3), np.zeros(4)), (np.zeros(2, int), np.zeros(2)), ("1", 1), (None, "None"), ([1, 2], [2, 1]),
     (pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [1.0]})), ({"a": 1}, {"b": 1}), (True, 1),
 ])
-def test_digests_tell_contents_apart(one, other, tmp_path):
+def test_digests_tell_contents_apart(one, other):
     assert digest(one) == digest(one) != digest(other)
-    for name in ("a", "b"):
-        (tmp_path / name).write_text("the same")
-    assert digest(tmp_path / "a") == digest(tmp_path / "b")
     with pytest.raises(TypeError, match="the content of a set cannot be hashed"):
         digest({1, 2})
-
-
-FILES = {
-    "fergan/__init__.py": "",
-    "fergan/maths/__init__.py": "",
-    "fergan/maths/numbers.py": '"""Numbers."""\nBASE = 10\nOTHER = 3\ndef double(x):\n    """Twice."""\n    return BASE * x\ndef plot(x):\n    return "figure"\n',
-    "fergan/maths/stage.py": "from fergan.maths.numbers import double, plot\nfrom fergan.maths import tables\n"
-                             "class Learner:\n    def fit(self):\n        return double(1)\n"
-                             "def stage(folder):\n    # a comment\n    return Learner().fit() + len(tables.read('first'))\n"
-                             "def show(folder):\n    return plot(stage(folder))\n",
-    "fergan/maths/tables.py": "from pathlib import Path\ndef read(name):\n    return (Path(__file__).parent / f'{name}.csv').read_text()\n",
-    "fergan/maths/first.csv": "a,b\n1,2\n",
-    "fergan/maths/second.csv": "a,b\n1,2\n",
-}
 
 
 @pytest.fixture
@@ -163,9 +153,6 @@ def package(tmp_path, monkeypatch):
 
     yield hash_of
     cache.forget_code()
-
-
-FIGURE = {"numbers": ('"figure"', '"another figure"')}
 
 
 @pytest.mark.parametrize(("edits", "anew"), [
@@ -188,3 +175,69 @@ def test_a_page_of_a_moved_project_is_of_the_same_state(tmp_path):
         return cache.hash_of_source("speak('said', 'it')", tmp_path / place)
 
     assert state("here", "It is.") == state("there", "It is.") != state("there", "It was.")
+
+
+def test_a_lock_is_held_by_one_and_its_absence_or_that_of_rights_is_one_line(tmp_path, monkeypatch, caplog):
+    path = tmp_path / "new" / ".lock"
+    with locked(path, "busy"), pytest.raises(UserError, match="busy"), locked(path, "busy"):
+        pass
+    with locked(path, "busy"):  # given back
+        pass
+    monkeypatch.setattr(fcntl, "flock", Mock(side_effect=[BlockingIOError, None, OSError(errno.ENOLCK, "No locks available")]))
+    with caplog.at_level("WARNING"), locked(path):
+        assert f"another process holds {path}; waiting for it" in caplog.text
+    with pytest.raises(UserError, match=r"the file system of .*new has no locks for files \(no locks available\); put"), locked(path):
+        pass
+    monkeypatch.setattr(os, "chmod", Mock(side_effect=PermissionError("Operation not permitted")))
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("written")
+    assert (tmp_path / "a.txt").read_text() == "written"
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with pytest.raises(UserError, match="run the project in WSL"), locked(tmp_path / ".lock"):
+        pass
+
+
+def test_a_file_is_replaced_whole_and_an_error_or_a_kill_inside_the_block_leaves_the_old_one(tmp_path):
+    path = tmp_path / "new" / "folder" / "result.txt"
+    for text in ("first", "second"):
+        with atomic_path(path) as temporary:
+            assert temporary.suffix == ".txt"
+            temporary.write_text(text)
+        assert path.read_text() == text
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "second" and os.listdir(path.parent) == ["result.txt"]
+    code = ("import sys, time\nfrom fergan.files import atomic_path\nwith atomic_path(sys.argv[1]) as temporary:\n"
+            "    temporary.write_text('half')\n    print('writing', flush=True)\n    time.sleep(60)\n")
+    with subprocess.Popen([sys.executable, "-c", code, path], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "writing\n"
+        child.send_signal(signal.SIGKILL)
+    assert path.read_text() == "second"
+
+
+def test_json_and_arrays_are_whole_and_hashes_depend_on_values_and_content_alone(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"auc": np.float32("nan"), "n": np.int64(3), 7: [np.inf, 0.5], "array": np.array([1.0, np.nan]),
+                      "where": Path("a") / "b", "yes": np.bool_(True)})
+    content = {"auc": None, "n": 3, "7": [None, 0.5], "array": [1.0, None], "where": "a/b", "yes": True}
+    assert "NaN" not in path.read_text() and read_json(path) == content
+    with pytest.raises(TypeError):
+        write_json(path, {"new": object()})
+    assert read_json(path) == content
+    path.write_text('{"a": ')
+    with pytest.raises(ValueError, match=r"a.json is not readable as JSON .* delete it"):
+        read_json(path)
+    array = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    write_array(tmp_path / "a.npy", array)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), array)
+    with pytest.raises(ValueError, match="pickle"):
+        write_array(tmp_path / "a.npy", np.array([object()]))
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), array)
+    assert hash_parameters({"a": 1, "b": 2.5}) == hash_parameters({"b": np.float64(2.5), "a": np.int32(1)})
+    assert len({hash_parameters(each) for each in ({"a": 1}, {"a": 2}, {"b": 1})}) == 3 and len(hash_parameters({}, length=6)) == 6
+    content = os.urandom(3 << 20)  # three blocks, so that one which is skipped shows
+    for name, last in (("a", content[-1]), ("b", content[-1]), ("c", content[-1] ^ 1)):
+        (tmp_path / name).write_bytes(content[:-1] + bytes([last]))
+    assert hash_file(tmp_path / "a") == hash_file(tmp_path / "b") != hash_file(tmp_path / "c")

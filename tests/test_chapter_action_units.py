@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from planted import HOSTILE
 
 from fergan.book.chapters import action_units as chapter
 from fergan.book.chapters.results import beside_rivals, beside_the_paper, rivals_reading
@@ -15,7 +16,6 @@ from fergan.paper import papers_scores, read_table
 
 NOWHERE = {"n": 0, "inside": []}
 SPANS = {"within": [0.6, 0.7], "across": []}
-HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6\n|"
 
 
 def as_result(number, half=0.01, shift=0.0, **changes):
@@ -50,12 +50,16 @@ def test_tables_have_the_paper_where_the_sets_are_its_own_and_no_empty_rows(resu
     assert table["AU"].tolist() == ["AU12", "mean"] and not table.isna().all().any() and "paper" not in table
 
 
-def test_rivals_are_counted_by_their_intervals(results):
+def test_rivals_are_counted_by_their_intervals_and_saliency_says_how_many(results):
     reading = rivals_reading("units", results)
     assert reading["hog"] == {"n": 8, "better": 0, "worse": 8, "mean": pytest.approx(-0.2)} and reading["untrained"]["better"] == 0
-    said = say("action_units", "answer", spans=chapter.spans_of(results), reading=None, rivals=reading, alone=[], looks=NOWHERE)
-    assert "Histograms of gradients have a clearly lower area in no experiment and clearly higher ones in 8" in said
     assert rivals_reading("units", {1: as_result(1, baselines=[])}) == {}
+    checks = pd.DataFrame({"AU": ["AU12", "AU01"], "share": [0.5, 0.1], "inside": [True, False]})
+    reading = chapter.region_reading(checks)
+    said = say("action_units", "answer", spans=SPANS, reading=None, rivals={}, alone=[], looks=reading)
+    assert reading == {"n": 2, "inside": ["AU12"]} and "1 of 2 detectors" in said and chapter.region_reading(checks[:0]) == NOWHERE
+    caption = say("action_units_experiment", "scores_caption", train=HOSTILE, test="b", n=1234, seed=0, mapping=None)
+    assert not any(live in caption for live in ("\n", "<b>", "{{"))
 
 
 def sides(**means):
@@ -69,11 +73,10 @@ def test_what_goes_with_the_emotion():
     assert reading["lost"] == pytest.approx(2 / 3) and np.isnan(reading["learnt_within"])
     words = say("action_units", "answer", spans=SPANS, reading=reading, rivals={}, alone=[], looks=NOWHERE)
     assert "67 %" in words and "between 0.600 and 0.700 within one set;" in words
-    assert "0.300" in say("action_units", "reading", reading=reading | {"learnt_within": 0.3})
     assert chapter.reading_of(sides(true=0.4, within=0.45))["lost"] != 0 and chapter.reading_of(sides()) is None
-    assert "do not know" in say("action_units", "reading", reading=None)
-    never = say("action_units_experiment", "answer", never=(0.7, 0.6, 0.8), published=(0.9, 0.8, 1), n=3, paper=np.nan, reading=None, rivals={"hog": (0.1, 0, 0.2)})
-    assert "0.700 [0.600, 0.800]" in never and "+0.100 [+0.000, +0.200] (histograms of gradients)." in never and "paper" not in never
+    never = say("action_units_experiment", "answer", never=(0.7, 0.6, 0.8), published=(0.9, 0.8, 1), n=3, paper=np.nan,
+                reading=None, rivals={"hog": (0.1, 0, 0.2)})
+    assert "0.700 [0.600, 0.800]" in never and "+0.100 [+0.000, +0.200]" in never and "paper" not in never
 
 
 def single(difference, only=0.6, dataset="enhanced-ck"):
@@ -93,17 +96,5 @@ def test_a_network_of_one_unit_is_compared_by_the_interval(result, verdict, word
     reading = chapter.single_unit_reading(result)
     said = say("action_units", "answer", spans=SPANS, reading=None, rivals={}, alone=[("AU07", reading)], looks=NOWHERE)
     assert reading["verdict"] == verdict and word in said and "look where" not in said
-    assert reading["gaps"].get(FEATURES, 0.3) == pytest.approx(0.3) and "0.100" in say("action_units", "gaps", gaps=reading["gaps"])
     assert chapter.single_unit_table(result).iloc[0].tolist()[2:] == ["0.842", "0.580"]
     assert "the paper" not in chapter.single_unit_table(single((0, 0), dataset="mine"))["protocol"].tolist()
-
-
-def test_saliency_says_how_many_and_names_are_text():
-    checks = pd.DataFrame({"AU": ["AU12", "AU01"], "share": [0.5, 0.1], "inside": [True, False]})
-    reading = chapter.region_reading(checks)
-    said = say("action_units", "answer", spans=SPANS, reading=None, rivals={}, alone=[], looks=reading)
-    assert reading == {"n": 2, "inside": ["AU12"]} and "1 of 2 detectors look where their Action Unit acts (AU12)" in said
-    assert chapter.region_reading(checks[:0]) == NOWHERE and "only show" in say("action_units", "regions", known=0, n_people=3)
-    assert chapter.region_table(checks)["looks there"].tolist() == ["yes", "no"]
-    caption = say("action_units_experiment", "scores_caption", train=HOSTILE, test="b", n=1234, seed=0, mapping=None)
-    assert "\n" not in caption and "<b>" not in caption and "{{" not in caption and "1,234" in caption

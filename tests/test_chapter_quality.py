@@ -3,13 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from planted import HOSTILE
 
 from fergan.book.chapters import quality as chapter
 from fergan.book.show import markdown_table, say
 from fergan.quality.collapse import Variety, judge_variety
 from fergan.quality.judge import quality_rows
-
-HOSTILE = "{{ 7*7 }} <b>x</b> a_$5_$6\n|"
 
 
 def row(features, score, value, low, high, floor, people=np.nan):
@@ -43,8 +42,6 @@ def test_answers_hold_the_numbers_and_leave_out_what_is_not_there():
     text = say("quality", "answer", **found, verdicts=chapter.by_verdict({}), provoked=None)
     assert "90 % to 100 %" in text and "between 0.2 and 1.3 times" in text and "between 0.1 and 0.9 times that of other people" in text
     assert "7\\*7" in text and "<b>" not in text and "generators draw" not in text
-    alone = chapter.summary_values({"b": SCORES.assign(floor_people=np.nan)})
-    assert "other people" not in say("quality", "answer", **alone, verdicts={}, provoked=None)
 
 
 def test_what_is_absent_is_a_dash():
@@ -56,7 +53,9 @@ def test_what_is_absent_is_a_dash():
     _, _, a, b, c = markdown_table(summary).splitlines()
     assert a.startswith("| a | varied (spread 100 % of the floor) |") and a.endswith("| 2 of 4 (3.9) |")
     assert b == "| b | – | – | – | – | – | 0.90 (0.99) | – |" and c.endswith("| 1.00 (1.00) | – | – | – |")
-    assert "FERGAN" in say("quality_model", "absent", reason="set FERGAN_INCEPTION")
+    people = record() | {"floor_people": record(precision=0.5)["found"]}
+    table = chapter.generators_table("ab", {}, {"a": people, "b": record()})
+    assert table["precision ↑"].tolist() == ["1.00 (1.00 / 0.50)", "1.00 (1.00)"]
 
 
 def test_table_seven_has_the_papers_rows_and_ours_with_what_sets_them_apart():
@@ -79,12 +78,4 @@ def test_each_verdict_has_its_reason_and_place_in_the_answer(changes, verdict, w
     assert one["verdict"] == verdict and words in say("quality", "verdict", record=one)
     found = chapter.summary_values({"b": SCORES})
     text = say("quality", "answer", **found, verdicts=chapter.by_verdict({HOSTILE: one, "b": record()}), provoked=one)
-    assert ("2 of 2" in text) == (verdict == "varied") and f"samples are {verdict}" in text
-    assert ("; not" in text) == ("7\\*7" in text) == (verdict != "varied") and "<b>" not in text
-    assert "meant to collapse" not in say("quality", "answer", **found, verdicts=chapter.by_verdict({"b": record()}), provoked=None)
-
-
-def test_the_table_of_generators_has_the_floors_it_was_given():
-    people = record() | {"floor_people": record(precision=0.5)["found"]}
-    table = chapter.generators_table("ab", {}, {"a": people, "b": record()})
-    assert table["precision ↑"].tolist() == ["1.00 (1.00 / 0.50)", "1.00 (1.00)"]
+    assert f"samples are {verdict}" in text and ("7\\*7" in text) == (verdict != "varied") and "<b>" not in text

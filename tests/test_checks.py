@@ -3,7 +3,6 @@
 import itertools
 import shutil
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -20,9 +19,9 @@ from fergan.book.profile import ProfileError
 from fergan.data import checks, collections, config
 from fergan.data.config import CATALOGUE
 from fergan.facs import ACTION_UNITS
-from fergan.files import read_json
+from fergan.files import ROOT, read_json
 
-PROFILES = Path(__file__).parent.parent / "profiles"
+PROFILES = ROOT / "profiles"
 FOLDERS = ("enhanced-ck", "celeba", "rafd", "raf-db", "kdef", "sfew")
 OWN = {"emotion_experiments": [{"experiment": 11, "pretrained": "mine", "target": "mine"}]}
 UNITS = {"au_experiments": [{"experiment": 11, "pretrained": "mine", "train": "mine", "test": "mine"}]}
@@ -60,20 +59,9 @@ def test_a_substitute_takes_the_place_of_the_photographs_and_nothing_else(tmp_pa
     assert told == {e.experiment for e in profile.emotion_experiments if e.pretrained == "enhanced-ck"}
 
 
-def test_what_is_left_out_has_no_pages_and_is_listed(tmp_path):
-    profile = paper(tmp_path, "enhanced-ck", "rafd", "kdef")
-    assert profile.absences.left_out == ["celeba", "raf-db", "sfew"]
-    assert list(profile.datasets) == ["enhanced-ck", "rafd-frontal", "rafd-multiview", "kdef"]
-    assert experiments(profile) == [*(f"04_emotions/experiment-{n}" for n in (1, 3, 4, 5, 7)),
-                                    *(f"05_action_units/experiment-{n}" for n in (1, 2, 7, 8))]
-    assert not any("celeba" in page.id or "sfew" in page.id for page in pages_of(profile))
-    assert [e.experiment for e in profile.absences.emotion_experiments] == [2, 6, 8]
-    assert [e.experiment for e in profile.absences.au_experiments] == [3, 4, 5, 6]
-    lines = absence_lines(profile.absences)
-    assert lines[1] == f"raf-db: {tmp_path / 'raf-db'} does not exist; left out, and with it emotion experiment 6"
-
-
-def test_without_a_data_folder_the_seven_are_listed_and_with_every_one_it_is_the_papers_plan(tmp_path):
+def test_what_is_left_out_has_no_pages_and_without_a_data_folder_or_with_every_set_all_are_listed(tmp_path):
+    (line,) = refused(PROFILES / "paper.yaml", tmp_path / "nowhere").splitlines()
+    assert f"the data folder {tmp_path / 'nowhere'} cannot be read (no such file" in line
     text = refused(PROFILES / "paper.yaml")
     assert "no folder of photographs was given" in text
     assert [line.split(": ")[1] for line in text.splitlines()[1:8]] == [
@@ -82,9 +70,16 @@ def test_without_a_data_folder_the_seven_are_listed_and_with_every_one_it_is_the
     assert not absence_lines(profile.absences) and not profile.rendered
     assert list(profile.datasets) == ["enhanced-ck", "celeba", "rafd-frontal", "rafd-multiview", "raf-db", "kdef", "sfew"]
     assert experiments(profile) == [f"{kind}/experiment-{n}" for kind in ("04_emotions", "05_action_units") for n in range(1, 9)]
-    assert profile.datasets["celeba"].n_faces == 30_000
-    assert profile.training.preset == "radford2015"
-    assert (profile.emotions.n_folds, profile.emotions.n_evaluations) == (10, 30)
+    profile = paper(few := tmp_path / "few", "enhanced-ck", "rafd", "kdef")
+    assert profile.absences.left_out == ["celeba", "raf-db", "sfew"]
+    assert list(profile.datasets) == ["enhanced-ck", "rafd-frontal", "rafd-multiview", "kdef"]
+    assert experiments(profile) == [*(f"04_emotions/experiment-{n}" for n in (1, 3, 4, 5, 7)),
+                                    *(f"05_action_units/experiment-{n}" for n in (1, 2, 7, 8))]
+    assert not any("celeba" in page.id or "sfew" in page.id for page in pages_of(profile))
+    assert [e.experiment for e in profile.absences.emotion_experiments] == [2, 6, 8]
+    assert [e.experiment for e in profile.absences.au_experiments] == [3, 4, 5, 6]
+    lines = absence_lines(profile.absences)
+    assert lines[1] == f"raf-db: {few / 'raf-db'} does not exist; left out, and with it emotion experiment 6"
 
 
 def test_a_folder_without_its_frame_labels_or_without_files_is_a_missing_set(tmp_path):
@@ -102,13 +97,6 @@ def test_a_folder_without_its_frame_labels_or_without_files_is_a_missing_set(tmp
     (tmp_path / "ck-plus" / "labels.csv").unlink()
     line = absence_lines(load_profile(PROFILES / "paper.yaml", data=str(tmp_path)).absences)[0]
     assert codes in line and "; left out, and with it emotion experiment 1, " in line
-
-
-@pytest.mark.parametrize(("place", "words"), [("nowhere", "no such file"), ("kdef/labels.csv", "not a directory")])
-def test_a_data_folder_that_is_none_is_said_once(tmp_path, place, words):
-    paper(tmp_path, "kdef")
-    (line,) = refused(PROFILES / "paper.yaml", tmp_path / place).splitlines()
-    assert f"the data folder {tmp_path / place} cannot be read ({words}" in line
 
 
 def test_a_set_that_is_not_optional_is_required_to_exist_unless_its_substitute_does(tmp_path):
@@ -192,13 +180,10 @@ def test_what_cannot_work_is_named(tmp_path, labels, experiments, words):
     assert str(caught.value).endswith(f"The whole report: PROFILE=mine DATA={tmp_path} make check-data")
 
 
-def test_a_cut_set_is_checked_whole_and_its_experiments_on_the_cut(tmp_path):
+def test_a_cut_set_is_checked_on_the_cut_and_a_network_of_one_action_unit_needs_a_batch_of_faces(tmp_path):
     labels = table(n_people=40)
     found = check_data(plan(tmp_path, labels, datasets={"mine": {"source": "manifest", "n_faces": 20}}, **OWN))
     assert found.n_photographs == {"mine": 20} and found.reports["mine"].photographs == len(labels) == 160
-
-
-def test_a_network_of_one_action_unit_needs_a_batch_of_faces(tmp_path):
     only = {"mine-au12": {"dataset": "mine", "only": "AU12", "changes": {"batch_size": 8}}}
     check_plan(plan(tmp_path, table(smile=[0, 1] * 8), **UNITS, further_models=only))
     only["mine-au12"]["changes"]["batch_size"] = 9
@@ -207,8 +192,7 @@ def test_a_network_of_one_action_unit_needs_a_batch_of_faces(tmp_path):
 
 
 def own(folder, labels):
-    write_pictures(folder, *labels["path"])
-    labels.to_csv(folder / "labels.csv", index=False)
+    plan(folder, labels, **OWN)
     return load_profile(PROFILES / "own.yaml", data=str(folder))
 
 
@@ -226,69 +210,41 @@ def test_profile_own_asks_what_the_table_can_answer_and_trains_as_long_as_few_fa
     assert found.faults == [] and f"{folds} folds; a training of {epochs} epochs in batches of {batch}" in found.lines_before_work()[0]
 
 
-def test_profile_own_says_what_it_cannot_work_without(tmp_path):
-    for labels, words in ((table().drop(columns="emotion"), "no photograph has an emotion"), (table(n_people=2), "people"),
-                          (table(n_people=1), "single person")):
-        assert any(words in fault for fault in check_data(own(tmp_path, labels)).faults)
-    (tmp_path / "labels.csv").write_text("file,emotion\n0.png,sad\n")
-    assert any("no column 'path'" in fault for fault in check_data(load_profile(PROFILES / "own.yaml", data=str(tmp_path))).faults)
-
-
-def test_photographs_without_a_face_found_are_said_before_work_with_how_to_find_smaller_ones(tmp_path):
-    (warning,) = [warning for warning in check_data(own(tmp_path, table())).warnings if "no face is found" in warning]
-    assert "in 16 of 16 photographs that were tried" in warning
-    assert "lower datasets.photographs.min_face_fraction (0.2), where they fill it, raise padding" in warning
-
-
-def test_faces_that_are_cut_tight_are_said_before_work(tmp_path):
-    labels = table()
-    profile = own(tmp_path, labels)
-    for name in labels["path"]:
-        imsave(tmp_path / name, astronaut()[82:165, 186:266], check_contrast=False)
+def test_photographs_without_a_face_found_and_faces_cut_tight_are_said_before_work_with_what_to_do(tmp_path):
+    profile = own(tmp_path, table())
+    (warning,) = [warning for warning in check_data(profile).warnings if "no face is found" in warning]
+    assert "in 16 of 16 photographs that were tried" in warning and "lower datasets.photographs.min_face_fraction (0.2)" in warning
+    for path in tmp_path.glob("*.png"):
+        imsave(path, astronaut()[82:165, 186:266], check_contrast=False)
     (warning,) = [warning for warning in check_data(profile).warnings if "cut tight" in warning]
     assert "set datasets.photographs.detector to none" in warning
 
 
-@pytest.fixture
-def check(tmp_path, monkeypatch):
-    """Run the command on profiles under a folder; return its exit status."""
-    root = tmp_path / "project"
-    (root / "profiles").mkdir(parents=True)
+def test_check_data_is_content_with_good_photographs_and_fails_where_an_experiment_cannot_be_made(tmp_path, monkeypatch, capsys):
+    root = tmp_path / "profiles"
+    root.mkdir()
+    monkeypatch.setattr(command_line, "ROOT", tmp_path)
 
-    def run(profile, data=""):
-        if data and (data / "mine.yaml").exists():
-            shutil.move(data / "mine.yaml", root / "profiles" / "mine.yaml")
-        monkeypatch.setattr(command_line, "ROOT", root)
+    def check(profile, data=""):
+        """Run the command; return its exit status and what it printed."""
         monkeypatch.setattr(sys, "argv", ["fergan", "check-data", "--profile", profile, "--data", str(data)])
         with pytest.raises(SystemExit) as caught:
             command_line.main()
-        return caught.value.code
+        return caught.value.code, capsys.readouterr().out
 
-    run.root = root
-    (tmp_path / "photographs").mkdir()
-    run.data = tmp_path / "photographs"
-    return run
-
-
-def test_check_data_is_content_with_good_photographs(check, capsys):
-    plan(check.data, table(smile=[0, 1] * 8), **OWN, **UNITS, emotions={"n_folds": 3, "inner_folds": 3})
-    assert check("mine", check.data) == 0
-    printed = capsys.readouterr().out
-    assert "mine: 16 photographs are used" in printed and "faults: 0" in printed
-    kept = read_json(check.root / "artifacts" / "mine" / "check-data.json")
+    plan(root, table(smile=[0, 1] * 8), **OWN, **UNITS, emotions={"n_folds": 3, "inner_folds": 3})
+    status, printed = check("mine", root)
+    assert status == 0 and "mine: 16 photographs are used" in printed and "faults: 0" in printed
+    kept = read_json(tmp_path / "artifacts" / "mine" / "check-data.json")
     assert kept["faults"] == [] and kept["sets"]["mine"]["used"] == kept["sets"]["mine"]["photographs"] == 16
-    shutil.rmtree(check.root / "artifacts")
-    (check.root / "artifacts").write_text("no folder, so that nothing can be written into it")
-    assert check("mine", check.data) == 0
-    assert "so that this report is not kept" in capsys.readouterr().out.splitlines()[-1]
-
-
-def test_check_data_fails_where_an_experiment_cannot_be_made(check, capsys):
-    plan(check.data, table(), **UNITS)
-    assert check("mine", check.data) == 1
-    assert "fault: Action Unit experiment 11, train set mine: no Action Unit" in capsys.readouterr().out
-    assert len(read_json(check.root / "artifacts" / "mine" / "check-data.json")["faults"]) == 2
-    assert "cannot be read" in str(check("mine", check.data / "elsewhere"))
-    shutil.copy(PROFILES / "quick.yaml", check.root / "profiles")
-    assert check("quick") == 0
-    assert "every face is rendered, so there is nothing to check" in capsys.readouterr().out
+    plan(root, table(), **UNITS)
+    status, printed = check("mine", root)
+    assert status == 1 and "fault: Action Unit experiment 11, train set mine: no Action Unit" in printed
+    assert len(read_json(tmp_path / "artifacts" / "mine" / "check-data.json")["faults"]) == 2
+    assert "cannot be read" in str(check("mine", root / "elsewhere")[0])
+    shutil.rmtree(tmp_path / "artifacts")
+    (tmp_path / "artifacts").write_text("no folder, so that nothing can be written into it")
+    shutil.copy(PROFILES / "quick.yaml", root)
+    status, printed = check("quick")
+    assert status == 0 and "every face is rendered, so there is nothing to check" in printed
+    assert "so that this report is not kept" in printed.splitlines()[-1]

@@ -11,6 +11,8 @@ from tiny import noise
 from fergan.quality import QualityConfig, collapse
 from fergan.quality.collapse import Monitor, Variety, judge_variety, people_found, spread, variety
 
+SURE, UNSURE = np.array([[0.999, 0.002]] * 5), np.array([[0.7, 0.3]] * 5)
+
 
 def pictures(n, seed=0, n_modes=0):
     """Smooth random pictures: each has its own 8 x 8 pattern, or one of a few."""
@@ -29,7 +31,13 @@ def verdict(generated, real):
 REAL = pictures(120)
 
 
-def test_spread_has_its_closed_form():
+def test_spread_has_its_closed_form_and_a_collapse_high_precision_and_low_recall():
+    few = REAL[np.arange(120) % 3].astype(int) + np.random.default_rng(0).integers(-3, 4, REAL.shape)
+    few = np.clip(few, 0, 255).astype(np.uint8)
+    found, exchanged = variety(few, REAL), variety(REAL, few)
+    assert found.precision > 0.9 and found.recall < 0.1 and found.coverage < 0.2
+    assert exchanged.precision < 0.1 and exchanged.recall > 0.9
+    assert found.repeats == 1 and exchanged.repeats < 0.1
     x = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1]])  # without a common part
     assert spread(x) == pytest.approx(0.5)  # the mean keeps half: |mean|^2 is 1/4 of the four quarters
     assert spread(np.repeat(x[:1], 5, axis=0)) == pytest.approx(0, abs=1e-12)
@@ -37,16 +45,6 @@ def test_spread_has_its_closed_form():
     assert spread(3 * x) == pytest.approx(0.5)  # nor contrast
     assert spread(np.concatenate([x, -x])) == pytest.approx(1)
     assert np.isnan(spread(np.ones((3, 4))))
-
-
-def test_a_collapse_has_high_precision_and_low_recall_and_the_sides_are_not_exchanged():
-    rng = np.random.default_rng(0)
-    few = REAL[np.arange(120) % 3].astype(int) + rng.integers(-3, 4, REAL.shape)
-    few = np.clip(few, 0, 255).astype(np.uint8)
-    found, exchanged = variety(few, REAL), variety(REAL, few)
-    assert found.precision > 0.9 and found.recall < 0.1 and found.coverage < 0.2
-    assert exchanged.precision < 0.1 and exchanged.recall > 0.9
-    assert found.repeats == 1 and exchanged.repeats < 0.1
 
 
 @pytest.mark.parametrize(("generated", "word", "because"), [
@@ -60,10 +58,12 @@ def test_verdicts(generated, word, because):
     assert found["verdict"] == word and found["because"] in because, found
 
 
-def test_pictures_without_contrast_are_refused_and_weak_ones_are_not_taken_for_repetition():
+def test_pictures_without_contrast_too_few_and_unequal_numbers_are_refused_and_weak_ones_are_not_taken_for_repetition():
     grey = np.full((120, 64, 64, 3), 128, np.uint8) + np.random.default_rng(0).integers(0, 3, (120, 1, 1, 3), dtype=np.uint8)
-    with pytest.raises(ValueError, match="spread of samples"):
-        verdict(grey, REAL)
+    for score, of, words in ((verdict, (grey, REAL), "spread of samples"), (variety, (REAL[:10], REAL[:11]), "as many of each"),
+                             (variety, (REAL[:6], REAL[:6]), "too few"), (collapse.variety_floor, (REAL, 61), "as many of each")):
+        with pytest.raises(ValueError, match=words):
+            score(*of)
     weak = pictures(120, seed=5) // 6 + 100
     assert variety(weak, REAL).repeats < 0.1 and variety(weak, REAL).spread == pytest.approx(variety(REAL, REAL).spread, rel=0.02)
 
@@ -93,25 +93,6 @@ def test_the_verdict_on_samples_beside_the_real_faces_and_beside_those_of_other_
     assert judge_variety(replace(FLOOR, **changes), replace(FLOOR, **floor), people)["verdict"] == word
 
 
-def test_too_few_faces_and_unequal_numbers_are_refused():
-    with pytest.raises(ValueError, match="as many of each"):
-        variety(REAL[:10], REAL[:11])
-    with pytest.raises(ValueError, match="too few"):
-        variety(REAL[:6], REAL[:6])
-    with pytest.raises(ValueError, match="as many of each"):
-        collapse.variety_floor(REAL, 61)
-
-
-def test_people_found_and_expected():
-    subjects = np.array([f"p{i % 10}" for i in range(100)])
-    real = np.eye(10)[np.arange(100) % 10] * 5 + np.random.default_rng(0).normal(0, 0.1, (100, 10))
-    everybody = people_found(real, real, subjects)
-    assert everybody["n_found"] == everybody["n_people"] == 10 and everybody["largest_share"] == pytest.approx(0.1)
-    one = people_found(np.repeat(real[:1], 50, axis=0), real, subjects)
-    assert one["n_found"] == 1 and one["largest_share"] == 1
-    assert one["expected"] == pytest.approx(10 * (1 - 0.9**50)) and one["low"] <= one["expected"] <= one["high"]
-
-
 def labelled_faces(n=60):
     return face_set(n, images=pictures(n), subject=[f"p{i % 12}" for i in range(n)])
 
@@ -121,7 +102,7 @@ def record_of(folder, generated, faces):
     return json.loads((folder / "variety.json").read_text())
 
 
-def test_records_leave_out_what_labels_do_not_allow_and_a_set_is_judged_from_the_first_size_that_can_be(tmp_path):
+def test_people_are_found_as_expected_and_records_leave_out_what_labels_do_not_allow(tmp_path):
     faces = labelled_faces()
     record = record_of(tmp_path, pictures(40, seed=3), faces)
     assert record["verdict"] in ("varied", "narrow") and record["found"]["n"] == 30
@@ -137,26 +118,23 @@ def test_records_leave_out_what_labels_do_not_allow_and_a_set_is_judged_from_the
     assert not collapse.can_be_judged(uneven)
     with pytest.raises(ValueError, match="too few"):
         record_of(tmp_path, pictures(20, seed=5), few)
+    subjects = np.array([f"p{i % 10}" for i in range(100)])
+    real = np.eye(10)[np.arange(100) % 10] * 5 + np.random.default_rng(0).normal(0, 0.1, (100, 10))
+    everybody = people_found(real, real, subjects)
+    assert everybody["n_found"] == everybody["n_people"] == 10 and everybody["largest_share"] == pytest.approx(0.1)
+    one = people_found(np.repeat(real[:1], 50, axis=0), real, subjects)
+    assert one["n_found"] == 1 and one["largest_share"] == 1
+    assert one["expected"] == pytest.approx(10 * (1 - 0.9**50)) and one["low"] <= one["expected"] <= one["high"]
 
 
-SURE, UNSURE = np.array([[0.999, 0.002]] * 5), np.array([[0.7, 0.3]] * 5)
-
-
-@pytest.fixture(scope="module")
-def monitor():
-    return Monitor(noise(30), seed=0)
-
-
-def test_real_faces_are_at_distance_0_and_what_cannot_be_compared_is_nan(monitor):
+def test_real_faces_are_at_distance_0_and_alarms_are_given_where_samples_are_all_alike_or_the_discriminator_is_certain():
+    monitor = Monitor(noise(30), seed=0)
     found = monitor.measure(50, 100, noise(30), UNSURE)
     assert found["frechet"] == pytest.approx(0, abs=1e-6) and found["diversity_ratio"] == pytest.approx(1)
     assert found["alarm"] == "" and found["score_real"] == pytest.approx(0.7)
     assert found["spread"] == pytest.approx(found["spread_floor"], rel=0.1)
     equal = Monitor(np.zeros((10, 64, 64, 3), np.uint8)).measure(5, 10, noise(10), UNSURE)
     assert np.isnan(equal["diversity_ratio"]) and np.isnan(equal["recall"])  # no variety, and too few for neighbourhoods
-
-
-def test_alarms_are_given_where_samples_are_all_alike_or_the_discriminator_is_certain(monitor):
     one = np.repeat(noise(1), 30, axis=0)
     assert monitor.measure(0, 100, one, np.empty((0, 2)))["alarm"] == ""  # untrained: all alike, and nothing to worry about
     found = monitor.measure(50, 100, one, UNSURE)

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from pydantic import ValidationError
 from tiny import write_pictures
 
 from fergan.data import collections, config
 from fergan.data.checks import check_photographs
 from fergan.data.collections import open_photographs
-from fergan.data.config import CATALOGUE, Collection, Published
+from fergan.data.config import CATALOGUE, Published
 from fergan.facs import EMOTIONS
 
 PEOPLE = [f"{session}{sex}{number:02d}" for session in "A" for sex in "FM" for number in range(1, 6)]
@@ -35,8 +34,9 @@ def tree(tmp_path, monkeypatch):
     return tmp_path
 
 
-def check(folder: Path):
-    return check_photographs(open_photographs("kdef", "kdef", folder=str(folder), variant="session-a"), "kdef", "session-a")
+def check(folder: Path, **options):
+    photographs = open_photographs("kdef", "kdef", folder=str(folder), variant="session-a")
+    return check_photographs(photographs, "kdef", "session-a", **options)
 
 
 def test_a_whole_set_is_as_published_few_missing_photographs_are_a_warning_and_many_a_fault(tree):
@@ -47,15 +47,12 @@ def test_a_whole_set_is_as_published_few_missing_photographs_are_a_warning_and_m
     names = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("AF0*AFS.JPG"))
     (tree / names[0]).unlink()
     report = check(tree)
-    assert report.missing == [Path(names[0]).name] and report.faults == []
-    text = "\n".join(report.warnings)
+    assert report.missing == [Path(names[0]).name] and report.faults == [] and "350 published" in report.lines()[0]
     for words in ("349 photographs; published are 350", "49 fearful (50)", f"files that are missing: 1, the first {Path(names[0]).name}"):
-        assert words in text
-    assert "350 published" in report.lines()[0]
+        assert words in "\n".join(report.warnings)
     shutil.rmtree(tree / "AF05")
     report = check(tree)
     assert report.faults == ["314 photographs; KDEF has 350, and at least 315 are needed to speak of it"]
-    assert not any("314 photographs; published" in warning for warning in report.warnings)
     assert "9 people; published are 10" in report.warnings
 
 
@@ -84,19 +81,16 @@ def test_an_emotion_that_is_absent_is_a_fault(tree):
         path.rename(path.with_name(path.name.replace("SU", "XX")))
     report = check(tree)
     assert "no photograph is surprised" in report.faults
-    first = "the first AF01/AF01XXFL.JPG (emotion 'XX' is unknown; expected one of AF, AN, DI, HA, NE, SA, SU)"
-    assert f"files that are no part of this set, and left out: 50, {first}" in report.warnings
+    assert any("no part of this set, and left out: 50, the first AF01/AF01XXFL.JPG (emotion 'XX'" in one for one in report.warnings)
     assert len(report.unknown) == 50
-    photographs = open_photographs("kdef", "kdef", folder=str(tree), variant="session-a")
-    unused = check_photographs(photographs, "kdef", "session-a", used=("Action Units",))
+    unused = check(tree, used=("Action Units",))
     assert "no photograph is surprised" in unused.warnings and "no photograph is surprised" not in unused.faults
 
 
 def test_damaged_files_are_named_with_the_reason_and_those_with_a_film_after_their_end_are_whole(tree):
     whole = (tree / "AF01" / "AF01AFS.JPG").read_bytes()
-    (tree / "AF01" / "AF01AFS.JPG").write_bytes(whole[:-30])
-    (tree / "AF01" / "AF01ANS.JPG").write_bytes(b"")
-    (tree / "AF01" / "AF01DIS.JPG").write_text("<html>please log in</html>")
+    for name, content in (("AFS", whole[:-30]), ("ANS", b""), ("DIS", b"<html>please log in</html>")):
+        (tree / "AF01" / f"AF01{name}.JPG").write_bytes(content)
     for path in tree.glob("A?04/*.JPG"):
         path.write_bytes(path.read_bytes() + b"\0\0\0\x18ftypmp42" + bytes(500))
     report = check(tree)
@@ -129,38 +123,25 @@ def test_the_same_photograph_within_and_across_people(tree):
     report = check(tree)
     assert report.repeated == [["AF01/AF01AFS.JPG", "AF01/AF01ANS.JPG"]]
     assert report.shared == [["AM02/AM02NES.JPG", "AM03/AM03NES.JPG"]] and report.faults == []
-    text = "\n".join(report.warnings)
     for words in ("filed under several people: 1 of 350, for example AM02/AM02NES.JPG and AM03/AM03NES.JPG",
                   "there more than once: 1 of 350, for example AF01/AF01AFS.JPG",
                   "under different emotions: 1 of 350, for example AF01/AF01AFS.JPG and AF01/AF01ANS.JPG"):
-        assert f"photographs {words}" in text
+        assert f"photographs {words}" in "\n".join(report.warnings)
     for emotion in ("NES", "HAS", "SAS"):
         shutil.copy(tree / f"AM02/AM02{emotion}.JPG", tree / f"AM04/AM04{emotion}.JPG")
     assert any("filed under several people: 4 of 350" in fault for fault in check(tree).faults)
-
-
-def test_files_that_agree_in_size_and_samples_but_not_in_content_are_no_duplicates(tree):
+    # Files that agree in size and samples but not in content are no duplicates.
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (90, 90), dtype=np.uint8))
     noise.save(tree / "noise.bmp")
     for name, value in (("AF01AFS.JPG", 1), ("AM01AFS.JPG", 2), ("AM02AFS.JPG", 1)):
         content = bytearray((tree / "noise.bmp").read_bytes())
         content[3000] = value  # neither at the start, in the middle nor at the end
         (tree / name[:4] / name).write_bytes(content)
-    assert check(tree).shared == [["AF01/AF01AFS.JPG", "AM02/AM02AFS.JPG"]]
+    found = check(tree).shared
+    assert ["AF01/AF01AFS.JPG", "AM02/AM02AFS.JPG"] in found and not any("AM01/AM01AFS.JPG" in files for files in found)
 
 
-def test_a_photograph_in_both_parts_of_an_official_split_is_a_warning(tmp_path):
-    write_pictures(tmp_path, "Train/Angry/Juno_1_2.png", "Val/Angry/Juno_1_3.png", "Train/Angry/Juno_1_4.png")
-    shutil.copy(tmp_path / "Train/Angry/Juno_1_2.png", tmp_path / "Val/Angry/Juno_1_3.png")
-    report = check_photographs(open_photographs("sfew", "sfew", folder=str(tmp_path)), "sfew")
-    both = "1 of 3, for example Train/Angry/Juno_1_2.png and Val/Angry/Juno_1_3.png"
-    assert f"photographs in more than one part of the official split: {both}" in report.warnings
-    assert report.lines()[0] == "SFEW 2.0: 3 (1,394 published) photographs, films: 1"
-    assert report.faults[0].startswith("3 photographs; SFEW 2.0 has 1,394, and at least 1,254")
-    assert report.faults[1] == "no photograph is disgusted, fearful, happy, neutral, sad, surprised"
-
-
-def test_a_manifest_and_rendered_faces_have_nothing_to_compare_with(tmp_path):
+def test_a_photograph_in_both_parts_of_a_split_is_a_warning_and_a_manifest_has_nothing_to_compare_with(tmp_path):
     write_pictures(tmp_path, "a.png", "c.png")
     shutil.copy(tmp_path / "a.png", tmp_path / "b.png")
     (tmp_path / "labels.csv").write_text("path,emotion\na.png,happy\nb.png,happy\nc.png,sad\ngone.png,sad\n")
@@ -172,19 +153,22 @@ def test_a_manifest_and_rendered_faces_have_nothing_to_compare_with(tmp_path):
     assert nobody.startswith("nobody is named") and "people never seen" in nobody
     rendered = check_photographs(open_photographs("rafd-frontal", "rendered", n_faces=16), "rendered")
     assert rendered.faults == rendered.warnings == [] and "nothing wrong was found" in rendered.lines()
+    films = tmp_path / "sfew"
+    write_pictures(films, "Train/Angry/Juno_1_2.png", "Val/Angry/Juno_1_3.png", "Train/Angry/Juno_1_4.png")
+    shutil.copy(films / "Train/Angry/Juno_1_2.png", films / "Val/Angry/Juno_1_3.png")
+    report = check_photographs(open_photographs("sfew", "sfew", folder=str(films)), "sfew")
+    both = "1 of 3, for example Train/Angry/Juno_1_2.png and Val/Angry/Juno_1_3.png"
+    assert f"photographs in more than one part of the official split: {both}" in report.warnings
+    assert report.faults[1] == "no photograph is disgusted, fearful, happy, neutral, sad, surprised"
 
 
-def test_counts_of_the_catalogue_add_up_and_a_wrong_record_is_refused():
+def test_counts_of_the_catalogue_add_up():
     for source, record in CATALOGUE.items():
         assert "" in record.variants
         for name, variant in record.variants.items():
             assert {*variant.emotions, *variant.present} <= set(EMOTIONS)
             labelled = 327 if (source, name) == ("ck-plus", "apex") else variant.photographs
             assert not variant.emotions or source == "ck-plus" != name or sum(variant.emotions.values()) == labelled
-    for change, word in (({"title": ""}, "title"), ({"adress": "x"}, "adress"), ({"address": "kdef.se"}, "address"),
-                         ({"variants": {"": {"photographs": "many"}}}, "photographs")):
-        with pytest.raises(ValidationError, match=word):
-            Collection.model_validate(CATALOGUE["kdef"].model_dump() | change)
 
 
 def test_sequences_of_ck_plus_that_are_not_coded_are_counted(tmp_path, monkeypatch):

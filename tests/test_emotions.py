@@ -1,7 +1,5 @@
 """Emotion experiments: planted signals are found, noise is at chance, and no search sees the fold that it serves."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +13,6 @@ from fergan.experiments.cross_validation import PROTOCOLS, grouped_folds
 from fergan.experiments.emotions import GROUPS, EmotionResult, accuracy_difference, run_emotion_experiment
 from fergan.experiments.intervals import auc
 from fergan.experiments.scores import SCORE_COLUMNS, score_table
-from fergan.paper import papers_scores
 from fergan.rendered.labels import sample_identity
 from fergan.svm.kernels import gaussian_kernel, kernel_slice, multiclass_values, squared_distances
 
@@ -64,7 +61,8 @@ def scored(result):
     return list(zip(rows["protocol"], rows["features"], strict=True))
 
 
-def test_emotions_in_the_features_are_found_and_noise_is_at_chance(result):
+def test_emotions_in_the_features_are_found_and_noise_is_at_chance_on_any_number_of_threads(run, given, result):
+    pd.testing.assert_frame_equal(run(*given, n_threads=2).scores, result.scores)
     assert list(result.scores.columns) == list(SCORE_COLUMNS)
     assert scored(result) == [(PROTOCOLS[0], "discriminator"), (PROTOCOLS[1], "discriminator"), (PROTOCOLS[1], "noise")]
     for protocol in PROTOCOLS:
@@ -75,14 +73,10 @@ def test_emotions_in_the_features_are_found_and_noise_is_at_chance(result):
     assert low < 0.25 < high
 
 
-def value_of(result, features, protocol, name, label="all"):
-    return result.score(name, label, features, protocol)[0]
-
-
 def test_every_score_follows_from_the_predictions_and_the_published_one_is_the_maximum_of_its_search(result):
     for protocol, features in scored(result):
         table = result.select(protocol, features)
-        found = partial(value_of, result, features, protocol)
+        found = lambda name, label="all", of=(features, protocol): result.score(name, label, *of)[0]
         assert sorted(table["face"]) == list(range(180))
         values = table[[f"value_{e}" for e in result.emotions]].to_numpy()
         assert np.array_equal(np.array(result.emotions)[values.argmax(axis=1)], table["predicted"])
@@ -115,10 +109,6 @@ def test_people_who_leak_are_rewarded_by_random_folds_and_caught_by_folds_of_peo
     assert (result.select("subject_independent", "x").groupby("subject")["fold"].nunique() == 1).all()
 
 
-def test_the_same_seed_gives_the_same_result_on_any_number_of_threads(run, given, result):
-    pd.testing.assert_frame_equal(run(*given, n_threads=2).scores, result.scores)
-
-
 @pytest.mark.parametrize(("change", "message"), [
     ({"X": np.nan}, "hold NaN or infinity"), ({"emotion": None}, "unknown emotion None"),
     ({"emotion": "bored"}, "unknown emotion 'bored'"), ({"people": 4}, "4 people, 5 folds"),
@@ -134,26 +124,11 @@ def test_what_cannot_work_is_refused_before_any_search(change, message, monkeypa
     assert not list(tmp_path.iterdir())
 
 
-def test_the_papers_scores_are_those_of_its_own_sets():
-    found = papers_scores("emotions", 4, dict(pretrained="rafd-multiview", target="rafd-multiview"))
-    assert found == pytest.approx(found | {"accuracy": 0.694, "all": 0.932, "contemptuous": 0.858}) and len(found) == 10
-    assert papers_scores("emotions", 4, dict(pretrained="celeba", target="rafd-multiview")) == {}
-    sets = dict(pretrained="celeba", train="enhanced-ck", test="rafd-frontal")
-    areas = papers_scores("units", 4, sets)
-    assert areas == pytest.approx(areas | {"AU12": 0.515, "all": 0.697}) and len(areas) == 15
-    assert papers_scores("units", 1, sets) == papers_scores("units", 9, sets) == {}
-
-
-@pytest.fixture(scope="module")
-def split_result(run):
+def test_an_official_split_is_a_third_protocol_on_its_own_faces_and_a_signal_is_told_from_chance(run):
     X, y, subjects = faces()
     split = np.where(np.isin(subjects, ["p00", "p01", "p02"]), "test", "train").astype(object)
     split[subjects == "p03"] = None
-    return run({"x": X, "first": X[:, :1]}, NAMES[y], subjects, split, QUICK | {"n_permutations": 19}), split
-
-
-def test_an_official_split_is_a_third_protocol_on_its_own_faces_and_a_signal_is_told_from_chance(split_result):
-    result, split = split_result
+    result = run({"x": X, "first": X[:, :1]}, NAMES[y], subjects, split, QUICK | {"n_permutations": 19})
     assert result.protocols == ["as_published", "subject_independent", "official_split"]
     assert result.settings["official_split"] == "test" and set(result.searches["protocol"]) == set(result.protocols)
     table = result.select("official_split", "x")
@@ -164,9 +139,7 @@ def test_an_official_split_is_a_third_protocol_on_its_own_faces_and_a_signal_is_
     tested = result.settings["chance_test"]  # of the first kind of features only
     expected = dict(p_value=1 / 20, n_permutations=19, n_alone=0, n_people=15)
     assert tested == tested | expected and tested["mean"] <= tested["highest"] < tested["observed"]
-
-
-def test_a_split_that_cannot_work_is_left_out_and_says_why(run):
+    # A split that cannot work is left out and says why.
     X, y, subjects = faces(n_subjects=6)
     split = np.where(subjects == "p00", "test", np.where(y == 3, "val", "train"))
     result = run({"x": X}, NAMES[y], subjects, split, FAST)
@@ -222,20 +195,7 @@ def compared(right, collection="some", half=0.05):
     return EmotionResult(scores, predictions, pd.DataFrame(), {"collection": collection})
 
 
-def test_a_difference_on_the_same_people_is_paired_and_sharper_whatever_their_faces():
-    second = np.random.default_rng(0).random(400) < 0.5
-    first = second | (np.arange(400) % 10 == 0)  # never worse, on the same faces
-    (value, low, high), paired = accuracy_difference(compared(first), compared(second))
-    assert paired and value == pytest.approx(first.mean() - second.mean()) and 0 < low < value < high
-    (value, low, high), paired = accuracy_difference(compared(first, collection="other"), compared(second))
-    assert not paired and (value - low, high - value) == pytest.approx([np.hypot(0.05, 0.05)] * 2)
-    # Other faces of the same people, who are good or bad at both: the people cancel out.
-    people = np.repeat(np.random.default_rng(1).random(100) < 0.5, 2)
-    (_, low, high), paired = accuracy_difference(compared(people), compared(np.where(np.arange(200) % 20, people, ~people)))
-    assert paired and high - low < 0.12 < 2 * 1.96 * np.sqrt(2 * 0.25 / 100)
-
-
-def test_people_are_in_thirds_by_trait_and_a_planted_difference_is_found_and_no_other():
+def test_people_are_in_thirds_by_trait_and_differences_on_the_same_people_are_paired():
     number = np.repeat(np.arange(60), 10)
     faces = face_set(600, subject=[f"p{p}" for p in number], emotion="happy", identity_seed=number)
     people = emotions.people_of_set(faces)
@@ -252,3 +212,13 @@ def test_people_are_in_thirds_by_trait_and_a_planted_difference_is_found_and_no_
     assert table.set_index("group")["value"]["darkest third"] == right[dark].mean() and set(table["n_people"]) == {20}
     # What the other trait shows is what chance and its overlap with the first leave.
     assert found["skin"][1] > 0.3 and abs(found["age"][0]) < abs(found["skin"][0]) / 2
+    second = np.random.default_rng(0).random(400) < 0.5
+    first = second | (np.arange(400) % 10 == 0)  # never worse, on the same faces
+    (value, low, high), paired = accuracy_difference(compared(first), compared(second))
+    assert paired and value == pytest.approx(first.mean() - second.mean()) and 0 < low < value < high
+    (value, low, high), paired = accuracy_difference(compared(first, collection="other"), compared(second))
+    assert not paired and (value - low, high - value) == pytest.approx([np.hypot(0.05, 0.05)] * 2)
+    # Other faces of the same people, who are good or bad at both: the people cancel out.
+    people = np.repeat(np.random.default_rng(1).random(100) < 0.5, 2)
+    (_, low, high), paired = accuracy_difference(compared(people), compared(np.where(np.arange(200) % 20, people, ~people)))
+    assert paired and high - low < 0.12 < 2 * 1.96 * np.sqrt(2 * 0.25 / 100)

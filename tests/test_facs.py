@@ -6,16 +6,13 @@ from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS, EMOTIONS, action_units_o
 from fergan.paper import read_table
 
 
-def test_synonyms_and_case_do_not_matter():
+def test_synonyms_do_not_matter_mappings_cover_every_emotion_and_groups_say_who_shows_a_label():
     words = ["anger", "contempt", "disgust", "fear", " HAPPY ", "neutral", "sadness", "surprise"]
     assert tuple(canonical_emotion(word) for word in words) == EMOTIONS
     assert canonical_emotion("joy") == canonical_emotion("Happiness") == "happy"
     for word in ("hungry", "", "nan"):
         with pytest.raises(ValueError, match=r"unknown emotion .* expected one of angry, contemptuous"):
             canonical_emotion(word)
-
-
-def test_mappings_cover_every_emotion_with_known_action_units_and_the_papers_is_table_six():
     for mapping in EMOTION_MAPPINGS.values():
         assert set(mapping) == set(EMOTIONS) and mapping["neutral"] == ()
         assert all(set(units) <= set(ACTION_UNITS) and len(units) == len(set(units)) for units in mapping.values())
@@ -25,9 +22,6 @@ def test_mappings_cover_every_emotion_with_known_action_units_and_the_papers_is_
     assert action_units_of("Joy", "emfacs") == ("AU06", "AU12", "AU25")
     with pytest.raises(ValueError, match=r"unknown mapping 'facs'; expected one of paper, emfacs"):
         action_units_of("happy", "facs")
-
-
-def test_groups_say_by_which_emotions_a_label_is_shown():
     groups = dict(label_groups(EMOTIONS, "paper"))
     assert groups["AU07", "AU23", "AU24"] == ("angry",) and groups[("AU27",)] == ("surprised",)
     assert groups[("AU12",)] == ("contemptuous", "happy")

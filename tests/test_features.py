@@ -24,7 +24,7 @@ def weights(tmp_path):
     return tmp_path / "discriminator.safetensors", network.eval()
 
 
-def test_discriminator_features_are_the_last_hidden_layer(weights):
+def test_discriminator_features_are_its_layers_whole_or_pooled_and_written_whole_or_not_at_all(weights, tmp_path):
     path, network = weights
     X = DiscriminatorFeatures(path).fit_transform(IMAGES)
     with torch.no_grad():
@@ -34,65 +34,20 @@ def test_discriminator_features_are_the_last_hidden_layer(weights):
     # Neither batch nor company matters.
     np.testing.assert_allclose(DiscriminatorFeatures(path, batch_size=2).transform(IMAGES), X, atol=1e-5)
     np.testing.assert_allclose(DiscriminatorFeatures(path).transform(IMAGES[3:4]), X[3:4], atol=1e-5)
-
-
-def test_baselines_are_made_by_name_and_the_untrained_one_depends_on_its_seed_only(weights, tmp_path):
-    first = make_baseline("untrained", width=4, seed=1).transform(IMAGES)
-    np.testing.assert_array_equal(first, make_baseline("untrained", width=4, seed=1).transform(IMAGES))
-    assert np.abs(first - make_baseline("untrained", width=4, seed=2).transform(IMAGES)).max() > 1e-3
-    pooled = make_baseline("pooled", run=tmp_path).transform(IMAGES)
-    assert pooled.shape == (7, 16 * (4 + 8 + 16 + 32))
-    assert absent_baselines(["hog", "facenet"]) == ["facenet"]
-    assert absent_baselines(["hog", "facenet"], "weights.pt") == absent_baselines(["hog"]) == []
-
-
-def test_pixels_are_grey_values_and_hog_sees_edges_and_not_brightness():
-    X = PixelFeatures().transform(IMAGES)
-    assert X.shape == (7, 4096)
-    # scikit-image weighs the channels by another standard (BT.709), so only the order of magnitude agrees.
-    assert np.corrcoef(X.ravel(), rgb2gray(IMAGES).ravel())[0, 1] > 0.97
-    white = np.full((1, 64, 64, 3), 255, np.uint8)
-    np.testing.assert_allclose(PixelFeatures().transform(white), 1, rtol=1e-5)
-    ramp = np.tile(np.arange(64, dtype=np.uint8), (64, 1))[None, :, :, None].repeat(3, axis=3)
-    X = HOGFeatures().transform(np.concatenate([ramp, ramp + 100, ramp.transpose(0, 2, 1, 3)]))
-    assert X.shape == (3, 1764)
-    np.testing.assert_allclose(X[0], X[1], atol=1e-6)
-    assert np.abs(X[0] - X[2]).max() > 0.1
-
-
-def test_bad_input_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r"images are float64 \(7, 64, 64, 3\); expected uint8"):
-        PixelFeatures().fit(IMAGES.astype(float))
-    with pytest.raises(ValueError, match="images are 0; expected at least 1"):
-        HOGFeatures().transform(IMAGES[:0])
-    with pytest.raises(ValueError, match="unknown baseline 'sift'"):
-        make_baseline("sift")
-    (tmp_path / "discriminator.safetensors").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="discriminator.safetensors cannot be used"):
-        DiscriminatorFeatures(tmp_path / "discriminator.safetensors").transform(IMAGES)
-
-
-def test_layers_are_concatenated_whole_or_pooled_to_4x4(weights):
     path, network = weights
     with torch.no_grad():
         maps = [to_float(IMAGES)]
         for block in network.blocks:
             maps.append(block(maps[-1]))
-    assert [m.shape[2] for m in maps[1:]] == [32, 16, 8, 4]
     whole = DiscriminatorFeatures(path, layers=(3, 1)).transform(IMAGES)
     np.testing.assert_allclose(whole, torch.cat([maps[3].flatten(1), maps[1].flatten(1)], 1), atol=1e-5)
-    assert whole.shape[1] == 16 * 64 + 4 * 1024
     pooled = DiscriminatorFeatures(path, layers=(1, 2, 3, 4), pool=True).transform(IMAGES)
     by_hand = [m.reshape(7, m.shape[1], 4, m.shape[2] // 4, 4, m.shape[2] // 4).amax((3, 5)).flatten(1) for m in maps[1:]]
     np.testing.assert_allclose(pooled, torch.cat(by_hand, 1), atol=1e-5)
-    assert pooled.shape[1] == 16 * (4 + 8 + 16 + 32)
     for wrong in ((), (0,), (5,), (1, 1)):
         with pytest.raises(ValueError, match="expected some of 1"):
             DiscriminatorFeatures(path, layers=wrong).transform(IMAGES)
-
-
-def test_a_stage_writes_features_whole_or_not_at_all(weights, tmp_path):
-    path, _ = weights
+    # A stage writes features whole or not at all.
     config = FeaturesConfig(layers=[2, 4], pool=True)
     extract(tmp_path / "a", config, images=IMAGES, discriminator=path)
     X = load_features(tmp_path / "a")
@@ -104,6 +59,32 @@ def test_a_stage_writes_features_whole_or_not_at_all(weights, tmp_path):
     assert not (tmp_path / "b" / "X.npy").exists()
     with pytest.raises(ValueError, match="expected some of 1"):
         FeaturesConfig(layers=[4, 5])
+
+
+def test_baselines_are_made_by_name_pixels_are_grey_values_hog_sees_edges_and_bad_input_is_named(weights, tmp_path):
+    X = PixelFeatures().transform(IMAGES)
+    assert X.shape == (7, 4096)
+    # scikit-image weighs the channels by another standard (BT.709), so only the order of magnitude agrees.
+    assert np.corrcoef(X.ravel(), rgb2gray(IMAGES).ravel())[0, 1] > 0.97
+    white = np.full((1, 64, 64, 3), 255, np.uint8)
+    np.testing.assert_allclose(PixelFeatures().transform(white), 1, rtol=1e-5)
+    ramp = np.tile(np.arange(64, dtype=np.uint8), (64, 1))[None, :, :, None].repeat(3, axis=3)
+    X = HOGFeatures().transform(np.concatenate([ramp, ramp + 100, ramp.transpose(0, 2, 1, 3)]))
+    assert X.shape == (3, 1764)
+    np.testing.assert_allclose(X[0], X[1], atol=1e-6)
+    assert np.abs(X[0] - X[2]).max() > 0.1
+    with pytest.raises(ValueError, match=r"images are float64 \(7, 64, 64, 3\); expected uint8"):
+        PixelFeatures().fit(IMAGES.astype(float))
+    with pytest.raises(ValueError, match="images are 0; expected at least 1"):
+        HOGFeatures().transform(IMAGES[:0])
+    with pytest.raises(ValueError, match="unknown baseline 'sift'"):
+        make_baseline("sift")
+    first = make_baseline("untrained", width=4, seed=1).transform(IMAGES)
+    np.testing.assert_array_equal(first, make_baseline("untrained", width=4, seed=1).transform(IMAGES))
+    assert np.abs(first - make_baseline("untrained", width=4, seed=2).transform(IMAGES)).max() > 1e-3
+    pooled = make_baseline("pooled", run=tmp_path).transform(IMAGES)
+    assert pooled.shape == (7, 16 * (4 + 8 + 16 + 32))
+    assert absent_baselines(["hog", "facenet"]) == ["facenet"] and absent_baselines(["hog", "facenet"], "weights.pt") == []
 
 
 def test_facenet_reads_tensors_only_and_sees_each_face_alone_and_code_is_refused(tmp_path, capsys):

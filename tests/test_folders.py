@@ -1,21 +1,22 @@
-"""Photographs described by a CSV, and those that the renderer draws."""
+"""Photographs described by a CSV, those that the renderer draws, and face sets: crops with one row of labels each."""
 
 import os
 import unicodedata
 
 import numpy as np
+import pandas as pd
 import pytest
+from planted import face_set
 from tiny import write_pictures, write_text
 
 from fergan.data.collections import open_photographs
-from fergan.data.faces import subjects_of
+from fergan.data.faces import FACE_SIZE, LABEL_COLUMNS, FaceSet, complete_labels, subjects_of
 from fergan.facs import ACTION_UNITS
 from fergan.rendered import render_faces, stand_in_labels
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three small photographs."""
     write_pictures(tmp_path, "a.png", "b.png", "c.png")
     return tmp_path
 
@@ -27,16 +28,11 @@ def open_csv(folder, *lines: str, **options):
 
 
 def test_columns_become_labels(folder):
-    photographs = open_csv(
-        folder,
-        "path,subject,emotion,AU1,AU04,AU10,smile,pose,split,eyes,code",
-        "a.png,007,Happiness,1,0,1,1,left,Train,open,007",
-        "b.png,Ann,,,1,0,,straight,test,none,",
-    )
+    photographs = open_csv(folder, "path,subject,emotion,AU1,AU04,AU10,smile,pose,split,eyes,code",
+                           "a.png,007,Happiness,1,0,1,1,left,Train,open,007", "b.png,Ann,,,1,0,,straight,test,none,")
     expected = {
         "source": ["a.png", "b.png"], "subject": ["007", "Ann"], "emotion": ["happy", None], "AU01": [1, None], "AU04": [0, 1],
-        "AU12": [1, None], "view": ["left", "straight"], "split": ["train", "test"],
-        "code": ["007", None], "eyes": ["open", "none"],
+        "AU12": [1, None], "view": ["left", "straight"], "split": ["train", "test"], "code": ["007", None], "eyes": ["open", "none"],
     }  # fmt: skip
     labels = photographs.labels.astype(object).where(photographs.labels.notna(), None)
     assert {column: labels[column].tolist() for column in expected} == expected
@@ -76,7 +72,19 @@ def test_a_column_that_can_mean_something_else_is_not_read_and_named(folder, col
     assert f"columns that are not read: {named}" in said and "people to subject, and turn intensities (AU12_r) into AU12" in said
 
 
-def test_tables_of_other_programs_are_read(folder):
+def test_missing_files_are_listed_and_left_out_and_tables_of_other_programs_are_read(folder):
+    photographs = open_csv(folder, "path,subject", "a.png,ann", "gone.png,bob", ",eve", "c.png,cid")
+    assert photographs.labels[["source", "subject"]].to_numpy().tolist() == [["a.png", "ann"], ["c.png", "cid"]]
+    blank, missing = photographs.problems
+    assert "labels.csv, line 4: no path" in blank and "gone.png: missing, left out" in missing
+    with pytest.raises(FileNotFoundError, match=r"none of the 2 photographs .* exists"):
+        open_csv(folder, "path", "x.png", "y.png")
+    with pytest.raises(FileNotFoundError, match=r"other.csv is missing; write a CSV"):
+        open_csv(folder, csv="other.csv")
+    first = open_csv(folder, "path", "a.png", "b.png").fingerprint
+    assert open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad").fingerprint == first
+    os.utime(folder / "a.png", ns=(0, 0))
+    assert open_csv(folder, "path", "a.png", "b.png").fingerprint != first
     photographs = open_csv(folder, "path;emotion;AU12;;", "a.png;sad;0;;", "b.png;joy;1;;")
     assert photographs.labels[["emotion", "AU12"]].values.tolist() == [["sad", 0], ["happy", 1]]
     assert photographs.digest == open_csv(folder, "path\temotion\tAU12", "a.png\tsad\t0", "b.png\tjoy\t1").digest
@@ -109,12 +117,8 @@ def test_accents_are_the_same_letters_composed_or_not(folder, disk, table):
     (["path,AU1,AU01", "a.png,0,0"], "column 'AU01' occurs twice"),
     (["path,note", "a.png,one,two"], "line 2: 3 values for 2 columns"),
     (["path", "a.png", "./a.png"], r"'a.png' is listed on lines 2, 3"),
-    (["path", "../a.png"], r"line 2: path '../a.png' leads outside"),
-    (["path", "/etc/passwd"], "line 2: path '/etc/passwd' leads outside"),
-    (["path", "x/../../a.png"], "line 2: .* leads outside"),
-    (["path", "C:\\a.png"], "line 2: .* leads outside"),
-    (["path,emotion"], "lists no photographs"),
-    ([""], "labels.csv is empty"),
+    *((["path", path], "line 2: .* leads outside") for path in ("../a.png", "/etc/passwd", "x/../../a.png", "C:\\a.png")),
+    (["path,emotion"], "lists no photographs"), ([""], "labels.csv is empty"),
     (["path,note", 'a.png,"never closed'], "labels.csv is not readable as CSV"),
     (["path,subject", "a.png,Andr\xe9"], "labels.csv is not readable as CSV .* UTF-8"),
 ])  # fmt: skip
@@ -124,29 +128,79 @@ def test_a_wrong_csv_is_refused_with_file_line_and_reason(folder, lines, message
         open_csv(folder)
 
 
-def test_missing_files_are_listed_and_left_out_and_the_fingerprint_follows_files(folder):
-    photographs = open_csv(folder, "path,subject", "a.png,ann", "gone.png,bob", ",eve", "c.png,cid")
-    assert photographs.labels[["source", "subject"]].to_numpy().tolist() == [["a.png", "ann"], ["c.png", "cid"]]
-    blank, missing = photographs.problems
-    assert "labels.csv, line 4: no path" in blank and "gone.png: missing, left out" in missing
-    with pytest.raises(FileNotFoundError, match=r"none of the 2 photographs .* exists"):
-        open_csv(folder, "path", "x.png", "y.png")
-    with pytest.raises(FileNotFoundError, match=r"other.csv is missing; write a CSV"):
-        open_csv(folder, csv="other.csv")
-    first = open_csv(folder, "path", "a.png", "b.png").fingerprint
-    assert open_csv(folder, "path,emotion", "a.png,sad", "b.png,sad").fingerprint == first
-    os.utime(folder / "a.png", ns=(0, 0))
-    assert open_csv(folder, "path", "a.png", "b.png").fingerprint != first
-
-
 def test_rendered_photographs_are_what_the_renderer_draws():
     photographs = open_photographs("rafd-frontal", "rendered", n_faces=16, seed=3)
     images, _ = render_faces(stand_in_labels("rafd-frontal", n_faces=16, seed=3).iloc[[5, 2]])
     # Which face covers a pixel can hang on a float's last bit: nearly equal to its own, unlike the other.
     own, other = (np.abs(photographs.read([2])[0].image.astype(int) - image).mean() for image in images[::-1])
-    assert own < 0.5 < 5 < other
-    assert photographs.labels["emotion"].notna().all()
-    assert photographs.digest == open_photographs("rafd-frontal", "rendered", n_faces=16, seed=3).digest
-    assert photographs.digest != open_photographs("rafd-frontal", "rendered", n_faces=16).digest
+    assert own < 0.5 < 5 < other and photographs.labels["emotion"].notna().all()
+    same, other = (open_photographs("rafd-frontal", "rendered", n_faces=16, seed=seed) for seed in (3, 0))
+    assert photographs.digest == same.digest != other.digest
     with pytest.raises(ValueError, match="unknown stand-in 'mine', expected one of rafd-frontal"):
         open_photographs("mine", "rendered")
+
+
+@pytest.fixture
+def faces():
+    images = np.random.default_rng(0).integers(0, 256, (5, FACE_SIZE, FACE_SIZE, 3), dtype=np.uint8)
+    return face_set(5, "small", images, subject=["ann", "ann", "bob", None, None],
+                    emotion=["sad", "happy", None, "happy", "angry"], AU12=[0, 1, np.nan, 1, 0], yaw=[0, 1.5, 2, 3, 4])
+
+
+def test_missing_columns_are_missing_values_and_wrong_labels_or_images_are_named(faces):
+    assert list(faces.labels.columns[: len(LABEL_COLUMNS)]) == list(LABEL_COLUMNS)
+    assert faces.labels[["AU01", "view"]].isna().all(axis=None)
+    np.testing.assert_array_equal(faces.labels[["AU12", "yaw"]].T, [[0, 1, np.nan, 1, 0], [0, 1.5, 2, 3, 4]])
+    assert all(faces.labels[unit].dtype == float for unit in ACTION_UNITS)
+    for columns, message in (({"source": ["a", "b"], "AU12": [0.0, 0.5]}, "table: AU12 of b is 0.5; expected 0, 1"),
+                             ({"source": ["a", "b"], "emotion": ["happy", "Joy"]}, "table: unknown emotion 'Joy'; expected"),
+                             ({"emotion": ["happy"]}, "table: column 'source' is missing")):
+        with pytest.raises(ValueError, match=message):
+            complete_labels(pd.DataFrame(columns), where="table")
+    images = faces.images
+    for wrong in (images[:4], images[..., 0], images.transpose(0, 3, 1, 2), images.astype(np.float32)):
+        with pytest.raises(ValueError, match=r"face set 'x': images are .*, expected uint8"):
+            FaceSet("x", wrong, faces.labels)
+
+
+def test_save_and_load_give_the_same_faces_mapped_from_disk_and_half_a_set_is_refused(faces, tmp_path):
+    faces.save(tmp_path / "small")
+    loaded = FaceSet.load(tmp_path / "small")
+    assert loaded.name == "small" and isinstance(loaded.images, np.memmap)
+    np.testing.assert_array_equal(loaded.images, faces.images)
+    pd.testing.assert_frame_equal(loaded.labels, faces.labels)
+    faces.select([True, False, False, False, True]).save(tmp_path / "part")
+    (tmp_path / "part" / "images.npy").rename(tmp_path / "small" / "images.npy")
+    with pytest.raises(ValueError, match="images are"):
+        FaceSet.load(tmp_path / "small")
+    (tmp_path / "small" / "labels.parquet").unlink()
+    with pytest.raises(FileNotFoundError, match=r"labels.parquet is missing"):
+        FaceSet.load(tmp_path / "small")
+
+
+def test_select_and_showing_take_images_and_labels_together_and_the_digest_follows_both_and_not_the_name(faces):
+    some = FaceSet("some", faces.images, faces.labels.assign(AU07=[1.0, 0.0, np.nan, 1.0, 0.0], AU12=0.0))
+    for part, rows in ((faces.select(faces.labels["emotion"] == "happy"), [1, 3]), (some.showing("AU07"), [0, 3])):
+        assert part.labels["source"].tolist() == [f"{row}.png" for row in rows]
+        np.testing.assert_array_equal(part.images, faces.images[rows])
+    assert some.showing("") is some
+    for unit, words in (("AU12", "no face shows it"), ("AU27", "nobody coded it"), ("AU7", "only is 'AU7'; expected one of AU01")):
+        with pytest.raises(ValueError, match=words):
+            some.showing(unit)
+    other = FaceSet("renamed", faces.images, faces.labels)
+    assert faces.digest == other.digest
+    changed = faces.images.copy()
+    changed[3, 0, 0, 0] ^= 1
+    assert len({faces.digest, FaceSet("small", changed, faces.labels).digest,
+                FaceSet("small", faces.images, faces.labels.assign(AU12=0.0)).digest}) == 3
+
+
+def test_a_face_without_a_subject_is_a_person_of_its_own_and_frames_of_one_sequence_are_one(faces):
+    assert faces.emotions == ["angry", "happy", "sad"], "in the order of the vocabulary"
+    subjects = faces.subjects()
+    assert subjects[0] == subjects[1] == "ann" and len(set(subjects)) == 4
+    labels = pd.DataFrame({"subject": ["ann", None, None, None, None], "sequence": ["s1", "s1", "s2", "s2", None]})
+    subjects = subjects_of(labels)
+    assert subjects[0] == subjects[1] == "ann"  # another frame of the sequence says who it is
+    assert subjects[2] == subjects[3] != "ann" and len(set(subjects)) == 3
+    assert len(set(subjects_of(labels.drop(columns="sequence")))) == 5

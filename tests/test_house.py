@@ -82,6 +82,7 @@ def test_the_package_is_small():
     assert len(flat) <= MAX_FLAT, flat
     assert len(FILES) <= MAX_MODULES
     assert lines <= MAX_LINES
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.glob("tests/*.py")) <= 7_500
 
 
 def test_functions_fit_on_a_screen():
@@ -126,6 +127,8 @@ def test_importing_the_package_is_cheap_and_offers_what_the_readme_uses():
     heavy = "torch", "pandas", "numpy", "sklearn", "pydantic", "lightning"
     code = f"import sys, fergan; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip() == "[]"
+    modules = "fergan.data.detection, fergan.experiments.emotions, fergan.experiments.action_units"
+    subprocess.run([sys.executable, "-c", f"import sys, {modules}; assert 'torch' not in sys.modules"], check=True, cwd=ROOT)
     examples = "".join(re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL))
     imported = {name for listed in re.findall(r"from fergan import (.+)", examples) for name in re.split(r",\s*", listed)}
     used = imported | set(re.findall(r"fergan\.(\w+)", examples))

@@ -1,13 +1,11 @@
 """The human study: balanced sheets, an analysis that finds what was planted, and its page in a real browser."""
 
-import re
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
-from tiny import noise
+from tiny import noise, write_text
 
 from fergan.book.chapters.quality import example_trials, pooled_table, raters_table
 from fergan.book.show import markdown_table, say
@@ -17,18 +15,17 @@ from fergan.human_study import study as designed
 from fergan.human_study.answers import Answer, analyse, collected_answers, read_answers
 from fergan.human_study.study import ANSWERS, Study, StudyConfig, design_study, load_studies, make_studies
 
-matplotlib.use("agg")
+SHORT = dict(n_sheets=4, exposure=120)
 
 
 def simulated_answers(study, rater, sheet, accuracy, attention=1.0, seed=0):
     """Return a rater's answers to one sheet: `accuracy` in the trials that count, `attention` in the catch trials."""
-    rng = np.random.default_rng([seed, sheet])
-    answers = []
+    rng, answers = np.random.default_rng([seed, sheet]), []
     for number, trial in enumerate(study.sheets[sheet]):
         right = rng.random() < (attention if trial.catch else accuracy)
         (wrong,) = set(ANSWERS[study.kind]) - {trial.right_answer}
-        answers.append(Answer(study=study.digest, rater=rater, sheet=sheet, trial=number, answer=trial.right_answer if right else wrong,
-                              milliseconds=round(300 + rng.exponential(500)), shown=study.exposure))
+        word, took = trial.right_answer if right else wrong, round(300 + rng.exponential(500))
+        answers.append(answer(study, number, word, rater=rater, sheet=sheet, milliseconds=took, shown=study.exposure))
     return answers
 
 
@@ -48,8 +45,7 @@ def answer(made, trial, word="left", **changes):
 
 
 def write_answers(path, *answers):
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("".join(answer.model_dump_json() + "\n" for answer in answers))
+    write_text(path.parent, path.name, *(answer.model_dump_json() for answer in answers))
 
 
 @pytest.mark.parametrize("kind", ["pair", "single"])
@@ -74,7 +70,7 @@ def test_sheets_are_balanced_whole_and_each_in_an_order_of_its_own(kind):
     assert all(pairs == partners[0] for pairs in partners), "the same question on every sheet"
 
 
-def test_a_study_comes_back_from_its_folder_and_a_shuffled_face_has_the_faces_pixels(tmp_path):
+def test_a_study_comes_back_from_its_folder_and_one_that_cannot_be_drawn_is_refused(tmp_path):
     made = study()
     made.save(tmp_path)
     again = Study.load(tmp_path)
@@ -86,15 +82,13 @@ def test_a_study_comes_back_from_its_folder_and_a_shuffled_face_has_the_faces_pi
     (source,) = [image for image in noise(80, 1, 150, 256) if image.astype(int).sum() == broken.astype(int).sum()]
     assert not np.array_equal(source, broken)
     np.testing.assert_array_equal(np.sort(source, axis=None), np.sort(broken, axis=None))
-
-
-def test_a_study_that_cannot_be_drawn_is_refused_and_a_small_set_has_a_smaller_one():
+    labels = [ax.get_xlabel() for ax in example_trials(made).axes]
+    assert len(labels) == 6 and sum("easy" in label for label in labels) >= 1
     for options, words in ((dict(n_trials=7), "multiple of 2"), (dict(n_catch=30), "no more than the 20 trials"),
                            (dict(n_trials=70), "are 60; expected at least 70"), (dict(exposure=0), "or equal to 1")):
         with pytest.raises(ValueError, match=words):
             study(**options)
-    found = [StudyConfig().fitting(n_real) for n_real in (120, 60, 16)]
-    assert [(of.n_trials, of.n_catch) for of in found] == [(100, 10), (50, 5), (14, 1)]
+    assert [(of.n_trials, of.n_catch) for of in map(StudyConfig().fitting, (120, 60, 16))] == [(100, 10), (50, 5), (14, 1)]
 
 
 @pytest.mark.parametrize("kind", ["pair", "single"])
@@ -114,7 +108,7 @@ def test_planted_accuracies_are_recovered(kind):
     assert found.pooled["low"] <= np.mean(list(planted.values())) <= found.pooled["high"]
 
 
-def test_alpha_is_that_of_krippendorffs_own_example_and_raters_agree_by_skill_and_not_by_chance():
+def test_alpha_is_that_of_krippendorffs_own_example_and_power_the_share_of_simulated_studies():
     nan = np.nan
     values = np.array([
         [1, 2, 3, 3, 2, 1, 4, 1, 2, nan, nan, nan], [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, nan, 3],
@@ -128,6 +122,14 @@ def test_alpha_is_that_of_krippendorffs_own_example_and_raters_agree_by_skill_an
     hard = [simulated_answers(made, rater, 0, 0.7, seed=4) for rater in "ab"]  # the same items are hard for both
     assert analyse(made, table_of(*hard)).alpha > 0.95
     assert np.isnan(analyse(made, table_of(hard[0])).alpha), "nobody to agree with"
+    n = answered.trials_for_half_width(0.03)
+    here, fewer = (binomtest(trials // 2, trials).proportion_ci(method="wilson") for trials in (n, n - 2))
+    assert n == 1064 and np.ptp(here) <= 0.06 < np.ptp(fewer)
+    assert answered.power_table()["power at 60 %"].iloc[-1] > 0.999
+    counts, n_studies = np.unique(np.random.default_rng(0).binomial(200, 0.58, size=2000), return_counts=True)
+    found = sum(n for count, n in zip(counts, n_studies, strict=True) if binomtest(int(count), 200).pvalue <= 0.05) / 2000
+    assert answered.power_against_chance(200, 0.58) == pytest.approx(found, abs=0.035)
+    assert answered.power_against_chance(200, 0.5) <= 0.05 and answered.power_against_chance(4, 0.9) == 0
 
 
 def test_repeated_answers_count_once_and_what_is_no_answer_is_named(tmp_path):
@@ -147,39 +149,23 @@ def test_repeated_answers_count_once_and_what_is_no_answer_is_named(tmp_path):
             read_answers([tmp_path / "b.jsonl"])
 
 
-def test_trials_for_three_percent_and_power_as_the_share_of_simulated_studies_that_find_it():
-    n = answered.trials_for_half_width(0.03)
-    here, fewer = (binomtest(trials // 2, trials).proportion_ci(method="wilson") for trials in (n, n - 2))
-    assert n == 1064 and np.ptp(here) <= 0.06 < np.ptp(fewer)
-    table = answered.power_table()
-    assert (np.diff(table["trials"]) > 0).all() and table["power at 60 %"].iloc[-1] > 0.999
-    counts, n_studies = np.unique(np.random.default_rng(0).binomial(200, 0.58, size=2000), return_counts=True)
-    found = sum(n for count, n in zip(counts, n_studies, strict=True) if binomtest(int(count), 200).pvalue <= 0.05) / 2000
-    assert answered.power_against_chance(200, 0.58) == pytest.approx(found, abs=0.035)
-    assert answered.power_against_chance(200, 0.5) <= 0.05 and answered.power_against_chance(4, 0.9) == 0
-
-
-@pytest.fixture
-def studies(tmp_path):
+def test_with_raters_there_are_numbers_and_no_names_and_without_them_no_number(tmp_path):
     config = StudyConfig(n_trials=20, n_catch=4, n_sheets=3)
     make_studies(tmp_path / "design", config, generated=noise(40, 0, 0, 90), real=noise(40, 1, 150, 240))
-    return load_studies(tmp_path / "design")
+    studies = load_studies(tmp_path / "design")
 
+    def analysed():
+        answered.analyse_studies(tmp_path, Config(), studies=studies, answers=collected_answers(tmp_path / "answers", studies))
+        return answered.load_results(tmp_path)
 
-def results_of(folder, studies):
-    answered.analyse_studies(folder, Config(), studies=studies, answers=collected_answers(folder / "answers", studies))
-    return answered.load_results(folder)
-
-
-def test_with_raters_there_are_numbers_and_no_names_and_without_them_no_number(studies, tmp_path):
-    results = results_of(tmp_path, studies)
+    results = analysed()
     assert set(results) == {"pair", "single"} and pooled_table(results).empty and raters_table(results["pair"]).empty
     assert all(found.pooled == {} and np.isnan(found.alpha) for found in results.values())
     text = say("human_study", "answer", results=results, n_needed=1064)
     assert "Nobody has been asked" in text and "1,064" in text and "0.5" not in text
     for sheet, (name, accuracy, attention) in enumerate([("anna `{{ 7*7 }}`", 1.0, 1.0), ("<b>|ben</b>", 0.5, 0.0)]):
         write_answers(tmp_path / "answers" / f"{sheet}.jsonl", *simulated_answers(studies["pair"], name, sheet, accuracy, attention))
-    results = results_of(tmp_path, studies)
+    results = analysed()
     table = raters_table(results["pair"])
     assert sorted(table["right answers"])[1].startswith("1.000 [") and sorted(table["counted"]) == ["no", "yes"]
     assert pooled_table(results)[["raters", "trials"]].to_numpy().tolist() == [[1, 20]]
@@ -189,39 +175,13 @@ def test_with_raters_there_are_numbers_and_no_names_and_without_them_no_number(s
     written = markdown_table(table) + (tmp_path / "scores.json").read_text()
     assert "anna" not in written and "ben" not in written and "49" not in written.replace("0.49", "")
     text = say("human_study", "answer", results=results, n_needed=1064)
-    assert "side by side" in text and "1.000 [" in text and "one face at a time" not in text and "Nobody" not in text
+    assert "1.000 [" in text and "Nobody" not in text
 
 
-def test_the_example_shows_an_easy_trial_and_the_method_the_studys_numbers(studies):
-    labels = [ax.get_xlabel() for ax in example_trials(studies["pair"]).axes]
-    assert len(labels) == 6 and sum("easy" in label for label in labels) >= 1
-    text = say("human_study", "method", config=StudyConfig(n_trials=20, n_catch=4, exposure=1500), chance=0.5, attentive=0.8)
-    assert "50 %" in text and "1,500 ms" in text and "gets 20 trials" in text and "80 %" in text
-    assert "one face" in say("human_study", "raters", kind="single") and "forced choice" in say("human_study", "raters", kind="pair")
-
-
-SHORT = dict(n_sheets=4, exposure=120)
-ELSEWHERE = re.compile("^https?://")
-
-
-@pytest.fixture(scope="module")
-def context(browser):
-    """A browser without a network."""
-    context = browser.new_context(accept_downloads=True)
-    context.route(ELSEWHERE, lambda route: route.abort())
-    yield context
-    context.close()
-
-
-def begin(context, path, name):
-    page = context.new_page()
-    errors = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+def begin(page, path):
     page.goto(path.as_uri())
-    page.fill("#rater", name)
+    page.fill("#rater", "Anna Ω")
     page.keyboard.press("Enter")
-    return page, errors
 
 
 def press(page, sheet, number, keys, right=True):
@@ -233,11 +193,12 @@ def press(page, sheet, number, keys, right=True):
 
 
 @pytest.mark.parametrize("kind", ["pair", "single"])
-def test_a_rater_answers_by_keys_closes_the_window_goes_on_and_saves(context, tmp_path, kind):
+def test_a_rater_answers_by_keys_leaves_the_page_goes_on_and_saves(browser_page, tmp_path, kind):
     made, path = study(kind, 6, 2, 40, **SHORT), tmp_path / "study.html"
     designed.write_page(path, made)
     assert "right_answer" not in path.read_text() and "catch" not in path.read_text().split("<script>")[0]
-    page, errors = begin(context, path, "Anna Ω")
+    page = browser_page
+    begin(page, path)
     page.wait_for_selector(".study-trial[data-ready='0']")
     sheet = made.sheets[page.evaluate("JSON.parse(document.getElementById('study-data').textContent).sheets.findIndex(sheet => "
                                       "sheet[0].join() === [...document.querySelectorAll('.faces img')].map(image => Object.entries("
@@ -245,9 +206,8 @@ def test_a_rater_answers_by_keys_closes_the_window_goes_on_and_saves(context, tm
                                       "entry[1] === image.src)[0]).join())")]
     for number in range(3):
         press(page, sheet, number, ("f", "j"))
-    page.close()  # the window is closed before anything was saved
-
-    page, more = begin(context, path, "Anna Ω")
+    page.goto("about:blank")  # the page is left before anything was saved
+    begin(page, path)
     page.wait_for_selector(".study-trial[data-ready='3']")
     assert page.inner_text(".count") == "4 of 8"
     page.wait_for_selector(".faces.hidden", timeout=5000)  # the faces go after their time
@@ -257,9 +217,7 @@ def test_a_rater_answers_by_keys_closes_the_window_goes_on_and_saves(context, tm
     with page.expect_download() as download:
         page.click(".save")
     download.value.save_as(tmp_path / "answers.jsonl")
-    page.close()
-    assert errors == more == []
-
+    assert page.troubles == []
     answers = read_answers([tmp_path / "answers.jsonl"])
     assert answers["trial"].tolist() == list(range(8)) and set(answers["rater"]) == {"Anna Ω"}
     seen = answers.loc[answers["trial"] == 3, "shown"].item()

@@ -1,32 +1,27 @@
-"""How sure a score is: closed forms, exact small cases, and the level and power that tests should have."""
+"""Folds with nobody on two sides, and how sure a score is: closed forms, small cases, and the level and power of tests."""
 
+import warnings
 from functools import partial
 from itertools import permutations
 
 import numpy as np
 import pandas as pd
 import pytest
+from planted import face_set
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from fergan.experiments import intervals
-from fergan.experiments.cross_validation import grouped_folds, other_rows
+from fergan.experiments import cross_validation, intervals
+from fergan.experiments.cross_validation import fold_numbers, grouped_folds, learnable_folds, other_rows, random_folds
 from fergan.experiments.intervals import auc, chance_test, interval_over_people, mean_over_people, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
 from fergan.svm.kernels import gaussian_kernel, multiclass_values, squared_distances
 
-
-def test_auc_f1_and_balanced_accuracy_by_hand():
-    # Pairs (positive, negative): 3 > 1, 3 > 2, 2 > 1 are right, 2 against 2 is a tie: 3.5 of 4.
-    values, positive = np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True])
-    assert auc(values, positive) == 3.5 / 4 and auc(-values, positive) == 0.5 / 4
-    assert np.isnan(auc(values, np.ones(4, bool))) and np.isnan(auc(values, np.zeros(4, bool)))
-    confusion = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])  # nobody shows the third class, which is named twice
-    found = intervals.balanced_accuracy_and_f1(confusion)
-    assert found.tolist() == [pytest.approx((3 / 4 + 2 / 4) / 2), pytest.approx((6 / 7 + 4 / 7) / 2)]
+Y = np.repeat(["happy", "sad"], 30)
+PEOPLE = np.tile([f"p{i}" for i in range(12)], 5)
 
 
-def test_resampled_statistics_equal_those_of_a_set_in_which_faces_are_really_repeated():
+def test_areas_and_f1_by_hand_and_resampled_ones_are_those_of_faces_that_are_really_repeated():
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 6, 40)
     values, positive, predicted = rng.integers(0, 8, 40) / 2, rng.random(40) < 0.4, rng.integers(0, 2, 40)
@@ -39,6 +34,13 @@ def test_resampled_statistics_equal_those_of_a_set_in_which_faces_are_really_rep
         np.testing.assert_allclose(area, roc_auc_score(positive[repeated], values[repeated]))
         np.testing.assert_allclose(mean, values[repeated].mean())
         assert confusion[1, 0] == np.sum(positive[repeated] & (predicted[repeated] == 0))  # rows are true
+    # Pairs (positive, negative): 3 > 1, 3 > 2, 2 > 1 are right, 2 against 2 is a tie: 3.5 of 4.
+    values, positive = np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True])
+    assert auc(values, positive) == 3.5 / 4 and auc(-values, positive) == 0.5 / 4
+    assert np.isnan(auc(values, np.ones(4, bool))) and np.isnan(auc(values, np.zeros(4, bool)))
+    confusion = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])  # nobody shows the third class, which is named twice
+    found = intervals.balanced_accuracy_and_f1(confusion)
+    assert found.tolist() == [pytest.approx((3 / 4 + 2 / 4) / 2), pytest.approx((6 / 7 + 4 / 7) / 2)]
 
 
 @pytest.mark.parametrize(("n_people", "each"), [(300, 1), (30, 10), (1000, 1)])
@@ -52,17 +54,10 @@ def test_an_interval_is_wilsons_of_as_many_people_however_many_faces_they_have(n
     assert (difference["low"], difference["high"]) == pytest.approx((t.low, t.high), rel=2e-3)
 
 
-def test_many_people_are_left_out_in_groups():
-    right = np.arange(5000) % 5 > 0
-    found = mean_over_people(right, np.array([f"p{i}" for i in np.random.default_rng(0).permutation(5000)]), share=True)
-    assert (found["low"], found["high"]) == pytest.approx((0.8 - 0.0111, 0.8 + 0.0111), abs=0.002)
-
-
 @pytest.mark.parametrize(("n_people", "share"), [(5, True), (8, False)])
 def test_intervals_hold_with_few_people(n_people, share):
     """A percentile bootstrap holds the truth in 84 % with 5 people and in 88 % with 8, see ``benchmarks/coverage.py``."""
-    rng, hits = np.random.default_rng(0), 0
-    people = np.repeat(np.arange(n_people), 8)
+    rng, hits, people = np.random.default_rng(0), 0, np.repeat(np.arange(n_people), 8)
     for _ in range(400):
         first, second = (rng.random(8 * n_people) < np.repeat(rng.beta(6.3, 2.7, n_people), 8) for _ in range(2))
         values, truth = (first, 0.7) if share else (first - second.astype(float), 0)
@@ -84,21 +79,21 @@ def test_a_mean_over_a_small_and_large_sets_holds_though_few_people_carry_it():
     assert hits / 400 > 0.9  # with a degree of freedom for each person .86
 
 
-def test_what_has_no_error_still_has_an_interval_and_few_people_or_an_absent_class_have_none():
+def test_what_has_no_error_has_an_interval_few_people_none_and_differences_the_variances_of_both():
     people = np.repeat(np.arange(20), 3)
     perfect = mean_over_people(np.ones(60), people, share=True)
     assert perfect["high"] == 1 and perfect["low"] == pytest.approx(20 / (20 + stats.t.ppf(0.975, 19) ** 2))
     for n, undefined in ((4, True), (5, False)):
         found = mean_over_people(np.arange(n) % 2, np.arange(n), share=True)
         assert np.isnan([found["low"], found["high"]]).all() == undefined and np.isfinite(found["value"])
+    right = np.arange(5000) % 5 > 0  # so many people are left out in groups
+    many = mean_over_people(right, np.array([f"p{i}" for i in np.random.default_rng(0).permutation(5000)]), share=True)
+    assert (many["low"], many["high"]) == pytest.approx((0.8 - 0.0111, 0.8 + 0.0111), abs=0.002)
     # One person of ten has all positives: without that person there is no area.
     values, positive = np.arange(20.0), np.arange(20) >= 18
     areas = partial(intervals.resampled_auc, values, positive)
     value, low, high = interval_over_people(areas, np.arange(20) // 2, share=True)
     assert value == 1 and np.isnan([low, high]).all()
-
-
-def test_a_difference_of_independent_scores_has_the_variances_of_both():
     found = intervals.independent_difference((0.8, 0.77, 0.84), (0.5, 0.46, 0.53))
     assert found == pytest.approx((0.3, 0.3 - np.hypot(0.03, 0.03), 0.3 + np.hypot(0.04, 0.04)))
     sides = [intervals.side((0, *ends), 0.5) for ends in ((0.6, 0.7), (0.3, 0.4), (0.4, 0.6), (np.nan, np.nan))]
@@ -128,7 +123,8 @@ def blocks_of(y, person, C=1.0, gamma=0.3):
     return [(fold, C, gamma) for fold in grouped_folds(y, person, 3, seed=0)]
 
 
-def test_the_observed_accuracy_is_that_of_models_without_each_block_on_any_number_of_threads():
+def test_a_signal_is_found_and_its_absence_is_at_the_level_though_repeats_are_copies():
+    # The observed accuracy is that of models without each block, on any number of threads.
     D2, y, person = faces(0.5)
     blocks, hits = blocks_of(y, person), 0
     for fold, C, gamma in blocks:
@@ -136,9 +132,6 @@ def test_the_observed_accuracy_is_that_of_models_without_each_block_on_any_numbe
         hits += int(np.sum(values.argmax(axis=1) == y[fold]))
     one, two = (chance_test(D2, y, person, blocks, n_permutations=5, n_threads=t) for t in (1, 2))
     assert one[0] == hits / len(y) and len(one) == 6 and np.array_equal(one, two)
-
-
-def test_a_signal_is_found_and_its_absence_is_at_the_level_though_repeats_are_copies():
     D2, y, person = faces(2.0)
     found = chance_test(D2, y, person, blocks_of(y, person), n_permutations=39)
     assert np.mean(found >= found[0]) == 1 / 40 and found[1:].mean() < 0.5 < found[0]
@@ -164,3 +157,74 @@ def test_a_table_of_scores_survives_saving_and_is_read_by_its_keys(tmp_path):
     of_hog = dict(features="hog", protocol="as_published")
     assert loaded.score("auc", "AU07", **of_hog)[:2] == (0.1 + 0.2, 0.25)
     assert np.isnan(loaded.score("auc", "AU06", **of_hog)).all() and np.isnan(loaded.score("auc", **of_hog)).all()
+
+
+def test_folds_are_a_partition_that_depends_on_the_seed_alone_and_no_person_is_in_two_grouped_ones():
+    for folds in (random_folds(Y, 5, seed=1), grouped_folds(Y, PEOPLE, 5, seed=1)):
+        assert sorted(np.concatenate(folds)) == list(range(60))
+        assert all(set(Y[fold]) == {"happy", "sad"} for fold in folds)
+    for fold in grouped_folds(Y, PEOPLE, 5, seed=1):
+        assert not set(PEOPLE[fold]) & set(PEOPLE[other_rows(60, [fold])])
+    assert any(set(PEOPLE[f]) & set(PEOPLE[other_rows(60, [f])]) for f in random_folds(Y, 5, seed=1))
+    first, same, other = (fold_numbers(60, random_folds(Y, 5, seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, same) and not np.array_equal(first, other) and np.bincount(first).tolist() == [12] * 5
+
+
+@pytest.mark.parametrize(("y", "groups", "n_folds", "message"), [
+    (Y, np.tile(["a", "b", "c", "d", "e"], 12), 10, "has 5 people, 10 folds need at least 10; lower n_folds to 5"),
+    (Y, np.full(60, "a"), 5, "a single person"),
+    (np.full(60, "sad"), PEOPLE, 5, "all 60 faces are sad"),
+    (np.where(np.arange(60) < 3, "sad", "happy"), PEOPLE, 5, "class sad has 3 .*lower n_folds to 3 or leave"),
+    (np.where(np.arange(60) < 1, "sad", "happy"), PEOPLE, 5, "class sad has 1 .*; leave the class out"),
+    (np.where(PEOPLE == "p3", "sad", "happy"), PEOPLE, 5, "only one person shows class sad"),
+    (Y, PEOPLE, 1, "n_folds is 1"),
+])
+def test_impossible_folds_are_refused_with_advice(y, groups, n_folds, message):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=message):
+            grouped_folds(y, groups, n_folds, seed=0)
+        if "pe" not in message:  # everything that is not about people concerns random folds too
+            with pytest.raises(ValueError, match=message):
+                random_folds(y, n_folds, seed=0)
+
+
+def test_impossible_folds_and_features_are_refused_and_blocks_hold_every_fold_and_person_whole(monkeypatch):
+    y, people = np.array(["a", "a", "b", "b", "b"]), np.array(["p", "q", "p", "q", "q"])
+    assert sorted(map(len, learnable_folds(y, people, 2, seed=0))) == [2, 3]
+    for folds, message in (([[0, 1, 2], [3, 4]], "class a fell into fold 0"), ([[], [0, 1, 2, 3, 4]], "empty")):
+        monkeypatch.setattr("fergan.experiments.cross_validation.grouped_folds", lambda *_, folds=folds: [np.array(f, int) for f in folds])
+        with pytest.raises(ValueError, match=message):
+            learnable_folds(y, people, 2, seed=0)
+    X = np.zeros((4, 3), np.float32)
+    for value in (np.nan, np.inf):
+        wrong = X.copy()
+        wrong[2, 1] = value
+        with pytest.raises(ValueError, match=r"'hog' hold NaN or infinity in 1 of 4 faces .*row 2"):
+            cross_validation.check_features({"ours": X, "hog": wrong}, 4)
+    with pytest.raises(ValueError, match="expected \\(5, n_features\\)"):
+        cross_validation.check_features({"ours": X}, 5)
+    assert [list(b) for b in cross_validation.fold_blocks(10, 3)] == [[0, 1, 2], [3, 4, 5], [6, 7], [8, 9]]
+    assert [list(b) for b in cross_validation.fold_blocks(3, 5)] == [[0], [1], [2]]
+    for wrong in ((2, 3), (10, 1)):
+        with pytest.raises(ValueError, match="nested"):
+            cross_validation.fold_blocks(*wrong)
+    subjects = np.repeat([f"p{i}" for i in range(10)], 5)
+    some = cross_validation.some_people
+    rows = some(subjects, 22, seed=1)
+    assert len(rows) == 20 and set(np.unique(subjects[rows], return_counts=True)[1]) == {5}
+    assert np.array_equal(rows, some(subjects, 22, seed=1)) and not np.array_equal(rows, some(subjects, 22, seed=2))
+    assert len(some(subjects, None, 0)) == len(some(subjects, 99, 0)) == 50
+    assert len(some(subjects, 3, 0)) == 10 and len(some(subjects, 3, 0, at_least=4)) == 20
+
+
+def test_unknown_people_of_one_picture_are_one_and_no_frame_leaves_its_sequence():
+    images = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    images[4], images[5] = images[1], images[3]
+    names = [None, "anna", "anna", None, None, None]
+    found = cross_validation.people_or_duplicates(face_set(6, images=images, subject=names))
+    assert found.tolist() == ["face-0", "anna", "anna", "face-3", "face-4", "face-3"]  # who is known stays
+    images[2] = images[1]  # the last frame of the first sequence is the first of the second
+    images[4:] = 255 - images[4:]
+    people = cross_validation.people_or_duplicates(face_set(6, images=images, sequence=["s1", "s1", "s2", "s2", "s3", "s3"]))
+    assert len(set(people[:4])) == 1 and len(set(people[4:])) == 1 and people[0] != people[4]

@@ -1,17 +1,171 @@
-"""The judgement of a generator: its intervals, the networks behind it, and planted noise, collapse and copies."""
+"""The judgement of generators: scores against closed forms and other packages, planted noise, collapse and copies."""
 
 import hashlib
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from planted import face_set
+from scipy import linalg
+from skimage.metrics import structural_similarity
+from torch_fidelity.metric_prc import prc_features_to_metric
 
 from fergan.cache import cached
-from fergan.quality import QualityConfig
+from fergan.quality import QualityConfig, distances
 from fergan.quality import backbones as inception
 from fergan.quality.backbones import backbones, find_inception, inception_features, open_inception
+from fergan.quality.distances import frechet_distance, jackknife, memorised_below, nearest, neighbourhoods
 from fergan.quality.judge import judge_features, judge_images, judge_samples, load_scores
+
+ALONE = np.arange(100)  # each face another person
+
+
+def with_statistics(n, mean, covariance, seed):
+    """Draw n points and shift and scale them so that mean and covariance are exact."""
+    x = np.random.default_rng(seed).standard_normal((n, len(mean)))
+    x -= x.mean(0)
+    x = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T))).T
+    return x @ np.linalg.cholesky(covariance).T + mean
+
+
+def test_frechet_of_diagonal_gaussians_in_closed_form_and_by_the_matrix_square_root():
+    rng = np.random.default_rng(0)
+    a, b, shift = rng.uniform(0.5, 2, 64), rng.uniform(0.5, 2, 64), rng.standard_normal(64)
+    first = with_statistics(300, np.zeros(64), np.diag(a**2), seed=1)
+    second = with_statistics(400, shift, np.diag(b**2), seed=2)
+    assert frechet_distance(first, second) == pytest.approx(shift @ shift + ((a - b) ** 2).sum(), rel=1e-10)
+    far = [with_statistics(300, np.full(64, mean), np.eye(64), seed) for seed, mean in enumerate((300.0, 300.1))]
+    assert frechet_distance(*far) == pytest.approx(64 * 0.1**2, rel=1e-8), "where single precision loses it"
+    for n in (20, 200):  # the route over the matrix square root, with fewer samples than features, and with more
+        first, second = rng.standard_normal((n, 40)), 0.3 + rng.standard_normal((n, 40)) @ rng.standard_normal((40, 40))
+        c1, c2 = np.cov(first.T), np.cov(second.T)
+        difference = first.mean(0) - second.mean(0)
+        expected = difference @ difference + np.trace(c1 + c2) - 2 * np.sqrt(linalg.eigvals(c1 @ c2).real.clip(min=0)).sum()
+        assert frechet_distance(first, second) == pytest.approx(expected, rel=1e-6)
+        assert frechet_distance(first, first) == pytest.approx(0, abs=1e-10)
+        assert frechet_distance(second[::-1], first) == pytest.approx(frechet_distance(first, second), rel=1e-10)
+
+
+def test_inception_score_of_a_uniform_classifier_is_one_and_of_a_perfect_one_the_number_of_classes():
+    assert distances.inception_score(np.zeros((100, 8))) == pytest.approx(1, abs=1e-12)
+    certain = 50 * np.eye(5)[np.arange(200) % 5]
+    assert distances.inception_score(certain, n_splits=1) == pytest.approx(5, rel=1e-9)
+    with pytest.raises(ValueError, match="some class has probability 0"):  # the library's NaN is an error here
+        distances.inception_score(20 * certain[:1].repeat(200, axis=0))
+    with pytest.raises(ValueError, match="minimum of 20 is required by logits"):
+        distances.inception_score(np.zeros((15, 8)))
+
+
+def test_neighbourhoods_by_hand_and_by_another_package(monkeypatch):
+    # On a line: real faces at 0 to 7, samples crowded at 0; the radii to the third and fifth neighbours are known.
+    real = np.arange(8.0)[:, None]
+    generated = np.array([[0.01], [0.02], [0.03], [0.04], [0.05], [0.06], [100.0]])
+    found = neighbourhoods(generated, real)
+    assert found.precision == pytest.approx(6 / 7)  # the one at 100 lies in no neighbourhood
+    # The crowd's radii are at most .05 and reach 0 only; that of the far one, 99.98, reaches 1 to 7.
+    assert found.recall == 1 and neighbourhoods(generated[:6], real).recall == pytest.approx(1 / 8)
+    # To the fifth neighbour: 0 and 7 reach 5 away, 1 and 6 reach 4, the others 3; the crowd lies within 0, 1, 2 and 3.
+    assert found.coverage == pytest.approx(4 / 8)
+    # Precision and recall equal torch-fidelity's, and blocks change nothing.
+    rng = np.random.default_rng(10)
+    x, y = rng.standard_normal((150, 6)), 1.3 * rng.standard_normal((110, 6)) + 0.4
+    expected = prc_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), prc_neighborhood=5, verbose=False)
+    found = neighbourhoods(x, y)
+    assert found.precision == pytest.approx(expected["precision"]) and found.recall == pytest.approx(expected["recall"])
+    for n_bytes in (8 * 110 * 7, 1):
+        monkeypatch.setattr("fergan.quality.distances._BLOCK", n_bytes)
+        assert neighbourhoods(x, y) == found
+
+
+def test_memorised_faces_are_found_by_the_distances_of_real_ones_and_a_planted_copy_is_the_nearest():
+    rng = np.random.default_rng(11)
+    real = rng.standard_normal((300, 10))
+    below = memorised_below(real)
+    new, copied = rng.standard_normal((200, 10)), real[:20] + 1e-4 * rng.standard_normal((20, 10))
+    assert (nearest(new, real)[1] <= below).mean() < 0.05
+    rows, apart = nearest(copied, real)
+    assert (apart <= below).all() and np.array_equal(rows, np.arange(20))
+    twice = np.concatenate([real, real[:20]])  # exact duplicates among the real faces: copies of any face are copies still
+    assert memorised_below(twice) == pytest.approx(below) and (nearest(real, twice)[1] <= memorised_below(twice)).all()
+    by_hand = np.sort(np.linalg.norm(real[:, None] - real, axis=2))[:, 1]
+    assert below == pytest.approx(np.quantile(by_hand, 0.01))
+    real = np.random.default_rng(1).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+    rows, apart = distances.nearest_real(real[[7, 3]], real)
+    assert rows.tolist() == [7, 3]
+    np.testing.assert_allclose(apart, 0, atol=1e-6)
+    assert distances.nearest_real(255 - real[:1], real)[1][0] > 1
+
+
+def test_halves_of_people_share_nobody_and_all_sides_have_as_many_faces():
+    subjects = np.repeat(np.arange(7), [30, 5, 5, 10, 10, 20, 20])
+    floors = distances.halves(subjects, 1000, seed=1)
+    assert {len(side) for sides in floors.values() for side in sides} == {50}
+    (first, second), faces = floors["floor_people"], floors["floor"]
+    assert not set(subjects[first]) & set(subjects[second]) and set(subjects[faces[0]]) & set(subjects[faces[1]])
+    assert all(not set(a) & set(b) for a, b in floors.values())
+    assert {len(side) for sides in distances.halves(subjects, 12).values() for side in sides} == {12}
+    for alone in (np.arange(40), np.zeros(40), np.repeat([0, 1], [35, 5])):  # nothing to divide by, or nearly one person only
+        assert list(distances.halves(alone, 1000)) == ["floor"]
+
+
+@pytest.mark.parametrize("score", [frechet_distance, neighbourhoods])
+def test_every_score_of_features_refuses_what_has_none(score):
+    x = np.random.default_rng(0).standard_normal((30, 4))
+    hole = np.where(x == x[3, 2], np.nan, x)
+    for pair, words in (((hole, x), "generated contains NaN"), ((x, hole), "real contains NaN"), ((x, x[:, :2]), "expected the same"),
+                        ((x[:1], x), "required by generated"), ((x, x[:1]), "required by real"), ((x[0], x), "Expected 2D array")):
+        with pytest.raises(ValueError, match=words):
+            score(*pair)
+
+
+def test_intervals_of_means_and_shares_are_the_textbooks():
+    x = np.random.default_rng(0).standard_normal(4000)
+    value, low, high = jackknife(np.mean, x)
+    assert value == pytest.approx(x.mean()) and low == pytest.approx(2 * value - high)
+    assert (high - low) / 2 == pytest.approx(2.26 * x.std() / np.sqrt(4000), rel=0.5)  # Student's t of 9 degrees
+    both = jackknife(lambda rows: [rows.mean(), rows.std()], x)
+    assert both[0].shape == both[1].shape == (2,)
+    with pytest.raises(ValueError, match="19 rows are too few for 10 groups"):
+        jackknife(np.mean, x[:19])
+
+
+@pytest.mark.parametrize(("images", "words"), [
+    (np.zeros((4, 3, 64, 64), np.uint8), "expected uint8"), (np.zeros((4, 64, 64, 3), np.float32), "values 0 to 255"),
+    (np.ones((4, 64, 64, 3), np.uint8), "no value above 1"), (np.zeros((0, 64, 64, 3), np.uint8), "expected at least 1"),
+])
+def test_images_of_another_shape_or_range_are_refused(images, words):
+    good = np.full((4, 64, 64, 3), 9, np.uint8)
+    for score in (distances.structural_similarity, distances.nearest_real):
+        with pytest.raises(ValueError, match=words):
+            score(images, good)
+
+
+def test_thumbnails_pairwise_distance_and_structural_similarity_by_hand_and_by_another_package():
+    image = np.zeros((1, 64, 64, 3), np.uint8)
+    image[0, 4:8, 0:4] = 255  # one square of 4 x 4: row 1, column 0
+    found = distances.thumbnails(image).reshape(16, 16)
+    assert found[1, 0] == pytest.approx(1) and found.sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match="63 x 64 pixels have no thumbnails of 16 x 16"):
+        distances.thumbnails(image[:, 1:])
+    images = np.zeros((3, 2, 2, 3), np.uint8)
+    images[1] = 255  # distance sqrt(12) to the others
+    assert distances.mean_pairwise_distance(images) == pytest.approx(np.sqrt(12) * 2 / 3)
+    assert distances.mean_pairwise_distance(images[[0, 0, 0]]) == 0
+    with pytest.raises(ValueError, match="expected at least 2"):
+        distances.mean_pairwise_distance(images[:1])
+    # Scikit-image's, with windows within the picture: 1 for equals, below 0 for negatives.
+    rng = np.random.default_rng(4)
+    x = rng.integers(40, 220, (2, 16, 16, 3)).repeat(4, axis=1).repeat(4, axis=2).astype(np.uint8)
+    y = (x.astype(int) + rng.integers(-40, 41, x.shape)).clip(0, 255).astype(np.uint8)
+    how = dict(channel_axis=-1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255)
+    expected = [structural_similarity(a, b, **how) for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(distances.structural_similarity(x, y), expected, rtol=1e-5)  # torchmetrics counts in float32
+    np.testing.assert_allclose(distances.structural_similarity(x, x), 1, atol=1e-3)  # float32, over flat squares
+    textured = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    assert distances.structural_similarity(255 - textured, textured).max() < 0
+    with pytest.raises(ValueError, match="pair by pair"):
+        distances.structural_similarity(x, x[:1])
 
 
 def pictures(n, seed=0, low=60, high=120):
@@ -19,18 +173,9 @@ def pictures(n, seed=0, low=60, high=120):
     return (rng.integers(low, high, (n, 4, 4, 3)).repeat(16, axis=1).repeat(16, axis=2) + rng.integers(0, 9, (n, 64, 64, 3))).astype(np.uint8)
 
 
-class Counting:
-    """A backbone of thumbnails that counts the pictures that it was shown."""
-
-    def __init__(self):
-        self.seen = 0
-
-    def __call__(self, images):
-        self.seen += len(images)
-        return images[:, ::16, ::16].reshape(len(images), -1).astype(np.float32), None
-
-
-ALONE = np.arange(100)  # each face another person
+def thumbnails(images):
+    """A backbone."""
+    return images[:, ::16, ::16].reshape(len(images), -1).astype(np.float32), None
 
 
 @pytest.fixture
@@ -38,34 +183,29 @@ def no_detector(monkeypatch):
     monkeypatch.setattr("fergan.quality.judge.face_rate", lambda images, threshold: (images.std(axis=(1, 2, 3)) < 40).astype(float))
 
 
-def test_a_generator_is_judged_in_one_pass_of_each_network(no_detector):
-    network = Counting()
+def test_a_generator_is_judged_in_one_pass_of_each_network_and_few_faces_give_no_score(no_detector):
+    network = Mock(side_effect=thumbnails)
     found = judge_images(pictures(60, seed=1), pictures(100), ALONE, {"Thumbs": network}, seed=0)
-    assert network.seen == 50 + 50 + 50
+    assert sum(len(call.args[0]) for call in network.call_args_list) == 50 + 50 + 50
     scores = found.set_index(["features", "score"])
     assert set(scores.loc["Thumbs"].index) == {"frechet", "precision", "recall", "coverage"}
     distance = scores.loc["Thumbs", "frechet"]
     assert distance["low"] < distance["value"] < distance["high"] and distance["floor"] > 0
     assert distance["n"] == 50 and found["floor_people"].isna().all()  # nobody has two faces
+    rng = np.random.default_rng(0)
+    few = rng.standard_normal((12, 4)), None
+    (row,) = judge_features(few, {"floor": (few, few)})
+    assert np.isnan(row["value"]) and row["n"] == 12
+    one, *sides = [(rng.standard_normal((60, 5)), rng.standard_normal((60, 7))) for _ in range(3)]
+    row = next(row for row in judge_features(one, {"floor": tuple(sides)}) if row["score"] == "inception_score")
+    assert 1 < row["low"] < row["value"] < row["high"] and row["floor"] > 1
 
 
-def test_other_people_are_a_floor_of_their_own(no_detector):
-    """Ten near-copies of each of ten people: halves of the faces hold the same pictures, halves of the people do not."""
-    people = pictures(10, seed=3).repeat(10, axis=0)
-    noise = np.random.default_rng(0).integers(0, 9, people.shape, dtype=np.uint8)
-    found = judge_images(pictures(100, seed=9), people + noise, np.arange(100) // 10, {"Thumbs": Counting()}, seed=0)
-    scores = found.set_index("score")
-    assert scores["floor_people"]["frechet"] > 5 * scores["floor"]["frechet"]
-    assert scores["floor"]["precision"] > 0.9 and scores["floor_people"]["precision"] < 0.1
-    assert scores["floor_people"]["ssim_nearest"] < scores["floor"]["ssim_nearest"]
-    assert np.isnan(scores["floor_people"]["faces_found"])
-
-
-def test_judging_sees_noise_collapse_and_copies(no_detector):
+def test_judging_sees_noise_collapse_copies_and_other_people(no_detector):
     real = pictures(100)
 
     def judged(generated):
-        return judge_images(generated, real, ALONE, {"Thumbs": Counting()}, seed=0).set_index("score")
+        return judge_images(generated, real, ALONE, {"Thumbs": thumbnails}, seed=0).set_index("score")
 
     collapsed = judged(np.repeat(real[:1], 60, axis=0))
     assert collapsed["value"]["recall"] < 0.1 < collapsed["floor"]["recall"] and collapsed["value"]["memorised"] == 1
@@ -76,16 +216,15 @@ def test_judging_sees_noise_collapse_and_copies(no_detector):
     assert noise["value"]["frechet"] > 10 * noise["floor"]["frechet"]
     alike = judged(pictures(60, seed=5))
     assert alike["low"]["frechet"] < alike["floor"]["frechet"] * 1.5 and alike["value"]["memorised"] < 0.2
-
-
-def test_few_faces_give_no_score_and_logits_an_inception_score():
-    rng = np.random.default_rng(0)
-    few = rng.standard_normal((12, 4)), None
-    (row,) = judge_features(few, {"floor": (few, few)})
-    assert np.isnan(row["value"]) and row["n"] == 12
-    one, *sides = [(rng.standard_normal((60, 5)), rng.standard_normal((60, 7))) for _ in range(3)]
-    row = next(row for row in judge_features(one, {"floor": tuple(sides)}) if row["score"] == "inception_score")
-    assert 1 < row["low"] < row["value"] < row["high"] and row["floor"] > 1
+    # Ten near-copies of each of ten people: halves of the faces hold the same pictures, halves of the people do not.
+    people = pictures(10, seed=3).repeat(10, axis=0)
+    noise = np.random.default_rng(0).integers(0, 9, people.shape, dtype=np.uint8)
+    found = judge_images(pictures(100, seed=9), people + noise, np.arange(100) // 10, {"Thumbs": thumbnails}, seed=0)
+    scores = found.set_index("score")
+    assert scores["floor_people"]["frechet"] > 5 * scores["floor"]["frechet"]
+    assert scores["floor"]["precision"] > 0.9 and scores["floor_people"]["precision"] < 0.1
+    assert scores["floor_people"]["ssim_nearest"] < scores["floor"]["ssim_nearest"]
+    assert np.isnan(scores["floor_people"]["faces_found"])
 
 
 def test_the_stage_writes_what_is_read(tmp_path, unlearnt_run, no_detector):
@@ -103,10 +242,7 @@ def test_weights_of_another_hash_are_never_opened_and_without_a_network_a_downlo
     path = tmp_path / "weights.pth"
     path.write_bytes(b"a pickle that would run code")
 
-    def opened(*_, **__):
-        raise AssertionError("opened before its hash was checked")
-
-    monkeypatch.setattr(torch, "load", opened)
+    monkeypatch.setattr(torch, "load", Mock(side_effect=AssertionError("opened before its hash was checked")))
     assert find_inception()[0] is None and inception.URL in find_inception()[1]
     assert find_inception(str(path))[0] is None and "has the hash" in find_inception(str(path))[1]
     assert "does not exist; get it from https://" in find_inception(str(tmp_path / "nowhere.pth"))[1]
@@ -117,10 +253,7 @@ def test_weights_of_another_hash_are_never_opened_and_without_a_network_a_downlo
     with pytest.raises(AssertionError, match="opened before"):
         backbones(path, path)  # the right hash goes on to be opened
 
-    def nowhere(*_, **__):
-        raise OSError("no network")
-
-    monkeypatch.setattr(inception.urllib.request, "urlopen", nowhere)
+    monkeypatch.setattr(inception.urllib.request, "urlopen", Mock(side_effect=OSError("no network")))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     found, reason = find_inception("download")
     assert found is None and "cannot be had (no network)" in reason

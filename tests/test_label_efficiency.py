@@ -15,6 +15,7 @@ from fergan.svm.kernels import squared_distances, typical_distance
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = dict(cnn_width=None, n_splits=3, n_draws=2, n_evaluations=3, inner_folds=2)
+SMALL = dict(width=4, epochs=20, min_steps=30)
 
 
 def run(folder, features, emotions, subjects, images=None, **changes):
@@ -44,7 +45,7 @@ def test_labelled_people_are_nested_whole_and_never_tested():
     assert sum(s.n_people == 10 for s in subsets) == 3, "all people are labelled once in each split"
 
 
-def test_features_that_separate_need_one_person_and_noise_never_does(tmp_path):
+def test_features_that_separate_need_one_person_noise_never_does_and_an_emotion_that_nobody_shows_is_wrong(tmp_path):
     X, emotions, subjects = people(15, 2, signal=30)
     noise = np.random.default_rng(3).normal(size=X.shape).astype(np.float32)
     result = run(tmp_path, {"clear": X, "noise": noise}, emotions, subjects)
@@ -57,41 +58,6 @@ def test_features_that_separate_need_one_person_and_noise_never_does(tmp_path):
     assert difference["low"] > 0.3 and difference["value"] == pytest.approx(1 - scores.loc[("noise", "curve_mean", "all"), "value"])
     assert scores.loc[("clear", "curve_mean", "all"), "value"] == 1
     assert scores.loc[("none", "majority_accuracy", "all"), "value"] == pytest.approx(1 / 3)
-
-
-def answer(X, y, subjects, subset, **changes):
-    config = LabelEfficiencyConfig(**QUICK | changes)
-    return label_efficiency._by_features(squared_distances(X), y, subjects, config, 1, subset)
-
-
-def test_the_labels_of_test_people_reach_nothing():
-    """Other labels of the test people change neither the predictions nor the parameters."""
-    X, emotions, subjects = people(15, 2, signal=1.5)
-    y = np.unique(emotions, return_inverse=True)[1]
-    for subset in label_subsets(emotions, subjects, n_splits=3, n_draws=1, seed=0)[-3:]:
-        other = y.copy()
-        other[subset.test] = (y[subset.test] + 1) % 3
-        (predicted, fit), (again, same) = (answer(X, labels, subjects, subset) for labels in (y, other))
-        assert np.array_equal(predicted, again) and fit == same
-        moved = X.copy()
-        moved[subset.test] *= 100  # nor do their features reach the parameters
-        assert answer(moved, y, subjects, subset)[1] == pytest.approx(fit)
-    assert fit["searched"]
-
-
-def test_without_enough_people_for_folds_the_declared_parameters_stand():
-    X, emotions, subjects = people(15, 2, signal=1.5)
-    y = np.unique(emotions, return_inverse=True)[1]
-    subsets = [s for s in label_subsets(emotions, subjects, n_splits=3, n_draws=1, seed=0) if s.split == 0]
-    fits = {s.n_people: answer(X, y, subjects, s, inner_folds=4)[1]["searched"] for s in subsets}
-    assert fits == {1: False, 2: False, 4: True, 8: True, 10: True}
-    one = subsets[0]
-    gamma = label_efficiency.DEFAULT_GAMMA_SCALE / typical_distance(squared_distances(X[one.pool]))
-    plain = SVC(C=label_efficiency.DEFAULT_COST, gamma=gamma, break_ties=True).fit(X[one.train], y[one.train])
-    assert np.array_equal(answer(X, y, subjects, one)[0], plain.predict(X[one.test]))
-
-
-def test_an_emotion_that_no_labelled_person_shows_counts_as_wrong(tmp_path):
     X, emotions, subjects = people(n_repeats=2, signal=30)
     kept = ~((emotions == "sad") & np.isin(subjects, [f"p{i:02d}" for i in range(6)]))  # half the people are never sad
     result = run(tmp_path, {"clear": X[kept]}, emotions[kept], subjects[kept], n_draws=3)
@@ -100,8 +66,35 @@ def test_an_emotion_that_no_labelled_person_shows_counts_as_wrong(tmp_path):
     assert len(without) and ((without["true"] == without["predicted"]) == (without["true"] != "sad")).all()
 
 
-def test_the_same_seed_gives_the_same_result_and_a_stopped_run_goes_on(tmp_path, monkeypatch):
+def answer(X, y, subjects, subset, **changes):
+    config = LabelEfficiencyConfig(**QUICK | changes)
+    return label_efficiency._by_features(squared_distances(X), y, subjects, config, 1, subset)
+
+
+def test_the_labels_of_test_people_reach_nothing_and_without_enough_people_for_folds_the_declared_parameters_stand():
     X, emotions, subjects = people(15, 2, signal=1.5)
+    y = np.unique(emotions, return_inverse=True)[1]
+    subsets = label_subsets(emotions, subjects, n_splits=3, n_draws=1, seed=0)
+    for subset in subsets[-3:]:  # other labels of the test people change neither the predictions nor the parameters
+        other = y.copy()
+        other[subset.test] = (y[subset.test] + 1) % 3
+        (predicted, fit), (again, same) = (answer(X, labels, subjects, subset) for labels in (y, other))
+        assert np.array_equal(predicted, again) and fit == same
+        moved = X.copy()
+        moved[subset.test] *= 100  # nor do their features reach the parameters
+        assert answer(moved, y, subjects, subset)[1] == pytest.approx(fit)
+    assert fit["searched"]
+    subsets = [s for s in subsets if s.split == 0]
+    fits = {s.n_people: answer(X, y, subjects, s, inner_folds=4)[1]["searched"] for s in subsets}
+    assert fits == {1: False, 2: False, 4: True, 8: True, 10: True}
+    one = subsets[0]
+    gamma = label_efficiency.DEFAULT_GAMMA_SCALE / typical_distance(squared_distances(X[one.pool]))
+    plain = SVC(C=label_efficiency.DEFAULT_COST, gamma=gamma, break_ties=True).fit(X[one.train], y[one.train])
+    assert np.array_equal(answer(X, y, subjects, one)[0], plain.predict(X[one.test]))
+
+
+def test_the_same_seed_gives_the_same_result_and_a_stopped_run_goes_on(tmp_path, monkeypatch):
+    X, emotions, subjects = people(9, 2, signal=1.5)
     whole = run(tmp_path / "whole", {"weak": X}, emotions, subjects)
     calls = interrupt_call(monkeypatch, label_efficiency, "_by_features", at=5)
     with pytest.raises(KeyboardInterrupt):
@@ -135,9 +128,6 @@ def test_learning_curves_in_one_number_and_compared_over_the_draws_that_both_hav
     assert (found["many", "lowest_draw", "1"], found["many", "highest_draw", "1"]) == (0, 1)
 
 
-SMALL = dict(width=4, epochs=20, min_steps=30)
-
-
 def marked_faces(n=96, seed=0):
     """Noise with a bright patch whose place is the class."""
     rng = np.random.default_rng(seed)
@@ -148,7 +138,11 @@ def marked_faces(n=96, seed=0):
     return images, y
 
 
-def test_it_learns_a_planted_pattern_and_names_a_loss_that_is_not_finite():
+def weights_of(network):
+    return network[0][0][0].weight.detach()
+
+
+def test_it_learns_a_planted_pattern_alike_with_the_same_seed_and_names_a_loss_that_is_not_finite():
     images, y = marked_faces()
     network, n_steps = label_efficiency.train_cnn(images, y, **SMALL)
     new, true = marked_faces(seed=1)
@@ -156,21 +150,12 @@ def test_it_learns_a_planted_pattern_and_names_a_loss_that_is_not_finite():
     images, y = marked_faces(12)
     with pytest.raises(FloatingPointError, match="the loss is .* at step"):
         label_efficiency.train_cnn(images, y, **SMALL, learning_rate=1e30)
-
-
-def weights_of(network):
-    return network[0][0][0].weight.detach()
-
-
-def test_the_same_seed_gives_the_same_network_and_short_training_has_the_statistics_of_its_faces():
     images, y = marked_faces(48)
     trained = (label_efficiency.train_cnn(images, y, **SMALL | {"epochs": 2}, seed=seed)[0] for seed in (3, 3, 4))
     one, same, other = map(weights_of, trained)
     assert one.equal(same) and not one.equal(other)
-    images, y = marked_faces(48)
     network, n_steps = label_efficiency.train_cnn(images, y, width=4, epochs=1, min_steps=1)
-    assert n_steps == 1
-    assert network[0][1][1].num_batches_tracked == 1, "one batch of all faces, not the last few steps"
+    assert n_steps == network[0][1][1].num_batches_tracked == 1, "statistics of one batch of all faces, not of the last few steps"
 
 
 def test_it_goes_on_from_the_weights_of_a_discriminator(unlearnt_run):

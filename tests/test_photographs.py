@@ -11,22 +11,16 @@ from PIL import Image
 from fergan.data import photographs
 from fergan.data.photographs import Photograph, Photographs, UnreadablePhotograph, read_photographs
 
+#: A red, a green, a blue and a grey quarter, 32 wide and 24 high.
+PIXELS = np.uint8([[(200, 0, 0), (0, 200, 0)], [(0, 0, 200), (90, 90, 90)]]).repeat(12, axis=0).repeat(16, axis=1)
+ANIMATED = dict(save_all=True, append_images=[Image.new("RGB", (32, 24), "white")], lossless=True)
+DEEP = np.linspace(0, 255, 120).round().astype(np.int64).reshape(10, 12)
+
 
 def read_photograph(path):
     (read,) = read_photographs([path])
     assert isinstance(read, Photograph), read
     return read.image
-
-
-@pytest.fixture
-def pixels():
-    """A red, a green, a blue and a grey quarter, 32 wide and 24 high."""
-    return np.uint8([[(200, 0, 0), (0, 200, 0)], [(0, 0, 200), (90, 90, 90)]]).repeat(12, axis=0).repeat(16, axis=1)
-
-
-@pytest.fixture
-def picture(pixels):
-    return Image.fromarray(pixels)
 
 
 @pytest.fixture(scope="module")
@@ -40,30 +34,24 @@ def difference(decoded, expected):
     return np.abs(decoded.astype(int) - expected).max()
 
 
-ANIMATED = dict(save_all=True, append_images=[Image.new("RGB", (32, 24), "white")], lossless=True)
-
-
 @pytest.mark.parametrize(("name", "options", "tolerance"), [
     *((f"a.{kind}", {}, 0) for kind in ("png", "bmp", "tif", "ppm", "jp2")), ("a.webp", {"lossless": True}, 0),
     ("a.avif", {"quality": 100, "subsampling": "4:4:4"}, 3), ("a.jpg", {"quality": 100, "subsampling": 0}, 3),
     ("no-suffix", {"format": "PNG"}, 0), *((f"a.{kind}", ANIMATED, 2) for kind in ("gif", "png", "webp", "tif")),
 ])
-def test_every_common_format_gives_the_same_rgb_and_a_film_its_first(tmp_path, picture, pixels, name, options, tolerance):
-    picture.save(tmp_path / name, **options)
+def test_every_common_format_gives_the_same_rgb_and_a_film_its_first(tmp_path, name, options, tolerance):
+    Image.fromarray(PIXELS).save(tmp_path / name, **options)
     decoded = read_photograph(tmp_path / name)
-    assert decoded.dtype == np.uint8 and difference(decoded, pixels) <= tolerance
+    assert decoded.dtype == np.uint8 and difference(decoded, PIXELS) <= tolerance
 
 
-def test_transparent_parts_are_white(tmp_path, picture, pixels):
-    picture.putalpha(Image.fromarray((pixels[..., 0] == 200).astype(np.uint8) * 255))
+def test_transparent_parts_are_white(tmp_path):
+    picture = Image.fromarray(PIXELS)
+    picture.putalpha(Image.fromarray((PIXELS[..., 0] == 200).astype(np.uint8) * 255))
     picture.save(tmp_path / "alpha.png")
-    expected = np.where(pixels[..., :1] == 200, pixels, 255)
-    np.testing.assert_array_equal(read_photograph(tmp_path / "alpha.png"), expected)
+    np.testing.assert_array_equal(read_photograph(tmp_path / "alpha.png"), np.where(PIXELS[..., :1] == 200, PIXELS, 255))
     picture.convert("LA").save(tmp_path / "grey-alpha.png")
     assert (read_photograph(tmp_path / "grey-alpha.png")[12:] == 255).all()
-
-
-DEEP = np.linspace(0, 255, 120).round().astype(np.int64).reshape(10, 12)
 
 
 @pytest.mark.parametrize("name", ["grey.png", "grey.pgm", "grey.tif"])
@@ -105,12 +93,7 @@ def test_large_photographs_are_reduced_and_jpeg_files_decoded_small(tmp_path, la
     assert photograph.size == (1600, 1200) and photograph.scale.tolist() == [4, 4]
     blocks = large.reshape(300, 4, 400, 4, 3).mean(axis=(1, 3))
     assert np.abs(photograph.image - blocks).max() <= 8  # JPEG's own error
-
-
-@pytest.mark.parametrize("least_side", [299, 300, 301, 599, 601, 1200, 1201])
-def test_the_shorter_side_keeps_what_it_must(tmp_path, large, least_side):
-    for name in ("a.jpg", "a.png"):
-        Image.fromarray(large).save(tmp_path / name)
+    for least_side in (299, 301, 599, 601, 1200, 1201):  # the shorter side keeps what it must
         (photograph,) = read_photographs([tmp_path / name], least_side)
         shorter = min(photograph.image.shape[:2])
         assert min(least_side, 1200) <= shorter <= 1200 and shorter < 2 * least_side
@@ -139,15 +122,14 @@ def test_what_is_no_photograph_is_refused_by_name(tmp_path, write, reason):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.bmp", "a.webp"])
-@pytest.mark.parametrize("least_side", [None, 300])
-def test_a_truncated_file(tmp_path, large, name, least_side):
-    Image.fromarray(large).save(tmp_path / name)
+def test_a_truncated_file(tmp_path, large, name):
+    Image.fromarray(large[:600]).save(tmp_path / name)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2])
-    assert refused(tmp_path / name, least_side)
+    assert refused(tmp_path / name) and refused(tmp_path / name, 300)
 
 
-def test_pixels_whose_range_is_unknown_are_refused_and_an_exif_block_of_a_wrong_type_says_nothing(tmp_path, picture, pixels):
+def test_pixels_whose_range_is_unknown_are_refused_and_an_exif_block_of_a_wrong_type_says_nothing(tmp_path):
     for kind in (np.uint16, np.int32):
         Image.fromarray((DEEP * 16 + 5).astype(kind)).save(tmp_path / "dark.tif")
         assert "what is white is unknown; save it with 8 bits" in refused(tmp_path / "dark.tif")
@@ -155,8 +137,8 @@ def test_pixels_whose_range_is_unknown_are_refused_and_an_exif_block_of_a_wrong_
     assert "what is white is unknown" in refused(tmp_path / "dark.png"), "nor are twelve bits of colour in sixteen"
     ascii_orientation = struct.pack("<HHII", 0x0112, 2, 4, 0x00414141)  # letters where a number belongs
     block = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + ascii_orientation + bytes(4)
-    picture.save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=block)
-    assert difference(read_photograph(tmp_path / "a.jpg"), pixels) <= 3
+    Image.fromarray(PIXELS).save(tmp_path / "a.jpg", quality=100, subsampling=0, exif=block)
+    assert difference(read_photograph(tmp_path / "a.jpg"), PIXELS) <= 3
 
 
 @pytest.mark.parametrize("size", [(12_000, 9_000), (14_000, 13_000)])  # the second is what Pillow takes for an attack
@@ -166,31 +148,25 @@ def test_a_decompression_bomb_is_refused_before_decoding(tmp_path, monkeypatch, 
     assert "above 100 megapixels; reduce it" in refused(tmp_path / "bomb.png")
 
 
-@pytest.mark.parametrize("n_threads", [1, 3])
-def test_order_is_kept_and_one_bad_file_spoils_no_other(tmp_path, monkeypatch, n_threads):
-    monkeypatch.setattr(photographs, "available_threads", lambda: n_threads)
+def test_order_is_kept_and_a_collection_reads_its_rows_and_has_a_digest_of_labels_and_files(tmp_path, monkeypatch, large):
     paths = [tmp_path / f"{number}.png" for number in range(20)]
     for number, path in enumerate(paths):
         Image.new("L", (4, 4), number).save(path)
     paths[7].write_text("no image")
-    read = read_photographs(paths)
-    assert isinstance(read.pop(7), UnreadablePhotograph)
-    assert [photograph.image[0, 0, 0] for photograph in read] == [n for n in range(20) if n != 7]
-    assert read_photographs([]) == []
-
-
-def test_a_collection_of_files_reads_its_rows_and_its_digest_follows_labels_and_files_and_not_the_folder(tmp_path, large):
+    for n_threads in (1, 3):
+        monkeypatch.setattr(photographs, "available_threads", lambda n=n_threads: n)
+        read = read_photographs(paths)
+        assert isinstance(read.pop(7), UnreadablePhotograph)
+        assert [photograph.image[0, 0, 0] for photograph in read] == [n for n in range(20) if n != 7]
     collection = Photographs()
     collection.folder, collection.labels = tmp_path, pd.DataFrame({"source": ["a.jpg", "missing.jpg", "b.jpg", "flat.png"]})
     Image.fromarray(large).save(tmp_path / "a.jpg")
     Image.fromarray(large[:600, :800]).save(tmp_path / "b.jpg")
     Image.new("RGB", (562, 762)).save(tmp_path / "flat.png")
-    missing, a, flat = collection.read([1, 0, 3])
-    assert isinstance(missing, UnreadablePhotograph) and "flat.png: one flat colour" in str(flat)
-    assert a.image.shape == (1200, 1600, 3)
+    missing, whole, flat = collection.read([1, 0, 3])
+    assert isinstance(missing, UnreadablePhotograph) and "flat.png: one flat colour" in str(flat) and whole.image.shape == (1200, 1600, 3)
     a, b = collection.read([0, 2], 600)
-    assert a.image.shape == b.image.shape == (600, 800, 3)
-    assert (a.size, b.size) == ((1600, 1200), (800, 600))
+    assert a.image.shape == b.image.shape == (600, 800, 3) and (a.size, b.size) == ((1600, 1200), (800, 600))
 
     def digest(folder="a", fingerprint="x", emotion="sad"):
         collection = Photographs()

@@ -46,53 +46,31 @@ def opened(browser, html, motion="no-preference", scripts=True):
     return page
 
 
-def texts(page):
-    return [output.inner_text() for output in page.locator("output").all()]
-
-
 TWO_FILMS = play_filmstrip(STEPS, grey_frames(), "x").data + play_filmstrip([5, 6, 7], grey_frames(), "y").data
 
 
 def test_films_play_once_by_themselves_each_at_its_pace_or_rest_where_less_motion_is_asked_for(browser):
     # Each element brings the script along; a player set up twice would be moved by two clocks.
     page = opened(browser, TWO_FILMS)
-    while [button.inner_text() for button in page.locator("button").all()] != ["Pause", "Pause"]:
+    while page.locator("button").all_inner_texts() != ["Pause", "Pause"]:
         time.sleep(0.02)
-    assert texts(page) == ["step 0", "step 5"]
+    assert page.locator("output").all_inner_texts() == ["step 0", "step 5"]
     for expected in (["step 120", "step 6"], ["step 4,300", "step 7"], ["step 4,300", "step 7"]):
         page.clock.run_for(500)
-        assert texts(page) == expected
+        assert page.locator("output").all_inner_texts() == expected
     page.context.close()
     page = opened(browser, TWO_FILMS, "reduce")
     page.clock.run_for(3000)
-    assert texts(page) == ["step 4,300", "step 7"]
+    assert page.locator("output").all_inner_texts() == ["step 4,300", "step 7"]
     page.locator("input").nth(1).evaluate("slider => { slider.value = 1; slider.dispatchEvent(new Event('input')); }")
-    assert texts(page) == ["step 4,300", "step 6"]
+    assert page.locator("output").all_inner_texts() == ["step 4,300", "step 6"]
     assert [film.evaluate("film => film.style.backgroundPositionY") for film in page.locator(".film").all()] == ["100%", "50%"]
     page.context.close()
 
 
-def test_counts_by_hand_and_as_a_confusion_matrix_has_them():
-    found = operating_points(np.array([True, True, False, False]), np.array([3.0, 1.0, 2.0, 0.0]))
-    assert found == {"threshold": ["none", "3", "2", "1", "0"], "tp": [0, 1, 1, 2, 2], "fp": [0, 0, 1, 1, 2], "positives": 2, "negatives": 2}
-    assert operating_points(np.array([True, False]), np.array([1.0, 1.0]))["tp"] == [0, 1], "ties are named together"
-    rng = np.random.default_rng(0)
-    positive, values = rng.random(500) < 0.2, rng.normal(size=500).round(2)
-    found = operating_points(positive, values, n_points=20)
-    assert len(found["tp"]) == 21
-    for name, tp, fp in list(zip(found["threshold"], found["tp"], found["fp"], strict=True))[1:]:
-        matrix = confusion_matrix(positive, values >= float(name))
-        assert (matrix[1, 1], matrix[0, 1]) == (tp, fp)
-
-
-def curve(n_positive=77, n_negative=17, label="<b>"):
-    """An odd number of thresholds."""
-    values = np.random.default_rng(1).normal(size=n_positive + n_negative)
-    return {label: (np.arange(n_positive + n_negative) < n_positive, values)}
-
-
-def test_the_explorer_loads_nothing_and_shows_the_same_numbers_without_scripts(browser):
-    html = threshold_explorer(curve(), "a </script> title").data
+def test_counts_are_those_by_hand_and_the_explorer_shows_them_without_scripts_too(browser):
+    curve = {"<b>": (np.arange(94) < 77, np.random.default_rng(1).normal(size=94))}  # an odd number of thresholds
+    html = threshold_explorer(curve, "a </script> title").data
     page = BeautifulSoup(html, "html.parser")
     assert not page.select("[src], [href]") and "http" not in html
     assert len(json.loads(page.find("script", type="application/json").string)["<b>"]["tp"]) % 2
@@ -108,3 +86,13 @@ def test_the_explorer_loads_nothing_and_shows_the_same_numbers_without_scripts(b
                 assert {page.locator(f"[data-count={name}]").inner_text() for name in ("hit", "alarm")} == {ends}
         page.context.close()
     assert shown[0] == shown[1] and len(shown[0]) == 8
+    found = operating_points(np.array([True, True, False, False]), np.array([3.0, 1.0, 2.0, 0.0]))
+    assert found == {"threshold": ["none", "3", "2", "1", "0"], "tp": [0, 1, 1, 2, 2], "fp": [0, 0, 1, 1, 2], "positives": 2, "negatives": 2}
+    assert operating_points(np.array([True, False]), np.array([1.0, 1.0]))["tp"] == [0, 1], "ties are named together"
+    rng = np.random.default_rng(0)
+    positive, values = rng.random(500) < 0.2, rng.normal(size=500).round(2)
+    found = operating_points(positive, values, n_points=20)
+    assert len(found["tp"]) == 21
+    for name, tp, fp in list(zip(found["threshold"], found["tp"], found["fp"], strict=True))[1:]:
+        matrix = confusion_matrix(positive, values >= float(name))
+        assert (matrix[1, 1], matrix[0, 1]) == (tp, fp)

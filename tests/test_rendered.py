@@ -8,13 +8,20 @@ import pandas as pd
 import pytest
 import torch
 
+from fergan.book.chapters import rendered as chapter
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.rendered import FULL_SIZES, STAND_INS, render, render_expression, render_faces, stand_in_labels
 from fergan.rendered import labels as people
 from fergan.rendered.geometry import hairline, head_part, person_of
-from fergan.rendered.labels import PUBLISHED, default_setting, onset_curve
+from fergan.rendered.labels import PUBLISHED, default_setting
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+# One landmark on each side that a one-sided movement shifts: the person's left lies on the image's right.
+ONE_SIDED = {"AU01": (22, 21), "AU02": (25, 18), "AU04": (23, 20), "AU05": (43, 38), "AU06": (46, 41),
+             "AU07": (46, 41), "AU09": (35, 31), "AU12": (54, 48), "AU15": (54, 48)}
+# Where each landmark lies in a mirrored face: the iBUG order runs from one side to the other.
+MIRROR_ORDER = [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), *range(45, 41, -1), 47, 46,
+                *range(39, 35, -1), 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65]
 
 
 def landmarks(unit=None, left=0.0, right=0.0, seeds=range(12)):
@@ -40,26 +47,17 @@ def effect(unit, level):
     return sum(sign * points[:, moved[unit], 1].mean(1) for sign, moved in ((1, RISING), (-1, FALLING)) if unit in moved)
 
 
-# One landmark on each side that a one-sided movement shifts: the person's left lies on the image's right.
-ONE_SIDED = {"AU01": (22, 21), "AU02": (25, 18), "AU04": (23, 20), "AU05": (43, 38), "AU06": (46, 41),
-             "AU07": (46, 41), "AU09": (35, 31), "AU12": (54, 48), "AU15": (54, 48)}
-
-
 @pytest.mark.parametrize("unit", ACTION_UNITS)
-def test_action_unit_moves_its_landmarks_and_more_with_intensity(unit):
+def test_action_unit_moves_its_landmarks_more_with_intensity_and_left_only_the_persons_left(unit):
     levels = [effect(unit, level) for level in (0.0, 0.3, 0.65, 1.0)]
     for weaker, stronger in pairwise(levels):
         assert np.all(stronger > weaker)  # for every one of the people
-
-
-@pytest.mark.parametrize("unit", ONE_SIDED)
-def test_left_only_moves_the_persons_left(unit):
-    left, right = ONE_SIDED[unit]
-    shift = np.abs(landmarks(unit, left=1.0) - landmarks()).sum(2)
-    # The blend over the midline leaves a little movement on the other side, most at the inner brows.
-    assert np.all(shift[:, left] > 5 * shift[:, right])
-    mirrored = np.abs(landmarks(unit, right=1.0) - landmarks()).sum(2)
-    np.testing.assert_allclose(mirrored[:, right], shift[:, left], atol=1e-4)
+    if unit in ONE_SIDED:
+        left, right = ONE_SIDED[unit]
+        shift, mirrored = (np.abs(landmarks(unit, **{side: 1.0}) - landmarks()).sum(2) for side in ("left", "right"))
+        # The blend over the midline leaves a little movement on the other side, most at the inner brows.
+        assert np.all(shift[:, left] > 5 * shift[:, right])
+        np.testing.assert_allclose(mirrored[:, right], shift[:, left], atol=1e-4)
 
 
 def points(truth):
@@ -67,7 +65,7 @@ def points(truth):
     return truth[[f"landmark_{i:02d}_{axis}" for i in range(68) for axis in "xy"]].to_numpy().reshape(-1, 68, 2)
 
 
-def test_landmarks_lie_in_the_box_and_box_in_the_image():
+def test_landmarks_lie_in_the_box_and_turn_as_a_rotation_does():
     images, truth = render_faces(stand_in_labels("rafd-frontal", 16).iloc[:6], size=64)
     assert images.shape == (6, 64, 64, 3) and images.dtype == np.uint8
     x, y = np.moveaxis(points(truth), 2, 0)
@@ -75,6 +73,19 @@ def test_landmarks_lie_in_the_box_and_box_in_the_image():
     assert np.all((x >= left) & (x <= right) & (y >= top) & (y <= bottom)) and min(left.min(), top.min()) > 0
     assert np.all(x[:, 36] < x[:, 45])  # image-left eye first
     assert np.all(y[:, 8] > y[:, 57])  # chin below the lips
+    # Two views of a point give its place in space; a third view must show it where perspective puts it.
+    size = 128
+    _, truth = render_faces(rows_of([{"yaw": yaw, "scale": 1.0} for yaw in (0, 25, 50)], AU12=(0.9, 0.2)), size)
+    inner = points(truth)[:, 17:]  # the outline's points are other points of the head in every view
+    u = (inner[..., 0] / size - 0.5) / render.FOCAL  # x over depth, without the camera's centre
+    (cosine, sine), (cosine_2, sine_2) = ((np.cos(np.deg2rad(yaw)), np.sin(np.deg2rad(yaw))) for yaw in (25, 50))
+    # u0 (D - z) = x and u1 (D + x sin - z cos) = x cos + z sin, solved for x and z.
+    a = np.stack([np.stack([np.ones_like(u[0]), u[0]], -1),
+                  np.stack([cosine - u[1] * sine, sine + u[1] * cosine], -1)], -2)
+    x, z = np.linalg.solve(a, render.DISTANCE * np.stack([u[0], u[1]], -1)[..., None])[..., 0].T
+    expected = render.FOCAL * (x * cosine_2 + z * sine_2) / (render.DISTANCE + x * sine_2 - z * cosine_2)
+    np.testing.assert_allclose((expected + 0.5) * size, inner[2, :, 0], atol=0.02)
+    assert np.abs(inner[2, :, 0] - inner[0, :, 0]).max() > 20
 
 
 def rows_of(settings, seed=0, **action_units):
@@ -84,28 +95,6 @@ def rows_of(settings, seed=0, **action_units):
     for unit, (left, right) in action_units.items():
         units |= {f"{unit}_left": left, f"{unit}_right": right}
     return pd.DataFrame([default_setting(**setting) | seeds | units for setting in settings])
-
-
-def test_yaw_turns_the_landmarks_as_a_rotation_does():
-    """Two views of a point give its place in space; a third view must show it where perspective puts it."""
-    size = 128
-    _, truth = render_faces(rows_of([{"yaw": yaw, "scale": 1.0} for yaw in (0, 25, 50)], AU12=(0.9, 0.2)), size)
-    inner = points(truth)[:, 17:]  # the outline's points are other points of the head in every view
-    u = (inner[..., 0] / size - 0.5) / render.FOCAL  # x over depth, without the camera's centre
-    cosine, sine = np.cos(np.deg2rad(25)), np.sin(np.deg2rad(25))
-    # u0 (D - z) = x and u1 (D + x sin - z cos) = x cos + z sin, solved for x and z.
-    a = np.stack([np.stack([np.ones_like(u[0]), u[0]], -1),
-                  np.stack([cosine - u[1] * sine, sine + u[1] * cosine], -1)], -2)
-    x, z = np.linalg.solve(a, render.DISTANCE * np.stack([u[0], u[1]], -1)[..., None])[..., 0].T
-    cosine, sine = np.cos(np.deg2rad(50)), np.sin(np.deg2rad(50))
-    expected = render.FOCAL * (x * cosine + z * sine) / (render.DISTANCE + x * sine - z * cosine)
-    np.testing.assert_allclose((expected + 0.5) * size, inner[2, :, 0], atol=0.02)
-    assert np.abs(inner[2, :, 0] - inner[0, :, 0]).max() > 20
-
-
-# Where each landmark lies in a mirrored face: the iBUG order runs from one side to the other.
-MIRROR_ORDER = [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), *range(45, 41, -1), 47, 46,
-                *range(39, 35, -1), 41, 40, *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65]
 
 
 def test_mirrored_parameters_give_a_mirrored_picture(monkeypatch):
@@ -123,8 +112,7 @@ def test_mirrored_parameters_give_a_mirrored_picture(monkeypatch):
     np.testing.assert_allclose(points(other_truth)[0], expected, atol=1.0)
     # Blurred, because skin keeps its grain, which is not mirrored.
     mirror, picture, same = (cv2.GaussianBlur(p, (0, 0), 2).astype(float) for p in (image[0][:, ::-1], other[0], image[0]))
-    assert np.abs(mirror - picture).mean() < 2.5
-    assert np.abs(same - picture).mean() > 15
+    assert np.abs(mirror - picture).mean() < 2.5 < 15 < np.abs(same - picture).mean()
 
 
 @pytest.mark.parametrize(("pitch", "roll"), [(0.0, 0.0), (-8.0, 12.0), (8.0, -10.0)])
@@ -173,7 +161,7 @@ def test_a_face_depends_on_no_other_and_covered_says_how_much_an_occluder_hides(
     np.testing.assert_array_equal(images[5:], bare[5:])
 
 
-def test_full_sets_follow_the_published_grammar():
+def test_full_sets_follow_the_published_grammar_and_sequences_run_from_rest_to_apex():
     sets = {name: stand_in_labels(name) for name in STAND_INS}
     assert {name: len(labels) for name, labels in sets.items()} == FULL_SIZES
     for name, kind, size in (("rafd-frontal", "gaze", 67 * 8 * 3), ("rafd-multiview", "view", 67 * 8 * 5)):
@@ -191,17 +179,13 @@ def test_full_sets_follow_the_published_grammar():
     np.testing.assert_allclose(sfew.emotion.value_counts().sort_index(), published * 1260 / published.sum(), atol=2)
     identities = [set(labels.identity_seed) for labels in sets.values()]
     assert raf.subject.is_unique and len(set().union(*identities)) == sum(map(len, identities))  # nobody is in two sets
-
-
-def test_sequences_run_from_rest_to_apex():
+    # Sequences run from rest to apex.
     labels = stand_in_labels("enhanced-ck", 300)
     for _, frames in labels.groupby("sequence"):
         total = frames.sort_values("frame")[list(render.SIDES)].sum(axis=1).to_numpy()
         assert total[0] == 0 and total[-1] > 0.2 and np.all(np.diff(total) >= 0)
         assert frames.subject.nunique() == frames.emotion.nunique() == 1
         assert frames.frame.tolist() == list(range(len(frames)))
-    curve = onset_curve(np.linspace(0, 1, 50))
-    assert curve[0] == 0 and curve[-1] == 1 and np.all(np.diff(curve) >= 0)
 
 
 @pytest.mark.parametrize("name", STAND_INS)
@@ -241,3 +225,31 @@ def test_emotions_draw_their_prototypes():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_truth_belongs_to_its_picture():
+    labels = stand_in_labels("rafd-multiview", 16).iloc[:4]
+    images, truth = render_faces(labels, size=64)
+    figure = chapter.true_places(list("abcd"), images, truth)
+    for ax, title, image, row in zip(figure.axes, "abcd", images, truth.itertuples(), strict=False):
+        assert ax.get_title(loc="left") == title
+        np.testing.assert_array_equal(ax.images[0].get_array(), image)
+        box = ax.patches[0].get_bbox().extents
+        assert box == pytest.approx([row.box_left, row.box_top, row.box_right, row.box_bottom])
+        x, y = ax.lines[0].get_data()
+        assert len(x) == 68 and (x[30], y[30]) == (row.landmark_30_x, row.landmark_30_y)
+
+
+def test_picture_and_labels_follow_the_sliders(monkeypatch):
+    monkeypatch.setattr(chapter, "display", lambda shown: None)
+    board = chapter.face_board(7)
+    board.update()
+    np.testing.assert_array_equal(board.result[0], render_expression(7, {}, size=chapter.BOARD_SIZE))
+    scene = dict(yaw=-45.0, gaze_x=-0.42, light_azimuth=60.0)
+    controls = {control.description: control for control in board.children if hasattr(control, "description")}
+    for name, value in (scene | dict(AU12_left=0.8, AU04_left=0.1)).items():
+        controls[name].value = value
+    image, present = board.result
+    expected = render_expression(7, {"AU12": (0.8, 0), "AU04": (0.1, 0)}, size=chapter.BOARD_SIZE, **scene)
+    np.testing.assert_array_equal(image, expected)
+    assert present == ["AU12"], "the trace of AU04 is below the threshold of presence"

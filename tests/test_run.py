@@ -6,7 +6,6 @@ import errno
 import importlib
 import os
 import subprocess
-import sys
 import time
 from unittest.mock import Mock
 
@@ -16,7 +15,7 @@ from conftest import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import fergan.__main__ as command_line
-from fergan.book import fresh, run
+from fergan.book import run
 from fergan.book.checks import load_profile
 from fergan.book.fresh import Book
 from fergan.book.kernels import environment, serving
@@ -29,6 +28,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 DEMO = pages_of(load_profile(ROOT / "profiles" / "demo.yaml"))
 PARAMETERS = "n = 3\nrate = 0.5\nname = 'x'\nflag = True\nonly = None\ntraining = {'preset': 'demo', 'epochs': 3}"
 PAGE = Page("01_data", "small", {})
+FORKED = "import os, sys\n'colorsys' in sys.modules, 'fergan' in sys.modules, os.environ['MARK'], os.getpid(), n"
 
 
 @pytest.fixture
@@ -49,31 +49,17 @@ def checked(*words, **values):
     return run.check_parameters(declared, run.parse_assignments(words, declared, "small") | values, "small")
 
 
-def test_a_page_runs_by_hand_with_a_parameter_changed(notebook, tmp_path, monkeypatch):
+def test_a_page_runs_by_hand_with_a_parameter_changed_and_says_how_far_it_is(notebook, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    notebook(new_code_cell("n * 2"), new_code_cell("import os\n[os.environ.get(k) for k in ('FERGAN_BOOK', 'MPLBACKEND', 'OMP_NUM_THREADS')]"))
+    monkeypatch.setattr(run, "TELL_SECONDS", 0.0)
+    notebook(new_code_cell("n * 2"), new_code_cell("import os\n[os.environ.get(k) for k in ('FERGAN_BOOK', 'MPLBACKEND', 'OMP_NUM_THREADS')]"),
+             new_code_cell("from tqdm.auto import tqdm\nfor _ in tqdm(range(40), desc='steps'):\n    pass"),
+             new_code_cell("get_ipython().kernel.log.error('KeyboardInterrupt caught in kernel')"))
     output = run_by_hand(PAGE, ["n=21"], tmp_path / "out" / "page.ipynb")
     texts = [out["data"]["text/plain"] for cell in nbformat.read(output, 4).cells for out in cell.get("outputs", ()) if "data" in out]
     assert "42" in texts and "[None, 'agg', '3']" in texts
-
-
-def test_long_work_says_how_far_it_is(notebook, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run, "TELL_SECONDS", 0.0)
-    notebook(new_code_cell("from tqdm.auto import tqdm\nfor _ in tqdm(range(40), desc='steps'):\n    pass"))
-    run_by_hand(PAGE, [], tmp_path / "page.ipynb")
-    assert "steps: 100% 40/40 [" in capsys.readouterr().err
-
-
-def test_the_board_shows_what_runs_below_what_is_made(monkeypatch, capsys):
-    told = []
-    board = fresh._Board({"a/one": 600.0, "b/two": 0.0}, told.append)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    for line in ("begun: a/one", "begun: b/two", "doing: a/one one: 50% 3/6", "b/two: 4 s", "failed: a/one", "fault: it: broke",
-                 "failed: never/begun"):
-        board.read(*line.split(": ", 1))
-    assert told == ["  [1/2] b/two: 4 s"] and board.faults == ["it: broke"]
-    shown = capsys.readouterr().out
-    assert "  now a/one one: 50% 3/6\n  now b/two \n  about 5 minutes are left" in shown and shown.count("\033[J") == 3
+    said = "".join(capfd.readouterr())
+    assert "steps: 100% 40/40 [" in said and "caught in kernel" not in said, "a kernel that ends well logs no error"
 
 
 def test_a_failing_cell_keeps_the_half_executed_copy_and_the_old_one(notebook, tmp_path):
@@ -86,9 +72,6 @@ def test_a_failing_cell_keeps_the_half_executed_copy_and_the_old_one(notebook, t
     assert output.read_text() == "the good one"
     half = output.with_name("page.failed.ipynb").read_text()
     assert "so far" in half and "ZeroDivisionError" in half
-
-
-FORKED = "import os, sys\n'colorsys' in sys.modules, 'fergan' in sys.modules, os.environ['MARK'], os.getpid(), n"
 
 
 def test_kernels_of_a_server_have_its_libraries_and_nothing_of_the_project_and_end_as_others_do(notebook, tmp_path, monkeypatch):
@@ -124,39 +107,24 @@ def test_kernels_of_a_server_have_its_libraries_and_nothing_of_the_project_and_e
 
 
 @pytest.mark.parametrize(("words", "fault"), [
-    (["rat=0.1"], "no parameter 'rat'; did you mean 'rate'?"),
-    (["n=2.5"], "parameter n is 2.5 (float); expected int, for example 3"),
-    (["n=two"], "parameter n is 'two' (str); expected int"),
-    (["n=True"], "parameter n is True (bool); expected int"),
-    (["flag=1"], "parameter flag is 1 (int); expected bool"),
-    (["epochs=0"], "training.epochs is 0; input should be greater"),
-    (["training.epochs=ten"], "training.epochs is 'ten'; input should be a valid integer"),
-    (["epoch=3"], "no parameter 'epoch'; did you mean 'epochs'?"),
-    (["training.width"], "'training.width' is not of the form name=value"),
+    ("rat=0.1", "no parameter 'rat'; did you mean 'rate'?"), ("epoch=3", "no parameter 'epoch'; did you mean 'epochs'?"),
+    ("n=2.5", "parameter n is 2.5 (float); expected int, for example 3"), ("n=two", "parameter n is 'two' (str); expected int"),
+    ("n=True", "parameter n is True (bool); expected int"), ("flag=1", "parameter flag is 1 (int); expected bool"),
+    ("epochs=0", "training.epochs is 0; input should be greater"), ("training.width", "'training.width' is not of the form name=value"),
 ])
 def test_what_does_not_fit_is_refused_before_anything_runs(notebook, tmp_path, words, fault):
     notebook(new_code_cell(f"open({str(tmp_path / 'ran')!r}, 'w')"))
     with pytest.raises(NotebookError) as caught:
-        run_by_hand(PAGE, words, tmp_path / "out.ipynb")
-    assert fault in str(caught.value)
-    assert not (tmp_path / "ran").exists() and not (tmp_path / "out.ipynb").exists()
+        run_by_hand(PAGE, [words], tmp_path / "out.ipynb")
+    assert fault in str(caught.value) and not (tmp_path / "ran").exists() and not (tmp_path / "out.ipynb").exists()
 
 
-def test_a_kernel_that_ends_well_logs_no_error(notebook, tmp_path, capfd):
-    notebook(new_code_cell("get_ipython().kernel.log.error('KeyboardInterrupt caught in kernel')"))
-    run_by_hand(PAGE, [], tmp_path / "page.ipynb")
-    assert "caught in kernel" not in "".join(capfd.readouterr())
-
-
-def test_values_are_found_by_their_names_and_types(notebook):
+def test_values_are_found_by_their_names_and_types_and_a_parameters_cell_holds_only_literals(notebook):
     notebook()
     given = checked("epochs=5", "n=2", "name=7", "rate=1", only="AU07")
     assert set(given["training"]) == set(SECTIONS["training"].model_fields)
     assert given["training"]["epochs"] == 5 and given["training"]["preset"] == "demo"
     assert given == {"training": given["training"], "n": 2, "name": "7", "rate": 1.0, "only": "AU07"}
-
-
-def test_a_parameters_cell_holds_only_literals(notebook):
     for source in ("n = [2 * 2]", "import os", "n ="):
         notebook(parameters=source)
         with pytest.raises(NotebookError, match="with plain assignments of literals"):
@@ -204,18 +172,12 @@ def test_the_users_settings_reach_no_kernel_and_what_a_user_needs_does(monkeypat
     assert kernel["PYTHONPATH"] == str(ROOT) and os.environ["JUPYTER_PATH"] == "theirs"
 
 
-def test_a_page_is_found_by_its_id_and_an_unknown_one_answered_with_names():
-    assert find_page(DEMO, "04_emotions/experiment-5").chapter == "04_emotions"
+def test_a_page_is_found_by_its_id_and_one_that_stays_stale_is_an_error_and_no_endless_loop(monkeypatch, tmp_path):
+    assert find_page(DEMO, "04_emotions/experiment-5") == find_page(DEMO, "04_emotions/experiment-5.ipynb")
     with pytest.raises(NotebookError, match="no page '04_emotion/experiment-5'; did you mean '04_emotions/experiment-5'"):
         find_page(DEMO, "04_emotion/experiment-5")
-    assert find_page(DEMO, "04_emotions/experiment-5.ipynb").chapter == "04_emotions"
     with pytest.raises(NotebookError, match="no page 'xyz'; there are 00_one_page"):
         find_page(DEMO, "xyz")
-
-
-# ---- the book and its command
-
-def test_a_page_that_stays_stale_is_an_error_and_no_endless_loop(monkeypatch, tmp_path):
     book, lines = Book(load_profile(ROOT / "profiles" / "quick.yaml")), []
     book.home = tmp_path
     monkeypatch.setattr(Book, "_run_workflow", lambda *_: lines.append("runs"))
@@ -244,13 +206,6 @@ def test_what_a_user_can_mend_is_one_line(monkeypatch, error, words):
     assert str(caught.value).startswith(words)
 
 
-# ---- the notebooks of the project
-
-def test_there_is_a_notebook_for_every_kind_of_page_and_no_other():
-    assert {path.stem for path in NOTEBOOKS} == {page.notebook for page in DEMO}
-    assert {page.chapter for page in DEMO} == set(CHAPTERS)
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_as_the_book_needs_it(path):
     """Opened by hand, each shows a page of the demo; its parameters' names, order, defaults and units are the schema's."""
@@ -269,12 +224,8 @@ def test_a_notebook_is_as_the_book_needs_it(path):
     for name, value in notebook_parameters(notebook, path.name).items():
         if name in SECTIONS:
             assert list(value) == [field for field, said in SECTIONS[name].model_fields.items() if not said.exclude]
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_what_notebooks_take_from_the_package_is_there(path):
-    """A wrong name would fail only after a training."""
-    tree, modules = ast.parse(run.code_of(nbformat.read(path, 4))), {}
+    # What it takes from the package is there: a wrong name would fail only after a training.
+    tree, modules = ast.parse(run.code_of(notebook)), {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "fergan":
             module = importlib.import_module(node.module)
@@ -286,7 +237,9 @@ def test_what_notebooks_take_from_the_package_is_there(path):
     assert not [f"{n.value.id}.{n.attr}" for n in used if n.value.id in modules and not hasattr(modules[n.value.id], n.attr)]
 
 
-def test_every_page_fits_its_notebooks_parameters():
+def test_there_is_a_notebook_for_every_kind_of_page_and_every_page_fits_its_parameters():
+    assert {path.stem for path in NOTEBOOKS} == {page.notebook for page in DEMO}
+    assert {page.chapter for page in DEMO} == set(CHAPTERS)
     for profile in ("demo", "quick"):
         for page in pages_of(load_profile(ROOT / "profiles" / f"{profile}.yaml")):
             declared = notebook_parameters(run.read_notebook(page.notebook), page.notebook)

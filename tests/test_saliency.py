@@ -44,15 +44,14 @@ def test_a_detector_is_found_to_look_where_its_label_was_planted_and_its_map_is_
     (found,) = saliency_maps(Grid(), w, images)
     assert found.shape == (64, 64) and found.min() >= 0 and found.sum() == pytest.approx(1)
     checks = [saliency.check_region(found, np.stack([region, other]), unit) for unit in (0, 1)]
-    assert checks[0]["inside"] and checks[0]["share"] > 2 * checks[0]["area"]
-    assert not checks[1]["inside"]
+    assert checks[0]["inside"] and checks[0]["share"] > 2 * checks[0]["area"] and not checks[1]["inside"]
     (found,) = saliency_maps(Grid(), w, images[:2])
     cells = np.abs(w[0]).reshape(8, 8)  # each pixel of a cell moves the decision by the cell's weight, the same for all
     centres = found[4::8, 4::8]
     np.testing.assert_allclose(centres / centres.sum(), cells / cells.sum(), atol=0.01)
 
 
-def test_weights_are_those_of_the_decision_values_and_absent_units_have_none(planted):
+def test_weights_are_those_of_the_decision_values_and_photographs_are_mapped_without_regions(planted, tmp_path, monkeypatch):
     images, labels, _ = planted
     X = grid_features(images)
     half = np.where(np.arange(len(labels)) < 80, labels, np.nan)
@@ -63,9 +62,6 @@ def test_weights_are_those_of_the_decision_values_and_absent_units_have_none(pla
     direct = SVC(kernel="linear", C=1.0).fit(centred / np.sqrt(scale), labels)
     np.testing.assert_allclose(w[0], direct.coef_[0] / np.sqrt(scale), rtol=0.02, atol=0.02 * np.abs(w[0]).max())
     assert np.isnan(saliency_maps(Grid(), w, images[:4])[1]).all()
-
-
-def test_the_smallest_region_holds_its_share_with_the_fewest_pixels_and_shifts_are_every_cyclic_one():
     change = np.array([[5.0, 1.0], [3.0, 1.0]])
     assert saliency.smallest_region(change, 0.5).tolist() == [[True, False], [False, False]]
     assert saliency.smallest_region(change, 0.7).tolist() == [[True, False], [True, False]]
@@ -73,9 +69,6 @@ def test_the_smallest_region_holds_its_share_with_the_fewest_pixels_and_shifts_a
     values, mask = rng.random((5, 7)), rng.random((5, 7)) < 0.3
     direct = [values[np.roll(mask, (i, j), axis=(0, 1))].sum() for i in range(5) for j in range(7)]
     np.testing.assert_allclose(np.sort(saliency.shifted_shares(values, [mask])), np.sort(direct))
-
-
-def test_the_stage_maps_photographs_without_regions(planted, tmp_path, monkeypatch):
     images, labels, _ = planted
     monkeypatch.setattr("fergan.experiments.saliency.load_discriminator", lambda run: Grid())
     costs = np.where(np.array(ACTION_UNITS) == "AU12", 1.0, np.nan)
@@ -91,7 +84,7 @@ def test_action_units_act_where_they_should(one_thread):
 
     labels = stand_in_labels("rafd-frontal", n_faces=16)
     _, truth = render_faces(labels)
-    labels[["box_left", "box_top", "box_right", "box_bottom"]] = truth[["box_left", "box_top", "box_right", "box_bottom"]].to_numpy()
+    labels = labels.assign(**{name: of.to_numpy() for name, of in truth.filter(like="box_").items()})
     regions = dict(zip(ACTION_UNITS, action_regions(labels, 0.1, n_people=2), strict=True))
     height = {unit: np.argwhere(region)[:, 0].mean() for unit, region in regions.items()}
     across = {unit: np.abs(np.argwhere(region)[:, 1] - 31.5).mean() for unit, region in regions.items()}

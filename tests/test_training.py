@@ -1,7 +1,6 @@
 """Training: killed and resumed equals uninterrupted, bit for bit; wrong input is refused before it starts."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny import noise
+from tiny import WITH_TESTS, noise
 
 from fergan.cache import _closure, computing_device
 from fergan.files import UserError, locked
@@ -24,19 +23,6 @@ from fergan.quality.collapse import Monitor
 
 SMALL = dict(preset="demo", width=4, latent_dim=8, batch_size=8)
 CONFIG = TrainConfig(**SMALL, epochs=3)
-
-
-def script(n_snapshots, before=""):
-    """Return a program that trains the same run and writes a checkpoint after every step."""
-    return f"""
-import sys
-sys.path.insert(0, {os.path.dirname(__file__)!r})
-from test_training import run_of
-{before}
-run_of(sys.argv[1], checkpoint_seconds=0, n_snapshots={n_snapshots})
-"""
-
-
 DEADLY = """
 import os, random, signal, threading
 from fergan.gan import training
@@ -46,6 +32,12 @@ def save_and_die(*args):
     threading.Timer(random.uniform(0, 0.1), os.kill, (os.getpid(), signal.SIGKILL)).start()
 training.save_state = save_and_die
 """
+
+
+def run_apart(folder, n_snapshots, before):
+    """Train the same run in a process of its own, which writes a checkpoint after every step."""
+    code = f"from test_training import run_of\n{before}\nrun_of({str(folder)!r}, checkpoint_seconds=0, n_snapshots={n_snapshots})"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=WITH_TESTS)
 
 
 def run_of(folder, config=CONFIG, images=None, monitor=Monitor, **options):
@@ -59,24 +51,17 @@ def finished(tmp_path_factory):
     return run_of(tmp_path_factory.mktemp("run"))
 
 
-@pytest.fixture(scope="module")
-def half_done(tmp_path_factory):
+@pytest.fixture
+def half(tmp_path):
     """A run with two checkpoints, stopped before its end."""
-    folder = tmp_path_factory.mktemp("half")
-
     def stop(step, *_):
         if step >= 12:
             raise InterruptedError
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(InterruptedError):
         patch.setattr(training, "SHOW_SECONDS", 0.0)
-        run_of(folder, checkpoint_seconds=0, n_snapshots=2, progress=stop)
-    return folder
-
-
-@pytest.fixture
-def half(tmp_path, half_done):
-    return shutil.copytree(half_done, tmp_path / "half")
+        run_of(tmp_path / "half", checkpoint_seconds=0, n_snapshots=2, progress=stop)
+    return tmp_path / "half"
 
 
 def assert_equal_runs(first, second, filmstrip=True):
@@ -144,7 +129,7 @@ def test_every_interruption_ends_bit_identical(tmp_path, finished, monkeypatch):
 def test_killed_with_sigkill_and_rerun_ends_bit_identical(tmp_path, finished):
     """The process kills itself a little after its first checkpoint, at no particular place; then so does the one that goes on."""
     for _ in range(2):
-        ran = subprocess.run([sys.executable, "-c", script(13, before=DEADLY), str(tmp_path)], capture_output=True, text=True)
+        ran = run_apart(tmp_path, 13, DEADLY)
         assert ran.returncode == -signal.SIGKILL, ran.stderr
     run = run_of(tmp_path)
     assert_equal_runs(run, finished)
@@ -166,7 +151,7 @@ def test_every_way_of_training_resumes_bit_identical(tmp_path, monkeypatch, chan
     assert_equal_runs(run_of(tmp_path / "parts", config, n_snapshots=3), whole)
 
 
-def test_a_folder_of_another_run_is_refused_and_a_broken_checkpoint_named(half):
+def test_a_folder_of_another_run_is_refused_a_broken_checkpoint_named_and_kept_on_a_full_disk(half):
     for other in (dict(config=CONFIG.changed(epochs=4)), dict(images=noise(seed=1))):
         with pytest.raises(ValueError, match="belongs to a run with other parameters or faces; move"):
             run_of(half, **other)
@@ -177,19 +162,15 @@ def test_a_folder_of_another_run_is_refused_and_a_broken_checkpoint_named(half):
         with pytest.raises(ValueError, match="checkpoint.safetensors cannot be used .* delete it to train again"):
             run_of(half)
     path.write_bytes(whole)
+    # On a full disk the last checkpoint is kept: no file may be larger than a few kB, which fails as a full disk does.
+    limit = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))"
+    ran = run_apart(half, 2, limit)
+    assert ran.returncode == 1 and "File too large" in ran.stderr, ran.stderr
+    assert path.read_bytes() == whole
+    assert not list(half.glob(".checkpoint*"))  # nor half a file left behind
     (half / "config.json").unlink()
     with pytest.raises(ValueError, match="checkpoint .* belongs to a run with other"):
         run_of(half, CONFIG.changed(epochs=4))
-
-
-def test_a_full_disk_keeps_the_last_checkpoint(half):
-    """The process may write no file larger than a few kB, which fails as a full disk does."""
-    before = (half / "checkpoint.safetensors").read_bytes()
-    limit = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))"
-    ran = subprocess.run([sys.executable, "-c", script(2, before=limit), str(half)], capture_output=True, text=True)
-    assert ran.returncode == 1 and "File too large" in ran.stderr, ran.stderr
-    assert (half / "checkpoint.safetensors").read_bytes() == before
-    assert not list(half.glob(".checkpoint*"))  # nor half a file left behind
 
 
 def test_what_is_not_finite_stops_a_training_with_its_step_and_is_never_saved(tmp_path, monkeypatch):
@@ -242,15 +223,12 @@ def test_a_generator_that_ignores_its_noise_gives_alarms(tmp_path, monkeypatch):
     assert run.snapshots["diversity_ratio"].iloc[-1] < 0.01
 
 
-def test_precision_follows_what_the_processor_can_do(monkeypatch):
+def test_precision_follows_the_processor_and_a_gpu_without_kernels_is_left_alone_and_said_once(monkeypatch, caplog):
     for asked, native, found in (("auto", False, "32-true"), ("bf16", False, "bf16-mixed"), ("auto", True, "bf16-mixed"),
                                  ("float32", True, "32-true")):
         for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
             monkeypatch.setattr(torch.cpu, name, lambda native=native: native)
         assert make_fabric(asked, accelerator="cpu").strategy.precision.precision == found
-
-
-def test_a_gpu_that_pytorch_has_no_kernels_for_is_left_alone_and_said_once(monkeypatch, caplog):
     def no_kernels(*_size, device="cpu"):
         raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nCompile with ...")
 

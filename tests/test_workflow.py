@@ -69,7 +69,7 @@ def edited(path, old, new):
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
-def test_the_book_has_its_pages_and_every_stage_its_results(checkout):
+def test_the_book_has_its_pages_and_every_stage_its_results_and_what_is_unchanged_is_not_made_again(checkout):
     html = checkout / "_build" / "quick" / "_build" / "html"
     home = checkout / "artifacts" / "quick"
     n_pages = len(list((home / "pages").rglob("*.done")))
@@ -78,11 +78,7 @@ def test_the_book_has_its_pages_and_every_stage_its_results(checkout):
     assert found == {"faces": 7, "models": 12, "features": 10, "difficulty": 1, "layers": 5, "emotions": 8, "label_efficiency": 4,
                      "transfer": 1, "action_units": 8, "single_unit": 1, "saliency": 1, "quality": 8, "mode_collapse": 11,
                      "snapshots": 2, "studies": 1, "human_study": 1}
-    assert set(computed(checkout).values()) == {1}
-    assert not list(home.rglob("*.pkl"))
-
-
-def test_nothing_changed_makes_and_builds_nothing(checkout):
+    assert set(computed(checkout).values()) == {1} and not list(home.rglob("*.pkl"))
     watched = [*(checkout / "artifacts").rglob("*.ipynb"), *(checkout / "_build").rglob("*.html")]
     before = [path.stat().st_mtime_ns for path in watched]
     assert make(checkout, html=True) == ([], set())
@@ -93,12 +89,11 @@ def test_nothing_changed_makes_and_builds_nothing(checkout):
     ("notebooks/04_emotions_experiment.ipynb", "## ", "## So ", "04_emotions/experiment-1"),
     ("fergan/book/plots.py", "linewidth=1.4", "linewidth=1.5", "04_emotions/experiment-1"),
     ("fergan/book/templates/emotions_experiment.md.j2", "In short", "In brief", "04_emotions/experiment-1"),
-    ("fergan/book/chapters/emotions.py", "import pandas as pd", "import pandas as pd\nUNUSED = 1", None),
-    ("fergan/svm/kernels.py", '"""', '"""More. ', None),
-    ("fergan/experiments/saliency.py", '"""', '"""Maps. ', None), ("book/intro.md", "\n", "\nMore.\n", None),
+    ("fergan/svm/kernels.py", '"""', '"""More. ', None), ("book/intro.md", "\n", "\nMore.\n", None),
 ])
 def test_what_only_shows_computes_nothing(checkout, path, old, new, page):
-    with edited(checkout / path, old, new):
+    with (edited(checkout / path, old, new), edited(checkout / "fergan/experiments/saliency.py", '"""', '"""Maps. '),
+          edited(checkout / "fergan/book/chapters/emotions.py", "import pandas as pd", "import pandas as pd\nUNUSED = 1")):
         stale = plan(checkout)
         assert all(why.startswith(SHOWING) for why in stale.values()) and (page in stale if page else stale == {})
 
@@ -111,48 +106,35 @@ def test_a_changed_word_makes_its_page_only_and_the_prose_that_includes_it(check
     assert make(checkout, html=True) == ([1], set()) and "so many" not in prose.read_text()
 
 
-def test_a_value_and_back(checkout):
-    """Only what depends on it is made, pass by pass; changed back, nothing is computed."""
-    profile = checkout / "profiles" / "quick.yaml"
+def test_values_and_back_and_results_that_are_deleted_or_truncated(checkout):
+    """Only what depends on them is made, pass by pass, and equal faces retrain nothing; changed back, nothing is computed."""
+    profile, home = checkout / "profiles" / "quick.yaml", checkout / "artifacts" / "quick"
     with edited(profile, "  epochs: 3", "  epochs: 4"):
         assert {name.split("/")[0] for name in computing(checkout)} == {"02_dcgan"}
-    with edited(profile, "  n_folds: 3\n  n_evaluations: 3\n\naction_units", "  n_folds: 3\n  n_evaluations: 4\n\naction_units"):
-        assert computing(checkout) == {"04c_transfer/matrix"}
+    (unit,), (saliency,) = home.glob("single_unit/*/*/scores.json"), home.glob("saliency/*/*/checks.json")
+    content = saliency.read_bytes()
+    with (edited(profile, "  n_folds: 3\n  n_evaluations: 3\n\naction_units", "  n_folds: 3\n  n_evaluations: 4\n\naction_units"),
+          edited(profile, "n_faces: 96, detector: mtcnn}", "n_faces: 96, detector: mtcnn, padding: 0.5}")):  # no face needs it
+        assert computing(checkout) == {"04c_transfer/matrix", "01_data/celeba"}
+        unit.unlink()
+        saliency.write_bytes(content[:-5])
         passes, results = make(checkout)
-        assert len(passes) > 1 and sum(passes) < 8 and results == {"transfer/matrix"}
+        assert results == {"transfer/matrix", "faces/celeba", "single_unit/enhanced-ck-au07", "saliency/experiment-1"}
+        assert len(passes) > 1 and sum(passes) < 12 and saliency.read_bytes() == content and unit.is_file()
     assert make(checkout)[1] == set()
 
 
 @pytest.mark.parametrize(("path", "old", "new", "chapter"), [
     ("fergan/experiments/saliency.py", "    write_json(", "    assert folder\n    write_json(", "05_action_units"),
     ("fergan/quality/judge.py", "    write_json(", "    assert folder\n    write_json(", "06_quality"),
+    ("fergan/data/cropping.py", "    write_json(", "    assert folder\n    write_json(", "01_data"),
     ("fergan/paper/claims.csv", "A1,", "A1 ,", ""),
 ])
 def test_computing_code_makes_its_stages_anew(checkout, path, old, new, chapter):
     """A line of code counts for the stages that use it, and for no others."""
     with edited(checkout / path, old, new):
-        assert {name.split("/")[0] for name in computing(checkout)} <= {chapter}
-
-
-def test_equal_faces_retrain_nothing(checkout):
-    """The code that crops changes, the crops do not: they are made again, and the wave ends there."""
-    cropping = checkout / "fergan" / "data" / "cropping.py"
-    faces = {path.name for path in (checkout / "artifacts" / "quick" / "faces").iterdir()}
-    with edited(cropping, "    write_json(", "    assert folder\n    write_json("):
-        assert computing(checkout) == {f"01_data/{name}" for name in faces}
-        passes, results = make(checkout)
-        assert len(passes) == 1 and results == {f"faces/{name}" for name in faces}
-    assert make(checkout)[1] == set()
-
-
-def test_a_deleted_and_a_truncated_result_are_made_again(checkout):
-    home = checkout / "artifacts" / "quick"
-    (unit,), (saliency,) = home.glob("single_unit/*/*/scores.json"), home.glob("saliency/*/*/checks.json")
-    content = saliency.read_bytes()
-    unit.unlink()
-    saliency.write_bytes(content[:-5])
-    assert make(checkout) == ([1], {"single_unit/enhanced-ck-au07", "saliency/experiment-1"})
-    assert saliency.read_bytes() == content and unit.is_file()
+        stale = computing(checkout)
+        assert {name.split("/")[0] for name in stale} == {chapter} - {""} and (len(stale) == 7 or chapter != "01_data")
 
 
 def test_a_failing_page_is_one_fault_at_the_end_and_the_same_command_goes_on(checkout):
@@ -167,9 +149,7 @@ def test_a_failing_page_is_one_fault_at_the_end_and_the_same_command_goes_on(che
 def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
     words = ["-m", "fergan", "run", "02_dcgan/sfew", "epochs=4000", "checkpoint_seconds=2.0", "--profile", "quick",
              "--output", str(checkout / "interrupted.ipynb")]
-    process = subprocess.Popen(
-        [sys.executable, *words], cwd=checkout, env=environment(checkout), stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, *words], cwd=checkout, env=environment(checkout), stderr=subprocess.PIPE, text=True)
     models = checkout / "artifacts" / "quick" / "models" / "sfew"
     until = time.monotonic() + 240
     while not list(models.glob("*/checkpoint.safetensors")) and time.monotonic() < until and process.poll() is None:

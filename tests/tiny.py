@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from fergan.data.collections import open_photographs
+from fergan.files import ROOT
+
+#: What a process of its own needs to import tests.
+WITH_TESTS = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
 
 
 def write_pictures(folder: Path, *names: str) -> None:
