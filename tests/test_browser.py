@@ -33,15 +33,18 @@ def ready(page, path):
     page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => 1) : 1")
 
 
+def too_wide(page, size):
+    page.set_viewport_size(size)
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # until tables are fitted
+    excess = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+    tables = page.locator(".pst-scrollable-table-container").evaluate_all(
+        "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 40))")
+    return [f"{excess} px wider than {size['width']}, tables: {tables}"] * (excess > 0 or bool(tables))
+
+
 def troubles_of_kind(page):
     """What is wider than a wide or a narrow window, and what Axe finds serious; in the dark only contrast can be different."""
-    for size in (NARROW, WIDE):
-        page.set_viewport_size(size)
-        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # until tables are fitted
-        excess = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
-        tables = page.locator(".pst-scrollable-table-container").evaluate_all(
-            "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 40))")
-        yield from [f"{excess} px wider than {size['width']}, tables: {tables}"] * (excess > 0 or bool(tables))
+    yield from too_wide(page, WIDE)
     page.add_style_tag(content="* { transition: none !important }")  # a colour on its way to another has no contrast of its own
     axe = Axe()
     for mode, rules in (("light", {}), ("dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}})):
@@ -49,6 +52,7 @@ def troubles_of_kind(page):
         for v in axe.run(page, options=rules | {"resultTypes": ["violations"], "preload": False}).response["violations"]:
             if v["impact"] in ("serious", "critical"):
                 yield f"{mode}, {v['id']}: {len(v['nodes'])} times, first {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}"
+    yield from too_wide(page, NARROW)
 
 
 def test_every_page_opens_without_an_error_or_another_host_and_one_of_every_kind_fits_and_is_no_barrier(book, browser_page):
@@ -56,6 +60,7 @@ def test_every_page_opens_without_an_error_or_another_host_and_one_of_every_kind
     assert len(pages) > 50 and len(kinds(book)) > 30
     troubles = {}
     for path in pages:
+        browser_page.set_viewport_size(WIDE)
         ready(browser_page, path)
         broken = browser_page.evaluate("""async () => {
           const images = [...document.images];

@@ -1,21 +1,24 @@
 // Every table fits its column: one that is wider is set tighter, and on a telephone its rows become cards that name the
 // column of each cell. Without scripts it scrolls in its own box.
+const ROLES = { table: "table", tr: "row", th: "columnheader", td: "cell" };  // which cards would lose
+
 function fit(table) {
   const box = table.parentElement;
   const sticksOut = () => box.scrollWidth > box.clientWidth + 1;
   table.classList.remove("tight", "cards");
   if (sticksOut()) table.classList.add("tight");
-  if (sticksOut() && window.innerWidth <= 600) table.classList.add("cards");
+  if (sticksOut() && window.innerWidth <= 600) {
+    table.classList.add("cards");
+    for (const name in ROLES) [table, ...table.querySelectorAll(name)].forEach(
+      part => part.matches(name) && part.setAttribute("role", ROLES[name]));
+  }
 }
 
 window.addEventListener("load", () => {
   const tables = [...document.querySelectorAll(".pst-scrollable-table-container > table")];
-  const roles = { table: "table", tr: "row", th: "columnheader", td: "cell" };  // which cards would lose
   for (const table of tables) {
     const names = [...table.tHead?.rows[0].cells ?? []].map(cell => cell.textContent.trim());
     for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, k) => { cell.dataset.label = names[k] ?? ""; });
-    for (const name in roles) [table, ...table.querySelectorAll(name)].forEach(
-      part => part.matches(name) && part.setAttribute("role", roles[name]));
   }
   const fitAll = () => tables.forEach(fit);
   fitAll();
