@@ -1,5 +1,7 @@
 """Files that a killed process never leaves half of, hashes of what is in them, and pages from templates."""
 
+import base64
+import gzip
 import hashlib
 import json
 import logging
@@ -122,3 +124,13 @@ def rendered(template: str | Path, **values: Any) -> str:
     environment = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined)
     environment.globals["part"] = lambda name: Markup((folder / name).read_text(encoding="utf-8"))
     return environment.get_template(name).render(**values)
+
+
+def packed(content: bytes) -> str:
+    """Return bytes, compressed, as text."""
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
+
+
+def as_script(name: str, content: dict[str, Any]) -> str:
+    """Return a script that puts a network, or what runs it, where the page on networks looks for it."""
+    return f"(window.ferganNetworks ??= {{}})[{json.dumps(name)}] = {json.dumps(content)};\n"

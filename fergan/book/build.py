@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from fergan.book.browser import publish_networks
 from fergan.book.fresh import Book
 from fergan.book.pages import pages_of
 from fergan.book.profile import Profile
@@ -173,6 +174,8 @@ def build_book(book: Book) -> Path:
         for old in set((html / "book").rglob("*.html")) - {html / f"{name}.html" for name in pages}:
             old.unlink()  # of an earlier build, with other pages
         check_book(pages, html)
+        if missing := publish_networks(html, f"artifacts/{book.profile.name}/networks/live"):
+            print(missing, file=sys.stderr)
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.
         shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)

@@ -70,7 +70,7 @@ def _plain(chapter: str) -> str:
 
 def pages_of(profile: Profile) -> list[Page]:
     """Return every page of the profile's book, in reading order."""
-    makers = (_rendered, _data, _models, _features, _emotions, _labels, _transfer, _units, _samples, _study)
+    makers = (_rendered, _data, _models, _features, _emotions, _labels, _transfer, _units, _samples, _study, _live)
     pages = [page for make in makers for page in make(profile)]
     pages += [*_results(profile, pages), *_groups(profile)]
     home = f"artifacts/{profile.name}"
@@ -232,6 +232,18 @@ def _study(profile: Profile) -> Iterator[Page]:
     name = PAPERS_SET if PAPERS_SET in sets else sets[0]
     yield Page("06c_human_study", name, dict(model=name, dataset=name, human_study=profile.human_study.model_dump()),
                (*_networks(name), *_faces(name)))
+
+
+def _live(profile: Profile) -> Iterator[Page]:
+    """Networks in the reader's browser, where the emotions of a set are classified by its own network."""
+    own = {e.target: e.experiment for e in profile.emotion_experiments if e.pretrained == e.target}
+    if own:
+        target = PAPERS_SET if PAPERS_SET in own else next(iter(own))
+        models = list(dict.fromkeys([target, *profile.pretrained_sets]))[:2]
+        yield Page("06d_networks", "live", dict(
+            models=models, target=target, experiment=own[target], n_folds=profile.emotions.n_folds,
+            seed=profile.emotions.seed,
+        ), (FEATURES_PAGE, f"04_emotions/experiment-{own[target]}", *_networks(*models), *_faces(target)))
 
 
 def _results(profile: Profile, pages: list[Page]) -> Iterator[Page]:

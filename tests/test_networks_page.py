@@ -1,0 +1,111 @@
+"""Networks in the reader's browser: what is exported, and that a page computes what PyTorch does."""
+
+import functools
+import http.server
+import threading
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fergan.data.cropping import crop_face
+from fergan.experiments.export import Drawer, Reader, leading_directions, linear_heads
+from fergan.files import read_json
+from fergan.gan.networks import Discriminator, Generator, initialize_weights
+from fergan.gan.runs import Run
+from fergan.gan.sampling import load_discriminator, load_generator
+
+
+def test_heads_are_ridge_machines_of_what_is_known():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(40, 5)), (rng.random((40, 3)) > 0.5).astype(float)
+    Y[:10, 1], Y[:, 2] = np.nan, 1
+    weights, intercepts = linear_heads(X, Y)
+    for head, rows in ((0, slice(0, 40)), (1, slice(10, 40))):  # normal equations
+        A, t = X[rows] - X[rows].mean(0), 2 * Y[rows, head] - 1
+        w = np.linalg.solve(A.T @ A + X[rows].var(0).sum() * np.eye(5), A.T @ (t - t.mean()))
+        np.testing.assert_allclose(weights[head], w)
+        assert intercepts[head] == pytest.approx(t.mean() - X[rows].mean(0) @ w)
+    assert not weights[2].any() and intercepts[2] == 0
+
+
+def test_places_add_up_to_scores_and_directions_move_the_first_layer_most():
+    discriminator, generator = Discriminator(4), Generator(20, 4)
+    initialize_weights(discriminator)
+    initialize_weights(generator)
+    face = torch.randint(0, 256, (64, 64, 3)).float()
+    weights = np.random.default_rng(0).normal(size=(3, discriminator.n_features))
+    _, scores, places, *maps = Reader(discriminator, weights, np.arange(3.0))(face)
+    features = discriminator.eval().hidden(face.byte()[None]).detach().flatten().numpy()
+    np.testing.assert_allclose(scores, weights @ features + np.arange(3), rtol=5e-3, atol=5e-3)
+    torch.testing.assert_close(places.sum((1, 2)) + torch.arange(3.0), scores)
+    assert [tuple(m.shape) for m in maps] == [(4, 32, 32), (8, 16, 16), (8, 8, 8), (8, 4, 4)]
+    first, *_, last = leading_directions(generator, 20) @ generator.project[0].weight.detach().flatten(1).numpy()
+    assert np.linalg.norm(first) > np.linalg.norm(last)
+
+
+@pytest.fixture(params=["file", "http"])
+def page(request, built, browser_page):
+    """The page with its networks running, opened from a folder or from a server."""
+    place = "book/executed/06d_networks/live.html"
+    if request.param == "file":
+        browser_page.goto((built / "html" / place).as_uri())
+    else:
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=built / "html")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        request.addfinalizer(server.shutdown)
+        browser_page.goto(f"http://127.0.0.1:{server.server_port}/{place}")
+    if not (built / "html" / "_static" / "networks" / "runtime.js").is_file():
+        pytest.skip("npm could not be asked for the runtime")
+    browser_page.locator(".networks .start").press("Enter")
+    browser_page.locator(".networks .rooms").wait_for()
+    return browser_page
+
+
+def asked(page, call, **values):
+    return page.evaluate(f"async ({{{', '.join(values)}}}) => {{const it = document.querySelector('.networks').networks; {call}}}", values)
+
+
+@pytest.mark.book
+def test_a_page_computes_what_pytorch_does(page, checkout):
+    artifacts = checkout / "artifacts" / "quick"
+    home, (name, *_) = next((artifacts / "networks" / "live").glob("*/heads.json")).parent, ["rafd-frontal"]
+    run = Run.load(next((artifacts / "models" / name).glob("*/finished.json")).parent)
+    reader = Reader(load_discriminator(run), np.load(home / "weights.npy"), np.load(home / "intercepts.npy"))
+    faces = np.random.default_rng(0).integers(0, 256, (10, 64, 64, 3))
+    for face in faces:
+        scores = asked(page, "return [...(await it.read(Float32Array.from(face))).scores.data]", face=face.ravel().tolist())
+        np.testing.assert_allclose(scores, reader(torch.as_tensor(face).float())[1], atol=1e-4)
+    noise = torch.randn(1, 100)
+    drawn = asked(page, "return [...await it.generate(Float32Array.from(noise))]", noise=noise[0].tolist())
+    np.testing.assert_allclose(drawn, Drawer(load_generator(run))(noise).flatten(), atol=0.02)  # of 255
+    assert set(read_json(home / "heads.json")["heads"]) == set(page.locator(".scores button span").all_text_contents())
+
+
+@pytest.mark.book
+def test_a_photograph_is_cropped_as_the_package_does_and_stays_here(page, tmp_path):
+    photograph = np.random.default_rng(1).integers(0, 256, (90, 120, 4)).astype(np.uint8)
+    for left, top, side in ((-10, 5, 96), (30, 20, 64), (40, 30, 50), (20, 60, 77)):
+        found = asked(page, "return [...it.crop({data, width: 120, height: 90}, left, top, side)]",
+                      data=photograph.ravel().tolist(), left=left, top=top, side=side)
+        crop = crop_face(photograph[..., :3], (left, top, left + side, top + side), 0)
+        assert np.abs(np.reshape(found, crop.shape) - crop).max() <= 1
+    cv2.imwrite(str(tmp_path / "own.png"), photograph)
+    page.locator(".networks .file").set_input_files(tmp_path / "own.png")
+    page.locator(".networks .whole").press("ArrowLeft")
+    assert page.locator(".networks .cut").is_visible() and not page.troubles
+
+
+@pytest.mark.book
+def test_controls_change_the_face_by_keyboard_and_a_telephone_holds_them(page):
+    picture = "canvas => canvas.toDataURL()"
+    before = page.locator(".shown").evaluate(picture)
+    page.locator(".direction").first.press("ArrowRight")
+    page.wait_for_function("before => document.querySelector('.shown').toDataURL() !== before", arg=before)
+    page.locator(".go").press("Enter")
+    page.wait_for_function("+document.querySelector('.walk').value > 0.05")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.scrollingElement.scrollWidth <= window.innerWidth")
+    assert page.locator(".told").text_content().startswith("The classifier says") and not page.troubles
