@@ -175,7 +175,10 @@ def roc_panels(results: _Results) -> plt.Figure:
                        col_order=[unit for unit in ACTION_UNITS if (curves["AU"] == unit).any()], hue="experiment",
                        style="from one set to another", style_order=["no", "yes"], palette="colorblind", estimator=None,
                        sort=False, height=WIDTH / 4, linewidth=1.3)
-    grid.set_titles("{col_name}").set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlim=(0, 1))
+    grid.set_titles("{col_name}").set_axis_labels("", "").set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1], xlim=(0, 1))
+    grid.set_xticklabels(["0", ".5", "1"]).set_yticklabels(["0", ".5", "1"])
+    grid.figure.supxlabel("false-positive rate", fontsize="medium")
+    grid.figure.supylabel("true-positive rate", fontsize="medium")
     for ax in grid.axes.flat:
         ax.axline((0, 0), slope=1, color="0.6", linewidth=0.8, zorder=0)
     sns.move_legend(grid, "upper center", bbox_to_anchor=(0.5, 0), ncols=4, frameon=False, fontsize="small")
