@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from playwright.sync_api import sync_playwright
 
-from fergan.book.browser import networks_explorer, runtime_script
+from fergan.book.build import runtime_script
+from fergan.book.plots import networks_explorer
 from fergan.experiments.export import Drawer, Reader, write_networks
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.gan.networks import Discriminator, Generator, initialize_weights

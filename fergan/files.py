@@ -126,11 +126,10 @@ def rendered(template: str | Path, **values: Any) -> str:
     return environment.get_template(name).render(**values)
 
 
-def packed(content: bytes) -> str:
-    """Return bytes, compressed, as text."""
-    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
-
-
-def as_script(name: str, content: dict[str, Any]) -> str:
-    """Return a script that puts a network, or what runs it, where the page on networks looks for it."""
-    return f"(window.ferganNetworks ??= {{}})[{json.dumps(name)}] = {json.dumps(content)};\n"
+def write_script(path: Path, **content: Any) -> None:
+    """Write a script that puts content where the page on networks looks, by its stem; bytes become compressed text."""
+    content = {key: base64.b64encode(gzip.compress(value, mtime=0)).decode() if isinstance(value, bytes) else value
+               for key, value in content.items()}
+    with atomic_path(path) as temporary:
+        text = f"(window.ferganNetworks ??= {{}})[{json.dumps(path.stem)}] = {json.dumps(content)};\n"
+        temporary.write_text(text, encoding="utf-8")

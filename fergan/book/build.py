@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +14,6 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from fergan.book.browser import publish_networks
 from fergan.book.fresh import Book
 from fergan.book.pages import pages_of
 from fergan.book.profile import Profile
@@ -20,7 +21,7 @@ from fergan.book.run import NOTEBOOKS, parameter_cell, passages_of, tags
 from fergan.book.show import TEMPLATES, say
 from fergan.cache import hash_of_source
 from fergan.data.config import CATALOGUE
-from fergan.files import ROOT, UserError, atomic_path, read_json, write_json
+from fergan.files import ROOT, UserError, atomic_path, read_json, write_json, write_script
 
 #: Where the executed pages lie that the book is built from.
 EXECUTED = ROOT / "book" / "executed"
@@ -174,8 +175,7 @@ def build_book(book: Book) -> Path:
         for old in set((html / "book").rglob("*.html")) - {html / f"{name}.html" for name in pages}:
             old.unlink()  # of an earlier build, with other pages
         check_book(pages, html)
-        if missing := publish_networks(html, f"artifacts/{book.profile.name}/networks/live"):
-            print(missing, file=sys.stderr)
+        publish_networks(html, ROOT / "artifacts" / book.profile.name / "networks" / "live")
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.
         shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)
@@ -206,3 +206,34 @@ def check_book(pages: Iterable[str], html: Path, sources: Path = ROOT) -> None:
             faults.append(f"{name}.html weighs {weight:,} bytes with its pictures; at most {HEAVIEST:,} are allowed")
     if faults:
         raise BookError("the built book has faults:\n" + "\n".join(f"- {fault}" for fault in faults))
+
+
+# ---- networks that run in a page
+
+#: What runs the page on networks: ONNX's runtime for browsers, under the MIT licence, and its two files that are needed.
+_RUNTIME, _LOADER, _WASM = "onnxruntime-web@1.30.0", "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
+
+
+def publish_networks(html: Path, home: Path) -> None:
+    """Put the networks that a stage wrote into `home`, if it did, beside the pages of a book, and what runs them."""
+    for made in home.glob("current.json"):
+        place, others = html / "_static" / "networks", shutil.ignore_patterns("*.npy", "*.json")
+        shutil.copytree(home / read_json(made)["key"], place, ignore=others, dirs_exist_ok=True)
+        try:
+            shutil.copy2(runtime_script(), place)
+        except (OSError, subprocess.SubprocessError) as error:
+            print(f"npm gave no {_RUNTIME} ({error}): the page on networks stays at rest. Install npm, and build again.",
+                  file=sys.stderr)
+
+
+def runtime_script() -> Path:
+    """Return ``runtime.js``, made of npm's package once for all books; OSError or SubprocessError if it fails."""
+    script = ROOT / "_build" / "npm" / _RUNTIME / "runtime.js"
+    if not script.is_file():
+        with tempfile.TemporaryDirectory() as work:
+            command = ["npm", "pack", _RUNTIME, "--silent"]
+            subprocess.run(command, cwd=work, check=True, capture_output=True, timeout=300)
+            with tarfile.open(next(Path(work).glob("*.tgz"))) as files:
+                loader, wasm = (files.extractfile(f"package/dist/{name}").read() for name in (_LOADER, _WASM))
+        write_script(script, loader=loader, wasm=wasm)
+    return script

@@ -241,8 +241,7 @@ def _live(profile: Profile) -> Iterator[Page]:
         target = PAPERS_SET if PAPERS_SET in own else next(iter(own))
         models = list(dict.fromkeys([target, *profile.pretrained_sets]))[:2]
         yield Page("06d_networks", "live", dict(
-            models=models, target=target, experiment=own[target], n_folds=profile.emotions.n_folds,
-            seed=profile.emotions.seed,
+            models=models, target=target, experiment=own[target], emotions=profile.emotions.model_dump(),
         ), (FEATURES_PAGE, f"04_emotions/experiment-{own[target]}", *_networks(*models), *_faces(target)))
 
 

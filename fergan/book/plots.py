@@ -10,6 +10,7 @@ import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -24,7 +25,7 @@ from sklearn.metrics import roc_curve
 
 from fergan.book.show import TEMPLATES
 from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SUBJECT_INDEPENDENT
-from fergan.files import rendered
+from fergan.files import read_json, rendered
 
 WIDTH = 7.0  # inches, of a full-width figure
 GAP = 2  # pixels between faces
@@ -100,6 +101,16 @@ def face_walks(images: np.ndarray, rows: Sequence[str], columns: Sequence[str], 
     ax.xaxis.set_label_position("top")
     ax.set_xlabel(xlabel, fontsize="large")
     return figure
+
+
+def panels_of(n: int, n_across: int, height: float, **shared: Any) -> tuple[Figure, list[Axes]]:
+    """Return a figure and n axes of this height in inches, and room for their titles, in rows of n_across."""
+    n_down = -(-n // n_across)
+    figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, n_down * (height + 0.3)), squeeze=False,
+                                **shared)
+    for ax in axes.flat[n:]:
+        ax.set_axis_off()
+    return figure, list(axes.flat[:n])
 
 
 # ---- scores
@@ -235,3 +246,8 @@ def threshold_explorer(labels: Mapping[str, tuple[np.ndarray, np.ndarray]], titl
     first = next(iter(data.values()))
     return HTML(rendered(TEMPLATES / "threshold.html.j2", data=data, first=first, middle=len(first["tp"]) // 2, title=title,
                          side=220, share=share))
+
+
+def networks_explorer(folder: str | Path) -> HTML:
+    """Return the element in which networks run that `fergan.experiments.export` wrote; without scripts it says so."""
+    return HTML(rendered(TEMPLATES / "networks.html.j2", **read_json(Path(folder) / "heads.json")))

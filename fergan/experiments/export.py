@@ -16,30 +16,16 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 
-from fergan.cache import Config
+from fergan.experiments.config import EmotionConfig
 from fergan.experiments.cross_validation import grouped_folds, other_rows
 from fergan.experiments.intervals import auc, mean_over_people
 from fergan.facs import ACTION_UNITS
-from fergan.files import as_script, atomic_path, packed, read_json, write_array, write_json
+from fergan.files import write_array, write_json, write_script
 from fergan.gan.networks import Discriminator, Generator
 from fergan.gan.runs import Run
 from fergan.gan.sampling import load_discriminator, load_generator
 
-N_MAPS = 8  # feature maps of each hidden layer that a page shows
-
-
-class ExportConfig(Config):
-    """How networks are exported.
-
-    Attributes:
-        n_folds: Folds of people on which the heads are tested, the same as those of the experiment beside it.
-        n_directions: Leading directions of the noise, each with a slider.
-        seed: Of the folds.
-    """
-
-    n_folds: int = 10
-    n_directions: int = 5
-    seed: int = 0
+N_MAPS, N_DIRECTIONS = 8, 5  # that a page shows: maps of each hidden layer, leading directions of the noise
 
 
 class Drawer(nn.Module):
@@ -63,9 +49,8 @@ class Reader(nn.Module):
     def __init__(self, discriminator: Discriminator, weights: np.ndarray, intercepts: np.ndarray):
         super().__init__()
         self.discriminator = halved(discriminator)
-        shape = (len(weights), -1, 4, 4)
-        self.weights = nn.Parameter(torch.as_tensor(weights).half().float().reshape(shape), requires_grad=False)
-        self.intercepts = nn.Parameter(torch.as_tensor(intercepts).float(), requires_grad=False)
+        self.register_buffer("weights", torch.as_tensor(weights).half().float().unflatten(1, (-1, 4, 4)))
+        self.register_buffer("intercepts", torch.as_tensor(intercepts).float())
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         x, maps = pixels.permute(2, 0, 1)[None] / 127.5 - 1, []
@@ -88,8 +73,7 @@ def linear_heads(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     (n_heads, n_features) and intercepts; 0 where only one class is known.
     """
     weights, intercepts = np.zeros((Y.shape[1], X.shape[1])), np.zeros(Y.shape[1])
-    learnable = (Y == 0).any(0) & (Y == 1).any(0)
-    known = ~np.isnan(Y)
+    known, learnable = ~np.isnan(Y), (Y == 0).any(0) & (Y == 1).any(0)
     for pattern in np.unique(known[:, learnable], axis=1).T:
         heads = np.flatnonzero(learnable & (known == pattern[:, None]).all(0))
         rows = np.asarray(X[pattern], np.float64)
@@ -98,18 +82,17 @@ def linear_heads(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return weights, intercepts
 
 
-def export_networks(folder: Path, config: ExportConfig, *, generators: Mapping[str, Run], discriminator: Run,
+def export_networks(folder: Path, config: EmotionConfig, *, generators: Mapping[str, Run], discriminator: Run,
                     X: np.ndarray, emotions: np.ndarray, units: np.ndarray, subjects: np.ndarray) -> None:
     """Learn heads, test them on people never seen, and write the networks; see `write_networks`.
 
     Args:
         folder: Gets ``weights.npy`` and ``intercepts.npy`` of the heads, too.
-        config: How.
+        config: Of the experiment whose folds of people test the heads.
         generators: Runs by name.
         discriminator: The run whose features X (n_faces, n_features) are.
-        emotions: (n_faces,), str.
+        emotions, subjects: Of each face, (n_faces,), str.
         units: Action Units (n_faces, 14), 0, 1 or NaN.
-        subjects: The person of each face.
     """
     names, y = np.unique(emotions, return_inverse=True)
     Y = np.column_stack([y[:, None] == np.arange(len(names)), units]).astype(float)
@@ -127,39 +110,31 @@ def export_networks(folder: Path, config: ExportConfig, *, generators: Mapping[s
     write_array(folder / "intercepts.npy", intercepts)
     reader = Reader(load_discriminator(discriminator), weights, intercepts)
     opened = {name: load_generator(run) for name, run in generators.items()}
-    write_networks(folder, opened, reader, names.tolist(), list(areas), n_directions=config.n_directions, areas=areas,
-                   n_faces=len(y), n_people=len(set(subjects)),
-                   accuracy=mean_over_people(right.astype(float), subjects, share=True))
+    write_networks(folder, opened, reader, names.tolist(), list(areas), areas=areas, n_faces=len(y),
+                   n_people=len(set(subjects)), accuracy=mean_over_people(right.astype(float), subjects, share=True))
 
 
 def write_networks(folder: Path, generators: Mapping[str, Generator], reader: Reader, emotions: Sequence[str],
-                   units: Sequence[str], n_directions: int = 5, **known: Any) -> None:
+                   units: Sequence[str], **known: Any) -> None:
     """Write ``generator-NAME.js`` of each generator, ``reader.js``, and ``heads.json`` with names and what else is known."""
     def write(name: str, network: nn.Module, example: Tensor, outputs: list[str], **more: Any) -> None:
         file = io.BytesIO()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter that needs one package less is called old
             torch.onnx.export(network.eval(), (example,), file, dynamo=False, input_names=["input"], output_names=outputs)
-        with atomic_path(folder / f"{name}.js") as temporary:
-            temporary.write_text(as_script(name, {"model": packed(file.getvalue())} | more), encoding="utf-8")
+        write_script(folder / f"{name}.js", model=file.getvalue(), **more)
 
     for name, generator in generators.items():
-        directions = leading_directions(generator, n_directions).round(4).tolist()
-        noise = torch.zeros(1, generator.latent_dim)
-        write(f"generator-{name}", Drawer(generator), noise, ["pixels"], directions=directions)
-    outputs = ["logit", "scores", "places", *(f"maps{k}" for k in range(1, 5))]
+        found, noise = leading_directions(generator).round(4).tolist(), torch.zeros(1, generator.latent_dim)
+        write(f"generator-{name}", Drawer(generator), noise, ["pixels"], directions=found)
     heads = dict(heads=[*emotions, *units], n_emotions=len(emotions))
+    outputs = ["logit", "scores", "places", *(f"maps{k}" for k in range(1, 5))]
     write("reader", reader, torch.zeros(64, 64, 3), outputs, **heads)
     write_json(folder / "heads.json", known | heads | {"generators": list(generators)})
 
 
-def load_export(folder: str | Path) -> dict[str, Any]:
-    """Return ``heads.json``: names of heads and generators, accuracy on people never seen, areas, n."""
-    return read_json(Path(folder) / "heads.json")
-
-
-def leading_directions(generator: Generator, n: int) -> np.ndarray:
-    """Return the n directions (n, latent_dim) of the noise that the generator's first layer moves most, of length 1.
+def leading_directions(generator: Generator, n: int = N_DIRECTIONS) -> np.ndarray:
+    """Return the directions (n, latent_dim) of the noise that the generator's first layer moves most, of length 1.
 
     They are singular vectors of its weights (Shen and Zhou, 2021).
     """

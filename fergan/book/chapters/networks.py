@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 from matplotlib.axes import Axes
 
-from fergan.book.plots import WIDTH, face_walks, generator_styles
+from fergan.book.plots import WIDTH, face_walks, generator_styles, panels_of
 from fergan.experiments.intervals import side
 from fergan.experiments.scores import ExperimentResult
 from fergan.gan import TrainConfig
@@ -93,12 +93,8 @@ def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str]) -> plt.Figur
     """
     several = len(runs) > 1
     panels = [(name, [*scores]) for name in runs] if several else [(name, [score]) for name in runs for score in scores]
-    n_across, n_down = min(3, len(panels)), -(-len(panels) // 3)
-    figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, 1 + (1.35 if several else 2) * n_down), sharex=True,
-                                sharey=several, squeeze=False)
-    for ax in axes.flat[len(panels):]:
-        ax.set_axis_off()
-    for ax, (name, shown) in zip(axes.flat, panels, strict=False):
+    figure, axes = panels_of(len(panels), min(3, len(panels)), 1.2 if several else 2.4, sharex=True, sharey=several)
+    for ax, (name, shown) in zip(axes, panels, strict=True):
         seen = runs[name].snapshots
         for score, style in zip(shown, ("o-", "s--", "^:"), strict=False):
             values = seen[score] / seen.get(f"{score}_floor", 1)
@@ -109,7 +105,7 @@ def snapshot_curves(runs: Mapping[str, Run], scores: Sequence[str]) -> plt.Figur
         ax.set_ylim(0, max(ax.get_ylim()[1], 1.05 * ax.dataLim.y1))
     figure.supxlabel("training done (%)", fontsize="medium")
     if several:
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 

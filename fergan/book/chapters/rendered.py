@@ -10,7 +10,7 @@ import pandas as pd
 from IPython.display import display
 from PIL import Image
 
-from fergan.book.plots import WIDTH, show_faces
+from fergan.book.plots import WIDTH, panels_of, show_faces
 from fergan.facs import ACTION_UNITS, AU_MEANINGS
 from fergan.rendered import render_expression
 from fergan.rendered.labels import GAZE_SHIFT, OCCURRENCE_THRESHOLD, default_setting
@@ -27,7 +27,7 @@ def face_panels(panels: Mapping[str, Mapping[Any, np.ndarray]], n_across: int = 
     Panels are title -> {caption: image uint8 (h, w, 3)}; an Action Unit as a title gets its FACS name.
     """
     widest = max(len(panel) for panel in panels.values())
-    figure, axes = _axes(len(panels), n_across, WIDTH / n_across / widest + 0.15)
+    figure, axes = panels_of(len(panels), n_across, WIDTH / n_across / widest + 0.15)
     for ax, (title, panel) in zip(axes, panels.items(), strict=True):
         images = np.stack(list(panel.values()))
         show_faces(ax, images, len(images))
@@ -41,18 +41,9 @@ def face_panels(panels: Mapping[str, Mapping[Any, np.ndarray]], n_across: int = 
     return figure
 
 
-def _axes(n: int, n_across: int, height: float) -> tuple[plt.Figure, list[Any]]:
-    """Return a figure and n axes of this height in inches, and room for their titles, in rows of n_across."""
-    n_down = -(-n // n_across)
-    figure, axes = plt.subplots(n_down, n_across, figsize=(WIDTH, n_down * (height + 0.3)), squeeze=False)
-    for ax in axes.flat[n:]:
-        ax.set_axis_off()
-    return figure, list(axes.flat[:n])
-
-
 def true_places(titles: list[str], images: np.ndarray, truth: pd.DataFrame, n_columns: int = 3) -> plt.Figure:
     """Show faces (n, h, w, 3) with their box and landmarks, from the truth that `fergan.rendered.render_faces` returns."""
-    figure, axes = _axes(len(images), n_columns, WIDTH / n_columns)
+    figure, axes = panels_of(len(images), n_columns, WIDTH / n_columns)
     for ax, title, image, (_, row) in zip(axes, titles, images, truth.iterrows(), strict=True):
         show_faces(ax, image[None], 1)
         left, top, right, bottom = row[["box_left", "box_top", "box_right", "box_bottom"]]
