@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """A folder that all processes share: ``checkout`` with the small book, and its ``html``; FERGAN_BUILT names one to keep."""
+    """A folder that all processes share: ``checkout`` with the small book, and ``html``; FERGAN_BUILT names one to keep."""
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     folder = Path(os.environ.get("FERGAN_BUILT", folder))
@@ -85,7 +85,7 @@ def browser():
 
 @pytest.fixture
 def browser_page(browser):
-    """A fresh page; ``page.troubles`` has a line for all that goes wrong on it, as a request to another host, which is refused."""
+    """A fresh page; ``page.troubles`` has a line for all that goes wrong, as a request to another host, which is refused."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.set_default_timeout(180_000)  # other tests keep the machine busy
     page = context.new_page()

@@ -177,7 +177,8 @@ def test_derived_labels_are_scored_by_both_mappings_and_with_the_truth_where_it_
     assert list(variants("coded")) == [MAIN] and list(variants("bare", relabel_train="paper")) == [MAIN, "emfacs"]
     # Trained on coded labels and tested on derived ones, the truth needs no detectors of its own.
     runs = variants("coded", "posed", relabel_test="paper")
-    assert list(runs) == [MAIN, "emfacs"] and [runs[MAIN].settings[key] for key in ("train", "test", "across")] == ["coded", "posed", True]
+    assert list(runs) == [MAIN, "emfacs"]
+    assert [runs[MAIN].settings[key] for key in ("train", "test", "across")] == ["coded", "posed", True]
     runs = variants("posed", relabel_train="paper")
     assert list(runs) == [MAIN, "emfacs", TRUTH]
     assert [run.settings["relabel_train"] for run in runs.values()] == ["paper", "emfacs", None]

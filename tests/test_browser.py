@@ -43,15 +43,16 @@ def too_wide(page, size):
 
 
 def troubles_of_kind(page):
-    """What is wider than a wide or a narrow window, and what Axe finds serious; in the dark only contrast can be different."""
+    """What is wider than a window, and what Axe finds serious; in the dark only contrast can be different."""
     yield from too_wide(page, WIDE)
-    page.add_style_tag(content="* { transition: none !important }")  # a colour on its way to another has no contrast of its own
+    page.add_style_tag(content="* { transition: none !important }")  # a colour on its way to another has no contrast
     axe = Axe()
     for mode, rules in (("light", {}), ("dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}})):
         page.evaluate(f"Object.assign(document.documentElement.dataset, {{mode: '{mode}', theme: '{mode}'}})")
         for v in axe.run(page, options=rules | {"resultTypes": ["violations"], "preload": False}).response["violations"]:
             if v["impact"] in ("serious", "critical"):
-                yield f"{mode}, {v['id']}: {len(v['nodes'])} times, first {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}"
+                first = v["nodes"][0]
+                yield f"{mode}, {v['id']}: {len(v['nodes'])} times, {first['html'][:160]} {first['failureSummary'][:200]}"
     yield from too_wide(page, NARROW)
 
 

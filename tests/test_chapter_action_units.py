@@ -57,7 +57,8 @@ def test_rivals_are_counted_by_their_intervals_and_saliency_says_how_many(result
     checks = pd.DataFrame({"AU": ["AU12", "AU01"], "share": [0.5, 0.1], "inside": [True, False]})
     reading = chapter.region_reading(checks)
     said = say("action_units", "answer", spans=SPANS, reading=None, rivals={}, alone=[], looks=reading)
-    assert reading == {"n": 2, "inside": ["AU12"]} and "1 of 2 detectors" in said and chapter.region_reading(checks[:0]) == NOWHERE
+    assert reading == {"n": 2, "inside": ["AU12"]}
+    assert "1 of 2 detectors" in said and chapter.region_reading(checks[:0]) == NOWHERE
     caption = say("action_units_experiment", "scores_caption", train=HOSTILE, test="b", n=1234, seed=0, mapping=None)
     assert not any(live in caption for live in ("\n", "<b>", "{{"))
 

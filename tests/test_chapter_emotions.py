@@ -32,7 +32,8 @@ def test_the_answer_has_its_numbers_and_chance_and_splits_are_said_only_where_th
     test = dict(n_permutations=19, n_alone=0, n_people=20, n_blocks=3, observed=0.5, mean=0.1, highest=0.2, p_value=0.05)
     within, among, both = (say("emotions_experiment", "chance", test=test | dict(n_alone=n)) for n in (0, 20, 3))
     assert "within each person" in within and "0.050" in within and "among people" in among and "3 people" in both
-    gaps = [say("emotions_experiment", "gap", gap=(0.1, 0, 0.2), official=of) for of in ("", "test", "left out: no face is sad")]
+    officials = ("", "test", "left out: no face is sad")
+    gaps = [say("emotions_experiment", "gap", gap=(0.1, 0, 0.2), official=official) for official in officials]
     assert "divided" not in gaps[0] and "test part" in gaps[1] and "no face is sad" in gaps[2]
     few = [say("emotions_experiment", "few", people=n, least=5) for n in (4, 9, 10)]
     assert "at least 5" in few[0] and "only 9 people" in few[1] and few[2] == ""
@@ -75,5 +76,6 @@ def test_mistakes_are_shown_by_their_margin_and_areas_beside_the_papers():
     faces = FaceSet("x", np.repeat(np.arange(40, dtype=np.uint8), 64 * 64 * 3).reshape(40, 64, 64, 3), pd.DataFrame(index=range(40)))
     rows = chapter.typical_mistakes(found, faces, n_faces=2)
     assert {name: images[:, 0, 0, 0].tolist() for name, images in rows.items()} == {"sad →\nhappy (20)": [29, 30]}
-    panels = [len(chapter.area_figure(of).axes) for of in ({1: found, 2: experiment(2, 0.5)}, {11: experiment(1, 0.5, target=HOSTILE)})]
+    shown = {1: found, 2: experiment(2, 0.5)}, {11: experiment(1, 0.5, target=HOSTILE)}
+    panels = [len(chapter.area_figure(of).axes) for of in shown]
     assert panels == [4, 3], "no empty panel of the paper's"

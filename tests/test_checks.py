@@ -213,14 +213,15 @@ def test_profile_own_asks_what_the_table_can_answer_and_trains_as_long_as_few_fa
 def test_photographs_without_a_face_found_and_faces_cut_tight_are_said_before_work_with_what_to_do(tmp_path):
     profile = own(tmp_path, table())
     (warning,) = [warning for warning in check_data(profile).warnings if "no face is found" in warning]
-    assert "in 16 of 16 photographs that were tried" in warning and "lower datasets.photographs.min_face_fraction (0.2)" in warning
+    assert "in 16 of 16 photographs that were tried" in warning
+    assert "lower datasets.photographs.min_face_fraction (0.2)" in warning
     for path in tmp_path.glob("*.png"):
         imsave(path, astronaut()[82:165, 186:266], check_contrast=False)
     (warning,) = [warning for warning in check_data(profile).warnings if "cut tight" in warning]
     assert "set datasets.photographs.detector to none" in warning
 
 
-def test_check_data_is_content_with_good_photographs_and_fails_where_an_experiment_cannot_be_made(tmp_path, monkeypatch, capsys):
+def test_check_data_is_content_with_good_photographs_and_fails_where_work_cannot_be_done(tmp_path, monkeypatch, capsys):
     root = tmp_path / "profiles"
     root.mkdir()
     monkeypatch.setattr(command_line, "ROOT", tmp_path)

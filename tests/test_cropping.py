@@ -100,7 +100,7 @@ def test_what_cannot_be_read_or_found_is_listed_and_the_rest_is_cropped(crop, tm
         "account.json", "faceset.json", "images.npy", "labels.parquet"], "half-made work was left"
 
 
-def test_undetected_faces_can_take_the_median_box_of_their_view_and_where_none_is_found_the_error_says_what_to_do(crop, tmp_path):
+def test_undetected_faces_can_take_the_median_box_of_their_view_and_where_none_is_found_one_is_told(crop, tmp_path):
     faces, account = crop(nominal_box=True, batch_size=3)
     assert faces.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9]  # in the photographs' order, 4 is unreadable
     blind = faces.labels[~faces.labels["detected"]]
@@ -185,7 +185,8 @@ class Slow(Photographs):
 
     def read(self, rows, least_side=None):
         self.read_rows += len(rows)
-        return [Photograph(np.random.default_rng(row).integers(0, 256, (80, 80, 3), dtype=np.uint8), (80, 80)) for row in rows]
+        images = [np.random.default_rng(row).integers(0, 256, (80, 80, 3), dtype=np.uint8) for row in rows]
+        return [Photograph(image, (80, 80)) for image in images]
 
     def crop(self, folder, seconds):
         def detect(images):
@@ -206,8 +207,7 @@ def test_a_killed_process_goes_on_where_it_was_and_gives_the_same_faces(tmp_path
     kill_when(lambda: len(list(tmp_path.glob(batches))) >= 3, *command("resumed", 0.2), env=WITH_TESTS)
     done = len(list(tmp_path.glob(batches)))
     assert 3 <= done < 15
-    resumed, whole = (int(subprocess.run(command(folder, 0), env=WITH_TESTS, capture_output=True, check=True, text=True).stdout)
-                      for folder in ("resumed", "whole"))
+    resumed, whole = (int(subprocess.check_output(command(folder, 0), env=WITH_TESTS)) for folder in ("resumed", "whole"))
     n_nominal = len(CroppingAccount.load(tmp_path / "whole").nominal)
     assert n_nominal > 0 and (resumed, whole) == (60 - 4 * done + n_nominal, 60 + n_nominal)
     for name in ("images.npy", "labels.parquet", "account.json"):

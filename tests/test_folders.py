@@ -32,7 +32,8 @@ def test_columns_become_labels(folder):
                            "a.png,007,Happiness,1,0,1,1,left,Train,open,007", "b.png,Ann,,,1,0,,straight,test,none,")
     expected = {
         "source": ["a.png", "b.png"], "subject": ["007", "Ann"], "emotion": ["happy", None], "AU01": [1, None], "AU04": [0, 1],
-        "AU12": [1, None], "view": ["left", "straight"], "split": ["train", "test"], "code": ["007", None], "eyes": ["open", "none"],
+        "AU12": [1, None], "view": ["left", "straight"], "split": ["train", "test"],
+        "code": ["007", None], "eyes": ["open", "none"],
     }  # fmt: skip
     labels = photographs.labels.astype(object).where(photographs.labels.notna(), None)
     assert {column: labels[column].tolist() for column in expected} == expected

@@ -155,7 +155,8 @@ def test_with_raters_there_are_numbers_and_no_names_and_without_them_no_number(t
     studies = load_studies(tmp_path / "design")
 
     def analysed():
-        answered.analyse_studies(tmp_path, Config(), studies=studies, answers=collected_answers(tmp_path / "answers", studies))
+        answers = collected_answers(tmp_path / "answers", studies)
+        answered.analyse_studies(tmp_path, Config(), studies=studies, answers=answers)
         return answered.load_results(tmp_path)
 
     results = analysed()

@@ -19,14 +19,15 @@ FACES = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8
 
 def test_shapes_and_counts_are_as_worked_out_by_hand_and_pixels_survive_the_way_in_and_back():
     discriminator = Discriminator(64)
-    assert discriminator.n_features == 512 * 4 * 4 and discriminator.hidden(torch.zeros(2, 3, 64, 64)).shape == (2, 512, 4, 4)
+    assert discriminator.n_features == 512 * 4 * 4
+    assert discriminator.hidden(torch.zeros(2, 3, 64, 64)).shape == (2, 512, 4, 4)
     assert discriminator(torch.zeros(2, 3, 64, 64)).shape == (2,)
     images = Generator(latent_dim=7, width=4)(torch.randn(3, 7))
     assert images.shape == (3, 3, 64, 64) and images.abs().max() <= 1
     w, z = 8, 10
     weights = KERNEL * (3 * w + w * 2 * w + 2 * w * 4 * w + 4 * w * 8 * w + 8 * w) + w + 1 + 2 * (2 * w + 4 * w + 8 * w)
     others = KERNEL * (z * 8 * w + 8 * w * 4 * w + 4 * w * 2 * w + 2 * w * w + w * 3) + 3 + 2 * (8 * w + 4 * w + 2 * w + w)
-    learnt = [sum(parameter.numel() for parameter in network.parameters()) for network in (Discriminator(w), Generator(z, w))]
+    learnt = [sum(weight.numel() for weight in network.parameters()) for network in (Discriminator(w), Generator(z, w))]
     assert learnt == [weights, others]
     discriminator = Discriminator(4).eval()
     expected = discriminator.hidden(to_float(FACES))
@@ -36,7 +37,8 @@ def test_shapes_and_counts_are_as_worked_out_by_hand_and_pixels_survive_the_way_
         with pytest.raises(ValueError, match="expected uint8"):
             discriminator.hidden(wrong)
     images = np.arange(256, dtype=np.uint8).repeat(3 * 16).reshape(1, 64, 64, 3)
-    assert to_float(images).min() == -1 and to_float(images).max() == 1 and np.array_equal(to_uint8(to_float(images)), images)
+    assert to_float(images).min() == -1 and to_float(images).max() == 1
+    assert np.array_equal(to_uint8(to_float(images)), images)
 
 
 def test_initial_weights_are_normal_and_recalibrated_statistics_plain_means():
@@ -72,9 +74,10 @@ def test_presets_are_their_sources_and_fill_what_is_not_given():
     config = TrainConfig(preset="demo", batch_size=16, learning_rate=1)
     assert (config.width, config.average_decay, config.batch_size, config.beta1) == (32, 0.99, 16, 0.5)
     assert config.changed(width=8, seed=3) == TrainConfig(preset="demo", batch_size=16, learning_rate=1.0, width=8, seed=3)
-    for given, words in ((dict(width=0), "greater than or equal to 1"), (dict(learn_rate=1e-3), "learn_rate\n  Extra inputs"),
-                         (dict(augment="colour"), "augment\n  String should match pattern"), (dict(preset="best"), "unknown training preset"),
-                         (dict(batch_size=1), "batch_size\n  Input should be greater than or equal to 2"), (dict(beta1=1.0), "less than 1")):
+    for given, words in ((dict(width=0), "greater than or equal to 1"), (dict(learn_rate=1), "learn_rate\n  Extra inputs"),
+                         (dict(augment="colour"), "augment\n  String should match pattern"),
+                         (dict(preset="best"), "unknown training preset"), (dict(beta1=1.0), "less than 1"),
+                         (dict(batch_size=1), "batch_size\n  Input should be greater than or equal to 2")):
         with pytest.raises(ValueError, match=words):
             config.changed(**given)
     other = config.changed(seed=3).changed(preset="paper", width=8)  # which fills all the rest anew

@@ -164,7 +164,8 @@ def test_order_is_kept_and_a_collection_reads_its_rows_and_has_a_digest_of_label
     Image.fromarray(large[:600, :800]).save(tmp_path / "b.jpg")
     Image.new("RGB", (562, 762)).save(tmp_path / "flat.png")
     missing, whole, flat = collection.read([1, 0, 3])
-    assert isinstance(missing, UnreadablePhotograph) and "flat.png: one flat colour" in str(flat) and whole.image.shape == (1200, 1600, 3)
+    assert isinstance(missing, UnreadablePhotograph)
+    assert "flat.png: one flat colour" in str(flat) and whole.image.shape == (1200, 1600, 3)
     a, b = collection.read([0, 2], 600)
     assert a.image.shape == b.image.shape == (600, 800, 3) and (a.size, b.size) == ((1600, 1200), (800, 600))
 

@@ -82,8 +82,10 @@ def test_missing_and_repeated_keys_files_and_folders_are_named(data, tmp_path):
     text = yaml.safe_dump(SMALL | {"training": {"preset": "demo"}})
     assert load(data, text.replace("preset: demo", "learning_rate: 1e-4")).training.learning_rate == 1e-4
     for content, place, words in (
-        (text.replace("description", "title"), None, "description is missing"), ("", None, "is empty"), ("a: [", None, "not readable as YAML"),
-        (text, data / "elsewhere", r"elsewhere cannot be read \(no such file"), (text, "", "datasets.b needs photographs; give their folder"),
+        (text.replace("description", "title"), None, "description is missing"),
+        ("", None, "is empty"), ("a: [", None, "not readable as YAML"),
+        (text, data / "elsewhere", r"elsewhere cannot be read \(no such file"),
+        (text, "", "datasets.b needs photographs; give their folder"),
         (text, data / "b" / "labels.csv", "cannot be read .not a directory"),
         (text + "training: {epochs: 3}\n", None, r"mine.yaml: training is given twice, in lines \d+ and \d+"),
     ):  # fmt: skip

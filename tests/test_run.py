@@ -52,7 +52,8 @@ def checked(*words, **values):
 def test_a_page_runs_by_hand_with_a_parameter_changed_and_says_how_far_it_is(notebook, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.setattr(run, "TELL_SECONDS", 0.0)
-    notebook(new_code_cell("n * 2"), new_code_cell("import os\n[os.environ.get(k) for k in ('FERGAN_BOOK', 'MPLBACKEND', 'OMP_NUM_THREADS')]"),
+    notebook(new_code_cell("n * 2"),
+             new_code_cell("import os\n[os.environ.get(k) for k in ('FERGAN_BOOK', 'MPLBACKEND', 'OMP_NUM_THREADS')]"),
              new_code_cell("from tqdm.auto import tqdm\nfor _ in tqdm(range(40), desc='steps'):\n    pass"),
              new_code_cell("get_ipython().kernel.log.error('KeyboardInterrupt caught in kernel')"))
     output = run_by_hand(PAGE, ["n=21"], tmp_path / "out" / "page.ipynb")
@@ -108,9 +109,11 @@ def test_kernels_of_a_server_have_its_libraries_and_nothing_of_the_project_and_e
 
 @pytest.mark.parametrize(("words", "fault"), [
     ("rat=0.1", "no parameter 'rat'; did you mean 'rate'?"), ("epoch=3", "no parameter 'epoch'; did you mean 'epochs'?"),
-    ("n=2.5", "parameter n is 2.5 (float); expected int, for example 3"), ("n=two", "parameter n is 'two' (str); expected int"),
+    ("n=2.5", "parameter n is 2.5 (float); expected int, for example 3"),
+    ("n=two", "parameter n is 'two' (str); expected int"),
     ("n=True", "parameter n is True (bool); expected int"), ("flag=1", "parameter flag is 1 (int); expected bool"),
-    ("epochs=0", "training.epochs is 0; input should be greater"), ("training.width", "'training.width' is not of the form name=value"),
+    ("epochs=0", "training.epochs is 0; input should be greater"),
+    ("training.width", "'training.width' is not of the form name=value"),
 ])
 def test_what_does_not_fit_is_refused_before_anything_runs(notebook, tmp_path, words, fault):
     notebook(new_code_cell(f"open({str(tmp_path / 'ran')!r}, 'w')"))

@@ -52,7 +52,8 @@ def _as_html(text):
 
 
 def test_macros_call_each_other_what_comes_from_data_is_text_and_a_missing_field_is_an_error(tmp_path, monkeypatch):
-    (tmp_path / "x.md.j2").write_text("{% macro _named(n) %}**{{ n }}**{% endmacro %}{% macro field(r) %}{{ r.value }}{% endmacro %}"
+    (tmp_path / "x.md.j2").write_text("{% macro _named(n) %}**{{ n }}**{% endmacro %}"
+                                      "{% macro field(r) %}{{ r.value }}{% endmacro %}"
                                       "{% macro answer(n) %}See {numref}`tab-a`, {{ _named(n) }}.{% endmacro %}")
     monkeypatch.setattr(show, "TEMPLATES", tmp_path)
     show._environment.cache_clear()

@@ -46,7 +46,7 @@ def test_each_fault_of_a_page_is_found(check):
         run()
 
 
-def test_the_committed_table_of_contents_is_the_demos_the_method_gives_the_range_that_is_searched_and_every_licence_is_said(tmp_path):
+def test_the_contents_are_the_demos_the_method_gives_the_range_that_is_searched_and_every_licence_is_said(tmp_path):
     text = " ".join((ROOT / "book" / "method.md").read_text().split())
     (low, high), (least, most) = COST_RANGE, GAMMA_SCALE_RANGE
     assert f"between {low:g} and {high:g}" in text and f"between {least:g} and {most:g} over the median squared distance" in text

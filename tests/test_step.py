@@ -76,8 +76,8 @@ def test_two_processes_take_the_step_that_one_takes_on_both_halves(tmp_path):
     generator, discriminator = state.generator.module, state.discriminator.module
     entropy = torch.nn.functional.binary_cross_entropy_with_logits
     made = [generator(noise[half::2]) for half in (0, 1)]
-    loss_d = sum(entropy(discriminator(real[half::2]), torch.ones(4)) + entropy(discriminator(made[half].detach()), torch.zeros(4))
-                 for half in (0, 1)) / 2
+    loss_d = sum(entropy(discriminator(real[half::2]), torch.ones(4))
+                 + entropy(discriminator(made[half].detach()), torch.zeros(4)) for half in (0, 1)) / 2
     loss_d.backward()
     state.optimizer_d.step()
     loss_g = sum(entropy(discriminator(faces), torch.ones(4)) for faces in made) / 2

@@ -190,7 +190,7 @@ def test_a_longer_search_continues_a_shorter_one_and_another_search_begins_anew(
     assert len(calls) == 3 and longer.trials.equals(search(folds, 1.0, n_evaluations=23).trials)
     search(counted(calls), 1.0, n_evaluations=21, journal=tmp_path)
     assert len(calls) == 3, "a shorter one reads the beginning"
-    for change in ({}, {"problem": "other"}, {"seed": 1}, {"distance": 2.0}):  # so short a one has starting points of its own
+    for change in ({}, {"problem": "other"}, {"seed": 1}, {"distance": 2.0}):  # so short a one has other starting points
         calls.clear()
         search(counted(calls), **dict(distance=1.0, n_evaluations=4, journal=tmp_path) | change)
         assert len(calls) == 4

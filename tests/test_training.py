@@ -36,7 +36,8 @@ training.save_state = save_and_die
 
 def run_apart(folder, n_snapshots, before):
     """Train the same run in a process of its own, which writes a checkpoint after every step."""
-    code = f"from test_training import run_of\n{before}\nrun_of({str(folder)!r}, checkpoint_seconds=0, n_snapshots={n_snapshots})"
+    call = f"run_of({str(folder)!r}, checkpoint_seconds=0, n_snapshots={n_snapshots})"
+    code = f"from test_training import run_of\n{before}\n{call}"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=WITH_TESTS)
 
 

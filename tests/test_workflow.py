@@ -107,14 +107,14 @@ def test_a_changed_word_makes_its_page_only_and_the_prose_that_includes_it(check
 
 
 def test_values_and_back_and_results_that_are_deleted_or_truncated(checkout):
-    """Only what depends on them is made, pass by pass, and equal faces retrain nothing; changed back, nothing is computed."""
+    """Only what depends on them is made, pass by pass; equal faces retrain nothing; changed back, nothing is computed."""
     profile, home = checkout / "profiles" / "quick.yaml", checkout / "artifacts" / "quick"
     with edited(profile, "  epochs: 3", "  epochs: 4"):
         assert {name.split("/")[0] for name in computing(checkout)} == {"02_dcgan"}
     (unit,), (saliency,) = home.glob("single_unit/*/*/scores.json"), home.glob("saliency/*/*/checks.json")
     content = saliency.read_bytes()
-    with (edited(profile, "  n_folds: 3\n  n_evaluations: 3\n\naction_units", "  n_folds: 3\n  n_evaluations: 4\n\naction_units"),
-          edited(profile, "n_faces: 96, detector: mtcnn}", "n_faces: 96, detector: mtcnn, padding: 0.5}")):  # no face needs it
+    with (edited(profile, "n_evaluations: 3\n\naction_units", "n_evaluations: 4\n\naction_units"),
+          edited(profile, "n_faces: 96, detector: mtcnn}", "n_faces: 96, detector: mtcnn, padding: 0.5}")):  # none needs it
         assert computing(checkout) == {"04c_transfer/matrix", "01_data/celeba"}
         unit.unlink()
         saliency.write_bytes(content[:-5])
@@ -149,7 +149,8 @@ def test_a_failing_page_is_one_fault_at_the_end_and_the_same_command_goes_on(che
 def test_an_interrupted_training_leaves_a_checkpoint_and_goes_on(checkout):
     words = ["-m", "fergan", "run", "02_dcgan/sfew", "epochs=4000", "checkpoint_seconds=2.0", "--profile", "quick",
              "--output", str(checkout / "interrupted.ipynb")]
-    process = subprocess.Popen([sys.executable, *words], cwd=checkout, env=environment(checkout), stderr=subprocess.PIPE, text=True)
+    options = dict(cwd=checkout, env=environment(checkout), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, *words], **options)
     models = checkout / "artifacts" / "quick" / "models" / "sfew"
     until = time.monotonic() + 240
     while not list(models.glob("*/checkpoint.safetensors")) and time.monotonic() < until and process.poll() is None:
