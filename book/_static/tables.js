@@ -20,9 +20,13 @@ window.addEventListener("load", () => {
     const names = [...table.tHead?.rows[0].cells ?? []].map(cell => cell.textContent.trim());
     for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, k) => { cell.dataset.label = names[k] ?? ""; });
   }
-  const fitAll = () => tables.forEach(fit);
-  fitAll();
-  window.addEventListener("resize", fitAll);
+  const widths = new Map();  // of their boxes, which a sidebar changes too
+  const watch = new ResizeObserver(entries => entries.forEach(({ target, contentRect: { width } }) => {
+    if (widths.get(target) === width) return;
+    widths.set(target, width);
+    fit(target.querySelector("table"));
+  }));
+  tables.forEach(table => { fit(table); watch.observe(table.parentElement); });
 });
 
 // The table of claims, one verdict at a time. Without scripts all its rows stand there.

@@ -129,13 +129,13 @@ class Book:
         if before["parameters"] != now["parameters"]:
             return "its parameters changed"
         for folder, result in record["results"].items():
-            if not is_whole(Path(folder)):
+            if not is_whole(self.home.joinpath(*Path(folder).parts[-3:])):  # the project may have been copied
                 return f"its result {Path(folder).name} is missing or not whole"
             keep = result["kept"] and os.environ.get("KEEP_RUNS") == "1"
             if result["code"] != code_hash(*result["code_of"]) and not keep:
                 return f"the code of {result['stage'].rpartition(':')[2]} changed"
         for home, value in record["reads"].items():
-            pointer = Path(home) / "current.json"
+            pointer = self.home.joinpath(*Path(home).parts[-2:], "current.json")
             if not pointer.is_file() or read_json(pointer)["digest"] != value:
                 return f"{'/'.join(Path(home).parts[-2:])} changed"
         return next((f"{words} changed" for key, words in _CHANGED.items() if before[key] != now[key]), "")
