@@ -42,7 +42,7 @@ def use_style() -> None:
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
     plt.rcParams.update({
         "figure.dpi": 110, "savefig.bbox": "tight", "figure.constrained_layout.use": True, "axes.titlesize": "medium",
-        "axes.spines.top": False, "axes.spines.right": False, "image.interpolation": "nearest",
+        "axes.spines.top": False, "axes.spines.right": False, "legend.columnspacing": 1, "legend.handletextpad": 0.3,
     })
 
 
@@ -171,7 +171,7 @@ def score_dots(table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float
         ax.axvline(chance, color="0.4", linestyle=":", linewidth=1)
         ax.annotate("chance", (chance, -0.7), fontsize="small", color="0.4", ha="center", va="bottom")
     ax.set(yticks=range(len(lines)), yticklabels=lines, xlabel=xlabel, ylabel=ylabel, ylim=(len(lines) - 0.4, -0.7))
-    ax.legend(frameon=False, ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), fontsize="small")
+    ax.legend(frameon=False, ncols=len(groups), loc="lower right", bbox_to_anchor=(1, 1), fontsize="small")
     return ax.figure
 
 

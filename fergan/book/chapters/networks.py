@@ -166,7 +166,7 @@ def training_curves(learnt: Mapping[str, ExperimentResult], runs: Mapping[str, R
         errors = np.maximum(0, [rows["value"] - rows["low"], rows["high"] - rows["value"]])  # which rounding can miss
         left.errorbar(done * rows["features"].astype(int), rows["value"], errors, capsize=3, **styles[name])
         right.plot(done * seen["step"], seen["frechet"], markersize=3.5, label=name, **styles[name])
-    left.set(ylabel="accuracy, people never seen", xlabel="training done (%)")
+    left.set(ylabel="accuracy", xlabel="training done (%)")
     right.set(ylabel="Fréchet distance", xlabel="training done (%)", ylim=(0, 1.05 * right.dataLim.y1))
     right.legend(frameon=False, fontsize="small", loc="lower left")
     return left.figure
