@@ -237,7 +237,7 @@ document.querySelectorAll('.networks:not([data-ready])').forEach(root => {
   // ---- the start
 
   start.hidden = false;
-  state.textContent = 'The networks run in this page, on this machine. About 10 MB are read.';
+  state.textContent = 'The networks run in this page, on this machine, once they are read.';
   start.onclick = async () => {
     start.disabled = true;
     state.textContent = 'Reading the networks.';
