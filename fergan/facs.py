@@ -35,10 +35,7 @@ def action_units_of(emotion: str, mapping: str = "paper") -> tuple[str, ...]:
 
 
 def label_groups(emotions: Iterable[str], mapping: str = "paper") -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Group the Action Units by the emotions, of those that a relabelled dataset has, that they are derived from.
-
-    Returns a list of (Action Units of one and the same label, the emotions that show them); others are left out.
-    """
+    """Return (Action Units with one and the same label, the emotions of a relabelled dataset that show them); no others."""
     shown_by: dict[tuple[str, ...], list[str]] = {}
     emotions = [canonical_emotion(emotion) for emotion in emotions]
     for unit in ACTION_UNITS:

@@ -7,9 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
-import pandas as pd
 import pytest
-from tiny import open_all, real_photographs, write_pictures, write_text
+from tiny import open_all, write_pictures, write_text
 
 from fergan.data import collections
 from fergan.data.collections import LOADERS, open_photographs
@@ -366,27 +365,3 @@ def test_lfw_reads_people_from_folders(tmp_path, inside):
     assert photographs.labels["subject"].tolist() == ["Ann_Lee", "Ann_Lee", "Bo"]
     assert sorted(Path(path).name for path in photographs.unknown) == ["Ann_Lee_0003.jpg", "portrait.jpg"]
     assert set(photographs.unknown.values()) == {"not named like George_W_Bush/George_W_Bush_0001.jpg"}
-
-
-@pytest.mark.parametrize(("source", "name", "folder", "columns"), [
-    ("cmu-faces", "cmu_faces", lambda file: f"faces/{file.partition('_')[0]}", "subject emotion view eyes"),
-    ("genki", "genki4k", lambda file: "files", "AU12"),
-    ("london", "london", lambda file: "smiling_front" if "_08" in file else "neutral_front", "subject expression AU12"),
-])
-def test_real_photographs_get_the_labels_that_others_gave_them(tmp_path, source, name, folder, columns):
-    labels = real_photographs(name).labels
-    files = labels["source"].map(lambda path: Path(path).name)
-    for path, file in zip(labels["source"], files, strict=True):
-        (tmp_path / folder(file)).mkdir(parents=True, exist_ok=True)
-        (tmp_path / folder(file) / file).symlink_to(Path(os.environ["FERGAN_DATA"]) / name / path)
-    if source == "genki":
-        table = labels[["AU12", "yaw", "pitch", "roll"]].itertuples(index=False)
-        write_text(tmp_path, "labels.txt", *(f"{smile:.0f} {yaw} {pitch} {roll}" for smile, yaw, pitch, roll in table))
-    photographs = open_photographs(name, source, folder=str(tmp_path))
-    assert len(photographs) == len(labels) == CATALOGUE[source].variants[""].photographs
-    assert photographs.missing == list(photographs.unknown) == []
-    if source == "london":
-        labels = labels.assign(subject=labels["subject"].str.removeprefix("L"))
-    ours, theirs = (table[columns.split()].set_axis(table["source"].map(lambda path: Path(path).name)).sort_index()
-                    for table in (photographs.labels, labels.replace("straight", "frontal")))
-    pd.testing.assert_frame_equal(ours, theirs, check_dtype=False)

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-import tracemalloc
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -212,31 +211,6 @@ def test_a_killed_process_goes_on_where_it_was_and_gives_the_same_faces(tmp_path
     assert n_nominal > 0 and (resumed, whole) == (60 - 4 * done + n_nominal, 60 + n_nominal)
     for name in ("images.npy", "labels.parquet", "account.json"):
         assert (tmp_path / "resumed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-def test_memory_does_not_grow_with_the_crops(crop, tmp_path):
-    class Many(Numbered):
-        def read(self, rows, least_side=None):
-            image = np.zeros((64, 64, 3), np.uint8)
-            return [UnreadablePhotograph("no") if row % 10 == 0 else Photograph(image + np.uint8(row % 10 == 1), (64, 64))
-                    for row in rows]
-
-    def zeros(images):
-        return np.array([[np.nan] * 6 if image[0, 0, 0] else [0, 0, 64, 64, 1, 1] for image in images])
-
-    def peak(n_photographs):
-        many = Many()
-        many.labels = complete_labels(pd.DataFrame({"source": [f"{i}.png" for i in range(n_photographs)], "view": "front"}))
-        tracemalloc.start()
-        faces, _ = crop(many, zeros, nominal_box=True)
-        assert len(faces) == 0.9 * n_photographs
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return most
-
-    peak(100)  # what is imported and cached once
-    grown = (peak(2000) - peak(400)) / 1600
-    assert grown < 2000, f"{grown:.0f} bytes for each photograph; its crop alone has 12288"
 
 
 @pytest.fixture

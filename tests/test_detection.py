@@ -8,14 +8,12 @@ import pandas as pd
 import pytest
 import skimage.data
 import torch
-from tiny import real_photographs
 from torchvision.ops import box_iou
 
 from fergan.data import detection
-from fergan.data.config import FacesConfig
-from fergan.data.cropping import CroppingAccount, crop_face, make_faces
+from fergan.data.cropping import crop_face
 from fergan.data.detection import MTCNNDetector, ViolaJones, face_rate, portrayed
-from fergan.data.faces import FACE_SIZE, FaceSet
+from fergan.data.faces import FACE_SIZE
 from fergan.rendered import render_faces, stand_in_labels
 
 TRUE_BOX = (180, 65, 272, 170)  # the face of scikit-image's astronaut, 512 x 512, measured by eye: brow to chin
@@ -135,12 +133,3 @@ def test_a_real_crop_is_a_face_and_noise_or_its_shuffled_quarters_are_not(astron
     assert face_rate(np.empty((0, FACE_SIZE, FACE_SIZE, 3), np.uint8)).shape == (0,)
     with pytest.raises(ValueError, match=r"images are float32 .* expected uint8"):
         face_rate(np.zeros((2, 3, FACE_SIZE, FACE_SIZE), np.float32))
-
-
-@pytest.mark.parametrize(("dataset", "name", "least"), [
-    ("london", "viola-jones", 0.95), ("london", "mtcnn", 1.0), ("genki4k", "mtcnn", 0.95),
-])
-def test_faces_of_real_photographs_are_found_and_recognised(tmp_path, dataset, name, least):
-    make_faces(tmp_path, FacesConfig(detector=name), photographs=real_photographs(dataset, 40), progress=False)
-    assert CroppingAccount.load(tmp_path).found >= least * 40
-    assert (face_rate(FaceSet.load(tmp_path).images) > 0).mean() >= 0.95

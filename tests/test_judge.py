@@ -12,9 +12,7 @@ from skimage.metrics import structural_similarity
 from torch_fidelity.metric_prc import prc_features_to_metric
 
 from fergan.cache import cached
-from fergan.quality import QualityConfig, distances
-from fergan.quality import backbones as inception
-from fergan.quality.backbones import backbones, find_inception, inception_features, open_inception
+from fergan.quality import QualityConfig, distances, judge
 from fergan.quality.distances import frechet_distance, jackknife, memorised_below, nearest, neighbourhoods
 from fergan.quality.judge import judge_features, judge_images, judge_samples, load_scores
 
@@ -244,19 +242,19 @@ def test_weights_of_another_hash_are_never_opened_and_without_a_network_a_downlo
     path.write_bytes(b"a pickle that would run code")
 
     monkeypatch.setattr(torch, "load", Mock(side_effect=AssertionError("opened before its hash was checked")))
-    assert find_inception()[0] is None and inception.URL in find_inception()[1]
-    assert find_inception(str(path))[0] is None and "has the hash" in find_inception(str(path))[1]
-    assert "does not exist; get it from https://" in find_inception(str(tmp_path / "nowhere.pth"))[1]
+    assert judge.find_inception()[0] is None and judge.URL in judge.find_inception()[1]
+    assert judge.find_inception(str(path))[0] is None and "has the hash" in judge.find_inception(str(path))[1]
+    assert "does not exist; get it from https://" in judge.find_inception(str(tmp_path / "nowhere.pth"))[1]
     with pytest.raises(ValueError, match="is not opened"):
-        open_inception(path)
-    monkeypatch.setattr(inception, "PUBLISHED_HASH", hashlib.sha256(path.read_bytes()).hexdigest())
-    assert find_inception(str(path)) == (path, "")
+        judge.open_inception(path)
+    monkeypatch.setattr(judge, "PUBLISHED_HASH", hashlib.sha256(path.read_bytes()).hexdigest())
+    assert judge.find_inception(str(path)) == (path, "")
     with pytest.raises(AssertionError, match="opened before"):
-        backbones(path, path)  # the right hash goes on to be opened
+        judge.backbones(path, path)  # the right hash goes on to be opened
 
-    monkeypatch.setattr(inception.urllib.request, "urlopen", Mock(side_effect=OSError("no network")))
+    monkeypatch.setattr(judge.urllib.request, "urlopen", Mock(side_effect=OSError("no network")))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    found, reason = find_inception("download")
+    found, reason = judge.find_inception("download")
     assert found is None and "cannot be had (no network)" in reason
     assert list(tmp_path.rglob("*.pth")) == [path], "nothing half-written is left"
 
@@ -270,9 +268,9 @@ def test_inception_features_do_not_depend_on_the_batch(monkeypatch, tmp_path):
     monkeypatch.setattr(torch, "load", lambda *_, **__: {})
     path = tmp_path / "weights.pth"
     path.write_bytes(b"weights")
-    monkeypatch.setattr(inception, "PUBLISHED_HASH", hashlib.sha256(b"weights").hexdigest())
-    network = open_inception(path)
+    monkeypatch.setattr(judge, "PUBLISHED_HASH", hashlib.sha256(b"weights").hexdigest())
+    network = judge.open_inception(path)
     images = pictures(2)
-    features, logits = inception_features(network, images, batch_size=1)
+    features, logits = judge.inception_features(network, images, batch_size=1)
     assert features.shape == (2, 2048) and logits.shape == (2, 1008)
-    np.testing.assert_allclose(inception_features(network, images)[0], features, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(judge.inception_features(network, images)[0], features, rtol=1e-4, atol=1e-5)

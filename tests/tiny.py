@@ -8,7 +8,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from fergan.data.collections import open_photographs
@@ -72,11 +71,3 @@ def open_all(folder: Path, source: str, **options):
     assert all(photograph.image.ndim == 3 and photograph.image.dtype == np.uint8 for photograph in read)
     assert photographs.name == "mine"
     return photographs
-
-
-def real_photographs(name: str, n_faces: int | None = None):
-    """Open real photographs that others labelled; the test is skipped where there are none."""
-    root = os.environ.get("FERGAN_DATA")
-    if not root or not (Path(root) / name).is_dir():
-        pytest.skip(f"needs real photographs in $FERGAN_DATA/{name}")
-    return open_photographs(name, "manifest", folder=f"{root}/{name}", n_faces=n_faces)

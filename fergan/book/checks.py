@@ -35,7 +35,7 @@ def load_profile(path: str | Path, data: str = "") -> Profile:
     ProfileError, one line per fault, where something in it cannot work or a set that is needed is not there.
     """
     profile = _fitted(_without_missing(read_profile(path, data)))
-    if faults := _data_faults(profile) or _nothing_left(profile) or _folder_faults(profile):
+    if faults := _missing(profile):
         raise ProfileError("\n".join(f"{path}: {fault}" for fault in faults))
     return profile
 
@@ -107,33 +107,23 @@ def _holds_files(folder: Path) -> bool:
     return any(_holds_files(path) if path.is_dir() else not path.name.startswith(".") for path in folder.iterdir())
 
 
-def _data_faults(profile: Profile) -> list[str]:
-    """Return what is wrong with the data folder itself, where a set is not found in it."""
+def _missing(profile: Profile) -> list[str]:
+    """Say that the data folder cannot be read, that no experiment is left, or which sets are missing that are needed."""
+    absences = profile.absences
     try:
-        if profile.data and profile.absences.looked:
+        if profile.data and absences.looked:
             os.listdir(profile.data)
     except OSError as error:
         return [f"the data folder {profile.data} cannot be read ({error.strerror.lower()}); give that of the photographs"]
-    return []
-
-
-def _nothing_left(profile: Profile) -> list[str]:
-    """Return what to do where no experiment is left, or nothing."""
-    absences = profile.absences
-    if not absences.left_out or profile.emotion_experiments or profile.au_experiments:
-        return []
-    fault = f"no experiment can be made with {profile.data}" if profile.data else "no folder of photographs was given"
-    looked = [f"  {name}: {absences.looked[name].removesuffix(' does not exist')}" for name in absences.left_out]
-    give = f"Give the folder that holds them, for example DATA=/path PROFILE={profile.name} make book."
-    return ["\n".join([f"{fault}; missing are", *looked, give, "How to get each: book/datasets.md, the chapter on data."])]
-
-
-def _folder_faults(profile: Profile) -> list[str]:
-    """Return one sentence for each set that cannot be left out and is not there."""
+    if absences.left_out and not (profile.emotion_experiments or profile.au_experiments):
+        fault = f"no experiment can be made with {profile.data}" if profile.data else "no folder of photographs was given"
+        looked = [f"  {name}: {absences.looked[name].removesuffix(' does not exist')}" for name in absences.left_out]
+        give = f"Give the folder that holds them, for example DATA=/path PROFILE={profile.name} make book."
+        how = "How to get each: book/datasets.md, the chapter on data."
+        return ["\n".join([f"{fault}; missing are", *looked, give, how])]
     give = "needs photographs; give their folder, for example DATA=/path make book"
-    looked = {name: _absent(profile, dataset) for name, dataset in profile.datasets.items()}
     return [f"datasets.{name}: {profile.dataset_folder(name)} {reason}" if profile.data else f"datasets.{name} {give}"
-            for name, reason in looked.items() if reason]
+            for name, dataset in profile.datasets.items() if (reason := _absent(profile, dataset))]
 
 
 def absence_lines(absences: Absences) -> list[str]:
@@ -249,13 +239,6 @@ def _labels_used(profile: Profile, name: str) -> set[str]:
 def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:
     from fergan.experiments import cross_validation as cv  # slow to import
 
-    def refusals(where: str, *attempts: tuple) -> Iterator[str]:
-        for make, *of in attempts:
-            try:
-                make(*of)
-            except ValueError as error:
-                yield f"{where}: {error}"
-
     emotions, efficiency = profile.emotions, profile.label_efficiency
     for experiment in (e for e in profile.emotion_experiments if e.target in labels):
         known = labels[experiment.target].dropna(subset="emotion").reset_index(drop=True)
@@ -263,13 +246,15 @@ def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterat
         if known.empty:
             yield f"{where}: no photograph has an emotion; add a column 'emotion', or take the experiment out"
             continue
-        y, people = known["emotion"].to_numpy(str), subjects_of(known)
-        yield from refusals(where, (cv.random_folds, y, emotions.n_folds, emotions.seed),
-                            (cv.learnable_folds, y, people, emotions.n_folds, emotions.seed),
-                            (cv.fold_blocks, emotions.n_folds, emotions.inner_folds))
+        attempts = {where: (cv.learnable_folds, emotions.n_folds, emotions.seed)}
         if experiment.target in (*efficiency.targets, *efficiency.size_targets):
-            yield from refusals(f"label_efficiency.n_splits on {experiment.target}",
-                                (cv.grouped_folds, y, people, efficiency.n_splits, efficiency.seed))
+            of = efficiency.n_splits, efficiency.seed
+            attempts[f"label_efficiency.n_splits on {experiment.target}"] = cv.grouped_folds, *of
+        for place, (make, *of) in attempts.items():
+            try:
+                make(known["emotion"].to_numpy(str), subjects_of(known), *of)
+            except ValueError as error:
+                yield f"{place}: {error}"
 
 
 def _au_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:

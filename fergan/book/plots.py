@@ -127,12 +127,7 @@ def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], areas: Mappi
 
 
 def confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
-    """Draw a confusion matrix: counts and their share of the true class (row), which is also the shade.
-
-    Args:
-        counts: True classes in rows, predicted ones in columns; NaN where unknown.
-        title: Above the matrix.
-    """
+    """Draw counts by true class (rows, NaN where unknown) and predicted one, and their share of the row, also as a shade."""
     figure, ax = plt.subplots(figsize=(WIDTH + 0.6, 0.62 * WIDTH))  # eight names side by side
     shares = counts.div(counts.sum(axis=1).replace(0, np.nan), axis=0)
     # An empty cell stays bare, so that the eye finds the others.
@@ -148,15 +143,10 @@ def confusion_matrix(counts: pd.DataFrame, title: str) -> Figure:
 
 def score_dots(table: pd.DataFrame, y: str, hue: str, xlabel: str, chance: float | None = None, ylabel: str = "",
                ax: Axes | None = None) -> Figure:
-    """Draw scores with intervals as dots, one line per `y`, one colour and marker per `hue`.
+    """Draw scores with intervals as dots, one line per value of column `y`, one colour and marker per value of `hue`.
 
-    Args:
-        table: Columns `y`, `hue`, ``value``, ``low``, ``high``; the interval may be missing.
-        y, hue: Columns for the lines and the colours.
-        xlabel: What the score is.
-        chance: Where guessing would land.
-        ylabel: What the lines are, where their names do not say it.
-        ax: Where to draw; a new figure otherwise.
+    Further columns are ``value, low, high``; the interval may be missing. `chance` is where guessing would land, `ylabel`
+    what the lines are, where their names do not say it; without `ax` the figure is a new one.
     """
     lines, groups = list(table[y].unique()), list(table[hue].unique())
     if ax is None:
@@ -192,13 +182,9 @@ def heat_map(table: pd.DataFrame, label: str, low: float, high: float, center: f
 # ---- what moves
 
 def play_filmstrip(steps: Sequence[int], frames: np.ndarray, label: str, n_columns: int = 8) -> HTML:
-    """Return an element that plays the same faces over training.
+    """Return an element that plays the same faces, frames uint8 (n_frames, n_faces, 64, 64, 3), over a training's steps.
 
-    Args:
-        steps: Training step of each frame.
-        frames: (n_frames, n_faces, 64, 64, 3), uint8
-        label: What it shows, for those who hear the page instead of seeing it.
-        n_columns: Faces in a row.
+    The label says what it shows, for those who hear the page instead of seeing it.
     """
     # The frames lie below each other in one picture, of which the page shows one frame at a time. The gap after each keeps
     # a scaled frame from showing a line of its neighbour.
@@ -214,10 +200,8 @@ def play_filmstrip(steps: Sequence[int], frames: np.ndarray, label: str, n_colum
 def operating_points(positive: np.ndarray, values: np.ndarray, n_points: int = 80) -> dict[str, list | int]:
     """Count what is found and what is a false alarm at thresholds from the strictest to the loosest.
 
-    Args:
-        positive: (n_faces,), bool; whether each shows the label; some do, some do not.
-        values: (n_faces,), decision values; a face is named when its value is at least the threshold.
-        n_points: At most so many thresholds, evenly spaced among the values that occur.
+    At most `n_points` are evenly spaced among the decision values (n_faces,) that occur: a face is named when its value is
+    at least the threshold. `positive` (n_faces,) says whether each shows the label; some do, some do not.
 
     Returns: ``threshold, tp, fp`` (lists, both counts not falling), ``positives``, ``negatives``.
     """
@@ -238,9 +222,7 @@ def share(part: int, whole: int) -> str:
 def threshold_explorer(labels: Mapping[str, tuple[np.ndarray, np.ndarray]], title: str) -> HTML:
     """Return an element with a threshold to move, a ROC curve and the counts of right and wrong answers.
 
-    Args:
-        labels: Label -> (positive, values); see `operating_points`.
-        title: What it shows, for those who hear the page instead of seeing it.
+    Labels hold (positive, values), see `operating_points`; the title is for those who hear the page instead of seeing it.
     """
     data = {label: operating_points(*arrays) for label, arrays in labels.items()}
     first = next(iter(data.values()))

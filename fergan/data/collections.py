@@ -6,7 +6,7 @@ a record there and one line in `LOADERS`.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -40,16 +40,12 @@ _CODES = {"": np.nan, "0": 0.0, "1": 1.0} | dict.fromkeys("ABCDE", 1.0)
 
 def open_photographs(name: str, source: str, *, folder: str | None = None, csv: str = "labels.csv", variant: str = "",
                      n_faces: int | None = None, seed: int = 0) -> Photographs:
-    """Open a collection before its faces are cropped.
+    """Open a collection, one of `fergan.data.config.Source`, or a variant of it, before its faces are cropped.
 
-    Args:
-        name: What the face set is called; for ``"rendered"``, which stand-in.
-        source: One of `fergan.data.config.Source`.
-        folder, csv: Where the photographs lie (see catalogue.yaml), and their table there: of frames for ``"enhanced-ck"``,
-            else with a column ``path``. A folder of any collection may hold such a table too: then it is read as
-            ``"manifest"``, whatever its files are called.
-        variant: Which part of the collection; empty takes its default.
-        n_faces, seed: At most this many photographs, drawn or rendered with this seed; without it, all.
+    `name` is what the face set is called; for ``"rendered"``, which stand-in. `folder` holds the photographs (see
+    catalogue.yaml) and the table `csv`: of frames for ``"enhanced-ck"``, else with a column ``path``. A folder of any
+    collection may hold such a table: then it is read as ``"manifest"``, whatever its files are called. With `n_faces` at
+    most so many are drawn, or rendered, by `seed`.
 
     An unknown variant is a ValueError; so is, or a FileNotFoundError, a folder or table that is missing, cannot be
     read or holds nothing of this collection.
@@ -100,11 +96,9 @@ def rafd_names(models: Iterable[tuple[str, str, str]], variant: str = "") -> Ite
 
 
 def read_rafd(root: Path, files: Files, variant: str, csv: str) -> Contents:
-    """RaFD: file names say everything. ``"frontal"`` is the camera at 90 degrees, ``"multiview"`` the frontal gaze.
-
-    Missing is what would complete the models that are there: which numbers were given is nowhere published.
-    """
+    """RaFD: file names say everything. ``"frontal"`` is the camera at 90 degrees, ``"multiview"`` the frontal gaze."""
     table, unknown = read_named(files, "rafd")
+    # Of the models that are there, for which numbers were given is nowhere published.
     models = table[["subject", "group", "sex"]].drop_duplicates().itertuples(index=False, name=None)
     missing = [name for name in rafd_names(models, variant) if name not in table.index]
     if variant:
@@ -166,10 +160,7 @@ def read_raf_db(root: Path, files: Files, variant: str, csv: str) -> Contents:
 
 
 def read_celeba(root: Path, files: Files, variant: str, csv: str) -> Contents:
-    """CelebA: tables, as text or CSV, and photographs in whatever folders the archives were unpacked.
-
-    ``Smiling`` becomes AU12, which is what a smile is. A missing table costs its labels only.
-    """
+    """CelebA: tables, as text or CSV, some of which may be missing, and photographs wherever they were unpacked."""
     places = {name_of(path).removesuffix(end): path for end in (".csv", ".txt") for path in files if path.endswith(end)}
     # Their folder may lie anywhere and be nested in one of its name.
     there = (path for path in files if path.count("/") and is_picture(path))
@@ -213,7 +204,7 @@ def read_ck_plus(root: Path, files: Files, variant: str, csv: str) -> Contents:
         if len(group) == 1 or 1 < first["frame"] < _TIME_STAMP:
             cut.append(first["source"])
         elif not variant:
-            rows.append(first | {"emotion": "neutral"} | _ck_units([]))
+            rows.append(first | {"emotion": "neutral"} | dict.fromkeys(ACTION_UNITS, 0.0))
         rows.append(last)
     if cut and not variant:
         problems.insert(0, f"{root}: the neutral start of {len(cut):,} sequences is missing, as they do not begin with "
@@ -245,16 +236,12 @@ def _ck_labels(folder: Path, label: tuple[str, int] | None, last: int, problems:
             return {"emotion": CATALOGUE["ck-plus"].codes["emotion"][str(int(code))]}
         if not all(0 <= intensity <= 5 for _, intensity in values):
             raise ValueError
-        return _ck_units([f"AU{int(unit):02d}" for unit, _ in values])
+        shown = [f"AU{int(unit):02d}" for unit, _ in values]
+        return {unit: float(unit in shown) for unit in ACTION_UNITS}  # all were looked for
     except (ValueError, KeyError):
         expected = "one number from 0 to 7" if path.endswith("_emotion.txt") else "lines of an Action Unit and 0 to 5"
         problems.append(f"{folder / path}: expected {expected}; left out")
         return {}
-
-
-def _ck_units(shown: Collection[str]) -> dict[str, float]:
-    """Return the occurrence of every Action Unit where these are shown and all were looked for."""
-    return {unit: float(unit in shown) for unit in ACTION_UNITS}
 
 
 def read_enhanced_ck(root: Path, files: Files, variant: str, csv: str) -> Contents:
@@ -266,7 +253,7 @@ def read_enhanced_ck(root: Path, files: Files, variant: str, csv: str) -> Conten
     """
     frames, unknown = _ck_frames(files)
     codes, problems = _read_codes(root / csv)
-    files.setdefault(csv, folders.FileState.of(root / csv))
+    files.setdefault(csv, (root / csv).stat())
     coded = frames.merge(codes, on=["sequence", "frame"], how="inner")
     listed, found = (list(zip(of["sequence"], of["frame"], strict=True)) for of in (codes, coded))
     missing = [f"{sequence}_{frame:08d}.png" for sequence, frame in listed if (sequence, frame) not in set(found)]
@@ -321,8 +308,8 @@ def read_sfew(root: Path, files: Files, variant: str, csv: str) -> Contents:
 
 def read_lfw(root: Path, files: Files, variant: str, csv: str) -> Contents:
     """LFW: a folder for each person."""
-    table, unknown = read_named(files, "lfw")
-    return Contents(root, files, table.assign(view="wild"), unknown=unknown)
+    labels, unknown = read_named(files, "lfw")
+    return Contents(root, files, labels.assign(view="wild"), unknown=unknown)
 
 
 def read_genki(root: Path, files: Files, variant: str, csv: str) -> Contents:

@@ -226,17 +226,13 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
         raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 (n, {FACE_SIZE}, {FACE_SIZE}, 3)")
     # The first two networks pass more candidates on than usual; how sure the last one is decides.
     detector = MTCNNDetector(min_face_fraction=0.4, thresholds=(0.5, 0.5, 0.7))
-    rates = np.zeros(len(images))
+    rates, border, size = np.zeros(len(images)), [FACE_SIZE // 4] * 4, (3 * FACE_SIZE, 3 * FACE_SIZE)
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
         for shown in (batch, batch[:, :, ::-1]):
-            found = detector.find_all(np.stack([_with_surroundings(image) for image in shown]))
+            padded = [cv2.copyMakeBorder(np.ascontiguousarray(image), *border, cv2.BORDER_REPLICATE) for image in shown]
+            large = [cv2.resize(image, size, interpolation=cv2.INTER_LINEAR) for image in padded]
+            found = detector.find_all(np.stack(large))  # blurred faces and profiles are found more often
             best = [probabilities.max(initial=0.0) for _, probabilities in found]
             rates[start : start + len(batch)] = np.maximum(rates[start : start + len(batch)], best)
     return np.where(rates >= threshold, rates, 0.0)
-
-
-def _with_surroundings(image: np.ndarray) -> np.ndarray:
-    """Repeat the border of a crop outwards, and enlarge it: blurred faces and profiles are then found more often."""
-    padded = cv2.copyMakeBorder(np.ascontiguousarray(image), *[FACE_SIZE // 4] * 4, cv2.BORDER_REPLICATE)
-    return cv2.resize(padded, (3 * FACE_SIZE, 3 * FACE_SIZE), interpolation=cv2.INTER_LINEAR)

@@ -20,11 +20,9 @@ def complete_labels(labels: pd.DataFrame, where: str = "labels") -> pd.DataFrame
     """Bring a table of labels, one row per face, into the one vocabulary; an error calls it `where`.
 
     Returns: ``source, subject, emotion, view, split`` as strings, each Action Unit as float (0, 1 or NaN), a fresh index;
-        columns of `LABEL_COLUMNS` are added where they are missing. ValueError where ``source`` is, an emotion is unknown,
-        or an Action Unit is neither 0, 1 nor missing.
+        columns of `LABEL_COLUMNS` are added where they are missing. ValueError where an emotion is unknown or an Action Unit
+        neither 0, 1 nor missing.
     """
-    if "source" not in labels:
-        raise ValueError(f"{where}: column 'source' is missing; it names where each face came from")
     labels = labels.reset_index(drop=True).copy()
     for column in LABEL_COLUMNS[:5]:
         labels[column] = labels.get(column, pd.Series(pd.NA, index=labels.index)).astype("string")

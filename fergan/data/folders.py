@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,20 +27,7 @@ _MISSING = ("", "na", "n/a", "#n/a", "nan", "none", "null", "<na>")
 _ACTION_UNIT = re.compile(r"AU[ _]?0*(\d+)(_c)?", re.IGNORECASE)
 
 
-class FileState(NamedTuple):
-    """A file's size in bytes, and when it was last changed, in nanoseconds."""
-
-    size: int
-    modified: int
-
-    @classmethod
-    def of(cls, file: Path) -> "FileState":
-        """Look at a file; OSError where it is not there."""
-        state = file.stat()
-        return cls(state.st_size, state.st_mtime_ns)
-
-
-class Files(dict[str, FileState]):
+class Files(dict[str, os.stat_result]):
     """What a folder holds, by paths relative to it in sorted order; ``refused`` is what may not be read, and why."""
 
     refused: Sequence[str] = ()
@@ -78,7 +64,7 @@ def list_files(folder: Path, depth: int = 8) -> Files:
 
     PermissionError where the folder itself may not be read; what lies in it and may not is listed as refused.
     """
-    found: dict[str, FileState] = {}
+    found: dict[str, os.stat_result] = {}
     refused: list[str] = []
 
     def relative(path: str) -> str:
@@ -96,7 +82,7 @@ def list_files(folder: Path, depth: int = 8) -> Files:
             folders.clear()
         for path in (f"{place}{os.sep}{name}" for name in names):
             try:
-                found[relative(path)] = FileState.of(Path(path))
+                found[relative(path)] = os.stat(path)
             except OSError as error:
                 refuse(error)
     files = Files(sorted(found.items()))
@@ -213,14 +199,10 @@ def has_manifest(csv_path: Path) -> bool:
 def read_manifest(path: Path) -> Contents:
     """Read a CSV file (see `read_csv_table`) that names and labels photographs, and look whether each exists.
 
-    Column ``path`` is relative to the file's folder, or absolute in it. Optional: ``subject`` or ``person``, ``emotion`` or
-    ``expression`` (synonyms of emotions are understood), ``AU01`` .. ``AU27`` (0, 1 or blank), ``smile`` (as well; becomes
-    AU12), ``view`` or ``pose``, and ``split``. Other columns are named among the problems; they are kept as text where their
-    names say nothing of Action Units.
-
-    FileNotFoundError where the CSV, or every photograph that it lists, is missing. ValueError, with file and line, where it
-    is unreadable or empty, has no ``path``, lists one twice or outside the folder, or holds an unknown emotion or an Action
-    Unit that is neither 0, 1 nor blank.
+    Column ``path`` is relative to the file's folder, or absolute in it. Optional are Action Units (0, 1 or blank) and the
+    others of `_READ`, also by their `_SYNONYMS`; ``smile`` becomes AU12. Further columns are named among the problems; they
+    are kept as text where their names say nothing of Action Units. FileNotFoundError where the CSV, or every photograph that
+    it lists, is missing; ValueError, with file and line, where something in it cannot be right.
     """
     table, problems = _name_columns(path, read_csv_table(path, "a column 'path' beside the photographs"))
     blank = table["path"] == ""
@@ -286,7 +268,7 @@ def _find_files(folder: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, Files]
     for name in table["path"]:
         try:
             if (folder / name).is_file():
-                files[name] = FileState.of(folder / name)
+                files[name] = (folder / name).stat()
         except (OSError, ValueError):  # for example a name longer than the file system allows
             continue
     if not table["path"].isin(files).all():

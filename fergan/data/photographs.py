@@ -128,22 +128,19 @@ class FolderPhotographs(Photographs):
             labels = labels.iloc[np.sort(np.random.default_rng(seed).permutation(len(labels))[:n_faces])]
         self.labels = complete_labels(labels, where=str(folder))
         sources = self.labels["source"].tolist()  # a column of strings is slow to walk through
-        states = [(path, *contents.files[path]) for path in [*sources, *contents.tables]]
-        self.fingerprint = hashlib.sha256("\n".join("{}|{}|{}".format(*state) for state in states).encode()).hexdigest()[:10]
-        self.sizes = np.array([contents.files[path].size for path in sources], dtype=np.int64)
+        states = [(path, contents.files[path]) for path in [*sources, *contents.tables]]
+        lines = "\n".join(f"{path}|{state.st_size}|{state.st_mtime_ns}" for path, state in states)
+        self.fingerprint = hashlib.sha256(lines.encode()).hexdigest()[:10]
+        self.sizes = np.array([contents.files[path].st_size for path in sources], dtype=np.int64)
 
 
 def read_photographs(paths: Sequence[str | Path], least_side: int | None = None) -> list[Photograph | UnreadablePhotograph]:
-    """Decode photographs on as many threads as this process may use, large ones at reduced size.
+    """Decode photographs of `FORMATS`, in order, on as many threads as this process may use; transparency becomes white.
 
-    Args:
-        paths: Of `FORMATS`: grey, palette, RGB, CMYK, with or without transparency (which becomes white), 8 or 16 bits; of
-            an animation or of pages the first picture.
-        least_side: Photographs may be reduced by a whole number as long as their shorter side keeps this many pixels; JPEG
-            files while they are decoded, which saves most of the time and memory.
-
-    Returns: In order; why a file is unreadable: missing, empty, truncated, no image, above 100 megapixels (then nothing is
-        decoded), or its pixels do not say what is white, as in 12 bits stored in 16.
+    They may be reduced by a whole number as long as the shorter side keeps `least_side` pixels; JPEG files while they are
+    decoded, which saves most of the time and memory. Of an animation or of pages the first picture is taken. Unreadable is
+    what is missing, empty, truncated or no image, above 100 megapixels (then nothing is decoded), or does not say what is
+    white, as 12 bits stored in 16.
     """
     with warnings.catch_warnings():  # around all threads: filters are the whole process's
         warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; the limit is ours

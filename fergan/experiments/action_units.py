@@ -49,12 +49,8 @@ def run_au_experiment(folder: Path, config: AUConfig, *, pretrained: str, train:
     """Run an experiment; where its labels are derived, by every other mapping too, and with the truth where it is known.
 
     `load_variants` reads the results, a folder each; the experiment itself, alone compared with rivals, is written last.
-
-    Args:
-        pretrained: The name of the network.
-        train, test: Face sets; without `test`, within one set.
-        features, features_test: Of their faces, (n_faces, n_features), float32: the network's first, then its rivals'.
-        relabel_train, relabel_test: Mappings by which Action Units are derived; None keeps what was coded.
+    Without `test` it is within one set. Features (n_faces, n_features), float32, are those of the network `pretrained`
+    first, then its rivals'. A mapping derives Action Units (`relabel_train`, `relabel_test`); None keeps what was coded.
     """
     sets, by = [AUData.of(train, features)], [relabel_train]
     if test is not None:
@@ -226,10 +222,7 @@ def _scorable(values: np.ndarray, train: np.ndarray, test: np.ndarray) -> np.nda
 
 def resampled_within(values: np.ndarray, labels: np.ndarray, groups: np.ndarray, counts: np.ndarray,
                      codes: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve over pairs within a group: the share of (positive, negative) pairs of one group in order.
-
-    Faces whose group is None take no part. Shape (n,), NaN where no group has both a positive and a negative face.
-    """
+    """Area under the ROC curve over pairs of faces of one group, none of None: (n,), NaN where no group has both classes."""
     won, pairs = np.zeros((2, len(counts)))
     for group in dict.fromkeys(group for group in groups if group is not None):
         rows = np.flatnonzero(groups == group)
@@ -243,10 +236,7 @@ def resampled_within(values: np.ndarray, labels: np.ndarray, groups: np.ndarray,
 
 
 def emotion_oracle(emotions: Sequence[str | None], truth: np.ndarray, subjects: np.ndarray) -> np.ndarray:
-    """Return what somebody would say who sees nothing but the emotion: how often other people who show it show each unit.
-
-    Shares of shape (n_faces, n_units), NaN where the emotion is None or nobody else shows it.
-    """
+    """Return how often other people who show the emotion of a face show each unit (n_faces, n_units), NaN without any."""
     table, emotion = pd.DataFrame(truth), pd.Series(emotions, dtype="object")
     of_all, of_own = table.groupby(emotion), table.groupby([emotion, pd.Series(subjects)])
     shown, coded = (of_all.transform(each) - of_own.transform(each) for each in ("sum", "count"))

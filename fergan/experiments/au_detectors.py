@@ -52,10 +52,9 @@ def relabel(emotions: Iterable[str | None], mapping: str = "paper") -> np.ndarra
 
 
 def unit_folds(Y: np.ndarray, subjects: np.ndarray, n_folds: int, seed: int) -> dict[str, list[np.ndarray]]:
-    """Return the folds of each protocol, stratified by patterns of Action Units, the rare ones together.
+    """Return `fergan.experiments.cross_validation.folds_of_protocols` by patterns of Action Units, the rare ones together.
 
-    See `fergan.experiments.cross_validation.folds_of_protocols`. A ValueError says that no Action Unit is both present and
-    absent, or that there are too few faces or people.
+    A ValueError says that no Action Unit is both present and absent, or that there are too few faces or people.
     """
     if not (np.nanmin(Y, axis=0, initial=1) < np.nanmax(Y, axis=0, initial=0)).any():
         raise ValueError("no Action Unit is both present and absent among these faces; nothing can be learnt")

@@ -37,8 +37,6 @@ def random_folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
     Raises ValueError where there is one class only, or a class has fewer faces than there are folds.
     """
     classes, counts = np.unique(y, return_counts=True)
-    if n_folds < 2:
-        raise ValueError(f"n_folds is {n_folds}; cross-validation needs at least 2")
     if len(classes) < 2:
         raise ValueError(f"all {len(y)} faces are {classes[0]!s}; a classifier needs at least two classes")
     if counts.min() < n_folds:
@@ -105,8 +103,6 @@ def fold_blocks(n_folds: int, inner_folds: int) -> list[np.ndarray]:
     number. No face of the block takes part, so none of its folds is seen by the search that serves it; and a model trained
     without blocks a and c serves both the choice for a (scored on c) and the choice for c (scored on a).
     """
-    if inner_folds < 2 or n_folds < 3:
-        raise ValueError(f"a nested search needs n_folds >= 3 and inner_folds >= 2, got {n_folds} and {inner_folds}")
     return np.array_split(np.arange(n_folds), min(n_folds, inner_folds + 1))
 
 

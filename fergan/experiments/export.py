@@ -84,15 +84,10 @@ def linear_heads(X: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def export_networks(folder: Path, config: EmotionConfig, *, generators: Mapping[str, Run], discriminator: Run,
                     X: np.ndarray, emotions: np.ndarray, units: np.ndarray, subjects: np.ndarray) -> None:
-    """Learn heads, test them on people never seen, and write the networks; see `write_networks`.
+    """Learn heads, test them on the folds of people of an experiment, and write the networks; see `write_networks`.
 
-    Args:
-        folder: Gets ``weights.npy`` and ``intercepts.npy`` of the heads, too.
-        config: Of the experiment whose folds of people test the heads.
-        generators: Runs by name.
-        discriminator: The run whose features X (n_faces, n_features) are.
-        emotions, subjects: Of each face, (n_faces,), str.
-        units: Action Units (n_faces, 14), 0, 1 or NaN.
+    X (n_faces, n_features) are features by the run `discriminator`; emotions and subjects are (n_faces,), str, Action Units
+    (n_faces, 14), 0, 1 or NaN. The folder also gets ``weights.npy`` and ``intercepts.npy`` of the heads.
     """
     names, y = np.unique(emotions, return_inverse=True)
     Y = np.column_stack([y[:, None] == np.arange(len(names)), units]).astype(float)
@@ -134,9 +129,6 @@ def write_networks(folder: Path, generators: Mapping[str, Generator], reader: Re
 
 
 def leading_directions(generator: Generator, n: int = N_DIRECTIONS) -> np.ndarray:
-    """Return the directions (n, latent_dim) of the noise that the generator's first layer moves most, of length 1.
-
-    They are singular vectors of its weights (Shen and Zhou, 2021).
-    """
+    """Return the n directions of the noise, of length 1, that the first layer moves most (Shen and Zhou, 2021)."""
     weights = generator.project[0].weight.detach().flatten(1).numpy()
     return np.linalg.svd(weights, full_matrices=False)[0].T[:n]

@@ -35,10 +35,8 @@ def interval_over_people(statistic: Statistic, groups: np.ndarray, *,
     that s (the faces over the design effect), at most all faces; where nothing varies, as many as there are people. The ends
     are NaN with fewer than `FEWEST_PEOPLE`, and where the statistic is undefined without some person.
 
-    Args:
-        statistic: See `Statistic`, and `resampled_mean`, `resampled_auc`, `resampled_confusion`: each is a matrix product.
-        groups: (n_faces,); the person of each face. More than 1,000 people are left out in 1,000 groups of people.
-        share: Whether the statistic lies between 0 and 1, as accuracies and areas do; a difference of two does not.
+    `groups` (n_faces,) are people; more than 1,000 are left out in 1,000 groups. A `share` lies between 0 and 1, as
+    accuracies and areas do; a difference of two does not. Statistics are `resampled_mean` and its like, see `Statistic`.
     """
     codes = np.unique(groups, return_inverse=True)[1] % _MOST_LEFT_OUT
     n_people = codes.max(initial=-1) + 1
@@ -127,10 +125,7 @@ def auc(values: np.ndarray, positive: np.ndarray) -> float:
 
 
 def independent_difference(first: Score, second: Score) -> Score:
-    """Return the difference of two independent scores, whose intervals may be lopsided.
-
-    The interval is the one of Zou and Donner (2008), which recovers the variances from both intervals.
-    """
+    """Return the difference of two independent scores, with the interval that Zou and Donner (2008) make of both."""
     (a, a_low, a_high), (b, b_low, b_high) = first, second
     return a - b, a - b - np.hypot(a - a_low, b_high - b), a - b + np.hypot(a_high - a, b - b_low)
 
@@ -143,8 +138,8 @@ def side(of: Score, bar: float = 0.0) -> int:
 def exchangeable(y: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what labels are permuted among: the unit of each face, the label of each unit, and its stratum.
 
-    A unit is a person's faces of one label, which may be near-copies. Units of a person are exchanged with each other: a
-    stratum, from 1. People with one unit, whose label could go nowhere, form stratum 0.
+    A unit is a person's faces of one label, which may be near-copies; a stratum, from 1, is a person's units. People with
+    one unit, whose label could go nowhere, form stratum 0.
     """
     pairs, units = np.unique(np.stack([np.unique(groups, return_inverse=True)[1], y]), axis=1, return_inverse=True)
     person, labels = pairs
@@ -166,10 +161,8 @@ def chance_test(D2: np.ndarray, y: np.ndarray, groups: np.ndarray, blocks: Seque
     and gamma. Whole expressions of a person are permuted (see `exchangeable`), which keeps what people alone tell about
     labels: only the link of face and emotion is tested.
 
-    Args:
-        D2: (n_samples, n_samples), float32 or float64; squared distances between the faces' features.
-        y, groups: (n_samples,); classes from 0 upwards, and the person of each face.
-        blocks: The faces of each block, with the C and gamma that were chosen without them; no person in two blocks.
+    D2 (n_samples, n_samples) are squared distances between the faces' features, `y` classes from 0 upwards, `groups` people
+    (n_samples,); blocks are faces, none of whose people is in another, with the C and gamma chosen without them.
 
     Returns: accuracies (1 + n_permutations,), the first with the true labels. They are quotients of one denominator: equal
         ones are equal to the last bit, and the p-value is the share of all that are at least the first.

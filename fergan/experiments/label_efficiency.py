@@ -89,10 +89,9 @@ def run_label_efficiency(folder: Path, config: LabelEfficiencyConfig, *, feature
 
     Args:
         features: Name -> (n_faces, n_features); the first are compared with all others.
-        emotions, subjects: (n_faces,), str; in a set without people each face is a person of its own.
+        emotions, subjects: (n_faces,), str; `target` is the name of their set.
         images: (n_faces, 64, 64, 3), uint8, optional; the faces, for the networks that `config` has trained with labels.
         network: Whose discriminator is trained further where `config` says so.
-        target: Name of the set, kept with the result.
     """
     folder, subjects = Path(folder), np.asarray(subjects, dtype=str)
     cv.check_features(dict(features), len(emotions))
@@ -131,26 +130,21 @@ def run_label_efficiency(folder: Path, config: LabelEfficiencyConfig, *, feature
     shutil.rmtree(folder / "unfinished", ignore_errors=True)
 
 
-def sizes_up_to(n_people: int) -> list[int]:
-    """Return 1, 2, 4, ... and `n_people` itself, without a power of two that is more than four fifths of it."""
-    return [2**k for k in range(n_people.bit_length()) if 2**k <= 0.8 * n_people] + [n_people]
-
-
 def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws: int, seed: int) -> list[Subset]:
     """Divide people into test and training people, and draw who of the latter is labelled; by split, draw and size.
 
     Each of the `n_splits` folds of people is the test part once. In each draw the training people come in a random order;
-    the first 1, 2, 4, ... of them are labelled, so that a larger set holds the smaller ones. All people are labelled in
-    one draw only, for there is only one such set. Errors are those of `fergan.experiments.cross_validation.grouped_folds`.
+    the first 1, 2, 4, ... of them are labelled, up to four fifths, so that a larger set holds the smaller ones. All people
+    are labelled in one draw only: there is only one such set. Errors: `fergan.experiments.cross_validation.grouped_folds`.
     """
     folds = cv.grouped_folds(y, subjects, n_splits, seed)
     pools = [cv.other_rows(len(y), [test]) for test in folds]
     n_all = min(len(np.unique(subjects[pool])) for pool in pools)
+    some = [2**k for k in range(n_all.bit_length()) if 2**k <= 0.8 * n_all]
     subsets = []
     for split, (test, pool) in enumerate(zip(folds, pools, strict=True)):
         for draw in range(n_draws):
             order = np.random.default_rng([seed, split, draw]).permutation(np.unique(subjects[pool]))
-            *some, _ = sizes_up_to(n_all)
             subsets += [Subset(split, draw, n, pool[np.isin(subjects[pool], order[:n])], test, pool) for n in some]
             subsets += [Subset(split, draw, n_all, pool, test, pool)] if draw == 0 else []
     return subsets
@@ -292,11 +286,8 @@ def train_cnn(images: np.ndarray, y: np.ndarray, *, width: int, epochs: int, min
     Smith and Topin 2019). Running statistics of the batch normalisation are recomputed over the training faces at the end,
     for a short training would leave them half way. FloatingPointError where the loss is not finite.
 
-    Args:
-        width: Channels of the first layer, as of the discriminator.
-        epochs, min_steps: Passes over the training faces, and steps where that many passes have fewer.
-        weights: A ``discriminator.safetensors`` of that width (else a ValueError) to start from; without, a random start.
-        seed: Of the initial weights and of the order of the faces. On a processor the same seed gives the same network.
+    The network starts from `weights`, a ``discriminator.safetensors`` of that `width` (else a ValueError), or at random, and
+    has at least `min_steps`. The seed is that of the start and of the faces' order; on a processor it decides the network.
     """
     device = torch.device(computing_device("auto"))
     # The discriminator's hidden layers, then one logit per class where it has one in all: (n, 3, 64, 64) to (n, k).

@@ -91,10 +91,10 @@ def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.n
 
 
 def saliency_maps(network: torch.nn.Module, weights: np.ndarray, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
-    """Return how much each pixel matters to each of several linear decisions on a network's last hidden layer.
+    """Return how much each pixel matters to each of several linear decisions on the last layer, the network's ``hidden``.
 
-    The network has a method ``hidden``, as `fergan.gan.networks.Discriminator`; weights are (n_units, n_features), images
-    (n_faces, h, w, 3), uint8. The maps, (n_units, h, w), float64, sum to 1 each; weights of NaN give maps of NaN.
+    Weights are (n_units, n_features), images uint8 (n_faces, h, w, 3). The maps, float64 (n_units, h, w), sum to 1 each;
+    weights of NaN give maps of NaN.
     """
     W = torch.as_tensor(np.nan_to_num(weights), dtype=torch.float32)
     total = np.zeros((len(weights), *images.shape[1:3]))
@@ -144,11 +144,10 @@ def _crops(labels: pd.DataFrame, margin: float) -> np.ndarray:
 
 
 def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> dict[str, Any]:
-    """Compare the saliency inside a unit's region with that inside shuffled regions of the same shape.
+    """Compare the saliency (h, w) inside a unit's region, of all units' (n_units, h, w), with that inside shuffled ones.
 
-    The saliency is (h, w), the regions of all units (n_units, h, w), bool. Regions are shuffled within the rectangle around
-    all of them, so that hair and background do not make the comparison easy: every cyclic shift of the region within it
-    counts once, and every one of its mirror image.
+    Regions are shuffled within the rectangle around all of them, so that hair and background do not make it easy: every
+    cyclic shift of the region within it counts once, and every one of its mirror image.
 
     Returns: ``share`` of the saliency inside the region; its ``area`` as a share of the part, which a detector that looks
         everywhere would reach; ``threshold``, the 95th percentile of the shares in shuffled regions; and whether it looks

@@ -185,11 +185,8 @@ def _by_target(faces: MatrixFaces, values: np.ndarray, n_emotions: Mapping[str, 
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray, n_resamples: int = 9999, seed: int = 0) -> tuple[float, float]:
-    """Return Spearman's rank correlation and its two-sided p-value by permuting the pairs, all ways where these are few.
-
-    Fewer than three pairs (n,), or one value throughout, give NaN.
-    """
-    if len(x) < 3 or len(np.unique(x)) < 2 or len(np.unique(y)) < 2:
+    """Return Spearman's rank correlation and its two-sided p-value by permuting the pairs, all ways where these are few."""
+    if len(x) < 3 or len(np.unique(x)) < 2 or len(np.unique(y)) < 2:  # nothing to order
         return float("nan"), float("nan")
     x, y = (rankdata(values) - (len(values) + 1) / 2 for values in (x, y))
     scale = np.sqrt(np.sum(x**2) * np.sum(y**2))
@@ -201,8 +198,8 @@ def rank_correlation(x: np.ndarray, y: np.ndarray, n_resamples: int = 9999, seed
 def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, network: Run) -> None:
     """Recognise emotions of people never seen from each hidden layer, its maps reduced to 4x4, and from all of them.
 
-    The result is an `ExperimentResult` whose features are the layers "1" to "4" and "all", with ``accuracy`` at fixed
-    parameters (see `READOUT_COST`) and ``minus_last``, its paired difference to the last layer's.
+    Saves an `ExperimentResult` whose features are the layers "1" to "4" and "all": ``accuracy``, and ``minus_last``, its
+    paired difference to the last layer's.
     """
     weights, every = network.folder / "discriminator.safetensors", range(1, N_LAYERS + 1)
     kinds = {str(k): DiscriminatorFeatures(weights, layers=(k,), pool=True) for k in every}
@@ -213,8 +210,8 @@ def layer_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, netw
 def snapshot_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, network: Run) -> None:
     """Recognise emotions of people never seen from the discriminator while it learnt: what does the training buy?
 
-    The result is like that of `layer_accuracies`; its features are the steps of the snapshots whose weights the run keeps,
-    "0" the untrained network, and ``minus_untrained`` is the paired difference to that one.
+    As `layer_accuracies`, for the steps of the snapshots whose weights the run keeps; ``minus_untrained`` is the paired
+    difference to the untrained network, "0".
     """
     kinds = {str(step): DiscriminatorFeatures(path) for step, path in network.kept.items()}
     _read_out(folder, config, faces, kinds, "minus_untrained", "0")
@@ -222,7 +219,7 @@ def snapshot_accuracies(folder: Path, config: LayersConfig, *, faces: FaceSet, n
 
 def _read_out(folder: Path, config: LayersConfig, faces: FaceSet, kinds: Mapping[str, DiscriminatorFeatures],
               difference: str, reference: str) -> None:
-    """Save the accuracy of a fixed classifier on each kind of features, and its paired difference to one of them."""
+    """Save the accuracy at fixed parameters (see `READOUT_COST`) of each kind, and its paired difference to one of them."""
     taken = cv.some_people(faces.subjects(), config.n_faces, config.seed, at_least=10)
     known = faces.select(np.isin(np.arange(len(faces)), taken) & faces.labels["emotion"].notna().to_numpy())
     subjects = cv.people_or_duplicates(known)

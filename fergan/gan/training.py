@@ -1,11 +1,10 @@
 """Training a DCGAN on the faces of one dataset, without labels: the loop around `fergan.gan.step`.
 
-A run that was killed and started again continues exactly where it was, and nothing that is done is lost.
+A run that was stopped or killed and started again goes on from its last checkpoint, and ends in the same weights.
 """
 
 import logging
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -36,7 +35,7 @@ logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 SHOW_SECONDS = 0.5  # between reports of progress
 LOSSES = ["loss_d", "loss_g", "score_real", "score_generated"]  # of each step
 N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
-Progress = Callable[[int, int, dict[str, float]], None]  # called as ``progress(step, n_steps, losses)``
+Progress = Callable[[int, int, dict[str, float]], None]  # called as ``progress(step, n_steps, losses)``, at most so often
 KEEP_EVERY = 3  # so many snapshots the discriminator is kept, from the untrained one to the last
 
 
@@ -72,10 +71,9 @@ def train(folder: str | Path, config: TrainConfig, *, images: np.ndarray, monito
         images: Faces uint8 (n_faces, 64, 64, 3), all of which are kept on the device.
         monitor: Measures the snapshots: a `fergan.quality.collapse.Monitor`, or what has `n_samples` and `measure`.
         n_threads: Processor threads; other counts give other rounding, so it is recorded.
-        checkpoint_seconds: Between checkpoints. A killed run loses at most this much work.
+        checkpoint_seconds: Between checkpoints. A run that is stopped or killed loses at most this much work.
         n_snapshots: How many times from start to end the samples of the same noise are drawn, kept and measured.
         fabric: Where to run, launched; without it one process on the first GPU or the processor.
-        progress: Called a few times a second at most.
 
     FloatingPointError or OSError where a loss is not finite or something cannot be written (the last checkpoint is kept),
     ValueError where there are fewer faces than one batch or the folder holds something else.
@@ -98,23 +96,19 @@ def _loop(training: "_Training", snapshot_steps: np.ndarray, checkpoint_seconds:
           progress: Progress | None) -> None:
     state, n_steps = training.state, training.n_steps
     saved = shown = time.monotonic()
-    with _interrupts_noted() as interrupted:
-        while state.step < n_steps and not _agreed_to_stop(bool(interrupted), state.step, training.fabric):
-            if state.step in snapshot_steps:
-                training.take_snapshot()
-            training.take_step()
-            now = time.monotonic()
-            if now - saved > checkpoint_seconds:
-                training.save_checkpoint()
-                saved = now
-            if now - shown > SHOW_SECONDS or state.step == n_steps:
-                training.flush()
-                if progress is not None:
-                    progress(state.step, n_steps, dict(zip(LOSSES[:2], training.history[-1, :2].tolist(), strict=True)))
-                shown = now
-        training.save_checkpoint()
-        if interrupted or state.step < n_steps:
-            raise KeyboardInterrupt
+    while state.step < n_steps:
+        if state.step in snapshot_steps:
+            training.take_snapshot()
+        training.take_step()
+        now = time.monotonic()
+        if now - saved > checkpoint_seconds or state.step == n_steps:
+            training.save_checkpoint()
+            saved = now
+        if now - shown > SHOW_SECONDS or state.step == n_steps:
+            training.flush()
+            if progress is not None:
+                progress(state.step, n_steps, dict(zip(LOSSES[:2], training.history[-1, :2].tolist(), strict=True)))
+            shown = now
     training.take_snapshot()
 
 
@@ -224,32 +218,6 @@ def _claim(folder: Path, config: TrainConfig, images: np.ndarray) -> str:
     if not path.is_file():
         write_json(path, record)
     return hash_parameters(record)
-
-
-def _agreed_to_stop(interrupted: bool, step: int, fabric: Fabric) -> bool:
-    """Say whether to stop before this step; several processes ask one another now and then, and stop at the same step."""
-    if fabric.world_size == 1 or step % 20:
-        return interrupted and fabric.world_size == 1
-    asked = torch.tensor(float(interrupted), device=fabric.device)
-    torch.distributed.all_reduce(asked)
-    return bool(asked > 0)
-
-
-@contextmanager
-def _interrupts_noted() -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list instead of raising it in the middle of a step, for half a step is none; the second raises."""
-    noted: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, _frame: object) -> None:
-        noted.append(number)
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

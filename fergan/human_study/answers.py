@@ -79,9 +79,8 @@ class StudyResult:
     """What came out.
 
     `raters` has one row each: the share of right answers (``right``) of ``n``, its 95 % Wilson interval ``low, high`` and
-    ``p`` of a binomial test against chance; how often a generated face was taken for real (``said_real``); the share of
-    ``n_catch`` catch trials that were right (``caught``), whether the rater is pooled (``counted``), and the median
-    ``milliseconds`` to an answer.
+    ``p`` of a binomial test against chance; the shares of generated faces taken for real (``said_real``) and of ``n_catch``
+    catch trials that were right (``caught``); whether the rater is pooled (``counted``); the median ``milliseconds``.
     """
 
     raters: pd.DataFrame
@@ -90,10 +89,7 @@ class StudyResult:
 
 
 def analyse(study: Study, answers: pd.DataFrame) -> StudyResult:
-    """Analyse the answers to a study; without a row, tables are empty.
-
-    Source: Wilson (1927). The pooled interval takes all trials as independent, though those of one rater are not quite.
-    """
+    """Analyse the answers to a study. The pooled interval takes all trials as independent, which a rater's are not quite."""
     scored = scored_answers(study, answers)
     # In a pair, a wrong answer takes the generated face for the real one; one at a time, "real" about a generated one does.
     scored["can_fool"] = (scored["right_answer"] == "generated") | (study.kind == "pair")
@@ -143,16 +139,15 @@ def _share(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def krippendorff_alpha(values: np.ndarray) -> float:
-    """Return Krippendorff's alpha (2011) of nominal values, NaN where no item has two of them or all are the same.
+    """Return Krippendorff's alpha (2011) of nominal values (n_raters, n_items), NaN where a rater did not see an item.
 
-    It is 1 less the observed over the expected disagreement: 1 where raters agree, 0 where as often as by chance. Values are
-    (n_raters, n_items), NaN where a rater did not see an item.
+    1 where raters agree, 0 where as often as by chance, NaN where no item has two values or all are the same.
     """
     counts = (values[:, :, None] == np.unique(values[~np.isnan(values)])).sum(axis=0)  # (n_items, n_names)
     counts = counts[counts.sum(axis=1) > 1].astype(float)
     of_item, of_name = counts.sum(axis=1, keepdims=True), counts.sum(axis=0)
     n = of_name.sum()
-    if not (of_name * (n - of_name)).sum() > 0:
+    if not (of_name * (n - of_name)).any():
         return float("nan")
     observed = (counts * (of_item - counts) / (of_item - 1)).sum() / n
     expected = (of_name * (n - of_name)).sum() / (n * (n - 1))
@@ -169,12 +164,9 @@ def trials_for_half_width(half_width: float) -> int:
 
 def power_against_chance(n: int, share: float, level: float = 0.05) -> float:
     """Return how probably `n` independent trials, `share` of them right, pass the exact two-sided test of chance."""
-    # The test at a half is symmetric: both tails beyond the same distance from the middle.
-    tail = binom.cdf(np.arange(n + 1), n, CHANCE)
-    lower = int(np.searchsorted(tail, level / 2, side="right")) - 1  # the largest count whose tail is small enough
-    if lower < 0:
-        return 0.0
-    return float(binom.cdf(lower, n, share) + binom.sf(n - lower - 1, n, share))
+    counts = np.arange(n + 1)
+    p = 2 * binom.cdf(np.minimum(counts, n - counts), n, CHANCE)  # the test at a half is symmetric
+    return float(binom.pmf(counts, n, share)[p <= level].sum())
 
 
 def power_table(n_per_rater: int = 100) -> pd.DataFrame:

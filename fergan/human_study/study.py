@@ -23,7 +23,7 @@ _BLOCK = 16  # pixels: a face whose blocks are shuffled is none any more, and it
 
 
 class StudyConfig(Config):
-    """How large the study is, how long its faces are shown, and the seed of its pairs, orders and sides."""
+    """How large the study is, how long its faces are shown, and its seed."""
 
     n_trials: int = Field(100, ge=2, multiple_of=2, description="trials of one rater; fewer where the set has too few faces")
     n_catch: int = Field(10, ge=0, description="easy trials of one rater besides, which catch inattention")
@@ -119,16 +119,16 @@ def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: Stu
 
 
 def _shuffled(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    height, width = (side // _BLOCK for side in image.shape[:2])
-    blocks = image.reshape(height, _BLOCK, width, _BLOCK, 3).swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK, 3)
-    mixed = blocks[rng.permutation(len(blocks))].reshape(height, width, _BLOCK, _BLOCK, 3)
-    return mixed.swapaxes(1, 2).reshape(image.shape)
+    n = len(image) // _BLOCK  # blocks on a side
+    blocks = image.reshape(n, _BLOCK, n, _BLOCK, 3).swapaxes(1, 2).reshape(n * n, -1)
+    return rng.permutation(blocks).reshape(n, n, _BLOCK, _BLOCK, 3).swapaxes(1, 2).reshape(image.shape)
 
 
 def _sheet(kind: str, items: list[list[int]], n_catch: int, rng: np.random.Generator) -> list[Trial]:
     """Order the items of one sheet, the last of which are catches, and choose their sides."""
     n_trials = len(items) - n_catch
-    swapped = np.concatenate([_balanced(n, rng) for n in (n_trials, n_catch)])
+    # Half of either kind, of an odd number one more or less.
+    swapped = np.concatenate([rng.permutation(np.arange(n) < (n + rng.integers(2)) // 2) for n in (n_trials, n_catch)])
     if kind == "single":
         swapped = np.arange(len(items)) >= n_trials // 2  # real faces come first
     trials = [Trial(number, shown[::-1] if swap else shown, ANSWERS[kind][int(swap)], number >= n_trials)
@@ -138,11 +138,6 @@ def _sheet(kind: str, items: list[list[int]], n_catch: int, rng: np.random.Gener
         start, stop = (round(step * len(trials) / n_catch) for step in (index, index + 1))
         asked.insert(int(rng.integers(max(start, 1), stop)), trials[number])
     return asked
-
-
-def _balanced(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Return booleans of which half are true, in random order; of an odd number one more or less."""
-    return rng.permutation(np.arange(n) < (n + rng.integers(2)) // 2)
 
 
 def write_page(path: Path, study: Study) -> None:

@@ -1,7 +1,4 @@
-"""Mode collapse: how varied samples are beside real faces, how many people they show, and the monitor of it.
-
-Faces are compared as thumbnails: coarse enough that blurred outlines do not count, and seen by no network.
-"""
+"""Mode collapse: how varied samples are beside real faces, how many people they show, and the monitor of it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -65,10 +62,7 @@ class Variety(Neighbourhoods):
 
 
 def spread(pictures: np.ndarray) -> float:
-    """Return the share of the variance of pixels, each picture's mean light taken off, that lies between pictures.
-
-    0 where all pictures (n, n_pixels) are the same, 1 where they have nothing in common; NaN where none has any contrast.
-    """
+    """Return the share of the variance of pixels, each picture's mean light taken off, between pictures (n, n_pixels)."""
     contrast = pictures - pictures.mean(axis=1, keepdims=True)
     total = (contrast**2).sum()
     if total <= _NO_CONTRAST * pictures.size:

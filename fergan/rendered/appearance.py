@@ -160,15 +160,6 @@ def strands(around, along, person):
     return (1 + waves).clamp_(0.35, 1.8)
 
 
-def torso_albedo(x, y, cosine, person):
-    """Skin above the collar, cloth below; a V-neck reaches down in front."""
-    front = torch.sigmoid(4 * cosine)
-    collar = -13.9 - person.neckline * bell(x, 0, 4.2) * front + 0.6 * (1 - front)
-    cloth = step(collar - y, 0.1)
-    hem = 1 - 0.25 * bell(collar - y, 0.35, 0.12)
-    return torch.lerp(person.skin.expand(-1, len(x)), person.cloth * hem, cloth)
-
-
 def part_colour(name, coordinates, person, units, gaze, line):
     """Colour of the visible points of one part.
 
@@ -179,8 +170,11 @@ def part_colour(name, coordinates, person, units, gaze, line):
     u, v, w = coordinates
     if name == "head":
         return _head_colour(u, v, w, person, units, gaze, line)
-    if name == "torso":
-        return torso_albedo(u, v, w, person), 0.3, 0.0
+    if name == "torso":  # skin above the collar, cloth below; a V-neck reaches down in front
+        front = torch.sigmoid(4 * w)
+        collar = -13.9 - person.neckline * bell(u, 0, 4.2) * front + 0.6 * (1 - front)
+        hem = 1 - 0.25 * bell(collar - v, 0.35, 0.12)
+        return torch.lerp(person.skin.expand(-1, len(u)), person.cloth * hem, step(collar - v, 0.1)), 0.3, 0.0
     if name == "curtain":
         return person.hair_colour * strands(u, v, person), 0.45, 0.0
     if name == "ear":
@@ -258,10 +252,7 @@ def _ambient_share(part):
 
 
 def cast_shadows(positions, light):
-    """Share of the light from a direction that reaches surfaces (3, rows, columns), in cm, by an exponential shadow map.
-
-    `positions` are as the camera sees them; the result, 0..1, is a tensor (rows, columns) for each.
-    """
+    """Shares 0..1 of the light from a direction that reach surfaces (3, rows, columns), in cm: an exponential shadow map."""
     right = _unit(torch.linalg.cross(torch.tensor([0.0, 1.0, 0.0]), light))
     axes = torch.stack([right, torch.linalg.cross(light, right), light])
     u, v, toward = axes @ torch.cat([p.flatten(1) for p in positions], 1)

@@ -26,7 +26,7 @@ from fergan.facs import ACTION_UNITS
 
 LARGEST_EXPONENT = 30.0  # exp(-30) is 1e-13; exponentials that underflow are ten times slower
 TEXELS = 512  # of the table of noise; a power of two, so that wrapping around is a bit mask
-FINE, SMOOTH = 1.1, 4.0  # blur of two tables of noise, texels: a feature is about three times as long
+FINE, SMOOTH = 1.1, 4.0  # blur of two tables of noise, texels: a feature, three times as long, should cover several pixels
 ZERO = torch.zeros(())
 PAIRED_UNITS = ACTION_UNITS[:9]  # AU01 to AU15 move each side on its own; the rest belong to the jaw and both lips
 MIDLINE_BLEND = 0.5  # cm over which left and right intensities blend
@@ -87,10 +87,7 @@ def _noise_table(blur):
 
 
 def noise(u, v, person, layer=0, blur=FINE):
-    """Noise at texture coordinates in texels, another pattern for each person (by its `texture`) and layer.
-
-    `FINE` noise has features of three texels, which look square when a texel covers several pixels; `SMOOTH` of twelve.
-    """
+    """Noise at texture coordinates in texels, another pattern for each person (by its `texture`) and layer."""
     start = person.texture + 7919 * layer  # positive coordinates: truncation then rounds down
     column = (u + (start % 509 + TEXELS * 64)).int().bitwise_and_(TEXELS - 1)
     row = (v + (start % 491 + TEXELS * 64)).int().bitwise_and_(TEXELS - 1)

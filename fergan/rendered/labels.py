@@ -118,9 +118,8 @@ def _hair_style(rng, masculinity, melanin, age):
 def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     """Draw the Action Units of n posed or spontaneous emotions.
 
-    `gain` scales every intensity: about 1.5 for a posed face, .95 in the wild; `asymmetry` is the relative left-right jitter
-    (one standard deviation). Returns intensities 0..1 (n, 14, 2), float32, of `fergan.facs.ACTION_UNITS`, person's left then
-    right.
+    `gain` scales every intensity: about 1.5 for a posed face, .95 in the wild; `asymmetry` is one standard deviation of left
+    against right. Returns intensities 0..1 (n, 14, 2), float32, of `fergan.facs.ACTION_UNITS`, the person's left then right.
     """
     emotions = np.asarray(emotions, dtype=object)
     units = np.zeros((len(emotions), len(ACTION_UNITS), 2))
@@ -209,15 +208,15 @@ def stand_in_labels(name, n_faces=None, seed=0):
     columns = dict(zip(ACTION_UNITS, (units.max(-1) >= OCCURRENCE_THRESHOLD).astype(float).T, strict=True))
     for unit, sides in zip(ACTION_UNITS, units.transpose(1, 2, 0), strict=True):
         columns[f"{unit}_left"], columns[f"{unit}_right"] = sides
-    labels.insert(0, "source", [f"{name}/{i:05d}" for i in range(n_faces)])
     return pd.concat([labels, pd.DataFrame(columns), draw_setting(labels, setting, rng)], axis=1)
 
 
 def _add_seeds(labels, name, seed):
-    """Name the people, and add their seeds and those of scenes, others for every set: nobody appears in two sets."""
+    """Name faces and people, and add their seeds and those of scenes, others for every set: nobody appears in two sets."""
     offset = zlib.crc32(f"{name}/{int(seed)}".encode()) % 2**30
     people = labels.pop("person")
-    labels.insert(0, "subject", [f"{name}/person-{p:05d}" for p in people])
+    labels.insert(0, "source", [f"{name}/{i:05d}" for i in range(len(labels))])
+    labels.insert(1, "subject", [f"{name}/person-{p:05d}" for p in people])
     labels["identity_seed"] = people + offset * 32768  # fewer than 32768 people in any set
     labels["scene_seed"] = np.arange(len(labels)) + offset * 32768
     takes = labels["sequence"].fillna("").where(labels["sequence"].notna(), labels.index.astype("string"))
@@ -278,12 +277,6 @@ def _celeba(n_faces, rng):
     return _table(person, [pd.NA] * n_faces, "wild", "wild"), units, "wild"
 
 
-def onset_curve(time):
-    """Share of the apex intensity reached at `time` 0..1: rest, a smooth rise, then a short hold."""
-    t = np.clip((np.asarray(time, float) - 0.08) / 0.8, 0, 1)
-    return t * t * t * (t * (6 * t - 15) + 10)
-
-
 def _enhanced_ck(n_faces, rng):
     """Video frames: each sequence runs from a neutral face to the apex of one posed emotion."""
     published = PUBLISHED["enhanced-ck"]
@@ -295,7 +288,8 @@ def _enhanced_ck(n_faces, rng):
     apex = draw_action_units(emotion, rng, gain=PUBLISHED["gains"]["laboratory"])
     which = np.repeat(np.arange(n_sequences), lengths)
     frame = np.concatenate([np.arange(length) for length in lengths])
-    onset = onset_curve(frame / np.maximum(lengths[which] - 1, 1))
+    t = np.clip((frame / np.maximum(lengths[which] - 1, 1) - 0.08) / 0.8, 0, 1)
+    onset = t * t * t * (t * (6 * t - 15) + 10)  # rest, a smooth rise, then a short hold
     units = (apex[which] * onset[:, None, None]).astype(np.float32)
     sequence = [f"enhanced-ck/sequence-{k:03d}" for k in which]
     labels = _table(which % people, emotion[which], "frontal", "frontal", sequence=sequence, frame=frame)

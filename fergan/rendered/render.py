@@ -56,15 +56,11 @@ def render_faces(labels, size=128):
 
 
 def render_expression(identity_seed, action_units, size=128, scene_seed=0, **setting):
-    """Render one person with chosen Action Units, for slider boards and figures.
+    """Render one person with chosen Action Units, for slider boards and figures: RGB, uint8 (size, size, 3).
 
-    Args:
-        identity_seed, scene_seed: The person; background and camera noise.
-        action_units: Action Unit name ("AU12") to an intensity 0..1, or to a (left, right) pair of the person's own sides.
-        **setting: Any of `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm), `scale`, `glasses`, `light_azimuth`,
-            `light_elevation` (degrees), `ambient`, `key`, `setting` ("studio", "wild", ..).
-
-    Returns: ndarray of shape (size, size, 3), uint8; RGB. What is unknown or outside its bounds is a ValueError.
+    `action_units` holds, for names such as "AU12", an intensity 0..1 or a (left, right) pair of the person's own sides;
+    `scene_seed` draws background and camera noise; `setting` is any column of `fergan.rendered.labels.draw_setting`. What is
+    unknown or outside its bounds is a ValueError.
     """
     seeds = dict(identity_seed=identity_seed, scene_seed=scene_seed, background_seed=scene_seed)
     for name in set(action_units) - set(ACTION_UNITS):

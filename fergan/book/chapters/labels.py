@@ -65,10 +65,9 @@ def sizes_of(results: Mapping[str, LabelEfficiencyResult]) -> dict[str, pd.DataF
 
 
 def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: float | None = None) -> plt.Figure:
-    """Draw accuracy against the number of labels, with the interval of each point and the reach of its draws.
+    """Draw accuracy against the number of labels, each point with its interval (``value, low, high``).
 
-    Each of `curves` has columns ``size, value, low, high`` and, optionally, ``lowest, highest``; `xlabel` says what the size
-    counts, `chance` where always naming the commonest class would land. Each doubling takes the same room.
+    ``lowest, highest`` are optional: the reach of draws. `chance` is where always naming the commonest class would land.
     """
     figure, ax = plt.subplots(figsize=(WIDTH, 4.4))
     styles = generator_styles(curves)
@@ -118,8 +117,7 @@ def beside_others(result: TransferResult) -> list[dict[str, Any]]:
 def transfer_map(result: TransferResult, marks: Mapping[tuple[str, str], Any]) -> plt.Figure:
     """Draw accuracy as shaded cells, one row per network, or per baseline and guessing below a line, one column per set.
 
-    Below its number a cell says "own" where a network learnt these faces, and the number of its experiment, by `marks`
-    (network, faces).
+    Below stand "own" where a network learnt these faces, and the number of its experiment, by `marks` (network, faces).
     """
     networks, targets = result.settings["networks"], result.settings["targets"]
     names = [*networks, *result.settings["baselines"]]

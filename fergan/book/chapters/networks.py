@@ -123,14 +123,11 @@ def filmstrip(steps: np.ndarray, frames: np.ndarray, n_faces: int = 6, n_columns
 # ---- features
 
 def features_table(features: Mapping[tuple[str, str], np.ndarray]) -> pd.DataFrame:
-    """Return one row per (network, faces): the size of its features, and how many directions of them matter.
-
-    These are :math:`(\\sum\\lambda)^2 / \\sum\\lambda^2` over the eigenvalues of the covariance of about 500 faces.
-    """
+    """Return one row per (network, faces): the size of its features, and how many directions of them matter."""
     rows = []
     for (pretrained, target), X in features.items():
         centred = X[:: max(1, len(X) // 500)] - X.mean(0)
-        variances = np.linalg.svd(centred, compute_uv=False) ** 2
+        variances = np.linalg.svd(centred, compute_uv=False) ** 2  # eigenvalues of the covariance of about 500 faces
         rows.append({"network of": pretrained, "faces of": target, "faces": len(X), "features": X.shape[1],
                      "above zero, %": 100 * float((X > 0).mean()),
                      "effective dimensions": variances.sum() ** 2 / (variances**2).sum()})

@@ -46,8 +46,7 @@ def scores_table(scores: pd.DataFrame) -> pd.DataFrame:
 def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], records: Records) -> pd.DataFrame:
     """Return one row per generator: its verdict with what decided it, the variety of its thumbnails, quality, and people.
 
-    In brackets stands what real faces reach, of the same and of other people. A generator that was not judged, or not
-    scored, lacks these numbers.
+    In brackets stands what real faces reach, of the same and of other people.
     """
     return table_of(_generator(model, scores.get(model), records.get(model)) for model in models)
 

@@ -22,10 +22,7 @@ SCENE_SLIDERS = {"yaw": (-90, 90), "pitch": (-30, 30), "gaze_x": (-GAZE_SHIFT["l
 
 
 def face_panels(panels: Mapping[str, Mapping[Any, np.ndarray]], n_across: int = 2) -> plt.Figure:
-    """Show short rows of faces, each face with its caption below, each row with its title above.
-
-    Panels are title -> {caption: image uint8 (h, w, 3)}; an Action Unit as a title gets its FACS name.
-    """
+    """Show rows of faces, title -> {caption: image uint8 (h, w, 3)}; an Action Unit as a title gets its FACS name."""
     widest = max(len(panel) for panel in panels.values())
     figure, axes = panels_of(len(panels), n_across, WIDTH / n_across / widest + 0.15)
     for ax, (title, panel) in zip(axes, panels.items(), strict=True):
