@@ -12,8 +12,9 @@ from fergan.book.chapters import rendered as chapter
 from fergan.facs import ACTION_UNITS, EMOTIONS
 from fergan.rendered import FULL_SIZES, STAND_INS, render, render_expression, render_faces, stand_in_labels
 from fergan.rendered import labels as people
-from fergan.rendered.geometry import hairline, head_part, person_of
+from fergan.rendered.curves import person_of
 from fergan.rendered.labels import PUBLISHED, default_setting
+from fergan.rendered.surfaces import hairline, head_part
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 # One landmark on each side that a one-sided movement shifts: the person's left lies on the image's right.

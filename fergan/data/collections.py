@@ -69,8 +69,7 @@ def open_photographs(name: str, source: str, *, folder: str | None = None, csv: 
 def _read(folder: Path, source: str, variant: str, csv: str) -> Contents:
     """Return what lies in a folder; an error where that is nothing of the source."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"folder is {folder}, which does not exist; set parameter folder to where the "
-                                "photographs lie, or source to 'rendered' to do without")
+        raise FileNotFoundError(f"folder is {folder}, which does not exist; set it to where the photographs lie")
     if source == "manifest" or folders.has_manifest(folder / csv):
         return folders.read_manifest(folder / csv)
     record = CATALOGUE[source]

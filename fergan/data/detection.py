@@ -213,14 +213,12 @@ def _enlarge(box: np.ndarray, small: np.ndarray, image: np.ndarray) -> np.ndarra
 
 
 def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 64) -> np.ndarray:
-    """Say how sure MTCNN is that each crop shows a face; the share above 0 is the rate of recognisable faces.
+    """Return the probability of the best face that MTCNN sees in each of images uint8 (n_images, 64, 64, 3), RGB.
 
-    A detector needs surroundings, which a crop lacks: its border pixels are repeated by a quarter of a side first.
-    (Mirroring them instead would make faces out of shuffled parts of faces.) Each crop is looked at as it is and
-    turned left to right: the detector is not symmetric, and finds half of all profiles in one of the two only.
-
-    Images are uint8 (n_images, 64, 64, 3), RGB. Returns the probability of the best face, float64 (n_images,), 0 where there
-    is none or it is less probable than `threshold`.
+    It is 0 where there is none or it is less probable than `threshold`. A detector needs surroundings, which a crop lacks:
+    its border pixels are repeated by a quarter of a side first. (Mirroring them instead would make faces out of shuffled
+    parts of faces.) Each crop is looked at as it is and turned left to right: the detector is not symmetric, and finds half
+    of all profiles in one of the two only.
     """
     if images.dtype != np.uint8 or images.shape[1:] != (FACE_SIZE, FACE_SIZE, 3):
         raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 (n, {FACE_SIZE}, {FACE_SIZE}, 3)")

@@ -174,8 +174,7 @@ def read_csv_table(path: Path, what: str) -> pd.DataFrame:
         raise ValueError(f"{path} is empty; expected a header line and {what}")
     for line, row in rows.items():
         if len(row) != len(header):
-            raise ValueError(f"{path}, line {line}: {len(row)} values for {len(header)} columns; "
-                             "put values that contain a comma in double quotes")
+            raise ValueError(f"{path}, line {line}: {len(row)} values for {len(header)} columns; quote what holds commas")
     return pd.DataFrame(list(rows.values()), columns=header, index=list(rows), dtype=str)
 
 
@@ -211,8 +210,7 @@ def read_manifest(path: Path) -> Contents:
     labels = complete_labels(_labels(path, table, problems), where=str(path))
     if not files:
         example = path.parent / labels["source"].iloc[0]
-        raise FileNotFoundError(f"none of the {len(labels)} photographs that {path} lists exists, for example {example}; "
-                                "paths are relative to the CSV")
+        raise FileNotFoundError(f"no photograph that {path} lists exists, for example {example}; paths are relative to it")
     there = labels["source"].isin(files)
     return Contents(path.parent, files, labels[there], missing=labels["source"][~there].tolist(), problems=problems)
 
@@ -294,13 +292,11 @@ def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFram
             text = text.str.lower().replace({"true": "1", "false": "0"})
             labels[column] = pd.to_numeric(text, errors="coerce").astype("Float64").astype(float)
             for line in text.index[text.notna() & ~labels[column].isin([0, 1])][:1]:
-                raise ValueError(f"{path}, line {line}: {column} is {text[line]!r}; expected 0, 1 or blank (turn "
-                                 "intensities into occurrences first)")
+                raise ValueError(f"{path}, line {line}: {column} is {text[line]!r}; expected 0, 1 or blank")
         elif column == "emotion":
             if unknown := _unknown_emotions(text):
                 where = [f"{word!r} ({table.loc[line, 'path']}, line {line})" for word, line in unknown.items()]
-                raise ValueError(f"{path}: no emotion is called {some_of(where, 20)}; expected are {', '.join(EMOTIONS)}; "
-                                 "rename them, or leave them blank")
+                raise ValueError(f"{path}: no emotion is called {some_of(where, 20)}; expected are {', '.join(EMOTIONS)}")
             labels[column] = text.map(canonical_emotion, na_action="ignore")
         else:
             labels[column] = text.str.lower() if column == "split" else text
@@ -308,8 +304,7 @@ def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFram
         return labels
     smile, unit = labels.pop("smile"), labels.get("AU12", pd.Series(np.nan, labels.index))
     for line in labels.index[unit.notna() & smile.notna() & (unit != smile)][:1]:
-        raise ValueError(f"{path}, line {line}: AU12 is {unit[line]:g} but smile is {smile[line]:g}; "
-                         "a smile is AU12, so correct one or drop column 'smile'")
+        raise ValueError(f"{path}, line {line}: AU12 is {unit[line]:g} but smile, which is AU12, is {smile[line]:g}")
     return labels.assign(AU12=unit.fillna(smile))
 
 

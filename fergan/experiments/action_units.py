@@ -146,9 +146,7 @@ def rival_scores(tested: AUData, found: Decisions, first: Decisions, Y_train: np
 
 
 def training_scores(data: AUData, learner: UnitLearner, folds: Sequence[np.ndarray], found: Decisions) -> list[dict]:
-    """Return the rows of ``auc_train``, the mean area on the very faces that each fold's model learnt from, and of
-    ``auc_train_gap``, which is that minus ``auc`` paired.
-    """
+    """Return the rows of ``auc_train``, mean area on the faces that a fold's model learnt, and ``auc_train_gap``."""
     learnt = []
     for served, chosen, _ in found.searches:
         for number in range(len(folds)) if served == "all" else map(int, served.split()):

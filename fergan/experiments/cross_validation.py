@@ -74,8 +74,7 @@ def learnable_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) 
             raise ValueError(f"fold {number} of {len(folds)} is empty; lower n_folds")
         absent = np.setdiff1d(y, y[other_rows(len(y), [fold])])
         if len(absent):
-            raise ValueError(f"all faces of class {absent[0]!s} fell into fold {number} of {len(folds)};"
-                             " raise n_folds, try another seed, or leave the class out")
+            raise ValueError(f"all faces of class {absent[0]!s} fell into fold {number} of {len(folds)}; raise n_folds")
     return folds
 
 

@@ -40,11 +40,10 @@ _AT_ONCE = 256  # faces of its forward pass without gradients
 
 
 class LabelEfficiencyResult(ExperimentResult):
-    """Scores, predictions and fits over the number of labelled people.
+    """Scores (see `label_scores`), predictions and fits over the number of labelled people.
 
-    ``scores`` are those of `label_scores`. ``predictions``, a row per method, draw, number of people and face, has
-    ``features, split, draw, n_people, face, subject, true, predicted``; ``searches``, a row per fitted model, ``features,
-    split, draw, n_people, n_train_people, n_train_faces, n_emotions``, and what the method found.
+    ``predictions`` has ``features, split, draw, n_people, face, subject, true, predicted``; ``searches``, a row per fitted
+    model, ``features, split, draw, n_people, n_train_people, n_train_faces, n_emotions``, and what the method found.
     """
 
     @property
@@ -133,9 +132,8 @@ def run_label_efficiency(folder: Path, config: LabelEfficiencyConfig, *, feature
 def label_subsets(y: np.ndarray, subjects: np.ndarray, *, n_splits: int, n_draws: int, seed: int) -> list[Subset]:
     """Divide people into test and training people, and draw who of the latter is labelled; by split, draw and size.
 
-    Each of the `n_splits` folds of people is the test part once. In each draw the training people come in a random order;
-    the first 1, 2, 4, ... of them are labelled, up to four fifths, so that a larger set holds the smaller ones. All people
-    are labelled in one draw only: there is only one such set. Errors: `fergan.experiments.cross_validation.grouped_folds`.
+    In each draw the training people come in a random order, of whom the first 1, 2, 4, ... are labelled, up to four fifths.
+    All are labelled in one draw only: there is only one such set. Errors are those of `grouped_folds`.
     """
     folds = cv.grouped_folds(y, subjects, n_splits, seed)
     pools = [cv.other_rows(len(y), [test]) for test in folds]
@@ -189,9 +187,8 @@ def label_scores(right: Mapping[str, Mapping[int, np.ndarray]], y: np.ndarray, s
     """Return the rows of scores of all methods, for `fergan.experiments.scores.score_table`.
 
     For each method ``accuracy`` (label: the number of labelled people), beside it ``lowest_draw`` and ``highest_draw``;
-    ``curve_mean``, the mean of the curve over the logarithm of that number, and for each but the first
-    ``curve_mean_difference``, the first minus it; ``people_needed`` to name half of the faces rightly, NaN where that is not
-    reached, its ends where the upper and the lower ends of the curve's intervals reach it. For features "none",
+    ``curve_mean``, the mean of the curve over the logarithm of that number, ``curve_mean_difference``, the first method's
+    minus it; ``people_needed`` to name half of the faces rightly, NaN where that is not reached. For features "none",
     ``majority_accuracy``. Intervals are over test people; the draws stay as they are.
 
     `right` holds by method and number of labelled people the right answers, 0 or 1, (n_draws, n_faces); every face, of class
@@ -252,8 +249,7 @@ def size_differences(small: LabelEfficiencyResult, large: LabelEfficiencyResult)
     """Compare the first method on a small set and on a larger one, at the same number of labelled faces.
 
     ``full``: balanced accuracy on the larger set with all labels minus that on the small one; ``matched``: at ``size``, the
-    largest number of labelled faces that both have; ``shrinking``: what the larger set loses by being cut down to that. Each
-    is (value, low, high); the first two are differences of independent scores.
+    largest number of labelled faces that both have; ``shrinking``: what the larger set loses by being cut down to that.
     """
     size = float(min(result.train_faces().iloc[-1] for result in (small, large)))
     (all_small, cut_small, _), (all_large, cut_large, shrinking) = (_cut_down(result, size) for result in (small, large))

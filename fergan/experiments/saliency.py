@@ -54,9 +54,8 @@ def map_saliency(folder: Path, config: SaliencyConfig, *, faces: FaceSet, X: np.
                  costs: np.ndarray, run: Run, margin: float) -> None:
     """Map where the detectors of an Action Unit experiment look, and write a `SaliencyMaps` into `folder`.
 
-    The detectors, of `costs` C (14,), NaN where there is none, learn from `faces` and their features by the discriminator of
-    `run` (n_faces, n_features), float32. A mapping derives the Action Units from the emotions; None takes the coded ones.
-    The margin of the set's crops is a fraction of the face box.
+    The detectors, of `costs` C (14,), NaN where there is none, learn from `faces` and their features X by the discriminator
+    of `run`. A mapping derives the Action Units from the emotions; None takes the coded ones. `margin` is that of the crops.
     """
     labels, checks = faces.labels, []
     weights = linear_weights(X, AUData.of(faces, {"X": X}).derived(mapping).Y, costs)
@@ -120,10 +119,9 @@ def smallest_region(change: np.ndarray, share: float = SHARE_OF_CHANGE) -> np.nd
 
 
 def action_regions(labels: pd.DataFrame, margin: float, n_people: int = 12, seed: int = 0) -> np.ndarray:
-    """Return where each Action Unit acts: the same people rendered with it at full intensity and without.
+    """Return where each Action Unit acts, bool (14, 64, 64): the same people rendered with it at full intensity and without.
 
-    `labels` are those of a rendered face set, with its boxes, and `margin` is that of its crops. The regions, bool of shape
-    (14, 64, 64) in the frame of the crops, hold the fewest pixels with half of the change, see `smallest_region`.
+    `labels` are those of a rendered face set, with its boxes, and `margin` is that of its crops; see `smallest_region`.
     """
     people = labels.groupby("subject", sort=True).sample(1, random_state=seed)
     people = people.sample(min(n_people, len(people)), random_state=seed).reset_index(drop=True)

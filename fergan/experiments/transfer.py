@@ -79,8 +79,7 @@ class TransferResult(ExperimentResult):
     """Scores, predictions and chosen parameters of a transfer matrix.
 
     ``predictions``: ``target, features, face, subject, fold, true, predicted``. ``searches``: ``target, features, block, C,
-    gamma, accuracy``. ``settings`` also holds ``networks``, ``targets``, ``baselines``, ``pretraining_faces`` (network ->
-    faces that it learnt), ``collections`` (set -> what it is a part of) and ``skipped`` (set -> why it has no column).
+    gamma, accuracy``. For what ``settings`` also holds see `run_transfer`.
     """
 
     def faces(self) -> MatrixFaces:

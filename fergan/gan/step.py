@@ -71,8 +71,7 @@ class TrainingState:
 def steps_per_epoch(n_faces: int, config: "TrainConfig") -> int:
     """Return the number of whole batches in one pass."""
     if n_faces < config.batch_size:
-        raise ValueError(f"training needs at least one batch of {config.batch_size} faces and the set has {n_faces}; "
-                         "lower batch_size or give more faces")
+        raise ValueError(f"training needs at least one batch of {config.batch_size} faces and the set has {n_faces}")
     return n_faces // config.batch_size
 
 

@@ -40,10 +40,9 @@ KEEP_EVERY = 3  # so many snapshots the discriminator is kept, from the untraine
 
 
 def make_fabric(precision: str = "auto", *, devices: int = 1, num_nodes: int = 1, accelerator: str = "") -> Fabric:
-    """Return what runs the loop: the first GPU that works, else the processor; or several of either.
+    """Return what runs the loop: the first GPU that works, else the processor; or the named `accelerator`, "cuda" or "cpu".
 
-    There are `devices` processes on each of `num_nodes` machines; under ``torchrun`` both are its own. For `precision` see
-    `fergan.gan.TrainConfig`; an `accelerator` that is not named ("cuda" or "cpu") is found out.
+    There are `devices` processes on each of `num_nodes` machines; under ``torchrun`` both are its own.
     """
     accelerator = accelerator or computing_device("auto")
     if precision == "auto":

@@ -110,8 +110,7 @@ def judge_variety(found: Variety, floor: Variety, floor_people: Variety | None =
     for score in scores:
         for side, number in (("samples", getattr(found, score)), ("real faces", getattr(floor, score))):
             if not np.isfinite(number) or (number == 0 and side == "real faces"):
-                raise ValueError(f"variety cannot be judged: the {score} of {side} is 0 or undefined; "
-                                 "there are too few faces, or they have no contrast")
+                raise ValueError(f"variety cannot be judged: the {score} of {side} is 0 or undefined")
     share = {score: getattr(found, score) / getattr(floor, score) for score in scores}
     away = max(share[score] for score in ("precision", "recall", "coverage"))
     bar = (floor_people or floor).precision

@@ -171,8 +171,7 @@ def jackknife(score: Callable[..., float | Sequence[float]], *sides: np.ndarray,
 def thumbnails(images: np.ndarray) -> np.ndarray:
     """Return grey pictures of 16 x 16 pixels in 0..1, flattened: float64 (n, 256); sides of images are multiples of 16.
 
-    Coarse enough that blurred outlines do not count, with no network that could have been trained on these faces, and quick
-    enough to be taken while a generator learns.
+    Coarse enough that blurred outlines do not count, with no network that could have been trained on these faces, and quick.
     """
     n, height, width, _ = check_images(images).shape
     if height % THUMBNAIL or width % THUMBNAIL:

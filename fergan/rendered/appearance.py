@@ -5,8 +5,9 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
-from fergan.rendered.geometry import FROM_AZIMUTH, SMOOTH, FaceCurves, bell, depth_inside, edge, noise, step, total, wrinkles
+from fergan.rendered.curves import SMOOTH, FaceCurves, bell, edge, noise, step, total, wrinkles
 from fergan.rendered.labels import PAINT
+from fergan.rendered.surfaces import FROM_AZIMUTH, depth_inside
 
 GLASSES_COLOUR = 0.02
 HAIRLINE_BLEND = 0.2  # cm over which single hairs become a cover
@@ -164,7 +165,7 @@ def part_colour(name, coordinates, person, units, gaze, line):
     """Colour of the visible points of one part.
 
     `coordinates` (3, m) are the part's at each point, `gaze` the shift of both irises in cm, to the image's right and up,
-    `line` comes from :func:`fergan.rendered.geometry.hairline`; for the others see there. Returns the albedo (3, m), linear
+    `line` comes from :func:`fergan.rendered.surfaces.hairline`; for the others see there. Returns the albedo (3, m), linear
     RGB; gloss, 1 for skin and more on wet lips, and catchlight, the light's reflection in the eyes, (m,) or numbers.
     """
     u, v, w = coordinates

@@ -13,9 +13,10 @@ import torch.nn.functional as F
 
 from fergan.facs import ACTION_UNITS
 from fergan.rendered.appearance import arriving_light, cast_shadows, light_direction, part_colour, shade
-from fergan.rendered.geometry import SHAPES, FaceCurves, all_parts, hairline, person_of
+from fergan.rendered.curves import FaceCurves, person_of
 from fergan.rendered.labels import default_setting, sample_identity
 from fergan.rendered.scene import GAMMA, draw_background, photograph
+from fergan.rendered.surfaces import SHAPES, all_parts, hairline
 
 SMALLEST, LARGEST, SIZE_STEP = 32, 256, 16
 SIDES = tuple(f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "right"))
