@@ -304,7 +304,7 @@ def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFram
         return labels
     smile, unit = labels.pop("smile"), labels.get("AU12", pd.Series(np.nan, labels.index))
     for line in labels.index[unit.notna() & smile.notna() & (unit != smile)][:1]:
-        raise ValueError(f"{path}, line {line}: AU12 is {unit[line]:g} but smile, which is AU12, is {smile[line]:g}")
+        raise ValueError(f"{path}, line {line}: AU12 is {unit[line]:g} but smile is {smile[line]:g}, which is AU12 too")
     return labels.assign(AU12=unit.fillna(smile))
 
 
