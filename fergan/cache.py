@@ -34,8 +34,8 @@ from fergan.files import ROOT, UserError, hash_array, hash_file, hash_parameters
 _log = logging.getLogger(__name__)
 
 PACKAGES = (  # whose version can change a number
-    "torch", "torchvision", "numpy", "scipy", "pillow", "scikit-learn", "scikit-image", "opencv-python-headless",
-    "facenet-pytorch", "optuna", "torch-fidelity")
+    "torch", "torchvision", "numpy", "scipy", "pillow", "scikit-learn", "opencv-python-headless", "facenet-pytorch",
+    "optuna", "torch-fidelity")
 
 
 class Config(BaseModel):

@@ -1,10 +1,13 @@
 """Features: shapes, independence of batch and company, and baselines against an independent route."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from skimage.color import rgb2gray
+from skimage.data import astronaut
+from skimage.feature import hog
 
 from fergan.features import FeaturesConfig
 from fergan.features.baselines import FacenetFeatures, HOGFeatures, PixelFeatures, absent_baselines, make_baseline
@@ -73,6 +76,11 @@ def test_baselines_are_made_by_name_pixels_are_grey_values_hog_sees_edges_and_ba
     assert X.shape == (3, 1764)
     np.testing.assert_allclose(X[0], X[1], atol=1e-6)
     assert np.abs(X[0] - X[2]).max() > 0.1
+    # Another library's HOG, whose blocks and cells run by rows, and which divides a gradient among fewer cells.
+    face = cv2.resize(astronaut()[60:284, 130:354], (64, 64), interpolation=cv2.INTER_AREA)
+    X = HOGFeatures().transform(face[None])[0].reshape(7, 7, 2, 2, 9).transpose(1, 0, 3, 2, 4)
+    other = hog(face, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), channel_axis=-1)
+    assert np.corrcoef(X.ravel(), other)[0, 1] > 0.75
     with pytest.raises(ValueError, match=r"images are float64 \(7, 64, 64, 3\); expected uint8"):
         PixelFeatures().fit(IMAGES.astype(float))
     with pytest.raises(ValueError, match="images are 0; expected at least 1"):

@@ -34,7 +34,7 @@ KERNEL = "ipykernel_launcher"
 LIBRARIES = (
     "IPython.display", "cv2", "facenet_pytorch", "ipykernel.kernelapp", "ipywidgets", "jinja2", "lightning_fabric",
     "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas", "papermill",
-    "pyarrow.parquet", "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn", "skimage.feature",
+    "pyarrow.parquet", "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn",
     "sklearn.decomposition", "sklearn.metrics", "sklearn.model_selection", "sklearn.svm",
     "tensorboard.summary.writer.event_file_writer", "torch", "torchmetrics.functional", "yaml",
 )

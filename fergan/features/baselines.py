@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,17 @@ _FACENET_SIDE = 160  # pixels, of the faces that FaceNet was trained on
 
 
 class HOGFeatures(StatelessFeatures):
-    """Histograms of oriented gradients (Dalal and Triggs, 2005), 1,764 numbers: cells of 8x8 pixels, blocks of 2x2 cells."""
+    """Histograms of oriented gradients (Dalal and Triggs, 2005), 1,764 numbers.
+
+    Nine directions in cells of 8x8 pixels, normalised in overlapping blocks of 2x2 cells (L2-Hys).
+    """
 
     def _describer(self) -> Callable[[np.ndarray], np.ndarray]:
-        from skimage.feature import hog
+        import cv2
 
-        describe = partial(hog, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), channel_axis=-1)
-        return lambda images: np.stack([describe(image) for image in images]).astype(np.float32)
+        # Window, block, stride of blocks, cell (pixels, width by height) and directions.
+        hog = cv2.HOGDescriptor((64, 64), (16, 16), (8, 8), (8, 8), 9)
+        return lambda images: np.stack([hog.compute(np.ascontiguousarray(image)) for image in images])
 
 
 class PixelFeatures(StatelessFeatures):
