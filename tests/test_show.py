@@ -1,11 +1,13 @@
 """What notebooks show: data is text, numbers are numbers, tables and figures carry their captions."""
 
+import io
 import re
 from html import unescape
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,6 +116,8 @@ def test_on_a_page_tables_and_figures_have_labels_whatever_the_users_settings(mo
     assert table["text/markdown"].startswith("~~~{table} What it is.\n:name: tab-a\n")
     assert record["fergan"] == {"figure": "fig-a", "caption": "A line.", "alt": "One line that rises."}
     assert picture["image/png"].startswith(b"\x89PNG") and not plt.fignum_exists(figure.number)
+    corners = [PIL.Image.open(io.BytesIO(data["image/png"])).getpixel((0, 0)) for data in (picture, photograph)]
+    assert corners[0][3] == 0 and min(corners[1]) > 240  # transparent, but where that is black
 
 
 def test_every_template_can_be_read_and_captions_are_short():

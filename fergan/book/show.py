@@ -176,18 +176,19 @@ def show_table(table: pd.DataFrame, label: str, caption: str, *, decimals: int =
 def show_figure(figure: Any, label: str, caption: str, alt: str) -> None:
     """Show a matplotlib figure with a number, a caption and a label that other pages can cite, and close it.
 
-    The picture is drawn here, so that no setting of matplotlib or IPython changes what a page shows: as PNG, which keeps
-    lines, or as JPEG where that is less than half as large, as it is of faces. Label and caption are as in `show_table`, but
-    for ``fig-...``; `alt` is what a reader who does not see it needs to know, one sentence without markup.
+    The picture is drawn here, so that no setting of matplotlib or IPython changes what a page shows: as a transparent PNG,
+    which keeps lines, or as JPEG on white where that is less than half as large, as it is of faces. Label and caption are as
+    in `show_table`, but for ``fig-...``; `alt` is one sentence without markup for a reader who does not see it.
     """
     import matplotlib.pyplot as plt
     import PIL.Image
     from IPython.display import Image, display
 
     png, jpeg = io.BytesIO(), io.BytesIO()
-    figure.savefig(png, format="png", bbox_inches="tight")
+    figure.savefig(png, format="png", bbox_inches="tight", transparent=in_book())  # JupyterLab may be dark
     plt.close(figure)
-    PIL.Image.open(png).convert("RGB").save(jpeg, "JPEG", quality=88)
+    drawn = PIL.Image.open(png)
+    PIL.Image.alpha_composite(PIL.Image.new("RGBA", drawn.size, "white"), drawn).convert("RGB").save(jpeg, "JPEG", quality=88)
     content, kind = (jpeg, "jpeg") if 2 * len(jpeg.getvalue()) < len(png.getvalue()) else (png, "png")
     record = {"figure": label, "caption": str(caption), "alt": alt}
     display(Image(content.getvalue(), format=kind), metadata={"fergan": record})
