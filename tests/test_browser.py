@@ -42,9 +42,8 @@ def too_wide(page, size):
     return [f"{excess} px wider than {size['width']}, tables: {tables}"] * (excess > 0 or bool(tables))
 
 
-def troubles_of_kind(page):
-    """What is wider than a window, and what Axe finds serious; in the dark only contrast can be different."""
-    yield from too_wide(page, WIDE)
+def barriers(page):
+    """What Axe finds serious, in the light, and of contrast in the dark, where nothing else can be different."""
     page.add_style_tag(content="* { transition: none !important }")  # a colour on its way to another has no contrast
     axe = Axe()
     for mode, rules in (("light", {}), ("dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}})):
@@ -53,7 +52,6 @@ def troubles_of_kind(page):
             if v["impact"] in ("serious", "critical"):
                 first = v["nodes"][0]
                 yield f"{mode}, {v['id']}: {len(v['nodes'])} times, {first['html'][:160]} {first['failureSummary'][:200]}"
-    yield from too_wide(page, NARROW)
 
 
 def test_every_page_opens_without_an_error_or_another_host_and_one_of_every_kind_fits_and_is_no_barrier(book, browser_page):
@@ -70,7 +68,7 @@ def test_every_page_opens_without_an_error_or_another_host_and_one_of_every_kind
           return images.filter(image => !image.naturalWidth).map(image => image.src); }""")
         unset = browser_page.evaluate("""[...document.querySelectorAll('.math')].filter(x => !x.querySelector('mjx-container')).length""")
         found = [*browser_page.troubles, *(f"no picture: {src[:80]}" for src in broken), *(["an equation is not set"] if unset else [])]
-        found += troubles_of_kind(browser_page) if path in kinds(book) else []
+        found += [*too_wide(browser_page, WIDE), *barriers(browser_page), *too_wide(browser_page, NARROW)] if path in kinds(book) else []
         if found:
             troubles[path.name] = found
         browser_page.troubles.clear()

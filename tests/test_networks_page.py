@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from test_browser import barriers
 
+from fergan.book import build
 from fergan.data.cropping import crop_face
 from fergan.experiments.export import Drawer, Reader, leading_directions, linear_heads
 from fergan.gan.networks import Discriminator, Generator, initialize_weights
@@ -103,3 +105,28 @@ def test_controls_change_the_face_by_keyboard_and_a_telephone_holds_them(page):
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.scrollingElement.scrollWidth <= window.innerWidth")
     assert page.locator(".told").text_content().startswith("The classifier says") and not page.troubles
+    assert not list(barriers(page))
+
+
+@pytest.mark.book
+def test_where_networks_cannot_run_the_page_says_so_and_its_figures_stand(built, browser, browser_page, tmp_path, monkeypatch, capsys):
+    address = (built / "html" / "book" / "executed" / "06d_networks" / "live.html").as_uri()
+    without = browser.new_context(java_script_enabled=False)
+    without.new_page().goto(address)
+    browser_page.route("**/runtime.js", lambda route: route.abort())
+    browser_page.goto(address)
+    browser_page.locator(".networks .start").press("Enter")
+    browser_page.locator(".networks .state", has_text="cannot run here (runtime.js is not there)").wait_for()
+    for page, said in ((without.pages[0], "The networks need scripts."), (browser_page, "The networks cannot run here")):
+        assert page.locator(".networks .state").text_content().startswith(said) and not page.locator(".networks .rooms").is_visible()
+        heights = [figure.bounding_box()["height"] for figure in page.locator("figure img").all()]
+        assert len(heights) >= 2 and min(heights) > 50
+    assert not without.pages[0].locator(".networks .start").is_visible()
+    without.close()
+    # Where npm is missing the build goes on and says what is.
+    monkeypatch.setattr(build, "runtime_script", lambda: build.subprocess.run(["no-such-npm"]))
+    (tmp_path / "home" / "abc").mkdir(parents=True)
+    (tmp_path / "home" / "current.json").write_text('{"key": "abc"}')
+    (tmp_path / "home" / "abc" / "reader.js").write_text("x")
+    build.publish_networks(tmp_path / "html", tmp_path / "home")
+    assert "npm gave no" in capsys.readouterr().err and (tmp_path / "html" / "_static" / "networks" / "reader.js").is_file()

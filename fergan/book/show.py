@@ -188,7 +188,8 @@ def show_figure(figure: Any, label: str, caption: str, alt: str) -> None:
     figure.savefig(png, format="png", bbox_inches="tight", transparent=in_book())  # JupyterLab may be dark
     plt.close(figure)
     drawn = PIL.Image.open(png)
-    PIL.Image.alpha_composite(PIL.Image.new("RGBA", drawn.size, "white"), drawn).convert("RGB").save(jpeg, "JPEG", quality=88)
+    opaque = PIL.Image.alpha_composite(PIL.Image.new("RGBA", drawn.size, "white"), drawn)
+    opaque.convert("RGB").save(jpeg, "JPEG", quality=88)
     content, kind = (jpeg, "jpeg") if 2 * len(jpeg.getvalue()) < len(png.getvalue()) else (png, "png")
     record = {"figure": label, "caption": str(caption), "alt": alt}
     display(Image(content.getvalue(), format=kind), metadata={"fergan": record})
