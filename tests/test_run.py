@@ -310,3 +310,16 @@ def test_pages_offer_their_notebook_where_the_book_has_an_address(tmp_path, monk
     assert "colab.research.google.com/github/owner/name/blob/dev/notebooks/04_emotions_experiment.ipynb)" in offered
     with pytest.raises(fresh.NotebookError, match="repository.url is 'https://example.org'; expected https://github.com/"):
         heading("repository: {url: 'https://example.org'}\n")
+
+
+def test_a_terminal_shows_what_is_made_what_runs_and_when_it_ends(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    told, before = [], {"a": 60.0, "b": 60.0, "c": 240.0}
+    board = fresh._Board(before, told.append)
+    for line in ("begun: a", "a: 120 s", "begun: b", "doing: b step 3 of 9", "fault: no disk"):  # a: twice as slow as before
+        board.read(*line.split(": "))
+    shown = capsys.readouterr().out
+    assert told == ["  [1/3] a: 120 s"] and board.faults == ["no disk"]
+    assert "now b step 3 of 9" in shown and "about 10 minutes are left" in shown
+    assert set(fresh.reference_seconds("demo")) <= {page.id for page in DEMO}
+    assert fresh.reference_seconds("own") == {}

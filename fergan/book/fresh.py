@@ -6,6 +6,7 @@ are stale by what they carry, in the Snakefile's order, and the next finds those
 result that comes out equal stops there.
 """
 
+import csv
 import os
 import re
 import shutil
@@ -175,9 +176,10 @@ class Book:
             if again := [f"  {name}: {why}" for name, why in plan.items() if made.get(name) == why]:
                 raise NotebookError("\n".join(["these pages were made and yet are stale again; if you changed a file "
                                                "meanwhile, run the same command once more", *again]))
-            took = {name: record_of(self.executed(self.pages[name])).get("seconds", 0.0) for name in plan}
+            took = dict.fromkeys(plan, 0.0) | reference_seconds(self.profile.name)
+            took = {name: record_of(self.executed(self.pages[name])).get("seconds", took[name]) for name in plan}
             minutes = sum(took.values()) / 60
-            before = f" (they took {minutes:.0f} minutes of one core last time)" if minutes > 1 else ""
+            before = f" (they took {minutes:.0f} minutes of one core before)" if minutes > 1 else ""
             tell(f"{len(plan)} of {len(self.pages)} pages to make{before}:")
             lines = [f"  {name}: {why}" for name, why in plan.items()]
             for line in lines if len(lines) <= 12 else [*lines[:10], f"  and {len(lines) - 10} more"]:
@@ -233,11 +235,18 @@ class Book:
         return lines or ["there is nothing that the book does not use"]
 
 
+def reference_seconds(profile: str) -> dict[str, float]:
+    """Return page -> the seconds that it took on two cores of another machine; empty for profiles that nobody measured."""
+    with open(Path(__file__).parent / "seconds.csv", encoding="utf-8") as lines:
+        return {page: float(seconds) for of, page, seconds in list(csv.reader(lines))[1:] if of == profile}
+
+
 class _Board:
-    """A line for each page that is made and, in a terminal, what runs now; `took` has the seconds of each last time."""
+    """A line for each page that is made and, in a terminal, what runs now; `took` has the seconds of each before."""
 
     def __init__(self, took: Mapping[str, float], tell: Callable[[str], None]):
         self._left, self._n, self._tell = dict(took), len(took), tell
+        self._spent, self._foreseen = 0.0, 0.0  # seconds of what is made: here, and before
         self._running: dict[str, str] = {}
         self._drawn = 0
         self.faults: list[str] = []
@@ -254,7 +263,8 @@ class _Board:
             self.faults.append(text)
         else:
             self._running.pop(kind, None)  # a line of another process can stand before its first one
-            self._left.pop(kind, None)
+            self._foreseen += self._left.pop(kind, 0.0)
+            self._spent += float(text.split()[0])
             self.clear()
             self._tell(f"  [{self._n - len(self._left)}/{self._n}] {kind}: {text}")
         if sys.stdout.isatty() and self._running:
@@ -262,9 +272,10 @@ class _Board:
 
     def _draw(self) -> None:
         self.clear()
-        minutes = sum(self._left.values()) / len(self._running) / 60
+        slower = self._spent / self._foreseen if self._foreseen else 1.0
+        minutes = slower * sum(self._left.values()) / len(self._running) / 60
         lines = [f"  now {page} {text}" for page, text in self._running.items()]
-        lines += [f"  about {minutes:.0f} minutes are left, by what pages took last time"] * (minutes > 1)
+        lines += [f"  about {minutes:.0f} minutes are left"] * (minutes > 1)
         width = shutil.get_terminal_size().columns
         print(*(line[: width - 1] for line in lines), sep="\n", flush=True)
         self._drawn = len(lines)
