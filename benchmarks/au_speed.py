@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from record import record
 from search_at_size import N_FEATURES, drawn_features
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
@@ -122,6 +123,8 @@ def main():
           "more within the solver's tolerance\n"
           f"  fits spared where a larger C changes nothing: {spared} of {n_fits:,}; ratio for each fit that was made "
           f"{slow / fast * (1 - spared / n_fits):.0f}")
+    record(f"Action Units, {n_fits:,} SVMs on {len(Y):,} faces", fast, "s",
+           peer="scikit-learn, extrapolated", theirs=slow)
     sys.exit(int(wrong > 0))
 
 

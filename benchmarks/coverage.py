@@ -13,6 +13,7 @@ import sys
 from functools import partial
 
 import numpy as np
+from record import record
 
 from fergan.experiments.intervals import interval_over_people, resampled_auc, resampled_mean
 
@@ -62,6 +63,7 @@ def main():
             shares.append(hits / arguments.repetitions)
         lowest = min(lowest, *(ours for ours, _ in shares))
         print(f"{kind:15}" + "".join(f"{f'{ours:.3f} ({theirs:.3f})':>29}" for ours, theirs in shares), flush=True)
+    record("lowest coverage of 95 % intervals", lowest, "share", more_is_better=True, wanted=0.92)
     sys.exit(int(lowest < 0.92))
 
 

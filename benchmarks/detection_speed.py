@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from facenet_pytorch import MTCNN
 from PIL import Image
+from record import record
 
 from fergan.data.detection import MTCNNDetector, ViolaJones, portrayed
 from fergan.data.photographs import Photograph, read_photographs
@@ -156,6 +157,8 @@ def compare(name, plain, detector, images, clock):
         f"{LEAST_AGREEMENT:.0%} of the boxes: {'reached' if agreement >= LEAST_AGREEMENT else 'NOT reached'}",
         flush=True,
     )
+    record(f"faces found by {name}", our_rate, "photographs/s", peer="plain loop", theirs=plain_rate, more_is_better=True,
+           wanted=wanted)
     return agreement
 
 

@@ -17,6 +17,7 @@ import sys
 import time
 
 import numpy as np
+from record import record
 from threadpoolctl import threadpool_limits
 
 LIMIT = 2.0  # GB
@@ -98,6 +99,8 @@ def main():
           f"{plain['memory']:.2f} GB: ratio {plain['seconds'] / blocks['seconds']:.1f}\n"
           f"  below {LIMIT:g} GB: {'yes' if small else 'NO'}; precision, recall, coverage "
           f"{', '.join(f'{score:.3f}' for score in blocks['scores'])}: {'equal' if equal else 'NOT equal'}", flush=True)
+    record(f"precision, recall, coverage, {size}", blocks["seconds"], "s", peer="whole matrices", theirs=plain["seconds"])
+    record(f"memory for {size}", blocks["memory"], "GB", peer="whole matrices", theirs=plain["memory"], wanted=1)
     one_pass(min(500, arguments.n // 4))
     sys.exit(int(not (small and equal)))
 

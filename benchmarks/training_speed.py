@@ -1,19 +1,25 @@
-"""How much faster is the training step than a plain one? Same networks, batch and faces, one process, taken in turn.
+"""How much faster is the training step than others? Same networks, batch and faces, one process, taken in turn.
 
 The plain step is what a tutorial writes: float32, contiguous tensors, Adam without fusing, the discriminator's gradients
-computed in the generator's update as well, faces normalised one by one as a data loader does. Prints one line; the ratio
-is what counts, because a machine's absolute speed drifts. On a GPU a second line gives the ratio to a plain step whose faces
-are normalised on the GPU already, and a third the share of the measured peak of matrix products that the step reaches.
+computed in the generator's update as well, faces normalised one by one as a data loader does. The loop of pytorch/examples
+(dcgan/main.py) has the same step with a sigmoid and BCELoss, and reads JPEG files in two worker processes. Prints a line for
+each; the ratio is what counts, because a machine's absolute speed drifts. On a GPU a further line gives the ratio to a plain
+step whose faces are normalised on the GPU already, and another the share of the measured peak of matrix products.
 """
 
 import argparse
+import io
 import statistics
 import time
 
 import numpy as np
 import torch
+from PIL import Image
+from record import record
 from torch import nn
+from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision import transforms
 
 from fergan.gan import TrainConfig
 from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_float
@@ -44,6 +50,51 @@ def plain_step(networks, optimizers, real, config):
     loss_g.backward()
     optimizers[0].step()
     return loss_real.item() + loss_generated.item(), loss_g.item()
+
+
+class Pictures(Dataset):
+    """The faces as JPEG files, read as pytorch/examples reads a folder of them."""
+
+    def __init__(self, images, n):
+        self.files, self.n = [], n
+        for image in images:
+            file = io.BytesIO()
+            Image.fromarray(image).save(file, "jpeg")
+            self.files.append(file.getvalue())
+        self.transform = transforms.Compose([transforms.Resize(64), transforms.CenterCrop(64), transforms.ToTensor(),
+                                             transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, row):
+        with Image.open(io.BytesIO(self.files[row % len(self.files)])) as image:
+            return self.transform(image.convert("RGB"))
+
+
+def examples_step(networks, optimizers, batches, config):
+    """One step of the loop in pytorch/examples, with what it prints."""
+    generator, discriminator = networks
+    device, loss = next(generator.parameters()).device, nn.BCELoss()
+    discriminator.zero_grad()
+    real = next(batches).to(device)
+    label = torch.full((len(real),), 1.0, device=device)
+    output = discriminator(real).sigmoid()
+    of_real = loss(output, label)
+    of_real.backward()
+    shown = [output.mean().item()]
+    generated = generator(torch.randn(len(real), config.latent_dim, device=device))
+    output = discriminator(generated.detach()).sigmoid()
+    of_generated = loss(output, label.fill_(0.0))
+    of_generated.backward()
+    shown += [output.mean().item(), (of_real + of_generated).item()]
+    optimizers[1].step()
+    generator.zero_grad()
+    output = discriminator(generated).sigmoid()
+    of_generator = loss(output, label.fill_(1.0))
+    of_generator.backward()
+    optimizers[0].step()
+    return [*shown, of_generator.item(), output.mean().item()]
 
 
 def seconds(step, device, n):
@@ -80,11 +131,17 @@ def main():
     config = TrainConfig(preset="radford2015", width=arguments.width, batch_size=arguments.batch)
     images = np.random.default_rng(0).integers(0, 256, (arguments.batch, 64, 64, 3), dtype=np.uint8)
 
-    networks = Generator(config.latent_dim, config.width), Discriminator(config.width)
-    for network in networks:
-        initialize_weights(network)
-        network.to(device)
-    optimizers = [torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999), fused=False) for network in networks]
+    def peer(**options):
+        networks = Generator(config.latent_dim, config.width), Discriminator(config.width)
+        for network in networks:
+            initialize_weights(network)
+            network.to(device)
+        return networks, [torch.optim.Adam(net.parameters(), 2e-4, (0.5, 0.999), **options) for net in networks]
+
+    networks, optimizers = peer(fused=False)
+    of_examples = peer()
+    loader = DataLoader(Pictures(images, arguments.batch * 1000), arguments.batch, shuffle=True, num_workers=2)
+    batches = iter(loader)
     state, data = TrainingState(config, fabric), torch.from_numpy(images).to(device)
     random = torch.Generator().manual_seed(0)
 
@@ -95,15 +152,18 @@ def main():
     def plain():
         return plain_step(networks, optimizers, normalised(images).to(device), config)
 
+    def examples():
+        return examples_step(*of_examples, batches, config)
+
     ready = normalised(images).to(device)
 
     def plain_ready():
         return plain_step(networks, optimizers, ready, config)
 
     for _ in range(3):  # warm up
-        ours(), plain()
-    times = [(seconds(plain, device, n), seconds(ours, device, n)) for _ in range(arguments.rounds)]
-    ratios = [a / b for a, b in times]
+        ours(), plain(), examples()
+    times = [[seconds(step, device, n) for step in (plain, ours, examples)] for _ in range(arguments.rounds)]
+    ratios = [a / b for a, b, _ in times]
     rates = [arguments.batch / statistics.median(column) for column in zip(*times, strict=True)]
     precision = "bfloat16" if "bf16" in fabric.strategy.precision.precision else "float32"
     print(
@@ -111,6 +171,12 @@ def main():
         f"{rates[1]:.0f} against {rates[0]:.0f} images/s, ratio {statistics.median(ratios):.2f} "
         f"({min(ratios):.2f} to {max(ratios):.2f} over {len(ratios)} rounds)"
     )
+    print(f"  against the loop of pytorch/examples, {rates[2]:.0f} images/s: ratio {rates[1] / rates[2]:.2f}")
+    step = f"training step, width {config.width}, batch {config.batch_size}, {precision}"
+    task = "training on a GPU" if device.type == "cuda" else "training"
+    sizes = dict(task=task, width=config.width, batch=config.batch_size)
+    record(step, rates[1], "faces/s", peer="plain loop", theirs=rates[0], more_is_better=True, wanted=2.5, **sizes)
+    record(step, rates[1], "faces/s", peer="pytorch/examples", theirs=rates[2], more_is_better=True, **sizes)
     if device.type == "cuda":
         times = [(seconds(plain_ready, device, n), seconds(ours, device, n)) for _ in range(arguments.rounds)]
         print(f"  with faces ready on the GPU: ratio {statistics.median(a / b for a, b in times):.2f}")
