@@ -22,7 +22,7 @@ import nbformat
 import yaml
 
 from fergan.book.kernels import serving
-from fergan.book.pages import FEATURES_PAGE, Page, pages_of
+from fergan.book.pages import FEATURES_PAGE, Page, longest_training, pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NotebookError, check_parameters, code_of, execute, notebook_parameters, publish, read_notebook
 from fergan.book.show import TEMPLATES, say
@@ -31,6 +31,9 @@ from fergan.files import ROOT, hash_parameters, locked, read_json
 
 #: How a line of a page begins that the reader of a workflow is to see; all else goes into its log.
 SIGN = "fergan: "
+
+#: Names a folder with a profile of Snakemake, for example for a cluster; relative to the project, as ``profiles/slurm``.
+WORKFLOW = "FERGAN_WORKFLOW"
 
 _CHANGED = {"outside": "its photographs or answers", "notebook": "its notebook",
             "code": "what its cells draw or say with", "heading": "its title or notices"}
@@ -191,15 +194,26 @@ class Book:
             made = plan
 
     def _run_workflow(self, cores: str, took: dict[str, float], tell: Callable[[str], None]) -> None:
-        """Run Snakemake on the pages that are not done; its own words go to a log, the faults are told last."""
-        command = [sys.executable, "-m", "snakemake", "--config", f"profile={self.profile.name}", "--cores", cores,
+        """Run Snakemake on the pages that are not done; its own words go to a log, the faults are told last.
+
+        Of Snakemake's profiles, which may name a cluster, it obeys the one in `WORKFLOW`, and none otherwise.
+        """
+        workflow_profile, first = os.environ.get(WORKFLOW), longest_training(self.profile)
+        command = [sys.executable, "-m", "snakemake", "--config", f"profile={self.profile.name}", "--profile", "none",
+                   "--workflow-profile", workflow_profile or "none", *([] if workflow_profile else ["--cores", cores]),
                    "--nolock", "--keep-going", "--scheduler", "greedy", "--quiet", "rules"]
+        # The longest training starts as soon as its faces are there; begun last, it would hold up the end.
+        command += ["--prioritize", f"artifacts/{self.profile.name}/pages/{first}.done"] if first in took else []
         # By a variable: Snakemake reads the values of --config as YAML, and a folder may be called "Study 3: pilot".
         surroundings = os.environ | {"FERGAN_PHOTOGRAPHS": self.profile.data}
         surroundings |= {"OMP_NUM_THREADS": cores} if cores.isdigit() else {}
         log, board = self.home / "workflow.log", _Board(took, tell)
+        if workflow_profile:
+            if not (ROOT / workflow_profile).is_dir():
+                raise NotebookError(f"{WORKFLOW} is {workflow_profile!r}, which is no folder with a profile of Snakemake")
+            tell(f"  by the workflow profile {workflow_profile}, which tells how far it is in {log}")
         # One or two pages start faster without a server, which imports more than any page.
-        server = serving() if len(took) > 3 else nullcontext({})
+        server = serving() if len(took) > 3 and not workflow_profile else nullcontext({})  # on this machine alone
         with open(log, "w", 1, encoding="utf-8") as file, server as kernels, subprocess.Popen(
             command, cwd=ROOT, env=surroundings | kernels, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             bufsize=1,
