@@ -5,7 +5,7 @@ An interrupted run takes up the batches that were finished. What is kept of a ph
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -73,7 +73,8 @@ def make_faces(folder: Path, config: FacesConfig, *, photographs: Photographs, b
     boxes = np.full((n_photographs, 7), np.nan)  # a dictionary for each would need fifty times the memory
     reasons: dict[int, str] = {}
     with tqdm(total=n_photographs, desc=f"faces of {photographs.name}", unit="photograph", disable=not progress) as bar:
-        for rows in _batches(range(n_photographs), batch_size):
+        for start in range(0, n_photographs, batch_size):
+            rows = range(start, min(start + batch_size, n_photographs))
             kept = work / f"batch-{rows.start:08d}-{rows.stop:08d}.npz"
             if kept.is_file():
                 with np.load(kept, allow_pickle=False) as saved:
@@ -123,8 +124,7 @@ def tried(photographs: Photographs, config: FacesConfig, n: int = 24) -> tuple[f
 def crop_face(image: np.ndarray, box: Sequence[float], margin: float) -> np.ndarray:
     """Crop a square around a box (left, top, right and bottom in pixels) and scale it to 64 x 64 pixels.
 
-    Where the square leaves the image, uint8 (height, width, 3), its border pixels are repeated. `margin` is added on every
-    side, as a fraction of the box's longer side.
+    Where it leaves the image, uint8 (height, width, 3), its border is repeated; `margin` is a fraction of the longer side.
     """
     side, left, top = _square(box, margin)
     height, width = image.shape[:2]
@@ -170,10 +170,6 @@ def detect(images: Sequence[np.ndarray], detector: Detector, padding: float) -> 
     return found
 
 
-def _batches(rows: Sequence[int], batch_size: int) -> Iterator[Sequence[int]]:
-    return (rows[start : start + batch_size] for start in range(0, len(rows), batch_size))
-
-
 def _least_side(config: FacesConfig) -> int:
     """Return how many pixels the shorter side of a photograph has to keep."""
     return int(np.ceil(OVERSAMPLING * FACE_SIZE / config.min_face_fraction))
@@ -205,7 +201,8 @@ def _add_nominal_crops(photographs: Photographs, config: FacesConfig, images: np
     medians = pd.DataFrame(boxes[cropped, :4]).groupby(views[cropped]).median()
     blind = ~cropped & np.isin(views, medians.index)
     blind[list(reasons)] = False
-    for rows in _batches(np.flatnonzero(blind).tolist(), batch_size):
+    numbers = np.flatnonzero(blind).tolist()
+    for rows in (numbers[start : start + batch_size] for start in range(0, len(numbers), batch_size)):
         for row, photograph in zip(rows, photographs.read(rows, _least_side(config)), strict=True):
             boxes[row, :4] = medians.loc[views[row]]
             seen = photograph.image, boxes[row, :4] / np.tile(photograph.scale, 2), config.margin

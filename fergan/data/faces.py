@@ -40,10 +40,9 @@ def complete_labels(labels: pd.DataFrame, where: str = "labels") -> pd.DataFrame
 
 
 def subjects_of(labels: pd.DataFrame) -> np.ndarray:
-    """Return the person of each row of labels as strings.
+    """Return the person of each row of labels as strings, that of another frame of its sequence where a row has none.
 
-    A row without one has that of another frame of its sequence; a sequence of nobody known is a person of its own, for
-    its frames are alike; and so is a row without either.
+    A sequence of nobody known is a person of its own, for its frames are alike; and so is a row without either.
     """
     known = labels["subject"].astype("string")
     if "sequence" in labels:

@@ -206,7 +206,10 @@ def read_manifest(path: Path) -> Contents:
     table, problems = _name_columns(path, read_csv_table(path, "a column 'path' beside the photographs"))
     blank = table["path"] == ""
     problems += [f"{path}, line {line}: no path, left out" for line in table.index[blank]]
-    table, files = _find_files(path.parent, _check_paths(path, table[~blank].copy()))
+    table, listed = _check_paths(path, table[~blank].copy()), list_files(path.parent)
+    on_disk = {unicodedata.normalize("NFC", name): name for name in listed}  # where accents may be decomposed
+    table["path"] = [on_disk.get(name, name) for name in table["path"]]
+    files = Files({name: listed[name] for name in table["path"] if name in listed})
     labels = complete_labels(_labels(path, table, problems), where=str(path))
     if not files:
         example = path.parent / labels["source"].iloc[0]
@@ -258,24 +261,6 @@ def _check_paths(path: Path, table: pd.DataFrame) -> pd.DataFrame:
         lines = table.index[table["path"] == name]
         raise ValueError(f"{path}: {name!r} is listed on lines {', '.join(map(str, lines))}; keep one")
     return table
-
-
-def _find_files(folder: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, Files]:
-    """Return the table with paths as they are on disk, where accents may be decomposed, and the files that are there."""
-    files = Files()
-    for name in table["path"]:
-        try:
-            if (folder / name).is_file():
-                files[name] = (folder / name).stat()
-        except (OSError, ValueError):  # for example a name longer than the file system allows
-            continue
-    if not table["path"].isin(files).all():
-        listed = list_files(folder)
-        spelt = {unicodedata.normalize("NFC", name): name for name in listed}
-        true = {name: spelt[name] for name in table["path"] if name not in files and name in spelt}
-        table["path"] = table["path"].replace(true)
-        files |= {name: listed[name] for name in true.values()}
-    return table, files
 
 
 def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:

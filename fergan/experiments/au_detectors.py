@@ -21,7 +21,7 @@ from fergan.svm.kernels import kernel_slice, linear_values
 
 @dataclass(frozen=True)
 class AUData:
-    """Features of faces and their Action Units; labels are 0, 1 or NaN (not coded)."""
+    """Features of faces and their Action Units."""
 
     X: np.ndarray  # (n_faces, n_features), float32
     Y: np.ndarray  # (n_faces, 14): the labels that are learnt and scored on
@@ -143,10 +143,7 @@ class UnitLearner:
         return found
 
     def values(self, test: np.ndarray, costs: np.ndarray | None = None, train: np.ndarray | None = None) -> np.ndarray:
-        """Return the values of faces by models of all others, or of `train`, with every cost or those given (n_units, n).
-
-        Shape (n_test, n_units, n_costs), NaN for a unit of which the training faces show only one class.
-        """
+        """Return the values (n_test, n_units, n_costs) by models of all other faces, or of `train`; NaN if of one class."""
         train = cv.other_rows(len(self.Y), [test]) if train is None else train
         costs = np.tile(self.costs, (self.Y.shape[1], 1)) if costs is None else costs
         return self._fit(kernel_slice(self.K, train, train), self.Y[train], kernel_slice(self.K, test, train), costs)

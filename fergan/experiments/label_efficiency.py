@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import update_bn
 
 from fergan.cache import computing_device
 from fergan.experiments import cross_validation as cv
@@ -317,8 +318,7 @@ def train_cnn(images: np.ndarray, y: np.ndarray, *, width: int, epochs: int, min
         schedule.step()
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower learning_rate")
-    with torch.no_grad():
-        net.recalibrate_batch_norm(network, [net.to_float(part) for part in data.split(_AT_ONCE)])
+    update_bn([net.to_float(part) for part in data.split(_AT_ONCE)], network)
     return network.eval(), n_steps
 
 

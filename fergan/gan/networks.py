@@ -1,8 +1,7 @@
 """The two networks of the DCGAN (Radford, Metz and Chintala, 2015), for 64x64 faces.
 
 Both are plain stacks of 4x4 convolutions with stride 2. `width` is the number of channels of the layer nearest to the
-image; the paper's networks have width 64, so that the discriminator's last hidden layer is 512 maps of 4x4, the 8,192
-features of every experiment.
+image; at the paper's 64 the discriminator's last hidden layer is 512 maps of 4x4, the 8,192 features of every experiment.
 """
 
 from collections.abc import Callable
@@ -118,21 +117,6 @@ def _opened(path: str | Path, build: Callable[[dict[str, Tensor]], nn.Module]) -
     except (SafetensorError, RuntimeError, KeyError, OSError) as error:
         raise ValueError(f"weights {path} cannot be used ({error}); train that run again") from error
     return network.eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def recalibrate_batch_norm(network: nn.Module, batches: list[Tensor]) -> None:
-    """Recompute running statistics over `batches`, as averaged weights need (Izmailov et al., 2018)."""
-    layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.reset_running_stats()
-        layer.momentum = None  # cumulative mean
-    network.train()
-    for batch in batches:
-        network(batch)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
 
 
 def has_native_bfloat16(device: torch.device) -> bool:

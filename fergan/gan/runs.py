@@ -1,7 +1,6 @@
 """What a training run keeps on disk: results, weights, and the checkpoint that survives a kill.
 
-A checkpoint is one safetensors file that is replaced as a whole. It has all that a run needs to go on: weights, the
-optimisers' moments, losses and notes. Opening it never runs code.
+A checkpoint is one safetensors file, replaced as a whole: weights, the optimisers' moments, losses and notes.
 """
 
 import json
@@ -54,9 +53,7 @@ class Run:
 
     @property
     def finished(self) -> dict[str, Any]:
-        """What the training noted at its end: steps, seconds, device, precision, threads, hash of the weights, the step
-        at which the samples were nearest to the faces (``best_step``), and the alarms.
-        """
+        """What the training noted at its end, see `fergan.gan.training`: steps, seconds, device, ``best_step``, alarms."""
         return read_json(self.folder / "finished.json")
 
     @property
@@ -77,10 +74,7 @@ class Run:
 
 
 def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray, note: dict[str, Any]) -> None:
-    """Replace the checkpoint; the old one stays where this fails or a weight is not finite (FloatingPointError).
-
-    `run` is the hash of what is trained with and on; losses (step, 4) and plain values are what `load_state` returns.
-    """
+    """Replace the checkpoint of a run (by its hash); the old one stays where a weight is not finite (FloatingPointError)."""
     weights = {f"{name}.{key}": value for name, network in state.networks().items()
                for key, value in network.state_dict().items()}
     broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]

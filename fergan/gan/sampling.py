@@ -46,15 +46,12 @@ def noise_of(seed: int, *shape: int) -> Tensor:
 
 
 def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
-    """Turn from one noise vector (latent_dim,) to another, share 0 to 1: along the great circle, the length in proportion.
-
-    The straight line passes through shorter vectors, unknown to the generator (White, 2016, arXiv:1609.04468).
-    """
+    """Turn noise (latent_dim,) towards another along the great circle, share 0 to 1 (White, 2016, arXiv:1609.04468)."""
     lengths = start.norm(), end.norm()
     u, v = start / lengths[0], end / lengths[1]
     # Twice the arctangent is exact for nearly parallel vectors too, where the arc cosine of their product is not.
     angle = 2 * torch.atan2((u - v).norm(), (u + v).norm())
-    length = (1 - share) * lengths[0] + share * lengths[1]
+    length = (1 - share) * lengths[0] + share * lengths[1]  # a straight line has shorter vectors, unknown to the generator
     # sinc is 1 at 0, so that parallel vectors need no case of their own.
     weights = [part * torch.sinc(part * angle / torch.pi) / torch.sinc(angle / torch.pi) for part in (1 - share, share)]
     return length * (weights[0] * u + weights[1] * v)

@@ -1,7 +1,6 @@
 """One step of training, and all else that can change a weight: the start, random streams, augmentation, losses, Adam.
 
-Everything random in a step is drawn from a stream seeded by (seed, step), so the state of a run is its weights, its
-optimisers' moments and the step number. Lightning Fabric has the device, the precision and the processes.
+What is random in a step is seeded by (seed, step), so the state of a run is weights, optimisers' moments and step number.
 """
 
 from typing import TYPE_CHECKING
@@ -10,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
+from torch.optim.swa_utils import update_bn
 
-from fergan.gan.networks import Discriminator, Generator, initialize_weights, recalibrate_batch_norm, to_device, to_float
+from fergan.gan.networks import Discriminator, Generator, initialize_weights, to_device, to_float
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -20,17 +20,14 @@ if TYPE_CHECKING:
 
 
 class TrainingState:
-    """The networks and optimisers of a run after `step` steps: wrapped for precision and distribution, ``.module`` is plain.
-
-    `average` is the moving average of the generator, the generator itself where it forgets all but the last step.
-    """
+    """Networks and optimisers of a run after `step` steps: wrapped for precision and distribution, ``.module`` is plain."""
 
     def __init__(self, config: "TrainConfig", fabric: "Fabric"):
         generator = Generator(config.latent_dim, config.generator_channels)
         discriminator = Discriminator(config.width)
         initialize_weights(generator, config.weight_std, seed=config.seed)
         initialize_weights(discriminator, config.weight_std, seed=config.seed + 1)
-        self.average = generator
+        self.average = generator  # its moving average, which without decay is the generator itself
         if config.average_decay:
             self.average = Generator(config.latent_dim, config.generator_channels).requires_grad_(False)
             self.average.load_state_dict(generator.state_dict())
@@ -258,5 +255,5 @@ def next_step(state: TrainingState, faces: Tensor, streams: RandomStreams, confi
 
 
 def calibrate_average(state: TrainingState, streams: RandomStreams) -> None:
-    """Give the averaged generator batch-norm statistics of its own, from 2,048 noise vectors."""
-    recalibrate_batch_norm(state.average, [streams.fixed_noise(256, -2 - i) for i in range(8)])
+    """Give the averaged generator batch-norm statistics of its own (Izmailov et al., 2018), from 2,048 noise vectors."""
+    update_bn([streams.fixed_noise(256, -2 - i) for i in range(8)], state.average)

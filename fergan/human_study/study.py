@@ -95,8 +95,8 @@ def load_studies(folder: Path) -> dict[str, Study]:
 def design_study(generated: np.ndarray, real: np.ndarray, kind: str, config: StudyConfig) -> Study:
     """Draw a study from faces uint8 (n, 64, 64, 3); a ValueError where they are too few.
 
-    Half of a sheet's trials have the real face at the left (or are real faces, one at a time). No picture is shown twice to
-    a rater. One trial in every stretch of a sheet, never its first, catches inattention: a real face of shuffled blocks.
+    Half of a sheet's trials have the real face at the left (or are real faces, one at a time). One in every stretch of a
+    sheet, never its first, catches inattention: a real face of shuffled blocks. A rater sees no picture twice.
     """
     from fergan.features import check_images  # slow to import, and a profile needs only the config
 
