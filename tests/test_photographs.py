@@ -217,7 +217,7 @@ def test_a_whole_set_is_as_published_few_missing_photographs_are_a_warning_and_m
     names = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("AF0*AFS.JPG"))
     (tree / names[0]).unlink()
     report = check(tree)
-    assert report.missing == [Path(names[0]).name] and report.faults == [] and "350 published" in report.lines()[0]
+    assert report.missing == [Path(names[0]).name] and report.faults == []
     for words in ("349 photographs; published are 350", "49 fearful (50)", f"files that are missing: 1, the first {Path(names[0]).name}"):
         assert words in "\n".join(report.warnings)
     shutil.rmtree(tree / "AF05")

@@ -57,12 +57,10 @@ class DataReport:
     def lines(self) -> list[str]:
         """Return the report as text, a line at a time."""
         what = f"{self.title}, {self.variant}" if self.variant else self.title
-        lines = [f"{what}: {_of(self.photographs, self.published.photographs)} photographs"]
-        if self.people:
-            lines[0] += f", {self.subjects}: {_of(self.people, self.published.people)}"
+        people = f", {self.subjects}: {self.people:,}" if self.people else ""
+        lines = [f"{what}: {self.photographs:,} photographs{people}"]
         if self.emotions:
-            counts = (f"{emotion} {_of(n, self.published.emotions.get(emotion))}" for emotion, n in self.emotions.items())
-            lines.append(f"emotions: {', '.join(counts)}")
+            lines.append(f"emotions: {', '.join(f'{emotion} {n:,}' for emotion, n in self.emotions.items())}")
         lines += [*(f"fault: {fault}" for fault in self.faults), *(f"warning: {warning}" for warning in self.warnings)]
         as_expected = "as published" if self.published.photographs else "nothing wrong was found"
         return lines if self.faults or self.warnings else [*lines, as_expected]
@@ -195,7 +193,3 @@ def _groups(keys: Iterable[tuple[int, Hashable]]) -> list[list[int]]:
     for row, key in keys:
         rows[key].append(row)
     return [group for group in rows.values() if len(group) > 1]
-
-
-def _of(n: int, expected: int | None) -> str:
-    return f"{n:,}" if expected in (None, n) else f"{n:,} ({expected:,} published)"

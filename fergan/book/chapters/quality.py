@@ -48,20 +48,19 @@ def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], 
 
     In brackets stands what real faces reach, of the same and of other people.
     """
-    return table_of(_generator(model, scores.get(model), records.get(model)) for model in models)
-
-
-def _generator(model: str, scores: pd.DataFrame | None, record: Mapping[str, Any] | None) -> dict[str, Any]:
-    of, verdict, people = {}, None, None
-    if record:
-        verdict, people = say("quality", "verdict", record=record), record["people"]
-        sides = {"value": record["found"], "floor": record["floor"], "floor_people": record["floor_people"] or {}}
-        of = {score: {side: by.get(score) for side, by in sides.items()} for score in _VARIETY}
-    if scores is not None:
-        of |= {score: row for score, row in rows_of_scores(scores).items() if score in _QUALITY}
-    shown = {SCORE_WORDS["scores"][score]: of.get(score) for score in (*_VARIETY, *_QUALITY)}
-    return {"generator": model, "verdict": verdict} | {title: row and _with_floors(row) for title, row in shown.items()} | {
-        "people ↑": people and f"{people['n_found']} of {people['n_people']} ({people['expected']:.1f})"}
+    rows = []
+    for model in models:
+        record, row, of, people = records.get(model), {"generator": model, "verdict": None}, {}, None
+        if record:
+            row["verdict"], people = say("quality", "verdict", record=record), record["people"]
+            sides = {"value": record["found"], "floor": record["floor"], "floor_people": record["floor_people"] or {}}
+            of = {score: {side: by.get(score) for side, by in sides.items()} for score in _VARIETY}
+        judged = rows_of_scores(scores[model]) if model in scores else {}
+        of |= {score: judged.get(score) for score in _QUALITY}
+        row |= {SCORE_WORDS["scores"][score]: of.get(score) and _with_floors(of[score]) for score in (*_VARIETY, *_QUALITY)}
+        row["people ↑"] = people and f"{people['n_found']} of {people['n_people']} ({people['expected']:.1f})"
+        rows.append(row)
+    return table_of(rows)
 
 
 def _with_floors(row: Mapping[str, Any]) -> str | None:
