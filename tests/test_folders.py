@@ -174,9 +174,6 @@ def test_save_and_load_give_the_same_faces_mapped_from_disk_and_half_a_set_is_re
     (tmp_path / "part" / "images.npy").rename(tmp_path / "small" / "images.npy")
     with pytest.raises(ValueError, match="images are"):
         FaceSet.load(tmp_path / "small")
-    (tmp_path / "small" / "labels.parquet").unlink()
-    with pytest.raises(FileNotFoundError, match=r"labels.parquet is missing"):
-        FaceSet.load(tmp_path / "small")
 
 
 def test_select_and_showing_take_images_and_labels_together_and_the_digest_follows_both_and_not_the_name(faces):

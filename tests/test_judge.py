@@ -145,8 +145,6 @@ def test_thumbnails_pairwise_distance_and_structural_similarity_by_hand_and_by_a
     image[0, 4:8, 0:4] = 255  # one square of 4 x 4: row 1, column 0
     found = distances.thumbnails(image).reshape(16, 16)
     assert found[1, 0] == pytest.approx(1) and found.sum() == pytest.approx(1)
-    with pytest.raises(ValueError, match="63 x 64 pixels have no thumbnails of 16 x 16"):
-        distances.thumbnails(image[:, 1:])
     images = np.zeros((3, 2, 2, 3), np.uint8)
     images[1] = 255  # distance sqrt(12) to the others
     assert distances.mean_pairwise_distance(images) == pytest.approx(np.sqrt(12) * 2 / 3)
@@ -163,8 +161,6 @@ def test_thumbnails_pairwise_distance_and_structural_similarity_by_hand_and_by_a
     np.testing.assert_allclose(distances.structural_similarity(x, x), 1, atol=1e-3)  # float32, over flat squares
     textured = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     assert distances.structural_similarity(255 - textured, textured).max() < 0
-    with pytest.raises(ValueError, match="pair by pair"):
-        distances.structural_similarity(x, x[:1])
 
 
 def pictures(n, seed=0, low=60, high=120):
@@ -233,8 +229,6 @@ def test_the_stage_writes_what_is_read(tmp_path, unlearnt_run, no_detector):
     found = load_scores(cached(tmp_path / "quality", judge_samples, QualityConfig(n_samples=200), inputs))
     assert set(found["features"]) == {"MTCNN", "pixels", "thumbnails", "discriminator", "HOG"}
     assert found.set_index(["features", "score"])["floor_people"]["HOG"].notna().all()
-    with pytest.raises(ValueError, match="200 images; expected n_samples, 300"):
-        judge_samples(tmp_path, QualityConfig(n_samples=300), **inputs)
 
 
 def test_weights_of_another_hash_are_never_opened_and_without_a_network_a_download_says_why(tmp_path, monkeypatch):

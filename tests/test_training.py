@@ -169,9 +169,6 @@ def test_a_folder_of_another_run_is_refused_a_broken_checkpoint_named_and_kept_o
     assert ran.returncode == 1 and "File too large" in ran.stderr, ran.stderr
     assert path.read_bytes() == whole
     assert not list(half.glob(".checkpoint*"))  # nor half a file left behind
-    (half / "config.json").unlink()
-    with pytest.raises(ValueError, match="checkpoint .* belongs to a run with other"):
-        run_of(half, CONFIG.changed(epochs=4))
 
 
 def test_what_is_not_finite_stops_a_training_with_its_step_and_is_never_saved(tmp_path, monkeypatch):

@@ -145,8 +145,6 @@ def border_share(image: np.ndarray, box: Sequence[float], margin: float) -> floa
 def _square(box: Sequence[float], margin: float) -> tuple[int, int, int]:
     """Return side, left and top, in whole pixels, of what is cropped."""
     left, top, right, bottom = box
-    if not (right > left and bottom > top):
-        raise ValueError(f"box is {tuple(box)}; expected left < right and top < bottom")
     side = max(1, round(max(right - left, bottom - top) * (1 + 2 * margin)))
     return side, round((left + right) / 2 - side / 2), round((top + bottom) / 2 - side / 2)
 

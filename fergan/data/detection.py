@@ -220,8 +220,6 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
     parts of faces.) Each crop is looked at as it is and turned left to right: the detector is not symmetric, and finds half
     of all profiles in one of the two only.
     """
-    if images.dtype != np.uint8 or images.shape[1:] != (FACE_SIZE, FACE_SIZE, 3):
-        raise ValueError(f"images are {images.dtype} {images.shape}, expected uint8 (n, {FACE_SIZE}, {FACE_SIZE}, 3)")
     # The first two networks pass more candidates on than usual; how sure the last one is decides.
     detector = MTCNNDetector(min_face_fraction=0.4, thresholds=(0.5, 0.5, 0.7))
     rates, border, size = np.zeros(len(images)), [FACE_SIZE // 4] * 4, (3 * FACE_SIZE, 3 * FACE_SIZE)

@@ -113,10 +113,7 @@ class FaceSet:
 
     @classmethod
     def load(cls, folder: str | Path) -> "FaceSet":
-        """Open a saved face set, or a FileNotFoundError says what is missing; images stay on disk until they are read."""
+        """Open a saved face set; images stay on disk until they are read."""
         folder = Path(folder)
-        for name in ("images.npy", "labels.parquet", "faceset.json"):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(f"{folder / name} is missing; make the book, which makes it")
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         return cls(read_json(folder / "faceset.json")["name"], images, pd.read_parquet(folder / "labels.parquet"))

@@ -40,9 +40,8 @@ def random_folds(y: np.ndarray, n_folds: int, seed: int) -> list[np.ndarray]:
     if len(classes) < 2:
         raise ValueError(f"all {len(y)} faces are {classes[0]!s}; a classifier needs at least two classes")
     if counts.min() < n_folds:
-        rare, count = classes[counts.argmin()], counts.min()
-        advice = "leave the class out" if count < 2 else f"lower n_folds to {count} or leave the class out"
-        raise ValueError(f"class {rare!s} has {count} face(s), {n_folds} folds need at least {n_folds}; {advice}")
+        few = f"class {classes[counts.argmin()]!s} has {counts.min()} face(s), {n_folds} folds need at least {n_folds}"
+        raise ValueError(f"{few}; lower n_folds or leave the class out")
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
     return [test for _, test in splitter.split(np.zeros(len(y)), y)]
 
@@ -56,8 +55,7 @@ def grouped_folds(y: np.ndarray, groups: np.ndarray, n_folds: int, seed: int) ->
     if n_people < 2:
         raise ValueError("the dataset has a single person; subject-independent folds need at least 2")
     if n_people < n_folds:
-        raise ValueError(f"the dataset has {n_people} people, {n_folds} folds need at least {n_folds};"
-                         f" lower n_folds to {n_people} or use a dataset with more people")
+        raise ValueError(f"the dataset has {n_people} people, {n_folds} folds need at least {n_folds}; lower n_folds")
     random_folds(y, n_folds, seed)  # what it refuses cannot be divided by people either
     for label in np.unique(y):
         if len(np.unique(groups[y == label])) < 2:

@@ -283,8 +283,8 @@ def train_cnn(images: np.ndarray, y: np.ndarray, *, width: int, epochs: int, min
     Smith and Topin 2019). Running statistics of the batch normalisation are recomputed over the training faces at the end,
     for a short training would leave them half way. FloatingPointError where the loss is not finite.
 
-    The network starts from `weights`, a ``discriminator.safetensors`` of that `width` (else a ValueError), or at random, and
-    has at least `min_steps`. The seed is that of the start and of the faces' order; on a processor it decides the network.
+    The network starts from `weights`, a ``discriminator.safetensors`` of that `width`, or at random, and has at least
+    `min_steps`. The seed is that of the start and of the faces' order; on a processor it decides the network.
     """
     device = torch.device(computing_device("auto"))
     # The discriminator's hidden layers, then one logit per class where it has one in all: (n, 3, 64, 64) to (n, k).
@@ -292,10 +292,7 @@ def train_cnn(images: np.ndarray, y: np.ndarray, *, width: int, epochs: int, min
     network = nn.Sequential(net.Discriminator(width).blocks, to_logits, nn.Flatten())
     net.initialize_weights(network, seed=seed)
     if weights is not None:
-        discriminator = net.open_discriminator(weights)
-        if discriminator.n_features != 128 * width:
-            raise ValueError(f"weights {weights} cannot be used: {discriminator.n_features // 128} channels, not {width}")
-        network[0] = discriminator.requires_grad_(True).blocks
+        network[0] = net.open_discriminator(weights).requires_grad_(True).blocks
     network.to(device, memory_format=torch.channels_last)
     data = torch.from_numpy(np.array(check_images(images))).to(device)  # a copy: faces on disk are read-only
     classes = torch.from_numpy(np.asarray(y)).to(device)

@@ -73,8 +73,8 @@ class Run:
         return steps, np.stack([np.load(file, allow_pickle=False) for file in files])
 
 
-def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray, note: dict[str, Any]) -> None:
-    """Replace the checkpoint of a run (by its hash); the old one stays where a weight is not finite (FloatingPointError)."""
+def save_state(folder: Path, state: TrainingState, history: np.ndarray, note: dict[str, Any]) -> None:
+    """Replace the checkpoint; the old one stays where a weight is not finite (FloatingPointError)."""
     weights = {f"{name}.{key}": value for name, network in state.networks().items()
                for key, value in network.state_dict().items()}
     broken = [name for name, value in weights.items() if not torch.isfinite(value).all()]
@@ -82,11 +82,11 @@ def save_state(folder: Path, run: str, state: TrainingState, history: np.ndarray
         raise FloatingPointError(f"{broken[0]} is not finite after step {state.step}; the last checkpoint is kept")
     moments = {f"{name}.{index}.{key}": value for name, optimizer in state.optimizers().items()
                for index, moments in optimizer.state_dict()["state"].items() for key, value in moments.items()}
-    note = {"training": json.dumps(note | {"run": run, "step": state.step}, default=float)}
+    note = {"training": json.dumps(note | {"step": state.step}, default=float)}
     _save(folder / _NAME, weights | moments | {"history": torch.from_numpy(history)}, note)
 
 
-def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray, dict[str, Any]]:
+def load_state(folder: Path, state: TrainingState) -> tuple[np.ndarray, dict[str, Any]]:
     """Bring `state` to the folder's checkpoint, if any, and return what else it holds; ValueError where it is of no use."""
     path = folder / _NAME
     if not path.is_file():
@@ -94,8 +94,6 @@ def load_state(folder: Path, run: str, state: TrainingState) -> tuple[np.ndarray
     try:
         with safe_open(path, framework="pt") as file:
             note = json.loads(file.metadata()["training"])
-        if note["run"] != run:
-            raise ValueError(f"checkpoint {path} belongs to a run with other parameters or faces; delete it to train again")
         tensors = load_file(path)
         for name, network in state.networks().items():
             network.load_state_dict(_part(tensors, name))

@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from fergan.cache import computing_device
-from fergan.files import atomic_path, hash_array, hash_parameters, locked, read_json, write_array, write_json
+from fergan.files import atomic_path, hash_array, locked, read_json, write_array, write_json
 from fergan.gan import TrainConfig
 from fergan.gan.networks import has_native_bfloat16, to_uint8
 from fergan.gan.runs import keep_discriminator, load_state, save_state, save_weights
@@ -80,12 +80,12 @@ def train(folder: str | Path, config: TrainConfig, *, images: np.ndarray, monito
     folder, fabric = Path(folder), fabric or make_fabric(config.precision)
     n_steps = steps_per_epoch(len(images), config) * config.epochs
     with fabric.rank_zero_first():
-        run = _claim(folder, config, images)
+        _claim(folder, config, images)
     busy = f"{folder} is being trained by another process; wait for it, or end it, and run again"
     with locked(folder / ".training.lock", busy) if fabric.is_global_zero else nullcontext():
         if not (folder / "finished.json").is_file():
             torch.set_num_threads(n_threads)
-            training = _Training(folder, run, config, images, monitor, n_steps, fabric, n_threads)
+            training = _Training(folder, config, images, monitor, n_steps, fabric, n_threads)
             _loop(training, np.linspace(0, n_steps, n_snapshots).round(), checkpoint_seconds, progress)
             training.finish()
         fabric.barrier()
@@ -114,16 +114,16 @@ def _loop(training: "_Training", snapshot_steps: np.ndarray, checkpoint_seconds:
 class _Training:
     """A run under way: its state, and what it has done so far. Only the first process measures and writes."""
 
-    def __init__(self, folder: Path, run: str, config: TrainConfig, images: np.ndarray, monitor: Any,
-                 n_steps: int, fabric: Fabric, n_threads: int):
+    def __init__(self, folder: Path, config: TrainConfig, images: np.ndarray, monitor: Any, n_steps: int, fabric: Fabric,
+                 n_threads: int):
         self.n_steps, self.fabric, self._first = n_steps, fabric, fabric.is_global_zero
-        self._folder, self._run, self._config, self._monitor = folder, run, config, monitor
+        self._folder, self._config, self._monitor = folder, config, monitor
         for half_written in folder.glob(".*.safetensors") if self._first else ():  # by a killed process
             half_written.unlink(missing_ok=True)
         self.state, self._streams = TrainingState(config, fabric), RandomStreams(len(images), config, fabric)
         self._log = TensorBoardLogger(folder, name="tensorboard", version="") if self._first else None
         self._pending: list[Tensor] = []
-        self.history, note = load_state(folder, run, self.state)
+        self.history, note = load_state(folder, self.state)
         self._snapshots: list[dict[str, Any]] = note.get("snapshots", [])
         precision = "bfloat16" if "bf16" in fabric.strategy.precision.precision else "float32"
         self._parts = [*note.get("parts", []), dict(  # what the rounding of each start depends on
@@ -160,7 +160,7 @@ class _Training:
         self.flush()
         if self._first and self.state.step:
             note = {"seconds": self._so_far(), "parts": self._parts, "snapshots": self._snapshots}
-            save_state(self._folder, self._run, self.state, self.history, note)
+            save_state(self._folder, self.state, self.history, note)
 
     @torch.no_grad()
     def take_snapshot(self) -> None:
@@ -208,15 +208,14 @@ class _Training:
         return self._seconds + time.monotonic() - self._start  # over all interrupted runs
 
 
-def _claim(folder: Path, config: TrainConfig, images: np.ndarray) -> str:
-    """Note in a run's folder what it is trained with and on, refuse one that belongs to another run, and return its hash."""
+def _claim(folder: Path, config: TrainConfig, images: np.ndarray) -> None:
+    """Note in a run's folder what it is trained with and on, and refuse one that belongs to another run."""
     record = {"parameters": config.model_dump(), "images": hash_array(images)}
     path = folder / "config.json"
     if path.is_file() and read_json(path) != record:
         raise ValueError(f"{path} belongs to a run with other parameters or faces; move that folder away")
     if not path.is_file():
         write_json(path, record)
-    return hash_parameters(record)
 
 
 @contextmanager

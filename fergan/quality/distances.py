@@ -174,8 +174,6 @@ def thumbnails(images: np.ndarray) -> np.ndarray:
     Coarse enough that blurred outlines do not count, with no network that could have been trained on these faces, and quick.
     """
     n, height, width, _ = check_images(images).shape
-    if height % THUMBNAIL or width % THUMBNAIL:
-        raise ValueError(f"images of {height} x {width} pixels have no thumbnails of {THUMBNAIL} x {THUMBNAIL}")
     grey = images @ np.array([0.299, 0.587, 0.114]) / 255  # ITU-R BT.601 luma
     return grey.reshape(n, THUMBNAIL, height // THUMBNAIL, THUMBNAIL, width // THUMBNAIL).mean(axis=(2, 4)).reshape(n, -1)
 
@@ -205,8 +203,6 @@ def structural_similarity(generated: np.ndarray, real: np.ndarray) -> np.ndarray
     from torchmetrics.functional.image import structural_similarity_index_measure as similarity
 
     images = check_images(generated, "generated"), check_images(real, "real")
-    if images[0].shape != images[1].shape:
-        raise ValueError(f"generated are {images[0].shape} and real {images[1].shape}; expected the same, pair by pair")
     pair = [torch.tensor(side).permute(0, 3, 1, 2).float() for side in images]  # far quicker than double
     whole = similarity(*pair, data_range=255.0, reduction="none", return_full_image=True)[1].permute(0, 2, 3, 1).numpy()
     return whole[:, 5:-5, 5:-5].mean(axis=(1, 2, 3))
