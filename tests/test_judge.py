@@ -112,7 +112,7 @@ def test_every_score_of_features_refuses_what_has_none(score):
     x = np.random.default_rng(0).standard_normal((30, 4))
     hole = np.where(x == x[3, 2], np.nan, x)
     for pair, words in (((hole, x), "generated contains NaN"), ((x, hole), "real contains NaN"),
-                        ((x, x[:, :2]), "expected the same"), ((x[:1], x), "required by generated"),
+                        ((x[:1], x), "required by generated"),
                         ((x, x[:1]), "required by real"), ((x[0], x), "Expected 2D array")):
         with pytest.raises(ValueError, match=words):
             score(*pair)

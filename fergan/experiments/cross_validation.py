@@ -21,10 +21,8 @@ OFFICIAL_SPLIT = "official_split"
 
 
 def check_features(features: dict[str, np.ndarray], n_faces: int) -> None:
-    """Raise ValueError where a matrix has not `n_faces` rows, or holds NaN or infinity."""
+    """Raise ValueError where a matrix (n_faces, n_features) holds NaN or infinity."""
     for name, X in features.items():
-        if X.ndim != 2 or len(X) != n_faces:
-            raise ValueError(f"features {name!r} have shape {X.shape}, expected ({n_faces}, n_features)")
         wrong = np.flatnonzero(~np.isfinite(X.sum(axis=1, dtype=np.float64)))
         if len(wrong):
             raise ValueError(f"features {name!r} hold NaN or infinity in {len(wrong)} of {n_faces} faces (first: row"

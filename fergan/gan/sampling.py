@@ -27,8 +27,6 @@ def _folder(run: Run | str | Path) -> Path:
 @torch.inference_mode()
 def sample(run: Run | str | Path, n: int, seed: int = 0, batch_size: int = 256) -> np.ndarray:
     """Draw n faces, uint8 (n, 64, 64, 3), from a trained generator (see `load_generator`); equal seeds give equal faces."""
-    if n < 1:
-        raise ValueError(f"n is {n}; expected at least one sample")
     generator = load_generator(run)
     return np.concatenate([draw(generator, z) for z in noise_of(seed, n, generator.latent_dim).split(batch_size)])
 

@@ -72,8 +72,6 @@ def spread(pictures: np.ndarray) -> float:
 
 def variety(generated: np.ndarray, real: np.ndarray) -> Variety:
     """Compare samples with as many real faces, both uint8 (n, height, width, 3): every one of these scores depends on n."""
-    if len(generated) != len(real):
-        raise ValueError(f"{len(generated)} samples but {len(real)} real faces; expected as many of each")
     x, y = thumbnails(generated), thumbnails(real)
     repeats = float((_nearness(x) <= np.quantile(_nearness(y), _SAME)).mean())
     return Variety(**vars(distances.neighbourhoods(x, y)), repeats=repeats, spread=spread(x), n=len(real))
