@@ -44,7 +44,6 @@ def book(arguments: argparse.Namespace) -> None:
     profile = _profile(arguments)
     made, checked = Book(profile), check_plan(profile)
     with locked(made.home / ".lock", _BUSY.format(made.home)):
-        checked.save(made.home / "check-data.json")
         for line in checked.lines_before_work():
             _say(line)
         made.bring_up_to_date(arguments.cores, _say)
@@ -58,11 +57,6 @@ def check_data(arguments: argparse.Namespace) -> None:
 
     checked = check(_profile(arguments))
     _say(*checked.lines())
-    path = ROOT / "artifacts" / checked.profile.name / "check-data.json"
-    try:
-        checked.save(path)
-    except OSError as error:
-        _say(f"{path} may not be written ({error.strerror.lower()}), so that this report is not kept")
     sys.exit(1 if checked.faults else 0)
 
 

@@ -6,7 +6,7 @@ source reads: a named substitute takes its place where there is one, else the se
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,6 @@ from fergan.data.cropping import TIGHT, tried
 from fergan.data.faces import subjects_of
 from fergan.data.photographs import Photographs
 from fergan.facs import ACTION_UNITS
-from fergan.files import write_json
 
 #: A training that is fitted to few faces has at least so many steps; after fewer its samples are grey.
 LEAST_STEPS = 1000
@@ -174,12 +173,6 @@ class DataCheck:
             return [*lines, f"profile {self.profile.name}: every face is rendered, so there is nothing to check"]
         return [*lines, "", f"profile {self.profile.name}: faults: {len(self.faults)}, warnings: {len(self.warnings)}"]
 
-    def save(self, path: Path) -> None:
-        """Write everything as JSON."""
-        write_json(path, {
-            "profile": self.profile.name, "absences": self.profile.absences.model_dump(), "faults": self.faults,
-            "sets": {name: {"used": self.n_photographs[name]} | asdict(of) | {"published": of.published.model_dump()}
-                     for name, of in self.reports.items()}})
 
 
 def check_plan(profile: Profile) -> DataCheck:

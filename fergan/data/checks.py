@@ -22,7 +22,7 @@ MOST_REPEATED = 0.1  # of the photographs of a published set, that are copies of
 MOST_UNREADABLE = 0.1  # of the photographs
 MOST_SHARED = 0.01  # of the photographs, that are also somebody else's
 
-_MOST_NOTES = 5  # that are warnings one by one; all are in the record
+_MOST_NOTES = 5  # that are warnings one by one
 _SAMPLE = 64  # bytes that are read at the start, in the middle and at the end of each file
 
 #: Starts of the formats whose end says nothing: BMP, TIFF, GIF, WebP, PGM and PPM as text, JPEG 2000; AVIF's is at byte 4.
@@ -35,19 +35,12 @@ _ENDS = {b"\xff\xd8\xff": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND\xaeB`\x82"}
 class DataReport:
     """What was found about a set of photographs."""
 
-    name: str
-    source: str
-    variant: str
-    title: str  # what the collection is called
+    title: str  # what the collection is called, and its variant
     subjects: str  # what `people` counts: in SFEW films, since the actors are not named
     photographs: int
     people: int  # 0 where nobody is named
     emotions: dict[str, int]
     published: Published  # what there should be
-    missing: list[str]  # for these four see `Photographs`
-    unknown: dict[str, str]
-    notes: list[str]
-    coded: int | None
     unreadable: dict[str, str] = field(default_factory=dict)  # empty, no picture or cut off, and why
     repeated: list[list[str]] = field(default_factory=list)  # files with the same content, of one person or nobody named
     shared: list[list[str]] = field(default_factory=list)  # files with the same content, of several people
@@ -56,9 +49,8 @@ class DataReport:
 
     def lines(self) -> list[str]:
         """Return the report as text, a line at a time."""
-        what = f"{self.title}, {self.variant}" if self.variant else self.title
         people = f", {self.subjects}: {self.people:,}" if self.people else ""
-        lines = [f"{what}: {self.photographs:,} photographs{people}"]
+        lines = [f"{self.title}: {self.photographs:,} photographs{people}"]
         if self.emotions:
             lines.append(f"emotions: {', '.join(f'{emotion} {n:,}' for emotion, n in self.emotions.items())}")
         lines += [*(f"fault: {fault}" for fault in self.faults), *(f"warning: {warning}" for warning in self.warnings)]
@@ -75,22 +67,20 @@ def check_photographs(photographs: Photographs, source: str, variant: str = "",
         used: Which labels something depends on: where they are absent is a fault, and a warning of the others.
     """
     labels, record = photographs.labels, CATALOGUE.get(source)
-    counts = labels["emotion"].value_counts()
+    counts, title = labels["emotion"].value_counts(), record.title if record else photographs.name
     report = DataReport(
-        photographs.name, source, variant, record.title if record else photographs.name,
-        record.subjects if record else "people", len(labels), labels["subject"].nunique(),
-        {emotion: int(counts[emotion]) for emotion in EMOTIONS if emotion in counts},
-        record.variants[variant] if record else Published(),
-        list(photographs.missing), dict(photographs.unknown), list(photographs.notes), photographs.coded)
+        f"{title}, {variant}" if variant else title, record.subjects if record else "people",
+        len(labels), labels["subject"].nunique(), {emotion: counts[emotion] for emotion in EMOTIONS if emotion in counts},
+        record.variants[variant] if record else Published())
     _judge_counts(report)
-    _judge_labels(report, used)
+    _judge_labels(report, photographs.coded, used)
     _judge_files(report, photographs)
     if not report.people and not record and source != "rendered":
         report.warnings.append(
             "nobody is named: each photograph counts as a person of its own, so that no score is one on people never seen; "
             "add a column 'subject'")
-    more = len(report.notes) - _MOST_NOTES
-    report.warnings += [*report.notes[:_MOST_NOTES], *([f"{more:,} more like these"] if more > 0 else [])]
+    more = len(photographs.notes) - _MOST_NOTES
+    report.warnings += [*photographs.notes[:_MOST_NOTES], *([f"{more:,} more like these"] if more > 0 else [])]
     return report
 
 
@@ -109,17 +99,17 @@ def _judge_counts(report: DataReport) -> None:
         (report.faults if few else report.warnings).append(f"{report.people:,} people; published are {published.people:,}")
 
 
-def _judge_labels(report: DataReport, used: Collection[str]) -> None:
+def _judge_labels(report: DataReport, coded: int | None, used: Collection[str]) -> None:
     published = report.published
     if absent := [emotion for emotion in (*published.emotions, *published.present) if emotion not in report.emotions]:
         (report.faults if "emotions" in used else report.warnings).append(f"no photograph is {', '.join(absent)}")
     if odd := {emotion: n for emotion, n in published.emotions.items() if report.emotions.get(emotion, n) != n}:
         counts = (f"{report.emotions[emotion]:,} {emotion} ({n:,})" for emotion, n in odd.items())
         report.warnings.append(f"other numbers per emotion than published: {', '.join(counts)}")
-    if published.coded and report.coded not in (None, published.coded):
-        too_few = "Action Units" in used and report.coded < int(published.coded * LEAST_SHARE)
+    if published.coded and coded not in (None, published.coded):
+        too_few = "Action Units" in used and coded < int(published.coded * LEAST_SHARE)
         (report.faults if too_few else report.warnings).append(
-            f"{report.coded:,} photographs are coded for Action Units; published are {published.coded:,}")
+            f"{coded:,} photographs are coded for Action Units; published are {published.coded:,}")
 
 
 def _judge_files(report: DataReport, photographs: Photographs) -> None:
@@ -134,7 +124,7 @@ def _judge_files(report: DataReport, photographs: Photographs) -> None:
                 report.unreadable[labels["source"][row]] = str(read).removeprefix(f"{paths[row]}: ")
         alike = _groups((row, sample) for row, sample in enumerate(samples) if sample)
         groups = [same for rows in alike for same in _groups((row, hash_file(paths[row], hashlib.blake2b)) for row in rows)]
-    files = {"missing": dict.fromkeys(report.missing), "no part of this set, and left out": report.unknown,
+    files = {"missing": dict.fromkeys(photographs.missing), "no part of this set, and left out": photographs.unknown,
              "unreadable": report.unreadable}  # fmt: skip
     for what, found in files.items():
         for path, why in list(found.items())[:1]:

@@ -47,8 +47,8 @@ def open_photographs(name: str, source: str, *, folder: str | None = None, csv: 
     collection may hold such a table: then it is read as ``"manifest"``, whatever its files are called. With `n_faces` at
     most so many are drawn, or rendered, by `seed`.
 
-    An unknown variant is a ValueError; so is, or a FileNotFoundError, a folder or table that is missing, cannot be
-    read or holds nothing of this collection.
+    An unknown variant is a ValueError; so is, or an OSError, a folder or table that is missing, cannot be read or holds
+    nothing of this collection.
     """
     known = CATALOGUE[source].variants if source in CATALOGUE else [""]
     if variant not in known:
@@ -58,12 +58,7 @@ def open_photographs(name: str, source: str, *, folder: str | None = None, csv: 
     if not folder:
         raise ValueError(f"source {source!r} needs parameter folder: the folder that holds the photographs")
     place = Path(folder).expanduser()
-    try:
-        contents = _read(place, source, variant, csv)
-    except PermissionError as error:
-        right = f"give yourself the right to, for example chmod -R u+rX {place}"
-        raise ValueError(f"{error.filename} may not be read; {right}") from error
-    return FolderPhotographs(name, place, contents, n_faces=n_faces, seed=seed)
+    return FolderPhotographs(name, place, _read(place, source, variant, csv), n_faces=n_faces, seed=seed)
 
 
 def _read(folder: Path, source: str, variant: str, csv: str) -> Contents:
