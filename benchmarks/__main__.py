@@ -27,6 +27,7 @@ from fergan.files import ROOT, write_json
 RUNS = {
     "training_speed": ["--rounds", "5", "--steps", "2"],
     "search_speed": ["--rounds", "1", "--plain", "3", "--folds", "1"],
+    "search_growth": ["--folds", "2"],
     "au_speed": ["--faces", "2500", "--plain", "4"],
     "detection_speed": ["--photographs", "60"],
     "crops_speed": ["--photographs", "500", "2000"],

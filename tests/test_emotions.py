@@ -7,6 +7,7 @@ from planted import HONEST, ends, face_set
 from sklearn.metrics import f1_score
 from tiny import interrupt_call
 
+from fergan.book.show import say
 from fergan.experiments import emotions
 from fergan.experiments.config import EmotionConfig
 from fergan.experiments.cross_validation import PROTOCOLS, grouped_folds
@@ -144,6 +145,16 @@ def test_an_official_split_is_a_third_protocol_on_its_own_faces_and_a_signal_is_
     split = np.where(subjects == "p00", "test", np.where(y == 3, "val", "train"))
     result = run({"x": X}, NAMES[y], subjects, split, FAST)
     assert result.protocols == list(PROTOCOLS) and result.settings["official_split"] == "left out: no training face shows surprised"
+
+
+def test_more_faces_than_memory_are_approximated_under_every_protocol_and_the_page_says_what_it_costs(run):
+    X, y, subjects = faces(n_subjects=20, n_repeats=4, signal=1.0)
+    split, options = np.where(subjects < "p14", "train", "test"), FAST | {"n_permutations": 9}
+    exact, large = (run({"discriminator": X}, NAMES[y], subjects, split, options | {"memory_gb": memory}) for memory in (12.0, 0.0012))
+    cost, scores = large.settings["approximated"], [[of.score("accuracy", protocol=p)[0] for of in (exact, large)] for p in exact.protocols]
+    assert exact.settings["approximated"] == {} and cost["n_searched"] == 223 < len(y) and large.settings["chance_test"] == {}
+    assert len(scores) == 3 and np.min(scores) > 0.55 and np.abs(np.diff(scores)).max() < 0.1 > abs(cost["exact"] - cost["approximate"])
+    assert f"{cost['approximate']:.3f}"[1:] in say("emotions_experiment", "approximated", cost=cost)
 
 
 def test_a_killed_experiment_goes_on(tmp_path, monkeypatch):

@@ -11,15 +11,17 @@ from planted import clusters
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.kernel_approximation import Nystroem
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tiny import WITH_TESTS, kill_when
 
 from fergan.svm import kernels
 from fergan.svm.gaussian_svc import GaussianSVC
 from fergan.svm.kernels import SharedKernel, gaussian_kernel, gram, multiclass_values, squared_distances, typical_distance
+from fergan.svm.nystroem import Landmarks, distances_within, kernels_of
 from fergan.svm.search import COST_RANGE, GAMMA_SCALE_RANGE, search
 
 QUICK = {"n_evaluations": 4, "cv": 4}
@@ -258,6 +260,29 @@ def test_it_works_in_pipelines_with_a_journal_and_on_any_number_of_threads(tmp_p
     monkeypatch.setattr("fergan.svm.kernels.SharedKernel.values", lambda *a: pytest.fail("a finished trial was done again"))
     values = [m.decision_function(X) for m in (clone(model).fit(X, y), *searched, model)]
     assert all(np.array_equal(values[0], of_model) for of_model in values[1:])
+
+
+def test_more_faces_than_memory_are_approximated_without_the_faces_that_are_tested(monkeypatch):
+    X, y = clusters(700, n_features=40)
+    train, test = np.split(np.arange(700), [560])
+    assert kernels.room(12) == 23_979 and kernels.room(0.012) >= 700 > kernels.room(0.0022) and isinstance(distances_within(X, 0.012), np.ndarray)
+    models = kernels_of(distances_within(X, 0.0022), y, memory_gb=0.0022)
+    gamma = 1 / typical_distance(models.D2)
+    lost = models.accuracy_lost(np.array_split(np.arange(700), 5), 3, gamma)
+    assert lost["n_searched"] == kernels.room(0.0022) and lost["approximate"] > 0.4 and abs(lost["exact"] - lost["approximate"]) < 0.06
+    # With every face a landmark, it is a linear SVM on the whole kernel: what scikit-learn's own map gives.
+    monkeypatch.setattr("fergan.svm.nystroem.N_LANDMARKS", 700)
+    (values,) = kernels_of(Landmarks(X, 0.012), y).values(3, gamma, [(train, test)])
+    direct = make_pipeline(Nystroem(gamma=gamma, n_components=560), LinearSVC(C=3, dual=False, tol=1e-2)).fit(X[train], y[train])
+    np.testing.assert_allclose(values, direct.decision_function(X[test]), atol=0.02)
+    # Faces that are tested, some of them landmarks, cannot change what the others get.
+    monkeypatch.setattr("fergan.svm.nystroem.N_LANDMARKS", 60)
+    moved = X + 100 * np.isin(np.arange(700), test[:-1])[:, None]
+    values, after = (kernels_of(Landmarks(faces, 0.012), y).values(3, gamma, [(train, test)])[0] for faces in (X, moved))
+    np.testing.assert_allclose(values[-1], after[-1], atol=1e-4)  # the centre of the distances moved
+    assert np.abs(values[0] - after[0]).max() > 0.1
+    model, exact = (GaussianSVC(memory_gb=memory, **QUICK).fit(X[train], y[train]) for memory in (0.0022, 12))
+    assert abs(model.score(X[test], y[test]) - exact.score(X[test], y[test])) < 0.1 and not hasattr(model, "support_vectors_")
 
 
 @pytest.mark.filterwarnings("ignore:The least populated class")

@@ -37,6 +37,7 @@ class EmotionConfig(Config):
     n_evaluations: int = Field(30, ge=3, description="candidates of the search, as published and in official training parts")
     nested_evaluations: int = Field(30, ge=3, description="candidates of each nested search")
     n_permutations: int = Field(200, ge=0, description="permuted labellings of the test against chance; 0 for none")
+    memory_gb: float = Field(12.0, gt=0, description="GB that kernels may take; those of more faces are approximated")
     seed: int = Field(0, description="of folds, searches and permutations")
 
 

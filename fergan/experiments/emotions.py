@@ -16,7 +16,8 @@ from fergan.experiments.cross_validation import AS_PUBLISHED, OFFICIAL_SPLIT, SU
 from fergan.experiments.intervals import Score
 from fergan.experiments.scores import FEATURES, ExperimentResult, roc, score_table
 from fergan.facs import EMOTIONS, canonical_emotion
-from fergan.svm.kernels import SharedKernel, kernel_slice, squared_distances, typical_distance
+from fergan.svm.kernels import kernel_slice, typical_distance
+from fergan.svm.nystroem import Landmarks, distances_within, kernels_of
 from fergan.svm.search import SearchResult, search_folds
 
 
@@ -70,10 +71,10 @@ def run_emotion_experiment(folder: Path, config: EmotionConfig, *, features: dic
     names, y = emotion_classes(emotions)
     folds, official = _divided(config, names[y], subjects, split)
     rows = {protocol: parts[1] if protocol == OFFICIAL_SPLIT else np.arange(len(y)) for protocol, parts in folds.items()}
-    running = dict(journal=folder / "searches", n_threads=n_threads)
-    values, searches, predictions, chance = {}, [], [], {}
+    running = dict(journal=folder / "searches", n_threads=n_threads, memory_gb=config.memory_gb)
+    values, searches, predictions, chance, approximated = {}, [], [], {}, {}
     for name, X in features.items():
-        D2 = squared_distances(X)
+        D2 = distances_within(X, config.memory_gb)
         for protocol, parts in folds.items():
             if protocol == AS_PUBLISHED and name != first:
                 continue
@@ -88,11 +89,14 @@ def run_emotion_experiment(folder: Path, config: EmotionConfig, *, features: dic
             predictions.append(pd.DataFrame(of_features | dict(
                 face=scored, subject=subjects[scored], fold=fold, true=names[y[scored]], predicted=names[of_class.argmax(1)],
                 **{f"value_{e}": of_class[:, k] for k, e in enumerate(names)})))
-            if config.n_permutations and name == first and protocol == SUBJECT_INDEPENDENT:
+            if isinstance(D2, Landmarks):  # and one fit takes too long to be repeated with other labels
+                models = kernels_of(D2, y, n_threads=n_threads, memory_gb=config.memory_gb)
+                approximated = approximated or models.accuracy_lost(parts, results[0][1].C, results[0][1].gamma)
+            elif config.n_permutations and name == first and protocol == SUBJECT_INDEPENDENT:
                 chance = _against_chance(D2, y, subjects, parts, results, config, n_threads)
     settings = config.model_dump(exclude={"baselines", "facenet_weights"}) | dict(
-        features=list(features), emotions=names.tolist(), official_split=official, chance_test=chance, pretrained=pretrained,
-        target=target, collection=collection or target)
+        features=list(features), emotions=names.tolist(), official_split=official, chance_test=chance,
+        approximated=approximated, pretrained=pretrained, target=target, collection=collection or target)
     scores = score_table(emotion_scores(values, rows, names, y, subjects))
     EmotionResult(scores, *(pd.concat(t, ignore_index=True) for t in (predictions, searches)), settings).save(folder)
     shutil.rmtree(folder / "searches", ignore_errors=True)
@@ -141,31 +145,33 @@ def _learn(protocol: str, D2: np.ndarray, y: np.ndarray, subjects: np.ndarray, p
     return values, [("", result)]
 
 
-def as_published(D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, n_threads: int = 1,
-                 **searching: Any) -> tuple[np.ndarray, SearchResult]:
+def as_published(D2: np.ndarray | Landmarks, y: np.ndarray, folds: Sequence[np.ndarray], *, n_threads: int = 1,
+                 memory_gb: float = 12.0, **searching: Any) -> tuple[np.ndarray, SearchResult]:
     """Choose C and gamma by the cross-validated accuracy over `folds`, and return those very predictions.
 
     The accuracy of the values (n_samples, n_classes) is the maximum of the search, and therefore too good.
-    `D2` are squared distances (n_samples, n_samples) of the faces' features, `y` (n_samples,) classes from 0 upwards; for
-    ``n_evaluations, seed, journal`` see `fergan.svm.search.search_folds`.
+    `D2` are squared distances (n_samples, n_samples) of the faces' features, or `Landmarks`; `y` (n_samples,) are classes
+    from 0 upwards; for ``n_evaluations, seed, journal`` see `fergan.svm.search.search_folds`.
     """
-    models = SharedKernel(D2, y, n_threads=n_threads)
+    models = kernels_of(D2, y, n_threads=n_threads, memory_gb=memory_gb)
     parts = [(cv.other_rows(len(y), [fold]), fold) for fold in folds]
-    result = search_folds(models, parts, typical_distance(D2), name="as-published", **searching)
+    result = search_folds(models, parts, typical_distance(models.D2), name="as-published", **searching)
     values = np.empty((len(y), models.n_classes))
     values[np.concatenate(folds)] = np.concatenate(models.values(result.C, result.gamma, parts))
     return values, result
 
 
-def subject_independent(D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarray], *, inner_folds: int = 3,
-                        n_threads: int = 1, **searching: Any) -> tuple[np.ndarray, list[tuple[np.ndarray, SearchResult]]]:
+def subject_independent(D2: np.ndarray | Landmarks, y: np.ndarray, folds: Sequence[np.ndarray], *,
+                        inner_folds: int = 3, n_threads: int = 1, memory_gb: float = 12.0,
+                        **searching: Any) -> tuple[np.ndarray, list[tuple[np.ndarray, SearchResult]]]:
     """Score each fold with C and gamma chosen without it.
 
     The search for a block of folds (see `fergan.experiments.cross_validation.fold_blocks`) maximises the accuracy on the
     other blocks, each predicted by a model trained without it and without the block that the search is for.
     Arguments and values are those of `as_published`, with a search for each block and the outer folds that it served.
     """
-    models, distance = SharedKernel(D2, y, n_threads=n_threads), typical_distance(D2)
+    models = kernels_of(D2, y, n_threads=n_threads, memory_gb=memory_gb)
+    distance = typical_distance(models.D2)
     blocks = cv.fold_blocks(len(folds), inner_folds)
     rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
     values, results = np.empty((len(y), models.n_classes)), []
@@ -178,17 +184,18 @@ def subject_independent(D2: np.ndarray, y: np.ndarray, folds: Sequence[np.ndarra
     return values, results
 
 
-def train_and_test(D2: np.ndarray, y: np.ndarray, train: np.ndarray, test: np.ndarray, folds: Sequence[np.ndarray], *,
-                   distance: float | None = None, n_threads: int = 1, **searching: Any) -> tuple[np.ndarray, SearchResult]:
+def train_and_test(D2: np.ndarray | Landmarks, y: np.ndarray, train: np.ndarray, test: np.ndarray,
+                   folds: Sequence[np.ndarray], *, distance: float | None = None, n_threads: int = 1,
+                   memory_gb: float = 12.0, **searching: Any) -> tuple[np.ndarray, SearchResult]:
     """Choose C and gamma within the training faces, train on all of them, and score the test faces.
 
     Other arguments and values are those of `as_published`, values in the order of `test`; folds are positions in `train`.
     `distance` is the unit of gamma, without it `typical_distance` of training faces. Other faces take no part.
     """
-    models = SharedKernel(D2, y, n_threads=n_threads)
+    models = kernels_of(D2, y, n_threads=n_threads, memory_gb=memory_gb)
     parts = [(train[cv.other_rows(len(train), [fold])], train[fold]) for fold in folds]
     if distance is None:
-        distance = typical_distance(kernel_slice(D2, train[:: max(1, len(train) // 2000)], train))
+        distance = typical_distance(kernel_slice(models.D2, train[:: max(1, len(train) // 2000)], models.columns(train)))
     result = search_folds(models, parts, distance, name="official-split", **searching)
     (values,) = models.values(result.C, result.gamma, [(train, test)])
     return values, result

@@ -9,11 +9,13 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
 from sklearn.utils import gen_batches
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from fergan.svm.kernels import SharedKernel, TrainTest, fit_svc, gaussian_kernel, squared_distances, typical_distance
+from fergan.svm.kernels import TrainTest, fit_svc, gaussian_kernel, squared_distances, typical_distance
+from fergan.svm.nystroem import Landmarks, approximate_svc, distances_within, kernels_of
 from fergan.svm.search import SearchResult, search_folds
 
 _FLOATS = (np.float64, np.float32)
@@ -31,7 +33,9 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         n_evaluations: Points (C, gamma) that are tried, at least 3.
         cv: int or scikit-learn splitter; folds are drawn at random, stratified, of whole groups where `fit` is given some.
         seed: Of these folds and of the search.
-        n_threads, memory_gb: Folds fitted at the same time, see `fergan.svm.kernels.SharedKernel`.
+        n_threads, memory_gb: Folds fitted at the same time, see `fergan.svm.kernels.SharedKernel`. Of more samples than
+            have room C and gamma are chosen on some, and the model is approximated, see `fergan.svm.nystroem`: it has no
+            support vectors.
         journal: See `fergan.svm.search.search`.
 
     Attributes:
@@ -54,19 +58,22 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
 
         Features (n_samples, n_features) are finite, classes (n_samples,) numbers or strings. Samples of one of the groups
         (n_samples,), for example a person, stay in one fold. What cannot work is refused before the search: a class that
-        some training part lacks, fewer groups than folds, or too little memory.
+        some training part lacks, fewer groups than folds, or too little memory for any approximation.
         """
         X, y = validate_data(self, X, y, dtype=_FLOATS, ensure_min_samples=2)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         parts = self._parts(y, groups)
-        D2 = squared_distances(X)
-        models = SharedKernel(D2, codes, n_threads=self.n_threads, memory_gb=self.memory_gb)
-        result = search_folds(models, parts, typical_distance(D2), n_evaluations=self.n_evaluations, seed=self.seed,
+        D2 = distances_within(X, self.memory_gb)
+        models = kernels_of(D2, codes, n_threads=self.n_threads, memory_gb=self.memory_gb)
+        result = search_folds(models, parts, typical_distance(models.D2), n_evaluations=self.n_evaluations, seed=self.seed,
                               journal=self.journal, name="gaussian-svc")
         del models  # and its kernel matrix
         self.best_params_, self.best_score_ = {"C": result.C, "gamma": result.gamma}, result.score
         self.best_index_, self.cv_results_ = int(result.trials["chosen"].argmax()), _cv_results(result)
+        if isinstance(D2, Landmarks):
+            self._model = approximate_svc(X, codes, result.C, result.gamma)
+            return self
         self._model = fit_svc(gaussian_kernel(D2, result.gamma, n_threads=self.n_threads), codes, result.C)
         self.support_, self.support_vectors_ = self._model.support_, X[self._model.support_]
         return self
@@ -90,17 +97,23 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return the class of each sample."""
-        codes = [self._model.predict(K) for K in self._kernels(X)]
+        codes = [self._model.predict(rows) for rows in self._kernels(X)]
         return self.classes_[np.concatenate(codes)]
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:
         """Return decision values as `sklearn.svm.SVC` does: (n_samples, n_classes), with two classes (n_samples,)."""
-        return np.concatenate([self._model.decision_function(K) for K in self._kernels(X)])
+        return np.concatenate([self._model.decision_function(rows) for rows in self._kernels(X)])
 
     def _kernels(self, X: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the kernel of some rows at a time with the training rows; only support vectors are looked at."""
+        """Yield the kernel of some rows at a time with the training rows; only support vectors are looked at.
+
+        An approximated model takes the features themselves.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=_FLOATS)
+        if isinstance(self._model, Pipeline):
+            yield from (X[rows] for rows in gen_batches(len(X), 10_000))
+            return
         n_train = self._model.shape_fit_[0]
         for rows in gen_batches(len(X), max(1, _AT_ONCE // n_train)):
             D2 = squared_distances(X[rows], self.support_vectors_, dtype=np.float64)

@@ -139,6 +139,12 @@ def fit_svc(K: np.ndarray, y: np.ndarray, C: float) -> SVC:
         return SVC(kernel="precomputed", C=C, cache_size=_CACHE_MB, break_ties=True).fit(K, y)
 
 
+def room(memory_gb: float) -> int:
+    """Return on how many faces SVMs fit into memory, by what `SharedKernel` needs: 12, 8 and at most 4 bytes for a pair."""
+    few, many = memory_gb * 1e9 / 24, max(0.0, memory_gb * 1e9 - 1e6 * _CACHE_MB) / 20
+    return int(np.sqrt(max(many, min(few, 1e6 * _CACHE_MB / 4))))
+
+
 class SharedKernel:
     """Gaussian SVMs on parts of one set of faces, several at a time, with one kernel matrix for each gamma.
 
@@ -157,6 +163,14 @@ class SharedKernel:
         self.n_classes = int(y.max()) + 1
         self.y, self.D2 = y, D2
         self._K = self._gamma = None
+
+    def columns(self, train: np.ndarray) -> np.ndarray:
+        """Return the columns of `D2` that are faces trained on."""
+        return train
+
+    def searched(self, parts: Sequence[TrainTest]) -> tuple["SharedKernel", Sequence[TrainTest]]:
+        """Return what C and gamma are chosen on: these models, and these parts."""
+        return self, parts
 
     def values(self, C: float, gamma: float, parts: Sequence[TrainTest]) -> list[np.ndarray]:
         """Return the `multiclass_values` of each part."""

@@ -113,7 +113,9 @@ def search_folds(models: SharedKernel, parts: Sequence[TrainTest], distance: flo
 
     A `journal` is a folder for any number of problems: a file is named by `name` and a hash of the distances, the parts and
     their labels. For other options see `search`.
+    Models that stand for more faces than there is room for are searched on some of them.
     """
+    models, parts = models.searched(parts)
 
     def right_answers(C: float, gamma: float) -> Iterator[tuple[int, int]]:
         for (_, test), values in zip(parts, models.values(C, gamma, parts), strict=True):
