@@ -1,5 +1,6 @@
 """The pages across all experiments: the paper's numbers beside ours, and what the templates say."""
 
+import json
 from functools import partial
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from planted import HOSTILE, curves, emotions, ends, matrix, units
 
-from fergan.book.chapters import labels, results
+from fergan.book.chapters import labels, results, scaling
 from fergan.book.show import markdown_table, say
 from fergan.claims import WORDS, Results, Verdict
 from fergan.claims.rules import judge
@@ -96,3 +97,15 @@ def test_transfer_is_told_by_signs_and_marked_in_its_map():
     shares = {"a": {"a": 0.7, "b": 0.7, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "hog": 0.6}}
     words = [text.get_text() for text in labels.transfer_map(matrix(shares), {("a", "b"): 7, ("z", "b"): 8}).axes[0].texts]
     assert words[:6] == ["0.70\nown", "0.30\nno. 7", "0.70", "0.60\nown", "0.60", "0.60"] and len(words) == 8, "and guessing"
+
+
+def test_laws_are_found_again_and_the_newest_record_of_this_machine_goes_first(tmp_path):
+    n = np.array([1e3, 4e3, 1.6e4])
+    assert scaling.law(n, 3e-6 * n**2, 2) == pytest.approx((3e-6, 2)) and scaling.makespan([3, 1, 1, 1], 2) == 3
+    for folder, day, tasks in (("own", 1, "growth crops"), ("own", 2, "crops"), ("given", 3, "growth training other")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        of = dict(date=f"day {day}", machine=dict(processor="P", threads=2), figures=[{"task": t, "value": day} for t in tasks.split()])
+        (tmp_path / folder / f"{day}.json").write_text(json.dumps(of))
+    found = scaling.newest_figures([tmp_path / "own", tmp_path / "given", tmp_path / "absent"])
+    assert found.set_index("task")["date"].to_dict() == {"crops": "day 2", "growth": "day 1", "training": "day 3"}
+    assert scaling.newest_figures([])["task"].empty

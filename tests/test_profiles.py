@@ -108,7 +108,7 @@ def test_pages_are_exactly_the_profiles_after_pages_that_are_there_and_where_the
     assert {page.id for page in pages_of(load(data, SMALL))} == {
         "00_one_page/paper", "00_faces/rendered", "01_data/summary", "01_data/kdef", "01_data/b", "02_dcgan/summary", "02_dcgan/kdef",
         "03_features/pairs", "04_emotions/summary", "04_emotions/experiment-1", "06_quality/summary",
-        "06_quality/kdef", "06c_human_study/kdef", "07_results/results",
+        "06_quality/kdef", "06c_human_study/kdef", "07_results/results", "08_scaling/costs",
     }
     for profile in (load(data, SMALL), load_profile(PROFILES / "demo.yaml")):
         pages = {page.id: page for page in pages_of(profile)}

@@ -49,11 +49,12 @@ def table_of_contents(profile: Profile) -> dict:
             chapters[page.chapter].setdefault("sections", []).append(file)
         else:
             chapters[page.chapter] = file
-    before = [chapters.pop("00_one_page"), {"file": _METHOD}]
+    before, scaling = [chapters.pop("00_one_page"), {"file": _METHOD}], chapters.pop("08_scaling")
     return {"format": "jb-book", "root": "book/intro", "parts": [
         {"caption": "The paper", "chapters": before},
         {"caption": "The reproduction", "numbered": 1, "chapters": [*chapters.values(), {"file": _LIMITS}]},
-        {"caption": "Using the book", "chapters": [{"file": file} for file in _USE]}]}
+        {"caption": "Using the book", "chapters": [*({"file": file} for file in _USE[:5]), scaling,
+                                                *({"file": file} for file in _USE[5:])]}]}
 
 
 def _write_where_different(path: Path, content: str | bytes) -> None:

@@ -22,7 +22,7 @@ import nbformat
 import yaml
 
 from fergan.book.kernels import serving
-from fergan.book.pages import FEATURES_PAGE, Page, longest_training, pages_of
+from fergan.book.pages import FEATURES_PAGE, RECORDS, Page, longest_training, pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NotebookError, check_parameters, code_of, execute, notebook_parameters, publish, read_notebook
 from fergan.book.show import TEMPLATES, say
@@ -113,6 +113,8 @@ class Book:
         if page.chapter == "06c_human_study":
             files = sorted((self.home / page.home / "answers").glob("*"))
             return digest({file.name: file for file in files if file.is_file()}) if files else ""
+        if page.chapter == "08_scaling":
+            return digest({path.name: path for folder in RECORDS for path in folder.glob("*.json")})
         dataset = self.profile.datasets.get(page.name) if page.chapter == "01_data" else None
         if dataset is None or dataset.source == "rendered":
             return ""

@@ -16,6 +16,7 @@ import yaml
 
 from fergan.book.profile import Profile
 from fergan.cache import available_threads
+from fergan.files import ROOT
 from fergan.quality import INCEPTION
 
 #: Chapter, named by its notebook -> what ``chapters.yaml`` says of it.
@@ -23,6 +24,9 @@ CHAPTERS: dict[str, dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "c
 
 #: The set whose samples the paper scores and shows to raters.
 PAPERS_SET = "rafd-frontal"
+
+#: Where records of benchmarks lie: this machine's, and those that the project comes with.
+RECORDS = (ROOT / "artifacts" / "bench", ROOT / "book" / "records")
 
 #: The page that computes the features of all experiments.
 FEATURES_PAGE = "03_features/pairs"
@@ -72,7 +76,7 @@ def pages_of(profile: Profile) -> list[Page]:
     """Return every page of the profile's book, in reading order."""
     makers = (_rendered, _data, _models, _features, _emotions, _labels, _transfer, _units, _samples, _study, _live)
     pages = [page for make in makers for page in make(profile)]
-    pages += [*_results(profile, pages), *_groups(profile)]
+    pages += [*_results(profile, pages), *_groups(profile), Page("08_scaling", "costs", dict(gpu_rate=7000, machines=4))]
     home = f"artifacts/{profile.name}"
     one_page = Page("00_one_page", "paper", profile.one_page.model_dump() | {"seed": profile.seed})
     pages = [replace(page, parameters={"artifacts": home} | page.parameters, after=tuple(dict.fromkeys(page.after)))

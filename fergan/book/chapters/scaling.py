@@ -1,0 +1,64 @@
+"""What work takes: figures that benchmarks measured and dated, laws fitted to them, and jobs spread over machines."""
+
+from collections.abc import Iterable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from fergan.book.pages import RECORDS
+from fergan.book.plots import WIDTH, panels_of
+from fergan.files import read_json
+
+#: Kind of figure -> what it is called where no record has it.
+TASKS = {"training": "the training step", "training on a GPU": "the training step on a GPU", "growth": "the search",
+         "large": "the search on 100,000 faces", "crops": "crops", "crops memory": "the memory of crops"}
+
+
+def newest_figures(folders: Iterable = RECORDS) -> pd.DataFrame:
+    """Return, for each of `TASKS`, its rows in the newest record that has it, with ``task, date, processor, threads``.
+
+    A record of the first folder goes before all of the second.
+    """
+    found = {}
+    for path in [path for folder in folders for path in sorted(folder.glob("*.json"), reverse=True)]:
+        of = read_json(path)
+        made = dict(date=of["date"], processor=of["machine"]["processor"], cores=of["machine"]["threads"])
+        rows = [row | made for row in of["figures"] if row.get("task") in TASKS]
+        found = {row["task"]: [other for other in rows if other["task"] == row["task"]] for row in rows} | found
+    return pd.DataFrame([row for rows in found.values() for row in rows] or {"task": []})
+
+
+def law(n: np.ndarray, value: np.ndarray, power: float) -> tuple[float, float]:
+    """Return the factor of ``value = factor * n^power`` that fits best in logarithms, and the power that would fit best."""
+    factor = np.exp(np.mean(np.log(value) - power * np.log(n)))
+    return float(factor), float(np.polyfit(np.log(n), np.log(value), 1)[0]) if len(n) > 1 else float("nan")
+
+
+def makespan(seconds: Iterable[float], n_machines: int) -> float:
+    """Return when the last of some jobs ends that are given, longest first, to whichever machine is free."""
+    ends = np.zeros(n_machines)
+    for job in sorted(seconds, reverse=True):
+        ends[ends.argmin()] += job
+    return float(ends.max())
+
+
+def growth_figure(growth: pd.DataFrame, laws: dict[str, tuple[float, float]]) -> plt.Figure:
+    """Draw seconds of a candidate and memory against the number of faces, and the laws ``factor * n^power``."""
+    figure, (left, right) = panels_of(2, 2, WIDTH / 2.4)
+    for (way, rows), marker, color in zip(growth.groupby("way"), "os", ("C0", "C1"), strict=False):
+        name = {"exact": "exact kernels", "nystroem": "approximated"}[way]
+        factor, power = laws[way]
+        n = np.geomspace(rows["n"].min(), rows["n"].max())
+        left.plot(n, factor * n**power, color=color, linewidth=1.2)
+        left.plot(rows["n"], rows["candidate"], marker, color=color, label=f"{name}, n{'²' if power == 2 else ''}")
+        right.plot(rows["n"], rows["memory"], f"{marker}-", color=color, linewidth=1.2, label=name)
+    left.set(xscale="log", yscale="log", title="seconds of a candidate")
+    right.set(xscale="log", ylim=(0, None), title="memory in GB")
+    sizes = sorted(set(growth["n"]))[::2]
+    for ax in (left, right):
+        ax.minorticks_off()
+        ax.set_xticks(sizes, [f"{n:,.0f}" for n in sizes])
+        ax.set_xlabel("faces n")
+    left.legend(frameon=False, fontsize="small")
+    return figure
