@@ -83,7 +83,7 @@ def curves(shares, seed=0):
                                true=WORDS[y], predicted=WORDS[np.where(hit[0] == 1, y, (y + 1) % 3)]))
              for m, of in right.items() for n, hit in of.items()]
     fits = pd.DataFrame([dict(features=m, split=0, draw=0, n_people=n, n_train_people=n, n_train_faces=n, n_emotions=3,
-                              searched=n > 1, steps=40, train_accuracy=1.0) for m in right for n in sizes])
+                              searched=n > 1, steps=40) for m in right for n in sizes])
     settings = dict(features=list(right), networks=[m for m in right if m == "supervised CNN"], sizes=list(sizes), target="r")
     return LabelEfficiencyResult(score_table(rows), pd.concat(parts), fits, settings)
 

@@ -26,7 +26,7 @@ WITHOUT = SCORES[SCORES["score"] != "recall"].assign(value=lambda t: t["value"].
 def record(**changes):
     floor = Variety(precision=1.0, recall=1.0, coverage=1.0, repeats=0.0, spread=0.5, n=40)
     found = Variety(**vars(floor) | changes)
-    people = {"n_people": 4, "n_found": 2, "expected": 3.9, "low": 3, "high": 4, "largest_share": 0.5, "n_generated": 40}
+    people = {"n_people": 4, "n_found": 2, "expected": 3.9}
     return judge_variety(found, floor) | {"found": vars(found), "floor": vars(floor), "floor_people": None, "people": people}
 
 

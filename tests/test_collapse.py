@@ -119,10 +119,9 @@ def test_people_are_found_as_expected_and_records_leave_out_what_labels_do_not_a
     subjects = np.array([f"p{i % 10}" for i in range(100)])
     real = np.eye(10)[np.arange(100) % 10] * 5 + np.random.default_rng(0).normal(0, 0.1, (100, 10))
     everybody = people_found(real, real, subjects)
-    assert everybody["n_found"] == everybody["n_people"] == 10 and everybody["largest_share"] == pytest.approx(0.1)
+    assert everybody["n_found"] == everybody["n_people"] == 10
     one = people_found(np.repeat(real[:1], 50, axis=0), real, subjects)
-    assert one["n_found"] == 1 and one["largest_share"] == 1
-    assert one["expected"] == pytest.approx(10 * (1 - 0.9**50)) and one["low"] <= one["expected"] <= one["high"]
+    assert one["n_found"] == 1 and one["expected"] == pytest.approx(10 * (1 - 0.9**50))
 
 
 def test_real_faces_are_at_distance_0_and_alarms_are_given_where_samples_are_all_alike_or_the_discriminator_is_certain():

@@ -106,11 +106,10 @@ def load_state(folder: Path, state: TrainingState) -> tuple[np.ndarray, dict[str
     return history, note
 
 
-def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> str:
-    """Write final networks and return the SHA-256 of the discriminator's file."""
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        _save(folder / f"{name}.safetensors", network.state_dict())
-    return hash_file(folder / "discriminator.safetensors")
+def save_weights(folder: Path, generator: nn.Module, discriminator: nn.Module) -> None:
+    """Write the final networks."""
+    _save(folder / "generator.safetensors", generator.state_dict())
+    _save(folder / "discriminator.safetensors", discriminator.state_dict())
 
 
 def keep_discriminator(folder: Path, step: int, discriminator: nn.Module) -> None:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -187,13 +186,12 @@ class _Training:
             return
         state = self.state
         calibrate_average(state, self._streams)
-        weights = save_weights(self._folder, state.average, state.discriminator.module)
+        save_weights(self._folder, state.average, state.discriminator.module)
         # The snapshot nearest to the real faces, the earlier one of equals; the last one where nothing is measured.
         best = min(self._snapshots, key=lambda row: row["frechet"]) if self._monitor else self._snapshots[-1]
         note = self._parts[-1] | dict(
-            steps=state.step, n_faces=len(self._faces), seconds=self._so_far(), torch=metadata.version("torch"),
-            weights=weights, best_step=best["step"], best_frechet=best.get("frechet"),
-            frechet=self._snapshots[-1].get("frechet"),
+            steps=state.step, n_faces=len(self._faces), seconds=self._so_far(), best_step=best["step"],
+            best_frechet=best.get("frechet"),
             alarms=[{"step": row["step"], "reason": row["alarm"]} for row in self._snapshots if row["alarm"]],
             parts=self._parts)
         history = pd.DataFrame(self.history, columns=LOSSES).rename_axis("step").reset_index()

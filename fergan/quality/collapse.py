@@ -37,7 +37,7 @@ def judge_collapse(folder: Path, config: QualityConfig, *, generated: np.ndarray
     found, floors = variety(generated[: len(half)], half), {name: variety(*pair) for name, pair in sides.items()}
     subjects, people = faces.subjects(), None
     if len(subjects) >= _FACES_PER_PERSON * len(set(subjects)):
-        people = people_found(thumbnails(generated), thumbnails(np.array(faces.images)), subjects, config.seed)
+        people = people_found(thumbnails(generated), thumbnails(np.array(faces.images)), subjects)
     write_json(folder / "variety.json", judge_variety(found, **floors) | {"floor_people": None} | {
         name: asdict(one) for name, one in {"found": found, **floors}.items()} | {"people": people})
 
@@ -126,20 +126,16 @@ def judge_variety(found: Variety, floor: Variety, floor_people: Variety | None =
     return {"verdict": verdict, "because": because, "share": share}
 
 
-def people_found(generated: np.ndarray, real: np.ndarray, subjects: Sequence[str], seed: int = 0) -> dict[str, Any]:
-    """Count the people among the nearest real faces (n, n_features) of the samples, and how many chance would find.
+def people_found(generated: np.ndarray, real: np.ndarray, subjects: Sequence[str]) -> dict[str, Any]:
+    """Count the people among the nearest real faces (n, n_features) of the samples.
 
-    Returns: ``n_found``: people who are the nearest one to a sample, of ``n_people``. ``expected, low, high``: how many
-        would be if samples fell to people as their numbers of faces do, mean and central 95 % of draws. ``largest_share``:
-        of the samples that fall to one person. ``n_generated``.
+    Returns: ``n_found``: people who are the nearest one to a sample, of ``n_people``. ``expected``: how many would be if
+        samples fell to people as their numbers of faces do.
     """
     names, person = np.unique(np.asarray(subjects, str), return_inverse=True)
-    hits = np.bincount(person[distances.nearest(generated, real)[0]], minlength=len(names))
-    share, n = np.bincount(person) / len(person), len(generated)
-    draws = np.random.default_rng(seed).multinomial(n, share, size=1000)
-    low, high = np.quantile((draws > 0).sum(axis=1), [0.025, 0.975])
-    return {"n_found": int((hits > 0).sum()), "n_people": len(names), "expected": float((1 - (1 - share) ** n).sum()),
-            "low": float(low), "high": float(high), "largest_share": float(hits.max() / n), "n_generated": n}
+    found = np.unique(person[distances.nearest(generated, real)[0]])
+    share = np.bincount(person) / len(person)
+    return {"n_found": len(found), "n_people": len(names), "expected": float((1 - (1 - share) ** len(generated)).sum())}
 
 
 #: Samples less varied than this share of as many real faces are taken for a collapse. Chosen: a generator that has learnt
