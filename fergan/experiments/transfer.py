@@ -76,11 +76,7 @@ class MatrixFaces:
 
 
 class TransferResult(ExperimentResult):
-    """Scores, predictions and chosen parameters of a transfer matrix.
-
-    ``predictions``: ``target, features, face, subject, fold, true, predicted``. ``searches``: ``target, features, block, C,
-    gamma, accuracy``. For what ``settings`` also holds see `run_transfer`.
-    """
+    """Scores and predictions (``target, features, face, subject, fold, true, predicted``) of a transfer matrix."""
 
     def faces(self) -> MatrixFaces:
         """Return which faces each kind of features named rightly."""
@@ -112,14 +108,13 @@ def run_transfer(folder: Path, config: TransferConfig, *, faces: Mapping[str, Fa
     settings = config.model_dump() | dict(
         networks=list(networks), targets=[target for target in faces if target not in skipped], skipped=skipped,
         pretraining_faces=dict(pretraining_faces), collections=dict(collections))
-    tables, searches = (pd.concat(parts, ignore_index=True) for parts in zip(*cells, strict=True))
-    result = TransferResult(score_table([]), tables, searches, settings)
+    result = TransferResult(score_table([]), pd.concat(cells, ignore_index=True), pd.DataFrame(), settings)
     result.scores = score_table(transfer_scores(result))
     result.save(folder)
 
 
 def _column(target: str, faces: FaceSet, config: TransferConfig, networks: Mapping[str, Run],
-            n_threads: int) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+            n_threads: int) -> list[pd.DataFrame]:
     """Predict the faces of one set from every kind of features, each face by a model that knows none of its person."""
     faces = faces.select(faces.labels["emotion"].notna().to_numpy())
     if len(faces.emotions) < 2:
@@ -135,13 +130,10 @@ def _column(target: str, faces: FaceSet, config: TransferConfig, networks: Mappi
     for name, kind in (kinds | {name: make_baseline(name, width, config.seed) for name in config.baselines}).items():
         X = kind.transform(images)
         cv.check_features({name: X}, len(y))
-        values, results = subject_independent(
+        values, _ = subject_independent(
             squared_distances(X), y, folds, inner_folds=config.inner_folds, n_evaluations=config.n_evaluations,
             seed=config.seed, n_threads=n_threads)
-        predicted = names[values.argmax(axis=1)]
-        searches = pd.DataFrame([(target, name, i, result.C, result.gamma, result.score) for i, (_, result) in
-                                 enumerate(results)], columns=["target", "features", "block", "C", "gamma", "accuracy"])
-        cells.append((pd.DataFrame(base | dict(predicted=predicted, features=name)), searches))
+        cells.append(pd.DataFrame(base | dict(predicted=names[values.argmax(axis=1)], features=name)))
     return cells
 
 
