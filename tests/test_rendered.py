@@ -228,19 +228,6 @@ def test_bad_input_is_named(call, message):
         call()
 
 
-def test_truth_belongs_to_its_picture():
-    labels = stand_in_labels("rafd-multiview", 16).iloc[:4]
-    images, truth = render_faces(labels, size=64)
-    figure = chapter.true_places(list("abcd"), images, truth)
-    for ax, title, image, row in zip(figure.axes, "abcd", images, truth.itertuples(), strict=False):
-        assert ax.get_title(loc="left") == title
-        np.testing.assert_array_equal(ax.images[0].get_array(), image)
-        box = ax.patches[0].get_bbox().extents
-        assert box == pytest.approx([row.box_left, row.box_top, row.box_right, row.box_bottom])
-        x, y = ax.lines[0].get_data()
-        assert len(x) == 68 and (x[30], y[30]) == (row.landmark_30_x, row.landmark_30_y)
-
-
 def test_picture_and_labels_follow_the_sliders(monkeypatch):
     monkeypatch.setattr(chapter, "display", lambda shown: None)
     board = chapter.face_board(7)
