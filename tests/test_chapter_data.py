@@ -15,7 +15,7 @@ from fergan.files import ROOT
 
 
 def account(**fields):
-    return CroppingAccount(**{"photographs": 6, "found": 4} | fields)
+    return CroppingAccount(**{"photographs": 6} | fields)
 
 
 def test_action_units_are_counted_where_coded_and_hostile_names_come_out_as_text():

@@ -88,7 +88,7 @@ def check_faces(faces, account):
 
     # Photographs 7 and 8 are 70 pixels wide, and their boxes end at 71 and 72.
     assert asdict(account) == dict(
-        photographs=10, found=7, unreadable=[{"source": "4.png", "reason": "4.png: broken"}], no_face=["1.png", "9.png"],
+        photographs=10, unreadable=[{"source": "4.png", "reason": "4.png: broken"}], no_face=["1.png", "9.png"],
         nominal=[], several=["3.png"], border=pytest.approx((1 + 2) / 64 / 7), problems=["a table has no header"],
         lost_by_emotion=lost(happy=(4, 1), sad=(4, 1), not_labelled=(2, 1)), lost_by_view=lost(left=(5, 1), right=(5, 2)))
 
@@ -107,7 +107,7 @@ def test_undetected_faces_can_take_the_median_box_of_their_view_and_where_none_i
     assert blind["source"].tolist() == account.nominal == ["1.png", "9.png"]
     assert blind["box_left"].tolist() == [5, 5]  # of 3, 5 and 7, the found faces seen from the right
     assert blind["detection_probability"].isna().all()
-    assert account.no_face == [] and account.found == 9 and account.lost_by_view["right"]["lost"] == 2
+    assert account.no_face == [] and account.lost_by_view["right"]["lost"] == 2
     message = r"numbered: mtcnn found no face in any of 10 photographs, of which 1 are unreadable .*4.png: broken.*try"
     with pytest.raises(ValueError, match=message):
         crop(detector=lambda images: np.full((len(images), 6), np.nan), folder=tmp_path / "none")

@@ -146,7 +146,7 @@ def test_fine_action_units_show_at_64_pixels(unit):
         assert largest[0] > max(12, 2 * largest[1])
 
 
-def test_a_face_depends_on_no_other_and_covered_says_how_much_an_occluder_hides():
+def test_a_face_depends_on_no_other_and_occluders_change_those_that_have_one():
     labels = pd.concat([stand_in_labels(name, 16).iloc[:2] for name in ("celeba", "rafd-multiview", "sfew", "enhanced-ck")])
     together, truth = render_faces(labels, size=64)
     order = [4, 6, 0, 5, 1]
@@ -155,8 +155,7 @@ def test_a_face_depends_on_no_other_and_covered_says_how_much_an_occluder_hides(
     np.testing.assert_array_equal(shuffled, together[order])
     labels = stand_in_labels("sfew", 200)
     rows = pd.concat([labels[labels.occluded == 1].iloc[:5], labels[labels.occluded == 0].iloc[:2]])
-    images, truth = render_faces(rows, size=64)
-    assert np.all((truth.covered > 0) == (rows.occluded == 1)) and truth.covered.max() < 0.8
+    images, _ = render_faces(rows, size=64)
     bare, _ = render_faces(rows.assign(occluded=0.0), size=64)
     assert np.all(np.abs(images.astype(int) - bare.astype(int)).mean((1, 2, 3))[:5] > 1)
     np.testing.assert_array_equal(images[5:], bare[5:])

@@ -33,7 +33,6 @@ class CroppingAccount:
     """What became of each photograph; those without a face found are lost, cropped all the same or not."""
 
     photographs: int
-    found: int  # how many gave a crop
     unreadable: list[dict[str, str]] = field(default_factory=list)  # source and reason
     no_face: list[str] = field(default_factory=list)  # sources without a face found, and without a crop
     nominal: list[str] = field(default_factory=list)  # sources without a face found, cropped at the median box of their view
@@ -217,7 +216,7 @@ def _account(photographs: Photographs, boxes: np.ndarray, detected: np.ndarray, 
                 for name, part in groups}
 
     return CroppingAccount(
-        photographs=len(sources), found=int(cropped.sum()),
+        photographs=len(sources),
         unreadable=[{"source": sources[row], "reason": reason} for row, reason in sorted(reasons.items())],
         no_face=sources[~cropped & ~unreadable].tolist(), nominal=sources[cropped & ~detected].tolist(),
         several=sources[boxes[:, 5] > 1].tolist(), border=float(np.nanmean(boxes[:, 6])),

@@ -21,7 +21,7 @@ from fergan.rendered.surfaces import SHAPES, all_parts, hairline
 SMALLEST, LARGEST, SIZE_STEP = 32, 256, 16
 SIDES = tuple(f"{unit}_{side}" for unit in ACTION_UNITS for side in ("left", "right"))
 REQUIRED_COLUMNS = ("identity_seed", "scene_seed", "background_seed", *default_setting(), *SIDES)
-TRUTH_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom", "covered",
+TRUTH_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom",
                  *(f"landmark_{i:02d}_{axis}" for i in range(68) for axis in "xy"))
 
 DISTANCE = 100.0  # camera to the head's axis, cm
@@ -46,8 +46,8 @@ def render_faces(labels, size=128):
     an intensity outside 0..1 or an impossible size is a KeyError or ValueError.
 
     Returns: images, uint8 (n, size, size, 3), RGB, and the truth, with the index of `labels`: `box_left`, `box_top`,
-        `box_right`, `box_bottom` (pixels, lower forehead to chin, not clipped to the image), `covered` (share of the box
-        behind something, 0..1), `landmark_00_x`.. `landmark_67_y` (iBUG, pixels).
+        `box_right`, `box_bottom` (lower forehead to chin, not clipped to the image), `landmark_00_x`.. `landmark_67_y`
+        (iBUG), all in pixels.
     """
     units = labels[list(SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
     images, truth = np.empty((len(labels), size, size, 3), np.uint8), np.empty((len(labels), len(TRUTH_COLUMNS)))
@@ -71,7 +71,7 @@ def render_expression(identity_seed, action_units, size=128, scene_seed=0, **set
 
 
 def _render(row, units, size):
-    """One face (size, size, 3) uint8 and its truth (141,), from a row and intensities (14, 2)."""
+    """One face (size, size, 3) uint8 and its truth (140,), from a row and intensities (14, 2)."""
     if not SMALLEST <= size <= LARGEST or size % SIZE_STEP:
         raise ValueError(f"size: expected {SMALLEST} to {LARGEST} in steps of {SIZE_STEP}, got {size}")
     possible = (units >= 0) & (units <= 1)  # written so that NaN is not
@@ -91,8 +91,7 @@ def _render(row, units, size):
     linear = image.transpose(1, 2, 0) + behind * (1 - coverage.transpose(1, 2, 0))
     encoded = (linear / (1 + 0.12 * linear)).clip(0, 1) ** np.float32(GAMMA)
     rng = np.random.default_rng([int(row["scene_seed"]), 2])
-    picture, covered = photograph(encoded, row, box, identity["skin"], rng)
-    return picture, [*box, covered, *landmarks.flatten()]
+    return photograph(encoded, row, box, identity["skin"], rng), [*box, *landmarks.flatten()]
 
 
 @torch.inference_mode()

@@ -20,18 +20,15 @@ def photograph(image, setting, box, skin, rng):
     """What stands in front of the face and what the camera does: occluder, exposure, blur, noise, JPEG.
 
     `image` is gamma-encoded RGB 0..1, float32 of shape (size, size, 3), `setting` a row of `draw_setting`, `box` the
-    face's left, top, right and bottom in pixels, `skin` the person's, linear RGB. Returns the pixels, uint8 of the same
-    shape, and the share of the box behind something, 0..1.
+    face's left, top, right and bottom in pixels, `skin` the person's, linear RGB. Returns uint8 of the same shape.
     """
-    wild, covered = setting["setting"] in ("wild", "film"), 0.0
+    wild = setting["setting"] in ("wild", "film")
     if setting["occluded"]:
         exposure = setting["ambient"] + 0.7 * setting["key"]  # the brightness of what is lit like the face, about 1
         canvas = _Canvas(image, box, skin=np.clip(skin * exposure, 0, 1) ** GAMMA)
         kinds = (_hand, _microphone, _scarf, _cup, _telephone, _shoulder)
         kinds[rng.integers(len(kinds))](canvas, exposure, rng)
-        left, top, right, bottom = np.clip(np.round(box), 0, canvas.size).astype(int)
-        inside = canvas.covered[top:bottom, left:right]
-        image, covered = canvas.image.astype(np.float32), float(inside.mean()) if inside.size else 0.0
+        image = canvas.image.astype(np.float32)
     if wild:
         image = np.clip(image, 0, 1) ** rng.uniform(0.8, 1.2) * rng.uniform(0.92, 1.08)
         image = (image - 0.5) * rng.uniform(0.85, 1.15) + 0.5
@@ -45,7 +42,7 @@ def photograph(image, setting, box, skin, rng):
     if wild:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(45, 95))]
         pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR)
-    return pixels, covered
+    return pixels
 
 
 def draw_background(setting, size, rng):
@@ -185,14 +182,13 @@ def _foliage(canvas, rng, x, y, spread_x, spread_y, n_tufts):
 
 
 class _Canvas:
-    """A photograph that shapes are put on, and the mask of what they cover."""
+    """A photograph that shapes are put on."""
 
     def __init__(self, image, box, skin):
         self.skin = skin
         self.image, self.size = image.copy(), image.shape[0]
         self.left, self.top = box[:2]
         self.width, self.height = box[2] - box[0], box[3] - box[1]
-        self.covered = np.zeros(image.shape[:2], np.float32)
 
     def _fixed(self, places):
         """Pixels for OpenCV of places in the face's box: (0, 0) is its upper left corner, (1, 1) the lower right one."""
@@ -201,13 +197,13 @@ class _Canvas:
 
     def capsule(self, start, end, radius, colour, texture=None):
         """A finger, an arm or a handle: a line with round ends; radius in widths of the box."""
-        mask, thickness = np.zeros(self.covered.shape, np.uint8), max(1, round(2 * radius * self.width))
+        mask, thickness = np.zeros(self.image.shape[:2], np.uint8), max(1, round(2 * radius * self.width))
         cv2.line(mask, *self._fixed((start, end)).tolist(), 255, thickness, cv2.LINE_AA, SUBPIXEL)
         self._put(mask, colour, radius, texture)
 
     def polygon(self, points, colour, roundness=0.08, texture=None, blur=0.0):
         """A filled outline, given in the box."""
-        mask = np.zeros(self.covered.shape, np.uint8)
+        mask = np.zeros(self.image.shape[:2], np.uint8)
         cv2.fillPoly(mask, [self._fixed(points)], 255, cv2.LINE_AA, SUBPIXEL)
         self._put(mask, colour, roundness, texture, blur)
 
@@ -224,11 +220,10 @@ class _Canvas:
         if texture is not None:
             surface = surface * texture[..., None]
         self.image += mask[..., None] * (surface - self.image)
-        self.covered = np.maximum(self.covered, mask)
 
     def shadow(self, points, strength):
         """Darken the face beside what will cover it."""
-        mask = np.zeros(self.covered.shape, np.float32)
+        mask = np.zeros(self.image.shape[:2], np.float32)
         cv2.fillPoly(mask, [self._fixed(points)], 1.0, cv2.LINE_8, SUBPIXEL)
         self.image *= 1 - strength * cv2.GaussianBlur(mask, (0, 0), 0.05 * self.width)[..., None]
 
