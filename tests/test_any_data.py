@@ -79,7 +79,6 @@ def finish_page(folder, dataset):
         assert "found no face in any of" in str(error)
         return
     faces, account = FaceSet.load(folder / "made"), CroppingAccount.load(folder / "made")
-    pages = [say("data", "answer_of_set", faces=faces, account=account, people=faces.labels["subject"].nunique(), subjects="people",
-                 config=config)]
+    pages = [say("data", "answer_of_set", faces=faces, account=account, people=faces.labels["subject"].nunique(), subjects="people", config=config)]
     pages += [markdown_table(table) for table in (chapter.losses(account), chapter.unit_counts(faces), chapter.listed_photographs(account))]
     assert not any(live in page for page in pages for live in ("{{", "<b>", "<html>", "_$"))

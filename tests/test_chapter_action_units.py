@@ -48,6 +48,8 @@ def test_tables_have_the_paper_where_the_sets_are_its_own_and_no_empty_rows(resu
     mine.scores = mine.scores[mine.scores["label"].isin(["AU12", "all"])]
     table = chapter.au_table(mine, 1)
     assert table["AU"].tolist() == ["AU12", "mean"] and not table.isna().all().any() and "paper" not in table
+    table = chapter.au_table(as_result(1), 1, [as_result(1, shift=-0.1)]).set_index("AU")
+    assert len(table) == 15 and table.loc["mean", "2 seeds"] == "0.863 (0.813\u00a0to\u00a00.913)" and table["2 seeds"].nunique() > 1
 
 
 def test_rivals_are_counted_by_their_intervals_and_saliency_says_how_many(results):

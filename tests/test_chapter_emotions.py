@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from planted import HOSTILE, emotions
+from planted import HOSTILE, emotions, ends
 
 from fergan.book.chapters import emotions as chapter
 from fergan.book.chapters.results import all_scores, beside_rivals, beside_the_paper, rivals_of, rivals_reading, titled
 from fergan.book.show import markdown_table, say
 from fergan.data.faces import FaceSet
+from fergan.experiments.scores import score_table
 
 
 def experiment(number, share, hog=None, **settings):
@@ -37,6 +38,20 @@ def test_the_answer_has_its_numbers_and_chance_and_splits_are_said_only_where_th
     assert "divided" not in gaps[0] and "test part" in gaps[1] and "no face is sad" in gaps[2]
     few = [say("emotions_experiment", "few", people=n, least=5) for n in (4, 9, 10)]
     assert "at least 5" in few[0] and "only 9 people" in few[1] and few[2] == ""
+
+
+def test_a_column_on_seeds_is_there_where_there_are_several():
+    results, again = {1: experiment(1, 0.5, features=["discriminator", "untrained"])}, experiment(1, 0.7)
+    low, high = (of.score("accuracy")[0] for of in (results[1], again))
+    results[1].scores = pd.concat([results[1].scores, score_table([ends("accuracy", 0.3, 0.1, features="untrained")])])
+    for others, cells in (([], []), ([again], [f"{(low + high) / 2:.3f} ({low:.3f}\u00a0to\u00a0{high:.3f})"])):
+        tables = [beside_the_paper({"emotions": results}, others={"emotions": {1: others}}), chapter.emotion_table(results[1], 1, others),
+                  chapter.state_of_the_art(results, {1: others})]
+        found = [[cell for cell in table.filter(like="2 seeds").to_numpy().ravel() if isinstance(cell, str)] for table in tables]
+        assert found == [cells, cells * 2, cells * 2], "not of other features"
+        gains = beside_rivals("emotions", results, {1: others}).get("minus untrained, 2 seeds", pd.Series()).tolist()
+        assert gains == [f"{(low + high) / 2 - 0.3:+.3f} ({low - 0.3:+.3f}\u00a0to\u00a0{high - 0.3:+.3f})" for _ in others]
+        assert ("2 seeds" in say("emotions", "summary_caption", least=5, seed=0, seeds=[1][: len(others)])) == bool(others)
 
 
 def test_where_nobody_is_named_no_people_are_counted():

@@ -40,7 +40,10 @@ def test_the_chapter_counts_sets_and_alarms():
     mixed = chapter.runs_summary(runs | {HOSTILE: run(10.0, 20.0)}, datasets)
     assert "1 of 2 sets" in say("generators", "answer", r=mixed) and "-" not in say("generators", "answer", r=mixed).split("falls by")[1][:5]
     table = chapter.training_runs({"a": runs["a"], "a-2": run(40.0, 60.0, seed=1, beta1=0.9)}, datasets)
-    assert table["differs in"].tolist() == ["–", "beta1 0.9, seed 1"] and table["minutes"].tolist() == [1.0, 1.0]
+    assert table["differs in"].tolist() == ["–", "beta1 0.9, seed 1"] and "over seeds" not in table
+    seeded = {"a": runs["a"], "a-3": run(40.0, 20.0, seed=3), "a-4": run(40.0, 60.0, seed=4, width=4), HOSTILE: run(40.0, 5.0, seed=1)}
+    table = chapter.training_runs(seeded, datasets | {"a-3": "a", "a-4": "a"})
+    assert table["over seeds"].dropna().to_dict() == {0: "15.0 (10.0\u00a0to\u00a020.0), 2"}, "of one width and set"
 
 
 def test_every_departure_from_the_source_is_declared():

@@ -213,8 +213,7 @@ def test_judging_sees_noise_collapse_copies_and_other_people(no_detector):
 
 def test_the_stage_writes_what_is_read(tmp_path, unlearnt_run, no_detector):
     faces = face_set(60, images=pictures(60), subject=list("abcdef") * 10)
-    inputs = {"generated": pictures(200, seed=1), "faces": faces, "inception": None,
-              "discriminator": unlearnt_run / "discriminator.safetensors"}
+    inputs = {"generated": pictures(200, seed=1), "faces": faces, "inception": None, "discriminator": unlearnt_run / "discriminator.safetensors"}
     found = load_scores(cached(tmp_path / "quality", judge_samples, QualityConfig(n_samples=200), inputs))
     assert set(found["features"]) == {"MTCNN", "pixels", "thumbnails", "discriminator", "HOG"}
     assert found.set_index(["features", "score"])["floor_people"]["HOG"].notna().all()

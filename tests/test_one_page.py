@@ -46,8 +46,7 @@ def test_networks_are_those_of_the_package(page):
 
 def test_folds_and_their_scores_are_those_of_the_package(page):
     emotions, people, X = page["emotions"], page["people"], page["X"]["trained"]
-    theirs = {"as published": random_folds(emotions, 5, SMALL["seed"]),
-              "people never seen": grouped_folds(emotions, people, 5, SMALL["seed"])}
+    theirs = {"as published": random_folds(emotions, 5, SMALL["seed"]), "people never seen": grouped_folds(emotions, people, 5, SMALL["seed"])}
     for protocol, folds in theirs.items():
         right = np.zeros(len(emotions))
         for test, (train, here) in zip(folds, page["folds"][protocol], strict=True):

@@ -8,6 +8,7 @@ import yaml
 from fergan.book.checks import load_profile
 from fergan.book.pages import pages_of
 from fergan.book.profile import ProfileError
+from fergan.cache import digest
 from fergan.files import ROOT
 
 PROFILES = ROOT / "profiles"
@@ -48,8 +49,7 @@ def test_demo_is_the_papers_plan_and_quick_has_its_pages():
     ({"training": {"widht": 3}}, "training.widht is not a known key; did you mean 'width'?"),
     ({"emotions": {"n_folds": 1}}, "emotions.n_folds is 1; input should be greater than or equal to 3"),
     ({"datasets": {"kdef": {"source": "web"}}}, "datasets.kdef.source is 'web'; input should be 'rendered', 'manifest', 'rafd'"),
-    ({"datasets": {"kdef": {"source": "kdef", "varient": "session-a"}}},
-     "datasets.kdef.varient is not a known key; did you mean 'variant'?"),
+    ({"datasets": {"kdef": {"source": "kdef", "varient": "session-a"}}}, "datasets.kdef.varient is not a known key; did you mean 'variant'?"),
     ({"datasets": {"kdef": {"source": "kdef", "substitute": {"name": "b", "source": "manifest", "foldr": "b"}}}},
      "datasets.kdef.substitute.foldr is not a known key; did you mean 'folder'?"),
     ({"datasets": {"mine": {"source": "kdef", "substitute": {"name": "drawn", "source": "rendered"}}}},
@@ -59,8 +59,7 @@ def test_demo_is_the_papers_plan_and_quick_has_its_pages():
     ({"emotion_experiments": [{"experiment": 1, "pretrained": "kdef", "target": "b"}] * 2}, "has number 1 twice"),
     ({"emotion_experiments": []}, "a book needs at least one experiment"),
     ({"label_efficiency": {"targets": ["c"]}}, "label_efficiency.targets has 'c', which is not among the datasets (b, kdef)"),
-    ({"label_efficiency": {"targets": ["b"], "size_targets": ["b"]}},
-     "label_efficiency.size_targets has 'b', which is among the targets already"),
+    ({"label_efficiency": {"targets": ["b"], "size_targets": ["b"]}}, "label_efficiency.size_targets has 'b', which is among the targets already"),
     ({"transfer": {"targets": ["c"]}}, "transfer.targets has 'c', which is not among the datasets (b, kdef)"),
     ({"datasets": {"kdef": {"source": "rendered", "seed": 3}}, "emotion_experiments": []}, "datasets.kdef.seed is not used"),
     ({"datasets": {"kdef": {"source": "rendered", "relabel": "darwin"}}, "emotion_experiments": []},
@@ -69,6 +68,10 @@ def test_demo_is_the_papers_plan_and_quick_has_its_pages():
     ({"features": {"layers": [0, 4]}}, "layers are [0, 4]; expected some of 1 (nearest to the image) to 4"),
     ({"emotions": {"facenet_weights": "none.pt"}}, "emotions.facenet_weights: none.pt does not exist"),
     (model(changes={"epoch": 3}), "changes.epoch is not a known key; did you mean 'epochs'?"),
+    ({"seeds": []}, "seeds is []; list should have at least 1 item"), ({"seeds": [0, -1]}, "seeds.1 is -1; input should be greater"),
+    ({"seeds": [0, 2, 2]}, "seeds is [0, 2, 2]; expected different seeds"), ({"seeds": [1, 2]}, "seeds is [1, 2]; expected different seeds, first 0, that of training"),
+    ({"datasets": {"kdef": {"source": "rendered", "seeds": [2, 0]}}}, "datasets.kdef.seeds is [2, 0]; expected"),
+    ({"seeds": [0, 1], "further_models": {"kdef-seed-1": {"dataset": "kdef"}}}, "'kdef-seed-1' is what seeds call a network"),
     (model(only="AU99"), "only is 'AU99'"), (model(dataset="c", only="AU07"), "dataset is 'c', which is not among the datasets"),
 ])
 def test_each_fault_is_one_line_naming_the_key(data, change, words):
@@ -102,6 +105,23 @@ def test_sections_take_the_profiles_seed_and_may_have_their_own_and_a_further_ge
     profile = load(data, SMALL | {"seed": 7, "quality": {"seed": 3}} | model(changes={"epochs": 3}))
     assert profile.training.seed == profile.emotions.seed == profile.action_units.seed == 7 and profile.quality.seed == 3
     assert profile.models["kdef-other"][1].epochs == 3 and profile.models["kdef"][1].epochs == profile.training.epochs
+
+
+def test_seeds_repeat_networks_and_experiments_on_them_and_leave_those_of_the_first_as_they_are(data):
+    further = {"kdef-au12": {"dataset": "kdef", "only": "AU12"}, "kdef-other": {"dataset": "kdef", "changes": {"beta1": 0.9}}}
+    plan = SMALL | {"further_models": further, "au_experiments": [{"experiment": 4, "pretrained": "kdef", "train": "b", "test": "b"}]}
+    once, often = load(data, plan), load(data, plan | {"seeds": [0, 3]})
+    by_hand = load(data, SMALL | {"further_models": {"kdef-seed-3": {"dataset": "kdef", "changes": {"seed": 3}}}})
+    assert digest(often.models["kdef-seed-3"]) == digest(by_hand.models["kdef-seed-3"]), "the same key"
+    pages, more = ({page.id: page for page in pages_of(of)} for of in (once, often))
+    first, again = "04_emotions/experiment-1", "04_emotions/experiment-1-seed-3"
+    assert set(more) - set(pages) == {"02_dcgan/kdef-seed-3", "02_dcgan/kdef-other-seed-3", again, "05_action_units/experiment-4-seed-3"}
+    assert set(pages) <= set(more) and more[first].parameters == pages[first].parameters | {"seeds": [3]} and again in more[first].after
+    assert more[again].atlas and more[again].parameters["pretrained"] == "kdef-seed-3" and "02_dcgan/kdef-seed-3" in more["03_features/pairs"].after
+    homes = more["07_results/results"].parameters["results"]
+    assert "mode_collapse/kdef-seed-3" in homes and "emotions/experiment-1" in homes and "emotions/experiment-1-seed-3" not in homes
+    alone = pages_of(load(data, plan | {"datasets": SMALL["datasets"] | {"kdef": {"source": "rendered", "seeds": [0, 3]}}}))
+    assert {page.id for page in alone} - set(pages) == {"02_dcgan/kdef-seed-3"}, "a set's seeds are of its network alone"
 
 
 def test_pages_are_exactly_the_profiles_after_pages_that_are_there_and_where_there_is_something_to_compare(data):

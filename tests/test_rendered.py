@@ -36,8 +36,7 @@ EYE_UPPER, EYE_LOWER = [37, 38, 43, 44], [40, 41, 46, 47]
 # Action Unit: landmarks that it moves up, or apart from those that it moves down.
 RISING = {"AU01": [21, 22], "AU02": [17, 18, 25, 26], "AU05": EYE_UPPER, "AU06": EYE_LOWER, "AU07": EYE_LOWER, "AU09": [30, 33],
           "AU12": [48, 54], "AU17": [57, 66], "AU24": [57], "AU25": [62], "AU27": [62]}
-FALLING = {"AU04": [20, 21, 22, 23], "AU05": EYE_LOWER, "AU07": EYE_UPPER, "AU15": [48, 54], "AU24": [51], "AU25": [66],
-           "AU27": [66]}
+FALLING = {"AU04": [20, 21, 22, 23], "AU05": EYE_LOWER, "AU07": EYE_UPPER, "AU15": [48, 54], "AU24": [51], "AU25": [66], "AU27": [66]}
 
 
 def effect(unit, level):
@@ -81,8 +80,7 @@ def test_landmarks_lie_in_the_box_and_turn_as_a_rotation_does():
     u = (inner[..., 0] / size - 0.5) / render.FOCAL  # x over depth, without the camera's centre
     (cosine, sine), (cosine_2, sine_2) = ((np.cos(np.deg2rad(yaw)), np.sin(np.deg2rad(yaw))) for yaw in (25, 50))
     # u0 (D - z) = x and u1 (D + x sin - z cos) = x cos + z sin, solved for x and z.
-    a = np.stack([np.stack([np.ones_like(u[0]), u[0]], -1),
-                  np.stack([cosine - u[1] * sine, sine + u[1] * cosine], -1)], -2)
+    a = np.stack([np.stack([np.ones_like(u[0]), u[0]], -1), np.stack([cosine - u[1] * sine, sine + u[1] * cosine], -1)], -2)
     x, z = np.linalg.solve(a, render.DISTANCE * np.stack([u[0], u[1]], -1)[..., None])[..., 0].T
     expected = render.FOCAL * (x * cosine_2 + z * sine_2) / (render.DISTANCE + x * sine_2 - z * cosine_2)
     np.testing.assert_allclose((expected + 0.5) * size, inner[2, :, 0], atol=0.02)

@@ -27,8 +27,7 @@ def run(tmp_path, monkeypatch):
             return SimpleNamespace(transform=lambda images: features[name][: len(images)])
         monkeypatch.setattr(transfer, "make_baseline", planted)
         monkeypatch.setattr(transfer, "DiscriminatorFeatures", lambda path: planted(str(path.parent)))
-        networks = {name: SimpleNamespace(folder=Path(name), config=SimpleNamespace(width=8))
-                    for name in features if name != "hog"}
+        networks = {name: SimpleNamespace(folder=Path(name), config=SimpleNamespace(width=8)) for name in features if name != "hog"}
         run_transfer(tmp_path, TransferConfig(**QUICK | dict(baselines=["hog"]) | changes), faces=faces, networks=networks,
                      pretraining_faces=dict.fromkeys(networks, 100), collections=dict(collections))
         return TransferResult.load(tmp_path)
@@ -39,8 +38,7 @@ def test_a_cell_is_the_nested_accuracy_of_its_features_alone_and_a_network_of_ot
     """Two networks on the set that one of them, a, learnt."""
     X, emotions, subjects = people(signal=1.5)
     y = np.unique(emotions, return_inverse=True)[1]
-    values, _ = subject_independent(squared_distances(X), y, grouped_folds(emotions, subjects, 3, 0), n_evaluations=3,
-                                    inner_folds=2, seed=0)
+    values, _ = subject_independent(squared_distances(X), y, grouped_folds(emotions, subjects, 3, 0), n_evaluations=3, inner_folds=2, seed=0)
     faces = {"a": face_set(36, emotion=emotions, subject=subjects)}
     others = {"b": people(signal=0.0, seed=1)[0], "hog": people(signal=8.0, seed=2)[0]}
     result = run({"a": X} | others, faces)

@@ -74,13 +74,12 @@ def _plain(chapter: str) -> str:
 
 def pages_of(profile: Profile) -> list[Page]:
     """Return every page of the profile's book, in reading order."""
-    makers = (_rendered, _data, _models, _features, _emotions, _labels, _transfer, _units, _samples, _study, _live)
+    makers = (_data, _models, _features, _emotions, _labels, _transfer, _units, _samples, _study, _live)
     pages = [page for make in makers for page in make(profile)]
     pages += [*_results(profile, pages), *_groups(profile), Page("08_scaling", "costs", dict(gpu_rate=7000, machines=4))]
-    home = f"artifacts/{profile.name}"
     one_page = Page("00_one_page", "paper", profile.one_page.model_dump() | {"seed": profile.seed})
-    pages = [replace(page, parameters={"artifacts": home} | page.parameters, after=tuple(dict.fromkeys(page.after)))
-             for page in pages]
+    pages = [replace(page, parameters={"artifacts": f"artifacts/{profile.name}"} | page.parameters,
+                     after=tuple(dict.fromkeys(page.after))) for page in pages]
     return [one_page, *pages]
 
 
@@ -99,11 +98,6 @@ def _networks(*names: str) -> tuple[str, ...]:
     return tuple(f"02_dcgan/{name}" for name in names)
 
 
-def _rendered(profile: Profile) -> Iterator[Page]:
-    if profile.rendered:
-        yield Page("00_faces", "rendered", dict(seed=profile.seed))
-
-
 def _data(profile: Profile) -> list[Page]:
     pages = [
         Page("01_data", name, dict(
@@ -112,7 +106,8 @@ def _data(profile: Profile) -> list[Page]:
         ), threads=1 if dataset.source == "rendered" else max(1, available_threads() - profile.threads))
         for name, dataset in profile.datasets.items()
     ]
-    return _with_summary("01_data", pages, datasets=list(profile.datasets))
+    rendered = [Page("00_faces", "rendered", dict(seed=profile.seed))] if profile.rendered else []
+    return rendered + _with_summary("01_data", pages, datasets=list(profile.datasets))
 
 
 def _models(profile: Profile) -> list[Page]:
@@ -136,11 +131,28 @@ def longest_training(profile: Profile) -> str:
 def _features(profile: Profile) -> Iterator[Page]:
     """The features of all experiments; layers are compared where a set's emotions are classified with its own network."""
     own = [e.target for e in profile.emotion_experiments if e.pretrained == e.target]
-    networks, targets = zip(*profile.pairs, strict=True)
+    pairs = [*profile.pairs, *((f"{network}-seed-{seed}", target) for seed in profile.seeds[1:]
+                               for network, target in profile.pairs)]
+    networks, targets = zip(*pairs, strict=True)
     yield Page(*FEATURES_PAGE.split("/"), dict(
-        pairs=[list(pair) for pair in profile.pairs], features=profile.features.model_dump(),
+        pairs=[list(pair) for pair in pairs], features=profile.features.model_dump(),
         sets=[name for name in profile.datasets if name in own], layers=profile.layers.model_dump(),
     ), (*_networks(*networks), *_faces(*targets)))
+
+
+def _reseeded(profile: Profile, pages: list[Page], section: str, **alone: Any) -> list[Page]:
+    """Put behind experiments their repeats on networks of further seeds, without other features; each waits for its own."""
+    first, others = [], []
+    for page in pages:
+        of, more = page.parameters | {"seeds": [], "repeat": ""}, []
+        lean = {section: of[section] | {"baselines": []} | alone}
+        for repeat in (f"-seed-{seed}" for seed in profile.seeds[1:]):
+            network = of["pretrained"] + repeat
+            more.append(replace(page, name=page.name + repeat, after=(*page.after, *_networks(network)),
+                                 parameters=of | lean | {"pretrained": network, "repeat": repeat}))
+        first.append(replace(page, parameters=of | {"seeds": profile.seeds[1:]}, after=(*page.after, *(p.id for p in more))))
+        others += more
+    return first + others
 
 
 def _emotions(profile: Profile) -> list[Page]:
@@ -151,7 +163,8 @@ def _emotions(profile: Profile) -> list[Page]:
              (FEATURES_PAGE, *_faces(e.target), *_networks(e.pretrained)))
         for e in profile.emotion_experiments
     ]
-    return _with_summary("04_emotions", pages, experiments=[e.experiment for e in profile.emotion_experiments])
+    return _with_summary("04_emotions", _reseeded(profile, pages, "emotions", n_permutations=0), seeds=profile.seeds[1:],
+                         experiments=[e.experiment for e in profile.emotion_experiments])
 
 
 def _labels(profile: Profile) -> list[Page]:
@@ -201,7 +214,8 @@ def _units(profile: Profile) -> list[Page]:
     # Saliency is that of the first experiment that trains on coded Action Units, or else of the first.
     looked = min(profile.au_experiments, key=lambda e: bool(profile.datasets[e.train].relabel))
     return _with_summary(
-        "05_action_units", pages, experiments=[e.experiment for e in profile.au_experiments], single_units=single_units,
+        "05_action_units", _reseeded(profile, pages, "action_units"), seeds=profile.seeds[1:],
+        experiments=[e.experiment for e in profile.au_experiments], single_units=single_units,
         saliency_of=looked.experiment, margin=profile.datasets[looked.train].margin,
         action_units=profile.action_units.model_dump(), saliency=profile.saliency.model_dump(),
         after=(FEATURES_PAGE, *_networks(*single_units, *sets, looked.pretrained), *_faces(*sets, looked.train)))
@@ -213,7 +227,8 @@ def _samples(profile: Profile) -> list[Page]:
 
     further, quality = profile.further_models, profile.quality.model_dump()
     models = {name: dataset for name, (dataset, _, _) in profile.models.items()}
-    scored = [name for name in models if name not in further or (further[name].quality and not further[name].only)]
+    scored = [*profile.pretrained_sets, *(name for name, model in further.items()
+                                          if name in models and model.quality and not model.only)]
     pages = [
         Page("06_quality", name,
              dict(model=name, dataset=models[name], judge=judge(models[name]), inception=os.environ.get(INCEPTION) or None,
@@ -252,13 +267,15 @@ def _live(profile: Profile) -> Iterator[Page]:
 def _results(profile: Profile, pages: list[Page]) -> Iterator[Page]:
     """The page across all chapters, which judges every claim of the paper by the results."""
     models = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()}
-    homes = [page.home for page in pages if page.name != "summary" and "judged" in CHAPTERS[page.chapter]]
+    homes = [page.home for page in pages if page.name != "summary" and "judged" in CHAPTERS[page.chapter]
+             and not page.name.endswith(tuple(f"-seed-{seed}" for seed in profile.seeds[1:]))]
     homes += [f"mode_collapse/{name}" for name in models]
     homes += [f"single_unit/{name}" for name, (_, only) in models.items() if only and profile.au_experiments]
     absences = profile.absences
     yield Page("07_results", "results", dict(
         profile=profile.name, rendered=profile.rendered, datasets=list(profile.datasets), models=models, results=homes,
-        replaced=list(absences.replaced), emotions_left_out=[e.model_dump() for e in absences.emotion_experiments],
+        seeds=profile.seeds[1:], replaced=list(absences.replaced),
+        emotions_left_out=[e.model_dump() for e in absences.emotion_experiments],
         aus_left_out=[e.model_dump() for e in absences.au_experiments],
     ), tuple(page.id for page in pages))
 

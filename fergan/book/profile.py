@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from fergan.cache import Config
-from fergan.data.config import FacesConfig, SetConfig
+from fergan.data.config import FacesConfig, Seeds, SetConfig
 from fergan.experiments import config as experiments
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.features import FeaturesConfig
@@ -98,6 +98,8 @@ class Profile(Config):
     absences: Absences = Absences()
     description: str
     seed: int = Field(0, description="of everything that is random; a section may have its own")
+    seeds: Seeds = Field([], description="of trainings, the first that of training: every network but those of one Action "
+                                         "Unit is trained from each, and experiments are repeated on its features")
     threads: int = Field(1, ge=1, description="processor threads of one training")
     checkpoint_seconds: float = Field(20.0, gt=0, description="seconds between a training's checkpoints")
     fitted: bool = Field(False, description="fit experiments, folds and training to what the table of the only set holds")
@@ -139,13 +141,20 @@ class Profile(Config):
     @property
     def models(self) -> dict[str, tuple[str, TrainConfig, str | None]]:
         """Every generator of the book: its set, how it is trained, and the one Action Unit whose faces it sees, or None."""
-        own = {name: (name, self._training(name, {}), None) for name in self.pretrained_sets}
-        return own | {name: (model.dataset, self._training(model.dataset, model.changes), model.only)
-                      for name, model in self.further_models.items() if model.dataset in own}
+        own = {name: ModelProfile(dataset=name) for name in self.pretrained_sets}
+        further = {name: model for name, model in self.further_models.items() if model.dataset in own}
+        epochs = {name: {"epochs": of.epochs} if of.epochs else {} for name, of in self.datasets.items()}
+        return {name: (model.dataset, self.training.changed(**epochs[model.dataset] | model.changes), model.only)
+                for name, model in (own | further | self.reseeded).items()}
 
-    def _training(self, dataset: str, changes: dict[str, Any]) -> TrainConfig:
-        epochs = self.datasets[dataset].epochs
-        return self.training.changed(**({"epochs": epochs} if epochs else {}) | changes)
+    @property
+    def reseeded(self) -> dict[str, ModelProfile]:
+        """The networks that differ from another in their seed alone, by its name and theirs: "kdef-seed-1"."""
+        found = {f"{name}-seed-{seed}": ModelProfile(dataset=name, changes={"seed": seed})
+                 for name in self.pretrained_sets for seed in (*self.seeds[1:], *self.datasets[name].seeds[1:])}
+        return found | {f"{name}-seed-{seed}": model.model_copy(update={"changes": model.changes | {"seed": seed}})
+                        for name, model in self.further_models.items() for seed in self.seeds[1:]
+                        if model.dataset in self.pretrained_sets and not model.only and "seed" not in model.changes}
 
     def dataset_folder(self, name: str) -> str:
         """Return the absolute folder of a dataset's photographs; empty for rendered ones."""
@@ -263,6 +272,11 @@ def _faults(profile: Profile) -> Iterator[str]:
         yield from (f"{kind} has number {number} twice" for number, n in numbers.items() if n > 1)
     yield from (f"{key} {name!r}, which is not among the datasets ({known})" for key, name in named
                 if name not in profile.datasets)
+    for key, seeds in [("seeds", profile.seeds), *((f"datasets.{n}.seeds", of.seeds) for n, of in profile.datasets.items())]:
+        if seeds and (seeds[0] != profile.training.seed or len(set(seeds)) < len(seeds)):
+            yield f"{key} is {seeds}; expected different seeds, first {profile.training.seed}, that of training"
+    for name in sorted(set(profile.reseeded) & {*profile.datasets, *profile.further_models}):
+        yield f"{name!r} is what seeds call a network that is trained from another seed; give this one another name"
     for name in sorted(set(labels.targets) & set(labels.size_targets)):
         yield f"label_efficiency.size_targets has {name!r}, which is among the targets already"
     if not any(getattr(profile, kind) for kind in kinds):

@@ -63,6 +63,12 @@ def signed(difference: Any, decimals: int = 3) -> Markup:
     return _with_interval(difference, lambda number: f"{number:+.{decimals}f}".replace("-", "−"))
 
 
+def mean_between(values: Sequence[float], decimals: int = 3, write: Callable = rounded) -> Markup:
+    """Write the mean of what several trainings reach, their lowest and highest, "0.612 (0.590 to 0.633)"."""
+    mean, low, high = (write(of(values), decimals) for of in (np.mean, np.min, np.max))
+    return Markup("–" if np.isnan(values).any() else f"{mean} ({low}\u00a0to\u00a0{high})")
+
+
 def percent(value: float, decimals: int = 0) -> Markup:
     """Write a share as "61 %"."""
     return Markup("–") if pd.isna(value) else Markup(f"{100 * value:.{decimals}f} %")

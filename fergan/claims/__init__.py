@@ -12,6 +12,7 @@ from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.intervals import Score
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
 from fergan.experiments.transfer import TransferResult
+from fergan.gan import alike_but_seed
 from fergan.paper import papers_own
 
 #: Every word that a verdict may use; the page says what each means.
@@ -107,6 +108,11 @@ class Trained:
         return self.alarms > 0 or self.variety in ("collapsed", "diverged", "narrow")
 
     @property
+    def covered(self) -> float:
+        """What its samples cover of the real faces, as a share of what other real faces cover."""
+        return self.coverage / self.coverage_floor if self.coverage_floor else np.nan
+
+    @property
     def faces_seen(self) -> int:
         """How many faces it was shown in its training."""
         return self.n_faces * self.config.get("epochs", 1)
@@ -161,6 +167,12 @@ class Results:
         if not judged:
             raise Unjudged(NOT_JUDGED, "no_results", kind="mode_collapse")
         return judged
+
+    def of_several_seeds(self) -> dict[str, list[Trained]]:
+        """Return the judged generators that differ in their seed alone: the first one's name -> all of them."""
+        judged = self.judged_generators()
+        alike = alike_but_seed({name: {**one.config, "faces": (one.dataset, one.only)} for name, one in judged.items()})
+        return {name: [judged[other] for other in names] for name, names in alike.items()}
 
     def on_photographs(self, published: float) -> None:
         """Let only a book on photographs go on: `published` is a number on those of the paper."""

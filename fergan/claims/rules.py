@@ -282,14 +282,18 @@ def no_mode_collapse(results: Results, min_covered: float, min_trainings: int) -
     word = v.NOT_REPRODUCED if "collapsed" in fallen.values() else v.NOT_DECIDED
     if len(judged) >= min_trainings and not fallen and not bare:
         word = v.REPRODUCED
-    return Verdict(word, "variety", dict(n=len(judged), n_sets=len({one.dataset for one in judged.values()}), fallen=fallen,
-                                         bare=bare), trainings=len(judged))
+    seeds = [(name, [one.covered for one in of]) for name, of in results.of_several_seeds().items() if name in judged]
+    return Verdict(word, "variety", dict(
+        n=len(judged), n_sets=len({one.dataset for one in judged.values()}), fallen=fallen, bare=bare, seeded=len(seeds),
+        widest=max(seeds, key=lambda of: np.ptp(of[1]), default=None)), trainings=len(judged))
 
 
 def stable_training(results: Results) -> Verdict:
-    """Say of G1, a comparison with networks that this book does not train, how many trainings failed."""
+    """Say of G1, a comparison with networks that this book does not train, how many trainings failed, and if seeds agree."""
     failed = [one.failed for one in results.judged_generators().values()]
-    return Verdict(v.NOT_JUDGED, "no_comparison", {"n": len(failed), "n_failed": sum(failed)})
+    seeds = results.of_several_seeds()
+    apart = [name for name, of in seeds.items() if len({one.failed for one in of}) > 1]
+    return Verdict(v.NOT_JUDGED, "no_comparison", dict(n=len(failed), n_failed=sum(failed), seeded=len(seeds), apart=apart))
 
 
 def larger_beta1(results: Results) -> Verdict:
@@ -302,14 +306,15 @@ def larger_beta1(results: Results) -> Verdict:
     gains = [smaller.failed - larger.failed for larger, smaller in pairs]
     apart = [gain for gain in gains if gain]
     p = binomtest(apart.count(1), len(apart)).pvalue if apart else 1.0
-    verdict = Verdict.of_parts([Comparison(sum(gains), p)], "pair", {}, n=len(pairs), trainings=pairs[0])
+    sides = dict(zip(("larger", "smaller"), zip(*pairs, strict=True), strict=True))
+    verdict = Verdict.of_parts([Comparison(sum(gains), p)], "pair", {}, n=len(pairs), trainings=pairs[0], sides=sides)
     return replace(verdict, trainings=2 * len(pairs))
 
 
 def diverse_data(results: Results) -> Verdict:
     """Judge the part of F5 that this book can see: whether generators of more faces cover more of their set."""
     own = [one for name, one in results.judged_generators().items() if name == one.dataset]
-    covered = np.array([one.coverage / one.coverage_floor for one in own])
+    covered = np.array([one.covered for one in own])
     rho, p = rank_correlation(np.array([one.n_faces for one in own], dtype=float), covered)
     if np.isnan(rho):
         raise Unjudged(v.NOT_JUDGED, "too_few_generators")

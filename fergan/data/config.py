@@ -1,16 +1,20 @@
 """What a profile says of a face set, and what is known of each collection that it may name (catalogue.yaml)."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, field_validator
 
 from fergan.cache import Config
 
 Source = Literal[
     "rendered", "manifest", "rafd", "kdef", "raf-db", "celeba", "ck-plus", "enhanced-ck", "sfew", "lfw", "genki",
     "cmu-faces", "london"]
+
+
+#: Where several trainings of one network begin; the first is the seed of training.
+Seeds = Annotated[list[NonNegativeInt], Field(min_length=1)]
 
 
 class FacesConfig(Config):
@@ -47,6 +51,7 @@ class SetConfig(FacesConfig):
     substitute: Substitute | None = Field(None, description="what takes its place where its folder is missing")
     relabel: str | None = Field(None, description="derive Action Units from emotions by this mapping; null keeps coded ones")
     epochs: int | None = Field(None, ge=1, description="passes over this set in training; null takes training's")
+    seeds: Seeds = Field([], description="as the profile's, for this set's network alone: how stable is its training?")
 
     @property
     def faces(self) -> FacesConfig:

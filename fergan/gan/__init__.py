@@ -1,5 +1,6 @@
 """Generative adversarial networks; here, the parameters of a training and the presets that fill them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,3 +55,12 @@ class TrainConfig(Config):
         """Return these parameters with some changed, checked anew; another preset fills all others again but the seed."""
         same = changes.get("preset", self.preset) == self.preset
         return type(self)(**(self.model_dump() if same else {"seed": self.seed}) | changes)
+
+
+def alike_but_seed(trainings: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return which trainings (name -> parameters and what else counts) differ in ``seed`` alone: the first's name -> all."""
+    groups: dict[str, dict[int, str]] = {}
+    for name, of in trainings.items():
+        alike = str(sorted((key, str(value)) for key, value in of.items() if key != "seed"))
+        groups.setdefault(alike, {}).setdefault(of.get("seed"), name)
+    return {names[0]: names for group in groups.values() if len(names := list(group.values())) > 1}

@@ -1,6 +1,6 @@
 """Tables and figures of the chapters on Action Units: the experiments, a network of one unit alone, saliency."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
+from fergan.book.chapters.results import over_seeds
 from fergan.book.plots import TWO_PROTOCOLS, WIDTH, score_dots
 from fergan.book.show import interval, signed
 from fergan.experiments.action_units import FEATURES, MAIN, TRUTH, AUResult
@@ -47,11 +48,12 @@ def crosses(result: AUResult) -> bool:
 
 # ---- one experiment
 
-def au_table(result: AUResult, experiment: int) -> pd.DataFrame:
+def au_table(result: AUResult, experiment: int, others: Sequence[AUResult] = ()) -> pd.DataFrame:
     """Return one row per Action Unit that is scored, and the mean: areas beside the paper's and rivals', other scores."""
     table = pd.DataFrame({"AU": pd.Series(LABELS), "paper": papers_areas(experiment, result)})
     for protocol, title in TWO_PROTOCOLS.items():
         table[title] = _words(scores_of(result, protocol=protocol))
+    table = table.join(pd.DataFrame({label: over_seeds(result, others, "auc", label) for label in LABELS if others}).T)
     for rival in result.settings["baselines"]:
         table[f"minus {rival}"] = _words(scores_of(result, "auc_difference", features=rival), signed)
     table["never seen, true AU"] = _words(scores_of(result, "auc_true"))

@@ -1,6 +1,6 @@
 """The emotion experiments: scores beside the paper's, other features, the search, mistakes, groups of people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -8,17 +8,19 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
+from fergan.book.chapters.results import over_seeds
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots
 from fergan.book.show import interval, signed, table_of
 from fergan.data.faces import FaceSet
 from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.scores import FEATURES
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import papers_own, papers_scores, read_table
 
 Experiments = Mapping[int, EmotionResult]
 
 
-def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
+def emotion_table(result: EmotionResult, experiment: int, others: Sequence[EmotionResult] = ()) -> pd.DataFrame:
     """Return accuracy and mean area under the curve per kind of features and protocol, the paper's first."""
     paper = papers_scores("emotions", experiment, result.settings)
     rows = [{"features": "discriminator (the paper)", "protocol": "the paper's", "accuracy": interval(paper["accuracy"]),
@@ -26,8 +28,10 @@ def emotion_table(result: EmotionResult, experiment: int) -> pd.DataFrame:
     scored = result.scores.query("score == 'accuracy' and features != 'none'")
     for protocol, features in zip(scored["protocol"], scored["features"], strict=True):
         of = partial(result.score, features=features, protocol=protocol)
+        of_seeds = over_seeds(result, others if features == FEATURES else (), "accuracy", protocol=protocol)
         rows.append({
             "features": features, "protocol": EVERY_PROTOCOL[protocol], "accuracy": interval(of("accuracy")),
+            **{f"accuracy, {title}": cell for title, cell in of_seeds.items()},
             "mean AUC": interval(of("auc")), "discriminator minus these": signed(of("accuracy_difference")),
             "balanced": of("balanced_accuracy")[0], "macro F1": of("macro_f1")[0]})
     return table_of(rows)
@@ -86,7 +90,7 @@ def area_figure(results: Experiments) -> plt.Figure:
     return figure
 
 
-def state_of_the_art(results: Experiments) -> pd.DataFrame:
+def state_of_the_art(results: Experiments, others: Mapping | None = None) -> pd.DataFrame:
     """Return the paper's Table III, and this book's accuracies below each set, of the experiment that the paper enters."""
     rows = []
     for dataset, part in read_table("table3_accuracy").groupby("dataset", sort=False):
@@ -96,7 +100,8 @@ def state_of_the_art(results: Experiments) -> pd.DataFrame:
         if number in results and papers_own("emotions", number, results[number].settings):
             result = results[number]
             rows += [{"faces": f"{result.settings['target']} here", "approach": f"this book, {EVERY_PROTOCOL[protocol]}",
-                      "accuracy": interval(result.score("accuracy", protocol=protocol))}
+                      "accuracy": interval(result.score("accuracy", protocol=protocol)),
+                      **over_seeds(result, (others or {}).get(number, ()), "accuracy", protocol=protocol)}
                      for protocol in result.protocols]
     return table_of(rows)
 

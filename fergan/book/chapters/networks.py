@@ -11,9 +11,10 @@ import yaml
 from matplotlib.axes import Axes
 
 from fergan.book.plots import WIDTH, face_walks, generator_styles, panels_of
+from fergan.book.show import mean_between
 from fergan.experiments.intervals import side
 from fergan.experiments.scores import ExperimentResult
-from fergan.gan import TrainConfig
+from fergan.gan import TrainConfig, alike_but_seed
 from fergan.gan.runs import Run
 from fergan.quality.collapse import COLLAPSE_RATIO
 
@@ -35,18 +36,26 @@ def against_source(configs: Mapping[str, TrainConfig]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype(str)
 
 
+def of_seeds(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return which runs are alike in faces and all parameters but the seed: the first one -> all."""
+    return alike_but_seed({name: run.config.model_dump() | {"faces": (datasets[name], run.finished["n_faces"])}
+                           for name, run in runs.items()})
+
+
 def training_runs(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> pd.DataFrame:
     """Return one row per run: what it changes against its set's own run, what it saw, and how its samples came out."""
-    rows = []
+    rows, groups = [], of_seeds(runs, datasets)
     for model, run in runs.items():
+        ends = [run_summary(runs[name])["last"] for name in groups.get(model, ())]
         plain, finished, of = runs.get(datasets[model], run), run.finished, run_summary(run)
         changes = [f"{name} {value}" for name, value in run.config if value != getattr(plain.config, name)]
         rows.append({
             "generator": model, "differs in": ", ".join(changes) or "–", "faces": finished["n_faces"],
             "steps": of["steps"], "minutes": finished["seconds"] / 60, "distance at first": of["first"],
-            "at the end": of["last"], "smallest": of["best"], "at step": of["best_step"], "variety": of["variety"],
+            "at the end": of["last"], "over seeds": f"{mean_between(ends, 1)}, {len(ends)}" if ends else None,
+            "smallest": of["best"], "at step": of["best_step"], "variety": of["variety"],
             "alarms": len(finished["alarms"])})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).dropna(axis=1, how="all")
 
 
 def run_summary(run: Run) -> dict[str, Any]:

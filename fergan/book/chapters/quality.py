@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from fergan.book.plots import WIDTH, show_faces
-from fergan.book.show import interval, rounded, say, table_of
+from fergan.book.show import interval, mean_between, rounded, say, table_of
 from fergan.human_study.answers import StudyResult
 from fergan.human_study.study import KINDS, Study
 from fergan.paper import read_table
@@ -43,10 +43,11 @@ def scores_table(scores: pd.DataFrame) -> pd.DataFrame:
                      for row, digits in zip(rows, decimals, strict=True)]).astype({"n": "Int64"})
 
 
-def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], records: Records) -> pd.DataFrame:
+def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], records: Records,
+                     seeds: Mapping[str, Iterable[str]] | None = None) -> pd.DataFrame:
     """Return one row per generator: its verdict with what decided it, the variety of its thumbnails, quality, and people.
 
-    In brackets stands what real faces reach, of the same and of other people.
+    In brackets stands what real faces reach, of the same and of other people. `seeds`: see `networks.of_seeds`.
     """
     rows = []
     for model in models:
@@ -59,6 +60,8 @@ def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], 
         of |= {score: judged.get(score) for score in _QUALITY}
         row |= {SCORE_WORDS["scores"][score]: of.get(score) and _with_floors(of[score]) for score in (*_VARIETY, *_QUALITY)}
         row["people ↑"] = people and f"{people['n_found']} of {people['n_people']} ({people['expected']:.1f})"
+        if covered := [records[other]["found"]["coverage"] for other in (seeds or {}).get(model, ()) if other in records]:
+            row["coverage over seeds"] = f"{mean_between(covered, 2)}, {len(covered)}"
         rows.append(row)
     return table_of(rows)
 

@@ -1,7 +1,7 @@
 """The pages across all experiments: the paper's numbers beside ours, and what became of each claim."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,12 +12,12 @@ from markupsafe import Markup
 
 from fergan.book.chapters.networks import training_curves
 from fergan.book.plots import EVERY_PROTOCOL, WIDTH, score_dots, show_faces
-from fergan.book.show import escape, interval, say, signed, table_of
+from fergan.book.show import escape, interval, mean_between, rounded, say, signed, table_of
 from fergan.cache import current
 from fergan.claims import LEVEL, NOT_DECIDED, WORDS, Results, Trained, Verdict
 from fergan.data.faces import FaceSet
 from fergan.experiments.action_units import AUResult
-from fergan.experiments.cross_validation import AS_PUBLISHED
+from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.intervals import Score, side
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
@@ -71,6 +71,18 @@ def read_results(artifacts: str, homes: Sequence[str], models: Mapping[str, Sequ
         rendered, frozenset(replaced), emotions, units, found["label_efficiency"],
         next(iter(found["transfer"].values()), None), generators, found["single_unit"],
         {name: pooled for name, pooled in raters.items() if pooled})
+
+
+def repeats(artifacts: str, kind: str, numbers: Iterable[int], seeds: Sequence[int]) -> dict[int, list[Any]]:
+    """Return the results of experiments on "emotions" or "action_units" on networks that were trained from further seeds."""
+    return {n: [_OPEN[kind](current(f"{artifacts}/{kind}/experiment-{n}-seed-{seed}")) for seed in seeds] for n in numbers}
+
+
+def over_seeds(result: ExperimentResult, others: Sequence[ExperimentResult], score: str, label: str = "all", *,
+               minus: float = 0.0, protocol: str = SUBJECT_INDEPENDENT, write: Callable = rounded) -> dict[str, Markup]:
+    """Return a column on how a score varies from training to training, see `mean_between`; no column where there is one."""
+    values = [one.score(score, label, protocol=protocol)[0] - minus for one in (result, *others)]
+    return {f"{len(values)} seeds": mean_between(values, write=write)} if others else {}
 
 
 # ---- the paper's numbers beside ours
@@ -143,8 +155,9 @@ def papers_score(kind: str, number: int, settings: Mapping[str, Any]) -> float:
 
 
 def beside_the_paper(results: Mapping[str, Mapping[int, ExperimentResult]],
-                     left_out: Mapping[str, Sequence[Mapping]] | None = None) -> pd.DataFrame:
-    """Return one row per experiment of each kind: the paper's score, and ours by protocol, without ours if `left_out`."""
+                     left_out: Mapping[str, Sequence[Mapping]] | None = None,
+                     others: Mapping[str, Mapping] | None = None) -> pd.DataFrame:
+    """Return one row per experiment of each kind: the paper's score and, if not `left_out`, ours by protocol and seeds."""
     rows = []
     for kind, of in results.items():
         known = {number: (result.settings, result) for number, result in of.items()}
@@ -155,6 +168,7 @@ def beside_the_paper(results: Mapping[str, Mapping[int, ExperimentResult]],
             rows.append({"kind": words} if len(results) > 1 else {})
             rows[-1] |= {"experiment": named(number, settings), "paper": papers_score(kind, number, settings)}
             rows[-1] |= {title: None if np.isnan(score[0]) else interval(score) for title, score in (ours or {}).items()}
+            rows[-1] |= over_seeds(result, others[kind][number], _SCORES[kind]) if result and others else {}
     return table_of(rows).dropna(axis=1, how="all")
 
 
@@ -164,12 +178,15 @@ def rivals_of(kind: str, result: ExperimentResult) -> dict[str, Score]:
     return {name: result.score(f"{_SCORES[kind]}_difference", features=name) for name in names}
 
 
-def beside_rivals(kind: str, results: Mapping[int, ExperimentResult]) -> pd.DataFrame:
-    """Return one row per experiment: ours minus each rival's, what guessing reaches, and how many labels are in the mean."""
+def beside_rivals(kind: str, results: Mapping[int, ExperimentResult], others: Mapping | None = None) -> pd.DataFrame:
+    """Return one row per experiment: ours minus each rival's (untrained: `over_seeds` too), that of guessing, labels."""
     rows = []
     for number, result in results.items():
         rivals = {f"minus {name}": signed(difference) for name, difference in rivals_of(kind, result).items()}
         guessing = result.score("majority_accuracy", features="none")[0] if kind == "emotions" else np.nan
+        of_seeds = over_seeds(result, (others or {}).get(number, ()), _SCORES[kind], write=signed,
+                              minus=result.score(_SCORES[kind], features="untrained")[0])
+        rivals |= {f"minus untrained, {title}": cell for title, cell in of_seeds.items() if "minus untrained" in rivals}
         rows.append({"experiment": named(number, result.settings), **rivals, "commonest emotion": guessing,
                      "labels": int(result.row(_SCORES[kind])["n_labels"])})
     return table_of(rows).dropna(axis=1, how="all")
