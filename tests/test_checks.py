@@ -235,7 +235,7 @@ def test_check_data_is_content_with_good_photographs_and_fails_where_work_cannot
 
     plan(root, table(smile=[0, 1] * 8), **OWN, **UNITS, emotions={"n_folds": 3, "inner_folds": 3})
     status, printed = check("mine", root)
-    assert status == 0 and "mine: 16 photographs are used" in printed and "faults: 0" in printed
+    assert status == 0 and "mine: 16 photographs to read" in printed and "faults: 0" in printed
     plan(root, table(), **UNITS)
     status, printed = check("mine", root)
     assert status == 1 and "fault: Action Unit experiment 11, train set mine: no Action Unit" in printed

@@ -167,7 +167,7 @@ class DataCheck:
         """Return the whole check as text."""
         lines = self._plan()
         for name, report in self.reports.items():
-            lines += ["", f"{name}: {self.n_photographs[name]:,} photographs are used", *(f"  {x}" for x in report.lines())]
+            lines += ["", f"{name}: {self.n_photographs[name]:,} photographs to read", *(f"  {x}" for x in report.lines())]
         lines += ["", *(f"fault: {fault}" for fault in self.faults)] if self.faults else []
         if not self.reports and not self.faults:
             return [*lines, f"profile {self.profile.name}: every face is rendered, so there is nothing to check"]
