@@ -108,4 +108,3 @@ def test_laws_are_found_again_and_the_newest_record_of_this_machine_goes_first(t
         (tmp_path / folder / f"{day}.json").write_text(json.dumps(of))
     found = scaling.newest_figures([tmp_path / "own", tmp_path / "given", tmp_path / "absent"])
     assert found.set_index("task")["date"].to_dict() == {"crops": "day 2", "growth": "day 1", "training": "day 3"}
-    assert scaling.newest_figures([])["task"].empty

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny import WITH_TESTS
 
-from fergan.gan import TrainConfig, step
+from fergan.gan import TrainConfig, step, training
 from fergan.gan.step import POLICIES, TrainingState, adversarial_loss, augment, mirror, train_step
 from fergan.gan.training import make_fabric
 
@@ -59,6 +59,8 @@ def take_a_half(folder):
     state, rank, (real, noise) = TrainingState(config, fabric), fabric.global_rank, batch()
     losses = train_step(state, real[rank::2], noise[rank::2], config, fabric, torch.Generator())
     weights = {f"{n}.{k}": v.contiguous() for n, net in state.networks().items() for k, v in net.state_dict().items()}
+    # What one wishes both do, at the steps at which they ask one another.
+    assert [training._agreed((rank == 0, False), asks, fabric) for asks in (True, False)] == [(True, False), (False, False)]
     save_file(weights | {"losses": losses}, f"{folder}/{rank}.safetensors")
     fabric.barrier()
 

@@ -196,10 +196,7 @@ class Book:
             made = plan
 
     def _run_workflow(self, cores: str, took: dict[str, float], tell: Callable[[str], None]) -> None:
-        """Run Snakemake on the pages that are not done; its own words go to a log, the faults are told last.
-
-        Of Snakemake's profiles, which may name a cluster, it obeys the one in `WORKFLOW`, and none otherwise.
-        """
+        """Run Snakemake, by the profile in `WORKFLOW` or none, on the pages not done; faults are told last."""
         workflow_profile, first = os.environ.get(WORKFLOW), longest_training(self.profile)
         command = [sys.executable, "-m", "snakemake", "--config", f"profile={self.profile.name}", "--profile", "none",
                    "--workflow-profile", workflow_profile or "none", *([] if workflow_profile else ["--cores", cores]),

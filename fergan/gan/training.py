@@ -35,6 +35,7 @@ SHOW_SECONDS = 0.5  # between reports of progress
 LOSSES = ["loss_d", "loss_g", "score_real", "score_generated"]  # of each step
 N_FILM_FACES = 16  # of each snapshot, kept for the filmstrip
 Progress = Callable[[int, int, dict[str, float]], None]  # called as ``progress(step, n_steps, losses)``, at most so often
+AGREE_EVERY = 20  # steps: several processes ask one another whether to save or show
 KEEP_EVERY = 3  # so many snapshots the discriminator is kept, from the untrained one to the last
 
 
@@ -98,11 +99,13 @@ def _loop(training: "_Training", snapshot_steps: np.ndarray, checkpoint_seconds:
         if state.step in snapshot_steps:
             training.take_snapshot()
         training.take_step()
-        now = time.monotonic()
-        if now - saved > checkpoint_seconds or state.step == n_steps:
+        now, last = time.monotonic(), state.step == n_steps
+        wished = (now - saved > checkpoint_seconds or last, now - shown > SHOW_SECONDS or last)
+        save, show = _agreed(wished, state.step % AGREE_EVERY == 0 or last, training.fabric)
+        if save:
             training.save_checkpoint()
             saved = now
-        if now - shown > SHOW_SECONDS or state.step == n_steps:
+        if show:
             training.flush()
             if progress is not None:
                 progress(state.step, n_steps, dict(zip(LOSSES[:2], training.history[-1, :2].tolist(), strict=True)))
@@ -214,6 +217,16 @@ def _claim(folder: Path, config: TrainConfig, images: np.ndarray) -> None:
         raise ValueError(f"{path} belongs to a run with other parameters or faces; move that folder away")
     if not path.is_file():
         write_json(path, record)
+
+
+def _agreed(wished: tuple[bool, ...], asking: bool, fabric: Fabric) -> tuple[bool, ...]:
+    """Return what is done after this step: what one process wishes for itself, or what any of several does."""
+    # Each has a clock of its own: one that found alone that a loss is not finite would let the others wait for ever.
+    if fabric.world_size == 1 or not asking:
+        return wished if fabric.world_size == 1 else (False,) * len(wished)
+    asked = torch.tensor(wished, dtype=torch.float32, device=fabric.device)
+    torch.distributed.all_reduce(asked)
+    return tuple((asked > 0).tolist())
 
 
 @contextmanager

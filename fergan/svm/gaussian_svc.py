@@ -105,10 +105,7 @@ class GaussianSVC(ClassifierMixin, BaseEstimator):
         return np.concatenate([self._model.decision_function(rows) for rows in self._kernels(X)])
 
     def _kernels(self, X: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the kernel of some rows at a time with the training rows; only support vectors are looked at.
-
-        An approximated model takes the features themselves.
-        """
+        """Yield, of some rows at a time, the kernel with the support vectors; features where the model is approximated."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=_FLOATS)
         if isinstance(self._model, Pipeline):

@@ -22,10 +22,7 @@ _BYTES = 40  # for each face and landmark: the kernel, what it is mapped to, and
 
 
 class Landmarks:
-    """Features (n_samples, n_features) of too many faces, and the squared distances of all to some of them.
-
-    It stands where a matrix of squared distances does, see `distances_within`.
-    """
+    """Features (n_samples, n_features) of too many faces, and the squared distances of all to some of them."""
 
     def __init__(self, X: np.ndarray, memory_gb: float, seed: int = 0):
         self.X, self.memory_gb = X, memory_gb

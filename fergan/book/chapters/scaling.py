@@ -16,10 +16,7 @@ TASKS = {"training": "the training step", "training on a GPU": "the training ste
 
 
 def newest_figures(folders: Iterable = RECORDS) -> pd.DataFrame:
-    """Return, for each of `TASKS`, its rows in the newest record that has it, with ``task, date, processor, threads``.
-
-    A record of the first folder goes before all of the second.
-    """
+    """Return, for each of `TASKS`, its rows in the newest record that has it; the first folder goes before the second."""
     found = {}
     for path in [path for folder in folders for path in sorted(folder.glob("*.json"), reverse=True)]:
         of = read_json(path)
