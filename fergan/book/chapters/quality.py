@@ -61,7 +61,7 @@ def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], 
         row |= {SCORE_WORDS["scores"][score]: of.get(score) and _with_floors(of[score]) for score in (*_VARIETY, *_QUALITY)}
         row["people ↑"] = people and f"{people['n_found']} of {people['n_people']} ({people['expected']:.1f})"
         if covered := [records[other]["found"]["coverage"] for other in (seeds or {}).get(model, ()) if other in records]:
-            row["coverage over seeds"] = f"{mean_between(covered, 2)}, {len(covered)}"
+            row["coverage over seeds"] = mean_between(covered, 2) + f", {len(covered)}"
         rows.append(row)
     return table_of(rows)
 
