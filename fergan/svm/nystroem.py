@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.kernel_approximation import Nystroem
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits
 
 from fergan.cache import run_threads
 from fergan.svm.kernels import SharedKernel, TrainTest, gaussian_kernel, kernel_slice, room, squared_distances
@@ -97,7 +98,8 @@ class NystroemKernel:
             values[:, model.classes_] = found if found.ndim == 2 else np.column_stack([-found, found])
             return values
 
-        return run_threads(fit, parts, self.fitting)
+        with threadpool_limits(1 if self.fitting > 1 else None):  # products of several fits would wait for one another
+            return run_threads(fit, parts, self.fitting)
 
 
 def approximate_svc(X: np.ndarray, y: np.ndarray, C: float, gamma: float) -> Pipeline:
