@@ -11,7 +11,7 @@ import yaml
 from matplotlib.axes import Axes
 
 from fergan.book.plots import WIDTH, face_walks, generator_styles, panels_of
-from fergan.book.show import mean_between, table_of
+from fergan.book.show import mean_between, rounded, table_of
 from fergan.experiments.intervals import side
 from fergan.experiments.scores import ExperimentResult
 from fergan.gan import TrainConfig, alike_but_seed
@@ -53,8 +53,7 @@ def training_runs(runs: Mapping[str, Run], datasets: Mapping[str, str]) -> pd.Da
             "generator": model, "differs in": ", ".join(changes) or "–", "faces": finished["n_faces"],
             "steps": of["steps"], "minutes": finished["seconds"] / 60, "distance at first": of["first"],
             "at the end": of["last"], "over seeds": mean_between(ends, 1) + f", {len(ends)}" if ends else None,
-            "smallest": of["best"], "at step": of["best_step"], "variety": of["variety"],
-            "alarms": len(finished["alarms"])})
+            "smallest, at step": rounded(of["best"], 1) + f", {of['best_step']}", "variety": of["variety"]})
     return table_of(rows).dropna(axis=1, how="all")
 
 
