@@ -250,7 +250,7 @@ class Book:
 
 def reference_seconds(profile: str) -> dict[str, float]:
     """Return page -> the seconds that it took on two cores of another machine; empty for profiles that nobody measured."""
-    with open(Path(__file__).parent / "seconds.csv", encoding="utf-8") as lines:
+    with open(Path(__file__).parent / "demo_page_seconds.csv", encoding="utf-8") as lines:
         return {page: float(seconds) for of, page, seconds in list(csv.reader(lines))[1:] if of == profile}
 
 
