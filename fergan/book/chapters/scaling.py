@@ -55,7 +55,7 @@ def growth_figure(growth: pd.DataFrame, laws: dict[str, tuple[float, float]]) ->
     sizes = sorted(set(growth["n"]))[::2]
     for ax in (left, right):
         ax.minorticks_off()
-        ax.set_xticks(sizes, [f"{n:,.0f}" for n in sizes])
+        ax.set_xticks(sizes, [f"{round(n, -2):,.0f}" for n in sizes])
         ax.set_xlabel("faces n")
     left.legend(frameon=False, fontsize="small")
     return figure
