@@ -7,6 +7,8 @@ beforehand: code of this project may change while a book is made, and a page mus
     python -m fergan.book.kernels start MODULE WORD ...     run a module: `fergan` for a page, `KERNEL` for its kernel
 """
 
+import atexit
+import gc
 import json
 import os
 import runpy
@@ -94,6 +96,7 @@ def serve(door: str, *libraries: str) -> None:
         for library in libraries:
             with suppress(ImportError):  # the page that needs it says so
                 import_module(library)
+        gc.freeze()  # a fork that looked for garbage among them would touch, and so copy, all of them
         while True:
             try:
                 client, _ = server.accept()
@@ -171,4 +174,15 @@ if __name__ == "__main__":
     # It imports this project anew.
     for name in [name for name in sys.modules if name.partition(".")[0] == "fergan"]:
         del sys.modules[name]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+        if isinstance(code, str):
+            print(code, file=sys.stderr)
+            code = 1
+    # Python would take all libraries down one by one, and copy for that what the fork shares: two seconds for a page.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(code)
