@@ -7,7 +7,6 @@ beforehand: code of this project may change while a book is made, and a page mus
     python -m fergan.book.kernels start MODULE WORD ...     run a module: `fergan` for a page, `KERNEL` for its kernel
 """
 
-import atexit
 import gc
 import json
 import os
@@ -34,15 +33,18 @@ ADDRESS = "FERGAN_KERNELS"
 KERNEL = "ipykernel_launcher"
 
 LIBRARIES = (
-    "IPython.display", "cv2", "facenet_pytorch", "ipykernel.kernelapp", "ipywidgets", "jinja2", "lightning_fabric",
-    "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas", "papermill",
-    "pyarrow.parquet", "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn",
+    "IPython.display", "cv2", "facenet_pytorch", "ipykernel.debugger", "ipykernel.kernelapp", "ipywidgets", "jinja2",
+    "lightning_fabric", "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas",
+    "papermill", "pyarrow.parquet", "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn",
     "sklearn.decomposition", "sklearn.metrics", "sklearn.model_selection", "sklearn.svm",
     "tensorboard.summary.writer.event_file_writer", "torch", "torchmetrics.functional", "yaml",
 )
 
 # Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
 _MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
+
+# The debugger, which every kernel imports, would say that Python's own modules are frozen.
+_QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 #: The user's settings that could change what a page computes or shows; all others (GPUs, proxies, FERGAN_*, ...) are kept.
 _FOREIGN = ("JUPYTER", "IPYTHON", "PYTHON", "MPL", "MATPLOTLIB", "SNAKEMAKE", "PAPERMILL")
@@ -77,7 +79,7 @@ def serving(libraries: Sequence[str] = LIBRARIES) -> Iterator[dict[str, str]]:
             door.listen(64)  # who comes while the libraries are imported waits
             command = [sys.executable, "-m", __name__, "serve", str(door.fileno()), *libraries]
             # Libraries decide on their threads when they are imported; a page that uses several has a kernel of its own.
-            server = subprocess.Popen(command, env=environment(book=True) | {"OMP_NUM_THREADS": "1"},
+            server = subprocess.Popen(command, env=environment(book=True) | {"OMP_NUM_THREADS": "1"} | _QUIET,
                                       stdin=subprocess.DEVNULL, pass_fds=[door.fileno()])
         try:
             yield {ADDRESS: address}
@@ -182,7 +184,6 @@ if __name__ == "__main__":
         if isinstance(code, str):
             print(code, file=sys.stderr)
             code = 1
-    # Python would take all libraries down one by one, and copy for that what the fork shares: two seconds for a page.
-    atexit._run_exitfuncs()
+    # Libraries tidy up and are taken down one by one, which would copy what the fork shares: four seconds for a page.
     sys.stdout.flush()
     os._exit(code)

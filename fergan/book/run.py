@@ -214,7 +214,7 @@ def execute(notebook: NotebookNode, partial: Path, given: Mapping[str, Any], nam
             executed = papermill.execute_notebook(
                 notebook, str(partial), parameters=dict(given), kernel_name="python3", language="python",
                 cwd=str(NOTEBOOKS), progress_bar=False, log_output=False, stderr_file=_Bars(tell),
-                config=kernel,
+                request_save_on_cell_execute=False, config=kernel,  # it saves every half minute anyway
             )
     except DeadKernelError as error:
         raise NotebookError(f"{name}: its kernel died ({error}); was memory short? what ran so far: {partial}") from None
