@@ -43,9 +43,6 @@ LIBRARIES = (
 # Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
 _MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "2000000000"}
 
-# The debugger, which every kernel imports, would say that Python's own modules are frozen.
-_QUIET = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-
 #: The user's settings that could change what a page computes or shows; all others (GPUs, proxies, FERGAN_*, ...) are kept.
 _FOREIGN = ("JUPYTER", "IPYTHON", "PYTHON", "MPL", "MATPLOTLIB", "SNAKEMAKE", "PAPERMILL")
 
@@ -79,7 +76,8 @@ def serving(libraries: Sequence[str] = LIBRARIES) -> Iterator[dict[str, str]]:
             door.listen(64)  # who comes while the libraries are imported waits
             command = [sys.executable, "-m", __name__, "serve", str(door.fileno()), *libraries]
             # Libraries decide on their threads when they are imported; a page that uses several has a kernel of its own.
-            server = subprocess.Popen(command, env=environment(book=True) | {"OMP_NUM_THREADS": "1"} | _QUIET,
+            settings = {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # of its debugger: it would warn
+            server = subprocess.Popen(command, env=environment(book=True) | settings,
                                       stdin=subprocess.DEVNULL, pass_fds=[door.fileno()])
         try:
             yield {ADDRESS: address}
