@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from planted import face_set
 from scipy import stats
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fergan.experiments import cross_validation, intervals
 from fergan.experiments.cross_validation import fold_numbers, grouped_folds, learnable_folds, other_rows, random_folds
@@ -28,9 +28,11 @@ def test_areas_and_f1_by_hand_and_resampled_ones_are_those_of_faces_that_are_rea
     counts = rng.multinomial(6, [1 / 6] * 6, size=25).astype(float)
     areas = intervals.resampled_auc(values, positive, counts, codes)
     means = resampled_mean(values, counts, codes)
+    precisions = intervals.resampled_precision(values, positive, counts, codes)
     confusions = intervals.resampled_confusion(positive.astype(int), predicted, 2, counts, codes)
-    for row, area, mean, confusion in zip(counts, areas, means, confusions, strict=True):
+    for row, area, precision, mean, confusion in zip(counts, areas, precisions, means, confusions, strict=True):
         repeated = np.repeat(np.arange(40), row[codes].astype(int))
+        np.testing.assert_allclose(precision, average_precision_score(positive[repeated], values[repeated]))
         np.testing.assert_allclose(area, roc_auc_score(positive[repeated], values[repeated]))
         np.testing.assert_allclose(mean, values[repeated].mean())
         assert confusion[1, 0] == np.sum(positive[repeated] & (predicted[repeated] == 0))  # rows are true
@@ -38,6 +40,7 @@ def test_areas_and_f1_by_hand_and_resampled_ones_are_those_of_faces_that_are_rea
     values, positive = np.array([1.0, 2.0, 2.0, 3.0]), np.array([False, False, True, True])
     assert auc(values, positive) == 3.5 / 4 and auc(-values, positive) == 0.5 / 4
     assert np.isnan(auc(values, np.ones(4, bool))) and np.isnan(auc(values, np.zeros(4, bool)))
+    assert np.isnan(intervals.resampled_precision(values, np.zeros(4, bool), np.ones((1, 1)), np.zeros(4, int)))
     confusion = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])  # nobody shows the third class, which is named twice
     found = intervals.balanced_accuracy_and_f1(confusion)
     assert found.tolist() == [pytest.approx((3 / 4 + 2 / 4) / 2), pytest.approx((6 / 7 + 4 / 7) / 2)]

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score
 
 from fergan.data.faces import FaceSet
 from fergan.experiments.au_detectors import AUData, Decisions, UnitLearner, unit_folds
 from fergan.experiments.config import AUConfig
 from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDENT, check_features, fold_numbers, other_rows
-from fergan.experiments.intervals import Score, interval_over_people, resampled_auc, resampled_mean
+from fergan.experiments.intervals import Score, interval_over_people, resampled_auc, resampled_mean, resampled_precision
 from fergan.experiments.scores import FEATURES, ExperimentResult, roc, score_table, triple
 from fergan.facs import ACTION_UNITS, EMOTION_MAPPINGS
 from fergan.svm.kernels import gram
@@ -131,7 +130,7 @@ def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray) -> 
         scores["auc_true_within"] = (
             lambda u, faces, *drawn: resampled_within(values[faces, u], truth[faces, u], emotions[faces], *drawn)), truth
         scores["auc_true_gap"] = _minus(_area(values, truth), _area(values, Y)), np.where(np.isnan(Y), np.nan, truth)
-    scores["average_precision"] = (lambda u, faces, *drawn: _precision(Y[faces, u], values[faces, u], *drawn)), Y
+    scores["average_precision"] = (lambda u, faces, *drawn: resampled_precision(values[faces, u], Y[faces, u] == 1, *drawn)), Y
     rows = [row for score, (statistic, labels) in scores.items()
             for row in _rows({score: statistic}, labels, _scorable(values, Y_train, labels), tested.subjects)]
     share = lambda u, faces, *drawn: resampled_mean(Y[faces, u], *drawn)
@@ -199,13 +198,6 @@ def _rows(scores: Mapping[str, Callable], Y: np.ndarray, scorable: np.ndarray, s
 
 def _area(values: np.ndarray, Y: np.ndarray) -> Callable:
     return lambda u, faces, *drawn: resampled_auc(values[faces, u], Y[faces, u] == 1, *drawn)
-
-
-def _precision(labels: np.ndarray, values: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    weights = counts[:, codes]
-    shown = weights @ labels > 0  # without the only person who shows it there is none
-    return np.array([average_precision_score(labels, values, sample_weight=of) if some else np.nan
-                     for of, some in zip(weights, shown, strict=True)])
 
 
 def _minus(first: Callable, second: Callable) -> Callable:

@@ -119,6 +119,18 @@ def resampled_auc(values: np.ndarray, positive: np.ndarray, counts: np.ndarray, 
     return _divide(np.einsum("rp,rp->r", counts @ W, counts), n_positive * n_negative)
 
 
+def resampled_precision(values: np.ndarray, positive: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Average precision, the mean over positive faces of the share of positives among faces of at least their value.
+
+    NaN without positives. Shape (n,). scikit-learn's takes the draws one after another, a hundred times as long.
+    """
+    order = np.argsort(-values, kind="stable")
+    weights = counts[:, codes[order]]
+    ends = np.flatnonzero(np.append(np.diff(values[order]), 1))  # equal values stand and fall together
+    shown, seen = (np.cumsum(of, axis=1)[:, ends] for of in (weights * positive[order], weights))
+    return _divide(np.nansum(np.diff(shown, axis=1, prepend=0) * _divide(shown, seen), axis=1), shown[:, -1])
+
+
 def auc(values: np.ndarray, positive: np.ndarray) -> float:
     """Area under the ROC curve: the share of (positive, negative) pairs in order, ties one half; NaN without any."""
     return float(resampled_auc(values, positive, np.ones((1, 1)), np.zeros(len(values), dtype=int))[0])
