@@ -130,7 +130,8 @@ def occurrence_scores(tested: AUData, found: Decisions, Y_train: np.ndarray) -> 
         scores["auc_true_within"] = (
             lambda u, faces, *drawn: resampled_within(values[faces, u], truth[faces, u], emotions[faces], *drawn)), truth
         scores["auc_true_gap"] = _minus(_area(values, truth), _area(values, Y)), np.where(np.isnan(Y), np.nan, truth)
-    scores["average_precision"] = (lambda u, faces, *drawn: resampled_precision(values[faces, u], Y[faces, u] == 1, *drawn)), Y
+    precision = lambda u, faces, *drawn: resampled_precision(values[faces, u], Y[faces, u] == 1, *drawn)
+    scores["average_precision"] = precision, Y
     rows = [row for score, (statistic, labels) in scores.items()
             for row in _rows({score: statistic}, labels, _scorable(values, Y_train, labels), tested.subjects)]
     share = lambda u, faces, *drawn: resampled_mean(Y[faces, u], *drawn)
