@@ -11,12 +11,14 @@ from typing import Any
 
 from docutils import nodes
 
+from fergan.cache import available_threads
+
 _UNUSED_MATHJAX = shutil.ignore_patterns("*svg*", "*full*", "mml", "mml-*", "tex-chtml.js", "core.js", "liteDOM.js")
 
 
 def setup(app: Any) -> dict[str, Any]:
     """Connect the extension; Sphinx calls this."""
-    app.connect("config-inited", _use_own_mathjax, priority=100)  # before all others
+    app.connect("config-inited", _configure, priority=100)  # before all others
     app.connect("env-get-updated", _pages_that_cite_others, priority=900)  # after figures have got their numbers
     app.connect("doctree-resolved", _link_captions)
     app.connect("build-finished", _copy_mathjax)
@@ -27,9 +29,12 @@ def setup(app: Any) -> dict[str, Any]:
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-def _use_own_mathjax(app: Any, config: Any) -> None:
+def _configure(app: Any, config: Any) -> None:
     config.mathjax_path = "mathjax/tex-mml-chtml.js"
     config.nb_ipywidgets_js = {}  # no page has a widget that would need a kernel
+    app.parallel = available_threads()
+    for extension in ("sphinx_jupyterbook_latex", "sphinx_multitoc_numbering"):  # which do not say that they may
+        app.extensions[extension].parallel_read_safe = True
 
 
 def _copy_mathjax(app: Any, error: Exception | None) -> None:
