@@ -167,7 +167,7 @@ def _used_by(of: _Module, nodes: list[ast.AST]) -> tuple[str, frozenset[tuple[st
             target = imported.get(leaf.value.id, ("", ""))
             if target[0] and not target[1]:
                 uses.add((target[0], leaf.attr))
-    text = "\n".join(ast.dump(_Bare().visit(ast.parse(ast.unparse(node)))) for node in nodes)
+    text = "\n".join(ast.dump(_Bare().visit(node)) for node in nodes)
     return text, frozenset(uses), frozenset(words)
 
 
