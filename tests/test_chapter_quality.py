@@ -53,7 +53,8 @@ def test_what_is_absent_is_a_dash():
     _, _, a, b, c = markdown_table(summary).splitlines()
     assert a.startswith("| a | varied (spread 100 % of the floor) |") and a.endswith("| 2 of 4 (3.9) |")
     assert b == "| b | – | – | – | – | – | 0.90 (0.99) | – |" and c.endswith("| 1.00 (1.00) | – | – | – |")
-    table = chapter.generators_table("abc", {}, {"a": record(), "b": record(coverage=0.5)}, {"a": ["a", "b", "c"]})
+    table = chapter.generators_table("abc", {"a": SCORES, "b": SCORES}, {"a": record(), "b": record(coverage=0.5)}, {"a": ["a", "b", "c"]})
+    assert table["distance over seeds"][0] == "6.70 (6.70\u00a0to\u00a06.70), 2"
     assert table["coverage over seeds"].dropna().to_dict() == {0: "0.75 (0.50\u00a0to\u00a01.00), 2"}
     people = record() | {"floor_people": record(precision=0.5)["found"]}
     table = chapter.generators_table("ab", {}, {"a": people, "b": record()})

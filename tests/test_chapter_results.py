@@ -73,7 +73,9 @@ def rivals(cnn, network="network of a"):
 
 
 def test_differences_have_signs_half_of_the_faces_is_reached_or_not_and_names_are_text():
-    summary = labels.label_summary({"r": rivals((0.4, 0.5, 0.6))}).set_index("method")["first method minus this"]
+    table = labels.label_summary({"r": rivals((0.4, 0.5, 0.6))}, {"r": [curves({"network of a": (0.4, 0.5, 0.6)})]}).set_index("method")
+    assert table["mean, 2 seeds"].dropna().to_dict() == {"network of a": "0.565 (0.465\u00a0to\u00a00.665)"}
+    summary = table["first method minus this"]
     assert summary["network of a"] == "–" and summary["supervised CNN"].startswith("+0.200 [") and summary["network of b"].startswith("−0.2")
     half = labels.half(rivals((0.2, 0.3, 0.4), network="network of <b>{{ 7*7 }}"))
     assert half["never"] == ["hog", "supervised CNN"] and list(half["needed"]) == ["network of <b>{{ 7*7 }}", "network of b"]
@@ -85,9 +87,12 @@ def test_differences_have_signs_half_of_the_faces_is_reached_or_not_and_names_ar
 
 def test_transfer_is_told_by_signs_and_marked_in_its_map():
     result = matrix({"a": {"a": 0.7, "b": 0.75, "c": 0.75, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "c": 0.25, "hog": 0.6}})
-    own = labels.own_table(result).set_index("faces of")
+    again = matrix({"a": {"a": 0.7, "b": 0.85, "c": 0.85, "hog": 0.6}, "b": {"a": 0.3, "b": 0.6, "c": 0.25, "hog": 0.6}})
+    own = labels.own_table(result, [again]).set_index("faces of")
     assert own.loc["b", "these minus own"].startswith("−0.325 [") and own.loc["mean over sets", "own network"] == "–"
-    assert labels.pretraining_table(result)["faces learnt"].tolist() == [300, 200, 100]
+    assert own.loc["a", "these minus own, 2 seeds"] == "+0.100 (+0.050\u00a0to\u00a0+0.150)"
+    learnt = labels.pretraining_table(result, [again])
+    assert learnt["faces learnt"].tolist() == [300, 200, 100] and "to" in learnt.loc[0, "2 seeds"]
     assert [row["sign"] for row in labels.beside_others(result)] == [-1, -1]
     assert "clearly worse than" in say("transfer", "answer", compared=labels.beside_others(result))
     size = judge("E7", Results(labels={"sfew": curves({"n": (0.3, 0.4, 0.4)}), "raf-db": curves({"n": (0.3, 0.4, 0.8)})}))

@@ -179,10 +179,11 @@ def _labels(profile: Profile) -> list[Page]:
             config, networks = section.features_only, [target if target in networks else networks[0]]
         networks = networks[: section.max_networks]
         pages.append(Page(
-            "04b_label_efficiency", target, dict(target=target, networks=networks, label_efficiency=config.model_dump()),
+            "04b_label_efficiency", target,
+            dict(target=target, networks=networks, label_efficiency=config.model_dump(), seeds=profile.seeds[1:]),
             (FEATURES_PAGE, *_faces(target), *_networks(*networks)),
         ))
-    return _with_summary("04b_label_efficiency", pages, targets=[page.name for page in pages])
+    return _with_summary("04b_label_efficiency", pages, targets=[page.name for page in pages], seeds=profile.seeds[1:])
 
 
 def _transfer(profile: Profile) -> Iterator[Page]:
@@ -194,8 +195,9 @@ def _transfer(profile: Profile) -> Iterator[Page]:
     marked = [e for e in profile.emotion_experiments if e.target in targets]
     yield Page("04c_transfer", "matrix", dict(
         networks=networks, targets=targets, experiments=[e.model_dump() for e in marked],
-        collections=profile.collections, transfer=profile.transfer.model_dump(),
-    ), (*_networks(*networks), *_faces(*targets, *networks)))
+        collections=profile.collections, transfer=profile.transfer.model_dump(), seeds=profile.seeds[1:],
+    ), (*_networks(*networks, *(f"{name}-seed-{seed}" for name in networks for seed in profile.seeds[1:])),
+        *_faces(*targets, *networks)))
 
 
 def _units(profile: Profile) -> list[Page]:
@@ -228,7 +230,8 @@ def _samples(profile: Profile) -> list[Page]:
     further, quality = profile.further_models, profile.quality.model_dump()
     models = {name: dataset for name, (dataset, _, _) in profile.models.items()}
     scored = [*profile.pretrained_sets, *(name for name, model in further.items()
-                                          if name in models and model.quality and not model.only)]
+                                          if name in models and model.quality and not model.only),
+              *(name for name, model in profile.reseeded.items() if profile.seeds and model.quality)]
     pages = [
         Page("06_quality", name,
              dict(model=name, dataset=models[name], judge=judge(models[name]), inception=os.environ.get(INCEPTION) or None,

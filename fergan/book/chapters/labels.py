@@ -2,14 +2,16 @@
 matrix: every cell, one's own network beside others, and whether size matters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from markupsafe import Markup
 
+from fergan.book.chapters.results import over_seeds
 from fergan.book.plots import WIDTH, generator_styles
 from fergan.book.show import interval, signed, table_of
 from fergan.experiments.intervals import side
@@ -33,13 +35,19 @@ def half(result: LabelEfficiencyResult) -> dict[str, Any]:
             "best": best, "accuracy": ends[best]}
 
 
-def label_summary(results: Mapping[str, LabelEfficiencyResult]) -> pd.DataFrame:
+def label_summary(results: Mapping[str, LabelEfficiencyResult],
+                  others: Mapping[str, Sequence[LabelEfficiencyResult]]) -> pd.DataFrame:
     """Return one row per set and method: its accuracy at both ends, the mean of its curve, and the first one's advantage."""
+    def of_seeds(target: str, method: str) -> dict[str, Markup]:
+        networks = [other for other in others[target] if method in other.methods]
+        return over_seeds(results[target], networks, "curve_mean", features=method)
+
     return table_of([{
         "faces of": target, "method": method,
         "one labelled": interval(result.score("accuracy", result.sizes[0], method), 2),
         "all labelled": interval(result.score("accuracy", result.sizes[-1], method), 2),
         "mean of the curve": interval(result.score("curve_mean", features=method), 2),
+        **{f"mean, {title}": cell for title, cell in of_seeds(target, method).items()},
         "first method minus this": signed(result.score("curve_mean_difference", features=method))}
         for target, result in results.items() for method in result.methods])
 
@@ -91,21 +99,23 @@ def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: flo
 
 # ---- the transfer matrix
 
-def own_table(result: TransferResult) -> pd.DataFrame:
+def own_table(result: TransferResult, others: Sequence[TransferResult]) -> pd.DataFrame:
     """Return one row per set: its own network, those of other faces, and these minus it and minus each baseline, paired."""
     return table_of([{
         "faces of": "mean over sets" if t == "all" else t, "own network": interval(result.score("accuracy", t, t)),
         "networks of other faces (mean)": interval(result.score("accuracy", t, OTHERS)),
         **{f"these minus {name}": signed(result.score(f"minus_{name}", t, OTHERS))
-           for name in ("own", *result.settings["baselines"])}}
+           for name in ("own", *result.settings["baselines"])},
+        **{f"these minus own, {title}": cell
+           for title, cell in over_seeds(result, others, "minus_own", t, features=OTHERS, write=signed).items()}}
         for t in (*result.settings["targets"], "all")])
 
 
-def pretraining_table(result: TransferResult) -> pd.DataFrame:
+def pretraining_table(result: TransferResult, others: Sequence[TransferResult]) -> pd.DataFrame:
     """Return one row per network: how many faces it learnt, and its advantage on the sets that it did not."""
     learnt = sorted(result.settings["pretraining_faces"].items(), key=lambda item: -item[1])
-    return table_of([{"network of": name, "faces learnt": n, "advantage": signed(result.score("advantage", features=name))}
-                     for name, n in learnt])
+    return table_of([{"network of": name, "faces learnt": n, "advantage": signed(result.score("advantage", features=name)),
+                      **over_seeds(result, others, "advantage", features=name, write=signed)} for name, n in learnt])
 
 
 def beside_others(result: TransferResult) -> list[dict[str, Any]]:

@@ -49,19 +49,21 @@ def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], 
 
     In brackets stands what real faces reach, of the same and of other people. `seeds`: see `networks.of_seeds`.
     """
-    rows = []
+    rows, judged = [], {model: rows_of_scores(of) for model, of in scores.items()}
     for model in models:
         record, row, of, people = records.get(model), {"generator": model, "verdict": None}, {}, None
         if record:
             row["verdict"], people = say("quality", "verdict", record=record), record["people"]
             sides = {"value": record["found"], "floor": record["floor"], "floor_people": record["floor_people"] or {}}
             of = {score: {side: by.get(score) for side, by in sides.items()} for score in _VARIETY}
-        judged = rows_of_scores(scores[model]) if model in scores else {}
-        of |= {score: judged.get(score) for score in _QUALITY}
+        of |= {score: judged.get(model, {}).get(score) for score in _QUALITY}
         row |= {SCORE_WORDS["scores"][score]: of.get(score) and _with_floors(of[score]) for score in (*_VARIETY, *_QUALITY)}
         row["people ↑"] = people and f"{people['n_found']} of {people['n_people']} ({people['expected']:.1f})"
-        if covered := [records[other]["found"]["coverage"] for other in (seeds or {}).get(model, ()) if other in records]:
-            row["coverage over seeds"] = mean_between(covered, 2) + f", {len(covered)}"
+        alike = (seeds or {}).get(model, ())
+        over = {"coverage": [records[other]["found"]["coverage"] for other in alike if other in records],
+                "distance": [judged[other]["frechet"]["value"] for other in alike if "frechet" in judged.get(other, ())]}
+        row |= {f"{word} over seeds": mean_between(values, 2) + f", {len(values)}" for word, values in over.items()
+                if len(values) > 1}
         rows.append(row)
     return table_of(rows)
 

@@ -21,7 +21,7 @@ from fergan.experiments.cross_validation import AS_PUBLISHED, SUBJECT_INDEPENDEN
 from fergan.experiments.emotions import EmotionResult
 from fergan.experiments.intervals import Score, side
 from fergan.experiments.label_efficiency import LabelEfficiencyResult
-from fergan.experiments.scores import ExperimentResult, triple
+from fergan.experiments.scores import FEATURES, ExperimentResult, triple
 from fergan.experiments.transfer import TransferResult
 from fergan.files import ROOT, read_json
 from fergan.gan.runs import Run
@@ -79,9 +79,10 @@ def repeats(artifacts: str, kind: str, numbers: Iterable[int], seeds: Sequence[i
 
 
 def over_seeds(result: ExperimentResult, others: Sequence[ExperimentResult], score: str, label: str = "all", *,
-               minus: float = 0.0, protocol: str = SUBJECT_INDEPENDENT, write: Callable = rounded) -> dict[str, Markup]:
+               features: str = FEATURES, minus: float = 0.0, protocol: str = SUBJECT_INDEPENDENT,
+               write: Callable = rounded) -> dict[str, Markup]:
     """Return a column on how a score varies from training to training, see `mean_between`; no column where there is one."""
-    values = [one.score(score, label, protocol=protocol)[0] - minus for one in (result, *others)]
+    values = [one.score(score, label, features, protocol)[0] - minus for one in (result, *others)]
     return {f"{len(values)} seeds": mean_between(values, write=write)} if others else {}
 
 
