@@ -174,7 +174,6 @@ class DataCheck:
         return [*lines, "", f"profile {self.profile.name}: faults: {len(self.faults)}, warnings: {len(self.warnings)}"]
 
 
-
 def check_plan(profile: Profile) -> DataCheck:
     """Return what `check_data` finds where every experiment can be made; ProfileError, one line per fault, where not."""
     found = check_data(profile)

@@ -58,17 +58,12 @@ def open_photographs(name: str, source: str, *, folder: str | None = None, csv: 
     if not folder:
         raise ValueError(f"source {source!r} needs parameter folder: the folder that holds the photographs")
     place = Path(folder).expanduser()
-    return FolderPhotographs(name, place, _read(place, source, variant, csv), n_faces=n_faces, seed=seed)
-
-
-def _read(folder: Path, source: str, variant: str, csv: str) -> Contents:
-    """Return what lies in a folder; an error where that is nothing of the source."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"folder is {folder}, which does not exist; set it to where the photographs lie")
-    if source == "manifest" or folders.has_manifest(folder / csv):
-        return folders.read_manifest(folder / csv)
+    if not place.is_dir():
+        raise FileNotFoundError(f"folder is {place}, which does not exist; set it to where the photographs lie")
+    if source == "manifest" or folders.has_manifest(place / csv):
+        return FolderPhotographs(name, place, folders.read_manifest(place / csv), n_faces=n_faces, seed=seed)
     record = CATALOGUE[source]
-    root = next((folder / name for name in record.inside if (folder / name).is_dir()), folder)
+    root = next((place / inside for inside in record.inside if (place / inside).is_dir()), place)
     files = folders.list_files(root)
     contents = LOADERS[source](root, files, variant, csv)
     if contents.labels.empty:
@@ -76,8 +71,8 @@ def _read(folder: Path, source: str, variant: str, csv: str) -> Contents:
         seen = f"the first of {len(files):,} files there: {', '.join(list(files)[:5])}" if files else "it holds no files"
         why = next((f" ({path}: {why})" for path, why in contents.unknown.items()), "")
         why += f"; not looked into: {some_of(files.refused)}" if files.refused else ""
-        raise FileNotFoundError(f"{folder} holds no photograph of {what}; {seen}{why}. Expected is\n{record.tree}")
-    return contents
+        raise FileNotFoundError(f"{place} holds no photograph of {what}; {seen}{why}. Expected is\n{record.tree}")
+    return FolderPhotographs(name, place, contents, n_faces=n_faces, seed=seed)
 
 
 def rafd_names(models: Iterable[tuple[str, str, str]], variant: str = "") -> Iterator[str]:
