@@ -1,8 +1,7 @@
 """The collections in folders: one function each, from what its owners ship to paths and labels; and `open_photographs`.
 
 All take (root, files, variant, csv): the folder of the collection and its files, and what `open_photographs` was asked for.
-What the folders look like, how files are named and what codes mean stands in catalogue.yaml. A new collection is a function,
-a record there and one line in `LOADERS`.
+What the folders look like, how files are named and what codes mean stands in catalogue.yaml.
 """
 
 import re
@@ -47,8 +46,7 @@ def open_photographs(name: str, source: str, *, folder: str | None = None, csv: 
     collection may hold such a table: then it is read as ``"manifest"``, whatever its files are called. With `n_faces` at
     most so many are drawn, or rendered, by `seed`.
 
-    An unknown variant is a ValueError; so is, or an OSError, a folder or table that is missing, cannot be read or holds
-    nothing of this collection.
+    ValueError for an unknown variant; it or OSError where folder or table is missing, unreadable or of something else.
     """
     known = CATALOGUE[source].variants if source in CATALOGUE else [""]
     if variant not in known:

@@ -56,8 +56,7 @@ class ViolaJones(_Detector):
         """Find one face in each image uint8 (height, width, 3), RGB, of any size.
 
         Returns: (n_images, 6), float64; left, top, right and bottom in pixels of the photograph; how sure the detector is,
-            0..1, always NaN from Viola-Jones, which does not say; and how many faces there are (see `portrayed`). NaN where
-            there is none.
+            0..1, NaN from Viola-Jones, which does not say; and how many faces there are (see `portrayed`). NaN without one.
         """
         n_threads = max(1, min(available_threads(), len(images)))
         while len(self._cascades) < n_threads:  # a cascade holds the image it looks at: one for each thread
@@ -210,8 +209,7 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
 
     It is 0 where there is none or it is less probable than `threshold`. A detector needs surroundings, which a crop lacks:
     its border pixels are repeated by a quarter of a side first. (Mirroring them instead would make faces out of shuffled
-    parts of faces.) Each crop is looked at as it is and turned left to right: the detector is not symmetric, and finds half
-    of all profiles in one of the two only.
+    parts of faces.) Each crop is also looked at mirrored: the detector finds half of all profiles in one of the two only.
     """
     # The first two networks pass more candidates on than usual; how sure the last one is decides.
     detector = MTCNNDetector(min_face_fraction=0.4, thresholds=(0.5, 0.5, 0.7))

@@ -140,8 +140,7 @@ def read_photographs(paths: Sequence[str | Path], least_side: int | None = None)
 
     They may be reduced by a whole number as long as the shorter side keeps `least_side` pixels; JPEG files while they are
     decoded, which saves most of the time and memory. Of an animation or of pages the first picture is taken. Unreadable is
-    what is missing, empty, truncated or no image, above 100 megapixels (then nothing is decoded), or does not say what is
-    white, as 12 bits stored in 16.
+    what is missing, empty, cut off, no image, above 100 megapixels, or without a white, as 12 bits stored in 16.
     """
     with warnings.catch_warnings():  # around all threads: filters are the whole process's
         warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; the limit is ours

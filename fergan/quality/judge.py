@@ -39,8 +39,7 @@ PUBLISHED_HASH = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129
 Extract = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
 #: A score of n samples with its 95 % interval, and its floors: the same score of as many real faces beside others, of the
-#: same people and of other people; NaN where people make no difference to it, or nobody is named. ``features``: a backbone,
-#: MTCNN, pixels or thumbnails.
+#: same people and of other people; NaN where people make no difference or nobody is named. ``features``: what it is of.
 QUALITY_COLUMNS = {"features": str, "score": str, "value": float, "low": float, "high": float, "floor": float,
                    "floor_people": float, "n": int}
 
@@ -134,13 +133,10 @@ def judge_features(generated: Side, floors: Mapping[str, tuple[Side, Side]], see
     return scores
 
 
-# ---- whose features
-
 def backbones(discriminator: Path | str, inception: Path | None = None) -> dict[str, Extract]:
     """Return the backbones of this book's scores by name; `inception` is what `find_inception` found.
 
-    `discriminator` is the ``discriminator.safetensors`` of another generator than the judged one, which has learnt to
-    deceive its own.
+    `discriminator` is another generator's ``discriminator.safetensors``: the judged one has learnt to deceive its own.
     """
     network = DiscriminatorFeatures(discriminator)
     found = {"discriminator": lambda images: (network.transform(images), None),

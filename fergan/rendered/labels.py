@@ -40,8 +40,6 @@ BASIC_EMOTIONS = tuple(e for e in EMOTIONS if e != "contemptuous")
 VIEWS = ("frontal", "yaw-45", "yaw+45", "yaw-90", "yaw+90")
 
 
-# ---- people
-
 @lru_cache(maxsize=4096)
 def sample_identity(seed):
     """Draw one person: floats (cm, proportions 0..1) and linear-RGB colours, arrays (3,); read-only, for it is cached."""
@@ -109,8 +107,6 @@ def _hair_style(rng, masculinity, melanin, age):
     }
 
 
-# ---- expressions
-
 def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     """Draw the Action Units of n posed or spontaneous emotions.
 
@@ -134,8 +130,6 @@ def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     return np.maximum(units, background).astype(np.float32)
 
 
-# ---- camera, light and accessories
-
 def draw_setting(labels, setting, rng):
     """Draw camera, light and accessories of every row of a table, in one of the settings of scene.yaml.
 
@@ -143,8 +137,7 @@ def draw_setting(labels, setting, rng):
 
     Returns: pandas.DataFrame; one row per face: `setting`, `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm),
         `scale` (1 fills most of the frame), `shift_x`, `shift_y` (fractions of the frame), `light_azimuth`,
-        `light_elevation` (degrees), `ambient`, `key` (relative intensities), `warmth` (of the light), `glasses` (0 none, 1
-        clear, 2 dark), `occluded`, `grey` (0|1).
+        `light_elevation` (degrees), `ambient`, `key`, `warmth`, `glasses` (1 clear, 2 dark), `occluded`, `grey` (0|1).
     """
     table = pd.DataFrame({name: _drawn(rule, len(labels), rng) for name, rule in SCENE["settings"][setting].items()})
     table["yaw"] += labels["view"].str.extract(r"yaw(.*)")[0].astype(float).fillna(0.0)
@@ -173,13 +166,10 @@ def _drawn(rule, n_faces, rng):
 
 def default_setting(**changes):
     """Settings of one well-lit frontal studio photograph, with any of them changed: a dict for one row."""
-    unknown = sorted(set(changes) - set(SCENE["default"]))
-    if unknown:
-        raise ValueError(f"setting: unknown name {unknown[0]!r}, expected one of {', '.join(SCENE['default'])}")
+    for unknown in sorted(set(changes) - set(SCENE["default"])):
+        raise ValueError(f"setting: unknown name {unknown!r}, expected one of {', '.join(SCENE['default'])}")
     return SCENE["default"] | changes
 
-
-# ---- the seven sets
 
 def stand_in_labels(name, n_faces=None, seed=0):
     """Describe every face of a stand-in set: identity, expression, pose, light; no pixels yet.
