@@ -4,7 +4,6 @@ import errno
 import fcntl
 import logging
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import Field
+from tiny import kill_when
 
 from fergan import cache
 from fergan.cache import Config, cached, current, digest, is_whole
@@ -28,7 +28,7 @@ from fergan.cache import Config, cached
 def slow(folder, config):
     half = folder / ".half"
     if not half.exists():
-        half.write_text("done so far"); print("working", flush=True); time.sleep(60)
+        half.write_text("done so far"); time.sleep(60)
     (folder / "result.txt").write_text(half.read_text())
 slow.__module__ = "fergan.files"; slow.__qualname__ = "write_json"
 print(cached(Path(sys.argv[1]), slow, Config(), {}))
@@ -117,9 +117,7 @@ def test_only_the_book_moves_what_is_current_and_what_it_read_is_known(home, mon
 
 def test_a_killed_stage_leaves_no_result_and_goes_on(tmp_path):
     words = [sys.executable, "-c", SLOW, str(tmp_path / "home")]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "working\n"
-        child.send_signal(signal.SIGKILL)
+    kill_when(lambda: any(half.stat().st_size for half in tmp_path.rglob(".half")), *words, cwd=ROOT)
     assert not list(tmp_path.rglob("stamp.json"))
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     folder = Path(done.stdout.strip())
@@ -210,10 +208,8 @@ def test_a_file_is_replaced_whole_and_an_error_or_a_kill_inside_the_block_leaves
         raise RuntimeError
     assert path.read_text() == "second" and os.listdir(path.parent) == ["result.txt"]
     code = ("import sys, time\nfrom fergan.files import atomic_path\nwith atomic_path(sys.argv[1]) as temporary:\n"
-            "    temporary.write_text('half')\n    print('writing', flush=True)\n    time.sleep(60)\n")
-    with subprocess.Popen([sys.executable, "-c", code, path], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "writing\n"
-        child.send_signal(signal.SIGKILL)
+            "    temporary.write_text('half')\n    time.sleep(60)\n")
+    kill_when(lambda: any(half.stat().st_size for half in path.parent.glob(".*")), sys.executable, "-c", code, path, cwd=ROOT)
     assert path.read_text() == "second"
 
 

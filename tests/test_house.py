@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -68,12 +68,7 @@ def test_imports_run_downwards():
 
 
 def test_no_circles():
-    circle = []
-    try:
-        TopologicalSorter({module: imports(module) for module in TREES}).prepare()
-    except CycleError as error:
-        circle = error.args[1]
-    assert not circle, " -> ".join(circle)
+    TopologicalSorter({module: imports(module) for module in TREES}).prepare()  # else a CycleError that names it
 
 
 def test_the_package_is_small():

@@ -1,6 +1,5 @@
 """The human study: balanced sheets, an analysis that finds what was planted, and its page in a real browser."""
 
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -49,7 +49,6 @@ def test_demo_is_the_papers_plan_and_quick_has_its_pages():
     ({"training": {"widht": 3}}, "training.widht is not a known key; did you mean 'width'?"),
     ({"emotions": {"n_folds": 1}}, "emotions.n_folds is 1; input should be greater than or equal to 3"),
     ({"datasets": {"kdef": {"source": "web"}}}, "datasets.kdef.source is 'web'; input should be 'rendered', 'manifest', 'rafd'"),
-    ({"datasets": {"kdef": {"source": "kdef", "varient": "session-a"}}}, "datasets.kdef.varient is not a known key; did you mean 'variant'?"),
     ({"datasets": {"kdef": {"source": "kdef", "substitute": {"name": "b", "source": "manifest", "foldr": "b"}}}},
      "datasets.kdef.substitute.foldr is not a known key; did you mean 'folder'?"),
     ({"datasets": {"mine": {"source": "kdef", "substitute": {"name": "drawn", "source": "rendered"}}}},

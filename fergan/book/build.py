@@ -38,8 +38,6 @@ class BookError(UserError):
     """The book could not be built or is not what it should be; the message lists each fault."""
 
 
-# ---- what is written from the profile and the environment
-
 def table_of_contents(profile: Profile) -> dict:
     """Return the profile's table of contents as Jupyter Book 1.x expects it in ``_toc.yml``."""
     chapters: dict[str, dict] = {}
@@ -101,8 +99,6 @@ def write_parameter_cells(profile: Profile) -> None:
         _write_where_different(path, nbformat.writes(notebook) + "\n")
 
 
-# ---- what the book is built from
-
 def html_folder(profile: str) -> Path:
     """Return where a profile's book is built; jupyter-book puts its own ``_build/html`` below the path it is given."""
     return ROOT / "_build" / "html" if profile == "demo" else ROOT / "_build" / profile / "_build" / "html"
@@ -151,8 +147,6 @@ def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
                 yield said / f"{label}.{kind}", base64.b64decode(output["data"][f"image/{kind}"])
 
 
-# ---- the build
-
 def build_book(book: Book) -> Path:
     """Build the HTML book of a profile whose pages are of the present state, check it, and return its ``index.html``.
 
@@ -188,8 +182,7 @@ def build_book(book: Book) -> Path:
 def check_book(pages: Iterable[str], html: Path, sources: Path = ROOT) -> None:
     """Check that every page of a book is there with its figures, and light; Sphinx itself refuses what leads nowhere.
 
-    Pages are paths without suffix, for example ``book/method``, below `html`, the built book, and below its `sources`. A
-    BookError lists each fault.
+    Pages are paths without suffix, as ``book/method``, below `html`, the book, and `sources`. BookError lists all faults.
     """
     faults = []
     for name in pages:
@@ -208,8 +201,6 @@ def check_book(pages: Iterable[str], html: Path, sources: Path = ROOT) -> None:
     if faults:
         raise BookError("the built book has faults:\n" + "\n".join(f"- {fault}" for fault in faults))
 
-
-# ---- networks that run in a page
 
 #: What runs the page on networks: ONNX's runtime for browsers, under the MIT licence, and its two files that are needed.
 _RUNTIME, _LOADER, _WASM = "onnxruntime-web@1.30.0", "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"

@@ -64,8 +64,6 @@ def _fitted(profile: Profile) -> Profile:
     return profile.model_copy(update=change | {"training": profile.training.changed(batch_size=batch, epochs=epochs)})
 
 
-# ---- what is not there
-
 def _without_missing(profile: Profile) -> Profile:
     datasets, found = {}, {"replaced": {}, "left_out": [], "looked": {}}
     for name, dataset in profile.datasets.items():
@@ -134,8 +132,6 @@ def absence_lines(absences: Absences) -> list[str]:
     return lines
 
 
-# ---- whether what is there suffices
-
 @dataclass(frozen=True)
 class DataCheck:
     """What was found about the photographs of a profile."""
@@ -174,7 +170,6 @@ class DataCheck:
         return [*lines, "", f"profile {self.profile.name}: faults: {len(self.faults)}, warnings: {len(self.warnings)}"]
 
 
-
 def check_plan(profile: Profile) -> DataCheck:
     """Return what `check_data` finds where every experiment can be made; ProfileError, one line per fault, where not."""
     found = check_data(profile)
@@ -195,7 +190,10 @@ def check_data(profile: Profile) -> DataCheck:
             continue
         try:
             opened = _open(profile, name, None)
-            reports[name] = check_photographs(opened, dataset.source, dataset.variant, _labels_used(profile, name))
+            used = ["emotions"] if any(name == of.target for of in profile.emotion_experiments) else []
+            if any(name in (of.train, of.test) for of in profile.au_experiments):
+                used.append("emotions" if dataset.relabel else "Action Units")
+            reports[name] = check_photographs(opened, dataset.source, dataset.variant, used)
             border, n_tried, n_lost = tried(opened, dataset.faces)
             if n_lost:
                 reports[name].warnings.append(
@@ -219,14 +217,6 @@ def _open(profile: Profile, name: str, n_faces: int | None) -> Photographs:
     of = profile.datasets[name]
     return open_photographs(name, of.source, folder=profile.dataset_folder(name), csv=of.csv, variant=of.variant,
                             n_faces=n_faces, seed=profile.seed)
-
-
-def _labels_used(profile: Profile, name: str) -> set[str]:
-    """Return which kinds of labels of a set some experiment depends on."""
-    used = {"emotions"} if any(experiment.target == name for experiment in profile.emotion_experiments) else set()
-    if any(name in (experiment.train, experiment.test) for experiment in profile.au_experiments):
-        used.add("emotions" if profile.datasets[name].relabel else "Action Units")
-    return used
 
 
 def _emotion_faults(profile: Profile, labels: dict[str, pd.DataFrame]) -> Iterator[str]:

@@ -2,8 +2,7 @@
 
 An executed page carries what it was made of: its notebook, parameters and heading, the code, templates and tables that its
 cells use, the code of its stages, and the results that it has read. The book is made in passes: each makes the pages that
-are stale by what they carry, in the Snakefile's order, and the next finds those whose sources came out otherwise. So a
-result that comes out equal stops there.
+are stale by what they carry, in the Snakefile's order, and the next finds those whose sources came out otherwise.
 """
 
 import csv

@@ -1,8 +1,7 @@
 """The pages of a profile's book: which notebook makes each, with which parameters, after which other pages.
 
 Pages meet only through results under ``artifacts/<profile>/<kind>/<name>/``: a page computes its own by
-`fergan.cache.cached` and reads others by `fergan.cache.current`. The Snakefile orders pages by `Page.after`, the table of
-contents lists them.
+`fergan.cache.cached` and reads others by `fergan.cache.current`. The Snakefile orders pages by `Page.after`.
 """
 
 import os

@@ -176,8 +176,6 @@ SECTIONS: dict[str, type[Config]] = {
 } | {"faces": FacesConfig}
 
 
-# ---- reading
-
 class _Loader(yaml.SafeLoader):
     """YAML in which a key given twice is an error, and 1e-4 a number."""
 
@@ -255,8 +253,6 @@ def explain(item: Any, model: type[BaseModel]) -> str:
         return f"{key}: {message}" if key else message
     return f"{key} is {item['input']!r}; {message[0].lower()}{message[1:]}"
 
-
-# ---- what the schema cannot see
 
 def _faults(profile: Profile) -> Iterator[str]:
     kinds, known = ("emotion_experiments", "au_experiments"), ", ".join(profile.datasets)

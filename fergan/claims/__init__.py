@@ -58,9 +58,7 @@ class Verdict:
 
     @classmethod
     def of_parts(cls, parts: Iterable[Comparison], reason: str, people: Mapping[str, int], **values: Any) -> "Verdict":
-        """Judge a claim that needs every part: it is reproduced where all are clear (the largest p-value), refuted where one
-        is (the smallest times their number).
-        """
+        """Judge a claim that needs every part: by the largest p if all speak for it, or the smallest times their number."""
         parts = list(parts)
         against = [part.p for part in parts if part.value < 0]
         p_for = max((part.p if part.value > 0 else 1.0 for part in parts), default=1.0)

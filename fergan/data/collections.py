@@ -1,8 +1,7 @@
 """The collections in folders: one function each, from what its owners ship to paths and labels; and `open_photographs`.
 
 All take (root, files, variant, csv): the folder of the collection and its files, and what `open_photographs` was asked for.
-What the folders look like, how files are named and what codes mean stands in catalogue.yaml. A new collection is a function,
-a record there and one line in `LOADERS`.
+What the folders look like, how files are named and what codes mean stands in catalogue.yaml.
 """
 
 import re
@@ -47,8 +46,7 @@ def open_photographs(name: str, source: str, *, folder: str | None = None, csv: 
     collection may hold such a table: then it is read as ``"manifest"``, whatever its files are called. With `n_faces` at
     most so many are drawn, or rendered, by `seed`.
 
-    An unknown variant is a ValueError; so is, or an OSError, a folder or table that is missing, cannot be read or holds
-    nothing of this collection.
+    ValueError for an unknown variant; it or OSError where folder or table is missing, unreadable or of something else.
     """
     known = CATALOGUE[source].variants if source in CATALOGUE else [""]
     if variant not in known:
@@ -58,17 +56,12 @@ def open_photographs(name: str, source: str, *, folder: str | None = None, csv: 
     if not folder:
         raise ValueError(f"source {source!r} needs parameter folder: the folder that holds the photographs")
     place = Path(folder).expanduser()
-    return FolderPhotographs(name, place, _read(place, source, variant, csv), n_faces=n_faces, seed=seed)
-
-
-def _read(folder: Path, source: str, variant: str, csv: str) -> Contents:
-    """Return what lies in a folder; an error where that is nothing of the source."""
-    if not folder.is_dir():
-        raise FileNotFoundError(f"folder is {folder}, which does not exist; set it to where the photographs lie")
-    if source == "manifest" or folders.has_manifest(folder / csv):
-        return folders.read_manifest(folder / csv)
+    if not place.is_dir():
+        raise FileNotFoundError(f"folder is {place}, which does not exist; set it to where the photographs lie")
+    if source == "manifest" or folders.has_manifest(place / csv):
+        return FolderPhotographs(name, place, folders.read_manifest(place / csv), n_faces=n_faces, seed=seed)
     record = CATALOGUE[source]
-    root = next((folder / name for name in record.inside if (folder / name).is_dir()), folder)
+    root = next((place / inside for inside in record.inside if (place / inside).is_dir()), place)
     files = folders.list_files(root)
     contents = LOADERS[source](root, files, variant, csv)
     if contents.labels.empty:
@@ -76,8 +69,8 @@ def _read(folder: Path, source: str, variant: str, csv: str) -> Contents:
         seen = f"the first of {len(files):,} files there: {', '.join(list(files)[:5])}" if files else "it holds no files"
         why = next((f" ({path}: {why})" for path, why in contents.unknown.items()), "")
         why += f"; not looked into: {some_of(files.refused)}" if files.refused else ""
-        raise FileNotFoundError(f"{folder} holds no photograph of {what}; {seen}{why}. Expected is\n{record.tree}")
-    return contents
+        raise FileNotFoundError(f"{place} holds no photograph of {what}; {seen}{why}. Expected is\n{record.tree}")
+    return FolderPhotographs(name, place, contents, n_faces=n_faces, seed=seed)
 
 
 def rafd_names(models: Iterable[tuple[str, str, str]], variant: str = "") -> Iterator[str]:

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, field_validator
+from pydantic import Field, NonNegativeInt, field_validator
 
 from fergan.cache import Config
 
 Source = Literal[
     "rendered", "manifest", "rafd", "kdef", "raf-db", "celeba", "ck-plus", "enhanced-ck", "sfew", "lfw", "genki",
     "cmu-faces", "london"]
-
 
 #: Where several trainings of one network begin; the first is the seed of training.
 Seeds = Annotated[list[NonNegativeInt], Field(min_length=1)]
@@ -59,10 +58,8 @@ class SetConfig(FacesConfig):
         return FacesConfig(**self.model_dump(include=set(FacesConfig.model_fields)))
 
 
-class Published(BaseModel):
+class Published(Config):
     """What a collection, or a variant of it, holds by its owners' account; None or empty where it is not published."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     photographs: int | None = Field(None, ge=1)
     people: int | None = Field(None, ge=1)
@@ -72,10 +69,8 @@ class Published(BaseModel):
     coded: int | None = Field(None, ge=1, description="photographs whose Action Units a coder gave")
 
 
-class Collection(BaseModel):
+class Collection(Config):
     """A collection of photographs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     title: str = Field(min_length=1)
     description: str = Field(min_length=1)

@@ -6,8 +6,7 @@ IEEE Signal Processing Letters 23(10), 2016).
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import cv2
@@ -44,23 +43,20 @@ class _Detector:
         return cv2.resize(image, size, interpolation=cv2.INTER_AREA), self._on_grid(self.face_pixels)
 
 
+@dataclass
 class ViolaJones(_Detector):
     """OpenCV's cascade for frontal faces, as in the paper."""
 
+    _cascades: list[cv2.CascadeClassifier] = field(default_factory=list, init=False)
     face_pixels = 36  # below 48, twice the cascade's window, OpenCV looks at every second place only
     sizes = 24, 1.1
     min_neighbors = 3  # overlapping hits that make a face; more lose faces, fewer find what is none
-
-    @cached_property
-    def _cascades(self) -> list[cv2.CascadeClassifier]:
-        return []
 
     def detect(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Find one face in each image uint8 (height, width, 3), RGB, of any size.
 
         Returns: (n_images, 6), float64; left, top, right and bottom in pixels of the photograph; how sure the detector is,
-            0..1, always NaN from Viola-Jones, which does not say; and how many faces there are (see `portrayed`). NaN where
-            there is none.
+            0..1, NaN from Viola-Jones, which does not say; and how many faces there are (see `portrayed`). NaN without one.
         """
         n_threads = max(1, min(available_threads(), len(images)))
         while len(self._cascades) < n_threads:  # a cascade holds the image it looks at: one for each thread
@@ -70,8 +66,12 @@ class ViolaJones(_Detector):
         def look(first: int) -> None:
             for number in range(first, len(images), n_threads):
                 grey, smallest = self._reduce(cv2.cvtColor(images[number], cv2.COLOR_RGB2GRAY))
-                found, hits = self._find(grey, self._cascades[first], smallest)
-                if chosen := portrayed(found, hits, grey):
+                least = [max(1, round(smallest))] * 2
+                found, hits = self._cascades[first].detectMultiScale2(
+                    np.ascontiguousarray(grey), scaleFactor=self.sizes[1], minNeighbors=self.min_neighbors, minSize=least)
+                found = np.array(found, float).reshape(-1, 4)  # x, y, width, height
+                found[:, 2:] += found[:, :2]
+                if chosen := portrayed(found, np.ravel(hits), grey):
                     boxes[number] = [*_enlarge(found[chosen[0]], grey, images[number]), np.nan, chosen[1]]
 
         own = cv2.getNumThreads()
@@ -81,14 +81,6 @@ class ViolaJones(_Detector):
         finally:
             cv2.setNumThreads(own)
         return boxes
-
-    def _find(self, grey: np.ndarray, cascade: cv2.CascadeClassifier, smallest: float) -> tuple[np.ndarray, np.ndarray]:
-        side = max(1, round(smallest))
-        found, hits = cascade.detectMultiScale2(np.ascontiguousarray(grey), scaleFactor=self.sizes[1],
-                                                minNeighbors=self.min_neighbors, minSize=(side, side))
-        boxes = np.array(found, float).reshape(-1, 4)  # x, y, width, height
-        boxes[:, 2:] += boxes[:, :2]
-        return boxes, np.ravel(hits)
 
 
 class MTCNNDetector(_Detector):
@@ -217,8 +209,7 @@ def face_rate(images: np.ndarray, threshold: float = 0.9, *, batch_size: int = 6
 
     It is 0 where there is none or it is less probable than `threshold`. A detector needs surroundings, which a crop lacks:
     its border pixels are repeated by a quarter of a side first. (Mirroring them instead would make faces out of shuffled
-    parts of faces.) Each crop is looked at as it is and turned left to right: the detector is not symmetric, and finds half
-    of all profiles in one of the two only.
+    parts of faces.) Each crop is also looked at mirrored: the detector finds half of all profiles in one of the two only.
     """
     # The first two networks pass more candidates on than usual; how sure the last one is decides.
     detector = MTCNNDetector(min_face_fraction=0.4, thresholds=(0.5, 0.5, 0.7))

@@ -20,21 +20,17 @@ def complete_labels(labels: pd.DataFrame, where: str = "labels") -> pd.DataFrame
     """Bring a table of labels, one row per face, into the one vocabulary; an error calls it `where`.
 
     Returns: ``source, subject, emotion, view, split`` as strings, each Action Unit as float (0, 1 or NaN), a fresh index;
-        columns of `LABEL_COLUMNS` are added where they are missing. ValueError where an emotion is unknown or an Action Unit
-        neither 0, 1 nor missing.
+        `LABEL_COLUMNS` that are missing are added. ValueError for an unknown emotion, or an Action Unit of another value.
     """
     labels = labels.reset_index(drop=True).copy()
     for column in LABEL_COLUMNS[:5]:
         labels[column] = labels.get(column, pd.Series(pd.NA, index=labels.index)).astype("string")
     for unit in ACTION_UNITS:
         labels[unit] = labels.get(unit, pd.Series(np.nan, index=labels.index)).astype(float)
-        wrong = labels[unit].notna() & ~labels[unit].isin([0.0, 1.0])
-        if wrong.any():
-            row = labels[wrong].iloc[0]
+        for row in labels[labels[unit].notna() & ~labels[unit].isin([0.0, 1.0])][:1].to_dict("records"):
             raise ValueError(f"{where}: {unit} of {row['source']} is {row[unit]:g}; expected 0, 1 or missing")
-    unknown = sorted(set(labels["emotion"].dropna()) - set(EMOTIONS))
-    if unknown:
-        raise ValueError(f"{where}: unknown emotion {unknown[0]!r}; expected one of {', '.join(EMOTIONS)}")
+    for emotion in sorted(set(labels["emotion"].dropna()) - set(EMOTIONS)):
+        raise ValueError(f"{where}: unknown emotion {emotion!r}; expected one of {', '.join(EMOTIONS)}")
     others = [column for column in labels if column not in LABEL_COLUMNS]
     return labels[[*LABEL_COLUMNS, *others]]
 

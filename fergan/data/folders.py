@@ -47,8 +47,6 @@ class Contents:
     coded: int | None = None
 
 
-# ---- files and their names
-
 def name_of(path: str) -> str:
     """Return a file's name without its folders."""
     return path.rpartition("/")[2]
@@ -96,8 +94,7 @@ def read_named(files: Iterable[str], source: str,
 
     `normalise` corrects a file's name first. Of several of one name the first is kept, and rather one that it leaves alone.
 
-    Returns: A table with ``source`` and a column per group of the rule, indexed by the (corrected) name; and the path of
-        each other picture -> why it is none.
+    Returns: A table with ``source`` and a column per group of the rule, indexed by the name; other pictures -> why not.
     """
     record = CATALOGUE[source]
     rule = re.compile(rf"(?:.*/)?{record.names}")
@@ -134,8 +131,6 @@ def some_of(names: Sequence[str], n: int = 3) -> str:
     """Return the first few names, and how many more there are."""
     return ", ".join(names[:n]) + (f" and {len(names) - n:,} more" if len(names) > n else "")
 
-
-# ---- tables
 
 def read_lines(path: Path, what: str) -> list[str]:
     """Return the lines of a table, with an error that names it, and the line where it is not UTF-8."""
@@ -184,8 +179,6 @@ def named_units(columns: Iterable[str]) -> list[str]:
     return [f"AU{int(unit[1]):02d}" if unit else column for column, unit in units]
 
 
-# ---- a manifest
-
 def has_manifest(csv_path: Path) -> bool:
     """Say whether a file is there whose header line has a column ``path``."""
     if not csv_path.is_file():
@@ -206,7 +199,21 @@ def read_manifest(path: Path) -> Contents:
     table, problems = _name_columns(path, read_csv_table(path, "a column 'path' beside the photographs"))
     blank = table["path"] == ""
     problems += [f"{path}, line {line}: no path, left out" for line in table.index[blank]]
-    table, listed = _check_paths(path, table[~blank].copy()), list_files(path.parent)
+    table = table[~blank].copy()
+    if table.empty:
+        raise ValueError(f"{path} lists no photographs; give one line to each, with its path")
+    # Files written on Windows have backslashes. Links inside the folder are the owner's choice: followed.
+    table["path"] = [os.path.normpath(name.replace("\\", "/")) for name in table["path"]]
+    for folder in (path.parent.absolute(), path.parent.resolve()):
+        table["path"] = table["path"].str.removeprefix(f"{folder}/")
+    for line, name in table["path"].items():
+        if os.path.isabs(name) or name.split("/")[0] == ".." or name[1:2] == ":":
+            raise ValueError(f"{path}, line {line}: path {name!r} leads outside {path.parent}; "
+                             "move the photograph into the folder and write its path relative to it")
+    for name in table["path"][table["path"].duplicated()][:1]:
+        lines = table.index[table["path"] == name]
+        raise ValueError(f"{path}: {name!r} is listed on lines {', '.join(map(str, lines))}; keep one")
+    listed = list_files(path.parent)
     on_disk = {unicodedata.normalize("NFC", name): name for name in listed}  # where accents may be decomposed
     table["path"] = [on_disk.get(name, name) for name in table["path"]]
     files = Files({name: listed[name] for name in table["path"] if name in listed})
@@ -228,9 +235,8 @@ def _name_columns(path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[s
         if meant not in names and (name != "expression" or not _unknown_emotions(table.iloc[:, number])):
             names[number] = meant
     table.columns = names
-    twice = table.columns[table.columns.duplicated() & table.columns.isin([*_READ, *ACTION_UNITS])]
-    if len(twice):
-        raise ValueError(f"{path}: column {twice[0]!r} occurs twice; keep one of the two")
+    for twice in table.columns[table.columns.duplicated() & table.columns.isin([*_READ, *ACTION_UNITS])]:
+        raise ValueError(f"{path}: column {twice!r} occurs twice; keep one of the two")
     if "path" not in names:
         raise ValueError(f"{path} has no column 'path', only {', '.join(map(repr, given))}; add one with "
                          f"each photograph's path relative to {path.parent}, and separate columns by commas")
@@ -241,26 +247,6 @@ def _name_columns(path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[s
     # `source` is the name under which `path` goes on.
     no_use = table.columns.isin(["", "source"]) | table.columns.str.match(r"(?i)AU[ _]?\d") | table.columns.duplicated()
     return table.loc[:, ~no_use | table.columns.isin(ACTION_UNITS)], [said] if unread else []
-
-
-def _check_paths(path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with their paths in plain form: inside the folder, each once."""
-    if table.empty:
-        raise ValueError(f"{path} lists no photographs; give one line to each, with its path")
-    # Files written on Windows have backslashes. Links inside the folder are the owner's choice: followed.
-    table["path"] = [os.path.normpath(name.replace("\\", "/")) for name in table["path"]]
-    for folder in (path.parent.absolute(), path.parent.resolve()):
-        table["path"] = table["path"].str.removeprefix(f"{folder}/")
-    for line, name in table["path"].items():
-        if os.path.isabs(name) or name.split("/")[0] == ".." or name[1:2] == ":":
-            raise ValueError(f"{path}, line {line}: path {name!r} leads outside {path.parent}; "
-                             "move the photograph into the folder and write its path relative to it")
-    twice = table["path"].duplicated(keep=False)
-    if twice.any():
-        name = table["path"][twice].iloc[0]
-        lines = table.index[table["path"] == name]
-        raise ValueError(f"{path}: {name!r} is listed on lines {', '.join(map(str, lines))}; keep one")
-    return table
 
 
 def _labels(path: Path, table: pd.DataFrame, problems: list[str]) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -139,8 +140,7 @@ def read_photographs(paths: Sequence[str | Path], least_side: int | None = None)
 
     They may be reduced by a whole number as long as the shorter side keeps `least_side` pixels; JPEG files while they are
     decoded, which saves most of the time and memory. Of an animation or of pages the first picture is taken. Unreadable is
-    what is missing, empty, truncated or no image, above 100 megapixels (then nothing is decoded), or does not say what is
-    white, as 12 bits stored in 16.
+    what is missing, empty, cut off, no image, above 100 megapixels, or without a white, as 12 bits stored in 16.
     """
     with warnings.catch_warnings():  # around all threads: filters are the whole process's
         warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; the limit is ours
@@ -160,7 +160,9 @@ def _decode(path: Path, least_side: int | None) -> Photograph | UnreadablePhotog
             tiles = image.tile  # loading forgets how pixels are stored
             image.load()
             deep = image.mode.startswith("I") or any(";16" in str(tile.args) for tile in tiles)
-            turn, rgb = _turn(image), _to_rgb(image)
+            turn, rgb = None, _to_rgb(image)
+            with suppress(Exception):  # fields of a wrong type raise all kinds of errors in Pillow; browsers pass them over
+                turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
             if deep and rgb.max() < LEAST_BRIGHTEST:
                 raise ValueError("more than 8 bits, but the brightest pixel is below a sixteenth of their range, so that "
                                  "what is white is unknown; save it with 8 bits")
@@ -173,14 +175,6 @@ def _decode(path: Path, least_side: int | None) -> Photograph | UnreadablePhotog
         return UnreadablePhotograph(f"{path}: {kinds}; save it as JPEG or PNG")
     except Exception as error:  # decoders raise all kinds of errors on damaged files, and one must not stop a dataset
         return UnreadablePhotograph(f"{path}: {error or type(error).__name__}")
-
-
-def _turn(image: Image.Image) -> Image.Transpose | None:
-    """Return how to bring a photograph upright by its Exif block; one that cannot be read says nothing."""
-    try:
-        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
-    except Exception:  # Pillow raises all kinds of errors on fields of a wrong type, which browsers pass over
-        return None
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

@@ -126,8 +126,7 @@ class UnitLearner:
         """
         blocks = cv.fold_blocks(len(folds), inner_folds)
         rows = [np.concatenate([folds[i] for i in block]) for block in blocks]
-        # Values of all faces outside block a by models that saw neither the block nor the one that the face is in: a model
-        # without blocks a and c serves both of them.
+        # Values of all faces outside block a by models that saw neither it nor their own: one without a and c serves both.
         inner = np.full((len(rows), *self.Y.shape, len(self.costs)), np.nan)
         for a in range(len(rows)):
             for c in range(a):

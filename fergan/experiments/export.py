@@ -1,7 +1,6 @@
 """Networks for a reader's browser: generators, and a discriminator with linear heads, as ONNX models in scripts.
 
-A script can be read from a folder without a server, which a model's file cannot. Weights are rounded to 16 bits, of which
-the compressed script keeps little more.
+A script can be read from a folder without a server, which a model's file cannot. Weights are rounded to 16 bits.
 """
 
 import copy

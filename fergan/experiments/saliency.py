@@ -92,8 +92,7 @@ def linear_weights(X: np.ndarray, Y: np.ndarray, costs: Sequence[float]) -> np.n
 def saliency_maps(network: torch.nn.Module, weights: np.ndarray, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
     """Return how much each pixel matters to each of several linear decisions on the last layer, the network's ``hidden``.
 
-    Weights are (n_units, n_features), images uint8 (n_faces, h, w, 3). The maps, float64 (n_units, h, w), sum to 1 each;
-    weights of NaN give maps of NaN.
+    Weights are (n_units, n_features), images uint8 (n_faces, h, w, 3). Maps, float64 (n_units, h, w), sum to 1, or are NaN.
     """
     W = torch.as_tensor(np.nan_to_num(weights), dtype=torch.float32)
     total = np.zeros((len(weights), *images.shape[1:3]))

@@ -72,8 +72,6 @@ def scored_answers(study: Study, answers: pd.DataFrame) -> pd.DataFrame:
     return found.astype({"item": int, "catch": bool}).drop_duplicates(["rater", "item"])
 
 
-# ---- what they say
-
 @dataclass(frozen=True)
 class StudyResult:
     """What came out.
@@ -153,8 +151,6 @@ def krippendorff_alpha(values: np.ndarray) -> float:
     expected = (of_name * (n - of_name)).sum() / (n * (n - 1))
     return float(1 - observed / expected)
 
-
-# ---- how many are needed
 
 def trials_for_half_width(half_width: float) -> int:
     """Return the fewest trials whose 95 % Wilson interval, widest at chance, reaches `half_width` to either side."""

@@ -40,8 +40,7 @@ def papers_own(kind: str, number: int, settings: Mapping[str, Any]) -> bool:
 def papers_scores(kind: str, number: int, settings: Mapping[str, Any]) -> dict[str, float]:
     """Return the paper's scores of an experiment, see `papers_own`: areas by label, their printed mean as "all".
 
-    Those on emotions (Table II) have the ``"accuracy"`` of Fig. 6 beside them, those on Action Units are of Table IV. Empty
-    where the paper has no such experiment.
+    Those on emotions (Table II) have the ``"accuracy"`` of Fig. 6 beside them. Empty without such an experiment.
     """
     if not papers_own(kind, number, settings):
         return {}

@@ -178,14 +178,10 @@ class Monitor:
         here = variety(samples[: len(self._half)], self._half) if self._floor else None
         for end, side in (("", here), ("_floor", self._floor)):
             found |= {f"{name}{end}": getattr(side, name, float("nan")) for name in ("spread", "recall", "coverage")}
-        return found | {"alarm": _alarm(ratio, certainty) if step >= WARM_UP * n_steps else ""}
-
-
-def _alarm(ratio: float, certainty: np.ndarray) -> str:
-    reasons = []
-    if ratio < COLLAPSE_RATIO:
-        reasons.append(f"the samples are {ratio:.2f} times as varied as real faces (collapse: below {COLLAPSE_RATIO:g})")
-    if certainty[0] > CERTAINTY and certainty[1] < 1 - CERTAINTY:
-        reasons.append(f"the discriminator is certain ({certainty[0]:.3f} for real, {certainty[1]:.3f} for generated "
-                       "faces), so the generator learns little")
-    return "; ".join(reasons)
+        alarms, learning = [], step >= WARM_UP * n_steps
+        if learning and ratio < COLLAPSE_RATIO:
+            alarms.append(f"the samples are {ratio:.2f} times as varied as real faces (collapse: below {COLLAPSE_RATIO:g})")
+        if learning and certainty[0] > CERTAINTY and certainty[1] < 1 - CERTAINTY:
+            alarms.append(f"the discriminator is certain ({certainty[0]:.3f} for real, {certainty[1]:.3f} for generated "
+                          "faces), so the generator learns little")
+        return found | {"alarm": "; ".join(alarms)}

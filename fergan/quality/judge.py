@@ -26,7 +26,7 @@ from fergan.features.baselines import HOGFeatures
 from fergan.features.discriminator import DiscriminatorFeatures
 from fergan.files import atomic_path, hash_file, read_json, write_json
 from fergan.quality import INCEPTION, QualityConfig, distances
-from fergan.quality.distances import Floors, jackknife
+from fergan.quality.distances import jackknife
 
 FACE_PROBABILITY = 0.9  # how sure MTCNN must be that a sample shows a face
 N_SEEN = 200  # samples that the face detector and all scores of pictures look at
@@ -39,8 +39,7 @@ PUBLISHED_HASH = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129
 Extract = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
 
 #: A score of n samples with its 95 % interval, and its floors: the same score of as many real faces beside others, of the
-#: same people and of other people; NaN where people make no difference to it, or nobody is named. ``features``: a backbone,
-#: MTCNN, pixels or thumbnails.
+#: same people and of other people; NaN where people make no difference or nobody is named. ``features``: what it is of.
 QUALITY_COLUMNS = {"features": str, "score": str, "value": float, "low": float, "high": float, "floor": float,
                    "floor_people": float, "n": int}
 
@@ -69,12 +68,23 @@ def load_scores(folder: Path | str) -> pd.DataFrame:
 def judge_images(generated: np.ndarray, real: np.ndarray, subjects: np.ndarray, networks: Mapping[str, Extract],
                  seed: int) -> pd.DataFrame:
     """Compute every score of samples; see `judge_samples`."""
+    def copied(images: np.ndarray, faces: np.ndarray) -> np.ndarray:  # which all but repeat a real face
+        samples, others = map(distances.thumbnails, (images, faces))
+        return distances.nearest(samples, others)[1] <= distances.memorised_below(others)
+
+    def likeness(images: np.ndarray, faces: np.ndarray) -> np.ndarray:  # each one's, with its nearest real face
+        return distances.structural_similarity(images, faces[distances.nearest_real(images, faces)[0]])
+
     rows = distances.halves(subjects, len(generated), seed)
     floors = {name: tuple(np.array(real[np.sort(side)]) for side in sides) for name, sides in rows.items()}
     half = floors["floor"][1]
     seen, usual = (face_rate(images[:N_SEEN], FACE_PROBABILITY) > 0 for images in (generated, half))
+    shares = {name: copied(*sides).mean() for name, sides in floors.items()}
+    means = {name: likeness(other[:N_SEEN], faces).mean() for name, (other, faces) in floors.items()}
+    alike = jackknife(np.mean, likeness(generated[:N_SEEN], half), seed=seed)
     table = [_row("MTCNN", "faces_found", _share(seen), {"floor": usual.mean()}, len(seen)),
-             _memorised(generated, np.array(real), floors), _similarity(generated[:N_SEEN], floors, seed)]
+             _row("thumbnails", "memorised", _share(copied(generated, np.array(real))), shares, len(generated)),
+             _row("pixels", "ssim_nearest", alike, means, len(seen))]
     for name, extract in networks.items():
         sides = {floor: tuple(map(extract, images)) for floor, images in floors.items()}
         table += [row | {"features": name} for row in judge_features(extract(generated[: len(half)]), sides, seed=seed)]
@@ -89,26 +99,6 @@ def _row(features: str, score: str, ends: Sequence[float], floors: Mapping[str, 
 
 def _share(hits: np.ndarray) -> tuple[float, float, float]:
     return hits.mean(), *binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
-
-
-def _memorised(generated: np.ndarray, real: np.ndarray, floors: Floors) -> dict[str, Any]:
-    """Return the share of samples that all but repeat a real face."""
-    def copies(images: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        samples, others = map(distances.thumbnails, (images, faces))
-        return distances.nearest(samples, others)[1] <= distances.memorised_below(others)
-
-    shares = {name: copies(*sides).mean() for name, sides in floors.items()}
-    return _row("thumbnails", "memorised", _share(copies(generated, real)), shares, len(generated))
-
-
-def _similarity(generated: np.ndarray, floors: Floors, seed: int) -> dict[str, Any]:
-    """Return the structural similarity of samples with their nearest real faces."""
-    def with_nearest(images: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        return distances.structural_similarity(images, faces[distances.nearest_real(images, faces)[0]])
-
-    found = with_nearest(generated, floors["floor"][1])
-    means = {name: with_nearest(other[:N_SEEN], half).mean() for name, (other, half) in floors.items()}
-    return _row("pixels", "ssim_nearest", jackknife(np.mean, found, seed=seed), means, len(generated))
 
 
 Side = tuple[np.ndarray, np.ndarray | None]  # features, and logits where the backbone has classes
@@ -143,13 +133,10 @@ def judge_features(generated: Side, floors: Mapping[str, tuple[Side, Side]], see
     return scores
 
 
-# ---- whose features
-
 def backbones(discriminator: Path | str, inception: Path | None = None) -> dict[str, Extract]:
     """Return the backbones of this book's scores by name; `inception` is what `find_inception` found.
 
-    `discriminator` is the ``discriminator.safetensors`` of another generator than the judged one, which has learnt to
-    deceive its own.
+    `discriminator` is another generator's ``discriminator.safetensors``: the judged one has learnt to deceive its own.
     """
     network = DiscriminatorFeatures(discriminator)
     found = {"discriminator": lambda images: (network.transform(images), None),

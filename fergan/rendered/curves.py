@@ -28,8 +28,6 @@ PAIRED_UNITS = ACTION_UNITS[:9]  # AU01 to AU15 move each side on its own; the r
 MIDLINE_BLEND = 0.5  # cm over which left and right intensities blend
 
 
-# ---- fields
-
 def bell(*axes):
     """Gaussian bump of height 1, exp(-((x - centre) / width)^2); with several of (x, centre, width), their product."""
     square = ZERO
@@ -83,8 +81,6 @@ def noise(u, v, person, layer=0, blur=FINE):
     place = column.add_(row, alpha=TEXELS)
     return _noise_table(blur).index_select(0, place.flatten()).view(place.shape)
 
-
-# ---- the curves of a face
 
 def person_of(identity):
     """An identity as a namespace of floats, and of colours that broadcast over points, tensors of shape (3, 1)."""

@@ -40,8 +40,6 @@ BASIC_EMOTIONS = tuple(e for e in EMOTIONS if e != "contemptuous")
 VIEWS = ("frontal", "yaw-45", "yaw+45", "yaw-90", "yaw+90")
 
 
-# ---- people
-
 @lru_cache(maxsize=4096)
 def sample_identity(seed):
     """Draw one person: floats (cm, proportions 0..1) and linear-RGB colours, arrays (3,); read-only, for it is cached."""
@@ -58,7 +56,11 @@ def sample_identity(seed):
         face[name] += change * (melanin - 0.4)
     skin = np.array([np.interp(melanin * 4, np.arange(5), tones) for tones in SKIN_TONES.T])
     face["skin"] = skin * (1 + np.array([0.0, 0.05, 0.1]) * rng.uniform(-1, 1))
-    face["hair_colour"] = _hair_colour(rng, melanin, age)
+    weights = np.array([3, 3, 2.2, 1.3, 0.9, 0.5])
+    weights[2:] *= max(0.0, 1 - 1.8 * melanin) + 0.03
+    natural = HAIR_COLOURS[rng.choice(6, p=weights / weights.sum())] * rng.uniform(0.8, 1.25)
+    grey = float(np.clip((age - 0.6) * 2.2, 0, 0.9)) * (rng.random() < 0.8)
+    face["hair_colour"] = natural * (1 - grey) + np.array([0.42, 0.41, 0.40]) * grey
     face["brow_colour"] = face["hair_colour"] * 0.6 + 0.006
     iris_weights = [0.35, 0.25, 0.15, 0.25] if melanin < 0.35 else [0.7, 0.25, 0.04, 0.01]
     face["iris"] = IRIS_COLOURS[rng.choice(4, p=iris_weights)] * rng.uniform(0.8, 1.3)
@@ -73,14 +75,6 @@ def sample_identity(seed):
         "freckles": float((rng.random() < 0.25) * rng.random() * (melanin < 0.5)),
         "texture": float(rng.integers(1 << 20)),
     }
-
-
-def _hair_colour(rng, melanin, age):
-    weights = np.array([3, 3, 2.2, 1.3, 0.9, 0.5])
-    weights[2:] *= max(0.0, 1 - 1.8 * melanin) + 0.03
-    natural = HAIR_COLOURS[rng.choice(6, p=weights / weights.sum())] * rng.uniform(0.8, 1.25)
-    grey = float(np.clip((age - 0.6) * 2.2, 0, 0.9)) * (rng.random() < 0.8)
-    return natural * (1 - grey) + np.array([0.42, 0.41, 0.40]) * grey
 
 
 def _hair_style(rng, masculinity, melanin, age):
@@ -113,8 +107,6 @@ def _hair_style(rng, masculinity, melanin, age):
     }
 
 
-# ---- expressions
-
 def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     """Draw the Action Units of n posed or spontaneous emotions.
 
@@ -138,8 +130,6 @@ def draw_action_units(emotions, rng, gain=1.5, asymmetry=0.08):
     return np.maximum(units, background).astype(np.float32)
 
 
-# ---- camera, light and accessories
-
 def draw_setting(labels, setting, rng):
     """Draw camera, light and accessories of every row of a table, in one of the settings of scene.yaml.
 
@@ -147,8 +137,7 @@ def draw_setting(labels, setting, rng):
 
     Returns: pandas.DataFrame; one row per face: `setting`, `yaw`, `pitch`, `roll` (degrees), `gaze_x`, `gaze_y` (cm),
         `scale` (1 fills most of the frame), `shift_x`, `shift_y` (fractions of the frame), `light_azimuth`,
-        `light_elevation` (degrees), `ambient`, `key` (relative intensities), `warmth` (of the light), `glasses` (0 none, 1
-        clear, 2 dark), `occluded`, `grey` (0|1).
+        `light_elevation` (degrees), `ambient`, `key`, `warmth`, `glasses` (1 clear, 2 dark), `occluded`, `grey` (0|1).
     """
     table = pd.DataFrame({name: _drawn(rule, len(labels), rng) for name, rule in SCENE["settings"][setting].items()})
     table["yaw"] += labels["view"].str.extract(r"yaw(.*)")[0].astype(float).fillna(0.0)
@@ -177,13 +166,10 @@ def _drawn(rule, n_faces, rng):
 
 def default_setting(**changes):
     """Settings of one well-lit frontal studio photograph, with any of them changed: a dict for one row."""
-    unknown = sorted(set(changes) - set(SCENE["default"]))
-    if unknown:
-        raise ValueError(f"setting: unknown name {unknown[0]!r}, expected one of {', '.join(SCENE['default'])}")
+    for unknown in sorted(set(changes) - set(SCENE["default"])):
+        raise ValueError(f"setting: unknown name {unknown!r}, expected one of {', '.join(SCENE['default'])}")
     return SCENE["default"] | changes
 
-
-# ---- the seven sets
 
 def stand_in_labels(name, n_faces=None, seed=0):
     """Describe every face of a stand-in set: identity, expression, pose, light; no pixels yet.
@@ -204,23 +190,18 @@ def stand_in_labels(name, n_faces=None, seed=0):
         raise ValueError(f"n_faces: expected {MINIMUM_FACES} to {full} for {name!r}, got {n_faces}")
     rng = np.random.default_rng([int(seed), zlib.crc32(name.encode())])
     labels, units, setting = DESIGNS[name](n_faces, rng)
-    _add_seeds(labels, name, seed)
+    offset = zlib.crc32(f"{name}/{int(seed)}".encode()) % 2**30  # other seeds for every set: nobody appears in two of them
+    persons = labels.pop("person")
+    labels.insert(0, "source", [f"{name}/{i:05d}" for i in range(n_faces)])
+    labels.insert(1, "subject", [f"{name}/person-{p:05d}" for p in persons])
+    labels["identity_seed"] = persons + offset * 32768  # fewer than 32768 people in any set
+    labels["scene_seed"] = np.arange(n_faces) + offset * 32768
+    takes = labels["sequence"].fillna("").where(labels["sequence"].notna(), labels.index.astype("string"))
+    labels["background_seed"] = labels["scene_seed"].groupby(takes).transform("min")  # still within a sequence
     columns = dict(zip(ACTION_UNITS, (units.max(-1) >= OCCURRENCE_THRESHOLD).astype(float).T, strict=True))
     for unit, sides in zip(ACTION_UNITS, units.transpose(1, 2, 0), strict=True):
         columns[f"{unit}_left"], columns[f"{unit}_right"] = sides
     return pd.concat([labels, pd.DataFrame(columns), draw_setting(labels, setting, rng)], axis=1)
-
-
-def _add_seeds(labels, name, seed):
-    """Name faces and people, and add their seeds and those of scenes, others for every set: nobody appears in two sets."""
-    offset = zlib.crc32(f"{name}/{int(seed)}".encode()) % 2**30
-    people = labels.pop("person")
-    labels.insert(0, "source", [f"{name}/{i:05d}" for i in range(len(labels))])
-    labels.insert(1, "subject", [f"{name}/person-{p:05d}" for p in people])
-    labels["identity_seed"] = people + offset * 32768  # fewer than 32768 people in any set
-    labels["scene_seed"] = np.arange(len(labels)) + offset * 32768
-    takes = labels["sequence"].fillna("").where(labels["sequence"].notna(), labels.index.astype("string"))
-    labels["background_seed"] = labels["scene_seed"].groupby(takes).transform("min")  # still within a sequence
 
 
 def _table(person, emotion, view, gaze, split=pd.NA, session=pd.NA, sequence=pd.NA, frame=0):

@@ -32,8 +32,7 @@ POINT_BITS = 20  # a 20-bit point index, fill the 31 bits of a positive int32
 
 BOX_TOP, BOX_BACK = 6.4, -0.5  # cm: the box takes the forehead nearly to the hair, and the cheeks up to the ears
 NEIGHBOURHOOD = 0.25  # cm: a landmark's depth is the mean of what lies so near, little more than the grid's step
-# The outline of the jaw: the surface that makes it (radians, cm), the point that looks at it (cm), and the angle
-# from straight down to its ends beside the eyes.
+# The jaw's outline: the surface that makes it (radians, cm), what looks at it (cm), the angle from below to its ends.
 JAW_AZIMUTH, NOSE_AZIMUTH, CHIN_LEVEL, OUTLINE_TOP = 1.6, 0.35, -8.5, 1.5
 FACE_MIDDLE, JAW_ANGLE = (0.0, -3.5, 3.0), 2.02
 JAW_FINENESS = 5  # directions looked at for each one that is kept
@@ -46,8 +45,7 @@ def render_faces(labels, size=128):
     an intensity outside 0..1 or an impossible size is a KeyError or ValueError.
 
     Returns: images, uint8 (n, size, size, 3), RGB, and the truth, with the index of `labels`: `box_left`, `box_top`,
-        `box_right`, `box_bottom` (lower forehead to chin, not clipped to the image), `landmark_00_x`.. `landmark_67_y`
-        (iBUG), all in pixels.
+        `box_right`, `box_bottom` (lower forehead to chin, not clipped to the image), `landmark_00_x`.. (iBUG), in pixels.
     """
     units = labels[list(SIDES)].to_numpy(np.float32).reshape(len(labels), len(ACTION_UNITS), 2)
     images, truth = np.empty((len(labels), size, size, 3), np.uint8), np.empty((len(labels), len(TRUTH_COLUMNS)))
@@ -74,9 +72,7 @@ def _render(row, units, size):
     """One face (size, size, 3) uint8 and its truth (140,), from a row and intensities (14, 2)."""
     if not SMALLEST <= size <= LARGEST or size % SIZE_STEP:
         raise ValueError(f"size: expected {SMALLEST} to {LARGEST} in steps of {SIZE_STEP}, got {size}")
-    possible = (units >= 0) & (units <= 1)  # written so that NaN is not
-    if not possible.all():
-        unit, side = np.argwhere(~possible)[0]
+    for unit, side in np.argwhere(~((units >= 0) & (units <= 1))):  # written so that NaN is one
         raise ValueError(f"action_units: {ACTION_UNITS[unit]} has an intensity outside 0..1 ({units[unit, side]:g})")
     identity = sample_identity(int(row["identity_seed"]))
     setting = SimpleNamespace(**{name: v if name == "setting" else float(v) for name, v in row.items()})
@@ -175,7 +171,12 @@ def draw_points(parts, surfaces, camera):
         if part.visible is not None:
             depth = torch.where(part.visible.flatten(), depth, DISTANCE * 9)
         place = torch.stack([column, row, depth]).view(3, *surface.shape[1:])
-        fine = _refine(torch.cat([place, surface[3:]]), part.refine, camera.size)
+        # Interpolated to about one point per supersampled pixel.
+        factor = max(1, round(camera.size / 64)) / 2
+        steps = [max(2, round(n * r * factor)) for n, r in zip(place.shape[1:], part.refine, strict=True)]
+        channels = torch.cat([place, surface[3:]])[None].contiguous(memory_format=torch.channels_last)
+        fine = F.interpolate(channels, steps, mode="bilinear", align_corners=True)[0]
+        fine = fine.permute(1, 2, 0).reshape(-1, len(fine))
         column, row, depth = fine.T[:3]
         step = ((depth - DISTANCE + DEPTH_RANGE / 2) * ((DEPTH_STEPS + 1) / DEPTH_RANGE)).clamp(0, DEPTH_STEPS).int()
         key = (step << POINT_BITS) + torch.arange(offset, offset + len(fine), dtype=torch.int32)  # sorts by depth
@@ -185,15 +186,6 @@ def draw_points(parts, surfaces, camera):
         offset += len(fine)
     nearest = _close_gaps(buffer.view(side, side))[1:-1, 1:-1].flatten()
     return torch.where(nearest < (DEPTH_STEPS << POINT_BITS), nearest & (2**POINT_BITS - 1), 2**POINT_BITS), points
-
-
-def _refine(channels, refine, size):
-    """Interpolate a grid (c, rows, columns) to about one point per supersampled pixel: (points, c)."""
-    factor = max(1, round(size / 64)) / 2
-    steps = [max(2, round(n * r * factor)) for n, r in zip(channels.shape[1:], refine, strict=True)]
-    channels = channels[None].contiguous(memory_format=torch.channels_last)
-    fine = F.interpolate(channels, steps, mode="bilinear", align_corners=True)[0]
-    return fine.permute(1, 2, 0).reshape(-1, len(fine))
 
 
 def _close_gaps(buffer):

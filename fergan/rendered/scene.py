@@ -149,8 +149,10 @@ def _outdoors(canvas, rng):
         for _ in range(rng.integers(1, 4)):
             _house(canvas, horizon, rng)
     _box(canvas, 0, horizon, n, n, _pick(COLOURS["grounds"], rng, 0.6, 1.3))
-    for _ in range(rng.integers(1, 6)):
-        _tree(canvas, horizon, rng)
+    for _ in range(rng.integers(1, 6)):  # trees
+        x, height = rng.uniform(0, n), rng.uniform(8, 34)
+        _box(canvas, x, horizon - height / 2, max(1, height / 12), height / 2 + 2, (0.06, 0.04, 0.025))
+        _foliage(canvas, rng, x, horizon - 0.7 * height, 0.42 * height, 0.45 * height, int(12 + height))
     if rng.random() < 0.35:  # a hedge close behind
         _foliage(canvas, rng, rng.uniform(0, n), n * rng.uniform(0.6, 0.9), n * 0.7, n * 0.3, 60)
 
@@ -163,12 +165,6 @@ def _house(canvas, horizon, rng):
     for row in range(top + 3, horizon - 3, 7):
         for column in range(x + 2, x + w - 3, 6):
             _box(canvas, column, row, 2, 3, glass)
-
-
-def _tree(canvas, horizon, rng):
-    x, height = rng.uniform(0, CANVAS), rng.uniform(8, 34)
-    _box(canvas, x, horizon - height / 2, max(1, height / 12), height / 2 + 2, (0.06, 0.04, 0.025))
-    _foliage(canvas, rng, x, horizon - 0.7 * height, 0.42 * height, 0.45 * height, int(12 + height))
 
 
 def _foliage(canvas, rng, x, y, spread_x, spread_y, n_tufts):
