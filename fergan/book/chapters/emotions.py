@@ -34,7 +34,8 @@ def emotion_table(result: EmotionResult, experiment: int, others: Sequence[Emoti
             **{f"accuracy, {title}": cell for title, cell in of_seeds.items()},
             "mean AUC": interval(of("auc")), "discriminator minus these": signed(of("accuracy_difference")),
             "balanced": of("balanced_accuracy")[0], "macro F1": of("macro_f1")[0]})
-    return table_of(rows)
+    table = table_of(rows)
+    return table if len(result.settings["features"]) > 1 else table.drop(columns="discriminator minus these")
 
 
 def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
