@@ -1,4 +1,4 @@
-"""Folds with nobody on two sides, and how sure a score is: closed forms, level and power, and what the paper's one page finds."""
+"""Folds with nobody on two sides, and how sure a score is: closed forms, level and power, the paper's one page."""
 
 import warnings
 from functools import partial

@@ -1,4 +1,4 @@
-"""Photographs of every kind give the same RGB or are refused, planted faults are found; faces are found, cropped, accounted for."""
+"""Photographs of every kind give the same RGB or are refused; faces are found, cropped and accounted for."""
 
 import json
 import shutil
@@ -542,7 +542,8 @@ def crop_apart(folder, seconds):
 
 def test_a_killed_process_goes_on_where_it_was_and_gives_the_same_faces(tmp_path):
     def command(folder, seconds):
-        return [sys.executable, "-c", f"from test_photographs import crop_apart; crop_apart({str(tmp_path / folder)!r}, {seconds})"]
+        code = f"from test_photographs import crop_apart as crop; crop({str(tmp_path / folder)!r}, {seconds})"
+        return [sys.executable, "-c", code]
 
     def done():
         return len(list(tmp_path.glob("resumed/work-*/batch-*.npz")))
