@@ -9,8 +9,7 @@ from fergan.files import ROOT, UserError, locked
 
 # What a command needs is imported in it, so that each starts as fast as it can.
 
-# Reading a notebook imports jsonschema, which spends a second on a grammar for web addresses that no notebook needs; it
-# does without where the grammar is not installed.
+# Reading a notebook imports jsonschema, which takes a second for a grammar of web addresses that it can do without.
 sys.modules.setdefault("rfc3987_syntax", None)
 
 _OPTIONS = {

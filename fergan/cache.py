@@ -68,8 +68,6 @@ def digest(value: Any) -> str:
     raise TypeError(f"the content of a {type(value).__name__} cannot be hashed; give arrays, tables, numbers or paths")
 
 
-# ---- the code that computes
-
 _DATA = (".csv", ".yaml", ".yml")
 _SHOWN = (".j2", ".js", ".css", ".html")
 
@@ -231,8 +229,6 @@ def hash_of_source(source: str, templates: Path) -> str:
     return hash_parameters({"code": sorted(found.values()), "files": {path.name: hash_file(path) for path in files}}, 16)
 
 
-# ---- results
-
 def is_whole(folder: Path) -> bool:
     """Say whether a folder holds a finished result, each file of which has the size that its stamp says."""
     try:
@@ -343,8 +339,6 @@ def opened() -> dict[str, Any]:
     reads = {str(home): read_json(home / "current.json")["digest"] for home in dict.fromkeys(_read)}
     return {"results": results, "reads": reads}
 
-
-# ---- where a result came from
 
 def versions() -> dict[str, str]:
     """Return the versions of the packages that can change a number."""

@@ -38,7 +38,6 @@ def faces(n_subjects=10, emotions=EMOTIONS, noise=0.8, seed=0, width=30):
 
 
 def changed(data, **units):
-    """The same faces with other labels of some Action Units."""
     Y = data.Y.copy()
     for unit, labels in units.items():
         Y[:, ACTION_UNITS.index(unit)] = labels

@@ -209,7 +209,7 @@ def test_a_file_is_replaced_whole_and_an_error_or_a_kill_inside_the_block_leaves
     assert path.read_text() == "second" and os.listdir(path.parent) == ["result.txt"]
     code = ("import sys, time\nfrom fergan.files import atomic_path\nwith atomic_path(sys.argv[1]) as temporary:\n"
             "    temporary.write_text('half')\n    time.sleep(60)\n")
-    kill_when(lambda: any(half.stat().st_size for half in path.parent.glob(".*")), sys.executable, "-c", code, path, cwd=ROOT)
+    kill_when(lambda: any(of.stat().st_size for of in path.parent.glob(".*")), sys.executable, "-c", code, path, cwd=ROOT)
     assert path.read_text() == "second"
 
 

@@ -24,6 +24,7 @@ from fergan.book.pages import pages_of
 from fergan.book.profile import ProfileError
 from fergan.book.show import markdown_table, say
 from fergan.data import checks, collections, config
+from fergan.data.collections import open_photographs
 from fergan.data.config import CATALOGUE
 from fergan.data.cropping import CroppingAccount, make_faces
 from fergan.data.faces import FaceSet
@@ -303,7 +304,7 @@ def test_any_table_files_and_profile_give_a_clear_line_or_the_finished_page(tabl
 def finish_page(folder, dataset):
     """Crop, and write what the page says: without a kernel."""
     config = dataset.faces.model_copy(update={"detector": "none"})
-    photographs = collections.open_photographs("mine", "manifest", folder=str(folder), csv=dataset.csv, n_faces=dataset.n_faces)
+    photographs = open_photographs("mine", "manifest", folder=str(folder), csv=dataset.csv, n_faces=dataset.n_faces)
     try:
         make_faces(folder / "made", config, photographs=photographs, progress=False)
     except ValueError as error:

@@ -1,4 +1,6 @@
-"""Features: shapes, independence of batch and company, and baselines against an independent route."""
+"""Features, and what runs on a GPU, where there is one: shapes, independence of batch and company, an independent route."""
+
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -8,11 +10,17 @@ from safetensors.torch import save_file
 from skimage.color import rgb2gray
 from skimage.data import astronaut
 from skimage.feature import hog
+from tiny import noise
 
 from fergan.features import FeaturesConfig
 from fergan.features.baselines import FacenetFeatures, HOGFeatures, PixelFeatures, absent_baselines, make_baseline
 from fergan.features.discriminator import DiscriminatorFeatures, extract, load_features
+from fergan.gan import TrainConfig
 from fergan.gan.networks import Discriminator, initialize_weights, to_float
+from fergan.gan.runs import Run
+from fergan.gan.sampling import sample
+from fergan.gan.training import train
+from fergan.quality.collapse import Monitor
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3), dtype=np.uint8)
 
@@ -114,3 +122,34 @@ def test_facenet_reads_tensors_only_and_sees_each_face_alone_and_code_is_refused
     with pytest.raises(ValueError, match="cannot be used"):
         FacenetFeatures(tmp_path / "evil.pt").transform(IMAGES)
     assert "code ran" not in capsys.readouterr().out
+
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+FACES = noise(96)
+
+
+def test_faces_on_a_device_stay_there():
+    # The device "meta" has no memory: nothing can come back from it.
+    assert to_float(torch.empty(2, 64, 64, 3, dtype=torch.uint8, device="meta")).device.type == "meta"
+    assert to_float(IMAGES[:2]).device.type == "cpu"
+
+
+@needs_gpu
+@pytest.mark.parametrize("changes", [
+    {}, dict(augment="color,translation,cutout", flip_probability=0.5, label_noise=0.2, discriminator_updates=2, average_decay=0.9),
+])
+def test_training_runs_there_and_goes_on(tmp_path, changes):
+    config = TrainConfig(preset="demo", width=8, batch_size=16, epochs=6, precision="float32", **changes)
+    stop = Mock(side_effect=RuntimeError("stopped"))
+    with pytest.raises(RuntimeError, match="stopped"):
+        train(tmp_path, config, images=FACES, monitor=Monitor(FACES), checkpoint_seconds=0.0, progress=stop)
+    train(tmp_path, config, images=FACES, monitor=Monitor(FACES))
+    run = Run.load(tmp_path)
+    assert run.finished["device"].startswith("cuda") and run.finished["steps"] == 36 and len(run.history) == 36
+    assert sample(run, 4).shape == (4, 64, 64, 3)
+
+
+@needs_gpu
+def test_features_are_the_processors():
+    there, here = (DiscriminatorFeatures(None, width=16, device=device).transform(FACES) for device in ("cuda", "cpu"))
+    np.testing.assert_allclose(there, here, atol=1e-5 * np.abs(here).max())

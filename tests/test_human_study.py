@@ -29,7 +29,6 @@ def simulated_answers(study, rater, sheet, accuracy, attention=1.0, seed=0):
 
 
 def table_of(*answers):
-    """Return answers as `read_answers` does."""
     return pd.DataFrame([answer.model_dump() for part in answers for answer in part])
 
 

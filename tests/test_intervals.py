@@ -1,20 +1,25 @@
-"""Folds with nobody on two sides, and how sure a score is: closed forms, small cases, and the level and power of tests."""
+"""Folds with nobody on two sides, and how sure a score is: closed forms, level and power, the paper's one page."""
 
 import warnings
 from functools import partial
 from itertools import permutations
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from planted import face_set
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.svm import SVC
 
 from fergan.experiments import cross_validation, intervals
 from fergan.experiments.cross_validation import fold_numbers, grouped_folds, learnable_folds, other_rows, random_folds
 from fergan.experiments.intervals import auc, chance_test, interval_over_people, mean_over_people, resampled_mean
 from fergan.experiments.scores import ExperimentResult, score_table
+from fergan.files import ROOT
+from fergan.gan.networks import Discriminator, Generator
 from fergan.svm.kernels import gaussian_kernel, multiclass_values, squared_distances
 
 Y = np.repeat(["happy", "sad"], 30)
@@ -224,3 +229,55 @@ def test_unknown_people_of_one_picture_are_one_and_no_frame_leaves_its_sequence(
     images[4:] = 255 - images[4:]
     people = cross_validation.people_or_duplicates(face_set(6, images=images, sequence=["s1", "s1", "s2", "s2", "s3", "s3"]))
     assert len(set(people[:4])) == 1 and len(set(people[4:])) == 1 and people[0] != people[4]
+
+
+SMALL = dict(n_faces=192, epochs=1, width=4, seed=3)
+
+
+@pytest.fixture(scope="module")
+def page():
+    """What the cells of the method leave behind, run at the smallest size; cells that draw or speak are left out."""
+    notebook = nbformat.read(ROOT / "notebooks" / "00_one_page.ipynb", as_version=4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code" and not cell.metadata.get("tags")]
+    assert 10 <= len(cells) <= 14 and max(len(source.splitlines()) for source in cells) <= 15
+    names = dict(SMALL)
+    for source in cells:
+        exec(compile(source, "one page", "exec"), names)
+    return names
+
+
+def same_weights(network, of):
+    network.load_state_dict(dict(zip(network.state_dict(), of.state_dict().values(), strict=True)))
+    return network.eval()
+
+
+def test_networks_folds_scores_and_interval_of_the_one_page_are_those_of_the_package(page):
+    for name, network in (("trained", page["D"]), ("untrained", page["untrained"])):
+        discriminator = same_weights(Discriminator(SMALL["width"]), network)
+        with torch.no_grad():
+            expected = discriminator.hidden(page["faces"]).flatten(1).numpy()
+        np.testing.assert_allclose(page["X"][name], expected, atol=1e-5)
+    assert not np.allclose(page["X"]["trained"], page["X"]["untrained"], atol=1e-2)
+    generator, noise = same_weights(Generator(100, SMALL["width"]), page["G"]), torch.randn(5, 100)
+    with torch.no_grad():
+        torch.testing.assert_close(page["G"].eval()(noise[:, :, None, None]), generator(noise), atol=1e-5, rtol=0)
+    emotions, people, X = page["emotions"], page["people"], page["X"]["trained"]
+    theirs = {"as published": random_folds(emotions, 5, SMALL["seed"]), "people never seen": grouped_folds(emotions, people, 5, SMALL["seed"])}
+    for protocol, folds in theirs.items():
+        right = np.zeros(len(emotions))
+        for test, (train, here) in zip(folds, page["folds"][protocol], strict=True):
+            assert np.array_equal(test, here)
+            # The machine that stands on the page chooses gamma from its training faces.
+            K = gaussian_kernel(squared_distances(X), 1 / (X.shape[1] * X[train].var()))
+            machine = SVC(kernel="precomputed", C=10.0).fit(K[np.ix_(train, train)], emotions[train])
+            right[test] = machine.predict(K[np.ix_(test, train)]) == emotions[test]
+        assert np.array_equal(right, page["hits"]["trained", protocol])
+    overlap = [set(people[train]) & set(people[test]) for train, test in page["folds"]["people never seen"]]
+    assert not any(overlap)
+    # Its interval is wider over people than over faces.
+    values = np.unique(page["people"], return_inverse=True)[1] % 2 == 0  # all that people can differ by
+    low, high = page["interval"](values)
+    ours = mean_over_people(values, page["people"])
+    assert (low, high) == pytest.approx((ours["low"], ours["high"]))
+    page["people"] = np.arange(len(values))
+    assert high - low > 2 * np.ptp(page["interval"](values))

@@ -245,7 +245,6 @@ def test_weights_of_another_hash_are_never_opened_and_without_a_network_a_downlo
 
 
 def test_inception_features_do_not_depend_on_the_batch(monkeypatch, tmp_path):
-    """With weights drawn at random, which the shape of the network is enough for."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     torch.manual_seed(0)

@@ -29,12 +29,10 @@ def write_pictures(folder: Path, *names: str) -> None:
 
 
 def noise(n: int = 40, seed: int = 0, low: int = 0, high: int = 256) -> np.ndarray:
-    """Faces of noise."""
     return np.random.default_rng(seed).integers(low, high, (n, 64, 64, 3), dtype=np.uint8)
 
 
 def write_text(folder: Path, name: str, *lines: str) -> None:
-    """Write a table."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

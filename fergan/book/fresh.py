@@ -280,17 +280,14 @@ class _Board:
             self.clear()
             self._tell(f"  [{self._n - len(self._left)}/{self._n}] {kind}: {text}")
         if sys.stdout.isatty() and self._running:
-            self._draw()
-
-    def _draw(self) -> None:
-        self.clear()
-        slower = self._spent / self._foreseen if self._foreseen else 1.0
-        minutes = slower * sum(self._left.values()) / len(self._running) / 60
-        lines = [f"  now {page} {text}" for page, text in self._running.items()]
-        lines += [f"  about {minutes:.0f} minutes are left"] * (minutes > 1)
-        width = shutil.get_terminal_size().columns
-        print(*(line[: width - 1] for line in lines), sep="\n", flush=True)
-        self._drawn = len(lines)
+            self.clear()
+            slower = self._spent / self._foreseen if self._foreseen else 1.0
+            minutes = slower * sum(self._left.values()) / len(self._running) / 60
+            lines = [f"  now {page} {doing}" for page, doing in self._running.items()]
+            lines += [f"  about {minutes:.0f} minutes are left"] * (minutes > 1)
+            width = shutil.get_terminal_size().columns
+            print(*(line[: width - 1] for line in lines), sep="\n", flush=True)
+            self._drawn = len(lines)
 
     def clear(self) -> None:
         """Take away what runs now."""

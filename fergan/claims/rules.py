@@ -61,8 +61,6 @@ def judge_all(results: Results) -> dict[str, Verdict]:
     return corrected({claim: judge(claim, results) for claim in REGISTER})
 
 
-# ---- from results
-
 def people_of(*results: ExperimentResult) -> dict[str, int]:
     """Return how many people of which sets results are scored on."""
     people = {}
@@ -334,8 +332,6 @@ def indiscernible(results: Results, margin: float) -> Verdict:
     return Verdict.of_parts([Comparison.of(share, 0.5 + margin, -1)], "raters", {}, generator=generator, share=share,
                             margin=margin, n=found["n"], n_raters=found["n_raters"])
 
-
-# ---- what the paper prints
 
 def stated(results: Results) -> Verdict:
     """Judge a description or a plan, which no result could refute."""

@@ -147,8 +147,7 @@ def check_region(saliency: np.ndarray, regions: np.ndarray, unit: int) -> dict[s
     cyclic shift of the region within it counts once, and every one of its mirror image.
 
     Returns: ``share`` of the saliency inside the region; its ``area`` as a share of the part, which a detector that looks
-        everywhere would reach; ``threshold``, the 95th percentile of the shares in shuffled regions; and whether it looks
-        ``inside``, with a larger share than that.
+        everywhere would reach; ``threshold``, the 95th percentile of shares in shuffled ones; ``inside``, a larger share.
     """
     rows, columns = (np.flatnonzero(regions.any(axis=(0, axis))) for axis in (2, 1))
     part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -15,7 +15,6 @@ from fergan.files import read_json, write_json
 from fergan.human_study.study import ANSWERS, Study
 
 CHANCE = 0.5  # guessing is right in half of all trials, in either kind of study
-
 ATTENTIVE = 0.8  # raters with a smaller share of catch trials right are shown, and not pooled; fixed beforehand
 _RATER_COLUMNS = ["n", "right", "low", "high", "p", "said_real", "caught", "n_catch", "counted", "milliseconds"]
 

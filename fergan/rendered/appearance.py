@@ -233,13 +233,6 @@ def _blur(field, *widths):
     return down @ field @ across.T
 
 
-def light_direction(azimuth, elevation):
-    """Unit vector to the light (3,) from numbers in degrees: azimuth to the image's right, elevation."""
-    azimuth, elevation = (torch.as_tensor(angle).deg2rad() for angle in (azimuth, elevation))
-    across = torch.cos(elevation)
-    return torch.stack([torch.sin(azimuth) * across, torch.sin(elevation), torch.cos(azimuth) * across])
-
-
 def _ambient_share(part):
     """Share of the light from all around that reaches each point of a part, 0..1."""
     if part.name == "head":  # less in hollows, where the surface lies behind its surroundings

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from fergan.facs import ACTION_UNITS
-from fergan.rendered.appearance import arriving_light, cast_shadows, light_direction, part_colour, shade
+from fergan.rendered.appearance import arriving_light, cast_shadows, part_colour, shade
 from fergan.rendered.curves import FaceCurves, person_of
 from fergan.rendered.labels import default_setting, sample_identity
 from fergan.rendered.scene import GAMMA, draw_background, photograph
@@ -99,7 +99,10 @@ def _draw(person, units, setting, size):
     # Studio cameras stand around a person; elsewhere people turn their heads more than their shoulders.
     follows = 1.0 if setting.setting in ("studio", "laboratory") else 0.5
     turn_body = rotation(setting.yaw * follows, setting.pitch * 0.3, setting.roll * 0.2)
-    light = light_direction(setting.light_azimuth, setting.light_elevation)
+    angles = setting.light_azimuth, setting.light_elevation
+    azimuth, elevation = (torch.as_tensor(angle).deg2rad() for angle in angles)
+    across = torch.cos(elevation)
+    light = torch.stack([torch.sin(azimuth) * across, torch.sin(elevation), torch.cos(azimuth) * across])  # of length 1
     camera = Camera(size, setting.scale, setting.shift_x, setting.shift_y)
     turns = [turn_body if part.name == "torso" else turn for part in parts]
     positions = [(t @ part.position.flatten(1)).view_as(part.position) for t, part in zip(turns, parts, strict=True)]
