@@ -8,22 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fergan.files import locked
-
 os.environ["MPLBACKEND"] = "agg"  # figures need no window
+# Several processes share the cores, and threads that wait for a core keep others from it: thirty times as long.
+os.environ["OMP_NUM_THREADS"] = "1"
 ROOT = Path(__file__).parent.parent
 PARTS = ("fergan", "notebooks", "profiles", "book", "Snakefile", "_config.yml", "pyproject.toml", "requirements.txt")
-
-
-@pytest.fixture(scope="module")
-def one_thread():
-    """Let PyTorch use one thread, as the pages do: small pictures are then drawn fastest."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def environment(root):
@@ -48,6 +37,8 @@ def built(tmp_path_factory):
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     folder = Path(os.environ.get("FERGAN_BUILT", folder))
     root, html = folder / "checkout", folder / "html"
+    from fergan.files import locked  # which imports NumPy, and that reads how many threads it may have
+
     with locked(folder / "checkout.lock"):
         if not html.is_dir():
             assert not root.is_dir(), "another process could not build the small book"

@@ -358,7 +358,7 @@ def test_weights_are_those_of_the_decision_values_and_photographs_are_mapped_wit
     assert found.n_faces == 20 and found.average.shape == (64, 64, 3) and found.regions is None and found.checks.empty
 
 
-def test_action_units_act_where_they_should(one_thread):
+def test_action_units_act_where_they_should():
     from fergan.rendered import render_faces, stand_in_labels
 
     labels = stand_in_labels("rafd-frontal", n_faces=16)

@@ -13,7 +13,6 @@ from fergan.experiments.label_efficiency import LabelEfficiencyResult, curve_at,
 from fergan.gan.networks import open_discriminator
 from fergan.svm.kernels import squared_distances, typical_distance
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = dict(cnn_width=None, n_splits=3, n_draws=2, n_evaluations=3, inner_folds=2)
 SMALL = dict(width=4, epochs=20, min_steps=30)
 

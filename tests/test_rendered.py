@@ -16,7 +16,6 @@ from fergan.rendered.curves import person_of
 from fergan.rendered.labels import PUBLISHED, default_setting
 from fergan.rendered.surfaces import hairline, head_part
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 # One landmark on each side that a one-sided movement shifts: the person's left lies on the image's right.
 ONE_SIDED = {"AU01": (22, 21), "AU02": (25, 18), "AU04": (23, 20), "AU05": (43, 38), "AU06": (46, 41),
              "AU07": (46, 41), "AU09": (35, 31), "AU12": (54, 48), "AU15": (54, 48)}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,24 +16,29 @@ from conftest import environment, run_in
 
 pytestmark = pytest.mark.book
 
-PLAN = """
-import json
+BOOK = """
+import json, sys
 from fergan.book.checks import load_profile
 from fergan.book.fresh import Book
-book = Book(load_profile("profiles/quick.yaml"))
-print(json.dumps(book.plan()))
+def book(): return Book(load_profile("profiles/quick.yaml"))
 """
 #: As `make book`, but for the HTML, whose making takes longer than that of a page.
-PAGES = PLAN.replace("print(json.dumps(book.plan()))", "book.bring_up_to_date('all', print)")
+PAGES = BOOK + "book().bring_up_to_date('all', print)"
+PLAN = BOOK + "for _ in sys.stdin: print(json.dumps(book().plan()), flush=True)"
 #: Why a page is made again whose results stay as they are.
 SHOWING = ("its notebook", "what its cells", "its title")
 
 
+@cache
+def planner(root):
+    """A process that answers each line with a plan: its imports take longer than its looking."""
+    return subprocess.Popen([sys.executable, "-c", PLAN], cwd=root, env=environment(root), stdin=-1, stdout=-1, text=True)
+
+
 def plan(root):
     """Return the pages that are stale -> why."""
-    done = run_in(root, "-c", PLAN)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    print(file=planner(root).stdin, flush=True)
+    return json.loads(planner(root).stdout.readline())
 
 
 def computing(root):
@@ -103,7 +109,7 @@ def test_a_changed_word_makes_its_page_only_and_the_prose_that_includes_it(check
     prose = checkout / "_build" / "quick" / "_build" / "html" / "book" / "intro.html"
     with edited(template, "- Its features carry emotions", "- Its features, so many, carry emotions"):
         assert make(checkout, html=True) == ([1], set()) and "so many" in prose.read_text()
-    assert make(checkout, html=True) == ([1], set()) and "so many" not in prose.read_text()
+    assert make(checkout) == ([1], set())
 
 
 def test_values_and_back_and_results_that_are_deleted_or_truncated(checkout):
