@@ -1,0 +1,69 @@
+"""A book in a checkout that a test changes for a moment: what is stale then, and what is made."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from functools import cache
+
+from conftest import environment, run_in
+
+BOOK = """
+import json, sys
+from fergan.book.checks import load_profile
+from fergan.book.fresh import Book
+def book(): return Book(load_profile("profiles/quick.yaml"))
+"""
+#: As `make book`, but for the HTML, whose making takes longer than that of a page.
+PAGES = BOOK + "book().bring_up_to_date('all', print)"
+PLAN = BOOK + "for _ in sys.stdin: print(json.dumps(book().plan()), flush=True)"
+#: Why a page is made again whose results stay as they are.
+SHOWING = ("its notebook", "what its cells", "its title")
+
+
+@cache
+def planner(root):
+    """A process that answers each line with a plan: its imports take longer than its looking."""
+    return subprocess.Popen([sys.executable, "-c", PLAN], cwd=root, env=environment(root), stdin=-1, stdout=-1, text=True)
+
+
+def plan(root):
+    """Return the pages that are stale -> why."""
+    print(file=planner(root).stdin, flush=True)
+    return json.loads(planner(root).stdout.readline())
+
+
+def computing(root):
+    """Return the stale pages whose results may change."""
+    return {name for name, why in plan(root).items() if not why.startswith(SHOWING)}
+
+
+def computed(root):
+    """Return how often each result has been computed so far."""
+    home = root / "artifacts" / "quick"
+    return {str(log.parent.relative_to(home)): len(log.read_text().splitlines()) for log in home.glob("*/*/computed.log")}
+
+
+def make(root, *, html=False):
+    """Make the pages; return how many each pass made, and the results that were computed."""
+    before = computed(root)
+    done = run_in(root, *(("-m", "fergan", "book", "--profile", "quick") if html else ("-c", PAGES)))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    after = computed(root)
+    passes = [int(n) for n in re.findall(r"^(\d+) of \d+ pages to make", done.stdout, re.M)]
+    return passes, {name for name in after if after[name] != before.get(name)}
+
+
+@contextmanager
+def edited(path, old, new):
+    """Change a file of the checkout for a moment."""
+    before, stat = path.read_text(), path.stat()
+    assert old in before, f"{old!r} is not in {path}"
+    path.write_text(before.replace(old, new, 1))
+    try:
+        yield
+    finally:
+        path.write_text(before)
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
