@@ -54,8 +54,8 @@ def test_what_is_absent_is_a_dash():
     assert a.startswith("| a | varied (spread 100 % of the floor) |") and a.endswith("| 2 of 4 (3.9) |")
     assert b == "| b | – | – | – | – | – | 0.90 (0.99) | – |" and c.endswith("| 1.00 (1.00) | – | – | – |")
     table = chapter.generators_table("abc", {"a": SCORES, "b": SCORES}, {"a": record(), "b": record(coverage=0.5)}, {"a": ["a", "b", "c"]})
-    assert table["distance over seeds"][0] == "6.70 (6.70\u00a0to\u00a06.70), 2"
-    assert table["coverage over seeds"].dropna().to_dict() == {0: "0.75 (0.50\u00a0to\u00a01.00), 2"}
+    assert table["Fréchet distance ↓"].tolist()[:2] == ["6.70 (5.10 / 7.70); 6.70 (6.70\u00a0to\u00a06.70), 2", "6.70 (5.10 / 7.70)"]
+    assert table["coverage ↑"][0].endswith("); 0.75 (0.50\u00a0to\u00a01.00), 2") and ";" not in table["coverage ↑"][1]
     people = record() | {"floor_people": record(precision=0.5)["found"]}
     table = chapter.generators_table("ab", {}, {"a": people, "b": record()})
     assert table["precision ↑"].tolist() == ["1.00 (1.00 / 0.50)", "1.00 (1.00)"]

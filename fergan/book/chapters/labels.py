@@ -101,13 +101,14 @@ def learning_curves(curves: Mapping[str, pd.DataFrame], xlabel: str, chance: flo
 
 def own_table(result: TransferResult, others: Sequence[TransferResult]) -> pd.DataFrame:
     """Return one row per set: its own network, those of other faces, and these minus it and minus each baseline, paired."""
+    def minus(name: str, t: str) -> Markup:
+        seeds = over_seeds(result, others if name == "own" else (), f"minus_{name}", t, features=OTHERS, write=signed)
+        return Markup("; ").join([signed(result.score(f"minus_{name}", t, OTHERS)), *seeds.values()])
+
     return table_of([{
         "faces of": "mean over sets" if t == "all" else t, "own network": interval(result.score("accuracy", t, t)),
         "networks of other faces (mean)": interval(result.score("accuracy", t, OTHERS)),
-        **{f"these minus {name}": signed(result.score(f"minus_{name}", t, OTHERS))
-           for name in ("own", *result.settings["baselines"])},
-        **{f"these minus own, {title}": cell
-           for title, cell in over_seeds(result, others, "minus_own", t, features=OTHERS, write=signed).items()}}
+        **{f"these minus {name}": minus(name, t) for name in ("own", *result.settings["baselines"])}}
         for t in (*result.settings["targets"], "all")])
 
 

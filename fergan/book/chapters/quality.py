@@ -61,9 +61,9 @@ def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], 
         row["people ↑"] = people and f"{people['n_found']} of {people['n_people']} ({people['expected']:.1f})"
         alike = (seeds or {}).get(model, ())
         over = {"coverage": [records[other]["found"]["coverage"] for other in alike if other in records],
-                "distance": [judged[other]["frechet"]["value"] for other in alike if "frechet" in judged.get(other, ())]}
-        row |= {f"{word} over seeds": mean_between(values, 2) + f", {len(values)}" for word, values in over.items()
-                if len(values) > 1}
+                "frechet": [judged[other]["frechet"]["value"] for other in alike if "frechet" in judged.get(other, ())]}
+        row |= {title: f"{row[title]}; {mean_between(values, 2)}, {len(values)}" for score, values in over.items()
+                if len(values) > 1 and row[title := SCORE_WORDS["scores"][score]]}
         rows.append(row)
     return table_of(rows)
 
