@@ -182,6 +182,6 @@ if __name__ == "__main__":
         if isinstance(code, str):
             print(code, file=sys.stderr)
             code = 1
-    # Libraries tidy up and are taken down one by one, which would copy what the fork shares: four seconds for a page.
+    # Libraries tidy up and are taken down one by one, which would copy what the fork shares: longer than most pages.
     sys.stdout.flush()
     os._exit(code)

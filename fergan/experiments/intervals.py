@@ -122,7 +122,7 @@ def resampled_auc(values: np.ndarray, positive: np.ndarray, counts: np.ndarray, 
 def resampled_precision(values: np.ndarray, positive: np.ndarray, counts: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Average precision, the mean over positive faces of the share of positives among faces of at least their value.
 
-    NaN without positives. Shape (n,). scikit-learn's takes the draws one after another, a hundred times as long.
+    NaN without positives. Shape (n,). As scikit-learn's, which takes one draw after another.
     """
     order = np.argsort(-values, kind="stable")
     weights = counts[:, codes[order]]

@@ -221,7 +221,7 @@ def linear_values(K_train: np.ndarray, y: np.ndarray, K_test: np.ndarray, costs:
         return values
     for index, C in enumerate(costs):
         model = fit_svc(K_train, y.astype(int), C)
-        # As its decision_function, which reads the kernel number by number, in a tenth of the time.
+        # As its decision_function, by one product.
         values[:, index] = K_test[:, model.support_] @ model.dual_coef_[0] + model.intercept_[0]
         if np.abs(model.dual_coef_).max(initial=0) < C * (1 - 1e-9):
             values[:, index + 1 :] = values[:, [index]]
