@@ -210,8 +210,9 @@ def _units(profile: Profile) -> list[Page]:
     ]
     if not pages:
         return []
-    single_units = {name: [dataset, only] for name, (dataset, _, only) in profile.models.items() if only}
-    sets = [dataset for dataset, _ in single_units.values()]
+    single_units = _single_units(profile)
+    alone = [*single_units, *(dataset for dataset, _ in single_units.values())]
+    alone += [f"{name}-seed-{seed}" for name in alone for seed in profile.seeds[1:]]
     # Saliency is that of the first experiment that trains on coded Action Units, or else of the first.
     looked = min(profile.au_experiments, key=lambda e: bool(profile.datasets[e.train].relabel))
     return _with_summary(
@@ -219,7 +220,13 @@ def _units(profile: Profile) -> list[Page]:
         experiments=[e.experiment for e in profile.au_experiments], single_units=single_units,
         saliency_of=looked.experiment, margin=profile.datasets[looked.train].margin,
         action_units=profile.action_units.model_dump(), saliency=profile.saliency.model_dump(),
-        after=(FEATURES_PAGE, *_networks(*single_units, *sets, looked.pretrained), *_faces(*sets, looked.train)))
+        after=(FEATURES_PAGE, *_networks(*alone, looked.pretrained), *_faces(*(of for of, _ in single_units.values()), looked.train)))
+
+
+def _single_units(profile: Profile) -> dict[str, list[str]]:
+    """Return the set and the Action Unit of each network that was trained on the faces with one Action Unit."""
+    return {name: [dataset, only] for name, (dataset, _, only) in profile.models.items()
+            if only and name in profile.further_models}
 
 
 def _samples(profile: Profile) -> list[Page]:
@@ -230,7 +237,7 @@ def _samples(profile: Profile) -> list[Page]:
     models = {name: dataset for name, (dataset, _, _) in profile.models.items()}
     scored = [*profile.pretrained_sets, *(name for name, model in further.items()
                                           if name in models and model.quality and not model.only),
-              *(name for name, model in profile.reseeded.items() if profile.seeds and model.quality)]
+              *(name for name, model in profile.reseeded.items() if profile.seeds and model.quality and not model.only)]
     pages = [
         Page("06_quality", name,
              dict(model=name, dataset=models[name], judge=judge(models[name]), inception=os.environ.get(INCEPTION) or None,
@@ -272,7 +279,7 @@ def _results(profile: Profile, pages: list[Page]) -> Iterator[Page]:
     homes = [page.home for page in pages if page.name != "summary" and "judged" in CHAPTERS[page.chapter]
              and not page.name.endswith(tuple(f"-seed-{seed}" for seed in profile.seeds[1:]))]
     homes += [f"mode_collapse/{name}" for name in models]
-    homes += [f"single_unit/{name}" for name, (_, only) in models.items() if only and profile.au_experiments]
+    homes += [f"single_unit/{name}" for name in _single_units(profile) if profile.au_experiments]
     absences = profile.absences
     yield Page("07_results", "results", dict(
         profile=profile.name, rendered=profile.rendered, datasets=list(profile.datasets), models=models, results=homes,

@@ -6,6 +6,7 @@ standardised: no statistic of a test face can then reach the training, and the G
 data's own distances (`typical_distance`). Fits run on threads: LibSVM releases Python's global lock.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -32,7 +33,7 @@ def squared_distances(X: np.ndarray, Y: np.ndarray | None = None, *, dtype: type
     Matrices are (n_rows, n_features) and (n_columns, n_features), float32 or float64; without `Y` it is `X` itself, and the
     result symmetric with a diagonal of exact zeros. Its `dtype` is float32, which suffices for a search, or float64.
     """
-    D2 = np.empty((len(X), len(X if Y is None else Y)), dtype)
+    D2 = _empty(len(X), len(X if Y is None else Y), dtype)
     for rows, columns, products, x_norms, y_norms in _centred_products(X, Y):
         products *= -2
         products += x_norms[:, None]
@@ -52,7 +53,7 @@ def gram(X: np.ndarray, Y: np.ndarray | None = None) -> np.ndarray:
     so that one grid of C suits features of any scale. For a test set `X` is its faces and `Y` the training set. Returns
     float64 of shape (n_rows, n_columns); see `squared_distances`.
     """
-    K = np.empty((len(X), len(X if Y is None else Y)))
+    K = _empty(len(X), len(X if Y is None else Y), np.float64)
     scale = 0.0
     for rows, columns, products, _, y_norms in _centred_products(X, Y):
         K[rows, columns] = products
@@ -64,6 +65,15 @@ def gram(X: np.ndarray, Y: np.ndarray | None = None) -> np.ndarray:
         raise ValueError("all faces have the same features; the network that made them has probably collapsed")
     K /= scale
     return K
+
+
+def _empty(n_rows: int, n_columns: int, dtype: type) -> np.ndarray:
+    """Return a new matrix; ValueError where the machine has no room for it, which would end the process without a word."""
+    needed, there = n_rows * n_columns * np.dtype(dtype).itemsize, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise ValueError(f"kernels of {n_rows:,} faces with {n_columns:,} need {needed / 1e9:,.0f} GB, and this machine has "
+                         f"{there / 1e9:,.0f}; take fewer faces (n_faces of the set, max_faces of the transfer matrix)")
+    return np.empty((n_rows, n_columns), dtype)
 
 
 def _centred_products(X: np.ndarray, Y: np.ndarray | None) -> Iterator[tuple]:

@@ -189,15 +189,18 @@ def roc_panels(results: _Results) -> plt.Figure:
 
 # ---- one Action Unit alone
 
-def single_unit_table(result: AUResult) -> pd.DataFrame:
+def single_unit_table(result: AUResult, others: Sequence[AUResult] = ()) -> pd.DataFrame:
     """Return one row per network and protocol: areas in training and in test, the paper's first where it has some."""
     unit, dataset = result.settings["unit"], result.settings["dataset"]
     papers_own = (unit, dataset) == (AU7_ALONE["unit"], AU7_ALONE["dataset"])
-    rows = [[FEATURES, "the paper", *(interval(AU7_ALONE[part]) for part in ("train", "test"))]] * papers_own
+    names = ["network of", "protocol", "in train", "in test"]
+    rows = [dict(zip(names, (FEATURES, "the paper", *(interval(AU7_ALONE[part]) for part in ("train", "test"))),
+                     strict=True))] * papers_own
     for features, protocol in dict.fromkeys(zip(result.scores["features"], result.scores["protocol"], strict=True)):
         areas = [interval(result.score(score, unit, features, protocol)) for score in ("auc_train", "auc")]
-        rows.append([features, TWO_PROTOCOLS[protocol], *areas])
-    table = pd.DataFrame(rows, columns=["network of", "protocol", "in train", "in test"])
+        rows.append(dict(zip(names, (features, TWO_PROTOCOLS[protocol], *areas), strict=True)) | over_seeds(
+            result, others, "auc", unit, features=features, protocol=protocol))
+    table = pd.DataFrame(rows)
     return table.replace({"network of": {FEATURES: f"faces with {unit} only", "all": "all faces"}})
 
 
