@@ -208,7 +208,7 @@ def check_data(profile: Profile) -> DataCheck:
             faults.append(f"datasets.{name}: {error}")
         else:
             faults += [f"datasets.{name}: {fault}" for fault in reports[name].faults]
-    for find in (_emotion_faults, _au_faults, _network_faults):
+    for find in (_emotion_faults, _au_faults, _network_faults) if labels else ():  # the first imports scikit-learn
         faults += find(profile, labels)
     return DataCheck(profile, reports, {name: len(table) for name, table in labels.items()}, faults)
 

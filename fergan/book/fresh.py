@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def record_of(path: Path) -> dict[str, Any]:
         return {}
 
 
+@cache
 def repository() -> dict[str, str]:
     """Return the book's ``github`` (owner/name) and ``branch`` by ``_config.yml``, where pages offer their notebooks.
 
@@ -148,6 +150,7 @@ class Book:
     def plan(self) -> dict[str, str]:
         """Return the pages that are not of the present state of files and results -> why; in reading order."""
         forget_code()
+        repository.cache_clear()
         self._notebooks.clear()
         return {name: why for name, page in self.pages.items() if (why := self.why_stale(page))}
 
