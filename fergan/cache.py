@@ -72,7 +72,7 @@ _DATA = (".csv", ".yaml", ".yml")
 _SHOWN = (".j2", ".js", ".css", ".html")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Module:
     """One file of the package, taken apart."""
 
@@ -106,6 +106,7 @@ def _module(name: str) -> _Module:
     return _taken_apart(name, _path_of(name).parent, _path_of(name).read_text(encoding="utf-8"))
 
 
+@cache  # whatever is forgotten: an equal text is taken apart once
 def _taken_apart(name: str, folder: Path, source: str) -> _Module:
     defined: dict[str, list[ast.AST]] = {}
     effects, tops = [], []
@@ -143,14 +144,9 @@ class _Bare(ast.NodeTransformer):
         return node
 
 
-@cache
-def _used(module: str, name: str) -> tuple[str, frozenset[tuple[str, str]], frozenset[str]]:
-    """Return a definition as text, the definitions that it uses, and the words in it; name "" stands for the effects."""
-    of = _module(module)
-    return _used_by(of, of.defined.get(name, []) if name else of.effects)
-
-
-def _used_by(of: _Module, nodes: list[ast.AST]) -> tuple[str, frozenset[tuple[str, str]], frozenset[str]]:
+@cache  # also because it takes docstrings away
+def _used_by(of: _Module, nodes: tuple[ast.AST, ...]) -> tuple[str, frozenset[tuple[str, str]], frozenset[str]]:
+    """Return parts of a module as text, the definitions that they use, and the words in them."""
     inside = [leaf for node in nodes for leaf in ast.walk(node)]
     imported = of.imported | dict(_imports(inside))
     uses, words = set(), set()
@@ -184,7 +180,8 @@ def _closure(start: Iterable[tuple[str, str]]) -> tuple[dict[tuple[str, str], st
             elif _path_of(f"{module}.{name}"):
                 waiting.append((f"{module}.{name}", ""))
             continue
-        found[module, name], uses, inside = _used(module, name)
+        nodes = of.defined[name] if name else of.effects  # what a module does when it is imported
+        found[module, name], uses, inside = _used_by(of, tuple(nodes))
         words |= inside
         folders.add(of.folder)
         waiting += [*uses, (module, "")]
@@ -215,14 +212,14 @@ def _hash_of_code(names: tuple[tuple[str, str], ...]) -> str:
 
 def forget_code() -> None:
     """Read the code anew when it is next asked for: files may have been edited since."""
-    for part in (_path_of, _module, _used, _hash_of_code):
+    for part in (_path_of, _module, _hash_of_code):
         part.cache_clear()
 
 
 def hash_of_source(source: str, templates: Path) -> str:
     """Return the hash of all that a notebook's code uses: code, tables, and what it names of a folder of templates."""
     of = _taken_apart("notebook", templates, source)
-    nodes = [*of.effects, *(node for nodes in of.defined.values() for node in nodes)]
+    nodes = *of.effects, *(node for nodes in of.defined.values() for node in nodes)
     _, uses, words = _used_by(of, nodes)
     found, inside, folders = _closure([*uses, *(target for target in of.imported.values() if target[1])])
     files = _files(words | inside, {*folders, templates}, (*_DATA, *_SHOWN))

@@ -116,8 +116,10 @@ def test_seeds_repeat_networks_and_experiments_on_them_and_leave_those_of_the_fi
     assert digest(often.models["kdef-seed-3"]) == digest(by_hand.models["kdef-seed-3"]), "the same key"
     pages, more = ({page.id: page for page in pages_of(of)} for of in (once, often))
     first, again = "04_emotions/experiment-1", "04_emotions/experiment-1-seed-3"
-    assert set(more) - set(pages) == {"02_dcgan/kdef-seed-3", "02_dcgan/kdef-other-seed-3", again, "05_action_units/experiment-4-seed-3",
-                                      "06_quality/kdef-seed-3", "06_quality/kdef-other-seed-3"}
+    assert set(more) - set(pages) == {f"02_dcgan/{name}-seed-3" for name in ("kdef", "kdef-other", "kdef-au12")} | {
+        again, "05_action_units/experiment-4-seed-3", "06_quality/kdef-seed-3", "06_quality/kdef-other-seed-3"}
+    compared = more["05_action_units/summary"]
+    assert "02_dcgan/kdef-au12-seed-3" in compared.after and list(compared.parameters["single_units"]) == ["kdef-au12"]
     assert set(pages) <= set(more) and more[first].parameters == pages[first].parameters | {"seeds": [3]} and again in more[first].after
     assert more[again].atlas and more[again].parameters["pretrained"] == "kdef-seed-3" and "02_dcgan/kdef-seed-3" in more["03_features/pairs"].after
     homes = more["07_results/results"].parameters["results"]

@@ -161,7 +161,8 @@ def build_book(book: Book) -> Path:
     done.unlink(missing_ok=True)
     # By module: the environment's scripts name the folder that it was made in, which may have been moved. What jsonschema
     # checks addresses with, where it is installed, takes seconds to import, and no page needs it.
-    program = "import sys; sys.modules['rfc3987_syntax'] = None; from jupyter_book.cli.main import main; sys.argv[0] = 'jupyter-book'; main()"
+    program = ("import sys; sys.modules['rfc3987_syntax'] = None; sys.argv[0] = 'jupyter-book'; "
+               "from jupyter_book.cli.main import main; main()")
     command = [sys.executable, "-c", program, "build", str(ROOT), "--toc", str(toc), "--path-output",
                str(html.parent.parent), "-n", "-W", "--keep-going", "-q"]
     try:

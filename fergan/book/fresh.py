@@ -47,13 +47,15 @@ def record_of(path: Path) -> dict[str, Any]:
         return {}
 
 
-@cache
+_settings = cache(yaml.safe_load)  # of the book, which each page asks for
+
+
 def repository() -> dict[str, str]:
     """Return the book's ``github`` (owner/name) and ``branch`` by ``_config.yml``, where pages offer their notebooks.
 
     Nothing where it gives no address, NotebookError where that is of another form.
     """
-    of = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8")).get("repository")
+    of = _settings((ROOT / "_config.yml").read_text(encoding="utf-8")).get("repository")
     if not of:
         return {}
     if not (found := re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", of.get("url", ""))):
@@ -150,7 +152,6 @@ class Book:
     def plan(self) -> dict[str, str]:
         """Return the pages that are not of the present state of files and results -> why; in reading order."""
         forget_code()
-        repository.cache_clear()
         self._notebooks.clear()
         return {name: why for name, page in self.pages.items() if (why := self.why_stale(page))}
 

@@ -211,7 +211,8 @@ def _units(profile: Profile) -> list[Page]:
     if not pages:
         return []
     single_units = _single_units(profile)
-    alone = [*single_units, *(dataset for dataset, _ in single_units.values())]
+    sets = [dataset for dataset, _ in single_units.values()]
+    alone = [*single_units, *sets]
     alone += [f"{name}-seed-{seed}" for name in alone for seed in profile.seeds[1:]]
     # Saliency is that of the first experiment that trains on coded Action Units, or else of the first.
     looked = min(profile.au_experiments, key=lambda e: bool(profile.datasets[e.train].relabel))
@@ -220,7 +221,7 @@ def _units(profile: Profile) -> list[Page]:
         experiments=[e.experiment for e in profile.au_experiments], single_units=single_units,
         saliency_of=looked.experiment, margin=profile.datasets[looked.train].margin,
         action_units=profile.action_units.model_dump(), saliency=profile.saliency.model_dump(),
-        after=(FEATURES_PAGE, *_networks(*alone, looked.pretrained), *_faces(*(of for of, _ in single_units.values()), looked.train)))
+        after=(FEATURES_PAGE, *_networks(*alone, looked.pretrained), *_faces(*sets, looked.train)))
 
 
 def _single_units(profile: Profile) -> dict[str, list[str]]:
