@@ -116,20 +116,21 @@ def matrix_peak(device, dtype, side=8192):
     return 2 * side**3 / min(seconds(lambda: a @ b, device, 10) for _ in range(5))
 
 
-def main():
+def parsed():
+    """Return what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=0, help="steps of each round; 0 takes 3, on a GPU 50")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    fabric = make_fabric("auto")
+    return parser.parse_args()
+
+
+def ways(config, fabric):
+    """Return the steps that are compared, by name; "ready" is the plain one with faces that are on the device already."""
     device = fabric.device
-    n = arguments.steps or (50 if device.type == "cuda" else 3)
-    config = TrainConfig(preset="radford2015", width=arguments.width, batch_size=arguments.batch)
-    images = np.random.default_rng(0).integers(0, 256, (arguments.batch, 64, 64, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (config.batch_size, 64, 64, 3), dtype=np.uint8)
 
     def peer(**options):
         networks = Generator(config.latent_dim, config.width), Discriminator(config.width)
@@ -140,29 +141,31 @@ def main():
 
     networks, optimizers = peer(fused=False)
     of_examples = peer()
-    loader = DataLoader(Pictures(images, arguments.batch * 1000), arguments.batch, shuffle=True, num_workers=2)
-    batches = iter(loader)
-    state, data = TrainingState(config, fabric), torch.from_numpy(images).to(device)
+    batches = iter(DataLoader(Pictures(images, config.batch_size * 1000), config.batch_size, shuffle=True, num_workers=2))
+    state, data, ready = TrainingState(config, fabric), torch.from_numpy(images).to(device), normalised(images).to(device)
     random = torch.Generator().manual_seed(0)
 
     def ours():
-        noise = torch.randn(arguments.batch, config.latent_dim, generator=random).to(device, non_blocking=True)
+        noise = torch.randn(config.batch_size, config.latent_dim, generator=random).to(device, non_blocking=True)
         return train_step(state, to_float(data), noise, config, fabric, random)
 
-    def plain():
-        return plain_step(networks, optimizers, normalised(images).to(device), config)
+    return {"plain": lambda: plain_step(networks, optimizers, normalised(images).to(device), config), "ours": ours,
+            "examples": lambda: examples_step(*of_examples, batches, config),
+            "ready": lambda: plain_step(networks, optimizers, ready, config)}
 
-    def examples():
-        return examples_step(*of_examples, batches, config)
 
-    ready = normalised(images).to(device)
-
-    def plain_ready():
-        return plain_step(networks, optimizers, ready, config)
-
-    for _ in range(3):  # warm up
-        ours(), plain(), examples()
-    times = [[seconds(step, device, n) for step in (plain, ours, examples)] for _ in range(arguments.rounds)]
+def main():
+    arguments = parsed()
+    torch.set_num_threads(arguments.threads)
+    fabric = make_fabric("auto")
+    device = fabric.device
+    n = arguments.steps or (50 if device.type == "cuda" else 3)
+    config = TrainConfig(preset="radford2015", width=arguments.width, batch_size=arguments.batch)
+    steps = ways(config, fabric)
+    compared = [steps[name] for name in ("plain", "ours", "examples")]
+    for step in compared * 3:  # warm up
+        step()
+    times = [[seconds(step, device, n) for step in compared] for _ in range(arguments.rounds)]
     ratios = [a / b for a, b, _ in times]
     rates = [arguments.batch / statistics.median(column) for column in zip(*times, strict=True)]
     precision = "bfloat16" if "bf16" in fabric.strategy.precision.precision else "float32"
@@ -178,10 +181,10 @@ def main():
     record(step, rates[1], "faces/s", peer="plain loop", theirs=rates[0], more_is_better=True, wanted=2.5, **sizes)
     record(step, rates[1], "faces/s", peer="pytorch/examples", theirs=rates[2], more_is_better=True, **sizes)
     if device.type == "cuda":
-        times = [(seconds(plain_ready, device, n), seconds(ours, device, n)) for _ in range(arguments.rounds)]
+        times = [(seconds(steps["ready"], device, n), seconds(steps["ours"], device, n)) for _ in range(arguments.rounds)]
         print(f"  with faces ready on the GPU: ratio {statistics.median(a / b for a, b in times):.2f}")
         with FlopCounterMode(display=False) as counter:
-            ours()
+            steps["ours"]()
         work = counter.get_total_flops() / arguments.batch * rates[1]
         peak = matrix_peak(device, getattr(torch, precision))
         print(f"  {work / 1e12:.1f} TFLOP/s of {peak / 1e12:.0f} measured in a matrix product: {work / peak:.0%}")
