@@ -39,6 +39,10 @@ def results():
 def test_tables_have_the_paper_where_the_sets_are_its_own_and_no_empty_rows(results):
     table = chapter.transfer_table({n: as_result(n, half=0.03) for n in results}).set_index("AU")
     assert list(table.index) == list(ACTION_UNITS) and table.loc["AU04", "above chance"] == "2 of 4"
+    further = {n: [as_result(n, shift=-0.1), as_result(n, shift=0.2)] for n in results}
+    seeds = chapter.transfer_table(results, further).set_index("AU")
+    value = table.loc["AU04", "mean"]
+    assert seeds.loc["AU04", "3 seeds"] == f"{value + 0.1 / 3:.3f} ({value - 0.1:.3f}\u00a0to\u00a0{value + 0.2:.3f})"
     assert chapter.transfer_table({1: results[1]}).empty and list(chapter.area_cells(results)) == ["1", "2", "3", "4×", "5×", "6", "7×", "8×"]
     two = {2: as_result(2, half=0.02, shift=-0.1), 12: as_result(2, train="mine")}
     means = beside_the_paper({"units": two})

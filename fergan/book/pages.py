@@ -293,5 +293,6 @@ def _results(profile: Profile, pages: list[Page]) -> Iterator[Page]:
 def _groups(profile: Profile) -> Iterator[Page]:
     """The page that compares groups of people, on faces that say who their people are: the rendered ones."""
     if known := [e for e in profile.emotion_experiments if profile.datasets[e.target].source == "rendered"]:
-        yield Page("07c_groups", "people", dict(experiments=[e.experiment for e in known], seed=profile.seed),
+        numbers = [e.experiment for e in known]
+        yield Page("07c_groups", "people", dict(experiments=numbers, seed=profile.seed, seeds=profile.seeds[1:]),
                    (*(f"04_emotions/experiment-{e.experiment}" for e in known), *_faces(*(e.target for e in known))))

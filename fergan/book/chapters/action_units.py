@@ -10,7 +10,7 @@ import seaborn as sns
 
 from fergan.book.chapters.results import over_seeds
 from fergan.book.plots import TWO_PROTOCOLS, WIDTH, score_dots
-from fergan.book.show import interval, signed
+from fergan.book.show import interval, mean_between, signed
 from fergan.experiments.action_units import FEATURES, MAIN, TRUTH, AUResult
 from fergan.experiments.cross_validation import SUBJECT_INDEPENDENT
 from fergan.experiments.intervals import side
@@ -154,8 +154,11 @@ def area_cells(results: _Results) -> pd.DataFrame:
     return table.drop("all").dropna(how="all").rename_axis(None)
 
 
-def transfer_table(results: _Results) -> pd.DataFrame:
-    """Return one row per Action Unit that is scored from one set to another: mean areas, ours and the paper's."""
+def transfer_table(results: _Results, others: Mapping[int, Sequence[AUResult]] | None = None) -> pd.DataFrame:
+    """Return one row per Action Unit that is scored from one set to another: mean areas, ours and the paper's.
+
+    `others` are those on networks of further seeds, by experiment.
+    """
     across = {n: result for n, result in results.items() if crosses(result)}
     if not across:
         return pd.DataFrame()
@@ -163,6 +166,10 @@ def transfer_table(results: _Results) -> pd.DataFrame:
         lambda n, result: scores_of(result)["value"], lambda n, result: scores_of(result)["low"], papers_areas))
     above = (low > 0.5).sum(axis=1).astype(str) + " of " + ours.count(axis=1).astype(str)
     table = {"mean": ours.mean(axis=1), "paper's mean": paper.where(ours.notna()).mean(axis=1), "above chance": above}
+    of_seeds = [across.values(), *zip(*((others or {}).get(n, ()) for n in across), strict=True)]
+    means = pd.DataFrame([pd.DataFrame([scores_of(one)["value"] for one in of]).mean() for of in of_seeds])
+    if len(means) > 1:
+        table[f"{len(means)} seeds"] = pd.Series({unit: mean_between(means[unit]) for unit in ours.index})
     return pd.DataFrame(table).dropna(subset="mean").dropna(axis=1, how="all").rename_axis("AU").reset_index()
 
 

@@ -7,12 +7,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from markupsafe import Markup
 
 from fergan.book.chapters.results import over_seeds
 from fergan.book.plots import EVERY_PROTOCOL, TWO_PROTOCOLS, WIDTH, score_dots
-from fergan.book.show import interval, signed, table_of
+from fergan.book.show import interval, mean_between, signed, table_of
 from fergan.data.faces import FaceSet
 from fergan.experiments.emotions import EmotionResult
+from fergan.experiments.intervals import Score
 from fergan.experiments.scores import FEATURES
 from fergan.facs import EMOTIONS, canonical_emotion
 from fergan.paper import papers_own, papers_scores, read_table
@@ -108,6 +110,12 @@ def state_of_the_art(results: Experiments, others: Mapping | None = None) -> pd.
 
 
 # ---- groups of people
+
+def over_trainings(difference: Score, further: Sequence[Score]) -> Markup:
+    """Write a difference, and behind a semicolon what it is over networks of `further` seeds too, see `mean_between`."""
+    values = [one[0] for one in (difference, *further)]
+    return Markup("; ").join([signed(difference), *([mean_between(values, write=signed)] if further else [])])
+
 
 def group_figure(table: pd.DataFrame) -> plt.Figure:
     """Draw the accuracy on each group of people (`accuracy_by_group`, with ``experiment``): one panel per trait."""
