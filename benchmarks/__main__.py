@@ -1,7 +1,7 @@
 """All benchmarks, one after the other, on sizes that take a quarter of an hour on two cores; one table at the end.
 
     python benchmarks                    all of them (`make bench`)
-    python benchmarks search_speed ...   only these
+    python benchmarks search_speed ...   only these; search_large, eight minutes, is run by name alone
     python benchmarks/search_speed.py    one at its full size; --help says what can be changed
 
 The figures go into ``artifacts/bench/<date and time>.json`` with the machine, the commit and the versions: the book's page
@@ -37,13 +37,15 @@ RUNS = {
     "coverage": ["--repetitions", "100"],
     "browser_speed": [],
 }
+LONGER = {"search_large": []}  # run where it is named
 
 
 def run(name, found):
     """Run one benchmark; return its seconds and how it ended. Its figures are added to the file `found`."""
-    print(f"\n=== {name} {' '.join(RUNS[name])}", flush=True)
+    options = (RUNS | LONGER)[name]
+    print(f"\n=== {name} {' '.join(options)}", flush=True)
     start = time.monotonic()
-    command = [sys.executable, str(Path(__file__).with_name(f"{name}.py")), *RUNS[name]]
+    command = [sys.executable, str(Path(__file__).with_name(f"{name}.py")), *options]
     ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), FOUND: str(found)})
     return time.monotonic() - start, ended.returncode
 
@@ -66,8 +68,8 @@ def table(rows):
 
 def main():
     names = sys.argv[1:] or list(RUNS)
-    if unknown := [name for name in names if name not in RUNS]:
-        raise SystemExit(f"there is no {', '.join(unknown)}; there are {', '.join(RUNS)}")
+    if unknown := [name for name in names if name not in RUNS | LONGER]:
+        raise SystemExit(f"there is no {', '.join(unknown)}; there are {', '.join(RUNS | LONGER)}")
     begun, start = datetime.now(UTC), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found"

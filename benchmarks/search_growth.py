@@ -6,33 +6,25 @@ the system tells. Of the ten folds a few are fitted and the time of ten is scale
 and their accuracies on these are printed side by side. The last line fits t = a n^b to the times.
 
     python benchmarks/search_growth.py                    # four minutes
-    python benchmarks/search_growth.py --large            # 100,000 faces, as published: search, and ten folds of all faces
-
-With ``--large`` the features (3.3 GB) lie in a file that is mapped into memory. A search of 30 candidates over ten folds and
-the ten approximated models of 90,000 faces, have to stay below 16 GB or the exit status is 1.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import torch
-from record import own_gb, peak_gb, record
+from record import peak_gb, record
 from search_at_size import N_FACES, N_FEATURES, RAF_DB, drawn_features
 from threadpoolctl import threadpool_limits
 
 from fergan.experiments.cross_validation import other_rows, random_folds
-from fergan.experiments.emotions import as_published
 from fergan.svm.kernels import SharedKernel, squared_distances, typical_distance
-from fergan.svm.nystroem import Landmarks, NystroemKernel, distances_within
+from fergan.svm.nystroem import Landmarks, NystroemKernel
 
-SIZES, N_FOLDS, LARGE, WANTED_GB = (1000, 2000, 4000, 8000, 16000), 10, 100_000, 16
+SIZES, N_FOLDS = (1000, 2000, 4000, 8000, 16000), 10
 COST, SIGNAL = 10.0, 0.09
 
 
@@ -57,44 +49,10 @@ def measure(way, n, n_folds, threads):
     print(json.dumps(dict(n=len(y), distances=distances, candidate=candidate, accuracy=right.mean(), memory=peak_gb())))
 
 
-def measure_large(path, n, threads, evaluations):
-    """Run the published protocol on a file of features, and print its seconds and memory as JSON."""
-    X, y = np.load(path, mmap_mode="r"), np.load(path.with_name("y.npy"))
-    own, done = [0.0], []
-
-    def watch():
-        while not done:
-            own[0] = max(own[0], own_gb())
-            time.sleep(0.2)
-
-    Thread(target=watch, daemon=True).start()
-    start = time.perf_counter()
-    D2 = distances_within(X, 12.0)
-    print(f"  {type(D2).__name__} after {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    values, result = as_published(D2, y, random_folds(y, N_FOLDS, 0), n_threads=threads, n_evaluations=evaluations)
-    done.append(True)
-    print(json.dumps(dict(n=len(y), seconds=time.perf_counter() - start, accuracy=float(np.mean(values.argmax(1) == y)),
-                          searched=result.score, peak=peak_gb(), own=own[0])))
-
-
-def apart(*words):
-    """Run one measurement in a process of its own."""
-    ended = subprocess.run([sys.executable, __file__, *map(str, words)], check=True, stdout=subprocess.PIPE, text=True)
+def apart(script, *words):
+    """Run one measurement in a process of its own, and return what it printed."""
+    ended = subprocess.run([sys.executable, script, *map(str, words)], check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(ended.stdout)
-
-
-def large(n, threads, evaluations):
-    """Measure many faces, whose features are drawn by another process."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        path = Path(folder) / "X.npy"
-        subprocess.run([sys.executable, __file__, "--draw", str(path), "--faces", str(n)], check=True)
-        found = apart("--measure", path, "--faces", n, "--threads", threads, "--evaluations", evaluations)
-    print(f"{found['n']:,} faces x {N_FEATURES:,}, {evaluations} candidates, {threads} threads: {found['seconds'] / 60:.1f} "
-          f"minutes; memory {found['own']:.1f} GB of its own, {found['peak']:.1f} GB with the mapped file; accuracy "
-          f"{found['accuracy']:.3f}, on the faces searched {found['searched']:.3f}")
-    record(f"search on {n:,} faces, approximated", found["seconds"], "s", task="large", n=n, memory=found["peak"])
-    record(f"its memory, with {n * N_FEATURES * 4 / 1e9:.1f} GB of mapped features", found["peak"], "GB", wanted=WANTED_GB)
-    return found["peak"] < WANTED_GB
 
 
 def main():
@@ -102,29 +60,16 @@ def main():
     parser.add_argument("--folds", type=int, default=2, help="of ten, that are fitted")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--large", action="store_true")
-    parser.add_argument("--faces", type=int, default=LARGE)
-    parser.add_argument("--evaluations", type=int, default=30)
     parser.add_argument("--way", choices=("exact", "nystroem"), help="measure this at the first size and print it as JSON")
-    parser.add_argument("--draw", type=Path, help="write features into this file")
-    parser.add_argument("--measure", type=Path, help="the published protocol on this file")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     with threadpool_limits(arguments.threads):
-        if arguments.draw:
-            for name, array in zip((arguments.draw, arguments.draw.with_name("y.npy")), faces(arguments.faces), strict=True):
-                np.save(name, array)
-            return 0
-        if arguments.measure:
-            return measure_large(arguments.measure, arguments.faces, arguments.threads, arguments.evaluations)
         if arguments.way:
             return measure(arguments.way, arguments.sizes[0], arguments.folds, arguments.threads)
-    if arguments.large:
-        return int(not large(arguments.faces, arguments.threads, arguments.evaluations))
     found = {"exact": [], "nystroem": []}
     for n in arguments.sizes:
         for way, rows in found.items():
-            row = apart("--way", way, "--sizes", n, "--folds", arguments.folds, "--threads", arguments.threads)
+            row = apart(__file__, "--way", way, "--sizes", n, "--folds", arguments.folds, "--threads", arguments.threads)
             rows.append(row)
             print(f"{n:>7,} faces, {way:8}: distances {row['distances']:5.1f} s, a candidate {row['candidate']:6.1f} s, "
                   f"{row['memory']:.2f} GB, accuracy {row['accuracy']:.3f}", flush=True)
