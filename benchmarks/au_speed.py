@@ -50,7 +50,9 @@ def drawn_faces(n_faces, n_features, seed=0):
 def search(X, Y, folds, n_threads):
     """Return the decision values of all units and costs, and the index of the best cost of each unit."""
     K = gram(X)
-    values = UnitLearner(K, Y, COSTS, n_threads=n_threads).out_of_fold(folds)
+    learner, values = UnitLearner(K, Y, COSTS, n_threads=n_threads), np.empty((*Y.shape, len(COSTS)))
+    for fold in folds:
+        values[fold] = learner.values(fold)
     areas = [[coded_auc(of_cost, Y[:, u]) for of_cost in values[:, u].T] for u in range(Y.shape[1])]
     return values, np.argmax(areas, axis=1)
 
