@@ -106,7 +106,7 @@ def test_transfer_is_told_by_signs_and_marked_in_its_map():
 
 def test_laws_are_found_again_and_the_newest_record_of_this_machine_goes_first(tmp_path):
     n = np.array([1e3, 4e3, 1.6e4])
-    assert scaling.law(n, 3e-6 * n**2, 2) == pytest.approx((3e-6, 2)) and scaling.makespan([3, 1, 1, 1], 2) == 3
+    assert scaling.law(n, 7 + 3e-6 * n**2, 2) == pytest.approx((7, 3e-6)) and scaling.law(n, 0.5 * n - 3, 1)[0] == 0 and scaling.makespan([3, 1, 1, 1], 2) == 3
     for folder, day, tasks in (("own", 1, "growth crops"), ("own", 2, "crops"), ("given", 3, "growth training other")):
         (tmp_path / folder).mkdir(exist_ok=True)
         of = dict(date=f"day {day}", machine=dict(processor="P", threads=2), figures=[{"task": t, "value": day} for t in tasks.split()])

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from scipy.optimize import nnls
 
 from fergan.book.pages import RECORDS
 from fergan.book.plots import WIDTH, panels_of
@@ -27,9 +28,10 @@ def newest_figures(folders: Iterable = RECORDS) -> pd.DataFrame:
 
 
 def law(n: np.ndarray, value: np.ndarray, power: float) -> tuple[float, float]:
-    """Return the factor of ``value = factor * n^power`` that fits best in logarithms, and the power that would fit best."""
-    factor = np.exp(np.mean(np.log(value) - power * np.log(n)))
-    return float(factor), float(np.polyfit(np.log(n), np.log(value), 1)[0]) if len(n) > 1 else float("nan")
+    """Return constant and factor, never negative, of the ``constant + factor * n^power`` that is least off in proportion."""
+    parts = np.column_stack([np.ones(len(n)), np.asarray(n, dtype=float) ** power]) / np.asarray(value)[:, None]
+    scale = parts.max(axis=0)  # of numbers as unlike as 1 and n² the solver would drop the small ones
+    return tuple(map(float, nnls(parts / scale, np.ones(len(n)))[0] / scale))
 
 
 def makespan(seconds: Iterable[float], n_machines: int) -> float:
@@ -40,14 +42,14 @@ def makespan(seconds: Iterable[float], n_machines: int) -> float:
     return float(ends.max())
 
 
-def growth_figure(growth: pd.DataFrame, laws: dict[str, tuple[float, float]]) -> plt.Figure:
-    """Draw seconds of a candidate and memory against the number of faces, and the laws ``factor * n^power``."""
+def growth_figure(growth: pd.DataFrame, laws: dict[str, tuple[float, float, int]]) -> plt.Figure:
+    """Draw seconds of a candidate and memory against the number of faces, and the laws ``constant + factor * n^power``."""
     figure, (left, right) = panels_of(2, 2, WIDTH / 2.4)
     for (way, rows), marker, color in zip(growth.groupby("way"), "os", ("C0", "C1"), strict=False):
         name = {"exact": "exact kernels", "nystroem": "approximated"}[way]
-        factor, power = laws[way]
+        constant, factor, power = laws[way]
         n = np.geomspace(rows["n"].min(), rows["n"].max())
-        left.plot(n, factor * n**power, color=color, linewidth=1.2)
+        left.plot(n, constant + factor * n**power, color=color, linewidth=1.2)
         left.plot(rows["n"], rows["candidate"], marker, color=color, label=f"{name}, n{'²' if power == 2 else ''}")
         right.plot(rows["n"], rows["memory"], f"{marker}-", color=color, linewidth=1.2, label=name)
     left.set(xscale="log", yscale="log", title="seconds of a candidate")
