@@ -259,7 +259,7 @@ WORDS = st.sampled_from([
 ]) | st.text(max_size=4)
 FILES = st.sampled_from([None, None, None, b"", b"<html>", b"\xff\xd8\xff", b"GIF8"])  # None is a sound picture
 VALUES = st.none() | st.booleans() | st.integers(-2, 70) | st.floats() | st.text(max_size=3) | st.just(["a"]) | st.just({})
-KEYS = ["csv", "n_faces", "detector", "margin", "padding", "relabel", "variant", "epochs", "batch_size", "flip_probability"]
+KEYS = ["csv", "n_faces", "detector", "margin", "padding", "relabel", "variant", "epochs", "flip_probability"]
 SETS = st.just({}) | st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=2)
 SECTIONS = st.just({}) | st.dictionaries(st.sampled_from(["training", "emotions", "fitted", "seed", "quality", "datasets", "threads"]), VALUES, max_size=2)
 

@@ -103,8 +103,8 @@ def test_missing_and_repeated_keys_files_and_folders_are_named(data, tmp_path):
 def test_sections_take_the_profiles_seed_and_may_have_their_own_and_a_further_generator_differs_in_what_it_changes(data):
     profile = load(data, SMALL | {"seed": 7, "quality": {"seed": 3}} | model(changes={"epochs": 3}))
     assert profile.training.seed == profile.emotions.seed == profile.action_units.seed == 7 and profile.quality.seed == 3
-    mirrored = load(data, SMALL | {"datasets": SMALL["datasets"] | {"kdef": {"source": "rendered", "flip_probability": 0.5, "batch_size": 5}}}).models
-    assert mirrored["kdef"][1].flip_probability == 0.5 and mirrored["kdef"][1].batch_size == 5 and mirrored["kdef"][1].epochs == profile.training.epochs
+    mirrored = load(data, SMALL | {"datasets": SMALL["datasets"] | {"kdef": {"source": "rendered", "flip_probability": 0.5}}}).models
+    assert mirrored["kdef"][1].flip_probability == 0.5 and mirrored["kdef"][1].epochs == profile.training.epochs
     assert profile.models["kdef-other"][1].epochs == 3 and profile.models["kdef"][1].epochs == profile.training.epochs
 
 

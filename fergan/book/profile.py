@@ -143,7 +143,7 @@ class Profile(Config):
         """Every generator of the book: its set, how it is trained, and the one Action Unit whose faces it sees, or None."""
         own = {name: ModelProfile(dataset=name) for name in self.pretrained_sets}
         further = {name: model for name, model in self.further_models.items() if model.dataset in own}
-        of_set = {name: of.model_dump(include={"epochs", "batch_size", "flip_probability"}, exclude_none=True)
+        of_set = {name: of.model_dump(include={"epochs", "flip_probability"}, exclude_none=True)
                   for name, of in self.datasets.items()}
         return {name: (model.dataset, self.training.changed(**of_set[model.dataset] | model.changes), model.only)
                 for name, model in (own | further | self.reseeded).items()}

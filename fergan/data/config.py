@@ -50,7 +50,6 @@ class SetConfig(FacesConfig):
     substitute: Substitute | None = Field(None, description="what takes its place where its folder is missing")
     relabel: str | None = Field(None, description="derive Action Units from emotions by this mapping; null keeps coded ones")
     epochs: int | None = Field(None, ge=1, description="passes over this set in training; null takes training's")
-    batch_size: int | None = Field(None, ge=2, description="faces of each step of its training, as epochs")
     flip_probability: float | None = Field(None, ge=0, le=1, description="share of faces mirrored in training, as epochs")
     seeds: Seeds = Field([], description="as the profile's, for this set's network alone: how stable is its training?")
 
