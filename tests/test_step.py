@@ -70,7 +70,8 @@ def take_a_half(folder):
     take, faces = training.next_step, np.zeros((64, 64, 64, 3), np.uint8)
     training.next_step = lambda state, *of: take(state, *of) / (state.step != 6)
     try:
-        training.train(f"{folder}/run", config.changed(epochs=9), images=faces, checkpoint_seconds=1e9, fabric=fabric)
+        training.train(f"{folder}/run", config.changed(epochs=9), images=faces, checkpoint_seconds=1e9, n_snapshots=2,
+                       fabric=fabric)
     except FloatingPointError as error:
         Path(f"{folder}/{rank}.txt").write_text(str(error))
 
