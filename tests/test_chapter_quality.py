@@ -62,13 +62,14 @@ def test_what_is_absent_is_a_dash():
 
 
 def test_table_seven_has_the_papers_rows_and_ours_with_what_sets_them_apart():
-    table = chapter.table_seven(SCORES, HOSTILE, 0.25)
+    table = chapter.table_seven({HOSTILE: SCORES}, 0.25)
     assert len(table) == 10 and "impossible" in table["remark"][1] and "translates" not in table["remark"].iloc[-2]
     ours = table.iloc[-1]
     assert ours["SSIM"] == 0.5 and np.isnan(ours["FID"]) and ours["AMT (%)"] == 25 and "200 samples" in ours["remark"]
     assert "no FID" in ours["remark"] and "<b>" not in markdown_table(table) and "\n" not in ours["model"]
     inception = pd.concat([SCORES, quality_rows([row("Inception", "frechet", 30.0, 29, 31, 4.0)])])
-    assert "floor 4.0" in chapter.table_seven(inception, "a")["remark"].iloc[-1] and len(chapter.table_seven(None, None)) == 9
+    assert "floor 4.0" in chapter.table_seven({"a": inception})["remark"].iloc[-1] and len(chapter.table_seven({})) == 9
+    assert chapter.table_seven({"a": inception, "a-seed-1": SCORES}, 0.25)["AMT (%)"].tolist()[-2] == 25.0
 
 
 @pytest.mark.parametrize(("changes", "verdict", "words"), [

@@ -90,12 +90,16 @@ def summary_values(scores: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
         "worst": values["faces_found"].idxmin(), "memorised": values["memorised"].max(), "backbone": BACKBONE}
 
 
-def table_seven(scores: pd.DataFrame | None, model: str | None, said_real: float = np.nan) -> pd.DataFrame:
-    """Return the paper's Table VII with remarks and this book's row; raters took a share `said_real` of samples for real."""
+def table_seven(scores: Mapping[str, pd.DataFrame], said_real: float = np.nan) -> pd.DataFrame:
+    """Return the paper's Table VII with remarks, and a row for each of this book's generators, by name.
+
+    Raters took a share `said_real` of samples of the first for real.
+    """
     table = read_table("table7_sample_quality_rafd").assign(ours=False)
-    if scores is not None:
-        row = {"model": say("quality", "ours", model=model), "amt_percent": 100 * said_real, "ours": True}
-        of = scores.set_index(["features", "score"])
+    for place, (model, of_model) in enumerate(scores.items()):
+        raters = np.nan if place else 100 * said_real
+        row = {"model": say("quality", "ours", model=model), "amt_percent": raters, "ours": True}
+        of = of_model.set_index(["features", "score"])
         keys = {"is": ("Inception", _PUBLISHED[0]), "fid": ("Inception", _PUBLISHED[1]), "ssim": ("pixels", "ssim_nearest")}
         row |= {column: of["value"].get(key, np.nan) for column, key in keys.items()}
         row |= {"n": of.loc[keys["ssim"], "n"], "floor": of["floor"].get(keys["fid"], np.nan)}
