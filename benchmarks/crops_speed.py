@@ -16,11 +16,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 from PIL import Image
-from record import own_gb, record
+from record import most_own_gb, record
 
 from fergan.cache import available_threads
 from fergan.data.collections import open_photographs
@@ -47,17 +46,9 @@ def write_photographs(folder, n):
 def measure(photographs, result):
     """Crop one folder into another; print the seconds, the number of crops and the largest memory of its own as JSON."""
     opened = open_photographs("many", "manifest", folder=str(photographs))
-    most, done = [0.0], []
-
-    def watch():
-        while not done:
-            most[0] = max(most[0], own_gb())
-            time.sleep(0.05)
-
-    Thread(target=watch, daemon=True).start()
     start = time.perf_counter()
-    make_faces(result, FacesConfig(source="manifest", detector="mtcnn"), photographs=opened, progress=False)
-    done.append(True)
+    with most_own_gb() as most:
+        make_faces(result, FacesConfig(source="manifest", detector="mtcnn"), photographs=opened, progress=False)
     print(json.dumps(dict(seconds=time.perf_counter() - start, memory=most[0])))
 
 

@@ -4,7 +4,10 @@ import json
 import os
 import resource
 import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 FOUND = "FERGAN_BENCH"  # names the file that figures go into, a line of JSON each
 
@@ -31,6 +34,21 @@ def record(name, value, unit, *, peer="", theirs=None, more_is_better=False, wan
 def peak_gb():
     """Return the largest memory of this process so far, pages of mapped files included."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+@contextmanager
+def most_own_gb():
+    """Yield a list that holds one number, the most memory of its own that this process has had meanwhile."""
+    most, done = [0.0], []
+
+    def watch():
+        while not done:
+            most[0] = max(most[0], own_gb())
+            time.sleep(0.05)
+
+    Thread(target=watch, daemon=True).start()
+    yield most
+    done.append(True)
 
 
 def own_gb():

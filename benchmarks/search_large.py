@@ -13,11 +13,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import torch
-from record import own_gb, peak_gb, record
+from record import most_own_gb, peak_gb, record
 from search_growth import N_FOLDS, apart, faces
 from threadpoolctl import threadpool_limits
 
@@ -31,19 +30,11 @@ WANTED_GB = 16
 def measure(path, threads, evaluations):
     """Run the published protocol on a file of features, and print its seconds and memory as JSON."""
     X, y = np.load(path, mmap_mode="r"), np.load(path.with_name("y.npy"))
-    own, done = [0.0], []
-
-    def watch():
-        while not done:
-            own[0] = max(own[0], own_gb())
-            time.sleep(0.2)
-
-    Thread(target=watch, daemon=True).start()
     start = time.perf_counter()
-    D2 = distances_within(X, 12.0)
-    print(f"  {type(D2).__name__} after {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    values, result = as_published(D2, y, random_folds(y, N_FOLDS, 0), n_threads=threads, n_evaluations=evaluations)
-    done.append(True)
+    with most_own_gb() as own:
+        D2 = distances_within(X, 12.0)
+        print(f"  {type(D2).__name__} after {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+        values, result = as_published(D2, y, random_folds(y, N_FOLDS, 0), n_threads=threads, n_evaluations=evaluations)
     print(json.dumps(dict(n=len(y), seconds=time.perf_counter() - start, accuracy=float(np.mean(values.argmax(1) == y)),
                           searched=result.score, peak=peak_gb(), own=own[0])))
 

@@ -117,7 +117,8 @@ class Book:
             files = sorted((self.home / page.home / "answers").glob("*"))
             return digest({file.name: file for file in files if file.is_file()}) if files else ""
         if page.chapter == "08_scaling":
-            return digest({path.name: path for folder in RECORDS for path in folder.glob("*.json")})
+            read = [ROOT / "profiles" / "paper.yaml", *(path for folder in RECORDS for path in folder.glob("*.json"))]
+            return digest({path.name: path for path in read})
         dataset = self.profile.datasets.get(page.name) if page.chapter == "01_data" else None
         if dataset is None or dataset.source == "rendered":
             return ""

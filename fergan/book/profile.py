@@ -155,7 +155,7 @@ class Profile(Config):
                  for name in self.pretrained_sets for seed in (*self.seeds[1:], *self.datasets[name].seeds[1:])}
         return found | {f"{name}-seed-{seed}": model.model_copy(update={"changes": model.changes | {"seed": seed}})
                         for name, model in self.further_models.items() for seed in self.seeds[1:]
-                        if model.dataset in self.pretrained_sets and "seed" not in model.changes}
+                        if model.dataset in self.pretrained_sets and (model.only or "seed" not in model.changes)}
 
     def dataset_folder(self, name: str) -> str:
         """Return the absolute folder of a dataset's photographs; empty for rendered ones."""

@@ -70,7 +70,7 @@ def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
     a = (generated - generated.mean(0)) / np.sqrt(len(generated) - 1)
     b = (real - real.mean(0)) / np.sqrt(len(real) - 1)
     if a.shape[1] <= min(len(a), len(b)):
-        import torch  # whose factorisation takes two thirds of SciPy's time
+        import torch  # whose factorisation benchmarks/quality_speed.py measures
 
         a, b = (torch.linalg.qr(torch.from_numpy(side), mode="r")[1].numpy() for side in (a, b))
     overlap = linalg.svdvals(a @ b.T).sum()

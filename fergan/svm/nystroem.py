@@ -7,6 +7,7 @@ accurate here as `LinearSVC`, which takes hours where this takes minutes.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,24 +85,24 @@ class NystroemKernel:
 
     def values(self, C: float, gamma: float, parts: Sequence[TrainTest]) -> list[np.ndarray]:
         """Return, for each part, the decision values (n_test, n_classes); no landmark is a face that is tested."""
-
-        def fit(part: TrainTest) -> np.ndarray:
-            train, test = part
-            columns = self.columns(train)
-
-            def kernel(rows: np.ndarray) -> np.ndarray:
-                return gaussian_kernel(kernel_slice(self.D2, rows, columns), gamma)
-
-            mapping = Nystroem(kernel="precomputed", n_components=len(columns), random_state=0)
-            mapping.fit(kernel(self.of.rows[columns]))
-            model = _least_squares_svm(C).fit(mapping.transform(kernel(train)), self.y[train])
-            found = model.decision_function(mapping.transform(kernel(test)))
-            values = np.full((len(test), self.n_classes), -np.inf)
-            values[:, model.classes_] = found if found.ndim == 2 else np.column_stack([-found, found])
-            return values
-
         with threadpool_limits(1 if self.fitting > 1 else None):  # products of several fits would wait for one another
-            return run_threads(fit, parts, self.fitting)
+            return run_threads(partial(self._of_part, C, gamma), parts, self.fitting)
+
+    def _of_part(self, C: float, gamma: float, part: TrainTest) -> np.ndarray:
+        """Train on the faces of one part, and return the values of the others."""
+        train, test = part
+        columns = self.columns(train)
+
+        def kernel(rows: np.ndarray) -> np.ndarray:
+            return gaussian_kernel(kernel_slice(self.D2, rows, columns), gamma)
+
+        mapping = Nystroem(kernel="precomputed", n_components=len(columns), random_state=0)
+        mapping.fit(kernel(self.of.rows[columns]))
+        model = _least_squares_svm(C).fit(mapping.transform(kernel(train)), self.y[train])
+        found = model.decision_function(mapping.transform(kernel(test)))
+        values = np.full((len(test), self.n_classes), -np.inf)
+        values[:, model.classes_] = found if found.ndim == 2 else np.column_stack([-found, found])
+        return values
 
 
 def approximate_svc(X: np.ndarray, y: np.ndarray, C: float, gamma: float) -> Pipeline:
