@@ -8,7 +8,7 @@ from planted import HOSTILE
 from fergan.book.chapters import action_units as chapter
 from fergan.book.chapters.results import beside_rivals, beside_the_paper, rivals_reading
 from fergan.book.show import say
-from fergan.experiments.action_units import FEATURES, AUResult
+from fergan.experiments.action_units import FEATURES, MAIN, AUResult
 from fergan.experiments.cross_validation import PROTOCOLS, SUBJECT_INDEPENDENT
 from fergan.experiments.scores import score_table
 from fergan.facs import ACTION_UNITS
@@ -53,7 +53,11 @@ def test_tables_have_the_paper_where_the_sets_are_its_own_and_no_empty_rows(resu
     table = chapter.au_table(mine, 1)
     assert table["AU"].tolist() == ["AU12", "mean"] and not table.isna().all().any() and "paper" not in table
     table = chapter.au_table(as_result(1), 1, [as_result(1, shift=-0.1)]).set_index("AU")
-    assert len(table) == 15 and table.loc["mean", "2 seeds"] == "0.863 (0.813\u00a0to\u00a00.913)" and table["2 seeds"].nunique() > 1
+    spread = "0.863 (0.813\u00a0to\u00a00.913)"
+    assert len(table) == 15 and table.loc["mean", "2 seeds"] == spread and table["2 seeds"].nunique() > 1
+    first, again = ({MAIN: as_result(1, shift=shift, relabel_test="paper")} for shift in (0, -0.1))
+    assert chapter.variants_table(first, [again]).iloc[-1].tolist() == ["mean, 2 seeds", spread]
+    assert chapter.variants_table(first).iloc[-1]["AU"] == "mean"
 
 
 def test_rivals_are_counted_by_their_intervals_and_saliency_says_how_many(results):
@@ -65,6 +69,9 @@ def test_rivals_are_counted_by_their_intervals_and_saliency_says_how_many(result
     said = say("action_units", "answer", spans=SPANS, reading=None, rivals={}, alone=[], looks=reading)
     assert reading == {"n": 2, "inside": ["AU12"]}
     assert "1 of 2 detectors" in said and chapter.region_reading(checks[:0]) == NOWHERE
+    table = chapter.region_table(checks, [checks.assign(share=[0.7, 0.3], inside=True), checks[:1]])  # the third knows no AU01
+    assert table.iloc[:, -2:].to_numpy().tolist() == [["0.567 (0.500\u00a0to\u00a00.700)", 3], ["–", 1]]
+    assert chapter.region_table(checks).shape[1] == 3
     caption = say("action_units_experiment", "scores_caption", train=HOSTILE, test="b", n=1234, seed=0, mapping=None)
     assert not any(live in caption for live in ("\n", "<b>", "{{"))
 

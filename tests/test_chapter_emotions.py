@@ -44,11 +44,15 @@ def test_a_column_on_seeds_is_there_where_there_are_several():
     results, again = {1: experiment(1, 0.5, features=["discriminator", "untrained"])}, experiment(1, 0.7)
     low, high = (of.score("accuracy")[0] for of in (results[1], again))
     results[1].scores = pd.concat([results[1].scores, score_table([ends("accuracy", 0.3, 0.1, features="untrained")])])
+    names = ["features", "protocol", "outer_folds", "C", "gamma_scale", "accuracy"]
+    results[1].searches = again.searches = pd.DataFrame([[*names, True], [*names, False]], columns=[*names, "chosen"])
     for others, cells in (([], []), ([again], [f"{(low + high) / 2:.3f} ({low:.3f}\u00a0to\u00a0{high:.3f})"])):
         tables = [beside_the_paper({"emotions": results}, others={"emotions": {1: others}}), chapter.emotion_table(results[1], 1, others),
                   chapter.state_of_the_art(results, {1: others})]
         found = [[cell for cell in table.filter(like="2 seeds").to_numpy().ravel() if isinstance(cell, str)] for table in tables]
         assert found == [cells, cells * 2, cells * 2], "not of other features"
+        chosen = chapter.chosen_parameters(results[1], others)
+        assert len(chosen) == 1 + len(others) and ("network" in chosen) == bool(others), "a row for each that was chosen"
         gains = beside_rivals("emotions", results, {1: others}).get("minus untrained, 2 seeds", pd.Series()).tolist()
         assert gains == [f"{(low + high) / 2 - 0.3:+.3f} ({low - 0.3:+.3f}\u00a0to\u00a0{high - 0.3:+.3f})" for _ in others]
         assert ("2 seeds" in say("emotions", "summary_caption", least=5, seed=0, seeds=[1][: len(others)])) == bool(others)

@@ -63,16 +63,21 @@ def au_table(result: AUResult, experiment: int, others: Sequence[AUResult] = ())
     return table[scored].dropna(axis=1, how="all").reset_index(drop=True)
 
 
-def variants_table(variants: _Variants) -> pd.DataFrame:
-    """Return the areas on people never seen by every mapping, against derived labels and, where known, against the truth."""
-    table = pd.DataFrame({"AU": pd.Series(LABELS)})
+def variants_table(variants: _Variants, others: Sequence[_Variants] = ()) -> pd.DataFrame:
+    """Return the areas on people never seen by every mapping, against derived labels and, where known, against the truth.
+
+    The last row says how their means vary over networks of further seeds, whose variants are `others`, see `mean_between`.
+    """
+    table = pd.DataFrame({"AU": pd.Series(LABELS | ({"seeds": f"mean, {len(others) + 1} seeds"} if others else {}))})
     for variant, result in variants.items():
         mapping = result.settings["relabel_test"] or result.settings["relabel_train"]
         title = "trained on true AUs" if variant == TRUTH else MAPPINGS[mapping]
-        table[title] = _words(scores_of(result))
-        if variant != TRUTH:
-            table[f"{title}, true AU"] = _words(scores_of(result, "auc_true"))
-    return table.dropna(axis=1, how="all").dropna(thresh=2)
+        for score, column in {"auc": title, "auc_true": f"{title}, true AU"}.items():
+            if score == "auc" or (variant != TRUTH and np.isfinite(result.score(score)[0])):
+                table[column] = _words(scores_of(result, score))
+                means = [one[variant].score(score)[0] for one in (variants, *others)]
+                table.loc[["seeds"] * bool(others), column] = mean_between(means)
+    return table.dropna(axis=1, how="all").dropna(thresh=2).reset_index(drop=True)
 
 
 #: What the scores of `emotion_or_unit` are called: (pairs, name) -> (variant, features, score).
@@ -234,10 +239,18 @@ def region_reading(checks: pd.DataFrame) -> dict[str, Any]:
     return dict(n=len(checks), inside=checks.loc[checks["inside"], "AU"].tolist() if len(checks) else [])
 
 
-def region_table(checks: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per Action Unit: how much of the saliency lies inside its region, and how much would by chance."""
+def region_table(checks: pd.DataFrame, others: Sequence[pd.DataFrame] = ()) -> pd.DataFrame:
+    """Return one row per Action Unit: how much of the saliency lies inside its region, and how much would by chance.
+
+    With the checks of `others`, of networks of further seeds, also over these, see `mean_between`.
+    """
     names = {"share": "share inside", "threshold": "95 % of shuffled", "inside": "looks there"}
-    return checks.replace({"inside": {True: "yes", False: "no"}}).rename(columns=names)
+    table = checks.replace({"inside": {True: "yes", False: "no"}}).rename(columns=names)
+    if len(checks) and others:
+        every = [of.set_index("AU").reindex(checks["AU"]) for of in (checks, *others)]
+        table[f"share, {len(every)} seeds"] = [mean_between(of) for of in zip(*(one["share"] for one in every), strict=True)]
+        table["of these look there"] = sum((one["inside"] == True).to_numpy(int) for one in every)  # noqa: E712 - NaN is not
+    return table
 
 
 def outlined_maps(background: np.ndarray, maps: np.ndarray, regions: np.ndarray | None = None) -> plt.Figure:

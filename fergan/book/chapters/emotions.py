@@ -40,11 +40,13 @@ def emotion_table(result: EmotionResult, experiment: int, others: Sequence[Emoti
     return table if len(result.settings["features"]) > 1 else table.drop(columns="discriminator minus these")
 
 
-def chosen_parameters(result: EmotionResult) -> pd.DataFrame:
-    """Return the parameters that each search chose, and the accuracy it had there on its own folds."""
-    names = {"features": "features", "protocol": "protocol", "outer_folds": "for folds", "C": "C",
+def chosen_parameters(result: EmotionResult, others: Sequence[EmotionResult] = ()) -> pd.DataFrame:
+    """Return the parameters that each search chose, and the accuracy it had there on its own folds; also for `others`."""
+    names = {"network": "network", "features": "features", "protocol": "protocol", "outer_folds": "for folds", "C": "C",
              "gamma_scale": "gamma, times the typical distance", "accuracy": "accuracy in the search"}
-    return result.searches.query("chosen").replace({"protocol": EVERY_PROTOCOL})[list(names)].rename(columns=names)
+    searches = pd.concat([one.searches.assign(network=one.settings["pretrained"]) for one in (result, *others)])
+    table = searches.query("chosen").replace({"protocol": EVERY_PROTOCOL})[list(names)].rename(columns=names)
+    return table if others else table.drop(columns="network")
 
 
 def paper_confusion(experiment: int, result: EmotionResult) -> pd.DataFrame | None:
