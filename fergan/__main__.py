@@ -3,6 +3,7 @@
 import argparse
 import errno
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from fergan.files import ROOT, UserError, locked
@@ -39,15 +40,17 @@ def book(arguments: argparse.Namespace) -> None:
     from fergan.book.build import build_book
     from fergan.book.checks import check_plan
     from fergan.book.fresh import Book
+    from fergan.book.kernels import SITE_LIBRARIES, serving
 
     profile = _profile(arguments)
-    made, checked = Book(profile), check_plan(profile)
-    with locked(made.home / ".lock", _BUSY.format(made.home)):
+    made, checked, server = Book(profile), check_plan(profile), {}
+    with locked(made.home / ".lock", _BUSY.format(made.home)), ExitStack() as open_to_the_end:
         for line in checked.lines_before_work():
             _say(line)
-        made.bring_up_to_date(arguments.cores, _say)
+        made.bring_up_to_date(arguments.cores, _say, begun=lambda: server.update(
+            open_to_the_end.enter_context(serving(SITE_LIBRARIES))))
         with locked(ROOT / "_build" / ".lock", "the book of another profile is being built; wait for it and try again"):
-            _say(f"every page is of the present state; the book: {build_book(made)}")
+            _say(f"every page is of the present state; the book: {build_book(made, server)}")
 
 
 def check_data(arguments: argparse.Namespace) -> None:

@@ -10,29 +10,35 @@ from functools import cache
 
 from conftest import environment, run_in
 
+#: Answers each line "plan", or "make": as `make book`, but for the HTML, whose making takes longer than that of a page.
 BOOK = """
 import json, sys
 from fergan.book.checks import load_profile
 from fergan.book.fresh import Book
-def book(): return Book(load_profile("profiles/quick.yaml"))
+for line in sys.stdin:
+    book, told = Book(load_profile("profiles/quick.yaml")), []
+    plan = book.plan() if line == "plan\\n" else book.bring_up_to_date("all", told.append)
+    print(json.dumps(plan or told), flush=True)
 """
-#: As `make book`, but for the HTML, whose making takes longer than that of a page.
-PAGES = BOOK + "book().bring_up_to_date('all', print)"
-PLAN = BOOK + "for _ in sys.stdin: print(json.dumps(book().plan()), flush=True)"
 #: Why a page is made again whose results stay as they are.
 SHOWING = ("its notebook", "what its cells", "its title")
 
 
 @cache
-def planner(root):
-    """A process that answers each line with a plan: its imports take longer than its looking."""
-    return subprocess.Popen([sys.executable, "-c", PLAN], cwd=root, env=environment(root), stdin=-1, stdout=-1, text=True)
+def process(root):
+    """A process that runs `BOOK`: its imports take longer than its looking."""
+    return subprocess.Popen([sys.executable, "-c", BOOK], cwd=root, env=environment(root), stdin=-1, stdout=-1, text=True)
+
+
+def ask(root, task):
+    """Return what that process answers."""
+    print(task, file=process(root).stdin, flush=True)
+    return json.loads(process(root).stdout.readline())
 
 
 def plan(root):
     """Return the pages that are stale -> why."""
-    print(file=planner(root).stdin, flush=True)
-    return json.loads(planner(root).stdout.readline())
+    return dict(ask(root, "plan"))
 
 
 def computing(root):
@@ -49,10 +55,12 @@ def computed(root):
 def make(root, *, html=False):
     """Make the pages; return how many each pass made, and the results that were computed."""
     before = computed(root)
-    done = run_in(root, *(("-m", "fergan", "book", "--profile", "quick") if html else ("-c", PAGES)))
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    if html:
+        done = run_in(root, "-m", "fergan", "book", "--profile", "quick")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    told = done.stdout if html else "\n".join(ask(root, "make"))
     after = computed(root)
-    passes = [int(n) for n in re.findall(r"^(\d+) of \d+ pages to make", done.stdout, re.M)]
+    passes = [int(n) for n in re.findall(r"^(\d+) of \d+ pages to make", told, re.M)]
     return passes, {name for name in after if after[name] != before.get(name)}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 
 pytestmark = pytest.mark.book
 
@@ -45,10 +45,11 @@ def too_wide(page, size):
 def barriers(page):
     """What Axe finds serious, in the light, and of contrast in the dark, where nothing else can be different."""
     page.add_style_tag(content="* { transition: none !important }")  # a colour on its way to another has no contrast
-    axe = Axe()
+    page.evaluate(AXE_SCRIPT)
     for mode, rules in (("light", {}), ("dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}})):
         page.evaluate(f"Object.assign(document.documentElement.dataset, {{mode: '{mode}', theme: '{mode}'}})")
-        for v in axe.run(page, options=rules | {"resultTypes": ["violations"], "preload": False}).response["violations"]:
+        options = rules | {"resultTypes": ["violations"], "preload": False}
+        for v in page.evaluate("options => axe.run(options).then(found => found.violations)", options):
             if v["impact"] in ("serious", "critical"):
                 first = v["nodes"][0]
                 yield f"{mode}, {v['id']}: {len(v['nodes'])} times, {first['html'][:160]} {first['failureSummary'][:200]}"

@@ -199,7 +199,7 @@ def test_a_cluster_is_used_where_it_is_named_alone_and_only_training_asks_for_a_
     book, commands = Book(load_profile(ROOT / "profiles" / "quick.yaml")), []
     book.home = tmp_path
     monkeypatch.setattr(fresh.subprocess, "Popen", lambda command, env, **_: commands.append((" ".join(command), "SERVER" in env)))
-    monkeypatch.setattr(fresh, "serving", lambda: contextlib.nullcontext({"SERVER": "1"}))
+    monkeypatch.setattr(fresh, "serving", lambda _: contextlib.nullcontext({"SERVER": "1"}))
     for cluster in ("", "profiles/slurm"):
         monkeypatch.setenv("FERGAN_WORKFLOW", cluster)
         with contextlib.suppress(TypeError):  # what was started is none

@@ -1,15 +1,17 @@
 """From executed pages to a published book: contents, what prose includes, the build and its check."""
 
 import base64
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 import nbformat
 import yaml
@@ -147,10 +149,11 @@ def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
                 yield said / f"{label}.{kind}", base64.b64decode(output["data"][f"image/{kind}"])
 
 
-def build_book(book: Book) -> Path:
+def build_book(book: Book, server: Mapping[str, str] = MappingProxyType({})) -> Path:
     """Build the HTML book of a profile whose pages are of the present state, check it, and return its ``index.html``.
 
-    Nothing is built when no page, prose or setting is newer than the last good build. A BookError lists each fault.
+    Nothing is built when no page, prose or setting is newer than the last good build. `server` is what `serving` yields, if
+    one has imported Sphinx. A BookError lists each fault.
     """
     html = html_folder(book.profile.name)
     done, toc = html.parent / ".checked", prepare_sources(book)
@@ -159,14 +162,10 @@ def build_book(book: Book) -> Path:
     if done.is_file() and (html / "index.html").is_file() and done.stat().st_mtime > max(p.stat().st_mtime for p in sources):
         return html / "index.html"
     done.unlink(missing_ok=True)
-    # By module: the environment's scripts name the folder that it was made in, which may have been moved. What jsonschema
-    # checks addresses with, where it is installed, takes seconds to import, and no page needs it.
-    program = ("import sys; sys.modules['rfc3987_syntax'] = None; sys.argv[0] = 'jupyter-book'; "
-               "from jupyter_book.cli.main import main; main()")
-    command = [sys.executable, "-c", program, "build", str(ROOT), "--toc", str(toc), "--path-output",
-               str(html.parent.parent), "-n", "-W", "--keep-going", "-q"]
+    command = [sys.executable, "-m", "fergan.book.kernels", "start", "fergan.book.site", "build", str(ROOT), "--toc",
+               str(toc), "--path-output", str(html.parent.parent), "-n", "-W", "--keep-going", "-q"]
     try:
-        if subprocess.run(command, cwd=ROOT).returncode:
+        if subprocess.run(command, cwd=ROOT, env=os.environ | dict(server)).returncode:
             raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
         pages = ["book/intro", _METHOD, *(f"book/executed/{name}" for name in book.pages), _LIMITS, *_USE]
         for old in set((html / "book").rglob("*.html")) - {html / f"{name}.html" for name in pages}:

@@ -21,7 +21,7 @@ from typing import Any
 import nbformat
 import yaml
 
-from fergan.book.kernels import serving
+from fergan.book.kernels import COMMON_LIBRARIES, LIBRARIES, serving
 from fergan.book.pages import FEATURES_PAGE, RECORDS, Page, longest_training, pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NotebookError, check_parameters, code_of, execute, notebook_parameters, publish, read_notebook
@@ -175,10 +175,11 @@ class Book:
             self.done(page).touch()
         return seconds
 
-    def bring_up_to_date(self, cores: str, tell: Callable[[str], None]) -> None:
+    def bring_up_to_date(self, cores: str, tell: Callable[[str], None], begun: Callable[[], object] = lambda: None) -> None:
         """Make all pages that are not of the present state, pass by pass, on so many cores or ``all``.
 
-        `tell` takes lines for the reader. NotebookError where a page failed, or is stale for the same reason as before.
+        `tell` takes lines for the reader; `begun` is called before the first page is made. NotebookError where a page
+        failed, or is stale for the same reason as before.
         """
         made: dict[str, str] = {}
         while plan := self.plan():
@@ -193,6 +194,8 @@ class Book:
             lines = [f"  {name}: {why}" for name, why in plan.items()]
             for line in lines if len(lines) <= 12 else [*lines[:10], f"  and {len(lines) - 10} more"]:
                 tell(line)
+            if not made:
+                begun()
             for name, page in self.pages.items():
                 self.done(page).parent.mkdir(parents=True, exist_ok=True)
                 self.done(page).unlink(missing_ok=True) if name in plan else self.done(page).touch()
@@ -215,8 +218,8 @@ class Book:
             if not (ROOT / workflow_profile).is_dir():
                 raise NotebookError(f"{WORKFLOW} is {workflow_profile!r}, which is no folder with a profile of Snakemake")
             tell(f"  by the workflow profile {workflow_profile}, which tells how far it is in {log}")
-        # One or two pages start faster without a server, which imports more than any page.
-        server = serving() if len(took) > 3 and not workflow_profile else nullcontext({})  # on this machine alone
+        libraries = LIBRARIES if len(took) > 3 else COMMON_LIBRARIES  # who makes one page waits for the imports
+        server = nullcontext({}) if workflow_profile else serving(libraries)  # on this machine alone
         with open(log, "w", 1, encoding="utf-8") as file, server as kernels, subprocess.Popen(
             command, cwd=ROOT, env=surroundings | kernels, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             bufsize=1,

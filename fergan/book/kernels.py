@@ -1,4 +1,4 @@
-"""Pages and kernels that start at once: a process that has imported the libraries forks them.
+"""Pages, kernels and Sphinx that start at once: a process that has imported their libraries forks them.
 
 Importing PyTorch, scikit-learn and seaborn takes most pages longer than what they do with them. Only libraries are imported
 beforehand: code of this project may change while a book is made, and a page must use what it finds.
@@ -32,12 +32,22 @@ ADDRESS = "FERGAN_KERNELS"
 #: What a page takes for its kernel.
 KERNEL = "ipykernel_launcher"
 
-LIBRARIES = (
-    "IPython.display", "cv2", "facenet_pytorch", "ipykernel.debugger", "ipykernel.kernelapp", "ipywidgets", "jinja2",
-    "lightning_fabric", "lightning_fabric.loggers", "matplotlib.pyplot", "matplotlib_inline.backend_inline", "pandas",
-    "papermill", "pyarrow.parquet", "pydantic", "safetensors.torch", "scipy.ndimage", "scipy.stats", "seaborn",
-    "sklearn.decomposition", "sklearn.metrics", "sklearn.model_selection", "sklearn.svm",
-    "tensorboard.summary.writer.event_file_writer", "torch", "torchmetrics.functional", "yaml",
+#: What most pages import, and what those that train, or look for faces, do: two seconds more.
+COMMON_LIBRARIES = (
+    "IPython.display", "cv2", "ipykernel.debugger", "ipykernel.kernelapp", "ipywidgets", "jinja2", "matplotlib.pyplot",
+    "matplotlib_inline.backend_inline", "pandas", "papermill", "pyarrow.parquet", "pydantic", "safetensors.torch",
+    "scipy.ndimage", "scipy.stats", "seaborn", "sklearn.decomposition", "sklearn.metrics", "sklearn.model_selection",
+    "sklearn.svm", "torch", "yaml",
+)
+LIBRARIES = (*COMMON_LIBRARIES, "facenet_pytorch", "lightning_fabric", "lightning_fabric.loggers",
+             "tensorboard.summary.writer.event_file_writer", "torchmetrics.functional")
+
+#: What Sphinx imports for the book.
+SITE_LIBRARIES = (
+    "jupyter_book.cli.main", "jupyter_book.sphinx", "myst_nb.sphinx_ext", "pydata_sphinx_theme", "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx", "sphinx.ext.napoleon", "sphinx_book_theme", "sphinx_comments", "sphinx_copybutton",
+    "sphinx_design", "sphinx_exercise", "sphinx_external_toc", "sphinx_jupyterbook_latex", "sphinx_multitoc_numbering",
+    "sphinx_thebe", "sphinx_togglebutton", "sphinxcontrib.bibtex",
 )
 
 # Freed memory is kept for the next image or batch: asking the system for it anew each time costs rendering a fifth.
@@ -146,7 +156,7 @@ def start(*words: str) -> None:
     """Let the server run a module, and pass on signals and how it ended; returns at once where there is no server."""
     server = socket.socket(socket.AF_UNIX)
     try:
-        if os.environ.get("OMP_NUM_THREADS") != "1":
+        if os.environ.get("OMP_NUM_THREADS", "1") != "1":
             raise ConnectionError("a page with several threads")
         server.connect(os.environ[ADDRESS])
     except (KeyError, OSError):
@@ -166,6 +176,8 @@ def start(*words: str) -> None:
 
 
 if __name__ == "__main__":
+    # Reading a notebook, and Jupyter Book, import jsonschema: seconds for a grammar of web addresses that neither needs.
+    sys.modules.setdefault("rfc3987_syntax", None)
     task, *words = sys.argv[1:]
     serve(*words) if task == "serve" else start(*words)
     _, _, module, *sys.argv[1:] = sys.argv

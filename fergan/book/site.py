@@ -2,6 +2,8 @@
 
 ``_config.yml`` names this module as a Sphinx extension. Pages ask no other host for anything (MathJax comes with a package
 whose own extension copies more than twice what they can ask for), and captions lead to how they were made.
+
+    python -m fergan.book.site WORD ...     as jupyter-book
 """
 
 import shutil
@@ -65,3 +67,10 @@ def _link_captions(app: Any, doctree: nodes.document, page: str) -> None:
     for caption in list(doctree.findall(is_caption)) if boxes else ():
         caption += nodes.reference("", "how made", refid=boxes[0], internal=True, classes=["how-made"],
                                    reftitle="How this was made")
+
+
+if __name__ == "__main__":
+    # By module: the environment's scripts name the folder that it was made in, which may have been moved.
+    from jupyter_book.cli.main import main
+
+    main()
