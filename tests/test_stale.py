@@ -44,6 +44,11 @@ def test_computing_code_makes_its_stages_anew(checkout, path, old, new, chapter)
         assert {name.split("/")[0] for name in stale} == {chapter} - {""} and (len(stale) == 7 or chapter != "01_data")
 
 
+def test_the_page_on_scaling_reads_the_profile_of_the_papers_own_run(checkout):
+    with edited(checkout / "profiles" / "paper.yaml", "\n", "\n\n"):
+        assert set(plan(checkout)) == {"08_scaling/costs"}
+
+
 def test_a_failing_page_is_one_fault_at_the_end_and_the_same_command_goes_on(checkout):
     with edited(checkout / "notebooks" / "07c_groups.ipynb", "use_style()", "use_style(1)"):
         done = run_in(checkout, "-m", "fergan", "book", "--profile", "quick")
