@@ -27,7 +27,7 @@ from fergan.book.profile import Profile
 from fergan.book.run import NotebookError, check_parameters, code_of, execute, notebook_parameters, publish, read_notebook
 from fergan.book.show import TEMPLATES, say
 from fergan.cache import code_hash, digest, forget_code, hash_of_source, is_whole
-from fergan.files import ROOT, hash_parameters, locked, read_json, write_json
+from fergan.files import ROOT, hash_parameters, locked, read_json
 
 #: How a line of a page begins that the reader of a workflow is to see; all else goes into its log.
 SIGN = "fergan: "
@@ -79,10 +79,6 @@ class Book:
     def done(self, page: Page) -> Path:
         """Return the file that tells the Snakefile that a page need not be made."""
         return self.home / "pages" / f"{page.id}.done"
-
-    def planned(self, page: Page) -> Path:
-        """Return the file in which a plan leaves the state of a page that is to be made, which takes it alone a second."""
-        return self.done(page).with_name(f".{page.name}.json")
 
     def behind(self, page: Page) -> set[str]:
         """Return the page's id and those that it depends on; whoever reads features comes after their sources too."""
@@ -165,11 +161,10 @@ class Book:
 
         NotebookError where a parameter does not fit (nothing has run then), or a cell failed: the copy so far is named.
         """
-        path, planned = self.executed(page), self.planned(page)
+        path = self.executed(page)
         partial = path.with_name(f"{page.name}.failed.ipynb")
         with locked(path.with_name(f".{page.name}.lock")):  # a killed workflow can leave a page running that still writes
-            # From before it runs: an edit meanwhile must not pass unnoticed.
-            state, start = read_json(planned) if planned.is_file() else self.state(page), time.monotonic()
+            state, start = self.state(page), time.monotonic()  # before it runs: an edit meanwhile must not pass unnoticed
             notebook, name = read_notebook(page.notebook), f"{page.notebook}.ipynb"
             executed = execute(notebook, partial, state["parameters"], name, book=True, tell=tell)
             seconds = round(time.monotonic() - start, 1)
@@ -177,7 +172,6 @@ class Book:
             executed.metadata["fergan"] |= {"state": state, "seconds": seconds}
             nbformat.write(executed, partial)
             os.replace(partial, path)
-            planned.unlink(missing_ok=True)
             self.done(page).touch()
         return seconds
 
@@ -204,11 +198,7 @@ class Book:
                 begun()
             for name, page in self.pages.items():
                 self.done(page).parent.mkdir(parents=True, exist_ok=True)
-                if name in plan:
-                    self.done(page).unlink(missing_ok=True)
-                    write_json(self.planned(page), self.state(page))
-                else:
-                    self.done(page).touch()
+                self.done(page).unlink(missing_ok=True) if name in plan else self.done(page).touch()
             self._run_workflow(cores, took, tell)
             made = plan
 

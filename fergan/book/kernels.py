@@ -103,12 +103,10 @@ def serve(door: str, *libraries: str) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a guard ended
         parent = os.getppid()
         server.settimeout(_LOOK)
-        gc.disable()  # what is imported is no garbage, and looking for some takes as long as a library
         for library in libraries:
             with suppress(ImportError):  # the page that needs it says so
                 import_module(library)
         gc.freeze()  # a fork that looked for garbage among them would touch, and so copy, all of them
-        gc.enable()
         while True:
             try:
                 client, _ = server.accept()
