@@ -48,6 +48,8 @@ def test_what_is_absent_is_a_dash():
     table = chapter.scores_table(SCORES)
     assert table["samples"].iloc[3] == "6.70 [6.50, 6.90]" and table["features"].tolist()[-2:] == ["Inception"] * 2
     assert table["samples"].tolist()[-2:] == ["–", "–"] and table["real, other people"].tolist()[:4] == ["–", "–", "0.000", "7.70"]
+    again = chapter.scores_table(SCORES, [SCORES.assign(value=SCORES["value"] + 0.1)])
+    assert again["2 seeds"].iloc[3] == "6.75 (6.70\u00a0to\u00a06.80)" and "2 seeds" not in table
     summary = chapter.generators_table("abc", {"a": SCORES, "b": WITHOUT}, {"a": record(), "c": record() | {"people": None}})
     assert summary.loc[0, ["Fréchet distance ↓", "faces found ↑", "recall ↑"]].tolist() == ["6.70 (5.10 / 7.70)", "0.90 (0.99)", "1.00 (1.00)"]
     _, _, a, b, c = markdown_table(summary).splitlines()

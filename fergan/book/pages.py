@@ -239,11 +239,13 @@ def _samples(profile: Profile) -> list[Page]:
     scored = [*profile.pretrained_sets, *(name for name, model in further.items()
                                           if name in models and model.quality and not model.only),
               *(name for name, model in profile.reseeded.items() if profile.seeds and model.quality and not model.only)]
+    seeds = {name: [seed for seed in profile.seeds[1:] if f"{name}-seed-{seed}" in scored] for name in scored}
     pages = [
         Page("06_quality", name,
              dict(model=name, dataset=models[name], judge=judge(models[name]), inception=os.environ.get(INCEPTION) or None,
-                  quality=quality),
-             (*_networks(name, judge(models[name])), *_faces(models[name])))
+                  quality=quality, seeds=seeds[name]),
+             (*_networks(name, judge(models[name])), *_faces(models[name]),
+              *(f"06_quality/{name}-seed-{seed}" for seed in seeds[name])))
         for name in scored
     ]
     provoked = next((name for name, model in further.items() if name in models and model.collapses), None)

@@ -1,6 +1,6 @@
 """Sample quality and mode collapse, scores beside their floors; and raters, who told real faces from generated ones."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +31,23 @@ def rows_of_scores(scores: pd.DataFrame, backbone: str = BACKBONE) -> dict[str, 
     return {row["score"]: row for row in rows}
 
 
-def scores_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per score of a generator: its value beside what real faces reach, of the same and of other people."""
+def scores_table(scores: pd.DataFrame, others: Sequence[pd.DataFrame] = ()) -> pd.DataFrame:
+    """Return one row per score of a generator: its value beside what real faces reach, of the same and of other people.
+
+    With the scores of `others`, generators of further seeds, also over these, see `mean_between`.
+    """
     rows = scores.to_dict("records")
     if "Inception" not in set(scores["features"]):  # what published scores rest on has its rows, though without numbers
         rows += quality_rows([{"features": "Inception", "score": name, "n": 0} for name in _PUBLISHED]).to_dict("records")
     decimals = [2 if row["score"] == "frechet" else 3 for row in rows]
+    keys = ["features", "score"]
+    values = pd.concat([of.set_index(keys)["value"] for of in (scores, *others)], axis=1)
+    of_seeds = [{f"{len(others) + 1} seeds": mean_between(values.loc[tuple(row[key] for key in keys)], digits)}
+                if others and row["n"] else {} for row, digits in zip(rows, decimals, strict=True)]
     return table_of([{"features": row["features"], "score": SCORE_WORDS["scores"][row["score"]], "n": row["n"] or None,
-                      "samples": interval(row, digits), "real, same people": rounded(row["floor"], digits),
+                      "samples": interval(row, digits), **spread, "real, same people": rounded(row["floor"], digits),
                       "real, other people": rounded(row["floor_people"], digits)}
-                     for row, digits in zip(rows, decimals, strict=True)]).astype({"n": "Int64"})
+                     for row, digits, spread in zip(rows, decimals, of_seeds, strict=True)]).astype({"n": "Int64"})
 
 
 def generators_table(models: Iterable[str], scores: Mapping[str, pd.DataFrame], records: Records,
