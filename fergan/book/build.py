@@ -9,6 +9,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
@@ -20,10 +21,9 @@ from fergan.book.fresh import Book
 from fergan.book.pages import pages_of
 from fergan.book.profile import Profile
 from fergan.book.run import NOTEBOOKS, parameter_cell, passages_of, tags
-from fergan.book.show import TEMPLATES, say
-from fergan.cache import hash_of_source
+from fergan.book.show import say
 from fergan.data.config import CATALOGUE
-from fergan.files import ROOT, UserError, atomic_path, read_json, write_json, write_script
+from fergan.files import ROOT, UserError, atomic_path, read_json, write_script
 
 #: Where the executed pages lie that the book is built from.
 EXECUTED = ROOT / "book" / "executed"
@@ -71,12 +71,17 @@ def write_table_of_contents(profile: Profile, path: Path) -> None:
     _write_where_different(path, text + yaml.safe_dump(table_of_contents(profile), sort_keys=False))
 
 
-def write_licences(path: Path) -> None:
-    """Write the tables of the page on licences, of collections and of pinned packages, where they differ from the file."""
+def collections() -> str:
+    """Return what ``book/datasets.md`` says of each collection of photographs."""
+    return say("datasets", "collections", collections=CATALOGUE) + "\n"
+
+
+def licences() -> str:
+    """Return the tables of the page on licences: of the collections, and of the packages that are pinned."""
     pinned = re.findall(r"^([\w.-]+)==(\S+)\s+# (.*)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M)
     packages = [{"package": name, "version": version, "licence": _licence_of(name), "purpose": purpose}
                 for name, version, purpose in pinned]
-    _write_where_different(path, say("licences", "tables", packages=packages, collections=list(CATALOGUE.values())) + "\n")
+    return say("licences", "tables", packages=packages, collections=list(CATALOGUE.values())) + "\n"
 
 
 def _licence_of(name: str) -> str:
@@ -112,29 +117,17 @@ def prepare_sources(book: Book) -> Path:
     for path, content in wanted.items():
         _write_where_different(path, content)
     for old in EXECUTED.rglob("*"):
-        ours = old.suffix in (".ipynb", ".md", ".png", ".jpeg") and old.parent.name != "datasets" and old.stem != "licences"
-        if ours and old not in wanted:
+        if old.suffix in (".ipynb", ".md", ".png", ".jpeg") and old not in wanted:
             old.unlink()
-    _write_datasets_chapter(EXECUTED / "datasets")
-    write_licences(EXECUTED / "licences.md")
     toc = ROOT / "_toc.yml" if book.profile.name == "demo" else html_folder(book.profile.name).parent / "_toc.yml"
     write_table_of_contents(book.profile, toc)
     return toc
 
 
-def _write_datasets_chapter(folder: Path) -> None:
-    """Write the page on the collections, unless the present code has written it before: importing that takes a second."""
-    done = folder / "made-of.json"
-    state = hash_of_source("from fergan.book.chapters.data import write_datasets_chapter", TEMPLATES)
-    if not done.is_file() or read_json(done) != state:
-        from fergan.book.chapters.data import write_datasets_chapter
-
-        write_datasets_chapter(folder)
-        write_json(done, state)
-
-
 def _sources(book: Book) -> Iterator[tuple[Path, str | bytes]]:
-    """Yield the executed pages, and the passages and figures of pages across all others, which prose includes."""
+    """Yield the executed pages and what prose includes: tables, and passages and figures of pages across all others."""
+    yield EXECUTED / "collections.md", collections()
+    yield EXECUTED / "licences.md", licences()
     for page in book.pages.values():
         path = book.executed(page)
         yield EXECUTED / f"{page.id}.ipynb", path.read_bytes()
@@ -165,13 +158,15 @@ def build_book(book: Book, server: Mapping[str, str] = MappingProxyType({})) -> 
     command = [sys.executable, "-m", "fergan.book.kernels", "start", "fergan.book.site", "build", str(ROOT), "--toc",
                str(toc), "--path-output", str(html.parent.parent), "-n", "-W", "--keep-going", "-q"]
     try:
-        if subprocess.run(command, cwd=ROOT, env=os.environ | dict(server)).returncode:
-            raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
+        with ThreadPoolExecutor(1) as meanwhile:
+            networks = meanwhile.submit(publish_networks, html, ROOT / "artifacts" / book.profile.name / "networks" / "live")
+            if subprocess.run(command, cwd=ROOT, env=os.environ | dict(server)).returncode:
+                raise BookError("jupyter-book found the warnings above; each is an error in a page or in the prose")
         pages = ["book/intro", _METHOD, *(f"book/executed/{name}" for name in book.pages), _LIMITS, *_USE]
         for old in set((html / "book").rglob("*.html")) - {html / f"{name}.html" for name in pages}:
             old.unlink()  # of an earlier build, with other pages
         check_book(pages, html)
-        publish_networks(html, ROOT / "artifacts" / book.profile.name / "networks" / "live")
+        networks.result()
     except BookError:
         # Sphinx would not repeat the warnings of files that have not changed since.
         shutil.rmtree(html.parent / ".doctrees", ignore_errors=True)

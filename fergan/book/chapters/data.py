@@ -1,4 +1,4 @@
-"""The chapter on faces, and the page on the collections that is written while the book is built."""
+"""The chapter on faces."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,14 +7,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from fergan.book.plots import WIDTH, face_rows, show_faces, use_style
-from fergan.book.show import say
+from fergan.book.plots import WIDTH, show_faces
 from fergan.cache import current
 from fergan.data.config import CATALOGUE
 from fergan.data.cropping import CroppingAccount
 from fergan.data.faces import FaceSet
 from fergan.facs import ACTION_UNITS, AU_MEANINGS
-from fergan.files import atomic_path, read_json
+from fergan.files import read_json
 
 #: What became of a photograph in which no face was found.
 LEFT_OUT, PLACED = "left out", "placed by view"
@@ -81,26 +80,3 @@ def sets_table(artifacts: str | Path, names: Iterable[str]) -> pd.DataFrame:
             "detector": config["detector"],
         })
     return pd.DataFrame(rows).convert_dtypes()
-
-
-# ---- the page on the collections
-
-def write_datasets_chapter(folder: Path) -> None:
-    """Write what `book/datasets.md` includes; nothing in it depends on photographs, and none is shown."""
-    figure = face_rows(_stand_ins(), n_columns=10)
-    with atomic_path(folder / "stand-ins.png") as temporary:
-        figure.savefig(temporary, dpi=160)
-    plt.close(figure)
-    with atomic_path(folder / "sets.md") as temporary:
-        temporary.write_text(say("datasets", "collections", collections=CATALOGUE), encoding="utf-8")
-
-
-def _stand_ins() -> dict[str, np.ndarray]:
-    from fergan.rendered import STAND_INS, render_faces, stand_in_labels  # slow to import
-
-    use_style()
-    rows = {}
-    for name in STAND_INS:
-        labels = stand_in_labels(name)
-        rows[name] = render_faces(labels.iloc[np.linspace(0, len(labels) - 1, 10).astype(int)])[0]
-    return rows
