@@ -16,7 +16,7 @@ PHOTOGRAPHS = os.environ.setdefault("FERGAN_PHOTOGRAPHS", "")
 PROFILE = load_profile(Path("profiles") / f"{config.get('profile', 'demo')}.yaml", data=PHOTOGRAPHS)
 os.environ.setdefault("FERGAN_PYTHON", sys.executable)
 PAGES = {page.id: page for page in pages_of(PROFILE)}
-PRIORITY = {"01_data": 20, "02_dcgan": 10}
+PRIORITY = {"01_data": 20, "02_dcgan": 10, "05_action_units": 5}  # the last has the longest summary
 
 
 def done(page):

@@ -29,8 +29,7 @@ def kinds(book):
 
 def ready(page, path):
     page.goto(Path(path).as_uri())
-    page.wait_for_load_state("networkidle")
-    page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => 1) : 1")
+    page.evaluate("document.fonts.ready.then(() => window.MathJax ? MathJax.startup.promise : 1).then(() => 1)")
 
 
 def too_wide(page, size):
