@@ -29,6 +29,7 @@ def kinds(book):
 
 def ready(page, path):
     page.goto(Path(path).as_uri())
+    page.locator("main").first.wait_for(state="attached")  # the first page leads on to another
     page.evaluate("document.fonts.ready.then(() => window.MathJax ? MathJax.startup.promise : 1).then(() => 1)")
 
 
@@ -78,7 +79,7 @@ def test_every_page_opens_without_an_error_or_another_host_and_one_of_every_kind
 def test_a_fault_is_seen(book, browser_page, tmp_path):
     """The net is not full of holes: each kind of trouble is caught on a page made to have it."""
     bad = tmp_path / "bad.html"
-    bad.write_text('<img src="https://example.org/a.png"><script>console.error("x")</script><script>throw Error("y")</script>'
+    bad.write_text('<main></main><img src="https://example.org/a.png"><script>console.error("x")</script><script>throw Error("y")</script>'
                    '<script src="gone.js"></script>')
     ready(browser_page, bad)
     text = "\n".join(browser_page.troubles)
