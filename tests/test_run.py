@@ -190,6 +190,7 @@ def test_a_page_is_found_by_its_id_and_one_that_stays_stale_is_an_error_and_no_e
     book, lines = Book(load_profile(ROOT / "profiles" / "quick.yaml")), []
     book.home = tmp_path
     monkeypatch.setattr(Book, "_run_workflow", lambda *_: lines.append("runs"))
+    monkeypatch.setattr(fresh, "serving", lambda _: contextlib.nullcontext({}))
     with pytest.raises(NotebookError, match=r"stale again[\s\S]*07_results/results: it has not been made yet"):
         book.bring_up_to_date("1", lines.append)
     assert lines[0] == f"{len(DEMO)} of {len(DEMO)} pages to make:" and lines.count("runs") == 1
@@ -203,13 +204,13 @@ def test_a_cluster_is_used_where_it_is_named_alone_and_only_training_asks_for_a_
     for cluster in ("", "profiles/slurm"):
         monkeypatch.setenv("FERGAN_WORKFLOW", cluster)
         with contextlib.suppress(TypeError):  # what was started is none
-            book._run_workflow("2", dict.fromkeys(book.pages, 0.0), print)
+            book.bring_up_to_date("2", print)
         command, served = commands.pop()
         assert f"--profile none --workflow-profile {cluster or 'none'} " in command
         assert ("--cores 2" in command) == served == (not cluster)
     monkeypatch.setenv("FERGAN_WORKFLOW", "profiles/slrm")
     with pytest.raises(NotebookError, match="'profiles/slrm', which is no folder"):
-        book._run_workflow("2", {}, print)
+        book.bring_up_to_date("2", print)
     rules = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())["set-resources"]
     assert set(rules) < {page.chapter for page in DEMO} and [rule for rule, needs in rules.items() if "gpu" in needs] == ["02_dcgan"]
 

@@ -12,8 +12,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,18 @@ class Book:
         `tell` takes lines for the reader; `begun` is called before the first page is made. NotebookError where a page
         failed, or is stale for the same reason as before.
         """
+        server: Mapping[str, str] | None = None
+        with ExitStack() as until_all_are_made:
+            for took in self._passes(tell):
+                if server is None:
+                    begun()
+                    libraries = LIBRARIES if len(took) > 3 else COMMON_LIBRARIES  # who makes one page waits for the imports
+                    here = nullcontext({}) if os.environ.get(WORKFLOW) else serving(libraries)  # not on a cluster
+                    server = until_all_are_made.enter_context(here)
+                self._run_workflow(cores, took, tell, server)
+
+    def _passes(self, tell: Callable[[str], None]) -> Iterator[dict[str, float]]:
+        """Yield the pages that are to be made -> seconds that each took before, again and again until there are none."""
         made: dict[str, str] = {}
         while plan := self.plan():
             if again := [f"  {name}: {why}" for name, why in plan.items() if made.get(name) == why]:
@@ -194,15 +206,14 @@ class Book:
             lines = [f"  {name}: {why}" for name, why in plan.items()]
             for line in lines if len(lines) <= 12 else [*lines[:10], f"  and {len(lines) - 10} more"]:
                 tell(line)
-            if not made:
-                begun()
             for name, page in self.pages.items():
                 self.done(page).parent.mkdir(parents=True, exist_ok=True)
                 self.done(page).unlink(missing_ok=True) if name in plan else self.done(page).touch()
-            self._run_workflow(cores, took, tell)
+            yield took
             made = plan
 
-    def _run_workflow(self, cores: str, took: dict[str, float], tell: Callable[[str], None]) -> None:
+    def _run_workflow(self, cores: str, took: dict[str, float], tell: Callable[[str], None],
+                      server: Mapping[str, str]) -> None:
         """Run Snakemake, by the profile in `WORKFLOW` or none, on the pages not done; faults are told last."""
         workflow_profile, first = os.environ.get(WORKFLOW), longest_training(self.profile)
         command = [sys.executable, "-m", "snakemake", "--config", f"profile={self.profile.name}", "--profile", "none",
@@ -218,10 +229,8 @@ class Book:
             if not (ROOT / workflow_profile).is_dir():
                 raise NotebookError(f"{WORKFLOW} is {workflow_profile!r}, which is no folder with a profile of Snakemake")
             tell(f"  by the workflow profile {workflow_profile}, which tells how far it is in {log}")
-        libraries = LIBRARIES if len(took) > 3 else COMMON_LIBRARIES  # who makes one page waits for the imports
-        server = nullcontext({}) if workflow_profile else serving(libraries)  # on this machine alone
-        with open(log, "w", 1, encoding="utf-8") as file, server as kernels, subprocess.Popen(
-            command, cwd=ROOT, env=surroundings | kernels, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        with open(log, "w", 1, encoding="utf-8") as file, subprocess.Popen(
+            command, cwd=ROOT, env=surroundings | dict(server), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             bufsize=1,
         ) as workflow:
             while workflow.poll() is None:
