@@ -32,7 +32,7 @@ run: $(READY) ## run one page with parameters changed: make run PAGE=04_emotions
 	@$(RUN) run "$(PAGE)" $(ARGS) --profile "$(PROFILE)" --data "$$DATA"
 
 test: $(READY) ## run the tests, a small book among them
-	$(VENV)/bin/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## measure what is claimed to be fast, beside its peers, in a quarter of an hour: one table, one dated record
 	$(VENV)/bin/python benchmarks
