@@ -13,6 +13,7 @@ from conftest import environment, run_in
 #: Answers each line "plan", or "make": as `make book`, but for the HTML, whose making takes longer than that of a page.
 BOOK = """
 import json, sys
+import fergan.__main__  # which knows what jsonschema need not import
 from fergan.book.checks import load_profile
 from fergan.book.fresh import Book
 for line in sys.stdin:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema's grammar of web addresses, five seconds, which nobody needs
 gc.set_threshold(50_000, 20, 100)  # looking for garbage takes a tenth of the tests' time, and finds next to none
 os.environ["MPLBACKEND"] = "agg"  # figures need no window
 # Several processes share the cores, and threads that wait for a core keep others from it: thirty times as long.
@@ -30,7 +31,7 @@ def run_in(root, *words):
 
 #: These begin: two on the small book, which one of them makes, and what takes long without it, until the browser can open it.
 FIRST = ("test_workflow", "test_stale", "test_training", "test_photographs", "test_svm", "test_step", "test_label_efficiency",
-         "test_intervals", "test_human_study", "test_browser")
+         "test_intervals", "test_human_study", "test_browser", "test_networks_page")
 
 
 def pytest_collection_modifyitems(items):
